@@ -1,0 +1,29 @@
+#include "apps/interrupt.h"
+
+#include <unistd.h>
+
+#include <csignal>
+
+namespace atrous::app {
+
+static volatile std::sig_atomic_t received = 0;
+
+static void on_signal(int signal) {
+    if (received) _exit(128 + signal);
+    received = signal;
+    const char text[] = "\natrous: stopping after this step; once more to stop at once\n";
+    [[maybe_unused]] const auto written = write(STDERR_FILENO, text, sizeof text - 1);
+}
+
+void watch_interrupts() {
+    struct sigaction action = {};
+    action.sa_handler = on_signal;
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+}
+
+int interrupt_signal() { return received; }
+
+}  // namespace atrous::app

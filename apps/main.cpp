@@ -1,0 +1,51 @@
+#include <string>
+
+#include "apps/exit_codes.h"
+#include "apps/verbs.h"
+#include "kernels/base/error.h"
+
+namespace atrous::app {
+namespace {
+
+struct Verb {
+    const char* name;
+    int (*run)(int, const char* const*);
+    const char* about;
+};
+
+constexpr Verb verbs[] = {
+    {"train", train, "train a net on a folder of images and masks"},
+    {"eval", eval, "score a checkpoint on a data set"},
+    {"predict", predict, "write masks, probabilities or overlays for pictures"},
+    {"synth", synth, "draw a labelled data set to try things on"},
+    {"devices", devices, "say what will be used, and why not what won't"},
+};
+
+std::string usage() {
+    std::string text = "atrous - image segmentation, trained and run from the command line\n\nusage: atrous VERB [options]     atrous VERB -h for its options\n\n";
+    for (const Verb& v : verbs) {
+        std::string name = v.name;
+        name.resize(10, ' ');
+        text += "  " + name + v.about + "\n";
+    }
+    return text +
+           "\nexit codes: 0 ok, 2 usage, 3 data, 4 files and checkpoints, 5 device, 6 not a number,\n"
+           "            130 and 143 interrupted after saving, 1 anything else\n";
+}
+
+int dispatch(int argc, char** argv) {
+    if (argc < 2) throw UsageError("no verb given; expected train, eval, predict, synth or devices (atrous -h lists them)");
+    const std::string verb = argv[1];
+    if (verb == "-h" || verb == "--help" || verb == "help") throw TextRequested{usage()};
+    if (verb == "--version") throw TextRequested{"atrous 0.1.0\n"};
+    for (const Verb& v : verbs)
+        if (verb == v.name) return v.run(argc - 1, argv + 1);
+    throw UsageError("verb '" + verb + "' is unknown; expected train, eval, predict, synth or devices");
+}
+
+}  // namespace
+}  // namespace atrous::app
+
+int main(int argc, char** argv) {
+    return atrous::app::run_guarded([&] { return atrous::app::dispatch(argc, argv); });
+}

@@ -1,0 +1,59 @@
+// The text for -h.
+#include <algorithm>
+
+#include "apps/options.h"
+#include "apps/ui/terminal.h"
+
+namespace atrous::app {
+namespace {
+
+constexpr int help_column = 30;
+
+// "  -b, --batch-size INTEGER    text behind it, wrapped"
+std::string help_line(const std::string& left, const std::string& right, int width) {
+    std::string text, begin = "  " + left;
+    for (const std::string& part : wrap(right, width - help_column)) {
+        if (columns_of(begin) >= help_column) {
+            text += begin + "\n";
+            begin.clear();
+        }
+        text += begin + std::string(size_t(help_column - columns_of(begin)), ' ') + part + "\n";
+        begin.clear();
+    }
+    return text;
+}
+
+std::string help_line(const OptionBase& o, int width) {
+    const std::string value = o.shown();
+    const bool no_default = value.empty() || value == "\"\"" || (o.is_flag() && value == "false");
+    std::string notes = o.restricted() ? o.rule() : "";
+    const std::string state = o.is_required ? "required" : no_default ? "" : "default " + value;
+    if (!state.empty()) notes += (notes.empty() ? "" : "; ") + state;
+    std::string names = o.names;
+    if (const size_t comma = names.find(','); comma != names.npos) names.insert(comma + 1, " ");
+    return help_line(names + (o.is_flag() || o.positional() ? "" : " " + o.kind()),
+                     o.help + (notes.empty() ? "" : " [" + notes + "]"), width);
+}
+
+}  // namespace
+
+std::string Options::help(int width) const {
+    width = std::clamp(width, 60, 110);
+    std::string usage = "usage: atrous " + verb_ + " [options]", text;
+    std::vector<std::string> groups = {default_group};
+    for (const auto& o : options_) {
+        if (std::find(groups.begin(), groups.end(), o->group) == groups.end()) groups.push_back(o->group);
+        if (!o->positional()) continue;
+        const std::string name = o->key + (o->is_list() ? "..." : "");
+        usage += o->is_required ? " " + name : " [" + name + "]";
+    }
+    for (const std::string& group : groups) {
+        text += "\n" + group + ":\n";
+        if (group == default_group) text += help_line("-h, --help", "this text", width);
+        for (const auto& o : options_)
+            if (o->group == group) text += help_line(*o, width);
+    }
+    return about_ + "\n\n" + usage + "\n" + text;
+}
+
+}  // namespace atrous::app

@@ -1,0 +1,102 @@
+#include "apps/session.h"
+
+#include <fmt/core.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/context.h"
+#include "engine/ops/elementwise.h"
+
+namespace atrous::app {
+
+Device open_device(const std::string& name, int threads) {
+    const Device device = parse_device(name);
+    const int count = threads > 0 ? threads : omp_get_max_threads();
+    omp_set_num_threads(count);
+    context_of({DeviceKind::cpu}).set_threads(count);
+    context_of(device);
+    return device;
+}
+
+LoadedNet load_net(const std::string& checkpoint, Device device, const std::string& precision) {
+    const io::SafetensorsFile file(checkpoint);
+    LoadedNet loaded;
+    loaded.recipe = recipe_of(file);
+    loaded.compute = compute_type(precision.empty() ? loaded.recipe.precision : precision);
+    loaded.net = make_net(loaded.recipe.net);
+    loaded.net->materialize({.device = device, .compute = loaded.compute});
+    io::load_weights(file, *loaded.net);
+    loaded.net->set_training(false);
+    return loaded;
+}
+
+std::string scores_line(const Scores& s) {
+    return fmt::format("Dice {:.4f} (mean over images {:.4f}), mIoU {:.4f}, pixel accuracy {:.4f}, loss {:.4f}", s.dice, s.image_dice, s.mean_iou, s.pixel_accuracy, s.loss);
+}
+
+std::string scores_table(const Scores& s, const std::vector<std::string>& names) {
+    std::string text = fmt::format("  {:<16} {:>7} {:>7} {:>12} {:>12}\n", "class", "Dice", "IoU", "truth px", "predicted px");
+    for (size_t c = 0; c < s.classes.size(); ++c) {
+        const ClassScore& k = s.classes[c];
+        auto score = [](double v) { return std::isnan(v) ? std::string("-") : fmt::format("{:.4f}", v); };
+        text += fmt::format("  {:<16} {:>7} {:>7} {:>12} {:>12}\n", c < names.size() ? names[c] : std::to_string(c), score(k.dice), score(k.iou), k.truth, k.predicted);
+    }
+    return text;
+}
+
+double all_foreground_dice(const Scores& s) {
+    const double truth = double(s.classes[1].truth);
+    return s.pixels > 0 ? 2 * truth / (truth + double(s.pixels)) : 0;
+}
+
+data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold) {
+    data::Image ids = data::make_image<uint8_t>(h, w, 1);
+    for (int64_t p = 0; p < h * w; ++p) {
+        const float* z = logits + p * c;
+        ids.u8[size_t(p)] = c == 1 ? uint8_t(z[0] > threshold) : uint8_t(std::max_element(z, z + c) - z);
+    }
+    return ids;
+}
+
+std::vector<float> host_logits(const Tensor& logits) { return cast(logits, DType::f32).to_host<float>(); }
+
+data::Image result_sheet(SegmentationNet& net, const Recipe& recipe, DType compute, const std::vector<data::Sample>& samples, int64_t rows) {
+    const NoTape off;
+    const bool training = net.training();
+    net.set_training(false);
+    auto options = loader_options(recipe, 1, 0, net.input_multiple());
+    const data::MaskRule rule = data::parse_mask_rule(recipe.mask_values);
+    std::vector<data::SheetRow> sheet;
+    const int64_t count = std::min<int64_t>(rows, int64_t(samples.size()));
+    for (int64_t i = 0; i < count; ++i) {
+        const data::Sample& sample = samples[size_t(i * int64_t(samples.size()) / count)];
+        data::Prepared prepared = data::load_sample(sample, rule, options);
+        HostBatch batch;
+        data::assemble({prepared}, options, batch);
+        const Tensor logits = net.forward(upload(batch, net.materialized().device, compute).images);
+        data::Image ids = classes_of(host_logits(logits).data(), batch.h, batch.w, logits.dim(3));
+        ids = data::crop(ids, 0, 0, prepared.picture.h, prepared.picture.w);
+        sheet.push_back({prepared.picture, prepared.labels, ids, sample.name});
+    }
+    net.set_training(training);
+    return data::contact_sheet(sheet, int(recipe.classes()));
+}
+
+std::string rule_text(const data::MaskRule& rule) {
+    auto entries = [&] {
+        std::string text;
+        for (const auto& [value, id] : rule.classes)
+            text += (text.empty() ? "" : ",") + data::text_of_value(value) + "=" + (id == data::ignored_class ? "ignore" : std::to_string(id));
+        return text;
+    };
+    switch (rule.kind) {
+        case data::MaskKind::automatic: return "auto";
+        case data::MaskKind::ids: return rule.classes.empty() ? "ids" : "ids," + entries();
+        case data::MaskKind::binary: return rule.threshold == 1 ? "binary" : fmt::format("binary:{}", rule.threshold);
+        default: return rule.otherwise < 0 ? entries() : entries() + fmt::format(",*={}", rule.otherwise == data::ignored_class ? "ignore" : std::to_string(rule.otherwise));
+    }
+}
+
+}  // namespace atrous::app

@@ -1,0 +1,12 @@
+// The verbs of the program. argv[0] is the verb; each returns an exit code or throws (see exit_codes.h).
+#pragma once
+
+namespace atrous::app {
+
+int train(int argc, const char* const* argv);
+int eval(int argc, const char* const* argv);
+int predict(int argc, const char* const* argv);
+int synth(int argc, const char* const* argv);
+int devices(int argc, const char* const* argv);
+
+}  // namespace atrous::app

@@ -1,0 +1,77 @@
+// Which picture goes with which mask, which samples validate, and whether all of it can be learnt from.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/mask.h"
+
+namespace atrous::data {
+
+struct Sample {
+    std::string image_path, mask_path, name;  // name: the picture's path below the root, without extension
+};
+
+struct Dataset {
+    std::vector<Sample> train, val;
+    std::string layout;                 // what was recognised, for people
+    std::vector<std::string> warnings;  // masks without a picture, and the like
+};
+
+struct DatasetOptions {
+    std::string root;
+    std::string train_list, val_list;  // list files; their lines are relative to the root
+    std::string val_pattern;           // a glob on picture file names, such as "*9.png"
+    double val_fraction = 0.1;         // used where neither the layout, a list nor a pattern says what validates
+    uint64_t seed = 0;
+};
+
+// Layouts, in the order they are looked for:
+//   VOCdevkit/VOC*/ or JPEGImages/ + SegmentationClass/ + ImageSets/Segmentation/{train,val}.txt
+//   {train,val}/ each with a pair of folders; a pair is images|imgs|image|img|JPEGImages and masks|mask|labels|label|…
+//   train.txt and val.txt in the root
+//   a pair of folders in the root; train/ + trainannot|train_masks|trainlabels/, and val likewise
+// Masks are paired by stem, also with _mask, _label, _gt and the like appended. Throws DataError where a picture has no
+// mask, names the first few, and where nothing is recognised, names what was found.
+Dataset find_dataset(const DatasetOptions& options);
+
+// A list file: one sample a line, "image mask" or a bare stem; '#' begins a comment. Paths with spaces are separated by
+// a tab. Absolute paths and ".." are refused.
+struct ListEntry {
+    std::string image, mask;  // mask is empty for a bare stem
+    int line = 0;
+};
+std::vector<ListEntry> read_list(const std::string& path);
+
+// Moves round(fraction * n) samples, at least one of two or more, from train to val: those whose hash of (seed, name)
+// is smallest, so that adding a sample moves few others. Both keep their order.
+void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed);
+void split_by_pattern(Dataset& dataset, const std::string& pattern);
+
+// The pictures of a folder in order of their names, or the one file.
+std::vector<std::string> list_pictures(const std::string& path);
+
+struct CheckOptions {
+    MaskRule rule;        // may be `auto`
+    int class_count = 0;  // 0: found from the masks
+    int threads = 0;      // 0: one a core
+};
+
+struct DatasetReport {
+    MaskRule rule;  // definite
+    int64_t samples = 0, gray_pictures = 0, deep_pictures = 0;
+    int64_t min_h = 0, min_w = 0, max_h = 0, max_w = 0;
+    std::vector<int64_t> pixels;        // by class
+    std::vector<int64_t> samples_with;  // by class: masks that contain it
+    int64_t ignored_pixels = 0;
+    std::vector<std::string> warnings;
+    bool one_size() const { return min_h == max_h && min_w == max_w; }
+    std::string text() const;  // some lines for people
+};
+
+// Decodes every picture and mask. Sizes must match and every value must have a class; throws one DataError that names
+// the first few offenders by path.
+DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptions& options);
+
+}  // namespace atrous::data

@@ -1,0 +1,150 @@
+// check_dataset: finds every fault of the files before training starts.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+
+#include "data/dataset.h"
+#include "data/parallel.h"
+#include "kernels/base/error.h"
+
+namespace atrous::data {
+
+namespace {
+
+struct Found {
+    int64_t h = 0, w = 0;
+    bool gray = false, deep = false;
+    std::vector<RawValue> values;
+    std::string problem;
+};
+
+Found look_at(const Sample& sample, const MaskRule& rule) {
+    Found found;
+    try {
+        const Image picture = load_image(sample.image_path);
+        found.h = picture.h;
+        found.w = picture.w;
+        found.gray = picture.c == 1;
+        found.deep = picture.is_16bit();
+        const RawMask mask = load_mask(sample.mask_path);
+        if (mask.image.h != picture.h || mask.image.w != picture.w)
+            throw DataError(
+                fmt::format("{}: the mask is {}x{}, but its picture {} is {}x{}; export the mask at the "
+                            "picture's size",
+                            sample.mask_path, mask.image.w, mask.image.h, sample.image_path, picture.w, picture.h));
+        found.values = raw_values(mask, rule);
+    } catch (const DataError& error) {
+        found.problem = error.what();
+    }
+    return found;
+}
+
+void refuse_problems(const std::vector<std::string>& problems, size_t samples) {
+    if (problems.empty()) return;
+    std::string text = problems[0];
+    for (size_t i = 1; i < std::min<size_t>(problems.size(), 3); ++i) text += " | " + problems[i];
+    if (problems.size() > 1) text += fmt::format(" ({} of {} samples have problems)", problems.size(), samples);
+    throw DataError(text);
+}
+
+std::vector<RawValue> merged(const std::vector<Found>& all) {
+    std::map<uint32_t, RawValue> values;
+    for (const auto& found : all)
+        for (const auto& v : found.values)
+            values.try_emplace(v.value, RawValue{v.value, 0, v.x, v.y}).first->second.count += v.count;
+    std::vector<RawValue> list;
+    for (const auto& [value, entry] : values) list.push_back(entry);
+    return list;
+}
+
+void count_classes(const Found& found, DatasetReport& report) {
+    std::vector<bool> seen(report.pixels.size(), false);
+    for (const auto& v : found.values) {
+        const int id = report.rule.class_of(v.value);
+        if (id == ignored_class) {
+            report.ignored_pixels += v.count;
+            continue;
+        }
+        report.pixels[size_t(id)] += v.count;
+        seen[size_t(id)] = true;
+    }
+    for (size_t id = 0; id < seen.size(); ++id) report.samples_with[id] += seen[id];
+}
+
+void add_warnings(DatasetReport& report) {
+    std::string absent;
+    for (size_t id = 0; id < report.pixels.size(); ++id)
+        if (report.pixels[id] == 0) absent += fmt::format("{}{}", absent.empty() ? "" : ", ", id);
+    if (!absent.empty())
+        report.warnings.push_back(fmt::format("no pixel has class {}{}", absent,
+                                              report.pixels[0] == 0 ? "; do the ids start at 1? then map them with "
+                                                                      "--mask-values 1=0,2=1,…"
+                                                                    : ""));
+    if (report.gray_pictures > 0 && report.gray_pictures < report.samples)
+        report.warnings.push_back(fmt::format("{} of {} pictures are gray", report.gray_pictures, report.samples));
+}
+
+}  // namespace
+
+DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptions& options) {
+    if (samples.empty()) throw DataError("the data set has no samples");
+    if (options.class_count < 0 || options.class_count > max_classes)
+        throw UsageError(fmt::format("--classes {} is not between 2 and {}", options.class_count, max_classes));
+    std::vector<Found> all(samples.size());
+    parallel_for(int64_t(samples.size()), options.threads,
+                 [&](int64_t i) { all[size_t(i)] = look_at(samples[size_t(i)], options.rule); });
+    std::vector<std::string> problems;
+    for (const auto& found : all)
+        if (!found.problem.empty()) problems.push_back(found.problem);
+    refuse_problems(problems, samples.size());
+
+    DatasetReport report;
+    report.samples = int64_t(samples.size());
+    report.rule = resolve_mask_rule(options.rule, merged(all), samples[0].mask_path, options.class_count);
+    for (size_t i = 0; i < samples.size(); ++i)
+        for (const auto& v : all[i].values) {
+            const int id = report.rule.class_of(v.value);
+            if (id >= 0 && (id < report.rule.class_count || id == ignored_class)) continue;
+            try {
+                refuse_mask_value(report.rule, v, samples[i].mask_path);
+            } catch (const DataError& error) {
+                problems.push_back(error.what());
+            }
+            break;
+        }
+    refuse_problems(problems, samples.size());
+
+    report.pixels.assign(size_t(report.rule.class_count), 0);
+    report.samples_with.assign(size_t(report.rule.class_count), 0);
+    report.min_h = report.min_w = INT64_MAX;
+    for (const auto& found : all) {
+        count_classes(found, report);
+        report.gray_pictures += found.gray;
+        report.deep_pictures += found.deep;
+        report.min_h = std::min(report.min_h, found.h);
+        report.min_w = std::min(report.min_w, found.w);
+        report.max_h = std::max(report.max_h, found.h);
+        report.max_w = std::max(report.max_w, found.w);
+    }
+    add_warnings(report);
+    return report;
+}
+
+std::string DatasetReport::text() const {
+    std::string text = fmt::format("{} samples, {}x{}", samples, min_w, min_h);
+    if (!one_size()) text += fmt::format(" to {}x{}", max_w, max_h);
+    text += fmt::format("\nmasks: {}", rule.describe());
+    int64_t total = 0;
+    for (int64_t count : pixels) total += count;
+    for (size_t id = 0; id < pixels.size(); ++id)
+        text += fmt::format("\nclass {:3}: {:6.2f} % of pixels, in {} of {} masks", id,
+                            total ? 100.0 * double(pixels[id]) / double(total) : 0.0, samples_with[id], samples);
+    if (ignored_pixels)
+        text += fmt::format("\nignored:   {:6.2f} % of pixels",
+                            100.0 * double(ignored_pixels) / double(total + ignored_pixels));
+    for (const auto& warning : warnings) text += "\nwarning: " + warning;
+    return text;
+}
+
+}  // namespace atrous::data

@@ -1,0 +1,75 @@
+// Pictures in host memory, and reading and writing picture files.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace atrous::data {
+
+// Row-major, interleaved: element (y, x, ch) is at ((y * w + x) * c + ch). Exactly one of u8 and u16 is filled.
+// c is 1 (gray), 3 (RGB) or 4 (RGB and alpha).
+struct Image {
+    int64_t h = 0, w = 0;
+    int c = 0;
+    std::vector<uint8_t> u8;
+    std::vector<uint16_t> u16;
+
+    bool is_16bit() const { return !u16.empty(); }
+    int64_t count() const { return h * w * c; }
+    int64_t bytes() const { return int64_t(u8.size() + 2 * u16.size()); }
+    template <class T>
+    std::vector<T>& pixels();
+    template <class T>
+    const std::vector<T>& pixels() const {
+        return const_cast<Image*>(this)->pixels<T>();
+    }
+};
+template <>
+inline std::vector<uint8_t>& Image::pixels<uint8_t>() {
+    return u8;
+}
+template <>
+inline std::vector<uint16_t>& Image::pixels<uint16_t>() {
+    return u16;
+}
+
+// A zeroed picture with elements of type T (uint8_t or uint16_t).
+template <class T>
+Image make_image(int64_t h, int64_t w, int c) {
+    Image image{.h = h, .w = w, .c = c, .u8 = {}, .u16 = {}};
+    image.pixels<T>().resize(size_t(h * w * c));
+    return image;
+}
+
+// Calls f with a value of the picture's element type.
+template <class F>
+auto dispatch_pixels(const Image& image, F f) {
+    return image.is_16bit() ? f(uint16_t{}) : f(uint8_t{});
+}
+
+// Larger pictures are refused before memory is taken for them.
+inline constexpr int64_t max_pixels = int64_t{1} << 28;
+
+// Reads JPEG, PNG, GIF (the first frame), BMP, PNM, PSD by content, and TGA, which has no signature, by its extension.
+// JPEG: CMYK is converted to RGB, the EXIF orientation is applied. PNG: 16 bits are kept, palettes are expanded,
+// gray with alpha becomes gray. Throws DataError with the path for anything that is missing, damaged or truncated.
+Image load_image(const std::string& path);
+
+// One colour of a palette is 0xrrggbb.
+using Palette = std::vector<uint32_t>;
+
+// Writes gray, RGB or RGBA, 8 or 16 bits. With a palette, a gray 8-bit picture is written as indices into it.
+void save_png(const std::string& path, const Image& image, const Palette& palette = {});
+// Writes gray or RGB, 8 bits; alpha is dropped. Quality is 1 to 100.
+void save_jpeg(const std::string& path, const Image& image, int quality = 92);
+
+// The same in memory.
+std::vector<uint8_t> encode_png(const Image& image, const Palette& palette = {});
+std::vector<uint8_t> encode_jpeg(const Image& image, int quality = 92);
+
+std::vector<uint8_t> read_file(const std::string& path);
+void write_file(const std::string& path, std::span<const uint8_t> bytes);
+
+}  // namespace atrous::data

@@ -1,0 +1,250 @@
+#include "data/loader.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "data/prepare.h"
+#include "kernels/base/error.h"
+#include "kernels/base/philox.h"
+
+namespace atrous::data {
+
+namespace {
+
+constexpr uint64_t draw_order = 0;  // beside the decisions of prepare.cpp
+
+class Loader : public BatchSource {
+ public:
+    Loader(std::vector<Sample> samples, MaskRule rule, const LoaderOptions& options);
+    ~Loader() override;
+
+    int64_t samples() const override { return int64_t(samples_.size()); }
+    int64_t batches_per_epoch() const override { return batches_; }
+    void start_epoch(int64_t epoch, int64_t first_batch) override;
+    bool next(HostBatch& batch) override;
+
+ private:
+    // A batch being made. Its samples are tasks of their own; whoever finishes the last one assembles the batch.
+    struct InFlight {
+        int64_t number = 0, first = 0, left = 0;
+        std::vector<Prepared> parts;
+        std::vector<std::exception_ptr> errors;
+        HostBatch batch;
+        bool ready = false;
+    };
+    struct Task {
+        InFlight* target;
+        int64_t slot;
+    };
+
+    std::pair<int64_t, int64_t> range_of(int64_t number) const;
+    void schedule(InFlight& slot, int64_t number);  // with the mutex held
+    void work();
+    void run(Task task, std::unique_lock<std::mutex>& lock);
+    Prepared prepare(int64_t index);
+    void finish(InFlight& target);
+    void shuffle();
+
+    const std::vector<Sample> samples_;
+    const MaskRule rule_;
+    const LoaderOptions options_;
+    int64_t batches_ = 0, epoch_ = 0, next_batch_ = 0, scheduled_ = 0;
+    std::vector<int64_t> order_;
+
+    std::mutex mutex_;
+    std::condition_variable has_task_, has_batch_;
+    std::deque<Task> tasks_;
+    std::vector<std::unique_ptr<InFlight>> ring_;  // batch b of the epoch is made in ring_[b % size]
+    int64_t running_ = 0;
+    bool stop_ = false;
+
+    std::mutex cache_mutex_;
+    std::vector<std::shared_ptr<const Prepared>> cache_;
+    int64_t cached_bytes_ = 0;
+    std::vector<std::thread> workers_;  // last: they use everything above
+};
+
+void check_options(const LoaderOptions& o, size_t samples) {
+    const auto refuse = [](const std::string& text) { throw UsageError(text); };
+    if (samples == 0) throw DataError("the loader has no samples");
+    if (o.batch_size < 1) refuse(fmt::format("--batch-size {} is not positive", o.batch_size));
+    if ((o.resize_h > 0) != (o.resize_w > 0) || (o.crop_h > 0) != (o.crop_w > 0))
+        refuse("a size needs both its height and its width");
+    if (o.size_multiple < 1) refuse("the size multiple must be at least 1");
+    if (o.channels != 1 && o.channels != 3) refuse(fmt::format("{} channels: pictures are read as 1 or 3", o.channels));
+    if (o.augmentation.scale_min <= 0 || o.augmentation.scale_max < o.augmentation.scale_min)
+        refuse("the range of scales must be positive and ascending");
+    if (o.last == LastBatch::drop && int64_t(samples) < o.batch_size)
+        refuse(fmt::format("{} samples make no full batch of {}, and partial ones are dropped; lower --batch-size",
+                           samples, o.batch_size));
+}
+
+Loader::Loader(std::vector<Sample> samples, MaskRule rule, const LoaderOptions& options)
+    : samples_(std::move(samples)), rule_(std::move(rule)), options_(options) {
+    check_options(options_, samples_.size());
+    const int64_t full = this->samples() / options_.batch_size;
+    const bool partial = this->samples() % options_.batch_size != 0;
+    batches_ = options_.last == LastBatch::keep ? full + partial : std::max<int64_t>(full, 1);
+    order_.resize(samples_.size());
+    cache_.resize(samples_.size());
+    const int64_t depth = options_.workers > 0 ? std::max(1, options_.prefetch) : 1;
+    for (int64_t i = 0; i < depth; ++i) ring_.push_back(std::make_unique<InFlight>());
+    start_epoch(0, 0);
+    for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
+}
+
+Loader::~Loader() {
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+    }
+    has_task_.notify_all();
+    for (auto& worker : workers_) worker.join();
+}
+
+std::pair<int64_t, int64_t> Loader::range_of(int64_t number) const {
+    const int64_t first = number * options_.batch_size;
+    const bool to_the_end = number + 1 == batches_ && options_.last != LastBatch::drop;
+    return {first, to_the_end ? samples() : first + options_.batch_size};
+}
+
+void Loader::shuffle() {
+    for (size_t i = 0; i < order_.size(); ++i) order_[i] = int64_t(i);
+    if (!options_.shuffle) return;
+    Random random(options_.seed, uint64_t(epoch_), 0, draw_order);
+    for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
+}
+
+void Loader::start_epoch(int64_t epoch, int64_t first_batch) {
+    require(epoch >= 0 && first_batch >= 0 && first_batch <= batches_, "start_epoch: a batch of the epoch");
+    std::unique_lock lock(mutex_);
+    tasks_.clear();
+    has_batch_.wait(lock, [&] { return running_ == 0; });
+    epoch_ = epoch;
+    next_batch_ = scheduled_ = first_batch;
+    shuffle();
+    for (size_t i = 0; i < ring_.size() && scheduled_ < batches_; ++i) {
+        schedule(*ring_[size_t(scheduled_) % ring_.size()], scheduled_);
+        ++scheduled_;
+    }
+}
+
+void Loader::schedule(InFlight& slot, int64_t number) {
+    const auto [first, last] = range_of(number);
+    slot.number = number;
+    slot.first = first;
+    slot.left = last - first;
+    slot.parts.assign(size_t(slot.left), {});
+    slot.errors.assign(size_t(slot.left) + 1, nullptr);
+    slot.ready = false;
+    for (int64_t i = 0; i < slot.left; ++i) tasks_.push_back({&slot, i});
+    has_task_.notify_all();
+}
+
+void Loader::work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        has_task_.wait(lock, [&] { return stop_ || !tasks_.empty(); });
+        if (stop_) return;
+        const Task task = tasks_.front();
+        tasks_.pop_front();
+        run(task, lock);
+    }
+}
+
+// Entered and left with the lock held.
+void Loader::run(Task task, std::unique_lock<std::mutex>& lock) {
+    InFlight& target = *task.target;
+    const int64_t index = order_[size_t(target.first + task.slot)];
+    ++running_;
+    lock.unlock();
+    try {
+        target.parts[size_t(task.slot)] = prepare(index);
+    } catch (...) {
+        target.errors[size_t(task.slot)] = std::current_exception();
+    }
+    lock.lock();
+    if (--target.left == 0) {
+        lock.unlock();
+        finish(target);
+        lock.lock();
+        target.ready = true;
+    }
+    --running_;
+    has_batch_.notify_all();
+}
+
+Prepared Loader::prepare(int64_t index) {
+    std::shared_ptr<const Prepared> kept;
+    if (options_.cache_bytes > 0) {
+        const std::lock_guard lock(cache_mutex_);
+        kept = cache_[size_t(index)];
+    }
+    Prepared sample = kept ? *kept : decode_sample(samples_[size_t(index)], rule_, options_);
+    if (options_.cache_bytes > 0 && !kept) {
+        const int64_t bytes = sample.picture.bytes() + sample.labels.bytes();
+        const std::lock_guard lock(cache_mutex_);
+        if (!cache_[size_t(index)] && cached_bytes_ + bytes <= options_.cache_bytes) {
+            cache_[size_t(index)] = std::make_shared<const Prepared>(sample);
+            cached_bytes_ += bytes;
+        }
+    }
+    if (options_.augment)
+        finish_augmented(sample, options_, epoch_, index);
+    else
+        finish_plain(sample, options_);
+    return sample;
+}
+
+void Loader::finish(InFlight& target) {
+    const bool failed = std::any_of(target.errors.begin(), target.errors.end(), [](const auto& e) { return bool(e); });
+    if (failed) return;
+    try {
+        assemble(target.parts, options_, target.batch);
+        target.batch.names.clear();
+        target.batch.indices.clear();
+        for (size_t i = 0; i < target.parts.size(); ++i) {
+            const int64_t index = order_[size_t(target.first) + i];
+            target.batch.names.push_back(samples_[size_t(index)].name);
+            target.batch.indices.push_back(index);
+        }
+    } catch (...) {
+        target.errors.back() = std::current_exception();
+    }
+}
+
+bool Loader::next(HostBatch& batch) {
+    std::unique_lock lock(mutex_);
+    if (next_batch_ == batches_) return false;
+    InFlight& slot = *ring_[size_t(next_batch_) % ring_.size()];
+    while (workers_.empty() && !tasks_.empty()) {
+        const Task task = tasks_.front();
+        tasks_.pop_front();
+        run(task, lock);
+    }
+    has_batch_.wait(lock, [&] { return slot.ready; });
+    ++next_batch_;
+    const auto failed = std::find_if(slot.errors.begin(), slot.errors.end(), [](const auto& e) { return bool(e); });
+    const std::exception_ptr error = failed == slot.errors.end() ? nullptr : *failed;
+    if (!error) std::swap(batch, slot.batch);
+    if (scheduled_ < batches_) {
+        schedule(slot, scheduled_);
+        ++scheduled_;
+    }
+    if (error) std::rethrow_exception(error);
+    return true;
+}
+
+}  // namespace
+
+std::unique_ptr<BatchSource> make_loader(std::vector<Sample> samples, MaskRule rule, const LoaderOptions& options) {
+    return std::make_unique<Loader>(std::move(samples), std::move(rule), options);
+}
+
+}  // namespace atrous::data

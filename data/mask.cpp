@@ -1,0 +1,127 @@
+#include "data/mask.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "data/codecs.h"
+#include "data/transform.h"
+#include "kernels/base/error.h"
+
+namespace atrous::data {
+
+namespace {
+
+// One channel where all three are equal everywhere: many tools save gray masks as RGB.
+Image without_equal_channels(const Image& image) {
+    if (image.c == 1) return image;
+    return dispatch_pixels(image, [&](auto zero) {
+        using T = decltype(zero);
+        const T* from = image.pixels<T>().data();
+        const int64_t pixels = image.h * image.w;
+        bool gray = true;
+        for (int64_t i = 0; i < pixels && gray; ++i)
+            gray = from[i * image.c] == from[i * image.c + 1] && from[i * image.c] == from[i * image.c + 2];
+        Image out = make_image<T>(image.h, image.w, gray ? 1 : 3);
+        T* to = out.pixels<T>().data();
+        for (int64_t i = 0; i < pixels; ++i)
+            for (int ch = 0; ch < out.c; ++ch) *to++ = from[i * image.c + ch];
+        return out;
+    });
+}
+
+}  // namespace
+
+RawMask load_mask(const std::string& path) {
+    const auto bytes = read_file(path);
+    codec::Decoded decoded = codec::decode(bytes, path, true);
+    if (decoded.image.c > 1 && decoded.image.is_16bit())
+        throw DataError(fmt::format("{}: a mask in colours of 16 bits a channel; save it with 8", path));
+    return {without_equal_channels(decoded.image), std::move(decoded.palette)};
+}
+
+uint32_t RawMask::value(int64_t pixel) const {
+    if (image.c == 1) return image.is_16bit() ? image.u16[size_t(pixel)] : image.u8[size_t(pixel)];
+    const uint8_t* rgb = image.u8.data() + 3 * pixel;
+    return colour_flag | uint32_t(rgb[0]) << 16 | uint32_t(rgb[1]) << 8 | rgb[2];
+}
+
+uint32_t RawMask::colour(int64_t pixel) const {
+    const uint32_t v = value(pixel);
+    if (image.c == 3) return v;
+    if (!palette.empty() && v < palette.size()) return colour_flag | palette[v];
+    return palette.empty() && v < 256 ? colour_flag | v * 0x010101u : v;
+}
+
+std::string text_of_value(uint32_t value) {
+    return value & colour_flag ? fmt::format("#{:06x}", value & 0xffffffu) : fmt::format("{}", value);
+}
+
+int MaskRule::class_of(uint32_t value) const {
+    if (const auto found = classes.find(value); found != classes.end()) return found->second;
+    const bool colour = value & colour_flag;
+    if (kind == MaskKind::ids && !colour) {
+        if (value == ignored_class) return ignored_class;
+        return value < uint32_t(class_count > 0 ? class_count : max_classes) ? int(value) : -1;
+    }
+    if (kind == MaskKind::binary) {
+        const uint32_t level = colour ? std::max({value >> 16 & 255, value >> 8 & 255, value & 255}) : value;
+        return level >= uint32_t(threshold) ? 1 : 0;
+    }
+    return (kind == MaskKind::values && !colour) || kind == MaskKind::colours ? otherwise : -1;
+}
+
+std::vector<RawValue> raw_values(const RawMask& mask, const MaskRule& rule, size_t limit) {
+    const bool colours = rule.by_colour();
+    std::unordered_map<uint32_t, RawValue> seen;
+    RawValue* last = nullptr;
+    for (int64_t i = 0; i < mask.image.h * mask.image.w; ++i) {
+        const uint32_t value = colours ? mask.colour(i) : mask.value(i);
+        if (!last || last->value != value) {  // neighbours are mostly equal
+            const auto found = seen.find(value);
+            if (found == seen.end() && seen.size() == limit) break;
+            last = found != seen.end()
+                       ? &found->second
+                       : &seen.emplace(value, RawValue{value, 0, i % mask.image.w, i / mask.image.w}).first->second;
+        }
+        ++last->count;
+    }
+    std::vector<RawValue> values;
+    for (const auto& [value, entry] : seen) values.push_back(entry);
+    std::sort(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
+    return values;
+}
+
+void refuse_mask_value(const MaskRule& rule, const RawValue& value, const std::string& path) {
+    throw DataError(fmt::format(
+        "{}: pixel ({}, {}) has the {} {}, which stands for no class; allowed: {} (--mask-values)", path, value.x,
+        value.y, value.value & colour_flag ? "colour" : "value", text_of_value(value.value), rule.allowed()));
+}
+
+Image apply_mask_rule(const MaskRule& rule, const RawMask& mask, const std::string& path) {
+    require(rule.kind != MaskKind::automatic, "apply_mask_rule: resolve the rule first");
+    Image labels = make_image<uint8_t>(mask.image.h, mask.image.w, 1);
+    const bool colours = rule.by_colour();
+    int table[256];  // classes of 8-bit values; -2: not asked yet
+    std::fill(std::begin(table), std::end(table), -2);
+    const bool small = mask.image.c == 1 && !mask.image.is_16bit();
+    uint32_t last_value = 0;
+    int last_class = -2;
+    for (int64_t i = 0; i < mask.image.h * mask.image.w; ++i) {
+        int* known = small ? &table[mask.image.u8[size_t(i)]] : nullptr;
+        if (!known || *known == -2) {
+            const uint32_t value = colours ? mask.colour(i) : mask.value(i);
+            if (last_class == -2 || value != last_value) {
+                last_class = rule.class_of(value);
+                last_value = value;
+                if (last_class < 0) refuse_mask_value(rule, {value, 1, i % mask.image.w, i / mask.image.w}, path);
+            }
+            if (known) *known = last_class;
+        }
+        labels.u8[size_t(i)] = uint8_t(known ? *known : last_class);
+    }
+    return labels;
+}
+
+}  // namespace atrous::data

@@ -1,0 +1,72 @@
+// Masks: what a file holds, and the explicit rule that turns it into class ids.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "data/image.h"
+
+namespace atrous::data {
+
+inline constexpr int ignored_class = 255;  // pixels of this class count neither in the loss nor in the metrics
+inline constexpr int max_classes = 255;
+
+// A value of a mask: palette index or gray value, or colour_flag | 0xrrggbb for a mask in colour.
+inline constexpr uint32_t colour_flag = 1u << 24;
+
+struct RawMask {
+    Image image;      // one channel, or three where at least one pixel is not gray; alpha is dropped
+    Palette palette;  // where the file has one: image holds indices into it
+    uint32_t value(int64_t pixel) const;
+    uint32_t colour(int64_t pixel) const;  // as colour_flag | 0xrrggbb: through the palette, or gray repeated
+};
+
+// Palette PNG and GIF give the index, gray files the value (unscaled for fewer than 8 bits), others the colour.
+RawMask load_mask(const std::string& path);
+
+enum class MaskKind { automatic, ids, binary, values, colours };
+
+// Raw values to class ids. Text form (parse_mask_rule), as a user gives it to --mask-values:
+//   auto                   decided from all masks of the data set, and reported
+//   ids                    the value is the class, 255 is ignored; "ids,11=ignore" adds exceptions
+//   binary, binary:128     1 where the value is not 0, or at least 128 (anti-aliased and JPEG masks)
+//   0  or  3,7             the listed values are classes 1, 2, …; everything else is background
+//   0=1,255=0,128=ignore   exactly these, anything else is an error; "*=0" stands for the rest
+//   #402020,#ff0000        colours are classes 0, 1, … in this order; also "#402020=0,#000000=ignore"
+struct MaskRule {
+    MaskKind kind = MaskKind::automatic;
+    int threshold = 1;                // binary
+    std::map<uint32_t, int> classes;  // value or colour to class
+    int otherwise = -1;               // class of a value that is not in `classes`; -1: refused
+    int class_count = 0;              // 0: not known
+
+    int class_of(uint32_t value) const;  // -1: the value is not allowed
+    std::string describe() const;        // one line for people: what maps to what
+    std::string allowed() const;         // for messages: which values are
+    bool by_colour() const { return kind == MaskKind::colours; }
+};
+
+MaskRule parse_mask_rule(const std::string& text);
+
+// One distinct value of a mask, how often it comes and where first.
+struct RawValue {
+    uint32_t value = 0;
+    int64_t count = 0, x = 0, y = 0;
+};
+// In ascending order; at most `limit` values, after which counting stops.
+std::vector<RawValue> raw_values(const RawMask& mask, const MaskRule& rule, size_t limit = 4096);
+
+// Turns `auto` into a definite rule from the values of all masks of a set; `example` is a mask's path for messages and
+// `class_count` is 0 where the number of classes is not known. Other rules only get their class_count.
+MaskRule resolve_mask_rule(const MaskRule& rule, const std::vector<RawValue>& values, const std::string& example,
+                           int class_count = 0);
+
+// Class ids, one a pixel. Throws DataError with file, position, value and what is allowed.
+Image apply_mask_rule(const MaskRule& rule, const RawMask& mask, const std::string& path);
+[[noreturn]] void refuse_mask_value(const MaskRule& rule, const RawValue& value, const std::string& path);
+
+std::string text_of_value(uint32_t value);  // "17" or "#80ff00"
+
+}  // namespace atrous::data

@@ -1,0 +1,159 @@
+// One sample on its way into a batch.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/loader.h"
+#include "data/prepare.h"
+#include "kernels/base/error.h"
+#include "kernels/base/philox.h"
+
+namespace atrous::data {
+
+namespace {
+
+// Each random decision has a stream of its own, so that switching one on leaves the others as they were.
+enum Draw : uint64_t { draw_scale = 1, draw_crop, draw_hflip, draw_vflip, draw_turn, draw_rotate, draw_colour };
+
+std::array<uint16_t, 4> fill_of(const Image& picture, const Normalisation& normalisation) {
+    const float top = picture.is_16bit() ? 65535.f : 255.f;
+    std::array<uint16_t, 4> fill{};
+    for (size_t ch = 0; ch < 3; ++ch)
+        fill[ch] = uint16_t(std::clamp(std::round(normalisation.mean[ch] * top), 0.f, top));
+    return fill;
+}
+
+constexpr std::array<uint16_t, 4> ignored_fill{ignored_class, 0, 0, 0};
+
+void resize_both(Prepared& sample, int64_t h, int64_t w) {
+    sample.picture = resize_bilinear(sample.picture, h, w);
+    if (sample.labels.h) sample.labels = resize_nearest(sample.labels, h, w);
+}
+
+// `random` chooses the place; without it, the middle.
+void crop_both(Prepared& sample, int64_t h, int64_t w, const Normalisation& normalisation, Random* random) {
+    const int64_t padded_h = std::max(h, sample.picture.h), padded_w = std::max(w, sample.picture.w);
+    if (padded_h != sample.picture.h || padded_w != sample.picture.w) {
+        const int64_t top = (padded_h - sample.picture.h) / 2, left = (padded_w - sample.picture.w) / 2;
+        sample.picture = pad(sample.picture, top, left, padded_h, padded_w, fill_of(sample.picture, normalisation));
+        if (sample.labels.h) sample.labels = pad(sample.labels, top, left, padded_h, padded_w, ignored_fill);
+    }
+    const int64_t y = random ? int64_t(random->below(uint64_t(padded_h - h + 1))) : (padded_h - h) / 2;
+    const int64_t x = random ? int64_t(random->below(uint64_t(padded_w - w + 1))) : (padded_w - w) / 2;
+    if (h == padded_h && w == padded_w) return;
+    sample.picture = crop(sample.picture, y, x, h, w);
+    if (sample.labels.h) sample.labels = crop(sample.labels, y, x, h, w);
+}
+
+template <class F>
+void both(Prepared& sample, F f) {
+    sample.picture = f(sample.picture);
+    if (sample.labels.h) sample.labels = f(sample.labels);
+}
+
+}  // namespace
+
+Prepared decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
+    Prepared out;
+    out.picture = to_channels(load_image(sample.image_path), options.channels);
+    out.source_h = out.picture.h;
+    out.source_w = out.picture.w;
+    if (!sample.mask_path.empty()) {
+        out.labels = apply_mask_rule(rule, load_mask(sample.mask_path), sample.mask_path);
+        if (out.labels.h != out.source_h || out.labels.w != out.source_w)
+            throw DataError(fmt::format(
+                "{}: the mask is {}x{}, but its picture {} is {}x{}; export the mask at the "
+                "picture's size",
+                sample.mask_path, out.labels.w, out.labels.h, sample.image_path, out.source_w, out.source_h));
+    }
+    if (options.resize_h > 0) resize_both(out, options.resize_h, options.resize_w);
+    return out;
+}
+
+void finish_plain(Prepared& sample, const LoaderOptions& options) {
+    if (options.crop_h > 0) crop_both(sample, options.crop_h, options.crop_w, options.normalisation, nullptr);
+}
+
+void finish_augmented(Prepared& sample, const LoaderOptions& options, int64_t epoch, int64_t index) {
+    const Augmentation& a = options.augmentation;
+    const auto stream = [&](Draw draw) { return Random(options.seed, uint64_t(epoch), uint64_t(index), draw); };
+    int64_t h = sample.picture.h, w = sample.picture.w;
+    if (a.scale_min != 1 || a.scale_max != 1) {
+        const double scale = stream(draw_scale).uniform(a.scale_min, a.scale_max);
+        resize_both(sample, std::max<int64_t>(1, std::llround(double(h) * scale)),
+                    std::max<int64_t>(1, std::llround(double(w) * scale)));
+    }
+    if (a.rotate_degrees > 0) {
+        const double angle = stream(draw_rotate).uniform(-a.rotate_degrees, a.rotate_degrees);
+        sample.picture = rotate(sample.picture, angle, Sampling::bilinear);
+        if (sample.labels.h) sample.labels = rotate(sample.labels, angle, Sampling::nearest);
+    }
+    if (options.crop_h > 0) {
+        h = options.crop_h;
+        w = options.crop_w;
+    }
+    Random place = stream(draw_crop);
+    crop_both(sample, h, w, options.normalisation, a.random_crop ? &place : nullptr);
+    if (stream(draw_hflip).chance(a.hflip)) both(sample, flip_horizontal);
+    if (stream(draw_vflip).chance(a.vflip)) both(sample, flip_vertical);
+    if (a.turn) {
+        Random random = stream(draw_turn);
+        const int turns = int(random.below(4));
+        const bool swap = random.chance(0.5), square = h == w;
+        both(sample, [&](const Image& image) { return rotate90(image, square ? turns : turns / 2 * 2); });
+        if (swap && square) both(sample, transpose);
+    }
+    if (a.brightness > 0 || a.contrast > 0) {
+        Random random = stream(draw_colour);
+        const double brightness = random.uniform(1 - a.brightness, 1 + a.brightness);
+        sample.picture = adjust(sample.picture, brightness, random.uniform(1 - a.contrast, 1 + a.contrast));
+    }
+}
+
+Prepared load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
+    Prepared prepared = decode_sample(sample, rule, options);
+    finish_plain(prepared, options);
+    return prepared;
+}
+
+Prepared load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
+                     int64_t index) {
+    Prepared prepared = decode_sample(sample, rule, options);
+    finish_augmented(prepared, options, epoch, index);
+    return prepared;
+}
+
+void assemble(const std::vector<Prepared>& samples, const LoaderOptions& options, HostBatch& batch) {
+    require(!samples.empty(), "assemble: at least one sample");
+    batch.n = int64_t(samples.size());
+    batch.h = batch.w = 0;
+    batch.c = options.channels;
+    for (const auto& sample : samples) {
+        batch.h = std::max(batch.h, sample.picture.h);
+        batch.w = std::max(batch.w, sample.picture.w);
+    }
+    const auto round_up = [&](int64_t v) {
+        return (v + options.size_multiple - 1) / options.size_multiple * options.size_multiple;
+    };
+    batch.h = round_up(batch.h);
+    batch.w = round_up(batch.w);
+    const bool labelled = samples[0].labels.h > 0;
+    const int64_t pixels = batch.h * batch.w;
+    batch.images.resize(size_t(batch.n * pixels * batch.c));
+    batch.labels.resize(labelled ? size_t(batch.n * pixels) : 0);
+    for (int64_t i = 0; i < batch.n; ++i) {
+        const Prepared& sample = samples[size_t(i)];
+        const bool fits = sample.picture.h == batch.h && sample.picture.w == batch.w;
+        const Image padded =
+            fits ? Image{}
+                 : pad(sample.picture, 0, 0, batch.h, batch.w, fill_of(sample.picture, options.normalisation));
+        normalise(fits ? sample.picture : padded, options.normalisation, batch.images.data() + i * pixels * batch.c,
+                  batch.w * batch.c);
+        if (!labelled) continue;
+        const Image padded_labels = fits ? Image{} : pad(sample.labels, 0, 0, batch.h, batch.w, ignored_fill);
+        std::copy_n((fits ? sample.labels : padded_labels).u8.data(), pixels, batch.labels.data() + i * pixels);
+    }
+}
+
+}  // namespace atrous::data

@@ -1,0 +1,12 @@
+// The two halves of load_sample: what does not change from epoch to epoch and may be kept, and what does.
+#pragma once
+
+#include "data/loader.h"
+
+namespace atrous::data {
+
+Prepared decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options);
+void finish_plain(Prepared& sample, const LoaderOptions& options);
+void finish_augmented(Prepared& sample, const LoaderOptions& options, int64_t epoch, int64_t index);
+
+}  // namespace atrous::data

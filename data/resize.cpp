@@ -1,0 +1,125 @@
+// resize_bilinear. The horizontal pass takes 16 rows at a time, interleaved so that one vector holds the same sample of
+// every row: the taps of an output pixel then need no gathers, whatever the number of channels.
+#include <algorithm>
+#include <cmath>
+
+#include "data/transform.h"
+#include "kernels/base/error.h"
+
+namespace atrous::data {
+
+namespace {
+
+constexpr int weight_bits = 22;
+constexpr int64_t lanes = 16;
+
+template <class T>
+struct Arithmetic;
+template <>
+struct Arithmetic<uint8_t> {
+    using Weight = int32_t;
+    static Weight weight(double w) { return Weight(w * (1 << weight_bits) + (w < 0 ? -0.5 : 0.5)); }
+    static constexpr Weight start = 1 << (weight_bits - 1);
+    static uint8_t finish(Weight sum) { return uint8_t(std::clamp(sum >> weight_bits, 0, 255)); }
+};
+template <>
+struct Arithmetic<uint16_t> {
+    using Weight = float;
+    static Weight weight(double w) { return Weight(w); }
+    static constexpr Weight start = 0.5f;
+    static uint16_t finish(Weight sum) { return uint16_t(std::clamp(sum, 0.f, 65535.f)); }
+};
+
+// Output i is the sum over k of weights[i * taps + k] * input[first[i] + k], k < count[i].
+template <class W>
+struct Filter {
+    int64_t taps = 0;
+    std::vector<int64_t> first, count;
+    std::vector<W> weights;
+};
+
+template <class T>
+auto triangle_filter(int64_t in, int64_t out) {
+    using A = Arithmetic<T>;
+    Filter<typename A::Weight> filter;
+    const double scale = double(in) / double(out), support = std::max(scale, 1.0), narrow = 1.0 / support;
+    filter.taps = int64_t(std::ceil(support)) * 2 + 1;
+    filter.weights.assign(size_t(out * filter.taps), 0);
+    std::vector<double> exact(static_cast<size_t>(filter.taps));
+    for (int64_t i = 0; i < out; ++i) {
+        const double centre = (double(i) + 0.5) * scale;
+        const int64_t first = std::max<int64_t>(int64_t(centre - support + 0.5), 0);
+        const int64_t count = std::min(int64_t(centre + support + 0.5), in) - first;
+        double total = 0;
+        for (int64_t k = 0; k < count; ++k) {
+            exact[size_t(k)] = std::max(0.0, 1.0 - std::abs((double(k + first) - centre + 0.5) * narrow));
+            total += exact[size_t(k)];
+        }
+        for (int64_t k = 0; k < count; ++k)
+            filter.weights[size_t(i * filter.taps + k)] = A::weight(exact[size_t(k)] / total);
+        filter.first.push_back(first);
+        filter.count.push_back(count);
+    }
+    return filter;
+}
+
+template <class T, class W>
+void filter_rows(const T* from, T* to, int64_t rows, int64_t in_w, int c, const Filter<W>& filter) {
+    const int64_t out_w = int64_t(filter.first.size()), in_row = in_w * c, out_row = out_w * c;
+    std::vector<T> interleaved(size_t(in_row * lanes));
+    for (int64_t y = 0; y < rows; y += lanes) {
+        const int64_t block = std::min(lanes, rows - y);
+        for (int64_t lane = 0; lane < block; ++lane)
+            for (int64_t i = 0; i < in_row; ++i) interleaved[size_t(i * lanes + lane)] = from[(y + lane) * in_row + i];
+        for (int64_t x = 0; x < out_w; ++x) {
+            const W* weights = filter.weights.data() + x * filter.taps;
+            for (int ch = 0; ch < c; ++ch) {
+                W sums[lanes];
+                for (W& sum : sums) sum = Arithmetic<T>::start;
+                const T* samples = interleaved.data() + (filter.first[size_t(x)] * c + ch) * lanes;
+                for (int64_t k = 0; k < filter.count[size_t(x)]; ++k, samples += c * lanes)
+                    for (int64_t lane = 0; lane < lanes; ++lane) sums[lane] += weights[k] * W(samples[lane]);
+                for (int64_t lane = 0; lane < block; ++lane)
+                    to[(y + lane) * out_row + x * c + ch] = Arithmetic<T>::finish(sums[lane]);
+            }
+        }
+    }
+}
+
+template <class T, class W>
+void filter_columns(const T* from, T* to, int64_t row, const Filter<W>& filter) {
+    std::vector<W> sums(static_cast<size_t>(row));
+    for (size_t y = 0; y < filter.first.size(); ++y, to += row) {
+        std::fill(sums.begin(), sums.end(), Arithmetic<T>::start);
+        const W* weights = filter.weights.data() + int64_t(y) * filter.taps;
+        for (int64_t k = 0; k < filter.count[y]; ++k) {
+            const T* samples = from + (filter.first[y] + k) * row;
+            for (int64_t i = 0; i < row; ++i) sums[size_t(i)] += weights[k] * W(samples[i]);
+        }
+        for (int64_t i = 0; i < row; ++i) to[i] = Arithmetic<T>::finish(sums[size_t(i)]);
+    }
+}
+
+}  // namespace
+
+Image resize_bilinear(const Image& image, int64_t h, int64_t w) {
+    require(h > 0 && w > 0, "resize_bilinear: a positive size");
+    if (h == image.h && w == image.w) return image;
+    return dispatch_pixels(image, [&](auto zero) {
+        using T = decltype(zero);
+        Image wide;
+        const Image* source = &image;
+        if (w != image.w) {
+            wide = make_image<T>(image.h, w, image.c);
+            filter_rows(image.pixels<T>().data(), wide.pixels<T>().data(), image.h, image.w, image.c,
+                        triangle_filter<T>(image.w, w));
+            source = &wide;
+        }
+        if (h == image.h) return wide;
+        Image out = make_image<T>(h, w, image.c);
+        filter_columns(source->pixels<T>().data(), out.pixels<T>().data(), w * image.c, triangle_filter<T>(image.h, h));
+        return out;
+    });
+}
+
+}  // namespace atrous::data

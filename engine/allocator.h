@@ -1,0 +1,52 @@
+// A caching, stream-ordered allocator: a block freed by the host may be handed out again at once, because later work on
+// the device's one stream runs after the work that used it. Keeps what it gets until release_cache().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace atrous {
+
+struct MemoryBackend {
+    std::function<void*(size_t)> allocate;  // throws when there is no memory
+    std::function<void(void*)> release;
+    bool caches = true;  // false: every block is allocated and freed for itself (checked builds)
+};
+
+struct MemoryStatistics {
+    size_t in_use_bytes = 0, peak_bytes = 0;  // handed out now, and the most since reset_peak
+    size_t reserved_bytes = 0;                // got from the backend
+    uint64_t backend_allocations = 0;         // calls of the backend; constant in a steady training step
+    uint64_t requests = 0;
+};
+
+class CachingAllocator {
+   public:
+    explicit CachingAllocator(MemoryBackend backend) : backend_(std::move(backend)) {}
+    ~CachingAllocator();
+    CachingAllocator(const CachingAllocator&) = delete;
+    CachingAllocator& operator=(const CachingAllocator&) = delete;
+
+    void* allocate(size_t bytes);  // never null; a block of 0 bytes is a block of 1
+    void release(void* p) noexcept;
+    void release_cache();
+    MemoryStatistics statistics() const;
+    void reset_peak();
+
+   private:
+    void* from_backend(size_t bytes);
+    void release_cache_locked();
+
+    MemoryBackend backend_;
+    mutable std::mutex mutex_;
+    std::multimap<size_t, void*> free_;
+    std::unordered_map<void*, size_t> sizes_;  // of every block from the backend
+    MemoryStatistics statistics_;
+};
+
+}  // namespace atrous

@@ -1,0 +1,121 @@
+#include "engine/autograd/tape.h"
+
+#include "engine/context.h"
+#include "kernels/elementwise.h"
+
+namespace atrous {
+
+namespace k = kernels;
+
+static thread_local Tape* current_tape = nullptr;
+static thread_local std::string module_path;
+
+const Tensor& Saved::get(const std::string& op) const {
+    if (tensor_.storage() && tensor_.storage()->version() != version_)
+        throw Error("the backward pass of " + op + " needs a value of shape " + tensor_.shape().text() +
+                    " that was overwritten after the forward pass");
+    return tensor_;
+}
+
+Tape::Tape(Mode mode) : mode_(mode), outer_(current_tape) { current_tape = this; }
+Tape::~Tape() { current_tape = outer_; }
+Tape* Tape::current() { return current_tape; }
+
+NoTape::NoTape() : tape_(current_tape) { current_tape = nullptr; }
+NoTape::~NoTape() { current_tape = tape_; }
+
+ModuleScope::ModuleScope(const std::string& name) : length_(module_path.size()) {
+    if (!module_path.empty() && !name.empty()) module_path += '.';
+    module_path += name;
+}
+ModuleScope::~ModuleScope() { module_path.resize(length_); }
+const std::string& ModuleScope::path() { return module_path; }
+
+void Tape::watch(const Tensor& x) { watched_[x.id()] = true; }
+
+Tensor Tape::gradient(const Tensor& x) const {
+    const auto it = gradients_.find(x.id());
+    return it == gradients_.end() ? Tensor() : it->second;
+}
+
+bool Tape::wants(const Value& v) const { return v.leaf || watched_.count(v.id); }
+
+static Value value_of(const Tensor& t) { return {t.id(), t.shape(), t.dtype(), t.leaf()}; }
+
+Tensor record(Record r) {
+    Tape* tape = current_tape;
+    if (!tape) return r.output;
+    Entry entry{r.op, module_path, {}, value_of(r.output), std::move(r.attributes), {}, {}, false};
+    for (const Tensor& input : r.inputs) {
+        entry.inputs.push_back(value_of(input));
+        entry.wanted = entry.wanted || tape->wants(entry.inputs.back());
+    }
+    if (tape->mode_ == Tape::Mode::training) {
+        if (!entry.wanted) return r.output;
+        entry.saved = std::move(r.saved);
+        entry.backward = std::move(r.backward);
+        tape->watched_.try_emplace(r.output.id(), false);
+    }
+    tape->entries_.push_back(std::move(entry));
+    return r.output;
+}
+
+void Tape::backward(const Tensor& output, const Tensor& seed) {
+    NoTape off;
+    if (!watched_.count(output.id())) throw Error("backward: no parameter contributed to this value");
+    Tensor start;
+    if (seed.defined()) {  // a copy: what is left of a gradient may be written to on the way
+        start = empty_like(seed);
+        start.copy_from(seed);
+    } else {
+        start = Tensor::full(output.shape(), output.dtype(), output.device(), 1);
+    }
+    gradients_[output.id()] = start;
+    while (!entries_.empty()) {
+        Entry entry = std::move(entries_.back());
+        entries_.pop_back();
+        const auto it = gradients_.find(entry.output.id);
+        if (it == gradients_.end()) continue;  // nothing downstream used it
+        const ModuleScope scope(entry.module);
+        Gradients gradients(*this, entry, it->second);
+        entry.backward(gradients);
+        if (!watched_[entry.output.id]) gradients_.erase(entry.output.id);
+    }
+}
+
+Tensor Gradients::dense_output() const {
+    if (output_.is_dense()) return output_;
+    Tensor dense = empty_like(output_);
+    dense.copy_from(output_);
+    return dense;
+}
+
+bool Gradients::wants(size_t input) const { return tape_.wants(entry_.inputs[input]); }
+
+Into Gradients::into(size_t input) {
+    const Value& v = entry_.inputs[input];
+    if (!tape_.wants(v)) return {};
+    if (v.leaf) {
+        const bool accumulate = !v.leaf->fresh;
+        v.leaf->fresh = false;
+        return {v.leaf->gradient->view(), accumulate};
+    }
+    auto [it, first] = tape_.gradients_.try_emplace(v.id);
+    if (first) it->second = Tensor::empty(v.shape, v.dtype, output_.device());
+    return {it->second.view(), !first};
+}
+
+VectorInto Gradients::vector_into(size_t input) {
+    const Into i = into(input);
+    return {i.view.data, i.accumulate};
+}
+
+void Gradients::give(size_t input, const Tensor& gradient) {
+    const Value& v = entry_.inputs[input];
+    if (!tape_.wants(v)) return;
+    const bool kept = tape_.watched_[entry_.output.id];  // then the output's gradient, which this may lie in, stays as it is
+    if (!v.leaf && !kept && tape_.gradients_.try_emplace(v.id, gradient).second) return;
+    run(gradient.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{gradient.view(), into(input)});
+}
+
+}  // namespace atrous

@@ -1,0 +1,144 @@
+// Reverse-mode automatic differentiation: a tape is a vector of records in the order the ops ran.
+//
+//   Tape tape;                       // records this thread's ops while it lives
+//   Tensor loss = bce_dice(net.forward(x), labels);
+//   tape.backward(loss);             // adds to the gradients of every leaf that contributed
+//
+// Without a live tape nothing is recorded and nothing is saved. There is no double backward.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace atrous {
+
+// A value kept for the backward pass. get() throws if its memory was written to since.
+class Saved {
+   public:
+    Saved(const Tensor& t) : tensor_(t), version_(t.storage() ? t.storage()->version() : 0) {}
+    const Tensor& get(const std::string& op) const;
+
+   private:
+    Tensor tensor_;
+    int64_t version_;
+};
+
+class Gradients;
+using Backward = std::function<void(Gradients&)>;
+using Attribute = std::pair<std::string, std::variant<int64_t, double, bool, std::string>>;
+
+// What summary, inspection, the memory plan and export know about one op.
+struct Record {
+    std::string op;
+    std::vector<Tensor> inputs;
+    Tensor output;
+    std::vector<Attribute> attributes = {};
+    std::vector<Saved> saved = {};
+    Backward backward = {};
+};
+
+// The record as the tape keeps it: values by id and shape, so that nothing is kept alive but what was saved.
+struct Value {
+    int64_t id = 0;
+    Shape shape;
+    DType dtype = DType::f32;
+    std::shared_ptr<Leaf> leaf;  // of a parameter
+};
+struct Entry {
+    std::string op, module;  // module: the path of the layer that ran it, "down1.conv"
+    std::vector<Value> inputs;
+    Value output;
+    std::vector<Attribute> attributes;
+    std::vector<Saved> saved;
+    Backward backward;
+    bool wanted = false;  // some input needs a gradient
+};
+
+class Tape {
+   public:
+    enum class Mode { training, tracing };  // tracing records what ran and saves nothing
+    explicit Tape(Mode mode = Mode::training);
+    ~Tape();
+    Tape(const Tape&) = delete;
+    Tape& operator=(const Tape&) = delete;
+
+    static Tape* current();  // the innermost live tape of this thread, or null
+    Mode mode() const { return mode_; }
+    const std::vector<Entry>& entries() const { return entries_; }
+
+    // Asks for the gradient of a value that is not a parameter; call before it is used.
+    void watch(const Tensor& x);
+    Tensor gradient(const Tensor& x) const;  // of a watched value, after backward; undefined if nothing reached it
+
+    // Walks the records backwards from `output` with d(objective)/d(output) = seed (1 if absent), and empties the tape.
+    void backward(const Tensor& output, const Tensor& seed = {});
+
+   private:
+    friend Tensor record(Record);
+    friend class Gradients;
+    friend class NoTape;
+    bool wants(const Value& v) const;
+
+    Mode mode_;
+    Tape* outer_;
+    std::vector<Entry> entries_;
+    std::unordered_map<int64_t, Tensor> gradients_;
+    std::unordered_map<int64_t, bool> watched_;  // ids that need a gradient; true: asked for by watch()
+};
+
+// While alive, this thread records nothing.
+class NoTape {
+   public:
+    NoTape();
+    ~NoTape();
+    NoTape(const NoTape&) = delete;
+    NoTape& operator=(const NoTape&) = delete;
+
+   private:
+    Tape* tape_;
+};
+
+// Names the layer that runs: paths nest, "up1" then "conv" gives "up1.conv".
+class ModuleScope {
+   public:
+    explicit ModuleScope(const std::string& name);
+    ~ModuleScope();
+    ModuleScope(const ModuleScope&) = delete;
+    ModuleScope& operator=(const ModuleScope&) = delete;
+    static const std::string& path();
+
+   private:
+    size_t length_;
+};
+
+// What an op's backward works with.
+class Gradients {
+   public:
+    Gradients(Tape& tape, Entry& entry, Tensor output) : tape_(tape), entry_(entry), output_(std::move(output)) {}
+    const Tensor& output() const { return output_; }  // d(objective)/d(output); may be pitched
+    Tensor dense_output() const;                      // the same, copied if it is a channel slice
+    const Tensor& saved(size_t i) const { return entry_.saved[i].get(entry_.op); }
+    bool wants(size_t input) const;
+    // Where to put the gradient of an input: its buffer, and whether to add. Absent if it is not wanted.
+    // `dtype` is that of parameters' gradients; activations' gradients have the activation's type.
+    Into into(size_t input);
+    VectorInto vector_into(size_t input);  // the same for a per-channel parameter
+    // The gradient of `input` is this tensor, which no one else will read or write: no copy where it is the first.
+    void give(size_t input, const Tensor& gradient);
+
+   private:
+    Tape& tape_;
+    Entry& entry_;
+    Tensor output_;
+};
+
+// Called by every op at its end; returns record.output.
+Tensor record(Record record);
+
+}  // namespace atrous

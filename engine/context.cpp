@@ -1,0 +1,67 @@
+#include "engine/context.h"
+
+#include <omp.h>
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <new>
+
+#include "kernels/base/error.h"
+
+namespace atrous {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(ATROUS_CHECK_RACES)
+static constexpr bool checked_build = true;
+#else
+static constexpr bool checked_build = false;
+#endif
+
+static MemoryBackend backend_of(Device device) {
+    if (device.kind == DeviceKind::gpu)
+        return {[](size_t bytes) { return gpu::allocate(bytes); }, [](void* p) { gpu::release(p); }, !checked_build};
+    return {[](size_t bytes) {
+                void* p = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+                if (!p) throw std::bad_alloc();
+                return p;
+            },
+            [](void* p) { std::free(p); }, !checked_build};
+}
+
+Context::Context(Device device) : device_(device), memory_(std::make_unique<CachingAllocator>(backend_of(device))) {
+    if (device.kind == DeviceKind::gpu) {
+        gpu::set_device(device.index);
+        stream_ = std::make_unique<gpu::Stream>();
+    } else {
+        threads_ = omp_get_max_threads();
+    }
+}
+
+void Context::synchronize() {
+    if (stream_) stream_->view().synchronize();
+}
+
+void* Context::take(size_t bytes) {
+    taken_.push_back(memory_->allocate(bytes));
+    return taken_.back();
+}
+
+void Context::give_back(size_t first) noexcept {
+    while (taken_.size() > first) {
+        memory_->release(taken_.back());
+        taken_.pop_back();
+    }
+}
+
+Context& context_of(Device device) {
+    if (device.kind == DeviceKind::meta) throw Error("device meta has shapes only; nothing can run on it");
+    static std::mutex mutex;
+    // Never destroyed: tensors with static lifetime may outlive main.
+    static auto& contexts = *new std::map<std::pair<DeviceKind, int>, std::unique_ptr<Context>>;
+    std::lock_guard lock(mutex);
+    auto& context = contexts[{device.kind, device.index}];
+    if (!context) context = std::make_unique<Context>(device);
+    return *context;
+}
+
+}  // namespace atrous

@@ -1,0 +1,70 @@
+// One context a device, alive for the whole process: its stream, its memory, its threads; and `run`, which hands a
+// kernel to the backend that the device calls for.
+#pragma once
+
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include "engine/allocator.h"
+#include "engine/device.h"
+#include "kernels/queue.h"
+
+namespace atrous {
+
+class Context : private Scratch {
+   public:
+    explicit Context(Device device);
+    Device device() const { return device_; }
+    CachingAllocator& memory() { return *memory_; }
+    gpu::StreamView stream() const { return stream_ ? stream_->view() : gpu::StreamView(); }
+    int threads() const { return threads_; }
+    void set_threads(int threads) { threads_ = threads; }
+    void synchronize();
+
+    // Runs a kernel and gives back the scratch memory it took (in stream order).
+    template <class Args>
+    void submit(void (*kernel)(Queue&, const Args&), const Args& args) {
+        Queue queue(stream(), *this, threads_);
+        ScratchScope scope(*this);
+        kernel(queue, args);
+    }
+
+   private:
+    struct ScratchScope {
+        explicit ScratchScope(Context& context) : context(context), first(context.taken_.size()) {}
+        ~ScratchScope() { context.give_back(first); }
+        Context& context;
+        size_t first;
+    };
+    void* take(size_t bytes) override;
+    void give_back(size_t first) noexcept;
+
+    Device device_;
+    std::unique_ptr<CachingAllocator> memory_;
+    std::unique_ptr<gpu::Stream> stream_;
+    std::vector<void*> taken_;
+    int threads_ = 1;
+};
+
+// Created on first use. Not for meta, which has no context.
+Context& context_of(Device device);
+
+// The implementations of one contract function.
+template <class Args>
+struct Kernel {
+    using Function = void (*)(Queue&, const Args&);
+    Function reference, cpu, cuda;
+};
+
+template <class Args>
+void run(Device device, const Kernel<std::type_identity_t<Args>>& kernel, const Args& args) {
+    switch (device.kind) {
+        case DeviceKind::meta: return;
+        case DeviceKind::reference: return context_of(device).submit(kernel.reference, args);
+        case DeviceKind::cpu: return context_of(device).submit(kernel.cpu, args);
+        case DeviceKind::gpu: return context_of(device).submit(kernel.cuda, args);
+    }
+}
+
+}  // namespace atrous

@@ -1,0 +1,27 @@
+// The devices a tensor can live on.
+#pragma once
+
+#include <string>
+
+namespace atrous {
+
+enum class DeviceKind {
+    cpu,        // oneDNN and OpenMP
+    gpu,        // the hand-written kernels: on a real GPU, or emulated, as the binary was built
+    reference,  // plain loops on the host; what tests compare with
+    meta,       // shapes without storage: counting and planning
+};
+
+struct Device {
+    DeviceKind kind = DeviceKind::cpu;
+    int index = 0;
+    friend bool operator==(const Device&, const Device&) = default;
+};
+
+std::string name_of(Device device);  // "cpu", "cuda:0", "emulated", "reference", "meta"
+
+// What a user names: auto (a usable GPU, else the cpu; never the emulator), cpu, cuda, cuda:1, emulated, reference, meta.
+// Throws GpuError with the reason where the device cannot be used, UsageError for an unknown name.
+Device parse_device(const std::string& name);
+
+}  // namespace atrous

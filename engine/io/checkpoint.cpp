@@ -1,0 +1,116 @@
+#include "engine/io/checkpoint.h"
+
+#include <nlohmann/json.hpp>
+
+#include "engine/io/state_dict.h"
+
+namespace atrous::io {
+
+static const std::string train_prefix = "train.";
+static const char* state_key = "atrous.training";
+
+struct Moment {
+    std::string prefix;  // PyTorch's words for them
+    const Tensor* arena;
+};
+
+static std::vector<Moment> moments_of(const Optimizer& optimizer) {
+    std::vector<Moment> moments;
+    const bool sgd = optimizer.options().kind == OptimizerKind::sgd;
+    if (optimizer.moment1().defined()) moments.push_back({train_prefix + (sgd ? "momentum_buffer." : "exp_avg."), &optimizer.moment1()});
+    if (optimizer.moment2().defined()) moments.push_back({train_prefix + "exp_avg_sq.", &optimizer.moment2()});
+    return moments;
+}
+
+// Doubles survive: the JSON writer gives the shortest text that reads back to the same bits.
+static std::string state_text(const Optimizer& optimizer, const TrainProgress& p) {
+    const StepState s = optimizer.state();
+    return nlohmann::json{{"optimizer", name_of(optimizer.options().kind)},
+                          {"epoch", p.epoch},
+                          {"batch", p.batch},
+                          {"step", p.step},
+                          {"loss_sum", p.loss_sum},
+                          {"loss_images", p.loss_images},
+                          {"best_dice", p.best_dice},
+                          {"best_epoch", p.best_epoch},
+                          {"applied_steps", s.step},
+                          {"attempts", s.attempts},
+                          {"first_bad_attempt", s.first_bad_attempt},
+                          {"loss_scale", s.loss_scale},
+                          {"good_steps", s.good_steps}}
+        .dump();
+}
+
+void save_weights(const std::string& path, Module& net, const Metadata& metadata) { write_safetensors(path, state_dict(net), metadata); }
+
+void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress, Metadata metadata) {
+    auto tensors = state_dict(net);
+    const ParameterArena& arena = net.arena();
+    for (const Moment& moment : moments_of(optimizer))
+        for (size_t i = 0; i < arena.parameters.size(); ++i) {
+            const Parameter& p = *arena.parameters[i].parameter;
+            const Tensor part = moment.arena->part(arena.offsets[i], p.shape);
+            auto write = [part, layout = p.layout](Sink& sink) {
+                const auto bytes = to_file_layout(part, layout);
+                sink.write(bytes.data(), bytes.size());
+            };
+            tensors.push_back({moment.prefix + arena.parameters[i].path, part.dtype(), file_shape(p.shape, p.layout), std::move(write)});
+        }
+    metadata[state_key] = state_text(optimizer, progress);
+    write_safetensors(path, std::move(tensors), metadata, {.keep_previous = true});
+}
+
+void load_weights(const SafetensorsFile& file, Module& net) { load_state_dict(net, file, train_prefix); }
+
+static nlohmann::json parse_state(const SafetensorsFile& file) {
+    const auto it = file.metadata().find(state_key);
+    if (it == file.metadata().end())
+        throw FormatError(file.path() + ": holds weights only, not the state of a training; resume from last.safetensors");
+    auto state = nlohmann::json::parse(it->second, nullptr, false);
+    if (!state.is_object()) throw FormatError(file.path() + ": the training state in its metadata is no JSON object");
+    return state;
+}
+
+template <class T>
+static T field(const SafetensorsFile& file, const nlohmann::json& state, const char* name) {
+    const auto it = state.find(name);
+    if (it == state.end() || !(it->is_number() || it->is_string())) throw FormatError(file.path() + ": the training state has no '" + name + "'");
+    try {
+        return it->get<T>();
+    } catch (const nlohmann::json::exception&) {
+        throw FormatError(file.path() + ": the training state's '" + name + "' is " + it->dump());
+    }
+}
+
+void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& p) {
+    const nlohmann::json state = parse_state(file);
+    const auto kind = field<std::string>(file, state, "optimizer");
+    if (kind != name_of(optimizer.options().kind))
+        throw FormatError(file.path() + ": was trained with optimizer " + kind + ", not " + name_of(optimizer.options().kind) + "; resume with --optimizer " + kind);
+    StepState s;
+    s.step = field<int64_t>(file, state, "applied_steps");
+    s.attempts = field<int64_t>(file, state, "attempts");
+    s.first_bad_attempt = field<int64_t>(file, state, "first_bad_attempt");
+    s.loss_scale = field<float>(file, state, "loss_scale");
+    s.good_steps = field<int32_t>(file, state, "good_steps");
+    p.epoch = field<int64_t>(file, state, "epoch");
+    p.batch = field<int64_t>(file, state, "batch");
+    p.step = field<int64_t>(file, state, "step");
+    p.loss_sum = field<double>(file, state, "loss_sum");
+    p.loss_images = field<int64_t>(file, state, "loss_images");
+    p.best_dice = field<double>(file, state, "best_dice");
+    p.best_epoch = field<int64_t>(file, state, "best_epoch");
+    load_weights(file, net);
+    const ParameterArena& arena = net.arena();
+    for (const Moment& moment : moments_of(optimizer))
+        for (size_t i = 0; i < arena.parameters.size(); ++i) {
+            const Parameter& parameter = *arena.parameters[i].parameter;
+            Tensor part = moment.arena->part(arena.offsets[i], parameter.shape);
+            const TensorInfo& info = file.at(moment.prefix + arena.parameters[i].path);
+            if (info.bytes() != part.bytes()) throw FormatError(file.path() + ": tensor '" + info.name + "' does not fit the net");
+            from_file_layout(part, parameter.layout, file.bytes(info));
+        }
+    optimizer.set_state(s);
+}
+
+}  // namespace atrous::io

@@ -1,0 +1,28 @@
+// Checkpoints: one safetensors file each. `best` holds the net alone and loads in PyTorch as it is; `last` holds what
+// resuming needs besides, under names that begin with "train.".
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "engine/io/safetensors.h"
+#include "engine/optim/optimizer.h"
+#include "engine/train/trainer.h"
+
+namespace atrous::io {
+
+using Metadata = std::map<std::string, std::string>;
+
+// Weights and what the caller wants to know later (model, classes, preprocessing), written durably.
+void save_weights(const std::string& path, Module& net, const Metadata& metadata);
+
+// The same with optimizer moments, step state and progress. Keeps the file it replaces as <path>.previous.
+void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress, Metadata metadata);
+
+// From either kind of file.
+void load_weights(const SafetensorsFile& file, Module& net);
+
+// From a file of save_training; FormatError for one of save_weights or of another optimizer.
+void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& progress);
+
+}  // namespace atrous::io

@@ -1,0 +1,42 @@
+// What the file readers and writers of this folder share: an owned descriptor and errors in the system's words.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "kernels/base/error.h"
+
+namespace atrous::io {
+
+class FileDescriptor {
+ public:
+    explicit FileDescriptor(int fd = -1) : fd_(fd) {}
+    FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~FileDescriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    int get() const { return fd_; }
+    explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+    int fd_;
+};
+
+// "<what>: <the system's words for the error>; <what to do>".
+IoError system_error(const std::string& what, int error);
+
+// Opens a regular file for reading; IoError for anything else (folders, pipes, devices).
+FileDescriptor open_for_reading(const std::string& path);
+
+// Reads up to `bytes` at `offset`; fewer only at the end of the file. `path` is for the error message.
+size_t read_at(const FileDescriptor& file, void* to, size_t bytes, uint64_t offset, const std::string& path);
+
+}  // namespace atrous::io

@@ -1,0 +1,27 @@
+// Between a net's tensors and files, which hold PyTorch's names, layouts (OIHW, IOHW) and element types.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/io/safetensors.h"
+#include "engine/nn/module.h"
+
+namespace atrous::io {
+
+// Shape in the file of a tensor of ours.
+std::vector<int64_t> file_shape(const Shape& shape, FileLayout layout);
+
+// Values of a dense tensor in the file's order of elements, and back. Same element type.
+std::vector<std::byte> to_file_layout(const Tensor& tensor, FileLayout layout);
+void from_file_layout(Tensor& tensor, FileLayout layout, const std::vector<std::byte>& bytes);
+
+// Every parameter and buffer under its path.
+std::vector<TensorToWrite> state_dict(Module& net);
+
+// Fills parameters and buffers from the file, whose tensors must be exactly the net's (those whose name begins with
+// `ignored_prefix` aside). FormatError naming what is missing, left over, or of another shape. Nothing is changed
+// unless everything fits.
+void load_state_dict(Module& net, const SafetensorsFile& file, const std::string& ignored_prefix);
+
+}  // namespace atrous::io

@@ -1,0 +1,47 @@
+#include "engine/nn/init.h"
+
+#include <cmath>
+
+#include "kernels/base/philox.h"
+
+namespace atrous {
+
+static uint64_t fnv1a(const std::string& text) {
+    uint64_t h = 14695981039346656037ull;
+    for (unsigned char c : text) h = (h ^ c) * 1099511628211ull;
+    return h;
+}
+
+static double draw(const Parameter& p, Random& random) {
+    const double bound = 1 / std::sqrt(double(p.fan_in));
+    switch (p.init) {
+        case Init::kaiming_uniform_pytorch:
+        case Init::bias_uniform_pytorch: return random.uniform(-bound, bound);
+        case Init::kaiming_normal: return random.normal() * std::sqrt(2.0) * bound;
+        case Init::zeros: return 0;
+        case Init::ones: return 1;
+    }
+    return 0;
+}
+
+template <class T>
+static void fill_parameter(Parameter& p, uint64_t seed, const std::string& path) {
+    Random random(seed, fnv1a(path));
+    std::vector<T> values(size_t(p.shape.count()));
+    for (T& v : values) v = T(draw(p, random));
+    p.value.copy_from_host(values.data(), values.size() * sizeof(T));
+}
+
+void initialize(ParameterArena& arena, uint64_t seed) {
+    for (auto& [path, p] : arena.parameters) {
+        if (p->value.dtype() == DType::f64) fill_parameter<double>(*p, seed, path);
+        else fill_parameter<float>(*p, seed, path);
+    }
+    refresh_halves(arena);
+}
+
+void refresh_halves(ParameterArena& arena) {
+    if (arena.halves.defined()) arena.halves.copy_from(arena.values);
+}
+
+}  // namespace atrous

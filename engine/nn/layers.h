@@ -1,0 +1,55 @@
+// The layers that nets are made of. Constructors take the parent and the name PyTorch's state dict has.
+#pragma once
+
+#include "engine/nn/module.h"
+#include "engine/ops/conv.h"
+#include "engine/ops/norm.h"
+
+namespace atrous {
+
+struct ConvOptions {
+    int64_t in_channels = 1, out_channels = 1;
+    int kernel = 3, stride = 1, padding = 0, dilation = 1;
+    bool bias = true;
+};
+
+// torch.nn.Conv2d: weight, bias.
+class Conv2d : public Module {
+   public:
+    Conv2d(Module& parent, const std::string& name, const ConvOptions& options);
+    Tensor forward(const Tensor& x);
+
+   private:
+    ConvGeometry geometry_;
+    Parameter& weight_;
+    Parameter* bias_ = nullptr;
+};
+
+// torch.nn.ConvTranspose2d(in, out, kernel_size=2, stride=2): weight, bias.
+class ConvTranspose2x2 : public Module {
+   public:
+    ConvTranspose2x2(Module& parent, const std::string& name, int64_t in_channels, int64_t out_channels);
+    Tensor forward(const Tensor& x, const Tensor& destination = {});
+
+   private:
+    Parameter &weight_, &bias_;
+};
+
+// torch.nn.BatchNorm2d: weight, bias, running_mean, running_var, num_batches_tracked.
+class BatchNorm2d : public Module {
+   public:
+    BatchNorm2d(Module& parent, const std::string& name, int64_t channels, double epsilon = 1e-5, double momentum = 0.1);
+    struct Fused {
+        bool relu = false;
+        Tensor residual = {}, destination = {};
+    };
+    Tensor forward(const Tensor& x, const Fused& fused);
+    Tensor forward(const Tensor& x) { return forward(x, Fused{}); }
+
+   private:
+    double epsilon_, momentum_;
+    Parameter &gamma_, &beta_;
+    Buffer &mean_, &var_, &tracked_;
+};
+
+}  // namespace atrous

@@ -1,0 +1,124 @@
+// Layers and nets own parameters and buffers under PyTorch's names.
+//
+// A module is built in two steps: constructors declare names and shapes (cheap; enough to count parameters), then
+// materialize() gives the whole tree its memory in flat arenas and its initial values.
+//
+//   struct Block : Module {
+//       Conv2d conv{*this, "conv", {.in_channels = 3, .out_channels = 8}};
+//       BatchNorm2d norm{*this, "norm", 8};
+//       Block(Module& parent, const std::string& name) : Module(parent, name) {}
+//       Tensor forward(const Tensor& x) { return norm.forward(conv.forward(x), {.relu = true}); }
+//   };
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/autograd/tape.h"
+#include "engine/tensor.h"
+
+namespace atrous {
+
+// How a tensor lies in files, which hold PyTorch's layouts.
+enum class FileLayout {
+    same,            // vectors, scalars
+    conv,            // ours [O][kh][kw][I], PyTorch's OIHW
+    conv_transpose,  // ours [kh][kw][O][I], PyTorch's IOHW
+    scalar,          // ours [1], PyTorch's without dimensions
+};
+
+enum class Init { kaiming_uniform_pytorch, kaiming_normal, bias_uniform_pytorch, zeros, ones };
+
+struct Parameter {
+    std::string name;  // last part of the path: "weight"
+    Shape shape;
+    FileLayout layout = FileLayout::same;
+    Init init = Init::zeros;
+    int64_t fan_in = 1;      // inputs that one output sums over (bounds of the initialisation)
+    bool decays = true;      // weight decay applies where a user excludes one-dimensional parameters
+    bool computes_in_half = false;  // mixed precision reads a half-precision copy (convolution weights)
+    Tensor value = {};       // master copy: f32, or f64
+    Tensor half = {};        // the copy the net computes with in mixed precision; shares value's leaf
+    bool trainable = true;
+    const Tensor& used() const { return half.defined() ? half : value; }
+};
+
+struct Buffer {
+    std::string name;
+    Shape shape;
+    DType dtype = DType::f32;  // f32 follows the module's precision; i64 stays
+    double initial = 0;
+    FileLayout layout = FileLayout::same;
+    Tensor value = {};
+};
+
+struct NamedParameter {
+    std::string path;
+    Parameter* parameter;
+};
+struct NamedBuffer {
+    std::string path;
+    Buffer* buffer;
+};
+
+// Where all parameters of a net live. Offsets are multiples of 64 elements, in reverse order of first use.
+struct ParameterArena {
+    Tensor values, gradients, halves;  // halves only in mixed precision
+    std::vector<NamedParameter> parameters;  // in arena order
+    std::vector<int64_t> offsets;
+};
+
+struct MaterializeOptions {
+    Device device;
+    DType dtype = DType::f32;      // of master weights: f32 or f64
+    DType compute = DType::f32;    // bf16 or f16: convolution weights get half-precision copies
+    uint64_t seed = 0;
+};
+
+class Module {
+   public:
+    Module() = default;                                // a net: the root
+    Module(Module& parent, const std::string& name);   // a child
+    virtual ~Module() = default;
+    Module(const Module&) = delete;
+    Module& operator=(const Module&) = delete;
+
+    const std::string& name() const { return name_; }
+    std::vector<NamedParameter> parameters();  // depth first, in order of declaration, full paths
+    std::vector<NamedBuffer> buffers();
+    int64_t parameter_count();
+
+    // Root only. On device meta parameters have shapes and no memory.
+    void materialize(const MaterializeOptions& options);
+    const MaterializeOptions& materialized() const { return options_; }
+    ParameterArena& arena() { return arena_; }
+    void zero_gradients();  // the next backward pass overwrites
+
+    void set_training(bool training);  // the whole subtree
+    bool training() const { return training_; }
+
+   protected:
+    Parameter& add_parameter(Parameter parameter);
+    Buffer& add_buffer(Buffer buffer);
+
+   private:
+    template <class F>
+    void walk(const std::string& path, const F& visit);
+
+    std::string name_;
+    std::vector<Module*> children_;
+    std::vector<std::unique_ptr<Parameter>> parameters_;
+    std::vector<std::unique_ptr<Buffer>> buffers_;
+    bool training_ = true;
+    MaterializeOptions options_;
+    ParameterArena arena_;
+};
+
+// A name without parameters of its own, for paths such as "double_conv.0".
+class Group : public Module {
+   public:
+    using Module::Module;
+};
+
+}  // namespace atrous

@@ -1,0 +1,32 @@
+#include "engine/ops/activation.h"
+
+#include "engine/context.h"
+#include "kernels/activation.h"
+
+namespace atrous {
+
+namespace k = kernels;
+
+using Forward = k::ActivationArgs;
+using Backwards = k::ActivationBackwardArgs;
+
+// Both gradients are functions of the output alone.
+static Tensor activation(const char* name, const Tensor& x, const Kernel<Forward>& forward, const Kernel<Backwards>& backward) {
+    Tensor y = empty_like(x);
+    run(x.device(), forward, Forward{x.view(), y.view()});
+    return record({.op = name, .inputs = {x}, .output = y, .saved = {y}, .backward = [backward](Gradients& g) {
+                       run(g.output().device(), backward, Backwards{g.output().view(), g.saved(0).view(), g.into(0)});
+                   }});
+}
+
+Tensor relu(const Tensor& x) {
+    return activation("relu", x, {k::reference::relu, k::cpu::relu, k::cuda::relu},
+                      {k::reference::relu_backward, k::cpu::relu_backward, k::cuda::relu_backward});
+}
+
+Tensor sigmoid(const Tensor& x) {
+    return activation("sigmoid", x, {k::reference::sigmoid, k::cpu::sigmoid, k::cuda::sigmoid},
+                      {k::reference::sigmoid_backward, k::cpu::sigmoid_backward, k::cuda::sigmoid_backward});
+}
+
+}  // namespace atrous

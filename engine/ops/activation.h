@@ -1,0 +1,11 @@
+// Element-wise activations; formulas in kernels/activation.h.
+#pragma once
+
+#include "engine/autograd/tape.h"
+
+namespace atrous {
+
+Tensor relu(const Tensor& x);
+Tensor sigmoid(const Tensor& x);
+
+}  // namespace atrous

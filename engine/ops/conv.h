@@ -1,0 +1,19 @@
+// Convolutions; formulas and layouts in kernels/conv.h and kernels/conv_transpose.h.
+#pragma once
+
+#include "engine/autograd/tape.h"
+#include "kernels/conv.h"
+
+namespace atrous {
+
+using kernels::ConvGeometry;
+
+// x [N][H][W][I], weight [O][R][S][I], bias [O] or undefined -> [N][P][Q][O].
+// Throws ShapeError where channels differ or the kernel does not fit.
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry);
+
+// 2x2 transposed convolution of stride 2: x [N][H][W][I], weight [2][2][O][I], bias [O] or undefined -> [N][2H][2W][O],
+// written into `destination` (a channel slice, say) if that is given.
+Tensor conv_transpose2x2(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& destination = {});
+
+}  // namespace atrous

@@ -1,0 +1,97 @@
+#include "engine/ops/elementwise.h"
+
+#include "engine/context.h"
+#include "engine/ops/shapes.h"
+#include "kernels/elementwise.h"
+
+namespace atrous {
+
+namespace k = kernels;
+
+static void copy_into(const Tensor& x, Into y) {
+    if (y) run(x.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{x.view(), y});
+}
+
+Tensor add(const Tensor& a, const Tensor& b) {
+    check_same("add", a, b);
+    Tensor y = empty_like(a);
+    run(a.device(), {k::reference::add, k::cpu::add, k::cuda::add}, k::AddArgs{a.view(), b.view(), y.view()});
+    return record({.op = "add", .inputs = {a, b}, .output = y, .backward = [](Gradients& g) {
+                       copy_into(g.output(), g.into(0));
+                       copy_into(g.output(), g.into(1));
+                   }});
+}
+
+Tensor cast(const Tensor& x, DType dtype) {
+    if (x.dtype() == dtype) return x;
+    Tensor y = Tensor::empty(x.shape(), dtype, x.device());
+    copy_into(x, {y.view(), false});
+    return record({.op = "cast",
+                   .inputs = {x},
+                   .output = y,
+                   .attributes = {{"to", std::string(name_of(dtype))}},
+                   .backward = [](Gradients& g) { copy_into(g.output(), g.into(0)); }});
+}
+
+static bool side_by_side(std::span<const Tensor> parts, int64_t channels) {
+    const Tensor& first = parts[0];
+    if (!first.storage() || first.pitch() != channels) return false;
+    const char* next = first.as<char>();
+    for (const Tensor& p : parts) {
+        if (p.storage() != first.storage() || p.pitch() != channels || p.as<char>() != next) return false;
+        next += size_t(p.dim(3)) * size_of(p.dtype());
+    }
+    return true;
+}
+
+Tensor concat(std::span<const Tensor> parts) {
+    if (parts.empty()) throw ShapeError("concat of nothing");
+    const Tensor& first = parts[0];
+    int64_t channels = 0;
+    for (const Tensor& p : parts) {
+        check_rank4("concat", p);
+        check_same("concat (channels aside)", first.slice_channels(0, 1), p.slice_channels(0, 1));
+        channels += p.dim(3);
+    }
+    const Shape shape{first.dim(0), first.dim(1), first.dim(2), channels};
+    Tensor y;
+    if (side_by_side(parts, channels)) {
+        y = first.widened(channels);
+    } else {
+        y = Tensor::empty(shape, first.dtype(), first.device());
+        int64_t begin = 0;
+        for (const Tensor& p : parts) {
+            copy_into(p, {y.slice_channels(begin, p.dim(3)).view(), false});
+            begin += p.dim(3);
+        }
+    }
+    std::vector<int64_t> widths;
+    for (const Tensor& p : parts) widths.push_back(p.dim(3));
+    return record({.op = "concat", .inputs = {parts.begin(), parts.end()}, .output = y, .backward = [widths](Gradients& g) {
+                       int64_t begin = 0;
+                       for (size_t i = 0; i < widths.size(); ++i) {
+                           g.give(i, g.output().slice_channels(begin, widths[i]));
+                           begin += widths[i];
+                       }
+                   }});
+}
+
+Tensor concat(const Tensor& a, const Tensor& b) {
+    const Tensor parts[] = {a, b};
+    return concat(parts);
+}
+
+std::vector<Tensor> reserve_concat(int64_t n, int64_t h, int64_t w, std::span<const int64_t> channels, DType dtype, Device device) {
+    int64_t total = 0;
+    for (int64_t c : channels) total += c;
+    const Tensor whole = Tensor::empty({n, h, w, total}, dtype, device);
+    std::vector<Tensor> parts;
+    int64_t begin = 0;
+    for (int64_t c : channels) {
+        parts.push_back(whole.slice_channels(begin, c));
+        begin += c;
+    }
+    return parts;
+}
+
+}  // namespace atrous

@@ -1,0 +1,68 @@
+#include "engine/ops/norm.h"
+
+#include "engine/context.h"
+#include "engine/ops/shapes.h"
+#include "kernels/norm.h"
+
+namespace atrous {
+
+namespace k = kernels;
+
+// saved: x, gamma, beta, mean, inv_std, and y where ReLU and a residual meet.
+// x may be its own residual: its buffer then takes both gradients, one kernel after the other.
+static void batch_norm_backward(Gradients& g, const BatchNormOptions& o, bool has_residual, bool own_residual) {
+    k::BatchNormBackwardArgs a;
+    a.dy = g.output().view();
+    a.x = g.saved(0).view();
+    a.gamma = g.saved(1).data();
+    a.beta = g.saved(2).data();
+    a.mean = g.saved(3).data();
+    a.inv_std = g.saved(4).data();
+    if (has_residual && o.relu) a.y = g.saved(5).view();
+    a.dx = g.into(0);
+    a.dgamma = g.vector_into(1);
+    a.dbeta = g.vector_into(2);
+    const Tensor apart = own_residual && g.wants(3) ? empty_like(g.saved(0)) : Tensor();
+    if (apart.defined())
+        a.dresidual = {apart.view(), false};
+    else if (has_residual)
+        a.dresidual = g.into(3);
+    a.training = o.training;
+    a.relu = o.relu;
+    run(g.output().device(), {k::reference::batch_norm_backward, k::cpu::batch_norm_backward, k::cuda::batch_norm_backward}, a);
+    if (apart.defined()) g.give(3, apart);
+}
+
+Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNormOptions& o, const Tensor& residual, const Tensor& destination) {
+    check_rank4("batch_norm", x);
+    check_vector("batch_norm", "gamma", p.gamma, x);
+    check_vector("batch_norm", "beta", p.beta, x);
+    check_vector("batch_norm", "running_mean", p.running_mean, x);
+    check_vector("batch_norm", "running_var", p.running_var, x);
+    if (residual.defined()) check_same("batch_norm with a residual", x, residual);
+    if (o.training && x.dim(0) * x.dim(1) * x.dim(2) < 2)
+        throw ShapeError("batch_norm " + ModuleScope::path() + ": training needs more than one value per channel, the input is " + x.shape().text() +
+                         "; use a larger batch, larger images, or drop the last incomplete batch");
+    const DType statistics = accumulator_of(x.dtype());
+    Tensor y = output_or("batch_norm", destination, x.shape(), x);
+    Tensor mean = Tensor::empty({x.dim(3)}, statistics, x.device()), inv_std = empty_like(mean);
+    const bool update = o.training && o.update_running;
+    k::BatchNormForwardArgs a{x.view(), residual.defined() ? residual.view() : View{}, y.view(), p.gamma.data(), p.beta.data(), mean.data(), inv_std.data(),
+                              p.running_mean.data(), p.running_var.data(), update ? p.batches_tracked.as<int64_t>() : nullptr,
+                              o.momentum, o.epsilon, o.training, update, o.relu};
+    run(x.device(), {k::reference::batch_norm_forward, k::cpu::batch_norm_forward, k::cuda::batch_norm_forward}, a);
+
+    const bool has_residual = residual.defined(), own_residual = has_residual && residual.id() == x.id();
+    std::vector<Tensor> inputs{x, p.gamma, p.beta};
+    std::vector<Saved> saved{x, p.gamma, p.beta, mean, inv_std};
+    if (has_residual) inputs.push_back(residual);
+    if (has_residual && o.relu) saved.emplace_back(y);
+    return record({.op = "batch_norm",
+                   .inputs = std::move(inputs),
+                   .output = y,
+                   .attributes = {{"epsilon", o.epsilon}, {"momentum", o.momentum}, {"training", o.training}, {"relu", o.relu}},
+                   .saved = std::move(saved),
+                   .backward = [o, has_residual, own_residual](Gradients& g) { batch_norm_backward(g, o, has_residual, own_residual); }});
+}
+
+}  // namespace atrous

@@ -1,0 +1,27 @@
+#include "engine/ops/resize.h"
+
+#include "engine/context.h"
+#include "engine/ops/shapes.h"
+#include "kernels/resize.h"
+
+namespace atrous {
+
+namespace k = kernels;
+
+Tensor bilinear(const Tensor& x, int64_t height, int64_t width, bool align_corners, const Tensor& destination) {
+    check_rank4("bilinear", x);
+    Tensor y = output_or("bilinear", destination, {x.dim(0), height, width, x.dim(3)}, x);
+    run(x.device(), {k::reference::bilinear_forward, k::cpu::bilinear_forward, k::cuda::bilinear_forward},
+        k::BilinearForwardArgs{x.view(), y.view(), align_corners});
+    return record({.op = "bilinear",
+                   .inputs = {x},
+                   .output = y,
+                   .attributes = {{"align_corners", align_corners}},
+                   .backward = [align_corners](Gradients& g) {
+                       if (!g.wants(0)) return;
+                       run(g.output().device(), {k::reference::bilinear_backward, k::cpu::bilinear_backward, k::cuda::bilinear_backward},
+                           k::BilinearBackwardArgs{g.output().view(), g.into(0), align_corners});
+                   }});
+}
+
+}  // namespace atrous

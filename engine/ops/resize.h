@@ -1,0 +1,12 @@
+// Bilinear resampling; formulas in kernels/resize.h.
+#pragma once
+
+#include "engine/autograd/tape.h"
+
+namespace atrous {
+
+// x [N][H][W][C] -> [N][height][width][C]; torchvision's models use align_corners = false. Written into `destination`
+// if that is given.
+Tensor bilinear(const Tensor& x, int64_t height, int64_t width, bool align_corners, const Tensor& destination = {});
+
+}  // namespace atrous

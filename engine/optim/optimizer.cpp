@@ -1,0 +1,104 @@
+#include "engine/optim/optimizer.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <vector>
+
+#include "engine/context.h"
+
+namespace atrous {
+
+namespace k = kernels;
+
+OptimizerKind parse_optimizer(const std::string& name) {
+    for (OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw})
+        if (name == name_of(kind)) return kind;
+    throw UsageError("optimizer '" + name + "' is unknown; expected sgd, adam or adamw");
+}
+
+const char* name_of(OptimizerKind kind) {
+    switch (kind) {
+        case OptimizerKind::sgd: return "sgd";
+        case OptimizerKind::adam: return "adam";
+        case OptimizerKind::adamw: return "adamw";
+    }
+    return "?";
+}
+
+static std::vector<k::OptimChunk> chunks_of(const ParameterArena& arena, bool decay_vectors) {
+    std::vector<k::OptimChunk> chunks;
+    for (size_t i = 0; i < arena.parameters.size(); ++i) {
+        const Parameter& p = *arena.parameters[i].parameter;
+        if (!p.trainable) continue;
+        const int32_t group = p.decays || decay_vectors ? 0 : 1;
+        for (int64_t at = 0; at < p.shape.count(); at += k::optim_chunk_elements)
+            chunks.push_back({arena.offsets[i] + at, int32_t(std::min<int64_t>(k::optim_chunk_elements, p.shape.count() - at)), group});
+    }
+    return chunks;
+}
+
+static Tensor bytes_on(Device device, const void* data, size_t bytes) {
+    Tensor t = Tensor::empty({int64_t(bytes)}, DType::u8, device);
+    t.copy_from_host(data, bytes);
+    return t;
+}
+
+Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), options_(options) {
+    const ParameterArena& a = net.arena();
+    const bool adam = options.kind != OptimizerKind::sgd;
+    if (adam || options.momentum != 0) moment1_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
+    if (adam) moment2_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
+    const auto chunks = chunks_of(a, options.decay_vectors);
+    if (chunks.empty()) throw UsageError("there is nothing to train: every parameter is frozen");
+    chunk_count_ = int64_t(chunks.size());
+    chunks_ = bytes_on(a.values.device(), chunks.data(), chunks.size() * sizeof(k::OptimChunk));
+    StepState state;
+    state.loss_scale = options.initial_loss_scale;
+    state_ = bytes_on(a.values.device(), &state, sizeof state);
+}
+
+StepState Optimizer::state() const {
+    StepState state;
+    state_.copy_to_host(&state, sizeof state);
+    return state;
+}
+
+void Optimizer::set_state(const StepState& state) { state_.copy_from_host(&state, sizeof state); }
+
+k::Arena Optimizer::arena() const {
+    const ParameterArena& a = net_.arena();
+    k::Arena arena;
+    arena.parameters = a.values.data();
+    arena.gradients = a.gradients.data();
+    arena.moment1 = moment1_.data();
+    arena.moment2 = moment2_.data();
+    arena.half = a.halves.data();
+    arena.dtype = a.values.dtype();
+    arena.half_dtype = a.halves.defined() ? a.halves.dtype() : DType::bf16;
+    arena.count = a.values.count();
+    arena.chunks = chunks_.as<k::OptimChunk>();
+    arena.chunk_count = chunk_count_;
+    arena.groups[0].weight_decay = options_.weight_decay;
+    return arena;
+}
+
+void Optimizer::step(double learning_rate) {
+    const Device device = state_.device();
+    auto* state = state_.as<StepState>();
+    learning_rate_ = learning_rate;
+    if (device.kind == DeviceKind::gpu)
+        gpu::copy_async(&state->learning_rate, &learning_rate_, sizeof learning_rate_, context_of(device).stream());
+    else
+        state->learning_rate = learning_rate;
+    run(device, {k::reference::grad_statistics, k::cpu::grad_statistics, k::cuda::grad_statistics},
+        k::GradStatisticsArgs{arena(), state, options_.clip_norm});
+    if (options_.kind == OptimizerKind::sgd)
+        run(device, {k::reference::sgd_step, k::cpu::sgd_step, k::cuda::sgd_step}, k::SgdArgs{arena(), state, options_.momentum, options_.nesterov});
+    else
+        run(device, {k::reference::adam_step, k::cpu::adam_step, k::cuda::adam_step},
+            k::AdamArgs{arena(), state, options_.beta1, options_.beta2, options_.epsilon, options_.kind == OptimizerKind::adamw});
+    run(device, {k::reference::finish_step, k::cpu::finish_step, k::cuda::finish_step}, k::FinishStepArgs{state, options_.dynamic_loss_scale});
+}
+
+}  // namespace atrous

@@ -1,0 +1,51 @@
+// Optimizers over a net's flat arenas; update rules in kernels/optim.h. A step is three kernels and no host round trip.
+#pragma once
+
+#include <string>
+
+#include "engine/nn/module.h"
+#include "kernels/optim.h"
+
+namespace atrous {
+
+using kernels::StepState;
+
+enum class OptimizerKind { sgd, adam, adamw };
+OptimizerKind parse_optimizer(const std::string& name);  // UsageError for an unknown name
+const char* name_of(OptimizerKind kind);
+
+struct OptimizerOptions {
+    OptimizerKind kind = OptimizerKind::adam;
+    double momentum = 0.9;  // SGD
+    bool nesterov = false;
+    double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+    double weight_decay = 0;
+    bool decay_vectors = true;  // false: biases and batch norm's parameters do not decay
+    double clip_norm = 0;       // 0: no clipping
+    bool dynamic_loss_scale = false;
+    float initial_loss_scale = 1;
+};
+
+class Optimizer {
+   public:
+    // The net must be materialized and outlive the optimizer.
+    Optimizer(Module& net, const OptimizerOptions& options);
+
+    void step(double learning_rate);  // applies the gradients in the arena
+    StepState state() const;          // waits for the device
+    void set_state(const StepState& state);
+    const Tensor& moment1() const { return moment1_; }  // laid out as the parameter arena; undefined where unused
+    const Tensor& moment2() const { return moment2_; }
+    const OptimizerOptions& options() const { return options_; }
+
+   private:
+    kernels::Arena arena() const;
+
+    Module& net_;
+    OptimizerOptions options_;
+    Tensor moment1_, moment2_, chunks_, state_;
+    int64_t chunk_count_ = 0;
+    double learning_rate_ = 0;
+};
+
+}  // namespace atrous

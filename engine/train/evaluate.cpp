@@ -1,0 +1,66 @@
+#include "engine/train/evaluate.h"
+
+#include <algorithm>
+
+#include "engine/ops/elementwise.h"
+#include "engine/ops/metrics.h"
+
+namespace atrous {
+
+DeviceBatch upload(const HostBatch& b, Device device, DType compute) {
+    DeviceBatch d;
+    Tensor images = Tensor::empty({b.n, b.h, b.w, b.c}, DType::f32, device);
+    images.copy_from_host(b.images.data(), images.bytes());
+    const NoTape off;
+    d.images = cast(images, compute);
+    if (!b.labels.empty()) {
+        d.labels = Tensor::empty({b.n, b.h, b.w, 1}, DType::u8, device);
+        d.labels.copy_from_host(b.labels.data(), d.labels.bytes());
+    }
+    return d;
+}
+
+// Puts the net into evaluation mode and back.
+struct EvaluationMode {
+    explicit EvaluationMode(Module& net) : net(net), training(net.training()) { net.set_training(false); }
+    ~EvaluationMode() { net.set_training(training); }
+    Module& net;
+    bool training;
+};
+
+static void score_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options, int64_t classes, ScoreKeeper& keeper) {
+    const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
+    Tensor counts = Tensor::full({n * classes * classes}, DType::i64, logits.device(), 0);
+    for (int64_t i = 0; i < n; ++i) {
+        Tensor image_counts = counts.part(i * classes * classes, {classes * classes});
+        count_confusion(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1}), image_counts, options.threshold, options.ignore_index);
+    }
+    const auto host = counts.to_host<int64_t>();
+    for (int64_t i = 0; i < n; ++i) keeper.add(host.data() + i * classes * classes);
+}
+
+Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions& options, const EvaluateProgress& progress) {
+    const NoTape off;
+    const EvaluationMode mode(net);
+    const Device device = net.materialized().device;
+    const int64_t classes = std::max<int64_t>(net.out_channels(), 2);
+    ScoreKeeper keeper(classes);
+    HostBatch batch;
+    double loss = 0;
+    int64_t images = 0;
+    source.start_epoch(0);
+    while (source.next(batch)) {
+        const DeviceBatch d = upload(batch, device, options.compute);
+        const Tensor logits = net.forward(d.images);
+        score_images(logits, d.labels, options, classes, keeper);
+        loss += bce_dice(logits, d.labels, options.loss).loss.item() * double(batch.n);
+        images += batch.n;
+        if (progress) progress(batch, logits, images);
+    }
+    if (images == 0) throw DataError("evaluation: the data set has no images");
+    Scores scores = keeper.scores();
+    scores.loss = loss / double(images);
+    return scores;
+}
+
+}  // namespace atrous

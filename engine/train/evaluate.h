@@ -1,0 +1,32 @@
+// Runs a net over a data set without training it.
+#pragma once
+
+#include <functional>
+
+#include "engine/host_batch.h"
+#include "engine/nn/segmentation_net.h"
+#include "engine/ops/loss.h"
+#include "engine/train/metrics.h"
+
+namespace atrous {
+
+struct EvaluateOptions {
+    BceDiceOptions loss = {};
+    DType compute = DType::f32;
+    double threshold = 0;    // of a binary net's logit
+    int ignore_index = 255;  // -1: none
+};
+
+// Images of a batch as the net takes them, and labels u8 [N][H][W][1] (undefined where the batch has none).
+struct DeviceBatch {
+    Tensor images, labels;
+};
+DeviceBatch upload(const HostBatch& batch, Device device, DType compute);
+
+// Called after each batch with the number of images done so far, and the logits.
+using EvaluateProgress = std::function<void(const HostBatch& batch, const Tensor& logits, int64_t images_done)>;
+
+// Scores over one epoch of the source, in evaluation mode; the net's mode is restored.
+Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions& options, const EvaluateProgress& progress = {});
+
+}  // namespace atrous

@@ -1,0 +1,38 @@
+// Element-wise activations. All views have one shape and element type and may be pitched.
+//   relu: y = max(x, 0), NaN stays NaN; backward passes dy where y > 0.
+//   sigmoid: y = 1 / (1 + exp(-x)); backward dx = dy * y * (1 - y).
+#pragma once
+
+#include "kernels/base/view.h"
+#include "kernels/queue.h"
+
+namespace atrous::kernels {
+
+struct ActivationArgs { View x, y; };
+struct ActivationBackwardArgs {
+    View dy, y;
+    Into dx;
+};
+
+// clang-format off
+namespace reference {
+void relu(Queue&, const ActivationArgs&);
+void relu_backward(Queue&, const ActivationBackwardArgs&);
+void sigmoid(Queue&, const ActivationArgs&);
+void sigmoid_backward(Queue&, const ActivationBackwardArgs&);
+}
+namespace cpu {
+void relu(Queue&, const ActivationArgs&);
+void relu_backward(Queue&, const ActivationBackwardArgs&);
+void sigmoid(Queue&, const ActivationArgs&);
+void sigmoid_backward(Queue&, const ActivationBackwardArgs&);
+}
+namespace cuda {
+void relu(Queue&, const ActivationArgs&);
+void relu_backward(Queue&, const ActivationBackwardArgs&);
+void sigmoid(Queue&, const ActivationArgs&);
+void sigmoid_backward(Queue&, const ActivationBackwardArgs&);
+}
+// clang-format on
+
+}  // namespace atrous::kernels

@@ -1,0 +1,62 @@
+// Two-dimensional convolution (cross-correlation) with stride, zero padding and dilation.
+//
+//   y[n,p,q,o] = bias[o] + sum_{r,s,i} x[n, p*stride - padding + r*dilation, q*stride - padding + s*dilation, i] * w[o,r,s,i]
+//
+// x [N][H][W][I], w [O][R][S][I] dense, y [N][P][Q][O] with P = (H + 2*padding - dilation*(R-1) - 1) / stride + 1.
+// x, w and y have one element type; bias, dw and dbias have accumulator_of(it): parameter gradients of half-precision
+// layers are float. Sums are in that type too. Any channel count works; multiples of 8 are the fast path on GPUs.
+#pragma once
+
+#include "kernels/base/view.h"
+#include "kernels/queue.h"
+
+namespace atrous::kernels {
+
+struct ConvGeometry {
+    int stride = 1, padding = 0, dilation = 1;
+    // Output size along one axis; at most 0 where the kernel does not fit.
+    int64_t output_size(int64_t in, int64_t kernel) const {
+        const int64_t span = in + 2 * padding - dilation * (kernel - 1) - 1;
+        return span < 0 ? 0 : span / stride + 1;
+    }
+};
+
+struct ConvForwardArgs {
+    View x, w;
+    const void* bias = nullptr;  // [O] or absent
+    View y;
+    ConvGeometry geometry;
+};
+
+struct ConvBackwardInputArgs {
+    View dy, w;
+    Into dx;
+    ConvGeometry geometry;
+};
+
+struct ConvBackwardWeightArgs {
+    View x, dy;
+    Into dw;           // [O][R][S][I], accumulator type
+    VectorInto dbias;  // [O]
+    ConvGeometry geometry;
+};
+
+// clang-format off
+namespace reference {
+void conv_forward(Queue&, const ConvForwardArgs&);
+void conv_backward_input(Queue&, const ConvBackwardInputArgs&);
+void conv_backward_weight(Queue&, const ConvBackwardWeightArgs&);
+}
+namespace cpu {  // x, y and their gradients dense
+void conv_forward(Queue&, const ConvForwardArgs&);
+void conv_backward_input(Queue&, const ConvBackwardInputArgs&);
+void conv_backward_weight(Queue&, const ConvBackwardWeightArgs&);
+}
+namespace cuda {
+void conv_forward(Queue&, const ConvForwardArgs&);
+void conv_backward_input(Queue&, const ConvBackwardInputArgs&);
+void conv_backward_weight(Queue&, const ConvBackwardWeightArgs&);
+}
+// clang-format on
+
+}  // namespace atrous::kernels

@@ -1,0 +1,201 @@
+// f32 and f64: products over strided rows. bf16: oneDNN products forward; backward, the roles of input and output
+// swapped, a 2x2 stride-2 convolution of dy is the input gradient, and its weight gradient ours.
+#include "kernels/conv_transpose.h"
+
+#include <algorithm>
+
+#include "kernels/base/dispatch.h"
+#include "kernels/base/variant.h"
+#include "kernels/cpu/dnnl.h"
+#include "kernels/cpu/product.h"
+#include "kernels/cpu/weight_gradient.h"
+#include "kernels/cpu/widen.h"
+
+namespace atrous::kernels::cpu {
+
+namespace {
+
+void check(const View& x, const View& w, const View& y) {
+    require(w.n == 2 && w.h == 2 && w.dense(), "transposed convolution: weights must be [2][2][O][I], dense");
+    require(x.c == w.c && y.c == w.w && x.n == y.n, "transposed convolution: channels or batch do not match");
+    require(y.h == 2 * x.h && y.w == 2 * x.w, "transposed convolution: the output must be twice the input's size");
+    require(x.count() > 0, "transposed convolution: empty input");
+    require(x.dtype == y.dtype, "transposed convolution: x and y must have one element type");
+}
+
+// Offsets of the four pixels of a 2x2 block of y, in the order of the weights.
+std::vector<int64_t> block_offsets(const View& y) { return {0, y.pitch, y.w * y.pitch, (y.w + 1) * y.pitch}; }
+
+// The upper left pixel of each block, as the rows of a matrix.
+template <class T>
+Rows<T> blocks(const View& y) {
+    return {y.as<std::remove_const_t<T>>(), 2 * y.pitch, 2 * y.w * y.pitch, y.w / 2};
+}
+
+template <class T>
+void forward(Queue& q, const ConvTransposeForwardArgs& a) {
+    Product<T> p;
+    p.m = a.x.pixels();
+    p.n = a.y.c;
+    p.k = a.x.c;
+    p.a = {a.x.as<T>(), a.x.pitch};
+    p.b = a.w.as<T>();
+    p.b_k = 1;
+    p.b_n = a.x.c;
+    p.b_group = a.y.c * a.x.c;
+    p.c = blocks<T>(a.y);
+    p.c_parts = block_offsets(a.y);
+    p.bias = static_cast<const T*>(a.bias);
+    multiply(q, p, pack(q, p));
+}
+
+template <class T>
+void backward_input(Queue& q, const ConvTransposeBackwardInputArgs& a) {
+    const View& dx = a.dx.view;
+    Product<T> p;
+    p.m = dx.pixels();
+    p.n = dx.c;
+    p.k = a.dy.c;
+    p.a = blocks<const T>(a.dy);
+    p.a_parts = block_offsets(a.dy);
+    p.b = a.w.as<T>();
+    p.b_k = dx.c;
+    p.b_n = 1;
+    p.b_part = a.dy.c * dx.c;
+    p.c = {dx.as<T>(), dx.pitch};
+    p.accumulate = a.dx.accumulate;
+    multiply(q, p, pack(q, p));
+}
+
+template <class T>
+void backward_weight(Queue& q, const View& x, const View& dy, const Into& dw) {
+    const int64_t i = x.c, o = dy.c;
+    weight_gradient<T>(q, {.image = dy,
+                           .gradient = x,
+                           .r = 2,
+                           .s = 2,
+                           .geometry = {.stride = 2},
+                           .dw = dw.view.data,
+                           .g_stride = 1,
+                           .r_stride = 2 * o * i,
+                           .s_stride = o * i,
+                           .c_stride = i,
+                           .accumulate = dw.accumulate});
+}
+
+// ---- bf16
+
+View dense(Queue& q, const View& v) {
+    if (v.dense()) return v;
+    const View copy = space_for<bf16>(q, v);
+    copy_values<bf16, bf16>(q, v, copy);
+    return copy;
+}
+
+// Row by row of x and parity of y: [W][I] times [I][2*O], or times [I][O] twice where y's pixels are apart.
+bool forward_by_dnnl(Queue& q, const ConvTransposeForwardArgs& args) {
+    const View &x = args.x, &y = args.y;
+    const int64_t o = y.c, i = x.c, halves = y.dense() ? 1 : 2, columns = 2 / halves * o;
+    const DnnlProduct product{.contract = "conv_transpose_forward",
+                              .batch = x.n * x.h,
+                              .m = x.w,
+                              .n = columns,
+                              .k = i,
+                              .bias = args.bias != nullptr,
+                              .a_strides = {x.w * x.pitch, x.pitch},
+                              .b_strides = {1, i},
+                              .c_strides = {2 * y.w * y.pitch, 2 * y.pitch},
+                              .threads = q.threads()};
+    float* bias = nullptr;
+    if (args.bias) {
+        bias = q.scratch<float>(2 * o);
+        for (int64_t b = 0; b < 2; ++b) std::copy_n(static_cast<const float*>(args.bias), o, bias + b * o);
+    }
+    for (int64_t part = 0; part < 2 * halves; ++part) {
+        const int64_t a = part / halves, b = part % halves;
+        if (!dnnl_product(q, product, x.data, args.w.as<bf16>() + part * columns * i, bias,
+                          y.as<bf16>() + (a * y.w + b) * y.pitch))
+            return false;
+    }
+    return true;
+}
+
+DnnlConv swapped(Queue& q, const char* contract, Pass pass, const View& x, const View& dy) {
+    const int64_t i = x.c, o = dy.c;
+    return {.contract = contract,
+            .pass = pass,
+            .dtype = x.dtype,
+            .n = x.n,
+            .h = dy.h,
+            .w = dy.w,
+            .c = o,
+            .p = x.h,
+            .q = x.w,
+            .o = i,
+            .r = 2,
+            .s = 2,
+            .stride = 2,
+            .w_strides = {1, i, 2 * o * i, o * i},
+            .threads = q.threads()};
+}
+
+bool backward_input_by_dnnl(Queue& q, const ConvTransposeBackwardInputArgs& a) {
+    if (!a.dx.view.dense()) return false;
+    DnnlConv c = swapped(q, "conv_transpose_backward_input", Pass::forward, a.dx.view, a.dy);
+    c.accumulate = a.dx.accumulate;
+    return dnnl_convolution(q, c, dense(q, a.dy).data, a.w.data, nullptr, a.dx.view.data);
+}
+
+bool backward_weight_by_dnnl(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
+    const DnnlConv c = swapped(q, "conv_transpose_backward_weight", Pass::backward_weight, a.x, a.dy);
+    const View &dw = a.dw.view, to = a.dw.accumulate ? space_for<float>(q, dw) : dw;
+    if (!dnnl_convolution(q, c, dense(q, a.dy).data, to.data, nullptr, dense(q, a.x).data)) return false;
+    if (a.dw.accumulate) copy_values<float, float>(q, to, dw, true);
+    return true;
+}
+
+}  // namespace
+
+void conv_transpose_forward(Queue& q, const ConvTransposeForwardArgs& a) {
+    check(a.x, a.w, a.y);
+    if (a.x.dtype == DType::bf16) {
+        if (forward_by_dnnl(q, a)) return;
+        const View y = space_for<float>(q, a.y);
+        ran("conv_transpose_forward/rows_f32");
+        forward<float>(q, {widened(q, a.x), widened(q, a.w), a.bias, y});
+        return copy_values<float, bf16>(q, y, a.y);
+    }
+    ran(a.x.dtype == DType::f64 ? "conv_transpose_forward/rows_f64" : "conv_transpose_forward/rows_f32");
+    dispatch_exact("conv_transpose_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(q, a); });
+}
+
+void conv_transpose_backward_input(Queue& q, const ConvTransposeBackwardInputArgs& a) {
+    check(a.dx.view, a.w, a.dy);
+    if (a.dy.dtype == DType::bf16) {
+        if (backward_input_by_dnnl(q, a)) return;
+        const View dx = space_for<float>(q, a.dx.view);
+        ran("conv_transpose_backward_input/rows_f32");
+        backward_input<float>(q, {widened(q, a.dy), widened(q, a.w), {dx, false}});
+        return copy_values<float, bf16>(q, dx, a.dx.view, a.dx.accumulate);
+    }
+    ran(a.dy.dtype == DType::f64 ? "conv_transpose_backward_input/rows_f64" : "conv_transpose_backward_input/rows_f32");
+    dispatch_exact("conv_transpose_backward_input", a.dy.dtype,
+                   [&](auto zero) { backward_input<decltype(zero)>(q, a); });
+}
+
+void conv_transpose_backward_weight(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
+    if (a.dbias) channel_sums(q, a.dy, a.dbias);
+    if (!a.dw) return;
+    check(a.x, a.dw.view, a.dy);
+    if (a.x.dtype == DType::bf16) {
+        if (backward_weight_by_dnnl(q, a)) return;
+        ran("conv_transpose_backward_weight/outer_f32");
+        return backward_weight<float>(q, widened(q, a.x), widened(q, a.dy), a.dw);
+    }
+    ran(a.x.dtype == DType::f64 ? "conv_transpose_backward_weight/outer_f64"
+                                : "conv_transpose_backward_weight/outer_f32");
+    dispatch_exact("conv_transpose_backward_weight", a.x.dtype,
+                   [&](auto zero) { backward_weight<decltype(zero)>(q, a.x, a.dy, a.dw); });
+}
+
+}  // namespace atrous::kernels::cpu

@@ -1,0 +1,78 @@
+// Confusion counts. They are integers, so threads may count apart and add up in any order.
+#include "kernels/metrics.h"
+
+#include <limits>
+
+#include "kernels/base/dispatch.h"
+#include "kernels/base/variant.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/simd.h"
+
+namespace atrous::kernels::cpu {
+
+namespace {
+
+template <class T>
+void count_binary(const ConfusionArgs& a, int64_t begin, int64_t end, int64_t* counts) {
+    using A = accumulator_t<T>;
+    const T* logits = a.logits.as<const T>();
+    const int64_t pitch = a.logits.pitch;
+    int64_t pixels = 0, positive = 0, predicted = 0, both = 0;
+    // Threshold and logit meet in double where rounding the threshold to float could change the answer.
+    const bool exact = double(A(a.threshold)) == a.threshold;
+    const A threshold = A(a.threshold);
+#pragma omp simd reduction(+ : pixels, positive, predicted, both)
+    for (int64_t i = begin; i < end; ++i) {
+        const A z = load(logits[i * pitch]);
+        const bool guess = exact ? z > threshold : double(z) > a.threshold;
+        const int label = a.labels[i];
+        const int counted = label != a.ignore_index, truth = counted & (label != 0);
+        pixels += counted;
+        positive += truth;
+        predicted += counted & guess;
+        both += truth & guess;
+    }
+    counts[0] += pixels - positive - predicted + both;
+    counts[1] += predicted - both;
+    counts[2] += positive - both;
+    counts[3] += both;
+}
+
+template <class T>
+void count_classes(const ConfusionArgs& a, int64_t begin, int64_t end, int64_t* counts) {
+    using A = accumulator_t<T>;
+    const int64_t classes = a.logits.c;
+    for (int64_t i = begin; i < end; ++i) {
+        const int label = a.labels[i];
+        if (label == a.ignore_index || label >= classes) continue;
+        const T* z = a.logits.as<const T>() + i * a.logits.pitch;
+        A best = -std::numeric_limits<A>::infinity();
+        int64_t guess = 0;
+        for (int64_t c = 0; c < classes; ++c) {
+            const A value = load(z[c]);
+            guess = value > best ? c : guess;
+            best = value > best ? value : best;
+        }
+        ++counts[label * classes + guess];
+    }
+}
+
+}  // namespace
+
+void confusion(Queue& q, const ConfusionArgs& a) {
+    require(a.labels && a.counts, "confusion: labels and counts are needed");
+    ran("confusion/omp");
+    const int64_t classes = a.logits.c == 1 ? 2 : a.logits.c, cells = classes * classes;
+    int64_t* all = q.scratch<int64_t>(size_t(q.threads()) * cells);
+    std::fill_n(all, q.threads() * cells, int64_t(0));
+    dispatch_cpu("confusion", a.logits.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        parallel_ranges(q, a.logits.pixels(), a.logits.count(), [&](int64_t begin, int64_t end, int thread) {
+            int64_t* counts = all + thread * cells;
+            a.logits.c == 1 ? count_binary<T>(a, begin, end, counts) : count_classes<T>(a, begin, end, counts);
+        });
+    });
+    for (int64_t i = 0; i < q.threads() * cells; ++i) a.counts[i % cells] += all[i];
+}
+
+}  // namespace atrous::kernels::cpu

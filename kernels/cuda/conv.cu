@@ -1,0 +1,95 @@
+// Convolution on a GPU: the contract of kernels/conv.h in terms of two products, whose kernels (grid mapping, shared
+// memory) are in conv_mma_*.cu and conv_simt_*.cu.
+//
+//   forward            rows = output pixels, columns = O,         depth = (r, s, i)
+//   input gradient     rows = input pixels,  columns = I,         depth = (r, s, o); stride^2 phases
+//   weight gradient    rows = O,             columns = (r, s, i), depth = output pixels, split; then a fixed-order sum
+#include "kernels/conv.h"
+
+#include "kernels/base/error.h"
+#include "kernels/cuda/conv_product.h"
+
+namespace atrous::kernels::cuda {
+
+namespace {
+
+// ---- kernels: see conv_product.h --------------------------------------------------------------------------------
+
+// ---- launchers --------------------------------------------------------------------------------------------------
+
+constexpr int64_t most_pixels = int64_t(1) << 30;  // pixels and coordinates are 32-bit, element offsets 64-bit
+
+void check(const View& x, const View& w, const View& y, const ConvGeometry& g) {
+    require(x.c == w.c && y.c == w.n && x.n == y.n, "convolution: channels or batch of x, w and y do not match");
+    require(y.h == g.output_size(x.h, w.h) && y.w == g.output_size(x.w, w.w),
+            "convolution: output size does not match");
+    require(y.count() > 0 && x.count() > 0, "convolution: a tensor is empty");
+    require(x.pixels() <= most_pixels && y.pixels() <= most_pixels && w.count() <= most_pixels,
+            "convolution: more than 2^30 pixels or weights; split the batch");
+    require(x.dtype == y.dtype, "convolution: x and y differ in element type");
+}
+
+// The axis whose outputs are `size`; a plain one reads x to make y, a transposed one reads dy to make dx.
+Axis axis(int64_t size, int64_t source, int64_t taps, const ConvGeometry& g, bool transposed) {
+    return {int(size), int(source), int(taps), g.stride, g.padding, g.dilation, transposed};
+}
+
+}  // namespace
+
+void conv_forward(Queue& q, const ConvForwardArgs& a) {
+    check(a.x, a.w, a.y, a.geometry);
+    require(a.w.dtype == a.x.dtype && a.w.dense(), "convolution: weights must be dense and of x's element type");
+    PixelProduct p;
+    p.source = a.x.data, p.source_pitch = a.x.pitch, p.depth = int(a.x.c);
+    p.weights = a.w.data;
+    p.tap_stride = a.w.c, p.channel_stride = 1, p.column_stride = a.w.h * a.w.w * a.w.c;
+    p.bias = static_cast<const float*>(a.bias);
+    p.out = a.y.data, p.out_pitch = a.y.pitch, p.columns = int(a.y.c);
+    p.images = int(a.y.n);
+    p.h = axis(a.y.h, a.x.h, a.w.h, a.geometry, false);
+    p.w = axis(a.y.w, a.x.w, a.w.w, a.geometry, false);
+    run_pixel_product(q, p, a.x.dtype, "conv_forward");
+}
+
+void conv_backward_input(Queue& q, const ConvBackwardInputArgs& a) {
+    const View& dx = a.dx.view;
+    check(dx, a.w, a.dy, a.geometry);
+    require(a.w.dtype == dx.dtype && a.w.dense(), "convolution: weights must be dense and of x's element type");
+    PixelProduct p;
+    p.source = a.dy.data, p.source_pitch = a.dy.pitch, p.depth = int(a.dy.c);
+    p.weights = a.w.data;
+    p.tap_stride = a.w.c, p.channel_stride = a.w.h * a.w.w * a.w.c, p.column_stride = 1;
+    p.out = dx.data, p.out_pitch = dx.pitch, p.columns = int(dx.c);
+    p.accumulate = a.dx.accumulate;
+    p.images = int(dx.n);
+    p.h = axis(dx.h, a.dy.h, a.w.h, a.geometry, true);
+    p.w = axis(dx.w, a.dy.w, a.w.w, a.geometry, true);
+    run_pixel_product(q, p, dx.dtype, "conv_backward_input");
+}
+
+void conv_backward_weight(Queue& q, const ConvBackwardWeightArgs& a) {
+    if (a.dw) {
+        const View& dw = a.dw.view;
+        check(a.x, dw, a.dy, a.geometry);
+        require(dw.dtype == DType::f32 && dw.dense(), "convolution: the weights' gradient must be dense and f32");
+        WeightProduct p;
+        p.images = int(a.dy.n), p.height = int(a.dy.h), p.width = int(a.dy.w);
+        p.a = {a.dy.data,
+               a.dy.pitch,
+               int(a.dy.c),
+               int(a.dy.c),
+               axis(a.dy.h, a.dy.h, 1, {}, false),
+               axis(a.dy.w, a.dy.w, 1, {}, false)};
+        p.b = {a.x.data,
+               a.x.pitch,
+               int(a.x.c),
+               int(dw.h * dw.w * dw.c),
+               axis(a.dy.h, a.x.h, dw.h, a.geometry, false),
+               axis(a.dy.w, a.x.w, dw.w, a.geometry, false)};
+        p.out = dw.as<float>(), p.accumulate = a.dw.accumulate;
+        run_weight_product(q, p, a.x.dtype, "conv_backward_weight");
+    }
+    if (a.dbias) run_channel_sums(q, a.dy, a.dbias, "conv_backward_weight");
+}
+
+}  // namespace atrous::kernels::cuda

@@ -1,0 +1,85 @@
+// The 2x2 stride-2 transposed convolution on a GPU: the contract of kernels/conv_transpose.h in terms of the products
+// of convolution, whose kernels (grid mapping, shared memory) are in conv_mma_*.cu and conv_simt_*.cu. As 2x2 blocks do
+// not overlap, it is the input gradient of a convolution with that kernel and stride, and its gradients are that one's
+// others:
+//
+//   forward            four phases; each rows = input pixels, columns = O, depth = i, stored to one pixel of the 2x2
+//   block input gradient     rows = input pixels, columns = I, depth = (a, b, o) weight gradient    rows = (a, b, o),
+//   columns = I, depth = input pixels, split; then a fixed-order sum
+#include "kernels/conv_transpose.h"
+
+#include "kernels/base/error.h"
+#include "kernels/cuda/conv_product.h"
+
+namespace atrous::kernels::cuda {
+
+namespace {
+
+// ---- kernels: see conv_product.h --------------------------------------------------------------------------------
+
+// ---- launchers --------------------------------------------------------------------------------------------------
+
+void check(const View& x, const View& w, const View& y) {
+    require(w.n == 2 && w.h == 2 && w.dense(), "transposed convolution: weights must be [2][2][O][I], dense");
+    require(x.c == w.c && y.c == w.w && x.n == y.n, "transposed convolution: channels or batch do not match");
+    require(y.h == 2 * x.h && y.w == 2 * x.w, "transposed convolution: the output must be twice the input's size");
+    require(x.count() > 0 && y.count() > 0, "transposed convolution: a tensor is empty");
+    require(y.pixels() <= int64_t(1) << 30 && w.count() <= int64_t(1) << 30,
+            "transposed convolution: more than 2^30 pixels or weights; split the batch");
+    require(x.dtype == y.dtype, "transposed convolution: x and y differ in element type");
+}
+
+// Two taps at stride 2: `from_small` where the axis makes the large image from the small one.
+Axis axis(int64_t small, bool from_small) {
+    return from_small ? Axis{int(2 * small), int(small), 2, 2, 0, 1, true}
+                      : Axis{int(small), int(2 * small), 2, 2, 0, 1, false};
+}
+
+}  // namespace
+
+void conv_transpose_forward(Queue& q, const ConvTransposeForwardArgs& a) {
+    check(a.x, a.w, a.y);
+    require(a.w.dtype == a.x.dtype, "transposed convolution: x and weights differ in element type");
+    PixelProduct p;
+    p.source = a.x.data, p.source_pitch = a.x.pitch, p.depth = int(a.x.c);
+    p.weights = a.w.data;
+    p.tap_stride = a.w.w * a.w.c, p.channel_stride = 1, p.column_stride = a.w.c;
+    p.bias = static_cast<const float*>(a.bias);
+    p.out = a.y.data, p.out_pitch = a.y.pitch, p.columns = int(a.y.c);
+    p.images = int(a.y.n);
+    p.h = axis(a.x.h, true), p.w = axis(a.x.w, true);
+    run_pixel_product(q, p, a.x.dtype, "conv_transpose_forward");
+}
+
+void conv_transpose_backward_input(Queue& q, const ConvTransposeBackwardInputArgs& a) {
+    const View& dx = a.dx.view;
+    check(dx, a.w, a.dy);
+    require(a.w.dtype == dx.dtype, "transposed convolution: x and weights differ in element type");
+    PixelProduct p;
+    p.source = a.dy.data, p.source_pitch = a.dy.pitch, p.depth = int(a.dy.c);
+    p.weights = a.w.data;
+    p.tap_stride = a.w.w * a.w.c, p.channel_stride = a.w.c, p.column_stride = 1;
+    p.out = dx.data, p.out_pitch = dx.pitch, p.columns = int(dx.c);
+    p.accumulate = a.dx.accumulate;
+    p.images = int(dx.n);
+    p.h = axis(dx.h, false), p.w = axis(dx.w, false);
+    run_pixel_product(q, p, dx.dtype, "conv_transpose_backward_input");
+}
+
+void conv_transpose_backward_weight(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
+    if (a.dw) {
+        const View& dw = a.dw.view;
+        check(a.x, dw, a.dy);
+        require(dw.dtype == DType::f32, "transposed convolution: the weights' gradient must be f32");
+        const auto own = [](int64_t size) { return Axis{int(size), int(size), 1, 1, 0, 1, false}; };
+        WeightProduct p;
+        p.images = int(a.x.n), p.height = int(a.x.h), p.width = int(a.x.w);
+        p.a = {a.dy.data, a.dy.pitch, int(a.dy.c), int(4 * a.dy.c), axis(a.x.h, false), axis(a.x.w, false)};
+        p.b = {a.x.data, a.x.pitch, int(a.x.c), int(a.x.c), own(a.x.h), own(a.x.w)};
+        p.out = dw.as<float>(), p.accumulate = a.dw.accumulate;
+        run_weight_product(q, p, a.x.dtype, "conv_transpose_backward_weight");
+    }
+    if (a.dbias) run_channel_sums(q, a.dy, a.dbias, "conv_transpose_backward_weight");
+}
+
+}  // namespace atrous::kernels::cuda

@@ -1,0 +1,24 @@
+// The CUDA language for kernel files, in either world, and the few helpers every kernel wants.
+// <world/language.h> is kernels/gpu/cuda/world/language.h under nvcc and kernels/gpu/emu/world/language.h for the host
+// compiler; the include path chooses. It provides, in both worlds:
+//   qualifiers, threadIdx/blockIdx/blockDim/gridDim, barriers, shuffles, votes, atomics, math intrinsics;
+//   atrous::gpu::dynamic_shared<T>()                       the block's dynamic shared memory, 1024-byte aligned
+//   atrous::gpu::launch(kernel, grid, block, smem_bytes, stream, args)   kernel is void(*)(Args); throws GpuError
+//   to_float / round_to for bf16 and f16 in device code    (device_float(h), device_round<T>(x) below)
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/base/view.h"
+#include "kernels/gpu/runtime.h"
+#include <world/language.h>
+
+namespace atrous::gpu {
+
+// N elements moved as one access: 16 bytes where sizeof(T) * N is 16.
+template <class T, int N>
+struct alignas(sizeof(T) * N) Vec {
+    T v[N];
+};
+
+}  // namespace atrous::gpu

@@ -1,0 +1,55 @@
+// Control of the emulated GPU, for tests: scheduling, statistics, checks. See docs/emulator for what is checked.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace atrous::gpu::emu {
+
+// Initialised from the environment: ATROUS_EMU_ORDER=forward|reverse|shuffled, ATROUS_EMU_SEED (implies shuffled),
+// ATROUS_EMU_WORKERS, ATROUS_EMU_STRICT=1. Change them only while no kernel runs.
+struct Options {
+    // forward: threads in order, each until it blocks, then in turns. reverse: the last thread first, and the latest
+    // one that can run goes on. shuffled: a random warp runs ahead in random lane order.
+    enum class Order { forward, reverse, shuffled } order = Order::forward;
+    uint64_t seed = 1;
+    int workers = 1;           // OS threads over blocks; one in checked builds. Results do not depend on it.
+    bool strict_exit = false;  // a thread that returns while others of its block meet a barrier is an error
+    size_t max_reports = 8;    // diagnostics in one message
+};
+Options& options();
+
+// Restores the options when it goes out of scope.
+class ScopedOptions {
+ public:
+    ScopedOptions() : saved_(options()) {}
+    ~ScopedOptions() { options() = saved_; }
+    ScopedOptions(const ScopedOptions&) = delete;
+    ScopedOptions& operator=(const ScopedOptions&) = delete;
+    Options* operator->() { return &options(); }
+
+ private:
+    Options saved_;
+};
+
+// Summed over launches until the caller sets it to {}.
+struct Statistics {
+    uint64_t launches = 0, threads = 0;
+    uint64_t switches = 0;        // between fibers
+    uint64_t barriers = 0;        // __syncthreads, once a block
+    uint64_t collectives = 0;     // warp operations, once a warp
+    uint64_t accesses = 0;        // checked ones, in the races build
+    uint64_t bank_conflicts = 0;  // extra passes of ldmatrix
+    uint64_t guard_violations = 0;
+};
+Statistics& statistics();
+
+bool checks_races();      // some kernel in this program was compiled for the races build
+bool checks_addresses();  // address sanitizer
+
+// Throws GpuError if a byte next to a live allocation has changed. release() checks its own block and reports at the
+// next launch, copy or synchronisation.
+void verify_guards();
+size_t live_allocations();
+
+}  // namespace atrous::gpu::emu

@@ -1,0 +1,121 @@
+// What instrumented device code calls in the races build, in the place of the sanitizers' runtimes: -fsanitize=thread
+// announces loads and stores, -fsanitize=undefined reports. (The latter is also what makes GCC announce `*p = f()` for
+// class types: it forces the result through a temporary.)
+#ifdef ATROUS_CHECK_RACES
+#include "kernels/gpu/emu/internal.h"
+
+extern "C" char __executable_start[];
+
+using namespace atrous::gpu::emu;
+
+// ---- undefined behaviour --------------------------------------------------------------------------------------------
+namespace {
+struct Location {
+    const char* file;
+    uint32_t line, column;
+};
+struct Type {
+    uint16_t kind, info;
+    char name[1];
+};
+struct Mismatch {
+    Location at;
+    const Type* type;
+    uint8_t log_alignment, kind;
+};
+
+[[gnu::cold]] void undefined(const Location& at, std::string&& what) {
+    const bool in_device = W && W->in_device;
+    if (W) W->in_device = false;  // the string functions below may be the instrumented copies of a device file
+    {
+        std::string file = at.file ? at.file : "?";
+        file.erase(0, file.find_last_of('/') + 1);
+        const std::string text = std::move(what) + " at " + file + ":" + std::to_string(at.line);
+        if (!in_device) return defer_error("undefined behaviour in host code: " + text);
+        report("undefined behaviour", W->name() + ": " + text, 0);
+    }
+    W->abandon();
+}
+void mismatch(const Mismatch* m, uintptr_t p) {
+    undefined(m->at, p ? "misaligned access to " + std::string(m->type->name) + " (needs " +
+                             std::to_string(1 << m->log_alignment) + " bytes)"
+                       : "null pointer to " + std::string(m->type->name));
+}
+}  // namespace
+
+extern "C" {
+#define UNDEFINED(name)                                                 \
+    void __ubsan_handle_##name(Location* at) { undefined(*at, #name); } \
+    void __ubsan_handle_##name##_abort(Location* at) { undefined(*at, #name); }
+UNDEFINED(add_overflow)
+UNDEFINED(sub_overflow)
+UNDEFINED(mul_overflow)
+UNDEFINED(negate_overflow)
+UNDEFINED(divrem_overflow)
+UNDEFINED(shift_out_of_bounds)
+UNDEFINED(out_of_bounds)
+UNDEFINED(pointer_overflow)
+UNDEFINED(builtin_unreachable)
+UNDEFINED(missing_return)
+UNDEFINED(vla_bound_not_positive)
+UNDEFINED(float_cast_overflow)
+UNDEFINED(load_invalid_value)
+UNDEFINED(invalid_builtin)
+UNDEFINED(nonnull_arg)
+UNDEFINED(nonnull_return_v1)
+#undef UNDEFINED
+void __ubsan_handle_type_mismatch_v1(Mismatch* m, uintptr_t p) { mismatch(m, p); }
+void __ubsan_handle_type_mismatch_v1_abort(Mismatch* m, uintptr_t p) { mismatch(m, p); }
+}
+
+// ---- loads and stores -----------------------------------------------------------------------------------------------
+static inline void hook(void* p, size_t n, unsigned kind, void* pc) {
+    if (!W || !W->in_device) return;
+    const Context& c = *W->current->context;
+    if (uintptr_t(p) - uintptr_t(c.stack) < c.size) return;
+    check_access(uintptr_t(p), n, kind, uint32_t(uintptr_t(pc) - uintptr_t(__executable_start)));
+}
+
+#define PC __builtin_return_address(0)
+#define HOOKS(n)                                                       \
+    void __tsan_read##n(void* p) { hook(p, n, Read, PC); }             \
+    void __tsan_write##n(void* p) { hook(p, n, Write, PC); }           \
+    void __tsan_unaligned_read##n(void* p) { hook(p, n, Read, PC); }   \
+    void __tsan_unaligned_write##n(void* p) { hook(p, n, Write, PC); } \
+    void __tsan_volatile_read##n(void* p) { hook(p, n, Read, PC); }    \
+    void __tsan_volatile_write##n(void* p) { hook(p, n, Write, PC); }
+// Host code in device files may use std::atomic; device code uses atomic_update, which announces itself.
+#define ATOMICS(bits, T)                                                                                              \
+    T __tsan_atomic##bits##_load(const volatile T* p, int) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }           \
+    void __tsan_atomic##bits##_store(volatile T* p, T v, int) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }           \
+    T __tsan_atomic##bits##_exchange(volatile T* p, T v, int) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); } \
+    T __tsan_atomic##bits##_fetch_add(volatile T* p, T v, int) { return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); } \
+    T __tsan_atomic##bits##_fetch_sub(volatile T* p, T v, int) { return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST); } \
+    T __tsan_atomic##bits##_fetch_and(volatile T* p, T v, int) { return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST); } \
+    T __tsan_atomic##bits##_fetch_or(volatile T* p, T v, int) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }   \
+    bool __tsan_atomic##bits##_compare_exchange_strong(volatile T* p, T* e, T v, int, int) {                          \
+        return __atomic_compare_exchange_n(p, e, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                       \
+    }                                                                                                                 \
+    bool __tsan_atomic##bits##_compare_exchange_weak(volatile T* p, T* e, T v, int, int) {                            \
+        return __atomic_compare_exchange_n(p, e, v, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                        \
+    }
+extern "C" {
+void __tsan_init() { checking = true; }
+void __tsan_func_entry(void*) {}
+void __tsan_func_exit() {}
+void __tsan_vptr_update(void*, void*) {}
+void __tsan_vptr_read(void*) {}
+void __tsan_read_range(void* p, size_t n) { hook(p, n, Read, PC); }
+void __tsan_write_range(void* p, size_t n) { hook(p, n, Write, PC); }
+void __tsan_atomic_thread_fence(int) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+HOOKS(1)
+HOOKS(2)
+HOOKS(4)
+HOOKS(8)
+HOOKS(16)
+ATOMICS(8, uint8_t)
+ATOMICS(16, uint16_t)
+ATOMICS(32, uint32_t)
+ATOMICS(64, uint64_t)
+}
+#endif

@@ -1,0 +1,196 @@
+// Device memory: blocks between red zones, filled with NaN bytes; in the races build with a shadow that remembers which
+// bytes were ever written.
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+
+#include "kernels/base/error.h"
+#include "kernels/gpu/emu/internal.h"
+#include "kernels/gpu/emu/launch.h"
+
+namespace atrous::gpu {
+namespace emu {
+
+constexpr size_t alignment = 256;
+// Address sanitizer has red zones of its own around blocks of the exact size.
+constexpr size_t zone_bytes = address_sanitizer ? 0 : 4096;
+constexpr unsigned char poison = 0xff;  // NaN in every float format, -1 in every integer
+
+static std::map<uintptr_t, Region>& allocations() {
+    static std::map<uintptr_t, Region> a;
+    return a;
+}
+
+std::recursive_mutex& device_mutex() {
+    static std::recursive_mutex m;
+    return m;
+}
+
+Region* nearest_global(uintptr_t a) {
+    auto& all = allocations();
+    const auto it = all.upper_bound(a);
+    if (it == all.begin()) return it == all.end() ? nullptr : &it->second;
+    return &std::prev(it)->second;
+}
+Region* find_global(uintptr_t a) {
+    Region* r = nearest_global(a);
+    return r && r->holds(a) ? r : nullptr;
+}
+
+void reset_shadow() {
+    for (auto& [low, r] : allocations())
+        for (size_t i = 0; r.cells && i < r.size / 4 + 2; ++i) {
+            const uint8_t written = r.cells[i].written;
+            r.cells[i] = {};
+            r.cells[i].written = written;
+        }
+}
+
+// ---- guards ---------------------------------------------------------------------------------------------------------
+static std::string broken_guard(const Region& r) {
+    auto scan = [&](const unsigned char* zone, const char* side, size_t size) -> std::string {
+        for (size_t i = 0; i < size; ++i)
+            if (zone[i] != poison) {
+                const long offset = long(uintptr_t(zone + i) - r.low);
+                return "emulated GPU: something wrote " + std::string(side) + " a device block of " +
+                       std::to_string(r.size) + " bytes (allocation #" + std::to_string(r.id) + "), at offset " +
+                       std::to_string(offset);
+            }
+        return {};
+    };
+    if (zone_bytes == 0) return {};
+    const auto* block = reinterpret_cast<const unsigned char*>(r.low);
+    std::string found = scan(block - zone_bytes, "before", zone_bytes);
+    if (found.empty()) found = scan(block + r.size, "past the end of", zone_bytes);
+    return found;
+}
+
+void verify_guards() {
+    std::lock_guard lock(device_mutex());
+    throw_deferred_error();
+    for (const auto& [low, r] : allocations())
+        if (const std::string found = broken_guard(r); !found.empty()) {
+            ++statistics().guard_violations;
+            throw GpuError(found);
+        }
+}
+
+size_t live_allocations() {
+    std::lock_guard lock(device_mutex());
+    return allocations().size();
+}
+
+// ---- copies ---------------------------------------------------------------------------------------------------------
+static void need_room(const Region& r, uintptr_t a, size_t bytes, const char* what) {
+    if (a + bytes > r.low + r.size)
+        throw GpuError("emulated GPU: " + std::string(what) + " of " + std::to_string(bytes) + " bytes at offset " +
+                       std::to_string(a - r.low) + " of a device block of " + std::to_string(r.size) + " bytes");
+}
+
+static void set_written(Region& r, uintptr_t a, size_t bytes) {
+    if (!r.cells) return;
+    each_cell(r, a, bytes, [](Cell& c, unsigned mask, size_t) {
+        const auto written = uint8_t(c.written | mask);
+        c = {};  // everything before is done: streams are synchronous
+        c.written = written;
+    });
+}
+static size_t unwritten_bytes(Region& r, uintptr_t a, size_t bytes) {
+    size_t count = 0;
+    if (r.cells)
+        each_cell(r, a, bytes, [&](Cell& c, unsigned mask, size_t) { count += std::popcount(mask & ~c.written); });
+    return count;
+}
+// What was never written stays so in the copy.
+static void copy_written(Region& to, uintptr_t a, Region& from, uintptr_t b, size_t bytes) {
+    if (!to.cells || !from.cells) return;
+    for (size_t i = 0; i < bytes; ++i) {
+        const size_t source = b + i - from.low, target = a + i - to.low;
+        const bool written = from.cells[source / 4].written >> source % 4 & 1;
+        Cell& c = to.cells[target / 4];
+        if (target % 4 == 0 || i == 0) {
+            const uint8_t others = c.written;
+            c = {};
+            c.written = others;
+        }
+        c.written = uint8_t((c.written & ~(1u << target % 4)) | unsigned(written) << target % 4);
+    }
+}
+
+void copy_now(void* to, const void* from, size_t bytes) {
+    if (bytes == 0) return;
+    const auto a = uintptr_t(to), b = uintptr_t(from);
+    Region *target = find_global(a), *source = find_global(b);
+    if (target) need_room(*target, a, bytes, "a copy");
+    if (source) need_room(*source, b, bytes, "a copy");
+    if (source && !target)
+        if (const size_t bad = unwritten_bytes(*source, b, bytes))
+            throw GpuError("emulated GPU: a copy to the host reads " + std::to_string(bad) + " of " +
+                           std::to_string(bytes) + " bytes that no kernel wrote");
+    std::memcpy(to, from, bytes);
+    if (target && source)
+        copy_written(*target, a, *source, b, bytes);
+    else if (target)
+        set_written(*target, a, bytes);
+}
+
+void fill_now(void* to, int byte, size_t bytes) {
+    if (bytes == 0) return;
+    Region* r = find_global(uintptr_t(to));
+    if (!r) throw GpuError("emulated GPU: fill of an address that is not device memory");
+    need_room(*r, uintptr_t(to), bytes, "a fill");
+    std::memset(to, byte, bytes);
+    set_written(*r, uintptr_t(to), bytes);
+}
+
+// ---- blocks ---------------------------------------------------------------------------------------------------------
+static void* aligned_block(size_t bytes) {
+    void* p = nullptr;
+    if (posix_memalign(&p, alignment, bytes ? bytes : 1))
+        throw GpuError("emulated GPU: no memory for a block of " + std::to_string(bytes) + " bytes");
+    return p;
+}
+
+void* allocate_now(size_t bytes) {
+    static unsigned next_id = 1;
+    auto* base = static_cast<char*>(aligned_block(bytes + 2 * zone_bytes));
+    std::memset(base, poison, bytes + 2 * zone_bytes);
+    char* p = base + zone_bytes;
+    Region r{Region::Kind::global, uintptr_t(p), bytes, next_id++, checking ? new_cells(bytes) : nullptr};
+    allocations()[r.low] = r;
+    return p;
+}
+
+std::string release_now(void* p) {
+    auto& all = allocations();
+    const auto it = all.find(uintptr_t(p));
+    if (it == all.end()) return "emulated GPU: release of an address that allocate() did not return, or twice";
+    std::string error = broken_guard(it->second);
+    if (!error.empty()) ++statistics().guard_violations;
+    std::free(it->second.cells);
+    all.erase(it);
+    std::free(static_cast<char*>(p) - zone_bytes);
+    return error;
+}
+
+}  // namespace emu
+
+void* allocate(size_t bytes) {
+    std::lock_guard lock(emu::device_mutex());
+    emu::refuse_while_capturing("allocate");
+    return emu::allocate_now(bytes);
+}
+void release(void* p) noexcept {
+    if (!p) return;
+    std::lock_guard lock(emu::device_mutex());
+    const std::string error = emu::release_now(p);
+    if (!error.empty()) emu::defer_error(error);
+}
+void* allocate_pinned(size_t bytes) {
+    emu::refuse_while_capturing("allocate_pinned");
+    return emu::aligned_block(bytes);
+}
+void release_pinned(void* p) noexcept { std::free(p); }
+
+}  // namespace atrous::gpu

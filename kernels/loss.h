@@ -1,0 +1,60 @@
+// Binary cross-entropy with logits and soft Dice, in one pass over logits and labels.
+//
+// Logits z [N][H][W][C], labels l u8 [N][H][W][1]; pixels with l == ignore_index do not count. Targets:
+//   C == 1: t = (l != 0);   C > 1: t[c] = (l == c), one-hot.   p = sigmoid(z).
+//   bce  = sum over counted elements of max(z,0) - z*t + log(1 + exp(-|z|)), divided by `count`, the number of counted
+//          elements, or by `normalizer` if that is positive (micro-batches that share one count). 0 if nothing counts.
+//   dice = mean over groups of (2*sum p*t + smooth) / (sum p + sum t + smooth), over counted elements. Groups: one per
+//          class (batch), one per class and image (sample), or a single one (all). A group whose denominator is 0 has
+//          dice 1 and no gradient.
+//   loss = bce_weight * bce + dice_weight * (1 - dice)
+// Sums and the loss are accumulator_of(logits' type), added in a fixed order.
+#pragma once
+
+#include "kernels/base/view.h"
+#include "kernels/queue.h"
+
+namespace atrous::kernels {
+
+enum class DiceGroups { batch, sample, all };
+
+struct BceDiceOptions {
+    double bce_weight = 1, dice_weight = 1, smooth = 1, normalizer = 0;
+    DiceGroups groups = DiceGroups::batch;
+    int ignore_index = 255;  // -1: every pixel counts
+};
+
+constexpr int bce_dice_sums = 5;  // per image and class: bce, counted elements, sum p*t, sum p, sum t
+
+struct BceDiceForwardArgs {
+    View logits;
+    const uint8_t* labels = nullptr;
+    void* sums = nullptr;  // out [N][C][bce_dice_sums], accumulator type
+    void* loss = nullptr;  // out [4]: loss, bce, dice, counted elements
+    BceDiceOptions options;
+};
+struct BceDiceBackwardArgs {
+    View logits;
+    const uint8_t* labels = nullptr;
+    const void* sums = nullptr;         // from the forward pass
+    const void* grad_output = nullptr;  // [1], accumulator type: d(objective)/d(loss)
+    Into dlogits;
+    BceDiceOptions options;
+};
+
+// clang-format off
+namespace reference {
+void bce_dice_forward(Queue&, const BceDiceForwardArgs&);
+void bce_dice_backward(Queue&, const BceDiceBackwardArgs&);
+}
+namespace cpu {
+void bce_dice_forward(Queue&, const BceDiceForwardArgs&);
+void bce_dice_backward(Queue&, const BceDiceBackwardArgs&);
+}
+namespace cuda {
+void bce_dice_forward(Queue&, const BceDiceForwardArgs&);
+void bce_dice_backward(Queue&, const BceDiceBackwardArgs&);
+}
+// clang-format on
+
+}  // namespace atrous::kernels

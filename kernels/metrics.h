@@ -1,0 +1,26 @@
+// Confusion counts of a prediction against labels: counts[truth * classes + predicted] += 1 for every counted pixel.
+// logits [N][H][W][C]: C == 1 predicts class 1 where the logit > threshold (0 is probability one half), else 0, and a
+// label other than 0 is class 1 (classes = 2). C > 1 predicts the first maximum (classes = C); labels >= C other than
+// ignore_index are not counted. NaN never wins; where nothing wins, class 0 is predicted.
+#pragma once
+
+#include "kernels/base/view.h"
+#include "kernels/queue.h"
+
+namespace atrous::kernels {
+
+struct ConfusionArgs {
+    View logits;
+    const uint8_t* labels = nullptr;  // [N][H][W]
+    int64_t* counts = nullptr;        // in and out [classes][classes]
+    double threshold = 0;
+    int ignore_index = 255;  // -1: none
+};
+
+// clang-format off
+namespace reference { void confusion(Queue&, const ConfusionArgs&); }
+namespace cpu { void confusion(Queue&, const ConfusionArgs&); }
+namespace cuda { void confusion(Queue&, const ConfusionArgs&); }
+// clang-format on
+
+}  // namespace atrous::kernels

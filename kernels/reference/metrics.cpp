@@ -1,0 +1,44 @@
+// Confusion counts by their definition.
+#include "kernels/metrics.h"
+
+#include <limits>
+
+#include "kernels/base/dispatch.h"
+#include "kernels/base/variant.h"
+#include "kernels/reference/loops.h"
+
+namespace atrous::kernels::reference {
+
+namespace {
+
+template <class T>
+int64_t predicted_class(const View& logits, int64_t pixel, double threshold) {
+    if (logits.c == 1) return double(at<T>(logits, pixel, 0)) > threshold;
+    int64_t best = 0;
+    double best_value = -std::numeric_limits<double>::infinity();
+    for (int64_t c = 0; c < logits.c; ++c)
+        if (double(at<T>(logits, pixel, c)) > best_value) {
+            best = c;
+            best_value = at<T>(logits, pixel, c);
+        }
+    return best;
+}
+
+}  // namespace
+
+void confusion(Queue&, const ConfusionArgs& a) {
+    require(a.labels && a.counts, "confusion: labels and counts are needed");
+    ran("confusion/reference");
+    const int64_t classes = a.logits.c == 1 ? 2 : a.logits.c;
+    dispatch_exact("confusion", a.logits.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        for (int64_t pixel = 0; pixel < a.logits.pixels(); ++pixel) {
+            const int label = a.labels[pixel];
+            if (label == a.ignore_index) continue;
+            const int64_t truth = a.logits.c == 1 ? label != 0 : label;
+            if (truth < classes) ++a.counts[truth * classes + predicted_class<T>(a.logits, pixel, a.threshold)];
+        }
+    });
+}
+
+}  // namespace atrous::kernels::reference

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what building and testing atrous needs on Debian 12 (or a relative), unless it is there already.
+#   scripts/setup.sh            compiler, CMake and the libraries
+#   scripts/setup.sh --checks   also what the full test run uses: clang-format, strace, Python with PyTorch
+set -euo pipefail
+
+packages=(g++ cmake ninja-build libdnnl-dev libturbojpeg0-dev libpng-dev libgif-dev libstb-dev libcli11-dev
+          libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libgtest-dev)
+[ "${1:-}" = "--checks" ] && packages+=(clang-format-14 strace binutils util-linux python3-torch)
+
+missing=()
+for package in "${packages[@]}"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "setup: this system has no apt-get; install the equivalents of: ${missing[*]}" >&2
+    exit 1
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "setup: run as root, or install: apt-get install ${missing[*]}" >&2; exit 1; }
+    as_root=(sudo)
+fi
+echo "setup: installing ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Builds and tests atrous, always against the emulated GPU.
+#   scripts/test.sh          every test (about 10 minutes on 2 cores, build included)
+#   scripts/test.sh --full   also: formatting, floors, address and race checks of every kernel, nvcc for sm_80 and sm_90
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+full=no
+case "${1:-}" in
+    "") ;;
+    --full) full=yes ;;
+    *) echo "test.sh: unknown argument '$1'; usage: scripts/test.sh [--full]" >&2; exit 2 ;;
+esac
+
+step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
+build_and_test() { # preset, targets regex or "all", ctest arguments…
+    local preset=$1 targets=$2
+    shift 2
+    cmake --preset "$preset" >"build/$preset.configure.log" 2>&1 || { cat "build/$preset.configure.log"; exit 1; }
+    # shellcheck disable=SC2086
+    cmake --build --preset "$preset" -j2 $([ "$targets" = all ] || echo --target $targets) >"build/$preset.build.log" 2>&1 ||
+        { grep -E "error|FAILED|warning" -A4 "build/$preset.build.log" | head -60; exit 1; }
+    ctest --test-dir "build/$preset" --output-on-failure "$@"
+}
+
+mkdir -p build
+step "set-up"
+if [ $full = yes ]; then scripts/setup.sh --checks; else scripts/setup.sh; fi
+
+step "floors"
+scripts/check_floors.sh
+if [ $full = yes ]; then
+    step "formatting"
+    git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format-14 --dry-run --Werror
+fi
+
+step "build and tests, emulated world"
+build_and_test emulated all
+
+if [ $full = yes ]; then
+    step "kernels under address and undefined-behaviour checks"
+    build_and_test asan "test_emulator test_kernels test_cases" -R '^(emulator|kernels|cases)$'
+    step "kernels under race checks"
+    build_and_test check "test_emulator test_kernels test_cases" -R '^(emulator|kernels|cases)$'
+    step "emulated world without any CUDA toolkit"
+    scripts/check_without_cuda.sh
+    if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
+        step "nvcc: every kernel for sm_80, sm_90 and PTX, warnings and spills are errors"
+        scripts/check_nvcc.sh
+    else
+        echo "nvcc is not installed: the kernels were not compiled for a real GPU"
+    fi
+fi
+step "done"

@@ -1,0 +1,255 @@
+#include "apps/options.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "apps/exit_codes.h"
+#include "apps/ui/suggest.h"
+#include "apps/ui/table.h"
+#include "kernels/base/error.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace atrous::app;
+using atrous::UsageError;
+
+// One option of each type.
+struct Declared {
+    Options o{"train", "Trains a net."};
+    Option<std::string>& data = o.text("--data", "", "folder with images and masks").required();
+    Option<int64_t>& batch = o.integer("-b,--batch-size", 4, "images in a step").min(1).max(64);
+    Option<double>& lr = o.number("--lr", 1e-4, "learning rate").above(0);
+    Option<double>& offset = o.number("--offset", 0, "any number");
+    Option<bool>& augment = o.flag("-a,--augment", "vary the images");
+    Option<std::string>& model = o.choice("--model", {"unet", "resnet"}, "unet", "the net");
+    Option<std::vector<int64_t>>& rates = o.integers("--rates", {6, 12}, "dilations, pixels").min(1);
+    Option<std::vector<double>>& scales = o.numbers("--scales", {}, "scales");
+    Option<std::vector<std::string>>& images = o.texts("images", {}, "images to look at");
+};
+
+class OptionsTest : public ::testing::Test {
+ protected:
+    void SetUp() override {
+        folder_ = fs::path(testing::TempDir()) / ("options " + std::to_string(getpid()));
+        fs::create_directories(folder_);
+    }
+    void TearDown() override { fs::remove_all(folder_); }
+    std::string config(const std::string& text) const {
+        std::ofstream(folder_ / "run.toml") << text;
+        return folder_ / "run.toml";
+    }
+    static std::string refusal(const std::vector<std::string>& words) {
+        Declared d;
+        try {
+            d.o.parse(words);
+        } catch (const UsageError& e) {
+            EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << e.what();
+            return e.what();
+        }
+        return "accepted";
+    }
+    static void expect_refused(const std::vector<std::string>& words, const std::string& said) {
+        const std::string message = refusal(words);
+        EXPECT_NE(message.find(said), std::string::npos) << testing::PrintToString(words) << "\n  said: " << message;
+    }
+    void expect_config_refused(const std::string& text, const std::string& said) const {
+        expect_refused({"--data", "d", "--config", config(text)}, said);
+    }
+    fs::path folder_;
+};
+
+TEST_F(OptionsTest, DefaultsAndTheirOrigin) {
+    Declared d;
+    d.o.parse({"--data", "d"});
+    EXPECT_EQ(d.data.value, "d");
+    EXPECT_EQ(d.batch.value, 4);
+    EXPECT_EQ(d.lr.value, 1e-4);
+    EXPECT_FALSE(d.augment.value);
+    EXPECT_EQ(d.rates.value, (std::vector<int64_t>{6, 12}));
+    EXPECT_EQ(d.data.origin, Origin::flag);
+    EXPECT_EQ(d.lr.origin, Origin::by_default);
+}
+
+TEST_F(OptionsTest, EveryTypeOnTheCommandLine) {
+    Declared d;
+    const char* argv[] = {"train",   "--data=my folder", "-b",      "8", "--lr", "3e-4", "--offset", "-1.5", "-a",
+                          "--model", "resnet",           "--rates", "1", "2",    "3",    "--scales", "0.5",  "--",
+                          "x.png",   "[1] a,b.png"};
+    d.o.parse(int(std::size(argv)), argv);
+    EXPECT_EQ(d.data.value, "my folder");
+    EXPECT_EQ(d.batch.value, 8);
+    EXPECT_EQ(d.lr.value, 3e-4);
+    EXPECT_EQ(d.offset.value, -1.5);
+    EXPECT_TRUE(d.augment.value);
+    EXPECT_EQ(d.model.value, "resnet");
+    EXPECT_EQ(d.rates.value, (std::vector<int64_t>{1, 2, 3}));
+    EXPECT_EQ(d.scales.value, (std::vector<double>{0.5}));
+    EXPECT_EQ(d.images.value, (std::vector<std::string>{"x.png", "[1] a,b.png"}));
+}
+
+TEST_F(OptionsTest, TheCommandLineOverridesTheFileAndTheFileTheDefaults) {
+    const std::string path = config(
+        "# a comment\nbatch_size = 16\nlr = 1\naugment = true\ndata = \"from file\"\nrates = [3]\nscales = [1, 0.5]\n"
+        "images = [\"ü.png\"]\nmodel = 'resnet'\n");
+    Declared d;
+    d.o.parse({"--config", path, "--lr", "0.5", "--no-augment"});
+    EXPECT_EQ(d.batch.value, 16);
+    EXPECT_EQ(d.batch.origin, Origin::config);
+    EXPECT_EQ(d.lr.value, 0.5);
+    EXPECT_EQ(d.lr.origin, Origin::flag);
+    EXPECT_FALSE(d.augment.value);
+    EXPECT_EQ(d.augment.origin, Origin::flag);
+    EXPECT_EQ(d.data.value, "from file");
+    EXPECT_EQ(d.rates.value, (std::vector<int64_t>{3}));
+    EXPECT_EQ(d.scales.value, (std::vector<double>{1, 0.5}));
+    EXPECT_EQ(d.images.value, (std::vector<std::string>{"ü.png"}));
+    EXPECT_EQ(d.offset.origin, Origin::by_default);
+}
+
+TEST_F(OptionsTest, WhatWasUsedCanBeSavedAndUsedAgain) {
+    Declared first;
+    first.o.parse({"--data", "quote \" slash \\ tab \t", "-b", "7", "-a", "--scales", "0.1", "1", "--lr", "1e-300"});
+    Declared second;
+    second.o.parse({"--config", config(first.o.as_toml())});
+    EXPECT_EQ(second.data.value, first.data.value);
+    EXPECT_EQ(second.batch.value, 7);
+    EXPECT_EQ(second.scales.value, first.scales.value);
+    EXPECT_EQ(second.lr.value, 1e-300);
+    EXPECT_EQ(second.images.value, first.images.value);
+    EXPECT_EQ(second.o.as_toml(), first.o.as_toml());
+}
+
+TEST_F(OptionsTest, WrongCommandLinesAreRefusedWithTheReason) {
+    expect_refused({}, "--data is missing: folder with images and masks");
+    expect_refused({}, "`atrous train -h`");
+    expect_refused({"--data", "d", "--batch", "4"}, "unknown argument '--batch'; did you mean --batch-size?");
+    expect_refused({"--data", "d", "--lrr=4"}, "did you mean --lr?");
+    expect_refused({"--data", "d", "--no-augmnt"}, "did you mean --no-augment?");
+    expect_refused({"--data", "d", "-b", "0"}, "--batch-size takes an integer from 1 to 64, not '0'");
+    expect_refused({"--data", "d", "-b", "65"}, "from 1 to 64");
+    for (const char* bad : {"four", "4.0", "4x", " 4", "", "99999999999999999999", "0x10"})
+        expect_refused({"--data", "d", "-b", bad}, "--batch-size takes an integer");
+    for (const char* bad : {"0", "-1", "nan", "inf", "1e999", "x", "1,5"})
+        expect_refused({"--data", "d", "--lr", bad}, "--lr takes a number above 0, not");
+    expect_refused({"--data", "d", "--model", "unett"}, "--model takes unet or resnet, not 'unett'");
+    expect_refused({"--data", "d", "--rates", "1", "0"}, "--rates takes integers of at least 1, not '1 0'");
+    expect_refused({"--data", "d", "--augment=maybe"}, "augment");
+    expect_refused({"--data"}, "--data needs a value: text");
+    expect_refused({"--data", "d", "--lr"}, "--lr needs a value: a number above 0");
+    expect_refused({"--data", "d", "--data", "e"}, "--data is given more than once");
+}
+
+TEST_F(OptionsTest, WrongFilesAreRefusedWithFileAndLine) {
+    const std::string where = (folder_ / "run.toml").string();
+    expect_config_refused("lr = 1\n\nbatchsize = 4\n",
+                          where + ":3: unknown option 'batchsize'; did you mean batch-size?");
+    expect_config_refused("[train]\nlr = 1\n", where + ":1: unknown option 'train'; options stand at the top level");
+    expect_config_refused("config = \"x\"\n", where + ":1: unknown option 'config'");
+    expect_config_refused("batch-size = \"4\"\n", where + ":1: batch-size takes an integer from 1 to 64, not '\"4\"'");
+    expect_config_refused("batch-size = 4.0\n", "batch-size takes an integer");
+    expect_config_refused("batch-size = [4]\n", "batch-size takes an integer from 1 to 64, not '[4]'");
+    expect_config_refused("batch-size = 4\nbatch_size = 5\n", where + ":2: 'batch-size' appears twice");
+    expect_config_refused("lr = nan\n", "lr takes a number above 0");
+    expect_config_refused("lr = \"1\"\n", "lr takes a number above 0");
+    expect_config_refused("augment = 1\n", "augment takes true or false, not '1'");
+    expect_config_refused("model = 1\n", "model takes unet or resnet");
+    expect_config_refused("rates = [1, \"2\"]\n", "rates takes integers of at least 1, not '[1, \"2\"]'");
+    expect_config_refused("rates = { a = 1 }\n", "rates takes integers");
+    expect_config_refused("lr = 2020-01-01\n", "not 'a date'");
+    expect_config_refused("lr = \n", where + ":1: ");
+    expect_config_refused("lr = 1\nlr = 2\n", where + ":2: ");
+    expect_config_refused("data = \"\xff\"\n", where + ":1: ");
+    expect_config_refused("x = " + std::string(100'000, '['), where + ":1: ");
+    expect_config_refused(std::string(2 << 20, '#'), "too large for a configuration file");
+    Declared d;
+    EXPECT_THROW(d.o.parse({"--data", "d", "--config", folder_ / "missing.toml"}), atrous::IoError);
+}
+
+TEST_F(OptionsTest, HelpSaysEverythingAndFits) {
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"-h"}, {"--lr", "x", "--help"}, {"-h", "--bad"}}) {
+        Declared d;
+        EXPECT_THROW(d.o.parse(words), TextRequested);
+    }
+    Declared d;
+    d.o.group("Rare");
+    d.o.text(
+        "--name", "",
+        std::string("a long description ") + std::string(30, 'x') + " that is wrapped over several lines of the help");
+    const std::string help = d.o.help(70);
+    std::string unwrapped = help;
+    for (size_t at; (at = unwrapped.find("\n          ")) != unwrapped.npos;)
+        unwrapped.replace(at, unwrapped.find_first_not_of(" \n", at) - at, " ");
+    for (const char* words : {"Trains a net.", "usage: atrous train [options] [images...]", "-b, --batch-size INTEGER",
+                              "[an integer from 1 to 64; default 4]", "--data TEXT", "[required]", "--rates INTEGER...",
+                              "[unet or resnet;", "--config", "\nRare:\n  --name TEXT"})
+        EXPECT_NE(unwrapped.find(words), std::string::npos) << words << "\n" << help;
+    for (size_t at = 0; at < help.size();) {
+        const size_t end = help.find('\n', at);
+        EXPECT_LE(end - at, 70u) << help.substr(at, end - at);
+        at = end + 1;
+    }
+}
+
+TEST_F(OptionsTest, TheTableShowsValuesAndOrigins) {
+    Declared d;
+    d.o.parse({"--data", "somewhere/far", "--config", config("lr = 0.5")});
+    const std::string table = format_table(d.o.table());
+    EXPECT_EQ(table.find("config "), std::string::npos);
+    EXPECT_NE(table.find("  data        somewhere/far  flag\n"), std::string::npos) << table;
+    EXPECT_NE(table.find("  lr          0.5            config\n"), std::string::npos) << table;
+    EXPECT_NE(table.find("  rates       6 12           default\n"), std::string::npos) << table;
+    EXPECT_EQ(format_table({{"a", "1", ""}, {"long", "äö", ""}}), "  a     1\n  long  äö\n");
+    EXPECT_EQ(format_table({{"p", "/very/long/path/to/a/file.png", "flag"}}, 30), "  p  ...th/to/a/file.png  flag\n");
+}
+
+TEST(Suggest, NearWordsOnly) {
+    EXPECT_EQ(edit_distance("kitten", "sitting"), 3);
+    EXPECT_EQ(edit_distance("unte", "unet"), 1);
+    EXPECT_EQ(edit_distance("", "abc"), 3);
+    EXPECT_EQ(closest("deeplab", {"unet", "deeplabv3-r50"}), "deeplabv3-r50");
+    EXPECT_EQ(closest("trian", {"train", "predict"}), "train");
+    EXPECT_EQ(closest("zebra", {"train", "predict"}), "");
+    EXPECT_EQ(closest("x", {}), "");
+}
+
+TEST(RunGuarded, EveryErrorHasItsCodeAndOneLine) {
+    const auto run = [](const std::function<int()>& f, int code, const std::string& line) {
+        testing::internal::CaptureStderr();
+        EXPECT_EQ(run_guarded(f), code);
+        EXPECT_EQ(testing::internal::GetCapturedStderr(), line);
+    };
+    run([] { return 0; }, 0, "");
+    run([] { return exit_after_signal(SIGINT); }, exit_interrupt, "");
+    run([] { return exit_after_signal(SIGTERM); }, exit_terminate, "");
+    run([]() -> int { throw atrous::UsageError("a\nb"); }, 2, "atrous: a b\n");
+    run([]() -> int { throw atrous::DataError("x.png"); }, 3, "atrous: x.png\n");
+    run([]() -> int { throw atrous::IoError("disk"); }, 4, "atrous: disk\n");
+    run([]() -> int { throw atrous::FormatError("file"); }, 4, "atrous: file\n");
+    run([]() -> int { throw atrous::GpuError("gpu"); }, 5, "atrous: gpu\n");
+    run([]() -> int { throw atrous::NumericError("nan"); }, 6, "atrous: nan\n");
+    run([]() -> int { throw atrous::ShapeError("shape"); }, 1, "atrous: shape\n");
+    run([]() -> int { throw std::runtime_error("other"); }, 1, "atrous: unexpected error: other\n");
+    run([]() -> int { throw std::bad_alloc(); }, 1,
+        "atrous: out of host memory; use smaller images, a smaller batch or fewer workers\n");
+    run([]() -> int { throw 7; }, 1, "atrous: unexpected error of unknown kind\n");
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(run_guarded([]() -> int { throw TextRequested{"help\n"}; }), 0);
+    EXPECT_EQ(testing::internal::GetCapturedStdout(), "help\n");
+}
+
+TEST(RunGuarded, OutputThatCannotBeWrittenIsAnError) {
+    EXPECT_EXIT(
+        {
+            if (std::freopen("/dev/full", "w", stdout) == nullptr) _exit(99);
+            _exit(run_guarded([] { return std::fputs("result", stdout) < 0 ? 98 : 0; }));
+        },
+        testing::ExitedWithCode(exit_io), "atrous: cannot write to standard output: No space left on device");
+}
+
+}  // namespace

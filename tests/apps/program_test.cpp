@@ -1,0 +1,168 @@
+// The program as a user runs it: drawn data, training, interruption and resumption, evaluation, prediction, and errors.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "data/image.h"
+#include "engine/io/safetensors.h"
+
+namespace atrous {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Outcome {
+    int code = -1;
+    std::string output;  // stdout and stderr
+};
+
+Outcome shell(const std::string& command) {
+    Outcome outcome;
+    FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+    char buffer[4096];
+    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) outcome.output.append(buffer, n);
+    const int status = pclose(pipe);
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return outcome;
+}
+
+class ProgramTest : public testing::Test {
+   protected:
+    static void SetUpTestSuite() {
+        root() = fs::temp_directory_path() / ("atrous program " + std::to_string(getpid()));  // a space on purpose
+        fs::create_directories(root());
+        const Outcome drawn = run("synth --output " + quoted("data") + " --count 24 --size 32 --seed 3 --val-fraction 0.25");
+        ASSERT_EQ(drawn.code, 0) << drawn.output;
+    }
+    static void TearDownTestSuite() { fs::remove_all(root()); }
+    static fs::path& root() {
+        static fs::path path;
+        return path;
+    }
+    static std::string quoted(const std::string& name) { return "'" + (root() / name).string() + "'"; }
+    static Outcome run(const std::string& arguments) { return shell(std::string(ATROUS_PROGRAM) + " " + arguments); }
+    static std::string small_training(const std::string& run_folder, const std::string& more = "") {
+        return "train --data " + quoted("data") + " --base-channels 4 --depth 2 --size 32 --epochs 3 --batch-size 4 --lr 1e-3 --threads 2 --output-dir " + quoted(run_folder) + " " + more;
+    }
+    static std::vector<std::byte> weights(const std::string& file) {
+        const io::SafetensorsFile f((root() / file).string());
+        std::vector<std::byte> all;
+        for (const auto& t : f.tensors())
+            for (std::byte b : f.bytes(t)) all.push_back(b);
+        return all;
+    }
+};
+
+TEST_F(ProgramTest, TrainsEvaluatesAndPredicts) {
+    const Outcome trained = run(small_training("whole"));
+    ASSERT_EQ(trained.code, 0) << trained.output;
+    for (const char* words : {"--base-channels", "all-foreground", "untrained", "best checkpoint"}) EXPECT_NE(trained.output.find(words[0] == '-' ? words + 2 : words), std::string::npos) << words << "\n" << trained.output;
+    for (const char* file : {"best.safetensors", "last.safetensors", "config.toml", "metrics.csv", "samples.png"}) EXPECT_TRUE(fs::exists(root() / "whole" / file)) << file;
+    std::ifstream csv(root() / "whole" / "metrics.csv");
+    int lines = 0;
+    for (std::string line; std::getline(csv, line);) ++lines;
+    EXPECT_EQ(lines, 4) << "a heading and three epochs";
+
+    const Outcome scored = run("eval --data " + quoted("data") + " --checkpoint " + quoted("whole/best.safetensors") + " --sheet " + quoted("sheet.png"));
+    ASSERT_EQ(scored.code, 0) << scored.output;
+    EXPECT_NE(scored.output.find("6 images"), std::string::npos) << scored.output;
+    EXPECT_TRUE(fs::exists(root() / "sheet.png"));
+
+    const Outcome predicted = run("predict " + quoted("data/val/images") + " --checkpoint " + quoted("whole/best.safetensors") + " --output " + quoted("out") + " --save index binary probability overlay");
+    ASSERT_EQ(predicted.code, 0) << predicted.output;
+    int files = 0;
+    for (const auto& entry : fs::directory_iterator(root() / "out")) {
+        const data::Image image = data::load_image(entry.path().string());
+        EXPECT_EQ(image.h, 32);
+        EXPECT_EQ(image.w, 32);
+        ++files;
+    }
+    EXPECT_EQ(files, 24) << "four pictures for each of six";
+}
+
+TEST_F(ProgramTest, TheSameSeedGivesTheSameWeightsForAnyNumberOfWorkers) {
+    ASSERT_EQ(run(small_training("w0", "--workers 0")).code, 0);
+    ASSERT_EQ(run(small_training("w3", "--workers 3 --cache 0")).code, 0);
+    EXPECT_EQ(weights("w0/last.safetensors"), weights("w3/last.safetensors"));
+}
+
+TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
+    ASSERT_EQ(run(small_training("straight", "--epochs 4")).code, 0);
+    const auto expected = weights("straight/last.safetensors");
+    int killed = 0;
+    for (const char* delay : {"0.15", "0.35", "0.6"}) {
+        const std::string folder = std::string("killed") + delay;
+        const Outcome outcome = shell("timeout -s KILL " + std::string(delay) + " " + ATROUS_PROGRAM + " " + small_training(folder, "--epochs 4"));
+        if (!fs::exists(root() / folder / "last.safetensors")) continue;  // killed before its first epoch ended
+        killed += outcome.code != 0;
+        const Outcome resumed = run("train --resume " + quoted(folder));
+        ASSERT_EQ(resumed.code, 0) << resumed.output;
+        EXPECT_EQ(weights(folder + "/last.safetensors"), expected) << "killed after " << delay << " s";
+    }
+    // The interruption by request works at any moment, in the middle of an epoch too.
+    for (const char* signal : {"INT", "TERM"}) {
+        const std::string folder = std::string("signal") + signal;
+        const Outcome outcome = shell("timeout -s " + std::string(signal) + " 0.3 " + ATROUS_PROGRAM + " " + small_training(folder, "--epochs 400"));
+        EXPECT_EQ(outcome.code, 124) << outcome.output;  // timeout's word for: it had to send the signal
+        EXPECT_NE(outcome.output.find("--resume"), std::string::npos) << outcome.output;
+        const Outcome resumed = run("train --resume " + quoted(folder) + " --epochs 400 --output-dir " + quoted(folder) + " --help");
+        EXPECT_EQ(resumed.code, 0);
+        EXPECT_TRUE(fs::exists(root() / folder / "last.safetensors"));
+    }
+}
+
+TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
+    std::ofstream(root() / "not a checkpoint") << "hello";
+    fs::create_directories(root() / "empty");
+    const std::string data = quoted("data");
+    const std::vector<std::tuple<std::string, int, std::string>> mistakes{
+        {"", 2, "verb"},
+        {"tain", 2, "tain"},
+        {"train", 2, "--data"},
+        {"train --data " + quoted("nowhere"), 3, "nowhere"},
+        {"train --data " + quoted("empty"), 3, "empty"},
+        {"train --data " + data + " --epochs 0", 2, "--epochs"},
+        {"train --data " + data + " --lr -1", 2, "--lr"},
+        {"train --data " + data + " --epoch 3", 2, "--epochs"},
+        {"train --data " + data + " --device cuda:99", 5, "cuda"},
+        {"train --data " + data + " --device toaster", 2, "toaster"},
+        {"train --data " + data + " --mask-values 7=1", 3, "masks"},
+        {"train --data " + data + " --config " + quoted("nowhere.toml"), 4, "nowhere.toml"},
+        {"eval --data " + data + " --checkpoint " + quoted("not a checkpoint"), 4, "not a checkpoint"},
+        {"predict " + data + "/nothing.png --checkpoint " + quoted("not a checkpoint") + " -o " + quoted("o"), 3, "nothing.png"},
+        {"synth --output " + data, 2, "not empty"},
+    };
+    for (const auto& [arguments, code, words] : mistakes) {
+        const Outcome outcome = run(arguments);
+        EXPECT_EQ(outcome.code, code) << arguments << "\n" << outcome.output;
+        EXPECT_NE(outcome.output.find(words), std::string::npos) << arguments << "\n" << outcome.output;
+        const auto at = outcome.output.find("atrous: ");
+        ASSERT_NE(at, std::string::npos) << arguments << "\n" << outcome.output;
+        EXPECT_EQ(outcome.output.find('\n', at), outcome.output.size() - 1) << "one line, the last one: " << outcome.output;
+    }
+}
+
+TEST_F(ProgramTest, EveryVerbExplainsItself) {
+    for (const char* verb : {"train", "eval", "predict", "synth", "devices"}) {
+        const Outcome outcome = run(std::string(verb) + " -h");
+        EXPECT_EQ(outcome.code, 0) << outcome.output;
+        EXPECT_NE(outcome.output.find("usage"), std::string::npos) << outcome.output;
+    }
+    EXPECT_EQ(run("devices").code, 0);
+}
+
+TEST_F(ProgramTest, AFolderThatHoldsATrainingIsNotOverwritten) {
+    ASSERT_EQ(run(small_training("kept")).code, 0);
+    const auto before = weights("kept/last.safetensors");
+    const Outcome again = run(small_training("kept"));
+    EXPECT_EQ(again.code, 2) << again.output;
+    EXPECT_NE(again.output.find("--resume"), std::string::npos) << again.output;
+    EXPECT_EQ(weights("kept/last.safetensors"), before);
+}
+
+}  // namespace
+}  // namespace atrous

@@ -1,0 +1,274 @@
+// Discovery, lists, splits and the check before training.
+#include "data/dataset.h"
+
+#include <algorithm>
+#include <set>
+
+#include "fixtures.h"
+
+namespace atrous::data::test {
+
+namespace {
+
+void add_picture(const std::string& path, int64_t h = 6, int64_t w = 8) {
+    path.ends_with(".jpg") ? save_jpeg(path, pattern(h, w, 3)) : save_png(path, pattern(h, w, 3));
+}
+void add_mask(const std::string& path, int64_t h = 6, int64_t w = 8) {
+    Image mask = make_image<uint8_t>(h, w, 1);
+    for (size_t i = 0; i < mask.u8.size(); i += 3) mask.u8[i] = 255;
+    save_png(path, mask);
+}
+
+Dataset find(const TempDir& dir, const std::function<void(DatasetOptions&)>& change = {}) {
+    DatasetOptions options;
+    options.root = dir.path().string();
+    if (change) change(options);
+    return find_dataset(options);
+}
+
+std::vector<std::string> names(const std::vector<Sample>& samples) {
+    std::vector<std::string> out;
+    for (const auto& sample : samples) out.push_back(sample.name);
+    return out;
+}
+using Names = std::vector<std::string>;
+
+void flat(const TempDir& dir, int count, const std::string& pictures = "images/", const std::string& masks = "masks/",
+          const std::string& suffix = "") {
+    for (int i = 0; i < count; ++i) {
+        const std::string stem = std::string(1, char('a' + i)) + std::to_string(i);
+        add_picture(dir / (pictures + stem + ".jpg"));
+        add_mask(dir / (masks + stem + suffix + ".png"));
+    }
+}
+
+DatasetReport check(const std::vector<Sample>& samples, const std::string& rule = "auto", int class_count = 0) {
+    return check_dataset(samples, {parse_mask_rule(rule), class_count, 2});
+}
+
+}  // namespace
+
+TEST(Dataset, FolderPairsAndSuffixes) {
+    for (const auto& [pictures, masks] : {std::pair{"images/", "masks/"},
+                                          {"imgs/", "masks/"},
+                                          {"image/", "label/"},
+                                          {"images/", "labels/"},
+                                          {"train/", "train_masks/"},
+                                          {"img_dir/", "ann_dir/"}})
+        for (const char* suffix : {"", "_mask", "_label"}) {
+            TempDir dir;
+            flat(dir, 4, pictures, masks, suffix);
+            const Dataset dataset = find(dir, [](auto& o) { o.val_fraction = 0.25; });
+            ASSERT_EQ(dataset.train.size(), 3u) << pictures;
+            ASSERT_EQ(dataset.val.size(), 1u);
+            for (const auto& sample : dataset.train) {
+                EXPECT_TRUE(fs::exists(sample.mask_path));
+                EXPECT_EQ(fs::path(sample.mask_path).stem().string(),
+                          fs::path(sample.image_path).stem().string() + suffix);
+            }
+        }
+}
+
+TEST(Dataset, TrainAndValFolders) {
+    TempDir dir;
+    flat(dir, 3, "train/images/", "train/masks/");
+    flat(dir, 2, "val/images/", "val/masks/");
+    const Dataset dataset = find(dir);
+    EXPECT_EQ(names(dataset.train), (Names{"train/images/a0", "train/images/b1", "train/images/c2"}));
+    EXPECT_EQ(names(dataset.val), (Names{"val/images/a0", "val/images/b1"}));
+}
+
+TEST(Dataset, FoldersBesideTheirAnnotations) {
+    TempDir dir;
+    flat(dir, 3, "train/", "trainannot/");
+    flat(dir, 2, "val/", "valannot/");
+    EXPECT_EQ(find(dir).train.size(), 3u);
+    EXPECT_EQ(find(dir).val.size(), 2u);
+}
+
+TEST(Dataset, SplitsInsideThePair) {
+    TempDir dir;
+    flat(dir, 3, "images/train/", "annotations/train/");
+    flat(dir, 2, "images/val/", "annotations/val/");
+    EXPECT_EQ(find(dir).train.size(), 3u);
+    EXPECT_EQ(find(dir).val.size(), 2u);
+}
+
+TEST(Dataset, PascalVoc) {
+    TempDir dir;
+    const std::string voc = "VOCdevkit/VOC2012/";
+    flat(dir, 4, voc + "JPEGImages/", voc + "SegmentationClass/");
+    add_picture(dir / (voc + "JPEGImages/unlabelled.jpg"));  // VOC has many
+    write_text(dir / (voc + "ImageSets/Segmentation/train.txt"), "a0\nc2\n");
+    write_text(dir / (voc + "ImageSets/Segmentation/val.txt"), "b1\n");
+    EXPECT_EQ(names(find(dir).train), (Names{"JPEGImages/a0", "JPEGImages/c2"}));
+    EXPECT_EQ(names(find(dir).val), (Names{"JPEGImages/b1"}));
+}
+
+TEST(Dataset, ListsWithCommentsSpacesAndStems) {
+    TempDir dir;
+    flat(dir, 3);
+    add_picture(dir / "images/größe 图.jpg");
+    add_mask(dir / "masks/größe 图.png");
+    write_text(dir / "train.txt",
+               "# picture mask\nimages/a0.jpg masks/a0.png\n\nimages/größe 图.jpg\tmasks/größe 图.png # last\r\n");
+    write_text(dir / "val.txt", "b1\n");
+    const Dataset dataset = find(dir);
+    EXPECT_EQ(names(dataset.train), (Names{"images/a0", "images/größe 图"}));
+    EXPECT_EQ(names(dataset.val), (Names{"images/b1"}));
+    EXPECT_EQ(check(dataset.train).samples, 2);
+}
+
+TEST(Dataset, BadListsAreRefusedByLine) {
+    TempDir dir;
+    flat(dir, 2);
+    const auto with = [&](const std::string& text) {
+        write_text(dir / "train.txt", text);
+        return [&dir] { find(dir); };
+    };
+    expect_error(with("images/a0.jpg ../masks/a0.png\n"), {"train.txt:1", "../masks/a0.png", ".."});
+    expect_error(with("a0\n/etc/passwd masks/a0.png\n"), {"train.txt:2", "/etc/passwd"});
+    expect_error(with("images/a0.jpg masks/a0.png extra\n"), {"train.txt:1", "tab"});
+    expect_error(with("images/zz.jpg masks/a0.png\n"), {"train.txt", "zz.jpg", "line 1"});
+    expect_error(with("nobody\n"), {"train.txt:1", "nobody"});
+    expect_error(with("# nothing\n"), {"train.txt", "no sample"});
+    expect_error(with("a0\na0\n"), {"twice", "a0"});
+}
+
+TEST(Dataset, AMissingMaskIsNamed) {
+    TempDir dir;
+    flat(dir, 3);
+    for (const char* name : {"x", "y"}) add_picture(dir / (std::string("images/") + name + ".jpg"));
+    expect_error([&] { find(dir); }, {"2 of 5 pictures", "x.jpg, y.jpg", "_mask"});
+}
+
+TEST(Dataset, AMaskWithoutAPictureIsAWarning) {
+    TempDir dir;
+    flat(dir, 3);
+    add_mask(dir / "masks/alone.png");
+    const Dataset dataset = find(dir);
+    ASSERT_EQ(dataset.warnings.size(), 1u);
+    EXPECT_NE(dataset.warnings[0].find("alone.png"), std::string::npos);
+}
+
+TEST(Dataset, TwoFilesOfOneStemAreRefused) {
+    TempDir dir;
+    flat(dir, 2);
+    add_picture(dir / "images/a0.png");
+    expect_error([&] { find(dir); }, {"a0.jpg", "a0.png"});
+}
+
+TEST(Dataset, WhatIsNoDatasetSaysWhatWasFound) {
+    TempDir dir;
+    write_text(dir / "notes.md", "x");
+    fs::create_directories(dir.path() / "pictures");
+    expect_error([&] { find(dir); }, {"notes.md, pictures/", "images/"});
+    expect_error([&] { find(dir, [](auto& o) { o.root += "/absent"; }); }, {"absent", "no such folder"});
+    fs::create_directories(dir.path() / "images");
+    fs::create_directories(dir.path() / "masks");
+    expect_error([&] { find(dir); }, {"images", "no pictures"});
+}
+
+TEST(Dataset, HiddenFilesAreNotPictures) {
+    TempDir dir;
+    flat(dir, 2);
+    write_text(dir / "images/._a0.jpg", "finder");
+    write_text(dir / "images/Thumbs.db", "explorer");
+    EXPECT_EQ(find(dir).train.size() + find(dir).val.size(), 2u);
+}
+
+TEST(Split, IsAFunctionOfSeedAndNames) {
+    Dataset dataset;
+    for (int i = 0; i < 100; ++i) dataset.train.push_back({"", "", "sample" + std::to_string(i)});
+    const auto val_of = [&](uint64_t seed, int without = -1) {
+        Dataset copy = dataset;
+        if (without >= 0) copy.train.erase(copy.train.begin() + without);
+        split_by_fraction(copy, 0.2, seed);
+        EXPECT_EQ(copy.val.size(), 20u);
+        EXPECT_EQ(copy.train.size(), without >= 0 ? 79u : 80u);
+        const auto list = names(copy.val);
+        return std::set<std::string>(list.begin(), list.end());
+    };
+    EXPECT_EQ(val_of(1), val_of(1));
+    EXPECT_NE(val_of(1), val_of(2));
+    const auto before = val_of(1), after = val_of(1, 50);
+    Names moved;
+    std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(moved));
+    EXPECT_LE(moved.size(), 1u);
+}
+
+TEST(Split, SmallSetsKeepOneEach) {
+    Dataset dataset;
+    for (const char* name : {"a", "b"}) dataset.train.push_back({"", "", name});
+    split_by_fraction(dataset, 0.01, 0);
+    EXPECT_EQ(dataset.train.size(), 1u);
+    EXPECT_EQ(dataset.val.size(), 1u);
+}
+
+TEST(Split, ByPatternAndList) {
+    TempDir dir;
+    flat(dir, 5);
+    EXPECT_EQ(names(find(dir, [](auto& o) { o.val_pattern = "*[13].jpg"; }).val), (Names{"images/b1", "images/d3"}));
+    write_text(dir / "held-out.txt", "c2\n");
+    const Dataset dataset = find(dir, [&](auto& o) { o.val_list = dir / "held-out.txt"; });
+    EXPECT_EQ(names(dataset.val), (Names{"images/c2"}));
+    EXPECT_EQ(dataset.train.size(), 4u);
+    expect_error([&] { find(dir, [](auto& o) { o.val_pattern = "*9.png"; }); }, {"*9.png", "none"});
+}
+
+TEST(Check, ReportsClassesAndSizes) {
+    TempDir dir;
+    add_picture(dir / "images/a.png", 4, 4);
+    add_picture(dir / "images/b.png", 6, 5);
+    Image a = make_image<uint8_t>(4, 4, 1), b = make_image<uint8_t>(6, 5, 1);
+    a.u8[3] = 1, a.u8[4] = 255, b.u8[7] = 3;
+    save_png(dir / "masks/a.png", a);
+    save_png(dir / "masks/b.png", b);
+    const Dataset dataset = find(dir, [](auto& o) { o.val_fraction = 0; });
+    const DatasetReport report = check(dataset.train);
+    EXPECT_EQ(report.rule.class_count, 4);
+    EXPECT_EQ(report.pixels, (std::vector<int64_t>{43, 1, 0, 1}));
+    EXPECT_EQ(report.samples_with, (std::vector<int64_t>{2, 1, 0, 1}));
+    EXPECT_EQ(report.ignored_pixels, 1);
+    EXPECT_EQ(report.min_h, 4);
+    EXPECT_EQ(report.max_w, 5);
+    EXPECT_FALSE(report.one_size());
+    EXPECT_NE(report.text().find("no pixel has class 2"), std::string::npos);
+}
+
+TEST(Check, FindsEveryFaultBeforeTraining) {
+    TempDir dir;
+    flat(dir, 6);
+    const auto samples = find(dir, [](auto& o) { o.val_fraction = 0; }).train;
+    EXPECT_EQ(check(samples).samples, 6);
+    add_mask(dir / "masks/b1.png", 6, 9);
+    expect_error([&] { check(samples); }, {"masks/b1.png", "9x6", "images/b1.jpg", "8x6"});
+    const auto bytes = read_file(dir / "images/d3.jpg");
+    write_file(dir / "images/d3.jpg", std::span(bytes).first(bytes.size() / 2));
+    expect_error([&] { check(samples); }, {"masks/b1.png", "images/d3.jpg", "2 of 6 samples"});
+}
+
+TEST(Check, LabelsOutOfRangeNameFileAndPixel) {
+    TempDir dir;
+    flat(dir, 3);
+    Image mask = make_image<uint8_t>(6, 8, 1);
+    mask.u8[8 * 2 + 5] = 9;
+    save_png(dir / "masks/c2.png", mask);
+    const auto samples = find(dir, [](auto& o) { o.val_fraction = 0; }).train;
+    expect_error([&] { check(samples, "ids", 5); }, {"masks/c2.png", "(5, 2)", "value 9", "0 to 4"});
+    expect_error([&] { check(samples, "0=0,255=1"); }, {"masks/c2.png", "(5, 2)", "value 9"});
+    expect_error<UsageError>([&] { check(samples, "ids", 300); }, {"--classes 300"});
+    expect_error<UsageError>([&] { check(samples, "0,9,255", 2); }, {"4 classes", "--classes is 2"});
+}
+
+TEST(Pictures, OfAFolderAndOfAFile) {
+    TempDir dir;
+    add_picture(dir / "b.png");
+    add_picture(dir / "a.jpg");
+    write_text(dir / "readme.txt", "");
+    EXPECT_EQ(list_pictures(dir.path().string()), (Names{dir / "a.jpg", dir / "b.png"}));
+    EXPECT_EQ(list_pictures(dir / "b.png"), (Names{dir / "b.png"}));
+    expect_error([&] { list_pictures(dir / "c.png"); }, {"c.png", "no such"});
+}
+
+}  // namespace atrous::data::test

@@ -1,0 +1,230 @@
+// Memory, streams, events and graphs of the emulated world.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+
+#include "tests/emulator/support.h"
+
+namespace atrous::gpu::test {
+namespace {
+
+struct Axpy {
+    const float* x;
+    float* y;
+    const float* scale;  // device memory: a graph reads its value at replay
+    float offset;        // an argument: a graph keeps its value
+    int count;
+};
+__global__ void axpy(Axpy a) {
+    const int i = int(blockIdx.x * blockDim.x + threadIdx.x);
+    if (i < a.count) a.y[i] += *a.scale * a.x[i] + a.offset;
+}
+
+TEST(Runtime, OneDevice) {
+    std::string why = "?";
+    EXPECT_EQ(world(), World::emulated);
+    EXPECT_EQ(device_count(&why), 1);
+    EXPECT_EQ(why, "");
+    EXPECT_EQ(current_device(), 0);
+    EXPECT_GE(device_info(0).major, 8);
+    EXPECT_GT(device_info(0).memory_bytes, 0u);
+    EXPECT_GT(free_memory_bytes(), 0u);
+    EXPECT_EQ(versions(), "emulated");
+    EXPECT_THROW(set_device(1), GpuError);
+    synchronize_device();
+}
+
+// ---- memory ---------------------------------------------------------------------------------------------------------
+TEST(Memory, BlocksAreAlignedAndFullOfNaNs) {
+    const size_t before = emu::live_allocations();
+    for (size_t bytes : {0, 1, 7, 256, 1000}) {
+        auto* p = static_cast<unsigned char*>(allocate(bytes));
+        EXPECT_EQ(uintptr_t(p) % 256, 0u);
+        for (size_t i = 0; i < bytes; ++i) EXPECT_EQ(p[i], 0xff);
+        EXPECT_EQ(emu::live_allocations(), before + 1);
+        release(p);
+    }
+    EXPECT_EQ(emu::live_allocations(), before);
+    release(nullptr);
+    void* pinned = allocate_pinned(100);
+    std::memset(pinned, 1, 100);
+    release_pinned(pinned);
+}
+
+TEST(Memory, ReleaseReportsWhatIsNotABlock) {
+    float foreign = 0;
+    release(&foreign);  // cannot throw: the next synchronisation does
+    EXPECT_NE(error_of([] {}).find("did not return"), std::string::npos);
+    EXPECT_EQ(error_of([] {}), "");
+    Buffer<float> x(8, 1.0f);
+    release(&foreign);
+    EXPECT_THROW(launch(axpy, 1, 8, 0, stream().view(), {}), GpuError);  // or the next launch
+}
+
+TEST(Memory, AnOverrunFromTheHostIsReported) {
+    if (addresses) GTEST_SKIP() << "address sanitizer ends the process at once";
+    emu::statistics() = {};
+    auto* p = static_cast<unsigned char*>(allocate(100));
+    emu::verify_guards();
+    p[100] = 7;
+    EXPECT_THROW(emu::verify_guards(), GpuError);
+    release(p);
+    const auto error = error_of([] {});
+    EXPECT_NE(error.find("past the end of a device block of 100 bytes"), std::string::npos) << error;
+    EXPECT_EQ(emu::statistics().guard_violations, 2u);
+
+    p = static_cast<unsigned char*>(allocate(100));
+    p[-1] = 7;
+    release(p);
+    EXPECT_NE(error_of([] {}).find("before a device block"), std::string::npos);
+}
+
+TEST(Memory, CopiesStayInsideABlock) {
+    Buffer<float> x(8, 1.0f);
+    std::vector<float> host(16);
+    EXPECT_NE(error_of([&] { copy_async(x.data(), host.data(), 64, stream().view()); }).find("a copy"),
+              std::string::npos);
+    EXPECT_NE(error_of([&] { copy_async(host.data(), x.data() + 4, 20, stream().view()); }).find("a copy"),
+              std::string::npos);
+    EXPECT_NE(error_of([&] { fill_bytes_async(x.data(), 0, 33, stream().view()); }).find("a fill"), std::string::npos);
+    EXPECT_NE(error_of([&] { fill_bytes_async(host.data(), 0, 4, stream().view()); }).find("not device memory"),
+              std::string::npos);
+}
+
+TEST(Memory, CopiesAndFillsInEveryDirection) {
+    const auto values = small_integers(33, 1);
+    Buffer<float> a(values), b(33);
+    copy_async(b.data(), a.data(), 33 * sizeof(float), stream().view());
+    EXPECT_EQ(b.get(), values);
+    fill_bytes_async(b.data(), 0, 4 * sizeof(float), stream().view());
+    EXPECT_EQ(b.get()[3], 0);
+    EXPECT_EQ(b.get()[4], values[4]);
+    copy_async(nullptr, nullptr, 0, stream().view());
+}
+
+TEST(Memory, UnwrittenBytesFollowTheirCopies) {
+    if (!races) GTEST_SKIP() << "the races build remembers what was written";
+    Buffer<unsigned char> a(16), b(16);
+    fill_bytes_async(a.data() + 1, 5, 10, stream().view());
+    EXPECT_EQ(error_of([&] { copy_async(b.data() + 3, a.data(), 12, stream().view()); }), "");
+    unsigned char host[16];
+    EXPECT_EQ(error_of([&] { copy_async(host, b.data() + 4, 10, stream().view()); }), "");
+    const auto error = error_of([&] { copy_async(host, b.data() + 3, 12, stream().view()); });
+    EXPECT_NE(error.find("2 of 12 bytes that no kernel wrote"), std::string::npos) << error;
+}
+
+// ---- streams and events ---------------------------------------------------------------------------------------------
+TEST(Streams, AnEmptyViewIsNoStream) {
+    Buffer<float> x(8, 1.0f);
+    EXPECT_THROW(launch(axpy, 1, 8, 0, StreamView(), {}), GpuError);
+    EXPECT_THROW(fill_bytes_async(x.data(), 0, 4, StreamView()), GpuError);
+    StreamView().synchronize();
+}
+
+TEST(Streams, EventsOrderAndTime) {
+    Stream other;
+    Buffer<float> x(8, 1.0f), y(8, 0.0f), scale(1, 2.0f);
+    Event start, end;
+    EXPECT_THROW(end.ms_since(start), GpuError);
+    start.record(stream().view());
+    launch(axpy, 1, 32, 0, stream().view(), {x.data(), y.data(), scale.data(), 1, 8});
+    end.record(stream().view());
+    end.block(other.view());
+    launch(axpy, 1, 32, 0, other.view(), {x.data(), y.data(), scale.data(), 1, 8});
+    other.view().synchronize();
+    end.synchronize();
+    EXPECT_TRUE(end.done());
+    EXPECT_GE(end.ms_since(start), 0);
+    EXPECT_EQ(y.get()[7], 6);
+    Stream moved = std::move(other);
+    Event taken = std::move(end);
+    EXPECT_TRUE(taken.done());
+    fill_bytes_async(y.data(), 0, 4, moved.view());
+}
+
+// ---- graphs ---------------------------------------------------------------------------------------------------------
+// One step of some work: y = (y zeroed first half) + scale x + 0.25, then x = y.
+struct Step {
+    static constexpr int count = 1000;
+    Buffer<float> x, y{count}, scale{1, 0.0f};
+    std::vector<float> next_scale{0};
+    explicit Step(unsigned seed) : x(small_integers(count, seed)) {
+        fill_bytes_async(y.data(), 0, 4 * count, stream().view());
+    }
+    void submit(StreamView s) {
+        copy_async(scale.data(), next_scale.data(), sizeof(float), s);
+        fill_bytes_async(y.data(), 0, count / 2 * sizeof(float), s);
+        Axpy args{x.data(), y.data(), scale.data(), 0.25f, count};
+        launch(axpy, 8, 128, 0, s, args);
+        args.offset = -1e9f;  // the launch has its own copy
+        copy_async(x.data(), y.data(), count * sizeof(float), s);
+    }
+};
+
+TEST(Graphs, ReplayWithChangedDataIsBitEqualToEager) {
+    Step eager(11), replayed(11);
+    const auto before = replayed.y.get();
+    Graph graph = Graph::capture(stream().view(), [&] { replayed.submit(stream().view()); });
+    EXPECT_EQ(graph.nodes(), 4u);
+    EXPECT_EQ(replayed.y.get(), before) << "capture must not execute";
+    for (float scale : {0.1f, 0.7f, -1.3f, INFINITY, 2.0f}) {
+        eager.next_scale[0] = replayed.next_scale[0] = scale;
+        eager.submit(stream().view());
+        graph.launch(stream().view());
+        const auto a = eager.x.get(), b = replayed.x.get();
+        EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)), 0) << "scale " << scale;
+    }
+    EXPECT_FALSE(std::isfinite(eager.x.get()[999]));  // the infinity arrived
+}
+
+TEST(Graphs, OtherStreamsRunWhileOneIsCaptured) {
+    Stream other;
+    Buffer<float> y(4, 1.0f), z(4, 1.0f);
+    Graph graph = Graph::capture(stream().view(), [&] {
+        fill_bytes_async(y.data(), 0, 16, stream().view());
+        fill_bytes_async(z.data(), 0, 16, other.view());
+    });
+    EXPECT_EQ(graph.nodes(), 1u);
+    EXPECT_EQ(z.get()[0], 0);
+    EXPECT_EQ(y.get()[0], 1);
+    Graph outer = Graph::capture(stream().view(), [&] { graph.launch(stream().view()); });
+    graph = std::move(outer);
+    graph.launch(stream().view());
+    EXPECT_EQ(y.get()[0], 0);
+}
+
+TEST(Graphs, WhatCaptureForbids) {
+    Event event;
+    auto error_inside = [&](const std::function<void()>& f) {
+        return error_of([&] { Graph::capture(stream().view(), f); });
+    };
+    EXPECT_NE(error_inside([] { allocate(8); }).find("while a graph is captured"), std::string::npos);
+    EXPECT_NE(error_inside([] { stream().view().synchronize(); }).find("captured"), std::string::npos);
+    EXPECT_NE(error_inside([] { synchronize_device(); }).find("captured"), std::string::npos);
+    EXPECT_NE(error_inside([&] {
+                  event.record(stream().view());
+                  event.synchronize();
+              }).find("a graph recorded"),
+              std::string::npos);
+    EXPECT_NE(error_inside([] { Graph::capture(stream().view(), [] {}); }).find("already"), std::string::npos);
+    Stream other;
+    EXPECT_NE(error_inside([&] {
+                  event.record(stream().view());
+                  event.block(other.view());
+              }).find("Event::block"),
+              std::string::npos);
+    // A failed capture leaves the stream usable.
+    EXPECT_THROW(Graph::capture(stream().view(), [] { throw std::runtime_error("stop"); }), std::runtime_error);
+    Buffer<float> y(4, 3.0f);
+    EXPECT_EQ(y.get()[0], 3);
+}
+
+TEST(Graphs, AnErrorOfAKernelAppearsAtReplay) {
+    Buffer<float> y(4, 0.0f);
+    Graph graph = Graph::capture(stream().view(), [&] { launch(axpy, 0, 4, 0, stream().view(), {}); });
+    EXPECT_NE(error_of([&] { graph.launch(stream().view()); }).find("the grid is empty"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace atrous::gpu::test
