@@ -63,14 +63,8 @@ Tensor record(Record r) {
 void Tape::backward(const Tensor& output, const Tensor& seed) {
     NoTape off;
     if (!watched_.count(output.id())) throw Error("backward: no parameter contributed to this value");
-    Tensor start;
-    if (seed.defined()) {  // a copy: what is left of a gradient may be written to on the way
-        start = empty_like(seed);
-        start.copy_from(seed);
-    } else {
-        start = Tensor::full(output.shape(), output.dtype(), output.device(), 1);
-    }
-    gradients_[output.id()] = start;
+    if (seed.defined()) watched_[output.id()] = true;  // kept as it is: it belongs to the caller
+    gradients_[output.id()] = seed.defined() ? seed : Tensor::full(output.shape(), output.dtype(), output.device(), 1);
     while (!entries_.empty()) {
         Entry entry = std::move(entries_.back());
         entries_.pop_back();

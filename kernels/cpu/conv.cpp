@@ -89,7 +89,7 @@ void multiply_columns(Queue& q, const Columns<T>& columns, Product<T> product) {
     const int64_t pixels = columns.to.pixels(), width = columns.width(), taps = columns.r * columns.s;
     const bool in_place = taps == 1 && columns.geometry.stride == 1 && columns.geometry.padding == 0;
     const int64_t a_chunk =
-        in_place ? pixels : std::clamp<int64_t>((4 << 20) / (width * int64_t(sizeof(T))), 96, pixels);
+        in_place ? pixels : std::min(pixels, std::max<int64_t>(96, (4 << 20) / (width * int64_t(sizeof(T)))));
     T* lines = in_place ? columns.from.template as<T>() : q.scratch<T>(a_chunk * width);
     product.a = {lines, width};
     product.k = columns.from.c;

@@ -68,13 +68,20 @@ void add(Queue& q, const AddArgs& args) {
 void fill(Queue& q, const FillArgs& a) {
     ran("fill/omp");
     switch (a.dtype) {
-        case DType::f32: return fill_with(q, a, float(a.value));
-        case DType::f64: return fill_with(q, a, a.value);
-        case DType::bf16: return fill_with(q, a, narrow<bf16>(a.value));
-        case DType::f16: return fill_with(q, a, narrow<f16>(a.value));
-        case DType::u8: return fill_with(q, a, uint8_t(a.value));
-        case DType::i32: return fill_with(q, a, int32_t(a.value));
-        case DType::i64: return fill_with(q, a, int64_t(a.value));
+        case DType::f32:
+            return fill_with(q, a, float(a.value));
+        case DType::f64:
+            return fill_with(q, a, a.value);
+        case DType::bf16:
+            return fill_with(q, a, narrow<bf16>(a.value));
+        case DType::f16:
+            return fill_with(q, a, narrow<f16>(a.value));
+        case DType::u8:
+            return fill_with(q, a, uint8_t(a.value));
+        case DType::i32:
+            return fill_with(q, a, int32_t(a.value));
+        case DType::i64:
+            return fill_with(q, a, int64_t(a.value));
     }
 }
 

@@ -112,7 +112,8 @@ void add_row(const A* bce, const A* p, const A* targets, A* sums, int64_t lanes,
 }
 
 template <class T, class A>
-void sum_part(const BceDiceForwardArgs& a, const Runs& runs, int64_t image, int64_t part, const Run<A>& run, double* out) {
+void sum_part(const BceDiceForwardArgs& a, const Runs& runs, int64_t image, int64_t part, const Run<A>& run,
+              double* out) {
     const int64_t lanes = runs.lanes;
     std::fill_n(run.totals, lanes * bce_dice_sums, 0.0);
     runs.each_run(part, [&](int64_t pixel, int64_t pixels) {
@@ -177,8 +178,9 @@ void write_loss(const BceDiceOptions& o, const Groups& groups, A* loss) {
     for (int64_t g = 0; g < groups.count; ++g) {
         const Sums& s = groups.sums[g];
         const double denominator = s.denominator(o.smooth);
-        dice += (denominator > 0 ? (2 * s.p_t + o.smooth) / denominator : 1) / double(groups.count);
+        dice += denominator > 0 ? (2 * s.p_t + o.smooth) / denominator : 1;
     }
+    dice /= double(groups.count);
     loss[0] = A(o.bce_weight * bce + o.dice_weight * (1 - dice));
     loss[1] = A(bce), loss[2] = A(dice), loss[3] = A(groups.all.count);
 }
@@ -226,7 +228,8 @@ struct Coefficients {
             for (int64_t lane = 0; lane < runs.lanes; ++lane) {
                 const Sums& s = groups.sums[groups.index(n, lane % z.c)];
                 const double denominator = s.denominator(o.smooth);
-                const double scale = denominator > 0 ? grad_output * o.dice_weight / double(groups.count) / denominator : 0;
+                const double scale =
+                    denominator > 0 ? grad_output * o.dice_weight / double(groups.count) / denominator : 0;
                 dice_t[n * runs.lanes + lane] = A(-2 * scale);
                 dice[n * runs.lanes + lane] = denominator > 0 ? A(scale * (2 * s.p_t + o.smooth) / denominator) : A(0);
             }

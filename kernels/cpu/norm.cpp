@@ -376,7 +376,7 @@ void apply(Queue& q, const Split& s, const BatchNormBackwardArgs& a, const LaneP
             const T* y = mask == Mask::from_y ? s.rows.row<const T>(a.y, row) : nullptr;
             prefetch_ahead(dy, width);
             prefetch_ahead(x, width);
-    if constexpr (mask == Mask::from_y) prefetch_ahead(y, width);
+            if constexpr (mask == Mask::from_y) prefetch_ahead(y, width);
 #pragma omp simd
             for (int64_t c = 0; c < width; ++c) g[c] = masked<mask>(dy, x, y, p, c);
             if (a.dx)

@@ -90,9 +90,8 @@ void sgd(const Queue& q, const SgdArgs& args) {
             plain_sgd(p, grad, k, chunk.count);
         else
             with_flag(state.step == 0, [&](auto first_step) {
-                with_flag(args.nesterov, [&](auto nesterov) {
-                    momentum_sgd<first_step, nesterov>(p, grad, buffer, k, chunk.count);
-                });
+                with_flag(args.nesterov,
+                          [&](auto nesterov) { momentum_sgd<first_step, nesterov>(p, grad, buffer, k, chunk.count); });
             });
         refresh_half<T>(a, chunk);
     });
@@ -142,7 +141,6 @@ void adam(const Queue& q, const AdamArgs& args) {
         refresh_half<T>(a, chunk);
     });
 }
-
 
 }  // namespace
 

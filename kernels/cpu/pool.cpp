@@ -152,8 +152,8 @@ void halve_backward(const Queue& q, const MaxPoolBackwardArgs& a) {
             for (int64_t s = 0; s < dy.w; ++s, upper += 2 * dx.pitch, lower += 2 * dx.pitch) {
                 prefetch_ahead<for_writing>(upper, 2 * dx.c);
                 prefetch_ahead<for_writing>(lower, 2 * dx.c);
-                halve_pixel_backward<accumulate>(pixel<const T>(dy, n, p, s), a.indices + (line * dy.w + s) * dy.c, upper,
-                                                 upper + dx.pitch, lower, lower + dx.pitch, dx.c);
+                halve_pixel_backward<accumulate>(pixel<const T>(dy, n, p, s), a.indices + (line * dy.w + s) * dy.c,
+                                                 upper, upper + dx.pitch, lower, lower + dx.pitch, dx.c);
             }
             if (dx.w % 2) clear(n, 2 * p, dx.w - 1), clear(n, 2 * p + 1, dx.w - 1);
             if (dx.h % 2 && p == dy.h - 1)
@@ -207,9 +207,8 @@ void max_pool_forward(Queue& q, const MaxPoolForwardArgs& a) {
     check(a.x, a.y, a.geometry);
     const bool halving = is_halving(a.geometry);
     ran(halving ? "max_pool_forward/omp_2x2" : "max_pool_forward/omp");
-    dispatch_cpu("max_pool_forward", a.x.dtype, [&](auto zero) {
-        halving ? halve<decltype(zero)>(q, a) : pool<decltype(zero)>(q, a);
-    });
+    dispatch_cpu("max_pool_forward", a.x.dtype,
+                 [&](auto zero) { halving ? halve<decltype(zero)>(q, a) : pool<decltype(zero)>(q, a); });
 }
 
 void max_pool_backward(Queue& q, const MaxPoolBackwardArgs& a) {

@@ -112,7 +112,7 @@ const T* pack(Queue& q, const Product<T>& p) {
 template <class T>
 void multiply(Queue& q, const Product<T>& p, const T* packed) {
     const int64_t row_bytes = p.k * int64_t(p.a_parts.size() * sizeof(T));
-    const int64_t tiles_a_block = std::clamp<int64_t>((256 << 10) / (row_bytes * tile_rows), 1, 16);
+    const int64_t tiles_a_block = std::clamp<int64_t>((256 << 10) / (row_bytes * tile_rows), 4, 16);
     const int64_t rows = tiles_a_block * tile_rows, blocks = ceil_div(p.m, rows);
 #pragma omp parallel for num_threads(q.threads()) schedule(dynamic)
     for (int64_t block = 0; block < blocks; ++block)

@@ -43,7 +43,10 @@ struct Taps {  // of each output coordinate: two source coordinates and the weig
     A *weight0, *weight1;
 
     Taps(Queue& q, int64_t in, int64_t out, bool align_corners)
-        : i0(q.scratch<int64_t>(out)), i1(q.scratch<int64_t>(out)), weight0(q.scratch<A>(out)), weight1(q.scratch<A>(out)) {
+        : i0(q.scratch<int64_t>(out)),
+          i1(q.scratch<int64_t>(out)),
+          weight0(q.scratch<A>(out)),
+          weight1(q.scratch<A>(out)) {
         for (int64_t p = 0; p < out; ++p) {
             const Source s = source_of(p, in, out, align_corners);
             i0[p] = s.i0, i1[p] = s.i1;
@@ -101,8 +104,8 @@ void forward(Queue& q, const BilinearForwardArgs& a) {
 
 // --- backward
 
-// The transpose of Taps: for each source coordinate i the output coordinates that read it, in order, with their weights:
-// entries [start[i], start[i + 1]).
+// The transpose of Taps: for each source coordinate i the output coordinates that read it, in order, with their
+// weights: entries [start[i], start[i + 1]).
 template <class A>
 struct Readers {
     int64_t *start, *output;
@@ -157,8 +160,8 @@ void gather(const Readers<A>& readers, int64_t i, F rows, A* row, int64_t count)
     if (begin == end) std::fill_n(row, count, A(0));
     int64_t e = begin;
     for (; e + 2 <= end; e += 2)
-        add_scaled_pair(rows(readers.output[e]), rows(readers.output[e + 1]), readers.weight[e], readers.weight[e + 1], row,
-                        count, e == begin);
+        add_scaled_pair(rows(readers.output[e]), rows(readers.output[e + 1]), readers.weight[e], readers.weight[e + 1],
+                        row, count, e == begin);
     if (e < end) add_scaled(rows(readers.output[e]), readers.weight[e], row, count, e == begin);
 }
 
@@ -174,13 +177,16 @@ void backward(Queue& q, const BilinearBackwardArgs& a) {
         for (int64_t in = begin; in < end; ++in) {
             const int64_t n = in / dx.h, h = in % dx.h;
             if (dy.dense())
-                gather(vertical, h, [&](int64_t p) { return line<const T>(dy, n, p); }, row, row_elements);
+                gather(
+                    vertical, h, [&](int64_t p) { return line<const T>(dy, n, p); }, row, row_elements);
             else
                 for (int64_t w = 0; w < dy.w; ++w)
-                    gather(vertical, h, [&](int64_t p) { return line<const T>(dy, n, p) + w * dy.pitch; }, row + w * c, c);
+                    gather(
+                        vertical, h, [&](int64_t p) { return line<const T>(dy, n, p) + w * dy.pitch; }, row + w * c, c);
             T* to = line<T>(dx, n, h);
             for (int64_t w = 0; w < dx.w; ++w, to += dx.pitch) {
-                gather(horizontal, w, [&](int64_t s) { return const_cast<const A*>(row) + s * c; }, sum, c);
+                gather(
+                    horizontal, w, [&](int64_t s) { return const_cast<const A*>(row) + s * c; }, sum, c);
                 with_flag(a.dx.accumulate, [&](auto accumulate) {
 #pragma omp simd
                     for (int64_t i = 0; i < c; ++i) put<accumulate>(to[i], sum[i]);

@@ -66,8 +66,8 @@ void put(T& to, A value) {
         to = narrow<T>(value);
 }
 
-// Asks for what lies some rows ahead of a row: loops over short rows of several arrays outrun the hardware's own guesses.
-// Reaching past the end of an array is harmless.
+// Asks for what lies some rows ahead of a row: loops over short rows of several arrays outrun the hardware's own
+// guesses. Reaching past the end of an array is harmless.
 constexpr int for_reading = 0, for_writing = 1;
 template <int purpose = for_reading, class T>
 inline void prefetch_ahead(const T* row, int64_t width) {

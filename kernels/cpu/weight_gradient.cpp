@@ -109,6 +109,10 @@ class Accumulator {
     }
     const T* copy_last_row(Queue& q, const View& v) const;
     void choose_blocks();
+    int64_t packed_at(int64_t row, int64_t panel) const {  // of a block's gradient rows
+        return (panel * block_rows_ + row) * p_.gradient.w * panel_width<T>;
+    }
+    void pack_row(const Block&, int64_t row, T* packed) const;
     void add_item(const Block&, const Item&, T* sums) const;
     void add_columns(const Block&, const Item&, Range columns, T* sums) const;
     void store_item(T* partials, int64_t index) const;
@@ -120,7 +124,8 @@ class Accumulator {
     const T *last_image_row_, *last_gradient_row_;
     std::vector<Block> blocks_;
     static constexpr int64_t max_rows = 256;  // of a block
-    int64_t splits_ = 1;
+    int64_t splits_ = 1, block_rows_ = 1;
+    T* packed_ = nullptr;  // a block's gradient by panels, where many tiles read it; else absent
 };
 
 template <class T>
@@ -139,6 +144,8 @@ Accumulator<T>::Accumulator(Queue& q, const WeightGradient& problem) : p_(proble
     last_image_row_ = copy_last_row(q, p_.image);
     last_gradient_row_ = copy_last_row(q, p_.gradient);
     choose_blocks();
+    if (!image_wide_ && splits_ == 1 && wide_panels_ > 1)
+        packed_ = q.scratch<T>(block_rows_ * p_.gradient.w * wide_panels_ * panel_width<T>);
 }
 
 template <class T>
@@ -160,7 +167,23 @@ void Accumulator<T>::choose_blocks() {
     const int64_t a_block = std::clamp<int64_t>((64 << 10) / row_bytes, ceil_div(256, g.w), max_rows);
     const int64_t count = ceil_div(rows, a_block);
     for (int64_t b = 0; b < count; ++b) blocks_.push_back({b * rows / count, (b + 1) * rows / count});
+    block_rows_ = ceil_div(rows, count);
     splits_ = small ? std::min<int64_t>(32, count) : 1;
+}
+
+// Channels of distant pixels that lie a power of two apart would evict each other from the caches.
+template <class T>
+void Accumulator<T>::pack_row(const Block& block, int64_t row, T* packed) const {
+    const View& g = p_.gradient;
+    for (int64_t panel = 0; panel < wide_panels_; ++panel) {
+        const T* from = g.as<const T>() + row * g.w * g.pitch + panel * panel_width<T>;
+        T* to = packed + packed_at(row - block.first_row, panel);
+        const int64_t used = std::min(panel_width<T>, wide_ - panel * panel_width<T>);
+        for (int64_t q = 0; q < g.w; ++q) {
+            std::copy_n(from + q * g.pitch, used, to + q * panel_width<T>);
+            std::fill(to + q * panel_width<T> + used, to + (q + 1) * panel_width<T>, T(0));
+        }
+    }
 }
 
 // Adds one block's contribution to an item: the columns where all its taps meet the image, then each tap's others.
@@ -198,16 +221,18 @@ void Accumulator<T>::add_columns(const Block& block, const Item& item, Range col
         const int64_t n = i / g.h, p = i % g.h, h = input_of(p, item.r);
         if (h < 0 || h >= x.h) continue;
         const T* image = row(x, last_image_row_, n, h) + input_of(columns.first, item.s) * x.pitch;
-        const T* gradient = row(g, last_gradient_row_, n, p) + columns.first * g.pitch;
+        const T* gradient = packed_ ? packed_ + packed_at(i - block.first_row, 0) + columns.first * panel_width<T>
+                                    : row(g, last_gradient_row_, n, p) + columns.first * g.pitch;
         narrow[rows] = (image_wide_ ? gradient : image) + item.first;
         wide[rows++] = image_wide_ ? image : gradient;
     }
     if (rows == 0) return;
-    const int64_t length = columns.last - columns.first;
+    const int64_t length = columns.last - columns.first, g_step = packed_ ? panel_width<T> : g.pitch;
+    const int64_t next_panel = packed_ ? packed_at(0, 1) : panel_width<T>;
     for (int64_t done = 0; done < wide_; done += panel_width<T>, sums += tile_size<T>) {
         const auto add = (wide_ - done <= Vector<T>::lanes ? sums_table<T, 1> : sums_table<T, 2>)[item.count - 1];
-        add(narrow, image_wide_ ? g.pitch : x_step, wide, image_wide_ ? x_step : g.pitch, rows, length, sums);
-        for (int64_t i = 0; i < rows; ++i) wide[i] += panel_width<T>;
+        add(narrow, image_wide_ ? g_step : x_step, wide, image_wide_ ? x_step : g_step, rows, length, sums);
+        for (int64_t i = 0; i < rows; ++i) wide[i] += next_panel;
     }
 }
 
@@ -251,6 +276,11 @@ void Accumulator<T>::run(Queue& q) {
                     for (int64_t item = 0; item < items(); ++item) add(b, item, split);
         } else {
             for (int64_t b = 0; b < blocks; ++b) {
+                if (packed_) {
+#pragma omp for schedule(static)
+                    for (int64_t row = blocks_[b].first_row; row < blocks_[b].last_row; ++row)
+                        pack_row(blocks_[b], row, packed_);
+                }
 #pragma omp for schedule(dynamic)
                 for (int64_t item = 0; item < items(); ++item) add(b, item, 0);
             }

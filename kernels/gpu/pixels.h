@@ -45,6 +45,22 @@ template <int W, class T>
 __device__ __forceinline__ Vec<T, W> load_vector(const T* p) {
     return *reinterpret_cast<const Vec<T, W>*>(p);
 }
+
+template <size_t Bytes>
+struct MoveAs;
+template <>
+struct MoveAs<4> {
+    using type = uint32_t;
+};
+template <>
+struct MoveAs<8> {
+    using type = uint2;
+};
+template <>
+struct MoveAs<16> {
+    using type = uint4;
+};
+
 template <class T, int W>
 __device__ __forceinline__ void store_vector(T* p, const Vec<T, W>& v) {
     *reinterpret_cast<Vec<T, W>*>(p) = v;
@@ -60,17 +76,37 @@ template <int W, class T>
 __device__ __forceinline__ Floats<W> load_floats(const T* p) {
     return to_floats(load_vector<W>(p));
 }
+// Vectors of halves are stored as one value made of whole words: nvcc splits a vector of halves back into its elements.
 template <class T, int W>
 __device__ __forceinline__ void store_floats(T* p, const Floats<W>& f) {
-    Vec<T, W> v;
+    if constexpr (sizeof(T) == 2 && W > 1) {
+        using Whole = typename MoveAs<sizeof(T) * W>::type;
+        uint32_t words[W / 2];
 #pragma unroll
-    for (int i = 0; i < W; ++i) v.v[i] = device_round<T>(f.v[i]);
-    store_vector(p, v);
+        for (int i = 0; i < W / 2; ++i) words[i] = device_round_pair<T>(f.v[2 * i], f.v[2 * i + 1]);
+        Whole whole;
+        __builtin_memcpy(&whole, words, sizeof whole);
+        *reinterpret_cast<Whole*>(p) = whole;
+    } else {
+        Vec<T, W> v;
+#pragma unroll
+        for (int i = 0; i < W; ++i) v.v[i] = device_round<T>(f.v[i]);
+        store_vector(p, v);
+    }
 }
-// W values of a per-channel array; the array may have any alignment, and the compiler merges nothing, but they are few.
+// W values of a per-channel array, which may have any alignment.
 template <int W>
 __device__ __forceinline__ Floats<W> load_each(const float* p) {
     Floats<W> f;
+    if (W % 4 == 0 && reinterpret_cast<uintptr_t>(p) % 16 == 0) {
+#pragma unroll
+        for (int i = 0; i < W / 4; ++i) {
+            const Floats<4> four = load_floats<4>(p + 4 * i);
+#pragma unroll
+            for (int j = 0; j < 4; ++j) f.v[4 * i + j] = four.v[j];
+        }
+        return f;
+    }
 #pragma unroll
     for (int i = 0; i < W; ++i) f.v[i] = p[i];
     return f;

@@ -78,8 +78,9 @@ void forward(const BceDiceForwardArgs& a) {
     for (int64_t group = 0; group < groups; ++group) {
         const Sums s = group_sums<T>(a.sums, a.logits, o.groups, group);
         const double denominator = s.p + s.t + o.smooth;
-        dice += (denominator > 0 ? (2 * s.p_t + o.smooth) / denominator : 1) / double(groups);
+        dice += denominator > 0 ? (2 * s.p_t + o.smooth) / denominator : 1;
     }
+    dice /= double(groups);
     T* loss = static_cast<T*>(a.loss);
     loss[0] = T(o.bce_weight * bce + o.dice_weight * (1 - dice));
     loss[1] = T(bce), loss[2] = T(dice), loss[3] = T(all.count);

@@ -45,8 +45,8 @@ class ProgramTest : public testing::Test {
     }
     static std::string quoted(const std::string& name) { return "'" + (root() / name).string() + "'"; }
     static Outcome run(const std::string& arguments) { return shell(std::string(ATROUS_PROGRAM) + " " + arguments); }
-    static std::string small_training(const std::string& run_folder, const std::string& more = "") {
-        return "train --data " + quoted("data") + " --base-channels 4 --depth 2 --size 32 --epochs 3 --batch-size 4 --lr 1e-3 --threads 2 --output-dir " + quoted(run_folder) + " " + more;
+    static std::string small_training(const std::string& run_folder, const std::string& more = "", int epochs = 3) {
+        return "train --data " + quoted("data") + " --base-channels 4 --depth 2 --size 32 --epochs " + std::to_string(epochs) + " --batch-size 4 --lr 1e-3 --threads 2 --output-dir " + quoted(run_folder) + " " + more;
     }
     static std::vector<std::byte> weights(const std::string& file) {
         const io::SafetensorsFile f((root() / file).string());
@@ -91,12 +91,12 @@ TEST_F(ProgramTest, TheSameSeedGivesTheSameWeightsForAnyNumberOfWorkers) {
 }
 
 TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
-    ASSERT_EQ(run(small_training("straight", "--epochs 4")).code, 0);
+    ASSERT_EQ(run(small_training("straight", "", 4)).code, 0);
     const auto expected = weights("straight/last.safetensors");
     int killed = 0;
     for (const char* delay : {"0.15", "0.35", "0.6"}) {
         const std::string folder = std::string("killed") + delay;
-        const Outcome outcome = shell("timeout -s KILL " + std::string(delay) + " " + ATROUS_PROGRAM + " " + small_training(folder, "--epochs 4"));
+        const Outcome outcome = shell("timeout -s KILL " + std::string(delay) + " " + ATROUS_PROGRAM + " " + small_training(folder, "", 4));
         if (!fs::exists(root() / folder / "last.safetensors")) continue;  // killed before its first epoch ended
         killed += outcome.code != 0;
         const Outcome resumed = run("train --resume " + quoted(folder));
@@ -106,10 +106,10 @@ TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
     // The interruption by request works at any moment, in the middle of an epoch too.
     for (const char* signal : {"INT", "TERM"}) {
         const std::string folder = std::string("signal") + signal;
-        const Outcome outcome = shell("timeout -s " + std::string(signal) + " 0.3 " + ATROUS_PROGRAM + " " + small_training(folder, "--epochs 400"));
+        const Outcome outcome = shell("timeout -s " + std::string(signal) + " 0.3 " + ATROUS_PROGRAM + " " + small_training(folder, "", 400));
         EXPECT_EQ(outcome.code, 124) << outcome.output;  // timeout's word for: it had to send the signal
         EXPECT_NE(outcome.output.find("--resume"), std::string::npos) << outcome.output;
-        const Outcome resumed = run("train --resume " + quoted(folder) + " --epochs 400 --output-dir " + quoted(folder) + " --help");
+        const Outcome resumed = run("train --resume " + quoted(folder) + " --help");
         EXPECT_EQ(resumed.code, 0);
         EXPECT_TRUE(fs::exists(root() / folder / "last.safetensors"));
     }

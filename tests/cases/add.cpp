@@ -19,8 +19,9 @@ static Case with_itself() {
 }
 
 static const Family family("add", [] {
-    return std::vector<Case>{add_case("one_value", {1, 1, 1, 1}), add_case("odd", {2, 5, 7, 3}),      add_case("prime", {1, 13, 11, 17}),
-                             add_case("vectors", {2, 9, 4, 32}),  add_case("many_rows", {3, 67, 1, 8}), with_itself()};
+    return std::vector<Case>{add_case("one_value", {1, 1, 1, 1}),  add_case("odd", {2, 5, 7, 3}),
+                             add_case("prime", {1, 13, 11, 17}),   add_case("vectors", {2, 9, 4, 32}),
+                             add_case("many_rows", {3, 67, 1, 8}), with_itself()};
 });
 
 }  // namespace atrous::cases

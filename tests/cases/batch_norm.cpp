@@ -17,12 +17,23 @@ Case batch_norm_case(const Setup& u) {
     const Shape vector{u.x[3]};
     const bool updates = u.options.training && u.options.update_running;
     Case c{.label = u.label};
-    c.inputs = {{.name = "x", .shape = u.x, .offset = u.offset},
-                {"gamma", vector, Role::parameter},
-                {"beta", vector, Role::parameter},
-                {.name = "running_mean", .shape = vector, .role = Role::parameter, .differentiable = false, .written = true},
-                {.name = "running_var", .shape = vector, .role = Role::parameter, .fill = Fill::positive, .differentiable = false, .written = true}};
-    if (u.tracked) c.inputs.push_back({.name = "batches_tracked", .shape = {1}, .role = Role::counts, .differentiable = false, .written = updates});
+    c.inputs = {
+        {.name = "x", .shape = u.x, .offset = u.offset},
+        {"gamma", vector, Role::parameter},
+        {"beta", vector, Role::parameter},
+        {.name = "running_mean", .shape = vector, .role = Role::parameter, .differentiable = false, .written = true},
+        {.name = "running_var",
+         .shape = vector,
+         .role = Role::parameter,
+         .fill = Fill::positive,
+         .differentiable = false,
+         .written = true}};
+    if (u.tracked)
+        c.inputs.push_back({.name = "batches_tracked",
+                            .shape = {1},
+                            .role = Role::counts,
+                            .differentiable = false,
+                            .written = updates});
     if (u.residual) c.inputs.push_back({"residual", u.x});
     c.call = [u](const std::vector<Tensor>& in, const Tensor& to) {
         const BatchNormParameters p{in[1], in[2], in[3], in[4], u.tracked ? in[5] : Tensor()};

@@ -7,7 +7,11 @@ namespace {
 
 Case loss_case(const std::string& label, const Shape& logits, const BceDiceOptions& options) {
     Case c{.label = label, .inputs = {{"logits", logits}}};
-    c.inputs.push_back({.name = "labels", .shape = {logits[0], logits[1], logits[2], 1}, .role = Role::labels, .fill = Fill::labels, .differentiable = false,
+    c.inputs.push_back({.name = "labels",
+                        .shape = {logits[0], logits[1], logits[2], 1},
+                        .role = Role::labels,
+                        .fill = Fill::labels,
+                        .differentiable = false,
                         .classes = int(std::max<int64_t>(2, logits[3]))});
     c.call = [options](const std::vector<Tensor>& in, const Tensor&) { return bce_dice(in[0], in[1], options).loss; };
     c.flops = 12 * double(logits.count());

@@ -3,9 +3,12 @@
 
 namespace atrous::cases {
 
-static Case bilinear_case(const std::string& label, const Shape& x, int64_t height, int64_t width, bool align_corners, bool exact = false) {
+static Case bilinear_case(const std::string& label, const Shape& x, int64_t height, int64_t width, bool align_corners,
+                          bool exact = false) {
     Case c{.label = label + (align_corners ? "_aligned" : "_half_pixel"), .inputs = {{"x", x}}};
-    c.call = [=](const std::vector<Tensor>& in, const Tensor& to) { return bilinear(in[0], height, width, align_corners, to); };
+    c.call = [=](const std::vector<Tensor>& in, const Tensor& to) {
+        return bilinear(in[0], height, width, align_corners, to);
+    };
     c.takes_destination = true;
     c.exact = exact;
     c.flops = 7.0 * double(x[0] * height * width * x[3]);

@@ -11,10 +11,14 @@ namespace atrous::cases {
 
 double Tolerance::of(DType t) const {
     switch (t) {
-        case DType::f64: return f64;
-        case DType::bf16: return bf16;
-        case DType::f16: return f16;
-        default: return f32;
+        case DType::f64:
+            return f64;
+        case DType::bf16:
+            return bf16;
+        case DType::f16:
+            return f16;
+        default:
+            return f32;
     }
 }
 
@@ -27,26 +31,35 @@ bool differentiable(const Case& c) {
 DType type_of(const Input& input, DType activations) {
     switch (input.role) {
         case Role::activation:
-        case Role::weight: return activations;
-        case Role::parameter: return accumulator_of(activations);
-        case Role::labels: return DType::u8;
-        case Role::counts: return DType::i64;
+        case Role::weight:
+            return activations;
+        case Role::parameter:
+            return accumulator_of(activations);
+        case Role::labels:
+            return DType::u8;
+        case Role::counts:
+            return DType::i64;
     }
     return activations;
 }
 
 double minimum_bytes(const Case& c, DType activations, const Tensor& output) {
     double bytes = double(output.bytes());
-    for (const Input& input : c.inputs) bytes += double(input.shape.count()) * double(size_of(type_of(input, activations)));
+    for (const Input& input : c.inputs)
+        bytes += double(input.shape.count()) * double(size_of(type_of(input, activations)));
     return bytes;
 }
 
 static double round_one(double x, DType type) {
     switch (type) {
-        case DType::f32: return float(x);
-        case DType::bf16: return to_float(round_to<bf16>(float(x)));
-        case DType::f16: return to_float(round_to<f16>(float(x)));
-        default: return x;
+        case DType::f32:
+            return float(x);
+        case DType::bf16:
+            return to_float(round_to<bf16>(float(x)));
+        case DType::f16:
+            return to_float(round_to<f16>(float(x)));
+        default:
+            return x;
     }
 }
 
@@ -77,9 +90,12 @@ static std::vector<double> shuffled_grid(Random& random, size_t count) {
 static double draw(Random& random, const Input& input, bool integers) {
     const auto count = size_t(input.shape.count());
     switch (input.fill) {
-        case Fill::labels: return random.below(8) == 0 ? 255 : double(random.below(uint64_t(input.classes)));
-        case Fill::positive: return integers ? double(1 + random.below(3)) : random.uniform(0.5, 2) + input.offset;
-        default: break;
+        case Fill::labels:
+            return random.below(8) == 0 ? 255 : double(random.below(uint64_t(input.classes)));
+        case Fill::positive:
+            return integers ? double(1 + random.below(3)) : random.uniform(0.5, 2) + input.offset;
+        default:
+            break;
     }
     if (integers || input.role == Role::counts) return small_integer(random, count);
     const double x = random.uniform(-2, 2);
@@ -103,7 +119,8 @@ std::vector<double> values_of(const Case& c, size_t index, DType rounding, bool 
 std::vector<double> seed_of(const Case& c, int64_t count, DType rounding, bool integers) {
     Random random(2, name_hash(c.op + c.label));
     std::vector<double> values(static_cast<size_t>(count));
-    for (double& x : values) x = integers ? small_integer(random, values.size()) : random.uniform(0.25, 1.5) * (random.chance(0.5) ? 1 : -1);
+    for (double& x : values)
+        x = integers ? small_integer(random, values.size()) : random.uniform(0.25, 1.5) * (random.chance(0.5) ? 1 : -1);
     return rounded(std::move(values), rounding);
 }
 

@@ -2,7 +2,8 @@
 // parity with the reference, gradient checks, pitched and destination slices, thread orders, benchmarks.
 //
 //   static Tensor call(const std::vector<Tensor>& in, const Tensor&) { return relu(in[0]); }
-//   static const Family family("relu", [] { return std::vector<Case>{{.label = "odd", .inputs = {…}, .call = call}}; });
+//   static const Family family("relu", [] { return std::vector<Case>{{.label = "odd", .inputs = {…}, .call = call}};
+//   });
 #pragma once
 
 #include <functional>
@@ -42,10 +43,10 @@ struct Input {
 
 // Largest max|a-b| / max|b| against the reference in double, whose inputs are rounded as the tested ones are.
 struct Tolerance {
-    double f64 = 1e-12;        // sums of at most some thousand terms in another order
-    double f32 = 1e-5;         // the same in float; float coordinates and exponentials
-    double bf16 = 0x1p-7;      // rounding what is stored to 8 bits, once or twice on the way
-    double f16 = 0x1p-10;      // the same with 11 bits
+    double f64 = 1e-12;    // sums of at most some thousand terms in another order
+    double f32 = 1e-5;     // the same in float; float coordinates and exponentials
+    double bf16 = 0x1p-7;  // rounding what is stored to 8 bits, once or twice on the way
+    double f16 = 0x1p-10;  // the same with 11 bits
     double of(DType t) const;
 };
 
@@ -55,9 +56,9 @@ struct Case {
     // The op: its output, written into the destination if there is one.
     std::function<Tensor(const std::vector<Tensor>&, const Tensor& destination)> call = {};
     bool takes_destination = false;
-    bool exact = false;   // small integers give the same values in any order of summation
-    bool smooth = true;   // central differences apply
-    double flops = 0;     // of the forward pass
+    bool exact = false;          // small integers give the same values in any order of summation
+    bool smooth = true;          // central differences apply
+    double flops = 0;            // of the forward pass
     double least_nonzero = 0.2;  // the smallest fraction of non-zero values that outputs and gradients may have
     Tolerance tolerance = {};
     std::function<bool(DeviceKind, DType)> supports = {};  // absent: every device and type
@@ -76,7 +77,7 @@ std::vector<double> rounded(std::vector<double> values, DType type);
 
 // The cases of one op. Defined once in each op's file, so that adding an op edits no list.
 class Family {
-   public:
+ public:
     Family(const char* op, std::vector<Case> (*make)());
     static std::vector<Case> all_cases();  // in order of op and statement
 };

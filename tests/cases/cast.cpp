@@ -9,9 +9,13 @@ static Case cast_case(const std::string& label, const Shape& shape, DType to) {
     c.exact = true;
     c.smooth = false;  // rounding is a staircase
     // Values are rounded to the target whatever they come from.
-    c.tolerance.f32 = c.tolerance.f64 = to == DType::bf16 ? c.tolerance.bf16 : to == DType::f16 ? c.tolerance.f16 : 1e-7;
+    c.tolerance.f32 = c.tolerance.f64 = to == DType::bf16  ? c.tolerance.bf16
+                                        : to == DType::f16 ? c.tolerance.f16
+                                                           : 1e-7;
     // A cast to the type that a tensor has already is no op at all.
-    c.supports = [to](DeviceKind kind, DType from) { return from != to && (to != DType::f64 || kind != DeviceKind::gpu); };
+    c.supports = [to](DeviceKind kind, DType from) {
+        return from != to && (to != DType::f64 || kind != DeviceKind::gpu);
+    };
     return c;
 }
 

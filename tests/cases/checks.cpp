@@ -27,7 +27,9 @@ std::string emptiness(const Case& c, const std::string& name, const std::vector<
         nonzero += x != 0;
     }
     const double least = values.size() < 16 ? 1 : c.least_nonzero * double(values.size());
-    return double(nonzero) >= least ? "" : fmt::format("{} of {} values of {} are zero; ", values.size() - nonzero, values.size(), name);
+    return double(nonzero) >= least
+               ? ""
+               : fmt::format("{} of {} values of {} are zero; ", values.size() - nonzero, values.size(), name);
 }
 
 double largest(const std::vector<double>& values) {
@@ -36,16 +38,19 @@ double largest(const std::vector<double>& values) {
     return m;
 }
 
-std::string difference(const std::string& name, const std::vector<double>& got, const std::vector<double>& expected, double tolerance) {
-    if (got.size() != expected.size()) return fmt::format("{} has {} values, expected {}; ", name, got.size(), expected.size());
+std::string difference(const std::string& name, const std::vector<double>& got, const std::vector<double>& expected,
+                       double tolerance) {
+    if (got.size() != expected.size())
+        return fmt::format("{} has {} values, expected {}; ", name, got.size(), expected.size());
     const double scale = largest(expected);
     size_t worst = 0;
     const auto error = [&](size_t i) { return std::abs(got[i] - expected[i]); };
     for (size_t i = 1; i < got.size(); ++i)
         if (error(i) > error(worst)) worst = i;
     if (got.empty() || error(worst) <= tolerance * scale) return "";
-    return fmt::format("{}: value {} of {} is {:.9g}, expected {:.9g}: relative error {:.2g}, allowed {:.2g}; ", name, worst, got.size(), got[worst],
-                       expected[worst], scale > 0 ? error(worst) / scale : INFINITY, tolerance);
+    return fmt::format("{}: value {} of {} is {:.9g}, expected {:.9g}: relative error {:.2g}, allowed {:.2g}; ", name,
+                       worst, got.size(), got[worst], expected[worst], scale > 0 ? error(worst) / scale : INFINITY,
+                       tolerance);
 }
 
 // `prior`: what the gradient buffers held before the run under test added to them.
@@ -66,7 +71,9 @@ std::string compare(const Case& c, const Outcome& got, const Outcome& expected, 
     return fault;
 }
 
-Outcome truth(const Case& c, DType storage) { return run_case(c, {.device = reference, .dtype = DType::f64, .rounding = storage}); }
+Outcome truth(const Case& c, DType storage) {
+    return run_case(c, {.device = reference, .dtype = DType::f64, .rounding = storage});
+}
 
 RunOptions plain(Device device, DType dtype) { return {.device = device, .dtype = dtype, .rounding = dtype}; }
 
@@ -117,30 +124,34 @@ std::string alone(const Case& c, Device device, DType dtype) {
         if (!c.inputs[i].differentiable) continue;
         options.only = int(i);
         const std::string name = "gradient of " + c.inputs[i].name;
-        fault += difference(name, run_case(c, options).arrays[name].values, all.arrays[name].values, c.tolerance.of(dtype));
+        fault +=
+            difference(name, run_case(c, options).arrays[name].values, all.arrays[name].values, c.tolerance.of(dtype));
     }
     options.backward = false;
-    return fault + difference("output without a tape", run_case(c, options).arrays["output"].values, all.arrays["output"].values, 0);
+    return fault + difference("output without a tape", run_case(c, options).arrays["output"].values,
+                              all.arrays["output"].values, 0);
 }
 
 std::string meta(const Case& c) {
     const Tensor planned = output_on_meta(c, DType::f32);
     const Array made = run_case(c, {.device = reference, .dtype = DType::f32, .backward = false}).arrays["output"];
     if (planned.count() == int64_t(made.values.size()) && planned.dtype() == made.type) return "";
-    return fmt::format("meta plans {} {}, the op made {} values of {}", planned.shape().text(), name_of(planned.dtype()), made.values.size(), name_of(made.type));
+    return fmt::format("meta plans {} {}, the op made {} values of {}", planned.shape().text(),
+                       name_of(planned.dtype()), made.values.size(), name_of(made.type));
 }
 
 class OneThread {
-   public:
+ public:
     OneThread() : before_(context_of(cpu).threads()) { context_of(cpu).set_threads(1); }
     ~OneThread() { context_of(cpu).set_threads(before_); }
 
-   private:
+ private:
     int before_;
 };
 
 // d(seed . output)/d(value), by a central difference: exact to h^2 and to rounding / h.
-double central_difference(const Case& c, Device device, std::vector<std::vector<double>>& values, size_t input, size_t element, const std::vector<double>& seed) {
+double central_difference(const Case& c, Device device, std::vector<std::vector<double>>& values, size_t input,
+                          size_t element, const std::vector<double>& seed) {
     const double h = 1e-5, x = values[input][element];
     values[input][element] = x + h;
     const auto above = run_forward(c, device, DType::f64, values);
@@ -173,7 +184,8 @@ std::string gradient_check(const Case& c, Device device) {
             norm += numeric * numeric;
         }
         const double relative = std::sqrt(error / norm);
-        if (!(relative <= 1e-6)) fault += fmt::format("{} differs from central differences by {:.2g}; ", name, relative);
+        if (!(relative <= 1e-6))
+            fault += fmt::format("{} differs from central differences by {:.2g}; ", name, relative);
     }
     return fault;
 }
@@ -192,10 +204,13 @@ Outcome run_in_order(const Case& c, DType dtype, Order order, uint64_t seed) {
 std::string thread_orders(const Case& c, Device, DType dtype) {
     const Outcome forward = run_in_order(c, dtype, Order::forward, 1);
     std::string fault;
-    for (const auto& [name, order, seed] : {std::tuple("reversed", Order::reverse, 1), {"shuffled", Order::shuffled, 1}, {"shuffled again", Order::shuffled, 2}}) {
+    for (const auto& [name, order, seed] : {std::tuple("reversed", Order::reverse, 1),
+                                            {"shuffled", Order::shuffled, 1},
+                                            {"shuffled again", Order::shuffled, 2}}) {
         const Outcome other = run_in_order(c, dtype, order, uint64_t(seed));
         for (const auto& [what, array] : forward.arrays)
-            if (other.arrays.at(what).values != array.values) fault += fmt::format("{} threads give another {}; ", name, what);
+            if (other.arrays.at(what).values != array.values)
+                fault += fmt::format("{} threads give another {}; ", name, what);
     }
     return fault;
 }
@@ -204,7 +219,7 @@ std::string thread_orders(const Case& c, Device, DType dtype) {
 bool runs(const Case& c, Device device, DType dtype) { return !c.supports || c.supports(device.kind, dtype); }
 
 class Checks {
-   public:
+ public:
     using Fault = std::string (*)(const Case&, Device, DType);
     void add(const char* name, Device device, DType dtype, Fault fault, std::function<bool(const Case&)> applies = {}) {
         const std::string where = device.kind == DeviceKind::gpu ? "gpu" : name_of(device);
@@ -222,7 +237,8 @@ void add_for(Checks& checks, Device device, const std::vector<DType>& types) {
     };
     for (DType t : types) {
         if (device.kind != DeviceKind::reference || t != DType::f64) checks.add("parity", device, t, plain_parity);
-        if (device.kind != DeviceKind::reference && t != DType::f64) checks.add("exact", device, t, exactness, [](const Case& c) { return c.exact; });
+        if (device.kind != DeviceKind::reference && t != DType::f64)
+            checks.add("exact", device, t, exactness, [](const Case& c) { return c.exact; });
         checks.add("slices", device, t, slices, has_slices);
         checks.add("destination", device, t, destination, [](const Case& c) { return c.takes_destination; });
         checks.add("accumulation", device, t, accumulation, differentiable);
@@ -242,8 +258,11 @@ std::vector<Check> all_checks() {
 #endif
     const auto smooth = [](const Case& c) { return c.smooth && differentiable(c); };
     for (Device device : {reference, cpu})
-        checks.add("gradient", device, DType::f64, [](const Case& c, Device d, DType) { return gradient_check(c, d); }, smooth);
-    checks.add("shape", {DeviceKind::meta}, DType::f32, [](const Case& c, Device, DType) { return meta(c); }, differentiable);
+        checks.add(
+            "gradient", device, DType::f64, [](const Case& c, Device d, DType) { return gradient_check(c, d); },
+            smooth);
+    checks.add(
+        "shape", {DeviceKind::meta}, DType::f32, [](const Case& c, Device, DType) { return meta(c); }, differentiable);
     return std::move(checks.all);
 }
 

@@ -3,9 +3,11 @@
 
 namespace atrous::cases {
 
-static Case concat_case(const std::string& label, int64_t n, int64_t h, int64_t w, const std::vector<int64_t>& channels) {
+static Case concat_case(const std::string& label, int64_t n, int64_t h, int64_t w,
+                        const std::vector<int64_t>& channels) {
     Case c{.label = label};
-    for (size_t i = 0; i < channels.size(); ++i) c.inputs.push_back({"part" + std::to_string(i), {n, h, w, channels[i]}});
+    for (size_t i = 0; i < channels.size(); ++i)
+        c.inputs.push_back({"part" + std::to_string(i), {n, h, w, channels[i]}});
     c.call = [](const std::vector<Tensor>& in, const Tensor&) { return concat(in); };
     c.exact = true;
     return c;
@@ -18,10 +20,14 @@ static Case with_itself() {
 }
 
 static const Family family("concat", [] {
-    return std::vector<Case>{concat_case("one_value", 1, 1, 1, {1, 1}),     concat_case("single", 1, 4, 3, {5}),
-                             concat_case("vectors", 2, 4, 5, {16, 8}),      concat_case("odd", 1, 5, 7, {3, 5}),
-                             concat_case("unaligned", 1, 7, 3, {8, 3, 16}), concat_case("five", 1, 3, 5, {8, 8, 8, 8, 8}),
-                             concat_case("wide", 1, 2, 3, {129, 64}),       concat_case("prime", 2, 11, 13, {2, 17}),
+    return std::vector<Case>{concat_case("one_value", 1, 1, 1, {1, 1}),
+                             concat_case("single", 1, 4, 3, {5}),
+                             concat_case("vectors", 2, 4, 5, {16, 8}),
+                             concat_case("odd", 1, 5, 7, {3, 5}),
+                             concat_case("unaligned", 1, 7, 3, {8, 3, 16}),
+                             concat_case("five", 1, 3, 5, {8, 8, 8, 8, 8}),
+                             concat_case("wide", 1, 2, 3, {129, 64}),
+                             concat_case("prime", 2, 11, 13, {2, 17}),
                              with_itself()};
 });
 

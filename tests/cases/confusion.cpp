@@ -3,12 +3,21 @@
 
 namespace atrous::cases {
 
-static Case confusion_case(const std::string& label, const Shape& logits, double threshold = 0, int ignore_index = 255, int classes = 0) {
+static Case confusion_case(const std::string& label, const Shape& logits, double threshold = 0, int ignore_index = 255,
+                           int classes = 0) {
     const int64_t predicted = std::max<int64_t>(2, logits[3]);
     Case c{.label = label, .inputs = {{.name = "logits", .shape = logits, .differentiable = false}}};
-    c.inputs.push_back({.name = "labels", .shape = {logits[0], logits[1], logits[2], 1}, .role = Role::labels, .fill = Fill::labels, .differentiable = false,
+    c.inputs.push_back({.name = "labels",
+                        .shape = {logits[0], logits[1], logits[2], 1},
+                        .role = Role::labels,
+                        .fill = Fill::labels,
+                        .differentiable = false,
                         .classes = classes ? classes : int(predicted)});
-    c.inputs.push_back({.name = "counts", .shape = {predicted * predicted}, .role = Role::counts, .differentiable = false, .written = true});
+    c.inputs.push_back({.name = "counts",
+                        .shape = {predicted * predicted},
+                        .role = Role::counts,
+                        .differentiable = false,
+                        .written = true});
     c.call = [=](const std::vector<Tensor>& in, const Tensor&) {
         Tensor counts = in[2];
         count_confusion(in[0], in[1], counts, threshold, ignore_index);

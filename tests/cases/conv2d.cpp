@@ -7,7 +7,7 @@ namespace {
 
 struct Setup {
     std::string label;
-    Shape x;           // [N][H][W][I]
+    Shape x;  // [N][H][W][I]
     int64_t o, r, s;
     ConvGeometry geometry;
     bool bias = false;
@@ -16,11 +16,14 @@ struct Setup {
 Case conv2d_case(const Setup& u) {
     Case c{.label = u.label, .inputs = {{"x", u.x}, {"weight", {u.o, u.r, u.s, u.x[3]}, Role::weight}}};
     if (u.bias) c.inputs.push_back({"bias", {u.o}, Role::parameter});
-    c.call = [g = u.geometry](const std::vector<Tensor>& in, const Tensor&) { return conv2d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), g); };
+    c.call = [g = u.geometry](const std::vector<Tensor>& in, const Tensor&) {
+        return conv2d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), g);
+    };
     c.exact = true;
     const int64_t p = u.geometry.output_size(u.x[1], u.r), q = u.geometry.output_size(u.x[2], u.s);
     c.flops = 2.0 * double(u.x[0] * p * q * u.o * u.r * u.s * u.x[3]);
-    c.least_nonzero = 0.05;  // where stride and dilation pass over inputs, or taps lie in the padding, gradients are zero
+    c.least_nonzero =
+        0.05;  // where stride and dilation pass over inputs, or taps lie in the padding, gradients are zero
     return c;
 }
 

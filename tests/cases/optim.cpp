@@ -30,7 +30,7 @@ struct Recipe {
     float loss_scale = 1;
     bool dynamic_loss_scale = false;
     int growth_interval = 2000;
-    int poisoned_step = -1;  // its gradients hold an infinity
+    int poisoned_step = -1;   // its gradients hold an infinity
     DType half = DType::f32;  // f32: no half-precision copy
 };
 
@@ -79,8 +79,9 @@ Tensor on_device(Device device, const T* data, size_t count) {
 
 // An arena whose gaps and frozen parameters hold NaN: what reads or counts them shows.
 class Training {
-   public:
-    Training(const Recipe& recipe, Where where) : recipe_(recipe), device_{where.kind}, dtype_(where.dtype), covered_(covered()) {
+ public:
+    Training(const Recipe& recipe, Where where)
+        : recipe_(recipe), device_{where.kind}, dtype_(where.dtype), covered_(covered()) {
         const Shape shape{int64_t(covered_.size())};
         parameters = tensor(0, [](double u) { return u; });
         gradients = Tensor::empty(shape, dtype_, device_);
@@ -102,9 +103,11 @@ class Training {
         s.learning_rate = 0.02 / (1 + number);
         state_.copy_from_host(&s, sizeof s);
         auto* on = state_.as<k::StepState>();
-        run(device_, {k::reference::grad_statistics, k::cpu::grad_statistics, k::cuda::grad_statistics}, k::GradStatisticsArgs{arena(), on, recipe_.max_norm});
+        run(device_, {k::reference::grad_statistics, k::cpu::grad_statistics, k::cuda::grad_statistics},
+            k::GradStatisticsArgs{arena(), on, recipe_.max_norm});
         if (recipe_.rule == Rule::sgd)
-            run(device_, {k::reference::sgd_step, k::cpu::sgd_step, k::cuda::sgd_step}, k::SgdArgs{arena(), on, recipe_.momentum, recipe_.nesterov});
+            run(device_, {k::reference::sgd_step, k::cpu::sgd_step, k::cuda::sgd_step},
+                k::SgdArgs{arena(), on, recipe_.momentum, recipe_.nesterov});
         else
             run(device_, {k::reference::adam_step, k::cpu::adam_step, k::cuda::adam_step},
                 k::AdamArgs{arena(), on, 0.9, 0.999, 1e-8, recipe_.rule == Rule::adamw});
@@ -136,7 +139,7 @@ class Training {
 
     Tensor parameters, gradients, moment1, moment2, halves;
 
-   private:
+ private:
     template <class F>
     Tensor tensor(uint64_t draw, F f) const {
         Random random(7, draw);
@@ -152,9 +155,17 @@ class Training {
     }
     k::Arena arena() const {
         const bool moments = recipe_.rule != Rule::sgd;
-        k::Arena a{parameters.data(), gradients.data(), moments || recipe_.momentum != 0 ? moment1.data() : nullptr, moments ? moment2.data() : nullptr,
-                   halves.data(), dtype_, recipe_.half == DType::f32 ? DType::bf16 : recipe_.half, int64_t(covered_.size()),
-                   chunks_.as<k::OptimChunk>(), chunk_count_, {}};
+        k::Arena a{parameters.data(),
+                   gradients.data(),
+                   moments || recipe_.momentum != 0 ? moment1.data() : nullptr,
+                   moments ? moment2.data() : nullptr,
+                   halves.data(),
+                   dtype_,
+                   recipe_.half == DType::f32 ? DType::bf16 : recipe_.half,
+                   int64_t(covered_.size()),
+                   chunks_.as<k::OptimChunk>(),
+                   chunk_count_,
+                   {}};
         a.groups[0] = recipe_.groups[0];
         a.groups[1] = recipe_.groups[1];
         return a;
@@ -176,21 +187,35 @@ const std::vector<Recipe>& recipes() {
         {.label = "sgd_nesterov", .momentum = 0.9, .nesterov = true, .groups = {{1e-2, 1}, {0, 1}}},
         {.label = "sgd_clipped", .momentum = 0.9, .max_norm = 5},
         {.label = "sgd_hardly_clipped", .max_norm = 1e6},
-        {.label = "sgd_bad_step", .momentum = 0.9, .loss_scale = 1024, .dynamic_loss_scale = true, .poisoned_step = 6, .half = DType::f16},
+        {.label = "sgd_bad_step",
+         .momentum = 0.9,
+         .loss_scale = 1024,
+         .dynamic_loss_scale = true,
+         .poisoned_step = 6,
+         .half = DType::f16},
         {.label = "sgd_first_step_bad", .momentum = 0.9, .poisoned_step = 0},
         {.label = "adam", .rule = Rule::adam},
         {.label = "adam_decay", .rule = Rule::adam, .groups = {{0.1, 1}, {0, 0.1}}},
         {.label = "adam_clipped", .rule = Rule::adam, .max_norm = 5, .half = DType::bf16},
-        {.label = "adam_growing_scale", .rule = Rule::adam, .loss_scale = 4, .dynamic_loss_scale = true, .growth_interval = 3, .poisoned_step = 10,
+        {.label = "adam_growing_scale",
+         .rule = Rule::adam,
+         .loss_scale = 4,
+         .dynamic_loss_scale = true,
+         .growth_interval = 3,
+         .poisoned_step = 10,
          .half = DType::f16},
         {.label = "adam_bad_step_fixed_scale", .rule = Rule::adam, .loss_scale = 8, .poisoned_step = 3},
         {.label = "adamw", .rule = Rule::adamw, .groups = {{0.1, 1}, {0, 1}}},
-        {.label = "adamw_clipped", .rule = Rule::adamw, .max_norm = 1, .groups = {{0.01, 1}, {0.2, 0.5}}, .half = DType::bf16}};
+        {.label = "adamw_clipped",
+         .rule = Rule::adamw,
+         .max_norm = 1,
+         .groups = {{0.01, 1}, {0.2, 0.5}},
+         .half = DType::bf16}};
     return list;
 }
 
 class OptimTest : public testing::TestWithParam<std::tuple<size_t, Where>> {
-   protected:
+ protected:
     void SetUp() override {
         std::string why;
         if (where().kind == DeviceKind::gpu && gpu::device_count(&why) == 0) GTEST_SKIP() << why;
@@ -241,21 +266,23 @@ TEST_P(OptimTest, TwentyStepsEqualTheReference) {
     expect_near("parameters", tested.trained(tested.parameters), end);
     expect_near("moment1", tested.trained(tested.moment1), truth.trained(truth.moment1));
     expect_near("moment2", tested.trained(tested.moment2), truth.trained(truth.moment2));
-    for (const Tensor* t : {&tested.parameters, &tested.moment1, &tested.moment2}) EXPECT_TRUE(tested.gaps_are_untouched(*t));
+    for (const Tensor* t : {&tested.parameters, &tested.moment1, &tested.moment2})
+        EXPECT_TRUE(tested.gaps_are_untouched(*t));
     if (!tested.halves.defined()) return;
     EXPECT_EQ(tested.trained(tested.halves), rounded(tested.trained(tested.parameters), recipe().half));
     EXPECT_TRUE(tested.gaps_are_untouched(tested.halves));
 }
 
-INSTANTIATE_TEST_SUITE_P(Recipes, OptimTest,
-                         testing::Combine(testing::Range<size_t>(0, recipes().size()),
-                                          testing::Values(Where{DeviceKind::reference, DType::f32}, Where{DeviceKind::cpu, DType::f64},
-                                                          Where{DeviceKind::cpu, DType::f32}, Where{DeviceKind::gpu, DType::f32})),
-                         [](const auto& info) {
-                             const Where w = std::get<1>(info.param);
-                             const char* kind = w.kind == DeviceKind::gpu ? "gpu" : w.kind == DeviceKind::cpu ? "cpu" : "reference";
-                             return recipes()[std::get<0>(info.param)].label + "_" + kind + "_" + name_of(w.dtype);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Recipes, OptimTest,
+    testing::Combine(testing::Range<size_t>(0, recipes().size()),
+                     testing::Values(Where{DeviceKind::reference, DType::f32}, Where{DeviceKind::cpu, DType::f64},
+                                     Where{DeviceKind::cpu, DType::f32}, Where{DeviceKind::gpu, DType::f32})),
+    [](const auto& info) {
+        const Where w = std::get<1>(info.param);
+        const char* kind = w.kind == DeviceKind::gpu ? "gpu" : w.kind == DeviceKind::cpu ? "cpu" : "reference";
+        return recipes()[std::get<0>(info.param)].label + "_" + kind + "_" + name_of(w.dtype);
+    });
 
 }  // namespace
 

@@ -12,13 +12,20 @@ namespace atrous::cases {
 static void encode(double x, DType type, unsigned char* to) {
     const auto put = [to](auto value) { std::memcpy(to, &value, sizeof value); };
     switch (type) {
-        case DType::f32: return put(float(x));
-        case DType::f64: return put(x);
-        case DType::bf16: return put(round_to<bf16>(float(x)).bits);
-        case DType::f16: return put(round_to<f16>(float(x)).bits);
-        case DType::u8: return put(uint8_t(x));
-        case DType::i32: return put(int32_t(x));
-        case DType::i64: return put(int64_t(x));
+        case DType::f32:
+            return put(float(x));
+        case DType::f64:
+            return put(x);
+        case DType::bf16:
+            return put(round_to<bf16>(float(x)).bits);
+        case DType::f16:
+            return put(round_to<f16>(float(x)).bits);
+        case DType::u8:
+            return put(uint8_t(x));
+        case DType::i32:
+            return put(int32_t(x));
+        case DType::i64:
+            return put(int64_t(x));
     }
 }
 
@@ -31,13 +38,20 @@ static T load(const unsigned char* from) {
 
 static double decode(const unsigned char* from, DType type) {
     switch (type) {
-        case DType::f32: return load<float>(from);
-        case DType::f64: return load<double>(from);
-        case DType::bf16: return to_float(load<bf16>(from));
-        case DType::f16: return to_float(load<f16>(from));
-        case DType::u8: return load<uint8_t>(from);
-        case DType::i32: return load<int32_t>(from);
-        case DType::i64: return double(load<int64_t>(from));
+        case DType::f32:
+            return load<float>(from);
+        case DType::f64:
+            return load<double>(from);
+        case DType::bf16:
+            return to_float(load<bf16>(from));
+        case DType::f16:
+            return to_float(load<f16>(from));
+        case DType::u8:
+            return load<uint8_t>(from);
+        case DType::i32:
+            return load<int32_t>(from);
+        case DType::i64:
+            return double(load<int64_t>(from));
     }
     return 0;
 }
@@ -75,8 +89,7 @@ Tensor tensor_of(const Shape& shape, DType dtype, Device device, Pitch pitch, co
         part = whole.slice_channels(8, c);
     }
     std::vector<unsigned char> bytes(whole.bytes(), 0xff);
-    if (!values.empty())
-        for_each_element(part, [&](size_t i, size_t at) { encode(values[i], dtype, &bytes[at]); });
+    if (!values.empty()) for_each_element(part, [&](size_t i, size_t at) { encode(values[i], dtype, &bytes[at]); });
     whole.copy_from_host(bytes.data(), bytes.size());
     return part;
 }
@@ -103,11 +116,13 @@ std::vector<double> prior_of(const Case& c, size_t input) {
 
 Tensor output_on_meta(const Case& c, DType dtype) {
     std::vector<Tensor> in;
-    for (const Input& input : c.inputs) in.push_back(Tensor::empty(input.shape, type_of(input, dtype), {DeviceKind::meta}));
+    for (const Input& input : c.inputs)
+        in.push_back(Tensor::empty(input.shape, type_of(input, dtype), {DeviceKind::meta}));
     return c.call(in, {});
 }
 
-std::vector<double> run_forward(const Case& c, Device device, DType dtype, const std::vector<std::vector<double>>& values) {
+std::vector<double> run_forward(const Case& c, Device device, DType dtype,
+                                const std::vector<std::vector<double>>& values) {
     std::vector<Tensor> in;
     for (size_t i = 0; i < values.size(); ++i)
         in.push_back(tensor_of(c.inputs[i].shape, type_of(c.inputs[i], dtype), device, Pitch::dense, values[i]));
@@ -117,7 +132,7 @@ std::vector<double> run_forward(const Case& c, Device device, DType dtype, const
 namespace {
 
 class Runner {
-   public:
+ public:
     Runner(const Case& c, const RunOptions& options) : case_(c), options_(options) {}
     Outcome run() {
         make_inputs();
@@ -136,7 +151,7 @@ class Runner {
         return std::move(outcome_);
     }
 
-   private:
+ private:
     Pitch slice_pitch() const { return options_.pitch == Pitch::dense ? Pitch::aligned : options_.pitch; }
     bool wanted(size_t i) const {
         return case_.inputs[i].differentiable && (options_.only < 0 || options_.only == int(i));
@@ -146,7 +161,8 @@ class Runner {
         for (size_t i = 0; i < case_.inputs.size(); ++i) {
             const Input& input = case_.inputs[i];
             const bool sliced = input.role == Role::activation && options_.pitch != Pitch::dense;
-            in_.push_back(tensor_of(input.shape, type_of(input, options_.dtype), options_.device, sliced ? options_.pitch : Pitch::dense,
+            in_.push_back(tensor_of(input.shape, type_of(input, options_.dtype), options_.device,
+                                    sliced ? options_.pitch : Pitch::dense,
                                     values_of(case_, i, options_.rounding, options_.integers)));
             if (sliced) slices_.emplace_back(input.name, in_[i]);
             if (!wanted(i)) continue;
@@ -159,8 +175,9 @@ class Runner {
         const Input& input = case_.inputs[i];
         const DType type = input.role == Role::activation ? options_.dtype : accumulator_of(options_.dtype);
         auto leaf = std::make_shared<Leaf>();
-        leaf->gradient = std::make_shared<Tensor>(tensor_of(input.shape, type, options_.device, sliced ? options_.pitch : Pitch::dense,
-                                                            options_.prior ? prior_of(case_, i) : std::vector<double>{}));
+        leaf->gradient = std::make_shared<Tensor>(
+            tensor_of(input.shape, type, options_.device, sliced ? options_.pitch : Pitch::dense,
+                      options_.prior ? prior_of(case_, i) : std::vector<double>{}));
         leaf->fresh = !options_.prior;
         if (sliced) slices_.emplace_back("the gradient of " + input.name, *leaf->gradient);
         in_[i].set_leaf(leaf);
@@ -173,11 +190,14 @@ class Runner {
         const Tensor y = case_.call(in_, destination_);
         take_output(y);
         const Pitch pitch = y.shape().rank() == 4 ? options_.pitch : Pitch::dense;
-        const Tensor seed = tensor_of(y.shape(), y.dtype(), options_.device, pitch, seed_of(case_, y.count(), options_.rounding, options_.integers));
+        const Tensor seed = tensor_of(y.shape(), y.dtype(), options_.device, pitch,
+                                      seed_of(case_, y.count(), options_.rounding, options_.integers));
         if (pitch != Pitch::dense) slices_.emplace_back("the output's gradient", seed);
         tape.backward(y, seed);
         for (size_t i = 0; i < in_.size(); ++i)
-            if (wanted(i)) add("gradient of " + case_.inputs[i].name, in_[i].leaf() ? *in_[i].leaf()->gradient : tape.gradient(in_[i]));
+            if (wanted(i))
+                add("gradient of " + case_.inputs[i].name,
+                    in_[i].leaf() ? *in_[i].leaf()->gradient : tape.gradient(in_[i]));
     }
 
     void take_output(const Tensor& y) {

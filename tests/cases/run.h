@@ -38,7 +38,8 @@ struct Outcome {
 Outcome run_case(const Case& c, const RunOptions& options);
 
 // The forward pass alone, without a tape, on given values.
-std::vector<double> run_forward(const Case& c, Device device, DType dtype, const std::vector<std::vector<double>>& values);
+std::vector<double> run_forward(const Case& c, Device device, DType dtype,
+                                const std::vector<std::vector<double>>& values);
 
 // What a gradient buffer holds before a run that adds to it.
 std::vector<double> prior_of(const Case& c, size_t input);

@@ -21,9 +21,12 @@ static Case saturated() {
 }
 
 static const Family family("sigmoid", [] {
-    return std::vector<Case>{sigmoid_case("one_value", {1, 1, 1, 1}),  sigmoid_case("odd", {2, 5, 7, 3}),
-                             sigmoid_case("prime", {1, 13, 11, 17}),   sigmoid_case("vectors", {2, 9, 4, 32}),
-                             sigmoid_case("many_rows", {3, 67, 1, 8}), sigmoid_case("negative", {1, 5, 3, 16}, -4),
+    return std::vector<Case>{sigmoid_case("one_value", {1, 1, 1, 1}),
+                             sigmoid_case("odd", {2, 5, 7, 3}),
+                             sigmoid_case("prime", {1, 13, 11, 17}),
+                             sigmoid_case("vectors", {2, 9, 4, 32}),
+                             sigmoid_case("many_rows", {3, 67, 1, 8}),
+                             sigmoid_case("negative", {1, 5, 3, 16}, -4),
                              saturated()};
 });
 

@@ -21,16 +21,21 @@ using Values = std::vector<double>;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
 
 class SpecialValues : public testing::TestWithParam<DeviceKind> {
-   protected:
+ protected:
     void SetUp() override {
         std::string why;
         if (GetParam() == DeviceKind::gpu && gpu::device_count(&why) == 0) GTEST_SKIP() << why;
     }
     Device device() const { return {GetParam()}; }
-    Tensor reals(const Shape& shape, const Values& values) const { return tensor_of(shape, DType::f32, device(), Pitch::dense, values); }
-    Tensor labels(const Shape& shape, const Values& values) const { return tensor_of(shape, DType::u8, device(), Pitch::dense, values); }
+    Tensor reals(const Shape& shape, const Values& values) const {
+        return tensor_of(shape, DType::f32, device(), Pitch::dense, values);
+    }
+    Tensor labels(const Shape& shape, const Values& values) const {
+        return tensor_of(shape, DType::u8, device(), Pitch::dense, values);
+    }
     Values confusion(const Tensor& logits, const Tensor& truth, int classes) const {
-        Tensor counts = tensor_of({classes * classes}, DType::i64, device(), Pitch::dense, Values(size_t(classes * classes), 0));
+        Tensor counts =
+            tensor_of({classes * classes}, DType::i64, device(), Pitch::dense, Values(size_t(classes * classes), 0));
         count_confusion(logits, truth, counts);
         return values_in(counts);
     }
@@ -51,7 +56,9 @@ TEST_P(SpecialValues, ReluPassesNothingAtZero) {
 }
 
 TEST_P(SpecialValues, SigmoidSaturatesWithoutNan) {
-    EXPECT_EQ(values_in(sigmoid(reals({1, 1, 1, 5}, {200, -200, infinity, -infinity, 0}))), (Values{1, 0, 1, 0, 0.5}));
+    const Values y = values_in(sigmoid(reals({1, 1, 1, 5}, {200, -200, infinity, -infinity, 0}))),
+                 expected{1, 0, 1, 0, 0.5};
+    for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], expected[i], 1e-37) << i;
 }
 
 TEST_P(SpecialValues, NanWinsAMaximumAndGetsItsGradient) {
@@ -62,14 +69,16 @@ TEST_P(SpecialValues, NanWinsAMaximumAndGetsItsGradient) {
     EXPECT_TRUE(std::isnan(values_in(y)[0]));
     EXPECT_EQ(values_in(y)[1], 5);
     tape.backward(y, reals({1, 1, 2, 1}, {3, 4}));
-    EXPECT_EQ(values_in(tape.gradient(x)), (Values{0, 3, 4, 0, 0, 0, 0, 0})) << "of equal values the first in the window";
+    EXPECT_EQ(values_in(tape.gradient(x)), (Values{0, 3, 4, 0, 0, 0, 0, 0}))
+        << "of equal values the first in the window";
 }
 
 TEST_P(SpecialValues, PaddingNeverWinsAMaximum) {
     const Values lowest(9, -3e38);
     const Tensor y = max_pool(reals({1, 3, 3, 1}, lowest), {.kernel = 3, .stride = 2, .padding = 1});
     EXPECT_EQ(values_in(y), Values(4, double(-3e38f)));
-    EXPECT_EQ(values_in(max_pool(reals({1, 1, 1, 1}, {-infinity}), {.kernel = 3, .stride = 1, .padding = 1})), Values{-infinity});
+    EXPECT_EQ(values_in(max_pool(reals({1, 1, 1, 1}, {-infinity}), {.kernel = 3, .stride = 1, .padding = 1})),
+              Values{-infinity});
 }
 
 TEST_P(SpecialValues, LossOfNothingIsZero) {
@@ -103,13 +112,15 @@ TEST_P(SpecialValues, NanInLogitsReachesTheLoss) {
 
 TEST_P(SpecialValues, NanPredictsNothing) {
     EXPECT_EQ(confusion(reals({1, 1, 3, 1}, {nan, 1, 0}), labels({1, 1, 3, 1}, {1, 1, 0}), 2), (Values{1, 0, 1, 1}));
-    EXPECT_EQ(confusion(reals({1, 1, 3, 3}, {nan, 1, 2, nan, nan, nan, 4, 4, 1}), labels({1, 1, 3, 1}, {2, 1, 1}), 3), (Values{0, 0, 0, 2, 0, 0, 0, 0, 1}));
+    EXPECT_EQ(confusion(reals({1, 1, 3, 3}, {nan, 1, 2, nan, nan, nan, 4, 4, 1}), labels({1, 1, 3, 1}, {2, 1, 1}), 3),
+              (Values{0, 0, 0, 2, 0, 0, 0, 0, 1}));
 }
 
 TEST_P(SpecialValues, ConstantChannelsNormaliseToBeta) {
     const auto vector = [&](double v) { return reals({8}, Values(8, v)); };
     const Tensor mean = vector(0), variance = vector(1);
-    const Values y = values_in(batch_norm(reals({2, 3, 3, 8}, Values(144, 5)), {vector(2), vector(0.25), mean, variance, {}}, {}));
+    const Values y =
+        values_in(batch_norm(reals({2, 3, 3, 8}, Values(144, 5)), {vector(2), vector(0.25), mean, variance, {}}, {}));
     EXPECT_EQ(y, Values(144, 0.25));
     for (double v : values_in(variance)) EXPECT_FLOAT_EQ(float(v), 0.9f);
     for (double m : values_in(mean)) EXPECT_FLOAT_EQ(float(m), 0.5f);
@@ -129,12 +140,15 @@ TEST_P(SpecialValues, OneValuePerChannelIsRefusedInTraining) {
 TEST_P(SpecialValues, InterpolationKeepsWhatIsConstant) {
     for (bool aligned : {false, true}) {
         const Values y = values_in(bilinear(reals({1, 3, 5, 8}, Values(120, 0.75)), 17, 11, aligned));
-        for (double v : y) ASSERT_NEAR(v, 0.75, 1e-7);
+        for (double v : y) ASSERT_NEAR(v, 0.75, 2.5e-7);  // weights that are rounded to float
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, SpecialValues, testing::Values(DeviceKind::reference, DeviceKind::cpu, DeviceKind::gpu),
-                         [](const auto& info) { return info.param == DeviceKind::gpu ? std::string("gpu") : name_of(Device{info.param}); });
+INSTANTIATE_TEST_SUITE_P(Devices, SpecialValues,
+                         testing::Values(DeviceKind::reference, DeviceKind::cpu, DeviceKind::gpu),
+                         [](const auto& info) {
+                             return info.param == DeviceKind::gpu ? std::string("gpu") : name_of(Device{info.param});
+                         });
 
 }  // namespace
 }  // namespace atrous::cases

@@ -60,7 +60,8 @@ TEST(Allocator, ReusesABlockOfNearlyTheSameSize) {
 TEST(Allocator, AsksForAtLeastWhatIsWanted) {
     FakeMemory memory;
     CachingAllocator allocator(memory.backend());
-    for (size_t bytes : {size_t(0), size_t(1), size_t(511), size_t(512), size_t(513), megabyte - 1, megabyte, megabyte + 1, 300 * megabyte + 7}) {
+    for (size_t bytes : {size_t(0), size_t(1), size_t(511), size_t(512), size_t(513), megabyte - 1, megabyte,
+                         megabyte + 1, 300 * megabyte + 7}) {
         void* p = allocator.allocate(bytes);
         EXPECT_NE(p, nullptr);
         EXPECT_GE(memory.requests.back(), std::max<size_t>(bytes, 1)) << bytes;

@@ -1,4 +1,5 @@
-// Automatic differentiation: what the tape records, and where gradients end up. Ops themselves are tested by tests/cases.
+// Automatic differentiation: what the tape records, and where gradients end up. Ops themselves are tested by
+// tests/cases.
 #include "engine/autograd/tape.h"
 
 #include <gtest/gtest.h>
@@ -22,7 +23,7 @@ using Values = std::vector<double>;
 
 // The same graphs on the plain loops and on the optimized kernels, whose demands on layout are stricter.
 class TapeTest : public testing::TestWithParam<DeviceKind> {
-   protected:
+ protected:
     void SetUp() override {
         std::string why;
         if (GetParam() == DeviceKind::gpu && gpu::device_count(&why) == 0) GTEST_SKIP() << why;
@@ -371,7 +372,9 @@ TEST_P(TapeTest, CastsToTheSameTypeForNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, TapeTest, testing::Values(DeviceKind::reference, DeviceKind::cpu, DeviceKind::gpu),
-                         [](const auto& info) { return info.param == DeviceKind::gpu ? std::string("gpu") : name_of(Device{info.param}); });
+                         [](const auto& info) {
+                             return info.param == DeviceKind::gpu ? std::string("gpu") : name_of(Device{info.param});
+                         });
 
 TEST(Tracing, RecordsShapesWithoutMemory) {
     const Device meta{DeviceKind::meta};
@@ -390,8 +393,9 @@ TEST(Tracing, RecordsShapesWithoutMemory) {
         EXPECT_TRUE(e.saved.empty()) << e.op;
         EXPECT_FALSE(e.backward) << e.op;
     }
-    EXPECT_EQ(found, (std::vector<std::string>{"conv2d 2x32x24x8", "batch_norm 2x32x24x8", "max_pool 2x16x12x8", "conv_transpose2x2 2x32x24x8",
-                                               "concat 2x32x24x16", "sigmoid 2x32x24x16", "bilinear 2x64x48x16", "bce_dice 1"}));
+    EXPECT_EQ(found, (std::vector<std::string>{"conv2d 2x32x24x8", "batch_norm 2x32x24x8", "max_pool 2x16x12x8",
+                                               "conv_transpose2x2 2x32x24x8", "concat 2x32x24x16", "sigmoid 2x32x24x16",
+                                               "bilinear 2x64x48x16", "bce_dice 1"}));
     EXPECT_EQ(tape.entries()[1].inputs[0].id, tape.entries()[0].output.id) << "values are followed by their ids";
     EXPECT_EQ(loss.data(), nullptr);
     EXPECT_THROW(tape.backward(loss), Error) << "a trace cannot be walked backwards";
@@ -400,7 +404,8 @@ TEST(Tracing, RecordsShapesWithoutMemory) {
 TEST(Tracing, StatesAttributes) {
     Tape tape(Tape::Mode::tracing);
     const Device meta{DeviceKind::meta};
-    conv2d(Tensor::empty({1, 9, 9, 2}, DType::f32, meta), Tensor::empty({4, 3, 3, 2}, DType::f32, meta), {}, {.stride = 1, .padding = 2, .dilation = 2});
+    conv2d(Tensor::empty({1, 9, 9, 2}, DType::f32, meta), Tensor::empty({4, 3, 3, 2}, DType::f32, meta), {},
+           {.stride = 1, .padding = 2, .dilation = 2});
     ASSERT_EQ(tape.entries().size(), 1u);
     const auto& attributes = tape.entries()[0].attributes;
     ASSERT_EQ(attributes.size(), 3u);

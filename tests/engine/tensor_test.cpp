@@ -12,7 +12,7 @@ namespace atrous {
 namespace {
 
 class TensorTest : public testing::TestWithParam<DeviceKind> {
-   protected:
+ protected:
     void SetUp() override {
         std::string why;
         if (GetParam() == DeviceKind::gpu && gpu::device_count(&why) == 0) GTEST_SKIP() << why;
@@ -107,13 +107,15 @@ TEST_P(TensorTest, FillsEveryElementType) {
         if (type == DType::u8) put(uint8_t(3));
         if (type == DType::i32) put(int32_t(3));
         if (type == DType::i64) put(int64_t(3));
-        for (size_t i = 0; i < bytes.size(); ++i) ASSERT_EQ(bytes[i], one[i % one.size()]) << name_of(type) << " byte " << i;
+        for (size_t i = 0; i < bytes.size(); ++i)
+            ASSERT_EQ(bytes[i], one[i % one.size()]) << name_of(type) << " byte " << i;
     }
 }
 
 TEST_P(TensorTest, ConvertsElementTypes) {
     const Tensor t = ramp({1, 1, 3, 100});
-    Tensor half = Tensor::empty(t.shape(), DType::bf16, device()), back = Tensor::empty(t.shape(), DType::f32, device());
+    Tensor half = Tensor::empty(t.shape(), DType::bf16, device()),
+           back = Tensor::empty(t.shape(), DType::f32, device());
     half.copy_from(t);
     back.copy_from(half);
     const auto values = back.to_host<float>();
@@ -161,9 +163,10 @@ TEST_P(TensorTest, GivesItsMemoryBack) {
     EXPECT_EQ(memory.statistics().in_use_bytes, before);
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, TensorTest, testing::Values(DeviceKind::reference, DeviceKind::cpu, DeviceKind::gpu), [](const auto& info) {
-    return info.param == DeviceKind::gpu ? std::string("gpu") : name_of(Device{info.param});
-});
+INSTANTIATE_TEST_SUITE_P(Devices, TensorTest, testing::Values(DeviceKind::reference, DeviceKind::cpu, DeviceKind::gpu),
+                         [](const auto& info) {
+                             return info.param == DeviceKind::gpu ? std::string("gpu") : name_of(Device{info.param});
+                         });
 
 TEST(MetaTensor, HasAShapeAndNoMemory) {
     const Device meta{DeviceKind::meta};

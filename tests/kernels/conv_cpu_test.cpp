@@ -264,6 +264,33 @@ TEST(ConvCpu, Bf16DiffersByItsRounding) {
     }
 }
 
+// The shapes that nets are made of take the fast path, forward and to the input, not im2col.
+TEST(ConvCpu, CommonShapesRunInOneDnn) {
+    const Shape common[] = {
+        {1, 16, 16, 3, 32, 3, 3, {1, 1, 1}},   {1, 16, 16, 32, 64, 3, 3, {1, 1, 1}},
+        {1, 16, 16, 64, 32, 3, 3, {1, 1, 1}},  {1, 16, 16, 32, 1, 1, 1, {1, 0, 1}},
+        {1, 16, 16, 3, 64, 7, 7, {2, 3, 1}},   {1, 16, 16, 64, 64, 3, 3, {2, 1, 1}},
+        {1, 16, 16, 64, 256, 1, 1, {1, 0, 1}}, {1, 16, 16, 64, 64, 3, 3, {1, 4, 4}},
+        {1, 16, 16, 64, 21, 1, 1, {1, 0, 1}},
+    };
+    for (const Shape& s : common) {
+        const int64_t p = s.geometry.output_size(s.h, s.r), q = s.geometry.output_size(s.w, s.s);
+        Random random(1);
+        Buffer<float> x(s.n * s.h * s.w * s.c), w(s.o * s.r * s.s * s.c), y(s.n * p * q * s.o);
+        x.fill_integers(random, 3);
+        w.fill_integers(random, 3);
+        PoisonedScratch scratch;
+        Queue queue(gpu::StreamView(), scratch, 2);
+        const View vx = view(x, s.n, s.h, s.w, s.c), vw = view(w, s.o, s.r, s.s, s.c), vy = view(y, s.n, p, q, s.o);
+        VariantLog log;
+        cpu::conv_forward(queue, {vx, vw, nullptr, vy, s.geometry});
+        cpu::conv_backward_input(queue, {vy, vw, {vx, false}, s.geometry});
+        ASSERT_EQ(log.names().size(), 2u);
+        EXPECT_EQ(log.names()[0].rfind("conv_forward/dnnl:", 0), 0u) << s.name() << " ran " << log.names()[0];
+        EXPECT_EQ(log.names()[1].rfind("conv_backward_input/dnnl:", 0), 0u) << s.name() << " ran " << log.names()[1];
+    }
+}
+
 TEST(ConvCpu, ThreadCountDoesNotChangeOwnKernels) {
     Random random(3);
     const int64_t n = 2, h = 40, w = 52, c = 19, o = 33;

@@ -15,16 +15,26 @@ const Shape large_shapes[] = {{1, 48, 48, 32}, {1, 41, 43, 32, 32}, {1, 31, 37, 
 
 struct Options {
     bool training = true, relu = false, residual = false, accumulate = false;
-    double centre = 0;
+    double centre = 0, drift = 0;  // values lie around centre, plus drift times their relative position
     std::string text() const {
         return std::string(training ? " training" : " evaluation") + (relu ? " relu" : "") +
                (residual ? " residual" : "") + (accumulate ? " accumulate" : "");
     }
 };
 
+Values input_values(DType inputs, const Shape& s, const Options& o) {
+    Values x = random_values(DType::f64, s.count(), 1, o.centre - 1, o.centre + 1);
+    std::byte buffer[8];
+    for (int64_t i = 0; i < s.count(); ++i) {
+        write(inputs, buffer, x[i] + o.drift * double(i) / double(s.count()));
+        x[i] = read(inputs, buffer);
+    }
+    return x;
+}
+
 Outputs forward(const Backend& b, DType inputs, const Shape& s, const Options& o) {
     const Shape channels{1, 1, 1, s.c};
-    Block x(b.dtype, s, random_values(inputs, s.count(), 1, o.centre - 1, o.centre + 1));
+    Block x(b.dtype, s, input_values(inputs, s, o));
     Block residual(b.dtype, s, random_values(inputs, s.count(), 2)), y(b.dtype, s);
     const DType a = b.accumulator();
     Block gamma(a, channels, random_values(DType::f32, s.c, 3, 0.5, 1.5)),
@@ -57,8 +67,7 @@ Outputs backward(const Backend& b, DType inputs, const Shape& s, const Options& 
     };
     const Shape channels{1, 1, 1, s.c};
     const DType a = b.accumulator();
-    Block x(b.dtype, s, random_values(inputs, s.count(), 1, o.centre - 1, o.centre + 1)), dy(b.dtype, s, dy_values),
-        y(b.dtype, s, active[0]);
+    Block x(b.dtype, s, input_values(inputs, s, o)), dy(b.dtype, s, dy_values), y(b.dtype, s, active[0]);
     Block gamma(a, channels, random_values(DType::f32, s.c, 3, 0.5, 1.5)),
         beta(a, channels, random_values(DType::f32, s.c, 4));
     Block mean(a, channels, rounded(plain[1])), inv_std(a, channels, rounded(plain[2]));
@@ -127,6 +136,14 @@ TEST(HostNorm, LargeMeansKeepTheirDeviation) {
             expect_close(got[2], expected[2], 1e-6, "inv_std " + s.text());
             expect_close(got[0], expected[0], 1e-3, "y " + s.text());
         }
+}
+
+// More blocks than parts, whose means differ: what merging must get right.
+TEST(HostNorm, ManyBlocksWithDifferentMeans) {
+    const Shape s{2, 160, 128, 32};
+    const Options o{.relu = true, .centre = 3, .drift = 10};
+    check_backends("batch_norm_forward " + s.text(), [&](const Backend& b, DType t) { return forward(b, t, s, o); });
+    check_backends("batch_norm_backward " + s.text(), [&](const Backend& b, DType t) { return backward(b, t, s, o); });
 }
 
 // Forward and backward must agree on which elements passed the ReLU: with dy = 1, dbeta counts the positive outputs.

@@ -55,9 +55,9 @@ void warp_collective(uint32_t mask, const char* what, void* args, WarpOp op, boo
     Thread* t = w.current;
     const unsigned lane = t->tid % 32;
     Warp& warp = w.warps[t->tid / 32];
-    auto refuse = [&](const char* kind, std::string why) {
+    auto refuse = [&](const char* kind, std::string why, uint32_t other = 0) {
         why.insert(0, w.name() + ", " + what + ": ");
-        fatal(kind, std::move(why), site_id(where));
+        fatal(kind, std::move(why), site_id(where), other);
     };
     if (!(mask >> lane & 1)) refuse("warp mask", "the calling lane is not in its mask");
     if (mask & ~warp.live) refuse("warp mask", "the mask names lanes that have exited or do not exist");
@@ -69,7 +69,7 @@ void warp_collective(uint32_t mask, const char* what, void* args, WarpOp op, boo
         m.where = where;
         ++warp.open;
     } else if (m.mask != mask || m.op != op || !same_place(m.where, where)) {
-        refuse("divergent warp", std::string("other lanes are in ") + m.what + " at " + site_name(site_id(m.where)));
+        refuse("divergent warp", std::string("other lanes are in ") + m.what, site_id(m.where));
     }
     m.args[lane] = args;
     m.arrived |= 1u << lane;

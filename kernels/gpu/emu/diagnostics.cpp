@@ -113,10 +113,10 @@ void report(const std::string& kind, const std::string& text, uint32_t site, uin
         l.reports[key] = {kind + ": " + text, 1, site, other};
 }
 
-void fatal(std::string&& kind, std::string&& text, uint32_t site) {
+void fatal(std::string&& kind, std::string&& text, uint32_t site, uint32_t other) {
     {  // the caller's frame is never unwound: take what it allocated
         const std::string k = std::move(kind), t = std::move(text);
-        report(k, t, site);
+        report(k, t, site, other);
     }
     W->abandon();
 }

@@ -56,7 +56,7 @@ struct Copy {
     bool valid;
 };
 
-struct Thread {
+struct alignas(64) Thread {  // what a switch touches is one cache line
     unsigned tid = 0;
     uint3 index{};
     Context* context = nullptr;  // null: not started, or done
@@ -220,7 +220,7 @@ uint32_t site_id(const Where& where);
 std::string site_name(uint32_t site);
 std::string function_name(const void* function);
 void report(const std::string& kind, const std::string& text, uint32_t site, uint32_t other = 0);
-[[noreturn]] void fatal(std::string&& kind, std::string&& text, uint32_t site);
+[[noreturn]] void fatal(std::string&& kind, std::string&& text, uint32_t site, uint32_t other = 0);
 std::string describe(const Launch& l);
 // An error found where nothing can be thrown: printed now, thrown by the next call that can.
 void defer_error(const std::string& message);

@@ -51,11 +51,11 @@ Thread* Worker::pick() {
     if (order == Options::Order::shuffled) {
         if (shuffled.runnable) return shuffled.pop(warp_count);
     } else {
+        if (!ready.empty()) return order == Options::Order::forward ? ready.pop_front() : ready.pop_back();
         if (next_fresh < block_threads) {
             const unsigned i = next_fresh++;
             return &threads[order == Options::Order::forward ? i : block_threads - 1 - i];
         }
-        if (!ready.empty()) return order == Options::Order::forward ? ready.pop_front() : ready.pop_back();
     }
     if (live) report_deadlock();
     return nullptr;

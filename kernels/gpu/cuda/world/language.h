@@ -49,4 +49,17 @@ __device__ __forceinline__ T device_round(float x) {
     }
 }
 
+// Two halves as one word, `low` first in memory: one conversion, and one value that the compiler stores whole.
+template <class T>
+__device__ __forceinline__ uint32_t device_round_pair(float low, float high) {
+    if constexpr (std::is_same_v<T, bf16>) {
+        const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+        return *reinterpret_cast<const uint32_t*>(&pair);
+    } else {
+        static_assert(std::is_same_v<T, f16>);
+        const __half2 pair = __floats2half2_rn(low, high);
+        return *reinterpret_cast<const uint32_t*>(&pair);
+    }
+}
+
 }  // namespace atrous::gpu

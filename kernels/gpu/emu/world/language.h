@@ -211,5 +211,10 @@ template <class T>
 __forceinline__ T device_round(float x) {
     return round_to<T>(x);
 }
+// Two halves as one word, `low` first in memory.
+template <class T>
+__forceinline__ uint32_t device_round_pair(float low, float high) {
+    return device_round<T>(low).bits | uint32_t(device_round<T>(high).bits) << 16;
+}
 
 }  // namespace atrous::gpu
