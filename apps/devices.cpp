@@ -28,15 +28,21 @@ static void print_cpu() {
     const std::set<std::string> have{std::istream_iterator<std::string>(flags), {}};
     const std::string name = cpu_field("model name");
     fmt::print("cpu        {}: {} threads\n", name.empty() ? "unknown" : name, context_of({DeviceKind::cpu}).threads());
-    for (const auto& [flag, meaning] : {std::pair{"avx2", "256-bit vectors"}, {"avx512f", "512-bit vectors"}, {"avx512_bf16", "bf16 products"}, {"amx_bf16", "bf16 tiles"}})
+    for (const auto& [flag, meaning] : {std::pair{"avx2", "256-bit vectors"},
+                                        {"avx512f", "512-bit vectors"},
+                                        {"avx512_bf16", "bf16 products"},
+                                        {"amx_bf16", "bf16 tiles"}})
         fmt::print("  {:<12} {:<3} {}\n", flag, have.count(flag) ? "yes" : "no", meaning);
     const bool bf16 = have.count("avx512f"), fast = have.count("amx_bf16") || have.count("avx512_bf16");
-    fmt::print("  --precision bf16: {}\n", !bf16 ? "not possible here: oneDNN wants AVX-512" : fast ? "possible" : "possible but slower than fp32: no bf16 instructions");
+    fmt::print("  --precision bf16: {}\n", !bf16  ? "not possible here: oneDNN wants AVX-512"
+                                           : fast ? "possible"
+                                                  : "possible but slower than fp32: no bf16 instructions");
 }
 
 static void print_gpu() {
     if (gpu::world() == gpu::World::emulated) {
-        fmt::print("cuda       no: this binary was built without CUDA (configure with -DATROUS_WORLD=cuda where nvcc is)\n");
+        fmt::print(
+            "cuda       no: this binary was built without CUDA (configure with -DATROUS_WORLD=cuda where nvcc is)\n");
         fmt::print("emulated   yes: GPU kernels run as fibers on the cpu, for tests and study (--device emulated)\n");
         return;
     }
@@ -45,8 +51,8 @@ static void print_gpu() {
     fmt::print("cuda       {}\n", count ? gpu::versions() : "no usable GPU: " + why);
     for (int i = 0; i < count; ++i) {
         const auto info = gpu::device_info(i);
-        fmt::print("  cuda:{}     {}, capability {}.{}, {} multiprocessors, {} memory\n", i, info.name, info.major, info.minor, info.multiprocessors,
-                   io::format_bytes(info.memory_bytes));
+        fmt::print("  cuda:{}     {}, capability {}.{}, {} multiprocessors, {} memory\n", i, info.name, info.major,
+                   info.minor, info.multiprocessors, io::format_bytes(info.memory_bytes));
     }
     fmt::print("emulated   no: this binary runs on real GPUs (configure with -DATROUS_WORLD=emulated)\n");
     fmt::print("cuDNN      not used: every kernel is this project's own\n");

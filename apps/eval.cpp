@@ -18,7 +18,8 @@ int eval(int argc, const char* const* argv) {
     auto& checkpoint = o.text("--checkpoint", "", "a checkpoint written by atrous train").required();
     auto& split = o.choice("--split", {"val", "train", "all"}, "val", "which samples");
     auto& mask_values = o.text("--mask-values", "", "how mask values become classes; empty: as in training");
-    auto& val_fraction = o.number("--val-fraction", 0.1, "share that validates where the folder does not say").min(0).max(1);
+    auto& val_fraction =
+        o.number("--val-fraction", 0.1, "share that validates where the folder does not say").min(0).max(1);
     auto& seed = o.integer("--seed", 0, "of that split; use training's").min(0);
     auto& batch_size = o.integer("-b,--batch-size", 8, "images at once").min(1);
     auto& device_name = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
@@ -32,16 +33,25 @@ int eval(int argc, const char* const* argv) {
     LoadedNet loaded = load_net(checkpoint.value, device, precision.value);
     Recipe& recipe = loaded.recipe;
     if (!mask_values.value.empty()) recipe.mask_values = mask_values.value;
-    const data::Dataset set = data::find_dataset({.root = folder.value, .train_list = {}, .val_list = {}, .val_pattern = {}, .val_fraction = val_fraction.value, .seed = uint64_t(seed.value)});
+    const data::Dataset set = data::find_dataset({.root = folder.value,
+                                                  .train_list = {},
+                                                  .val_list = {},
+                                                  .val_pattern = {},
+                                                  .val_fraction = val_fraction.value,
+                                                  .seed = uint64_t(seed.value)});
     std::vector<data::Sample> samples = split.value == "train" ? set.train : set.val;
     if (split.value == "all") samples.insert(samples.end(), set.train.begin(), set.train.end());
     if (samples.empty()) throw DataError(folder.value + ": no samples in split " + split.value + "; try --split all");
-    const auto report = data::check_dataset(samples, {data::parse_mask_rule(recipe.mask_values), int(recipe.classes()), 0});
+    const auto report =
+        data::check_dataset(samples, {data::parse_mask_rule(recipe.mask_values), int(recipe.classes()), 0});
 
     std::fputs(format_table(o.table()).c_str(), stdout);
-    auto source = data::make_loader(samples, report.rule, loader_options(recipe, batch_size.value, int(workers.value), loaded.net->input_multiple()));
+    auto source =
+        data::make_loader(samples, report.rule,
+                          loader_options(recipe, batch_size.value, int(workers.value), loaded.net->input_multiple()));
     const Scores scores = evaluate(*loaded.net, *source, {parse_loss(recipe.loss, 255), loaded.compute, 0, 255});
-    fmt::print("\n{} images of {} at {}x{}\n{}\n", scores.images, folder.value, recipe.height, recipe.width, scores_line(scores));
+    fmt::print("\n{} images of {} at {}x{}\n{}\n", scores.images, folder.value, recipe.height, recipe.width,
+               scores_line(scores));
     if (recipe.classes() == 2) fmt::print("all-foreground baseline: Dice {:.4f}\n", all_foreground_dice(scores));
     fmt::print("{}", scores_table(scores, recipe.class_names));
     if (!sheet.value.empty()) {

@@ -22,7 +22,9 @@ constexpr Verb verbs[] = {
 };
 
 std::string usage() {
-    std::string text = "atrous - image segmentation, trained and run from the command line\n\nusage: atrous VERB [options]     atrous VERB -h for its options\n\n";
+    std::string text =
+        "atrous - image segmentation, trained and run from the command line\n\nusage: atrous VERB [options]     atrous "
+        "VERB -h for its options\n\n";
     for (const Verb& v : verbs) {
         std::string name = v.name;
         name.resize(10, ' ');
@@ -34,7 +36,8 @@ std::string usage() {
 }
 
 int dispatch(int argc, char** argv) {
-    if (argc < 2) throw UsageError("no verb given; expected train, eval, predict, synth or devices (atrous -h lists them)");
+    if (argc < 2)
+        throw UsageError("no verb given; expected train, eval, predict, synth or devices (atrous -h lists them)");
     const std::string verb = argv[1];
     if (verb == "-h" || verb == "--help" || verb == "help") throw TextRequested{usage()};
     if (verb == "--version") throw TextRequested{"atrous 0.1.0\n"};

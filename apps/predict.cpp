@@ -21,7 +21,11 @@ namespace fs = std::filesystem;
 static std::vector<float> logits_of(LoadedNet& loaded, const data::Image& picture) {
     const Recipe& recipe = loaded.recipe;
     auto options = loader_options(recipe, 1, 0, loaded.net->input_multiple());
-    data::Prepared prepared{data::resize_bilinear(data::to_channels(picture, int(recipe.net.in_channels)), recipe.height, recipe.width), {}, picture.h, picture.w};
+    data::Prepared prepared{
+        data::resize_bilinear(data::to_channels(picture, int(recipe.net.in_channels)), recipe.height, recipe.width),
+        {},
+        picture.h,
+        picture.w};
     HostBatch batch;
     data::assemble({prepared}, options, batch);
     const Tensor padded = loaded.net->forward(upload(batch, loaded.net->materialized().device, loaded.compute).images);
@@ -58,8 +62,12 @@ int predict(int argc, const char* const* argv) {
     auto& input = o.text("input", "", "a picture, or a folder of pictures").required();
     auto& checkpoint = o.text("--checkpoint", "", "a checkpoint written by atrous train").required();
     auto& output = o.text("-o,--output", "", "folder to write into").required();
-    auto& save = o.texts("--save", {"binary", "overlay"}, "what to write: index (class ids, palette PNG), binary (0/255), probability (0..255), overlay");
-    auto& threshold = o.number("--threshold", 0.5, "probability above which a pixel is foreground (binary nets)").above(0).max(0.999999);
+    auto& save =
+        o.texts("--save", {"binary", "overlay"},
+                "what to write: index (class ids, palette PNG), binary (0/255), probability (0..255), overlay");
+    auto& threshold = o.number("--threshold", 0.5, "probability above which a pixel is foreground (binary nets)")
+                          .above(0)
+                          .max(0.999999);
     auto& device_name = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
     auto& precision = o.text("--precision", "", "fp32 or bf16; empty: as in training");
     auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
@@ -87,14 +95,16 @@ int predict(int argc, const char* const* argv) {
         std::string stem = fs::path(path).stem().string();
         if (!used.insert(stem).second) stem = fs::path(path).filename().string();  // a.png beside a.jpg
         auto write = [&](const char* what, const data::Image& image, const data::Palette& colours) {
-            if (wanted.count(what)) data::save_png((fs::path(output.value) / (stem + "_" + what + ".png")).string(), image, colours);
+            if (wanted.count(what))
+                data::save_png((fs::path(output.value) / (stem + "_" + what + ".png")).string(), image, colours);
         };
         write("index", ids, palette);
         write("binary", binary_of(ids), {});
         write("probability", probability_of(logits, picture.h, picture.w, c), {});
         write("overlay", data::overlay(picture, ids, palette), {});
         const int64_t object = int64_t(std::count_if(ids.u8.begin(), ids.u8.end(), [](uint8_t id) { return id != 0; }));
-        fmt::print("{}: {}x{}, {:.1f} % foreground\n", path, picture.w, picture.h, 100.0 * double(object) / double(ids.count()));
+        fmt::print("{}: {}x{}, {:.1f} % foreground\n", path, picture.w, picture.h,
+                   100.0 * double(object) / double(ids.count()));
     }
     fmt::print("wrote {} pictures' results to {}\n", pictures.size(), output.value);
     std::fflush(stdout);

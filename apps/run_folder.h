@@ -8,7 +8,7 @@
 namespace atrous::app {
 
 class RunFolder {
-   public:
+ public:
     // Makes the folder. `path` empty: runs/1, runs/2, … the first that is free. Refuses one that holds a training
     // already, unless `resuming`.
     RunFolder(std::string path, bool resuming);
@@ -23,7 +23,7 @@ class RunFolder {
     void truncate_metrics(int64_t epoch) const;
     void append_metrics(const EpochReport& report, double learning_rate, double seconds) const;
 
-   private:
+ private:
     std::string path_;
 };
 

@@ -33,15 +33,18 @@ LoadedNet load_net(const std::string& checkpoint, Device device, const std::stri
 }
 
 std::string scores_line(const Scores& s) {
-    return fmt::format("Dice {:.4f} (mean over images {:.4f}), mIoU {:.4f}, pixel accuracy {:.4f}, loss {:.4f}", s.dice, s.image_dice, s.mean_iou, s.pixel_accuracy, s.loss);
+    return fmt::format("Dice {:.4f} (mean over images {:.4f}), mIoU {:.4f}, pixel accuracy {:.4f}, loss {:.4f}", s.dice,
+                       s.image_dice, s.mean_iou, s.pixel_accuracy, s.loss);
 }
 
 std::string scores_table(const Scores& s, const std::vector<std::string>& names) {
-    std::string text = fmt::format("  {:<16} {:>7} {:>7} {:>12} {:>12}\n", "class", "Dice", "IoU", "truth px", "predicted px");
+    std::string text =
+        fmt::format("  {:<16} {:>7} {:>7} {:>12} {:>12}\n", "class", "Dice", "IoU", "truth px", "predicted px");
     for (size_t c = 0; c < s.classes.size(); ++c) {
         const ClassScore& k = s.classes[c];
         auto score = [](double v) { return std::isnan(v) ? std::string("-") : fmt::format("{:.4f}", v); };
-        text += fmt::format("  {:<16} {:>7} {:>7} {:>12} {:>12}\n", c < names.size() ? names[c] : std::to_string(c), score(k.dice), score(k.iou), k.truth, k.predicted);
+        text += fmt::format("  {:<16} {:>7} {:>7} {:>12} {:>12}\n", c < names.size() ? names[c] : std::to_string(c),
+                            score(k.dice), score(k.iou), k.truth, k.predicted);
     }
     return text;
 }
@@ -62,7 +65,8 @@ data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, dou
 
 std::vector<float> host_logits(const Tensor& logits) { return cast(logits, DType::f32).to_host<float>(); }
 
-data::Image result_sheet(SegmentationNet& net, const Recipe& recipe, DType compute, const std::vector<data::Sample>& samples, int64_t rows) {
+data::Image result_sheet(SegmentationNet& net, const Recipe& recipe, DType compute,
+                         const std::vector<data::Sample>& samples, int64_t rows) {
     const NoTape off;
     const bool training = net.training();
     net.set_training(false);
@@ -88,14 +92,22 @@ std::string rule_text(const data::MaskRule& rule) {
     auto entries = [&] {
         std::string text;
         for (const auto& [value, id] : rule.classes)
-            text += (text.empty() ? "" : ",") + data::text_of_value(value) + "=" + (id == data::ignored_class ? "ignore" : std::to_string(id));
+            text += (text.empty() ? "" : ",") + data::text_of_value(value) + "=" +
+                    (id == data::ignored_class ? "ignore" : std::to_string(id));
         return text;
     };
     switch (rule.kind) {
-        case data::MaskKind::automatic: return "auto";
-        case data::MaskKind::ids: return rule.classes.empty() ? "ids" : "ids," + entries();
-        case data::MaskKind::binary: return rule.threshold == 1 ? "binary" : fmt::format("binary:{}", rule.threshold);
-        default: return rule.otherwise < 0 ? entries() : entries() + fmt::format(",*={}", rule.otherwise == data::ignored_class ? "ignore" : std::to_string(rule.otherwise));
+        case data::MaskKind::automatic:
+            return "auto";
+        case data::MaskKind::ids:
+            return rule.classes.empty() ? "ids" : "ids," + entries();
+        case data::MaskKind::binary:
+            return rule.threshold == 1 ? "binary" : fmt::format("binary:{}", rule.threshold);
+        default:
+            return rule.otherwise < 0 ? entries()
+                                      : entries() + fmt::format(",*={}", rule.otherwise == data::ignored_class
+                                                                             ? "ignore"
+                                                                             : std::to_string(rule.otherwise));
     }
 }
 

@@ -32,7 +32,8 @@ data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, dou
 std::vector<float> host_logits(const Tensor& logits);
 
 // Pictures, truth and prediction of some samples of a set, as a contact sheet.
-data::Image result_sheet(SegmentationNet& net, const Recipe& recipe, DType compute, const std::vector<data::Sample>& samples, int64_t rows);
+data::Image result_sheet(SegmentationNet& net, const Recipe& recipe, DType compute,
+                         const std::vector<data::Sample>& samples, int64_t rows);
 
 std::string rule_text(const data::MaskRule& rule);  // in --mask-values' words
 

@@ -22,19 +22,31 @@ namespace fs = std::filesystem;
 
 // Every option of the verb, declared once.
 struct TrainArguments {
-    Options o{"train", "Trains a segmentation net on a folder of images and masks. Writes checkpoints and scores into a run folder."};
+    Options o{
+        "train",
+        "Trains a segmentation net on a folder of images and masks. Writes checkpoints and scores into a run folder."};
 
-    Option<std::string>&data = (o.group("Data"), o.text("--data", "", "data set: images/ + masks/, {train,val}/{images,masks}, list files, VOCdevkit, …").required()),
-    &mask_values = o.text("--mask-values", "auto", "how mask values become classes: auto, ids, binary, binary:128, '0' (value 0 is foreground), '#402020,#ff0000', '0=1,255=0,128=ignore'");
+    Option<std::string>&data =
+        (o.group("Data"),
+         o.text("--data", "", "data set: images/ + masks/, {train,val}/{images,masks}, list files, VOCdevkit, …")
+             .required()),
+    &mask_values = o.text("--mask-values", "auto",
+                          "how mask values become classes: auto, ids, binary, binary:128, '0' (value 0 is foreground), "
+                          "'#402020,#ff0000', '0=1,255=0,128=ignore'");
     Option<int64_t>& classes = o.integer("--classes", 0, "number of classes; 0: found from the masks").min(0).max(255);
-    Option<std::string>&train_list = o.text("--train-list", "", "list file of the training samples (lines: image mask)"),
+    Option<std::string>&train_list =
+        o.text("--train-list", "", "list file of the training samples (lines: image mask)"),
     &val_list = o.text("--val-list", "", "list file of the validation samples"),
     &val_pattern = o.text("--val-pattern", "", "pictures whose file name matches validate, such as '*9.png'");
-    Option<double>& val_fraction = o.number("--val-fraction", 0.1, "share that validates where nothing else says").min(0).max(0.9);
-    Option<int64_t>& size = o.integer("--size", 256, "pictures are resized to this width and height, in pixels").min(8).max(8192);
-    Option<std::string>& normalise = o.choice("--normalise", {"none", "imagenet"}, "none", "none: values 0..1; imagenet: minus mean, over std");
+    Option<double>& val_fraction =
+        o.number("--val-fraction", 0.1, "share that validates where nothing else says").min(0).max(0.9);
+    Option<int64_t>& size =
+        o.integer("--size", 256, "pictures are resized to this width and height, in pixels").min(8).max(8192);
+    Option<std::string>& normalise =
+        o.choice("--normalise", {"none", "imagenet"}, "none", "none: values 0..1; imagenet: minus mean, over std");
     Option<int64_t>& channels = o.integer("--channels", 3, "image channels: 1 or 3").min(1).max(3);
-    Option<double>&hflip = o.number("--hflip", 0.5, "probability of a horizontal flip").min(0).max(1), &vflip = o.number("--vflip", 0, "probability of a vertical flip").min(0).max(1),
+    Option<double>&hflip = o.number("--hflip", 0.5, "probability of a horizontal flip").min(0).max(1),
+    &vflip = o.number("--vflip", 0, "probability of a vertical flip").min(0).max(1),
     &rotate = o.number("--rotate", 0, "largest angle of a random rotation, degrees").min(0).max(180),
     &brightness = o.number("--brightness", 0, "largest relative change of brightness").min(0).max(1),
     &contrast = o.number("--contrast", 0, "largest relative change of contrast").min(0).max(1);
@@ -43,26 +55,39 @@ struct TrainArguments {
     &cache_mib = o.integer("--cache", 1024, "decoded samples kept in memory, MiB").min(0);
 
     Option<std::string>& model = (o.group("Net"), o.choice("--model", model_names(), "unet", "the net"));
-    Option<int64_t>&base_channels = o.integer("--base-channels", 64, "channels of the first level").min(1).max(1024), &depth = o.integer("--depth", 4, "times the resolution is halved").min(1).max(8);
+    Option<int64_t>&base_channels = o.integer("--base-channels", 64, "channels of the first level").min(1).max(1024),
+    &depth = o.integer("--depth", 4, "times the resolution is halved").min(1).max(8);
     Option<bool>& bilinear = o.flag("--bilinear", "bilinear upsampling in place of transposed convolution");
 
-    Option<int64_t>&epochs = (o.group("Training"), o.integer("--epochs", 10, "passes over the training samples").min(1)), &batch_size = o.integer("-b,--batch-size", 8, "images at once").min(1),
+    Option<int64_t>&epochs =
+        (o.group("Training"), o.integer("--epochs", 10, "passes over the training samples").min(1)),
+    &batch_size = o.integer("-b,--batch-size", 8, "images at once").min(1),
     &accumulate = o.integer("--accumulate", 1, "batches a step").min(1);
-    Option<std::string>&last_batch = o.choice("--last-batch", {"keep", "drop", "merge"}, "keep", "a last, smaller batch of an epoch"),
-    &loss = o.choice("--loss", {"bce", "dice", "bce+dice"}, "bce+dice", "the loss"), &optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw"}, "adam", "the optimizer");
-    Option<double>&lr = o.number("--lr", 1e-4, "learning rate").above(0), &momentum = o.number("--momentum", 0.9, "of sgd").min(0).max(1),
+    Option<std::string>&last_batch =
+        o.choice("--last-batch", {"keep", "drop", "merge"}, "keep", "a last, smaller batch of an epoch"),
+    &loss = o.choice("--loss", {"bce", "dice", "bce+dice"}, "bce+dice", "the loss"),
+    &optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw"}, "adam", "the optimizer");
+    Option<double>&lr = o.number("--lr", 1e-4, "learning rate").above(0),
+    &momentum = o.number("--momentum", 0.9, "of sgd").min(0).max(1),
     &weight_decay = o.number("--weight-decay", 0, "weight decay").min(0);
     Option<bool>& no_vector_decay = o.flag("--decay-weights-only", "biases and batch norm do not decay");
-    Option<std::string>& schedule = o.choice("--schedule", {"constant", "step", "poly", "cosine"}, "constant", "learning rate over time");
-    Option<int64_t>&warmup = o.integer("--warmup-steps", 0, "steps of linear warm-up").min(0), &step_epochs = o.integer("--step-epochs", 10, "epochs between the drops of schedule step").min(1);
-    Option<double>&step_factor = o.number("--step-factor", 0.1, "learning rate times this at each drop").above(0).max(1),
+    Option<std::string>& schedule =
+        o.choice("--schedule", {"constant", "step", "poly", "cosine"}, "constant", "learning rate over time");
+    Option<int64_t>&warmup = o.integer("--warmup-steps", 0, "steps of linear warm-up").min(0),
+    &step_epochs = o.integer("--step-epochs", 10, "epochs between the drops of schedule step").min(1);
+    Option<double>&step_factor =
+        o.number("--step-factor", 0.1, "learning rate times this at each drop").above(0).max(1),
     &clip_norm = o.number("--clip-norm", 0, "largest norm of the gradient; 0: no clipping").min(0);
     Option<int64_t>& seed = o.integer("--seed", 0, "of weights, order, augmentation and split").min(0);
 
-    Option<std::string>&device = (o.group("Machine"), o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated")), &precision = o.choice("--precision", {"fp32", "bf16"}, "fp32", "of activations and convolutions");
+    Option<std::string>&device =
+        (o.group("Machine"), o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated")),
+    &precision = o.choice("--precision", {"fp32", "bf16"}, "fp32", "of activations and convolutions");
     Option<int64_t>& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    Option<std::string>&output_dir = (o.group("Run"), o.text("--output-dir", "", "run folder; empty: runs/1, runs/2, …")),
-    &resume = o.text("--resume", "", "go on with the training of this run folder or last.safetensors, with its config.toml");
+    Option<std::string>&output_dir =
+        (o.group("Run"), o.text("--output-dir", "", "run folder; empty: runs/1, runs/2, …")),
+    &resume =
+        o.text("--resume", "", "go on with the training of this run folder or last.safetensors, with its config.toml");
 
     void parse(int argc, const char* const* argv);
 };
@@ -71,8 +96,10 @@ struct TrainArguments {
 static std::string resumed_folder(const std::vector<std::string>& words) {
     for (size_t i = 0; i < words.size(); ++i) {
         std::string value;
-        if (words[i] == "--resume" && i + 1 < words.size()) value = words[i + 1];
-        else if (words[i].rfind("--resume=", 0) == 0) value = words[i].substr(9);
+        if (words[i] == "--resume" && i + 1 < words.size())
+            value = words[i + 1];
+        else if (words[i].rfind("--resume=", 0) == 0)
+            value = words[i].substr(9);
         if (!value.empty()) return fs::is_directory(value) ? value : fs::path(value).parent_path().string();
     }
     return "";
@@ -83,11 +110,13 @@ void TrainArguments::parse(int argc, const char* const* argv) {
     const std::string folder = resumed_folder(words);
     bool config_given = false;
     for (const auto& w : words) config_given = config_given || w.rfind("--config", 0) == 0;
-    if (!folder.empty() && !config_given && fs::exists(folder + "/config.toml")) words.insert(words.begin(), {"--config", folder + "/config.toml"});
+    if (!folder.empty() && !config_given && fs::exists(folder + "/config.toml"))
+        words.insert(words.begin(), {"--config", folder + "/config.toml"});
     o.parse(words);
     if (!resume.value.empty()) {
         if (fs::is_directory(resume.value)) resume.value += "/last.safetensors";
-        if (!output_dir.given() || output_dir.value.empty()) output_dir.value = fs::path(resume.value).parent_path().string();
+        if (!output_dir.given() || output_dir.value.empty())
+            output_dir.value = fs::path(resume.value).parent_path().string();
     }
     if (channels.value == 2) throw UsageError("--channels 2: expected 1 or 3");
 }
@@ -99,12 +128,14 @@ struct Sets {
 
 static Sets open_data(const TrainArguments& a) {
     Sets sets;
-    sets.dataset = data::find_dataset({a.data.value, a.train_list.value, a.val_list.value, a.val_pattern.value, a.val_fraction.value, uint64_t(a.seed.value)});
+    sets.dataset = data::find_dataset({a.data.value, a.train_list.value, a.val_list.value, a.val_pattern.value,
+                                       a.val_fraction.value, uint64_t(a.seed.value)});
     std::vector<data::Sample> all = sets.dataset.train;
     all.insert(all.end(), sets.dataset.val.begin(), sets.dataset.val.end());
     if (sets.dataset.train.empty()) throw DataError(a.data.value + ": no training samples");
     sets.report = data::check_dataset(all, {data::parse_mask_rule(a.mask_values.value), int(a.classes.value), 0});
-    fmt::print("\n{}: {}; {} train, {} validate\n{}\n", a.data.value, sets.dataset.layout, sets.dataset.train.size(), sets.dataset.val.size(), sets.report.text());
+    fmt::print("\n{}: {}; {} train, {} validate\n{}\n", a.data.value, sets.dataset.layout, sets.dataset.train.size(),
+               sets.dataset.val.size(), sets.report.text());
     for (const auto& warning : sets.dataset.warnings) fmt::print("warning: {}\n", warning);
     return sets;
 }
@@ -112,7 +143,8 @@ static Sets open_data(const TrainArguments& a) {
 static Recipe make_recipe(const TrainArguments& a, const data::DatasetReport& report, int threads) {
     Recipe r;
     const int classes = std::max(report.rule.class_count, 2);
-    r.net = {a.model.value, a.channels.value, classes == 2 ? 1 : classes, a.base_channels.value, a.depth.value, a.bilinear.value};
+    r.net = {a.model.value,         a.channels.value, classes == 2 ? 1 : classes,
+             a.base_channels.value, a.depth.value,    a.bilinear.value};
     r.height = r.width = a.size.value;
     if (a.normalise.value == "imagenet") r.normalisation = data::Normalisation::imagenet();
     r.mask_values = rule_text(report.rule);
@@ -136,7 +168,9 @@ static data::LoaderOptions training_loader(const TrainArguments& a, const Recipe
     o.augmentation.rotate_degrees = a.rotate.value;
     o.augmentation.brightness = a.brightness.value;
     o.augmentation.contrast = a.contrast.value;
-    o.last = a.last_batch.value == "drop" ? data::LastBatch::drop : a.last_batch.value == "merge" ? data::LastBatch::merge : data::LastBatch::keep;
+    o.last = a.last_batch.value == "drop"    ? data::LastBatch::drop
+             : a.last_batch.value == "merge" ? data::LastBatch::merge
+                                             : data::LastBatch::keep;
     o.seed = uint64_t(a.seed.value);
     o.cache_bytes = a.cache_mib.value << 20;
     return o;
@@ -170,8 +204,9 @@ static TrainerOptions trainer_options(const TrainArguments& a, int64_t batches_p
 
 // Shows the training on the terminal and keeps the run folder.
 class Keeper : public TrainObserver {
-   public:
-    Keeper(const RunFolder& folder, const Recipe& recipe, SegmentationNet& net, const Optimizer& optimizer, Trainer& trainer)
+ public:
+    Keeper(const RunFolder& folder, const Recipe& recipe, SegmentationNet& net, const Optimizer& optimizer,
+           Trainer& trainer)
         : folder_(folder), recipe_(recipe), net_(net), optimizer_(optimizer), trainer_(trainer) {}
 
     void start_epoch(int64_t epoch, int64_t epochs, int64_t batches, int64_t first) {
@@ -186,7 +221,10 @@ class Keeper : public TrainObserver {
     }
     void on_epoch(const EpochReport& r) override {
         std::string line = fmt::format("train loss {:.4f}", r.train_loss);
-        if (r.validation) line += fmt::format(", val loss {:.4f}, Dice {:.4f} (images {:.4f}), mIoU {:.4f}{}", r.validation->loss, r.validation->dice, r.validation->image_dice, r.validation->mean_iou, r.best ? ", best" : "");
+        if (r.validation)
+            line += fmt::format(", val loss {:.4f}, Dice {:.4f} (images {:.4f}), mIoU {:.4f}{}", r.validation->loss,
+                                r.validation->dice, r.validation->image_dice, r.validation->mean_iou,
+                                r.best ? ", best" : "");
         progress_.end_epoch(line);
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
         if (r.best) io::save_weights(folder_.best(), net_, to_metadata(recipe_));
@@ -196,7 +234,7 @@ class Keeper : public TrainObserver {
     bool stop_requested() override { return interrupt_signal() != 0; }
     void save() const { io::save_training(folder_.last(), net_, optimizer_, trainer_.progress, to_metadata(recipe_)); }
 
-   private:
+ private:
     const RunFolder& folder_;
     const Recipe& recipe_;
     SegmentationNet& net_;
@@ -213,17 +251,21 @@ static int saved_threads(const std::string& checkpoint) { return recipe_of(io::S
 static void check_resumable(const Recipe& mine, const Recipe& saved, const std::string& path) {
     const auto now = to_metadata(mine), then = to_metadata(saved);
     if (now != then)
-        throw UsageError(path + ": was trained with other settings (" + then.at("atrous.recipe") + "), these give " + now.at("atrous.recipe") +
-                         "; resume with the settings of its config.toml");
+        throw UsageError(path + ": was trained with other settings (" + then.at("atrous.recipe") + "), these give " +
+                         now.at("atrous.recipe") + "; resume with the settings of its config.toml");
 }
 
-static void print_result(SegmentationNet& net, const TrainArguments& a, const Recipe& recipe, const Sets& sets, const RunFolder& folder, double untrained, double foreground) {
+static void print_result(SegmentationNet& net, const TrainArguments& a, const Recipe& recipe, const Sets& sets,
+                         const RunFolder& folder, double untrained, double foreground) {
     io::load_weights(io::SafetensorsFile(folder.best()), net);
     const DType compute = compute_type(recipe.precision);
-    auto source = data::make_loader(sets.dataset.val, sets.report.rule, loader_options(recipe, a.batch_size.value, int(a.workers.value), net.input_multiple()));
+    auto source =
+        data::make_loader(sets.dataset.val, sets.report.rule,
+                          loader_options(recipe, a.batch_size.value, int(a.workers.value), net.input_multiple()));
     const Scores scores = evaluate(net, *source, {parse_loss(recipe.loss, 255), compute, 0, 255});
     fmt::print("\nbest checkpoint on {} held-out images\n  {}\n", scores.images, scores_line(scores));
-    if (recipe.classes() == 2) fmt::print("  baselines: all-foreground Dice {:.4f}, untrained net Dice {:.4f}\n", foreground, untrained);
+    if (recipe.classes() == 2)
+        fmt::print("  baselines: all-foreground Dice {:.4f}, untrained net Dice {:.4f}\n", foreground, untrained);
     fmt::print("{}", scores_table(scores, recipe.class_names));
     data::save_png(folder.samples(), result_sheet(net, recipe, compute, sets.dataset.val, 6));
     fmt::print("wrote {0}/best.safetensors, last.safetensors, metrics.csv, config.toml, samples.png\n", folder.path());
@@ -245,10 +287,12 @@ int train(int argc, const char* const* argv) {
     auto net = make_net(recipe.net);
     net->materialize({.device = device, .compute = compute_type(recipe.precision), .seed = uint64_t(a.seed.value)});
     Optimizer optimizer(*net, optimizer_options(a));
-    auto source = data::make_loader(sets.dataset.train, sets.report.rule, training_loader(a, recipe, net->input_multiple()));
+    auto source =
+        data::make_loader(sets.dataset.train, sets.report.rule, training_loader(a, recipe, net->input_multiple()));
     auto val_options = loader_options(recipe, a.batch_size.value, int(a.workers.value), net->input_multiple());
     val_options.cache_bytes = a.cache_mib.value << 20;
-    auto validation = sets.dataset.val.empty() ? nullptr : data::make_loader(sets.dataset.val, sets.report.rule, val_options);
+    auto validation =
+        sets.dataset.val.empty() ? nullptr : data::make_loader(sets.dataset.val, sets.report.rule, val_options);
     Trainer trainer(*net, optimizer, trainer_options(a, source->batches_per_epoch()));
     if (resuming) {
         const io::SafetensorsFile file(a.resume.value);
@@ -258,12 +302,15 @@ int train(int argc, const char* const* argv) {
     } else {
         folder.write_config(a.o.as_toml());
     }
-    fmt::print("{} with {} parameters on {}, {} batches an epoch; run folder {}\n", recipe.net.model, net->parameter_count(), name_of(device), source->batches_per_epoch(), folder.path());
+    fmt::print("{} with {} parameters on {}, {} batches an epoch; run folder {}\n", recipe.net.model,
+               net->parameter_count(), name_of(device), source->batches_per_epoch(), folder.path());
     double untrained = 0, foreground = 0;
     if (validation && recipe.classes() == 2) {
         auto fresh = make_net(recipe.net);
-        fresh->materialize({.device = device, .compute = compute_type(recipe.precision), .seed = uint64_t(a.seed.value)});
-        const Scores scores = evaluate(*fresh, *validation, {parse_loss(recipe.loss, 255), compute_type(recipe.precision), 0, 255});
+        fresh->materialize(
+            {.device = device, .compute = compute_type(recipe.precision), .seed = uint64_t(a.seed.value)});
+        const Scores scores =
+            evaluate(*fresh, *validation, {parse_loss(recipe.loss, 255), compute_type(recipe.precision), 0, 255});
         untrained = scores.dice;
         foreground = all_foreground_dice(scores);
     }
@@ -274,7 +321,8 @@ int train(int argc, const char* const* argv) {
     keeper.start_epoch(trainer.progress.epoch, a.epochs.value, source->batches_per_epoch(), trainer.progress.batch);
     if (!trainer.run(*source, validation.get(), keeper)) {
         keeper.save();
-        fmt::print("\nstopped after step {}; saved {}; go on with: atrous train --resume {}\n", trainer.progress.step, folder.last(), folder.path());
+        fmt::print("\nstopped after step {}; saved {}; go on with: atrous train --resume {}\n", trainer.progress.step,
+                   folder.last(), folder.path());
         return exit_after_signal(interrupt_signal());
     }
     if (validation) print_result(*net, a, recipe, sets, folder, untrained, foreground);

@@ -27,8 +27,10 @@ static void set_hashed_weights(Module& net) {
         const auto dims = io::file_shape(p->shape, p->layout);
         std::vector<float> values;
         for (double v : hashed(path, p->shape.count())) {
-            if (dims.size() == 4) v *= std::sqrt(6.0 / double(dims[1] * dims[2] * dims[3]));
-            else v = p->name == "weight" ? 1 + 0.1 * v : 0.1 * v;
+            if (dims.size() == 4)
+                v *= std::sqrt(6.0 / double(dims[1] * dims[2] * dims[3]));
+            else
+                v = p->name == "weight" ? 1 + 0.1 * v : 0.1 * v;
             values.push_back(float(v));
         }
         const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
@@ -39,7 +41,8 @@ static void set_hashed_weights(Module& net) {
 
 int main(int argc, char** argv) {
     auto argument = [&](int i, const char* otherwise) { return std::string(argc > i ? argv[i] : otherwise); };
-    const int64_t base = std::stoll(argument(1, "32")), size = std::stoll(argument(2, "256")), n = std::stoll(argument(3, "4"));
+    const int64_t base = std::stoll(argument(1, "32")), size = std::stoll(argument(2, "256")),
+                  n = std::stoll(argument(3, "4"));
     const int threads = std::stoi(argument(4, "2")), steps = std::stoi(argument(5, "6"));
     const Device device = parse_device(argument(6, "cpu"));
     const DType compute = argument(7, "fp32") == "bf16" ? DType::bf16 : DType::f32;
@@ -53,7 +56,8 @@ int main(int argc, char** argv) {
     std::vector<float> nhwc(nchw.size());
     for (int64_t i = 0; i < n; ++i)
         for (int64_t c = 0; c < 3; ++c)
-            for (int64_t p = 0; p < size * size; ++p) nhwc[size_t((i * size * size + p) * 3 + c)] = float(nchw[size_t((i * 3 + c) * size * size + p)]);
+            for (int64_t p = 0; p < size * size; ++p)
+                nhwc[size_t((i * size * size + p) * 3 + c)] = float(nchw[size_t((i * 3 + c) * size * size + p)]);
     Tensor images = Tensor::empty({n, size, size, 3}, DType::f32, device);
     images.copy_from_host(nhwc.data(), images.bytes());
     std::vector<uint8_t> ids;
@@ -78,8 +82,11 @@ int main(int argc, char** argv) {
     std::sort(seconds.begin(), seconds.end());
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    std::printf("{\"engine\": \"atrous\", \"device\": \"%s\", \"precision\": \"%s\", \"threads\": %d, \"parameters\": %lld, \"median_s\": %.4f, \"min_s\": %.4f, \"losses\": [", name_of(device).c_str(),
-                name_of(compute), threads, static_cast<long long>(net.parameter_count()), seconds[seconds.size() / 2], seconds[0]);
+    std::printf(
+        "{\"engine\": \"atrous\", \"device\": \"%s\", \"precision\": \"%s\", \"threads\": %d, \"parameters\": %lld, "
+        "\"median_s\": %.4f, \"min_s\": %.4f, \"losses\": [",
+        name_of(device).c_str(), name_of(compute), threads, static_cast<long long>(net.parameter_count()),
+        seconds[seconds.size() / 2], seconds[0]);
     for (size_t i = 0; i < losses.size(); ++i) std::printf("%s%.6f", i ? ", " : "", losses[i]);
     std::printf("], \"max_rss_mib\": %.1f}\n", double(usage.ru_maxrss) / 1024);
 }

@@ -26,7 +26,7 @@ struct MemoryStatistics {
 };
 
 class CachingAllocator {
-   public:
+ public:
     explicit CachingAllocator(MemoryBackend backend) : backend_(std::move(backend)) {}
     ~CachingAllocator();
     CachingAllocator(const CachingAllocator&) = delete;
@@ -38,7 +38,7 @@ class CachingAllocator {
     MemoryStatistics statistics() const;
     void reset_peak();
 
-   private:
+ private:
     void* from_backend(size_t bytes);
     void release_cache_locked();
 

@@ -13,7 +13,7 @@
 namespace atrous {
 
 class Context : private Scratch {
-   public:
+ public:
     explicit Context(Device device);
     Device device() const { return device_; }
     CachingAllocator& memory() { return *memory_; }
@@ -30,7 +30,7 @@ class Context : private Scratch {
         kernel(queue, args);
     }
 
-   private:
+ private:
     struct ScratchScope {
         explicit ScratchScope(Context& context) : context(context), first(context.taken_.size()) {}
         ~ScratchScope() { context.give_back(first); }
@@ -60,10 +60,14 @@ struct Kernel {
 template <class Args>
 void run(Device device, const Kernel<std::type_identity_t<Args>>& kernel, const Args& args) {
     switch (device.kind) {
-        case DeviceKind::meta: return;
-        case DeviceKind::reference: return context_of(device).submit(kernel.reference, args);
-        case DeviceKind::cpu: return context_of(device).submit(kernel.cpu, args);
-        case DeviceKind::gpu: return context_of(device).submit(kernel.cuda, args);
+        case DeviceKind::meta:
+            return;
+        case DeviceKind::reference:
+            return context_of(device).submit(kernel.reference, args);
+        case DeviceKind::cpu:
+            return context_of(device).submit(kernel.cpu, args);
+        case DeviceKind::gpu:
+            return context_of(device).submit(kernel.cuda, args);
     }
 }
 

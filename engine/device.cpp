@@ -13,17 +13,23 @@ static bool emulated_world() { return gpu::world() == gpu::World::emulated; }
 
 std::string name_of(Device device) {
     switch (device.kind) {
-        case DeviceKind::cpu: return "cpu";
-        case DeviceKind::gpu: return emulated_world() ? "emulated" : fmt::format("cuda:{}", device.index);
-        case DeviceKind::reference: return "reference";
-        case DeviceKind::meta: return "meta";
+        case DeviceKind::cpu:
+            return "cpu";
+        case DeviceKind::gpu:
+            return emulated_world() ? "emulated" : fmt::format("cuda:{}", device.index);
+        case DeviceKind::reference:
+            return "reference";
+        case DeviceKind::meta:
+            return "meta";
     }
     return "?";
 }
 
 static Device parse_cuda(const std::string& name) {
     if (emulated_world())
-        throw GpuError("device " + name + ": this binary was built without CUDA; use --device cpu or emulated, or build with -DATROUS_WORLD=cuda");
+        throw GpuError(
+            "device " + name +
+            ": this binary was built without CUDA; use --device cpu or emulated, or build with -DATROUS_WORLD=cuda");
     int index = 0;
     if (name != "cuda") {
         const char *begin = name.data() + 5, *end = name.data() + name.size();
@@ -48,7 +54,8 @@ Device parse_device(const std::string& name) {
     }
     if (name == "emulated") {
         if (!emulated_world())
-            throw GpuError("device emulated: this binary runs on real GPUs; build with -DATROUS_WORLD=emulated for the emulator");
+            throw GpuError(
+                "device emulated: this binary runs on real GPUs; build with -DATROUS_WORLD=emulated for the emulator");
         return {DeviceKind::gpu};
     }
     if (name == "cuda" || name.rfind("cuda:", 0) == 0) return parse_cuda(name);

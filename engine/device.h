@@ -20,8 +20,8 @@ struct Device {
 
 std::string name_of(Device device);  // "cpu", "cuda:0", "emulated", "reference", "meta"
 
-// What a user names: auto (a usable GPU, else the cpu; never the emulator), cpu, cuda, cuda:1, emulated, reference, meta.
-// Throws GpuError with the reason where the device cannot be used, UsageError for an unknown name.
+// What a user names: auto (a usable GPU, else the cpu; never the emulator), cpu, cuda, cuda:1, emulated, reference,
+// meta. Throws GpuError with the reason where the device cannot be used, UsageError for an unknown name.
 Device parse_device(const std::string& name);
 
 }  // namespace atrous

@@ -10,16 +10,16 @@ namespace atrous {
 
 struct HostBatch {
     int64_t n = 0, h = 0, w = 0, c = 0;
-    std::vector<float> images;        // [n][h][w][c], normalised
-    std::vector<uint8_t> labels;      // [n][h][w] class ids; 255 is ignored. Empty where there are no masks
-    std::vector<std::string> names;   // [n]
-    std::vector<int64_t> indices;     // [n] positions in the data set
+    std::vector<float> images;       // [n][h][w][c], normalised
+    std::vector<uint8_t> labels;     // [n][h][w] class ids; 255 is ignored. Empty where there are no masks
+    std::vector<std::string> names;  // [n]
+    std::vector<int64_t> indices;    // [n] positions in the data set
 };
 
 // Yields the batches of one epoch after another. The same (seed, epoch) gives the same batches whatever the number of
 // workers, and any batch of an epoch can be the first one read: training resumes in the middle of an epoch.
 class BatchSource {
-   public:
+ public:
     virtual ~BatchSource() = default;
     virtual int64_t samples() const = 0;
     virtual int64_t batches_per_epoch() const = 0;

@@ -11,7 +11,7 @@
 namespace atrous {
 
 class Shape {
-   public:
+ public:
     Shape() = default;
     Shape(std::initializer_list<int64_t> dims) {
         if (dims.size() > 4) throw ShapeError("a tensor has at most four dimensions");
@@ -31,7 +31,7 @@ class Shape {
         return s;
     }
 
-   private:
+ private:
     std::array<int64_t, 4> dims_{};
     int rank_ = 0;
 };

@@ -61,7 +61,8 @@ Tensor Tensor::slice_channels(int64_t begin, int64_t count) const {
 }
 
 Tensor Tensor::widened(int64_t channels) const {
-    if (shape_.rank() != 4 || channels > pitch_) throw ShapeError(fmt::format("{} seen with {} channels", shape_.text(), channels));
+    if (shape_.rank() != 4 || channels > pitch_)
+        throw ShapeError(fmt::format("{} seen with {} channels", shape_.text(), channels));
     Tensor t = *this;
     t.shape_ = {shape_[0], shape_[1], shape_[2], channels};
     t.id_ = next_id();
@@ -71,7 +72,8 @@ Tensor Tensor::widened(int64_t channels) const {
 
 Tensor Tensor::part(int64_t begin, const Shape& shape) const {
     if (!is_dense() || begin < 0 || begin + shape.count() > count())
-        throw ShapeError(fmt::format("elements {}..{} of a tensor of shape {}", begin, begin + shape.count(), shape_.text()));
+        throw ShapeError(
+            fmt::format("elements {}..{} of a tensor of shape {}", begin, begin + shape.count(), shape_.text()));
     Tensor t = *this;
     t.shape_ = shape;
     t.offset_ += begin;
@@ -90,7 +92,8 @@ static bool on_host(Device d) { return d.kind == DeviceKind::cpu || d.kind == De
 
 void Tensor::copy_from_host(const void* data, size_t bytes) {
     if (!is_dense() || bytes != this->bytes())
-        throw ShapeError(fmt::format("{} bytes from the host for a tensor of shape {} ({} bytes)", bytes, shape_.text(), this->bytes()));
+        throw ShapeError(fmt::format("{} bytes from the host for a tensor of shape {} ({} bytes)", bytes, shape_.text(),
+                                     this->bytes()));
     if (!storage_) return;
     storage_->touch();
     if (on_host(device_)) {
@@ -105,7 +108,8 @@ void Tensor::copy_from_host(const void* data, size_t bytes) {
 void Tensor::copy_to_host(void* data, size_t bytes) const {
     if (!storage_) throw Error("a tensor on device meta has no values");
     if (!is_dense() || bytes != this->bytes())
-        throw ShapeError(fmt::format("{} bytes to the host of a tensor of shape {} ({} bytes)", bytes, shape_.text(), this->bytes()));
+        throw ShapeError(fmt::format("{} bytes to the host of a tensor of shape {} ({} bytes)", bytes, shape_.text(),
+                                     this->bytes()));
     if (on_host(device_)) {
         std::memcpy(data, this->data(), bytes);
         return;
@@ -149,16 +153,22 @@ void Tensor::fill(double value) {
 }
 
 void Tensor::require_dtype(DType wanted) const {
-    if (dtype_ != wanted) throw ShapeError(fmt::format("values of type {} asked of a tensor of type {}", name_of(wanted), name_of(dtype_)));
+    if (dtype_ != wanted)
+        throw ShapeError(
+            fmt::format("values of type {} asked of a tensor of type {}", name_of(wanted), name_of(dtype_)));
 }
 
 double Tensor::item() const {
     if (count() != 1) throw ShapeError("item() of a tensor of shape " + shape_.text());
     switch (dtype_) {
-        case DType::f32: return to_host<float>()[0];
-        case DType::f64: return to_host<double>()[0];
-        case DType::i64: return double(to_host<int64_t>()[0]);
-        default: throw ShapeError(std::string("item() of element type ") + name_of(dtype_));
+        case DType::f32:
+            return to_host<float>()[0];
+        case DType::f64:
+            return to_host<double>()[0];
+        case DType::i64:
+            return double(to_host<int64_t>()[0]);
+        default:
+            throw ShapeError(std::string("item() of element type ") + name_of(dtype_));
     }
 }
 

@@ -14,7 +14,7 @@ namespace atrous {
 
 // One block of device memory.
 class Storage {
-   public:
+ public:
     Storage(Device device, size_t bytes);
     ~Storage();
     Storage(const Storage&) = delete;
@@ -25,7 +25,7 @@ class Storage {
     int64_t version() const { return version_.load(std::memory_order_relaxed); }
     void touch() { version_.fetch_add(1, std::memory_order_relaxed); }
 
-   private:
+ private:
     Device device_;
     void* data_ = nullptr;
     size_t bytes_ = 0;
@@ -41,7 +41,7 @@ struct Leaf {
 };
 
 class Tensor {
-   public:
+ public:
     Tensor() = default;
     static Tensor empty(const Shape& shape, DType dtype, Device device);
     static Tensor full(const Shape& shape, DType dtype, Device device, double value);
@@ -66,15 +66,15 @@ class Tensor {
     const std::shared_ptr<Storage>& storage() const { return storage_; }
 
     Tensor slice_channels(int64_t begin, int64_t count) const;  // shares memory; rank 4
-    Tensor widened(int64_t channels) const;  // a slice that begins a block's pixels, seen with that many channels
-    Tensor reshape(const Shape& shape) const;                   // shares memory; dense, equal count
+    Tensor widened(int64_t channels) const;    // a slice that begins a block's pixels, seen with that many channels
+    Tensor reshape(const Shape& shape) const;  // shares memory; dense, equal count
     // `count` elements from `begin` of a dense tensor, seen as `shape` (arenas). Shares memory.
     Tensor part(int64_t begin, const Shape& shape) const;
 
-    Tensor to(Device device) const;  // a copy, dense; waits where the host is involved
-    void copy_from(const Tensor& other);                        // same shape; converts the element type on one device
-    void copy_from_host(const void* data, size_t bytes);        // dense
-    void copy_to_host(void* data, size_t bytes) const;          // dense; waits
+    Tensor to(Device device) const;                       // a copy, dense; waits where the host is involved
+    void copy_from(const Tensor& other);                  // same shape; converts the element type on one device
+    void copy_from_host(const void* data, size_t bytes);  // dense
+    void copy_to_host(void* data, size_t bytes) const;    // dense; waits
     template <class T>
     std::vector<T> to_host() const {
         std::vector<T> values(static_cast<size_t>(count()));
@@ -88,7 +88,7 @@ class Tensor {
     const std::shared_ptr<Leaf>& leaf() const { return leaf_; }
     void set_leaf(std::shared_ptr<Leaf> leaf) { leaf_ = std::move(leaf); }
 
-   private:
+ private:
     void require_dtype(DType wanted) const;
 
     Shape shape_;

@@ -8,7 +8,9 @@
 
 namespace atrous::kernels {
 
-struct ActivationArgs { View x, y; };
+struct ActivationArgs {
+    View x, y;
+};
 struct ActivationBackwardArgs {
     View dy, y;
     Into dx;

@@ -13,7 +13,9 @@ struct CopyArgs {
     Into y;
 };
 // y = a + b, one element type.
-struct AddArgs { View a, b, y; };
+struct AddArgs {
+    View a, b, y;
+};
 // y[i] = value for count contiguous elements.
 struct FillArgs {
     void* y = nullptr;

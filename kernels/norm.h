@@ -15,7 +15,7 @@
 namespace atrous::kernels {
 
 struct BatchNormForwardArgs {
-    View x, residual, y;                     // residual may be absent
+    View x, residual, y;  // residual may be absent
     const void *gamma = nullptr, *beta = nullptr;
     void *mean = nullptr, *inv_std = nullptr;  // [C] out: what the backward pass needs
     void *running_mean = nullptr, *running_var = nullptr;

@@ -12,11 +12,11 @@
 namespace atrous::kernels {
 
 struct StepState {
-    double learning_rate = 0;     // of this step; written by the host before the step
-    double grad_norm = 0;         // of the last gradients, unscaled, before clipping
-    double clip_factor = 1;       // 1, or max_norm / grad_norm where that is smaller
-    int64_t step = 0;             // steps applied so far
-    int64_t attempts = 0;         // steps tried, the skipped ones included
+    double learning_rate = 0;  // of this step; written by the host before the step
+    double grad_norm = 0;      // of the last gradients, unscaled, before clipping
+    double clip_factor = 1;    // 1, or max_norm / grad_norm where that is smaller
+    int64_t step = 0;          // steps applied so far
+    int64_t attempts = 0;      // steps tried, the skipped ones included
     int64_t first_bad_attempt = -1;
     float loss_scale = 1;         // gradients are this many times too large
     int32_t good_steps = 0;       // since the loss scale last changed
@@ -32,15 +32,17 @@ struct OptimChunk {
 };
 constexpr int optim_chunk_elements = 4096;
 constexpr int optim_max_groups = 8;
-struct OptimGroup { double weight_decay = 0, lr_scale = 1; };
+struct OptimGroup {
+    double weight_decay = 0, lr_scale = 1;
+};
 
 struct Arena {
     void *parameters = nullptr, *gradients = nullptr;
     void *moment1 = nullptr, *moment2 = nullptr;  // SGD: moment1 is the momentum buffer, moment2 absent
     void* half = nullptr;                         // half-precision copy of the parameters to refresh; may be absent
     DType dtype = DType::f32, half_dtype = DType::bf16;
-    int64_t count = 0;                    // elements, padding included
-    const OptimChunk* chunks = nullptr;   // on the device
+    int64_t count = 0;                   // elements, padding included
+    const OptimChunk* chunks = nullptr;  // on the device
     int64_t chunk_count = 0;
     OptimGroup groups[optim_max_groups];
 };
@@ -61,7 +63,8 @@ struct SgdArgs {
     bool nesterov = false;
 };
 
-// As torch.optim.Adam (weight decay added to the gradient) or AdamW (decoupled: p *= 1 - lr * weight_decay), t = step + 1:
+// As torch.optim.Adam (weight decay added to the gradient) or AdamW (decoupled: p *= 1 - lr * weight_decay), t = step +
+// 1:
 //   m = b1*m + (1-b1)*g;  v = b2*v + (1-b2)*g^2;  p -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + epsilon)
 struct AdamArgs {
     Arena arena;
@@ -70,9 +73,9 @@ struct AdamArgs {
     bool decoupled = false;
 };
 
-// step += 1 unless found_nonfinite, else first_bad_attempt = attempts if it was -1; attempts += 1. With dynamic_loss_scale
-// halves the scale after a bad step and doubles it after growth_interval good ones, within [1, 2^24]; without it the scale
-// and good_steps stay as they are.
+// step += 1 unless found_nonfinite, else first_bad_attempt = attempts if it was -1; attempts += 1. With
+// dynamic_loss_scale halves the scale after a bad step and doubles it after growth_interval good ones, within [1,
+// 2^24]; without it the scale and good_steps stay as they are.
 struct FinishStepArgs {
     StepState* state = nullptr;
     bool dynamic_loss_scale = false;

@@ -9,7 +9,9 @@
 
 namespace atrous::kernels {
 
-struct PoolGeometry { int kernel = 2, stride = 2, padding = 0; };
+struct PoolGeometry {
+    int kernel = 2, stride = 2, padding = 0;
+};
 
 struct MaxPoolForwardArgs {
     View x, y;

@@ -10,14 +10,15 @@ namespace atrous {
 // Temporary memory on the queue's device. A block stays valid for the kernel that took it: on a GPU until the work that
 // the kernel has submitted to the stream is done, on the cpu until the kernel function returns. Contents are undefined.
 class Scratch {
-   public:
+ public:
     virtual ~Scratch() = default;
     virtual void* take(size_t bytes) = 0;  // aligned to 256 bytes; never null; throws GpuError or std::bad_alloc
 };
 
 class Queue {
-   public:
-    Queue(gpu::StreamView stream, Scratch& scratch, int threads) : stream_(stream), scratch_(&scratch), threads_(threads) {}
+ public:
+    Queue(gpu::StreamView stream, Scratch& scratch, int threads)
+        : stream_(stream), scratch_(&scratch), threads_(threads) {}
     gpu::StreamView stream() const { return stream_; }  // GPU only
     int threads() const { return threads_; }            // cpu only: how many OpenMP threads to use, at least 1
     template <class T>
@@ -25,7 +26,7 @@ class Queue {
         return static_cast<T*>(scratch_->take(count * sizeof(T)));
     }
 
-   private:
+ private:
     gpu::StreamView stream_;
     Scratch* scratch_;
     int threads_;

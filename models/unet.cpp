@@ -34,7 +34,8 @@ struct UNet::Down : Module {
     Group pooled{*this, "maxpool_conv"};
     DoubleConv conv;
 
-    Down(Module& parent, const std::string& name, int64_t in, int64_t out) : Module(parent, name), conv(pooled, "1", in, out, out) {}
+    Down(Module& parent, const std::string& name, int64_t in, int64_t out)
+        : Module(parent, name), conv(pooled, "1", in, out, out) {}
 
     Tensor forward(const Tensor& x, const Tensor& destination) {
         const ModuleScope scope(name() + ".maxpool_conv");
@@ -54,7 +55,8 @@ struct UNet::Up : Module {
     // skip and `lower`'s destination lie side by side: the concatenation copies nothing.
     Tensor forward(const Tensor& x, const Tensor& skip, const Tensor& destination) {
         const ModuleScope scope(name());
-        const Tensor raised = up ? up->forward(x, destination) : bilinear(x, skip.dim(1), skip.dim(2), true, destination);
+        const Tensor raised =
+            up ? up->forward(x, destination) : bilinear(x, skip.dim(1), skip.dim(2), true, destination);
         return conv.forward(concat(skip, raised));
     }
 };
@@ -71,7 +73,8 @@ struct UNet::OutConv : Module {
 
 UNet::UNet(const UNetOptions& o) : options_(o) {
     if (o.depth < 1 || o.depth > 8) throw UsageError(fmt::format("U-Net depth {}: expected 1 to 8", o.depth));
-    if (o.base_channels < 1 || o.in_channels < 1 || o.out_channels < 1) throw UsageError("U-Net: channels must be at least 1");
+    if (o.base_channels < 1 || o.in_channels < 1 || o.out_channels < 1)
+        throw UsageError("U-Net: channels must be at least 1");
     const int64_t factor = o.bilinear ? 2 : 1;
     auto width = [&](int level) { return o.base_channels << level; };
     inc_ = std::make_unique<DoubleConv>(*this, "inc", o.in_channels, width(0), width(0));
@@ -81,7 +84,8 @@ UNet::UNet(const UNetOptions& o) : options_(o) {
     }
     for (int level = o.depth; level >= 1; --level) {
         const int64_t out = level == 1 ? width(0) : width(level - 1) / factor;
-        ups_.push_back(std::make_unique<Up>(*this, fmt::format("up{}", o.depth - level + 1), width(level), out, o.bilinear));
+        ups_.push_back(
+            std::make_unique<Up>(*this, fmt::format("up{}", o.depth - level + 1), width(level), out, o.bilinear));
     }
     outc_ = std::make_unique<OutConv>(*this, "outc", width(0), o.out_channels);
 }
@@ -90,7 +94,8 @@ UNet::~UNet() = default;
 
 Tensor UNet::forward(const Tensor& x) {
     if (x.dim(1) % input_multiple() || x.dim(2) % input_multiple())
-        throw ShapeError(fmt::format("U-Net of depth {}: the input is {}x{}, both must be multiples of {}", options_.depth, x.dim(1), x.dim(2), input_multiple()));
+        throw ShapeError(fmt::format("U-Net of depth {}: the input is {}x{}, both must be multiples of {}",
+                                     options_.depth, x.dim(1), x.dim(2), input_multiple()));
     // Each level's concatenation [encoder features | raised features] is one block, filled from both sides.
     std::vector<std::vector<Tensor>> levels;
     for (int level = 0; level < options_.depth; ++level) {
@@ -98,7 +103,8 @@ Tensor UNet::forward(const Tensor& x) {
         levels.push_back(reserve_concat(x.dim(0), x.dim(1) >> level, x.dim(2) >> level, widths, x.dtype(), x.device()));
     }
     std::vector<Tensor> skips{inc_->forward(x, levels[0][0])};
-    for (size_t level = 1; level < levels.size(); ++level) skips.push_back(downs_[level - 1]->forward(skips.back(), levels[level][0]));
+    for (size_t level = 1; level < levels.size(); ++level)
+        skips.push_back(downs_[level - 1]->forward(skips.back(), levels[level][0]));
     Tensor y = downs_.back()->forward(skips.back(), {});
     for (size_t i = 0; i < ups_.size(); ++i) {
         const size_t level = levels.size() - 1 - i;

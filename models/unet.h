@@ -1,5 +1,5 @@
-// U-Net (Ronneberger, Fischer & Brox, "U-Net: Convolutional networks for biomedical image segmentation", MICCAI 2015) with
-// padded convolutions and batch norm, under the names of milesial/Pytorch-UNet:
+// U-Net (Ronneberger, Fischer & Brox, "U-Net: Convolutional networks for biomedical image segmentation", MICCAI 2015)
+// with padded convolutions and batch norm, under the names of milesial/Pytorch-UNet:
 //
 //   inc ─ down1 ─ … ─ down<depth> ─ up1 ─ … ─ up<depth> ─ outc
 //
@@ -23,7 +23,7 @@ struct UNetOptions {
 };
 
 class UNet : public SegmentationNet {
-   public:
+ public:
     explicit UNet(const UNetOptions& options);
     ~UNet() override;
     Tensor forward(const Tensor& x) override;
@@ -31,7 +31,7 @@ class UNet : public SegmentationNet {
     int64_t out_channels() const override { return options_.out_channels; }
     int64_t input_multiple() const override { return int64_t(1) << options_.depth; }
 
-   private:
+ private:
     struct DoubleConv;
     struct Down;
     struct Up;

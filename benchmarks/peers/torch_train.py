@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "goldens"))
+from load_in_pytorch import read_safetensors  # noqa: E402
 from make import UNet, bce_dice  # noqa: E402
 
 
@@ -59,6 +60,7 @@ def main():
     a.add_argument("--lr", type=float, default=1e-3)
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--weights", help="start from this checkpoint of atrous train")
     a.add_argument("--invert", action="store_true")
     o = a.parse_args()
     torch.manual_seed(o.seed)
@@ -66,10 +68,13 @@ def main():
     images, masks = load_folder(os.path.join(o.data, "train"), o.size, o.invert)
     val_images, val_masks = load_folder(os.path.join(o.data, "val"), o.size, o.invert)
     net = UNet(3, 1, o.base_channels)
+    if o.weights:
+        net.load_state_dict(read_safetensors(o.weights)[0], strict=True)
     optimizer = torch.optim.Adam(net.parameters(), lr=o.lr)
     untrained = dice_scores(net, val_images, val_masks, o.batch_size)
-    seconds, history = [], []
+    seconds, history, epoch_losses = [], [], []
     for _ in range(o.epochs):
+        losses = []
         order = torch.randperm(len(images))
         for i in range(0, len(order), o.batch_size):
             x, t = images[order[i:i + o.batch_size]].clone(), masks[order[i:i + o.batch_size]].clone()
@@ -82,11 +87,13 @@ def main():
             loss = bce_dice(net(x), t)
             loss.backward()
             optimizer.step()
+            losses.append(float(loss))
             seconds.append(time.perf_counter() - began)
+        epoch_losses.append(float(np.mean(losses)))
         history.append(dice_scores(net, val_images, val_masks, o.batch_size))
     all_foreground = 2 * float((val_masks != 0).sum()) / float((val_masks != 0).sum() + val_masks.numel())
     print(json.dumps({"torch": torch.__version__, "seed": o.seed, "dice": history[-1][0], "image_dice": history[-1][1], "best_dice": max(h[0] for h in history),
-                      "untrained": untrained[0], "all_foreground": all_foreground, "median_step_s": float(np.median(seconds)), "loss": float(loss)}))
+                      "untrained": untrained[0], "all_foreground": all_foreground, "median_step_s": float(np.median(seconds)), "epoch_losses": epoch_losses, "epoch_dice": [h[0] for h in history]}))
 
 
 if __name__ == "__main__":

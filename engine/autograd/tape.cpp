@@ -107,9 +107,11 @@ VectorInto Gradients::vector_into(size_t input) {
 void Gradients::give(size_t input, const Tensor& gradient) {
     const Value& v = entry_.inputs[input];
     if (!tape_.wants(v)) return;
-    const bool kept = tape_.watched_[entry_.output.id];  // then the output's gradient, which this may lie in, stays as it is
+    const bool kept =
+        tape_.watched_[entry_.output.id];  // then the output's gradient, which this may lie in, stays as it is
     if (!v.leaf && !kept && tape_.gradients_.try_emplace(v.id, gradient).second) return;
-    run(gradient.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{gradient.view(), into(input)});
+    run(gradient.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy},
+        k::CopyArgs{gradient.view(), into(input)});
 }
 
 }  // namespace atrous

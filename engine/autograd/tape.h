@@ -20,11 +20,11 @@ namespace atrous {
 
 // A value kept for the backward pass. get() throws if its memory was written to since.
 class Saved {
-   public:
+ public:
     Saved(const Tensor& t) : tensor_(t), version_(t.storage() ? t.storage()->version() : 0) {}
     const Tensor& get(const std::string& op) const;
 
-   private:
+ private:
     Tensor tensor_;
     int64_t version_;
 };
@@ -61,7 +61,7 @@ struct Entry {
 };
 
 class Tape {
-   public:
+ public:
     enum class Mode { training, tracing };  // tracing records what ran and saves nothing
     explicit Tape(Mode mode = Mode::training);
     ~Tape();
@@ -79,7 +79,7 @@ class Tape {
     // Walks the records backwards from `output` with d(objective)/d(output) = seed (1 if absent), and empties the tape.
     void backward(const Tensor& output, const Tensor& seed = {});
 
-   private:
+ private:
     friend Tensor record(Record);
     friend class Gradients;
     friend class NoTape;
@@ -94,32 +94,32 @@ class Tape {
 
 // While alive, this thread records nothing.
 class NoTape {
-   public:
+ public:
     NoTape();
     ~NoTape();
     NoTape(const NoTape&) = delete;
     NoTape& operator=(const NoTape&) = delete;
 
-   private:
+ private:
     Tape* tape_;
 };
 
 // Names the layer that runs: paths nest, "up1" then "conv" gives "up1.conv".
 class ModuleScope {
-   public:
+ public:
     explicit ModuleScope(const std::string& name);
     ~ModuleScope();
     ModuleScope(const ModuleScope&) = delete;
     ModuleScope& operator=(const ModuleScope&) = delete;
     static const std::string& path();
 
-   private:
+ private:
     size_t length_;
 };
 
 // What an op's backward works with.
 class Gradients {
-   public:
+ public:
     Gradients(Tape& tape, Entry& entry, Tensor output) : tape_(tape), entry_(entry), output_(std::move(output)) {}
     const Tensor& output() const { return output_; }  // d(objective)/d(output); may be pitched
     Tensor dense_output() const;                      // the same, copied if it is a channel slice
@@ -132,7 +132,7 @@ class Gradients {
     // The gradient of `input` is this tensor, which no one else will read or write: no copy where it is the first.
     void give(size_t input, const Tensor& gradient);
 
-   private:
+ private:
     Tape& tape_;
     Entry& entry_;
     Tensor output_;

@@ -17,7 +17,8 @@ struct Moment {
 static std::vector<Moment> moments_of(const Optimizer& optimizer) {
     std::vector<Moment> moments;
     const bool sgd = optimizer.options().kind == OptimizerKind::sgd;
-    if (optimizer.moment1().defined()) moments.push_back({train_prefix + (sgd ? "momentum_buffer." : "exp_avg."), &optimizer.moment1()});
+    if (optimizer.moment1().defined())
+        moments.push_back({train_prefix + (sgd ? "momentum_buffer." : "exp_avg."), &optimizer.moment1()});
     if (optimizer.moment2().defined()) moments.push_back({train_prefix + "exp_avg_sq.", &optimizer.moment2()});
     return moments;
 }
@@ -41,9 +42,12 @@ static std::string state_text(const Optimizer& optimizer, const TrainProgress& p
         .dump();
 }
 
-void save_weights(const std::string& path, Module& net, const Metadata& metadata) { write_safetensors(path, state_dict(net), metadata); }
+void save_weights(const std::string& path, Module& net, const Metadata& metadata) {
+    write_safetensors(path, state_dict(net), metadata);
+}
 
-void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress, Metadata metadata) {
+void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress,
+                   Metadata metadata) {
     auto tensors = state_dict(net);
     const ParameterArena& arena = net.arena();
     for (const Moment& moment : moments_of(optimizer))
@@ -54,7 +58,8 @@ void save_training(const std::string& path, Module& net, const Optimizer& optimi
                 const auto bytes = to_file_layout(part, layout);
                 sink.write(bytes.data(), bytes.size());
             };
-            tensors.push_back({moment.prefix + arena.parameters[i].path, part.dtype(), file_shape(p.shape, p.layout), std::move(write)});
+            tensors.push_back({moment.prefix + arena.parameters[i].path, part.dtype(), file_shape(p.shape, p.layout),
+                               std::move(write)});
         }
     metadata[state_key] = state_text(optimizer, progress);
     write_safetensors(path, std::move(tensors), metadata, {.keep_previous = true});
@@ -65,7 +70,8 @@ void load_weights(const SafetensorsFile& file, Module& net) { load_state_dict(ne
 static nlohmann::json parse_state(const SafetensorsFile& file) {
     const auto it = file.metadata().find(state_key);
     if (it == file.metadata().end())
-        throw FormatError(file.path() + ": holds weights only, not the state of a training; resume from last.safetensors");
+        throw FormatError(file.path() +
+                          ": holds weights only, not the state of a training; resume from last.safetensors");
     auto state = nlohmann::json::parse(it->second, nullptr, false);
     if (!state.is_object()) throw FormatError(file.path() + ": the training state in its metadata is no JSON object");
     return state;
@@ -74,7 +80,8 @@ static nlohmann::json parse_state(const SafetensorsFile& file) {
 template <class T>
 static T field(const SafetensorsFile& file, const nlohmann::json& state, const char* name) {
     const auto it = state.find(name);
-    if (it == state.end() || !(it->is_number() || it->is_string())) throw FormatError(file.path() + ": the training state has no '" + name + "'");
+    if (it == state.end() || !(it->is_number() || it->is_string()))
+        throw FormatError(file.path() + ": the training state has no '" + name + "'");
     try {
         return it->get<T>();
     } catch (const nlohmann::json::exception&) {
@@ -86,7 +93,8 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
     const nlohmann::json state = parse_state(file);
     const auto kind = field<std::string>(file, state, "optimizer");
     if (kind != name_of(optimizer.options().kind))
-        throw FormatError(file.path() + ": was trained with optimizer " + kind + ", not " + name_of(optimizer.options().kind) + "; resume with --optimizer " + kind);
+        throw FormatError(file.path() + ": was trained with optimizer " + kind + ", not " +
+                          name_of(optimizer.options().kind) + "; resume with --optimizer " + kind);
     StepState s;
     s.step = field<int64_t>(file, state, "applied_steps");
     s.attempts = field<int64_t>(file, state, "attempts");
@@ -107,7 +115,8 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
             const Parameter& parameter = *arena.parameters[i].parameter;
             Tensor part = moment.arena->part(arena.offsets[i], parameter.shape);
             const TensorInfo& info = file.at(moment.prefix + arena.parameters[i].path);
-            if (info.bytes() != part.bytes()) throw FormatError(file.path() + ": tensor '" + info.name + "' does not fit the net");
+            if (info.bytes() != part.bytes())
+                throw FormatError(file.path() + ": tensor '" + info.name + "' does not fit the net");
             from_file_layout(part, parameter.layout, file.bytes(info));
         }
     optimizer.set_state(s);

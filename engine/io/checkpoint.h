@@ -17,7 +17,8 @@ using Metadata = std::map<std::string, std::string>;
 void save_weights(const std::string& path, Module& net, const Metadata& metadata);
 
 // The same with optimizer moments, step state and progress. Keeps the file it replaces as <path>.previous.
-void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress, Metadata metadata);
+void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress,
+                   Metadata metadata);
 
 // From either kind of file.
 void load_weights(const SafetensorsFile& file, Module& net);

@@ -36,7 +36,8 @@ static void each_element(const Shape& shape, FileLayout layout, const F& move) {
         for (int64_t b = 0; b < shape[axes[1]]; ++b)
             for (int64_t c = 0; c < shape[axes[2]]; ++c)
                 for (int64_t d = 0; d < shape[axes[3]]; ++d)
-                    move(at++, a * stride[size_t(axes[0])] + b * stride[size_t(axes[1])] + c * stride[size_t(axes[2])] + d * stride[size_t(axes[3])]);
+                    move(at++, a * stride[size_t(axes[0])] + b * stride[size_t(axes[1])] + c * stride[size_t(axes[2])] +
+                                   d * stride[size_t(axes[3])]);
 }
 
 static bool permuted(const Shape& shape, FileLayout layout) {
@@ -49,7 +50,9 @@ std::vector<std::byte> to_file_layout(const Tensor& tensor, FileLayout layout) {
     if (!permuted(tensor.shape(), layout)) return ours;
     std::vector<std::byte> file(ours.size());
     const size_t size = size_of(tensor.dtype());
-    each_element(tensor.shape(), layout, [&](int64_t to, int64_t from) { std::memcpy(&file[size_t(to) * size], &ours[size_t(from) * size], size); });
+    each_element(tensor.shape(), layout, [&](int64_t to, int64_t from) {
+        std::memcpy(&file[size_t(to) * size], &ours[size_t(from) * size], size);
+    });
     return file;
 }
 
@@ -57,7 +60,9 @@ void from_file_layout(Tensor& tensor, FileLayout layout, const std::vector<std::
     if (!permuted(tensor.shape(), layout)) return tensor.copy_from_host(bytes.data(), bytes.size());
     std::vector<std::byte> ours(bytes.size());
     const size_t size = size_of(tensor.dtype());
-    each_element(tensor.shape(), layout, [&](int64_t from, int64_t to) { std::memcpy(&ours[size_t(to) * size], &bytes[size_t(from) * size], size); });
+    each_element(tensor.shape(), layout, [&](int64_t from, int64_t to) {
+        std::memcpy(&ours[size_t(to) * size], &bytes[size_t(from) * size], size);
+    });
     tensor.copy_from_host(ours.data(), ours.size());
 }
 
@@ -81,7 +86,8 @@ std::vector<TensorToWrite> state_dict(Module& net) {
             const auto bytes = to_file_layout(tensor, layout);
             sink.write(bytes.data(), bytes.size());
         };
-        tensors.push_back({slot.name, slot.tensor->dtype(), file_shape(slot.tensor->shape(), slot.layout), std::move(write)});
+        tensors.push_back(
+            {slot.name, slot.tensor->dtype(), file_shape(slot.tensor->shape(), slot.layout), std::move(write)});
     }
     return tensors;
 }
@@ -110,14 +116,17 @@ static void check_fit(const std::vector<Slot>& slots, const SafetensorsFile& fil
         }
         const auto wanted = file_shape(slot.tensor->shape(), slot.layout);
         if (info->shape != wanted || info->dtype != slot.tensor->dtype())
-            throw FormatError(fmt::format("{}: tensor '{}' is {} {}, the net wants {} {}; is it another model's checkpoint?", file.path(), slot.name,
-                                          name_of(info->dtype), text_of(info->shape), name_of(slot.tensor->dtype()), text_of(wanted)));
+            throw FormatError(fmt::format(
+                "{}: tensor '{}' is {} {}, the net wants {} {}; is it another model's checkpoint?", file.path(),
+                slot.name, name_of(info->dtype), text_of(info->shape), name_of(slot.tensor->dtype()), text_of(wanted)));
     }
     for (const TensorInfo& info : file.tensors())
-        if (!known.count(info.name) && (ignored_prefix.empty() || info.name.rfind(ignored_prefix, 0) != 0)) extra.push_back(info.name);
+        if (!known.count(info.name) && (ignored_prefix.empty() || info.name.rfind(ignored_prefix, 0) != 0))
+            extra.push_back(info.name);
     if (!missing.empty() || !extra.empty())
-        throw FormatError(fmt::format("{}: not this net's weights:{}{}{}", file.path(), missing.empty() ? "" : " missing " + few_of(missing),
-                                      !missing.empty() && !extra.empty() ? ";" : "", extra.empty() ? "" : " unknown " + few_of(extra)));
+        throw FormatError(fmt::format(
+            "{}: not this net's weights:{}{}{}", file.path(), missing.empty() ? "" : " missing " + few_of(missing),
+            !missing.empty() && !extra.empty() ? ";" : "", extra.empty() ? "" : " unknown " + few_of(extra)));
 }
 
 void load_state_dict(Module& net, const SafetensorsFile& file, const std::string& ignored_prefix) {

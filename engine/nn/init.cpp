@@ -16,10 +16,14 @@ static double draw(const Parameter& p, Random& random) {
     const double bound = 1 / std::sqrt(double(p.fan_in));
     switch (p.init) {
         case Init::kaiming_uniform_pytorch:
-        case Init::bias_uniform_pytorch: return random.uniform(-bound, bound);
-        case Init::kaiming_normal: return random.normal() * std::sqrt(2.0) * bound;
-        case Init::zeros: return 0;
-        case Init::ones: return 1;
+        case Init::bias_uniform_pytorch:
+            return random.uniform(-bound, bound);
+        case Init::kaiming_normal:
+            return random.normal() * std::sqrt(2.0) * bound;
+        case Init::zeros:
+            return 0;
+        case Init::ones:
+            return 1;
     }
     return 0;
 }
@@ -34,8 +38,10 @@ static void fill_parameter(Parameter& p, uint64_t seed, const std::string& path)
 
 void initialize(ParameterArena& arena, uint64_t seed) {
     for (auto& [path, p] : arena.parameters) {
-        if (p->value.dtype() == DType::f64) fill_parameter<double>(*p, seed, path);
-        else fill_parameter<float>(*p, seed, path);
+        if (p->value.dtype() == DType::f64)
+            fill_parameter<double>(*p, seed, path);
+        else
+            fill_parameter<float>(*p, seed, path);
     }
     refresh_halves(arena);
 }

@@ -52,12 +52,14 @@ BatchNorm2d::BatchNorm2d(Module& parent, const std::string& name, int64_t channe
       beta_(add_parameter({.name = "bias", .shape = {channels}, .init = Init::zeros, .decays = false})),
       mean_(add_buffer({.name = "running_mean", .shape = {channels}})),
       var_(add_buffer({.name = "running_var", .shape = {channels}, .initial = 1})),
-      tracked_(add_buffer({.name = "num_batches_tracked", .shape = {1}, .dtype = DType::i64, .layout = FileLayout::scalar})) {}
+      tracked_(add_buffer(
+          {.name = "num_batches_tracked", .shape = {1}, .dtype = DType::i64, .layout = FileLayout::scalar})) {}
 
 Tensor BatchNorm2d::forward(const Tensor& x, const Fused& fused) {
     const ModuleScope scope(name());
     return batch_norm(x, {gamma_.value, beta_.value, mean_.value, var_.value, tracked_.value},
-                      {.momentum = momentum_, .epsilon = epsilon_, .training = training(), .relu = fused.relu}, fused.residual, fused.destination);
+                      {.momentum = momentum_, .epsilon = epsilon_, .training = training(), .relu = fused.relu},
+                      fused.residual, fused.destination);
 }
 
 }  // namespace atrous

@@ -15,11 +15,11 @@ struct ConvOptions {
 
 // torch.nn.Conv2d: weight, bias.
 class Conv2d : public Module {
-   public:
+ public:
     Conv2d(Module& parent, const std::string& name, const ConvOptions& options);
     Tensor forward(const Tensor& x);
 
-   private:
+ private:
     ConvGeometry geometry_;
     Parameter& weight_;
     Parameter* bias_ = nullptr;
@@ -27,18 +27,19 @@ class Conv2d : public Module {
 
 // torch.nn.ConvTranspose2d(in, out, kernel_size=2, stride=2): weight, bias.
 class ConvTranspose2x2 : public Module {
-   public:
+ public:
     ConvTranspose2x2(Module& parent, const std::string& name, int64_t in_channels, int64_t out_channels);
     Tensor forward(const Tensor& x, const Tensor& destination = {});
 
-   private:
+ private:
     Parameter &weight_, &bias_;
 };
 
 // torch.nn.BatchNorm2d: weight, bias, running_mean, running_var, num_batches_tracked.
 class BatchNorm2d : public Module {
-   public:
-    BatchNorm2d(Module& parent, const std::string& name, int64_t channels, double epsilon = 1e-5, double momentum = 0.1);
+ public:
+    BatchNorm2d(Module& parent, const std::string& name, int64_t channels, double epsilon = 1e-5,
+                double momentum = 0.1);
     struct Fused {
         bool relu = false;
         Tensor residual = {}, destination = {};
@@ -46,7 +47,7 @@ class BatchNorm2d : public Module {
     Tensor forward(const Tensor& x, const Fused& fused);
     Tensor forward(const Tensor& x) { return forward(x, Fused{}); }
 
-   private:
+ private:
     double epsilon_, momentum_;
     Parameter &gamma_, &beta_;
     Buffer &mean_, &var_, &tracked_;

@@ -35,11 +35,11 @@ struct Parameter {
     Shape shape;
     FileLayout layout = FileLayout::same;
     Init init = Init::zeros;
-    int64_t fan_in = 1;      // inputs that one output sums over (bounds of the initialisation)
-    bool decays = true;      // weight decay applies where a user excludes one-dimensional parameters
+    int64_t fan_in = 1;             // inputs that one output sums over (bounds of the initialisation)
+    bool decays = true;             // weight decay applies where a user excludes one-dimensional parameters
     bool computes_in_half = false;  // mixed precision reads a half-precision copy (convolution weights)
-    Tensor value = {};       // master copy: f32, or f64
-    Tensor half = {};        // the copy the net computes with in mixed precision; shares value's leaf
+    Tensor value = {};              // master copy: f32, or f64
+    Tensor half = {};               // the copy the net computes with in mixed precision; shares value's leaf
     bool trainable = true;
     const Tensor& used() const { return half.defined() ? half : value; }
 };
@@ -64,22 +64,22 @@ struct NamedBuffer {
 
 // Where all parameters of a net live. Offsets are multiples of 64 elements, in reverse order of first use.
 struct ParameterArena {
-    Tensor values, gradients, halves;  // halves only in mixed precision
+    Tensor values, gradients, halves;        // halves only in mixed precision
     std::vector<NamedParameter> parameters;  // in arena order
     std::vector<int64_t> offsets;
 };
 
 struct MaterializeOptions {
     Device device;
-    DType dtype = DType::f32;      // of master weights: f32 or f64
-    DType compute = DType::f32;    // bf16 or f16: convolution weights get half-precision copies
+    DType dtype = DType::f32;    // of master weights: f32 or f64
+    DType compute = DType::f32;  // bf16 or f16: convolution weights get half-precision copies
     uint64_t seed = 0;
 };
 
 class Module {
-   public:
-    Module() = default;                                // a net: the root
-    Module(Module& parent, const std::string& name);   // a child
+ public:
+    Module() = default;                               // a net: the root
+    Module(Module& parent, const std::string& name);  // a child
     virtual ~Module() = default;
     Module(const Module&) = delete;
     Module& operator=(const Module&) = delete;
@@ -98,11 +98,11 @@ class Module {
     void set_training(bool training);  // the whole subtree
     bool training() const { return training_; }
 
-   protected:
+ protected:
     Parameter& add_parameter(Parameter parameter);
     Buffer& add_buffer(Buffer buffer);
 
-   private:
+ private:
     template <class F>
     void walk(const std::string& path, const F& visit);
 
@@ -117,7 +117,7 @@ class Module {
 
 // A name without parameters of its own, for paths such as "double_conv.0".
 class Group : public Module {
-   public:
+ public:
     using Module::Module;
 };
 

@@ -9,7 +9,7 @@
 namespace atrous {
 
 class SegmentationNet : public Module {
-   public:
+ public:
     // x [N][H][W][in_channels], H and W multiples of input_multiple() -> logits [N][H][W][classes].
     virtual Tensor forward(const Tensor& x) = 0;
     virtual int64_t in_channels() const = 0;

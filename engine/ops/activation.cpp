@@ -11,7 +11,8 @@ using Forward = k::ActivationArgs;
 using Backwards = k::ActivationBackwardArgs;
 
 // Both gradients are functions of the output alone.
-static Tensor activation(const char* name, const Tensor& x, const Kernel<Forward>& forward, const Kernel<Backwards>& backward) {
+static Tensor activation(const char* name, const Tensor& x, const Kernel<Forward>& forward,
+                         const Kernel<Backwards>& backward) {
     Tensor y = empty_like(x);
     run(x.device(), forward, Forward{x.view(), y.view()});
     return record({.op = name, .inputs = {x}, .output = y, .saved = {y}, .backward = [backward](Gradients& g) {

@@ -30,7 +30,8 @@ static void conv2d_backward_input(const Tensor& dy, const Tensor& weight, Into d
         apart = Tensor::empty({dx.view.n, dx.view.h, dx.view.w, dx.view.c}, dx.view.dtype, dy.device());
     run(dy.device(), {k::reference::conv_backward_input, k::cpu::conv_backward_input, k::cuda::conv_backward_input},
         k::ConvBackwardInputArgs{dy.view(), weight.view(), apart.defined() ? Into{apart.view(), false} : dx, geometry});
-    if (apart.defined()) run(dy.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{apart.view(), dx});
+    if (apart.defined())
+        run(dy.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{apart.view(), dx});
 }
 
 static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has_bias) {
@@ -38,8 +39,10 @@ static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has
     if (g.wants(0)) conv2d_backward_input(dy, weight, g.into(0), geometry);
     const bool bias_wanted = has_bias && g.wants(2);
     if (g.wants(1) || bias_wanted)
-        run(dy.device(), {k::reference::conv_backward_weight, k::cpu::conv_backward_weight, k::cuda::conv_backward_weight},
-            k::ConvBackwardWeightArgs{x.view(), dy.view(), g.into(1), bias_wanted ? g.vector_into(2) : VectorInto{}, geometry});
+        run(dy.device(),
+            {k::reference::conv_backward_weight, k::cpu::conv_backward_weight, k::cuda::conv_backward_weight},
+            k::ConvBackwardWeightArgs{x.view(), dy.view(), g.into(1), bias_wanted ? g.vector_into(2) : VectorInto{},
+                                      geometry});
 }
 
 Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, ConvGeometry geometry) {
@@ -47,10 +50,12 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, Con
     if (weight.dim(3) != input.dim(3))
         throw ShapeError(fmt::format("conv2d: the input {} has {} channels, the weight [out][kh][kw][in] {} wants {}",
                                      input.shape().text(), input.dim(3), weight.shape().text(), weight.dim(3)));
-    const int64_t p = geometry.output_size(input.dim(1), weight.dim(1)), q = geometry.output_size(input.dim(2), weight.dim(2));
+    const int64_t p = geometry.output_size(input.dim(1), weight.dim(1)),
+                  q = geometry.output_size(input.dim(2), weight.dim(2));
     if (p < 1 || q < 1)
-        throw ShapeError(fmt::format("conv2d: a {}x{} kernel with dilation {} and padding {} does not fit an input of {}x{}",
-                                     weight.dim(1), weight.dim(2), geometry.dilation, geometry.padding, input.dim(1), input.dim(2)));
+        throw ShapeError(
+            fmt::format("conv2d: a {}x{} kernel with dilation {} and padding {} does not fit an input of {}x{}",
+                        weight.dim(1), weight.dim(2), geometry.dilation, geometry.padding, input.dim(1), input.dim(2)));
     const Tensor x = input.device().kind == DeviceKind::cpu ? dense(input) : input;
     Tensor y = Tensor::empty({x.dim(0), p, q, weight.dim(0)}, x.dtype(), x.device());
     run(x.device(), {k::reference::conv_forward, k::cpu::conv_forward, k::cuda::conv_forward},
@@ -59,7 +64,9 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, Con
     return record({.op = "conv2d",
                    .inputs = with_bias(input, weight, bias),
                    .output = y,
-                   .attributes = {{"stride", int64_t(geometry.stride)}, {"padding", int64_t(geometry.padding)}, {"dilation", int64_t(geometry.dilation)}},
+                   .attributes = {{"stride", int64_t(geometry.stride)},
+                                  {"padding", int64_t(geometry.padding)},
+                                  {"dilation", int64_t(geometry.dilation)}},
                    .saved = {x, weight},
                    .backward = [geometry, has_bias](Gradients& g) { conv2d_backward(g, geometry, has_bias); }});
 }
@@ -67,21 +74,28 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, Con
 static void conv_transpose_backward(Gradients& g, bool has_bias) {
     const Tensor &x = g.saved(0), &weight = g.saved(1), &dy = g.output();
     if (g.wants(0))
-        run(dy.device(), {k::reference::conv_transpose_backward_input, k::cpu::conv_transpose_backward_input, k::cuda::conv_transpose_backward_input},
+        run(dy.device(),
+            {k::reference::conv_transpose_backward_input, k::cpu::conv_transpose_backward_input,
+             k::cuda::conv_transpose_backward_input},
             k::ConvTransposeBackwardInputArgs{dy.view(), weight.view(), g.into(0)});
     const bool bias_wanted = has_bias && g.wants(2);
     if (g.wants(1) || bias_wanted)
-        run(dy.device(), {k::reference::conv_transpose_backward_weight, k::cpu::conv_transpose_backward_weight, k::cuda::conv_transpose_backward_weight},
-            k::ConvTransposeBackwardWeightArgs{x.view(), dy.view(), g.into(1), bias_wanted ? g.vector_into(2) : VectorInto{}});
+        run(dy.device(),
+            {k::reference::conv_transpose_backward_weight, k::cpu::conv_transpose_backward_weight,
+             k::cuda::conv_transpose_backward_weight},
+            k::ConvTransposeBackwardWeightArgs{x.view(), dy.view(), g.into(1),
+                                               bias_wanted ? g.vector_into(2) : VectorInto{}});
 }
 
 Tensor conv_transpose2x2(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& destination) {
     check_rank4("conv_transpose2x2", x);
     if (weight.dim(3) != x.dim(3) || weight.dim(0) != 2 || weight.dim(1) != 2)
-        throw ShapeError(fmt::format("conv_transpose2x2: the input {} does not fit the weight [2][2][out][in] {}", x.shape().text(), weight.shape().text()));
+        throw ShapeError(fmt::format("conv_transpose2x2: the input {} does not fit the weight [2][2][out][in] {}",
+                                     x.shape().text(), weight.shape().text()));
     const Shape shape{x.dim(0), 2 * x.dim(1), 2 * x.dim(2), weight.dim(2)};
     Tensor y = output_or("conv_transpose2x2", destination, shape, x);
-    run(x.device(), {k::reference::conv_transpose_forward, k::cpu::conv_transpose_forward, k::cuda::conv_transpose_forward},
+    run(x.device(),
+        {k::reference::conv_transpose_forward, k::cpu::conv_transpose_forward, k::cuda::conv_transpose_forward},
         k::ConvTransposeForwardArgs{x.view(), weight.view(), bias.data(), y.view()});
     const bool has_bias = bias.defined();
     return record({.op = "conv_transpose2x2",

@@ -67,13 +67,14 @@ Tensor concat(std::span<const Tensor> parts) {
     }
     std::vector<int64_t> widths;
     for (const Tensor& p : parts) widths.push_back(p.dim(3));
-    return record({.op = "concat", .inputs = {parts.begin(), parts.end()}, .output = y, .backward = [widths](Gradients& g) {
-                       int64_t begin = 0;
-                       for (size_t i = 0; i < widths.size(); ++i) {
-                           g.give(i, g.output().slice_channels(begin, widths[i]));
-                           begin += widths[i];
-                       }
-                   }});
+    return record(
+        {.op = "concat", .inputs = {parts.begin(), parts.end()}, .output = y, .backward = [widths](Gradients& g) {
+             int64_t begin = 0;
+             for (size_t i = 0; i < widths.size(); ++i) {
+                 g.give(i, g.output().slice_channels(begin, widths[i]));
+                 begin += widths[i];
+             }
+         }});
 }
 
 Tensor concat(const Tensor& a, const Tensor& b) {
@@ -81,7 +82,8 @@ Tensor concat(const Tensor& a, const Tensor& b) {
     return concat(parts);
 }
 
-std::vector<Tensor> reserve_concat(int64_t n, int64_t h, int64_t w, std::span<const int64_t> channels, DType dtype, Device device) {
+std::vector<Tensor> reserve_concat(int64_t n, int64_t h, int64_t w, std::span<const int64_t> channels, DType dtype,
+                                   Device device) {
     int64_t total = 0;
     for (int64_t c : channels) total += c;
     const Tensor whole = Tensor::empty({n, h, w, total}, dtype, device);

@@ -17,6 +17,7 @@ Tensor concat(std::span<const Tensor> parts);
 Tensor concat(const Tensor& a, const Tensor& b);
 
 // The parts of a concatenation to come: channel slices of one new block.
-std::vector<Tensor> reserve_concat(int64_t n, int64_t h, int64_t w, std::span<const int64_t> channels, DType dtype, Device device);
+std::vector<Tensor> reserve_concat(int64_t n, int64_t h, int64_t w, std::span<const int64_t> channels, DType dtype,
+                                   Device device);
 
 }  // namespace atrous

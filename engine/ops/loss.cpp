@@ -12,8 +12,9 @@ namespace k = kernels;
 static void check_labels(const char* op, const Tensor& logits, const Tensor& labels) {
     check_rank4(op, logits);
     if (labels.dtype() != DType::u8 || labels.shape() != Shape{logits.dim(0), logits.dim(1), logits.dim(2), 1})
-        throw ShapeError(fmt::format("{}: labels are {} {}, expected u8 {}x{}x{}x1 for logits {}", op, name_of(labels.dtype()), labels.shape().text(),
-                                     logits.dim(0), logits.dim(1), logits.dim(2), logits.shape().text()));
+        throw ShapeError(fmt::format("{}: labels are {} {}, expected u8 {}x{}x{}x1 for logits {}", op,
+                                     name_of(labels.dtype()), labels.shape().text(), logits.dim(0), logits.dim(1),
+                                     logits.dim(2), logits.shape().text()));
 }
 
 LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOptions& options) {
@@ -23,16 +24,21 @@ LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOpti
     Tensor terms = Tensor::empty({4}, sum_type, logits.device());
     run(logits.device(), {k::reference::bce_dice_forward, k::cpu::bce_dice_forward, k::cuda::bce_dice_forward},
         k::BceDiceForwardArgs{logits.view(), labels.as<uint8_t>(), sums.data(), terms.data(), options});
-    const Tensor loss = record({.op = "bce_dice",
-                                .inputs = {logits},
-                                .output = terms.part(0, {1}),
-                                .attributes = {{"bce_weight", options.bce_weight}, {"dice_weight", options.dice_weight}, {"smooth", options.smooth}},
-                                .saved = {logits, labels, sums},
-                                .backward = [options](Gradients& g) {
-                                    if (!g.wants(0)) return;
-                                    run(g.output().device(), {k::reference::bce_dice_backward, k::cpu::bce_dice_backward, k::cuda::bce_dice_backward},
-                                        k::BceDiceBackwardArgs{g.saved(0).view(), g.saved(1).as<uint8_t>(), g.saved(2).data(), g.output().data(), g.into(0), options});
-                                }});
+    const Tensor loss =
+        record({.op = "bce_dice",
+                .inputs = {logits},
+                .output = terms.part(0, {1}),
+                .attributes = {{"bce_weight", options.bce_weight},
+                               {"dice_weight", options.dice_weight},
+                               {"smooth", options.smooth}},
+                .saved = {logits, labels, sums},
+                .backward = [options](Gradients& g) {
+                    if (!g.wants(0)) return;
+                    run(g.output().device(),
+                        {k::reference::bce_dice_backward, k::cpu::bce_dice_backward, k::cuda::bce_dice_backward},
+                        k::BceDiceBackwardArgs{g.saved(0).view(), g.saved(1).as<uint8_t>(), g.saved(2).data(),
+                                               g.output().data(), g.into(0), options});
+                }});
     return {loss, terms};
 }
 

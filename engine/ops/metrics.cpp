@@ -14,7 +14,8 @@ void count_confusion(const Tensor& logits, const Tensor& labels, Tensor& counts,
     check_rank4("confusion", logits);
     const int64_t classes = std::max<int64_t>(logits.dim(3), 2);
     if (counts.dtype() != DType::i64 || counts.shape() != Shape{classes * classes})
-        throw ShapeError("confusion: counts must be i64 of " + std::to_string(classes * classes) + " elements, not " + counts.shape().text());
+        throw ShapeError("confusion: counts must be i64 of " + std::to_string(classes * classes) + " elements, not " +
+                         counts.shape().text());
     if (labels.dtype() != DType::u8 || labels.count() != logits.dim(0) * logits.dim(1) * logits.dim(2))
         throw ShapeError("confusion: labels " + labels.shape().text() + " do not fit logits " + logits.shape().text());
     counts.storage()->touch();

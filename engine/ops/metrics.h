@@ -6,6 +6,7 @@
 namespace atrous {
 
 // Adds to counts, i64 [classes * classes], truth-major. Dense labels u8 [N][H][W][1].
-void count_confusion(const Tensor& logits, const Tensor& labels, Tensor& counts, double threshold = 0, int ignore_index = 255);
+void count_confusion(const Tensor& logits, const Tensor& labels, Tensor& counts, double threshold = 0,
+                     int ignore_index = 255);
 
 }  // namespace atrous

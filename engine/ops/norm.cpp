@@ -29,11 +29,13 @@ static void batch_norm_backward(Gradients& g, const BatchNormOptions& o, bool ha
         a.dresidual = g.into(3);
     a.training = o.training;
     a.relu = o.relu;
-    run(g.output().device(), {k::reference::batch_norm_backward, k::cpu::batch_norm_backward, k::cuda::batch_norm_backward}, a);
+    run(g.output().device(),
+        {k::reference::batch_norm_backward, k::cpu::batch_norm_backward, k::cuda::batch_norm_backward}, a);
     if (apart.defined()) g.give(3, apart);
 }
 
-Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNormOptions& o, const Tensor& residual, const Tensor& destination) {
+Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNormOptions& o, const Tensor& residual,
+                  const Tensor& destination) {
     check_rank4("batch_norm", x);
     check_vector("batch_norm", "gamma", p.gamma, x);
     check_vector("batch_norm", "beta", p.beta, x);
@@ -41,15 +43,28 @@ Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNorm
     check_vector("batch_norm", "running_var", p.running_var, x);
     if (residual.defined()) check_same("batch_norm with a residual", x, residual);
     if (o.training && x.dim(0) * x.dim(1) * x.dim(2) < 2)
-        throw ShapeError("batch_norm " + ModuleScope::path() + ": training needs more than one value per channel, the input is " + x.shape().text() +
+        throw ShapeError("batch_norm " + ModuleScope::path() +
+                         ": training needs more than one value per channel, the input is " + x.shape().text() +
                          "; use a larger batch, larger images, or drop the last incomplete batch");
     const DType statistics = accumulator_of(x.dtype());
     Tensor y = output_or("batch_norm", destination, x.shape(), x);
     Tensor mean = Tensor::empty({x.dim(3)}, statistics, x.device()), inv_std = empty_like(mean);
     const bool update = o.training && o.update_running;
-    k::BatchNormForwardArgs a{x.view(), residual.defined() ? residual.view() : View{}, y.view(), p.gamma.data(), p.beta.data(), mean.data(), inv_std.data(),
-                              p.running_mean.data(), p.running_var.data(), update ? p.batches_tracked.as<int64_t>() : nullptr,
-                              o.momentum, o.epsilon, o.training, update, o.relu};
+    k::BatchNormForwardArgs a{x.view(),
+                              residual.defined() ? residual.view() : View{},
+                              y.view(),
+                              p.gamma.data(),
+                              p.beta.data(),
+                              mean.data(),
+                              inv_std.data(),
+                              p.running_mean.data(),
+                              p.running_var.data(),
+                              update ? p.batches_tracked.as<int64_t>() : nullptr,
+                              o.momentum,
+                              o.epsilon,
+                              o.training,
+                              update,
+                              o.relu};
     run(x.device(), {k::reference::batch_norm_forward, k::cpu::batch_norm_forward, k::cuda::batch_norm_forward}, a);
 
     const bool has_residual = residual.defined(), own_residual = has_residual && residual.id() == x.id();
@@ -57,12 +72,15 @@ Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNorm
     std::vector<Saved> saved{x, p.gamma, p.beta, mean, inv_std};
     if (has_residual) inputs.push_back(residual);
     if (has_residual && o.relu) saved.emplace_back(y);
-    return record({.op = "batch_norm",
-                   .inputs = std::move(inputs),
-                   .output = y,
-                   .attributes = {{"epsilon", o.epsilon}, {"momentum", o.momentum}, {"training", o.training}, {"relu", o.relu}},
-                   .saved = std::move(saved),
-                   .backward = [o, has_residual, own_residual](Gradients& g) { batch_norm_backward(g, o, has_residual, own_residual); }});
+    return record(
+        {.op = "batch_norm",
+         .inputs = std::move(inputs),
+         .output = y,
+         .attributes = {{"epsilon", o.epsilon}, {"momentum", o.momentum}, {"training", o.training}, {"relu", o.relu}},
+         .saved = std::move(saved),
+         .backward = [o, has_residual, own_residual](Gradients& g) {
+             batch_norm_backward(g, o, has_residual, own_residual);
+         }});
 }
 
 }  // namespace atrous

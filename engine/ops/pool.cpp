@@ -13,10 +13,14 @@ Tensor max_pool(const Tensor& x, PoolGeometry geometry) {
     check_rank4("max_pool", x);
     const auto [kernel, stride, padding] = geometry;
     if (kernel < 1 || kernel > 15 || stride < 1 || padding < 0 || 2 * padding > kernel)
-        throw ShapeError(fmt::format("max_pool: kernel {}, stride {}, padding {}: expected 1 to 15, at least 1, at most half the kernel", kernel, stride, padding));
-    const int64_t p = (x.dim(1) + 2 * padding - kernel) / stride + 1, q = (x.dim(2) + 2 * padding - kernel) / stride + 1;
+        throw ShapeError(fmt::format(
+            "max_pool: kernel {}, stride {}, padding {}: expected 1 to 15, at least 1, at most half the kernel", kernel,
+            stride, padding));
+    const int64_t p = (x.dim(1) + 2 * padding - kernel) / stride + 1,
+                  q = (x.dim(2) + 2 * padding - kernel) / stride + 1;
     if (x.dim(1) + 2 * padding < kernel || x.dim(2) + 2 * padding < kernel)
-        throw ShapeError(fmt::format("max_pool: a window of {} does not fit an input of {}x{}", kernel, x.dim(1), x.dim(2)));
+        throw ShapeError(
+            fmt::format("max_pool: a window of {} does not fit an input of {}x{}", kernel, x.dim(1), x.dim(2)));
     Tensor y = Tensor::empty({x.dim(0), p, q, x.dim(3)}, x.dtype(), x.device());
     const bool training = Tape::current() && Tape::current()->mode() == Tape::Mode::training;
     const Tensor indices = training ? Tensor::empty(y.shape(), DType::u8, x.device()) : Tensor();
@@ -24,15 +28,17 @@ Tensor max_pool(const Tensor& x, PoolGeometry geometry) {
         k::MaxPoolForwardArgs{x.view(), y.view(), indices.as<uint8_t>(), geometry});
     std::vector<Saved> saved;
     if (training) saved.emplace_back(indices);
-    return record({.op = "max_pool",
-                   .inputs = {x},
-                   .output = y,
-                   .attributes = {{"kernel", int64_t(kernel)}, {"stride", int64_t(stride)}, {"padding", int64_t(padding)}},
-                   .saved = std::move(saved),
-                   .backward = [geometry](Gradients& g) {
-                       run(g.output().device(), {k::reference::max_pool_backward, k::cpu::max_pool_backward, k::cuda::max_pool_backward},
-                           k::MaxPoolBackwardArgs{g.output().view(), g.saved(0).as<uint8_t>(), g.into(0), geometry});
-                   }});
+    return record(
+        {.op = "max_pool",
+         .inputs = {x},
+         .output = y,
+         .attributes = {{"kernel", int64_t(kernel)}, {"stride", int64_t(stride)}, {"padding", int64_t(padding)}},
+         .saved = std::move(saved),
+         .backward = [geometry](Gradients& g) {
+             run(g.output().device(),
+                 {k::reference::max_pool_backward, k::cpu::max_pool_backward, k::cuda::max_pool_backward},
+                 k::MaxPoolBackwardArgs{g.output().view(), g.saved(0).as<uint8_t>(), g.into(0), geometry});
+         }});
 }
 
 }  // namespace atrous

@@ -19,7 +19,8 @@ Tensor bilinear(const Tensor& x, int64_t height, int64_t width, bool align_corne
                    .attributes = {{"align_corners", align_corners}},
                    .backward = [align_corners](Gradients& g) {
                        if (!g.wants(0)) return;
-                       run(g.output().device(), {k::reference::bilinear_backward, k::cpu::bilinear_backward, k::cuda::bilinear_backward},
+                       run(g.output().device(),
+                           {k::reference::bilinear_backward, k::cpu::bilinear_backward, k::cuda::bilinear_backward},
                            k::BilinearBackwardArgs{g.output().view(), g.into(0), align_corners});
                    }});
 }

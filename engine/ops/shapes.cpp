@@ -5,13 +5,14 @@
 namespace atrous {
 
 void check_rank4(const char* op, const Tensor& x) {
-    if (x.shape().rank() != 4) throw ShapeError(fmt::format("{}: expected [N][H][W][C], found shape {}", op, x.shape().text()));
+    if (x.shape().rank() != 4)
+        throw ShapeError(fmt::format("{}: expected [N][H][W][C], found shape {}", op, x.shape().text()));
 }
 
 void check_same(const char* op, const Tensor& a, const Tensor& b) {
     if (a.shape() == b.shape() && a.dtype() == b.dtype() && a.device() == b.device()) return;
-    throw ShapeError(fmt::format("{}: {} {} on {} and {} {} on {} must agree", op, name_of(a.dtype()), a.shape().text(), name_of(a.device()),
-                                 name_of(b.dtype()), b.shape().text(), name_of(b.device())));
+    throw ShapeError(fmt::format("{}: {} {} on {} and {} {} on {} must agree", op, name_of(a.dtype()), a.shape().text(),
+                                 name_of(a.device()), name_of(b.dtype()), b.shape().text(), name_of(b.device())));
 }
 
 void check_vector(const char* op, const char* what, const Tensor& v, const Tensor& x) {
@@ -25,8 +26,8 @@ void check_vector(const char* op, const char* what, const Tensor& v, const Tenso
 Tensor output_or(const char* op, const Tensor& destination, const Shape& shape, const Tensor& x) {
     if (!destination.defined()) return Tensor::empty(shape, x.dtype(), x.device());
     if (destination.shape() != shape || destination.dtype() != x.dtype() || destination.device() != x.device())
-        throw ShapeError(fmt::format("{}: the destination is {} {}, the result {} {}", op, name_of(destination.dtype()), destination.shape().text(),
-                                     name_of(x.dtype()), shape.text()));
+        throw ShapeError(fmt::format("{}: the destination is {} {}, the result {} {}", op, name_of(destination.dtype()),
+                                     destination.shape().text(), name_of(x.dtype()), shape.text()));
     return destination;
 }
 

@@ -7,7 +7,8 @@ namespace atrous {
 
 void check_rank4(const char* op, const Tensor& x);
 void check_same(const char* op, const Tensor& a, const Tensor& b);  // shape, element type and device
-void check_vector(const char* op, const char* what, const Tensor& v, const Tensor& x);  // [C], accumulator type; may be undefined
+void check_vector(const char* op, const char* what, const Tensor& v,
+                  const Tensor& x);  // [C], accumulator type; may be undefined
 
 // `destination` if it is defined (checked against shape and x's element type and device), else a new dense tensor.
 // A destination is memory that holds no value yet, such as one part of a concatenation: writing it overwrites nothing.

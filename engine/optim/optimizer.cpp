@@ -19,9 +19,12 @@ OptimizerKind parse_optimizer(const std::string& name) {
 
 const char* name_of(OptimizerKind kind) {
     switch (kind) {
-        case OptimizerKind::sgd: return "sgd";
-        case OptimizerKind::adam: return "adam";
-        case OptimizerKind::adamw: return "adamw";
+        case OptimizerKind::sgd:
+            return "sgd";
+        case OptimizerKind::adam:
+            return "adam";
+        case OptimizerKind::adamw:
+            return "adamw";
     }
     return "?";
 }
@@ -33,7 +36,8 @@ static std::vector<k::OptimChunk> chunks_of(const ParameterArena& arena, bool de
         if (!p.trainable) continue;
         const int32_t group = p.decays || decay_vectors ? 0 : 1;
         for (int64_t at = 0; at < p.shape.count(); at += k::optim_chunk_elements)
-            chunks.push_back({arena.offsets[i] + at, int32_t(std::min<int64_t>(k::optim_chunk_elements, p.shape.count() - at)), group});
+            chunks.push_back({arena.offsets[i] + at,
+                              int32_t(std::min<int64_t>(k::optim_chunk_elements, p.shape.count() - at)), group});
     }
     return chunks;
 }
@@ -47,7 +51,8 @@ static Tensor bytes_on(Device device, const void* data, size_t bytes) {
 Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), options_(options) {
     const ParameterArena& a = net.arena();
     const bool adam = options.kind != OptimizerKind::sgd;
-    if (adam || options.momentum != 0) moment1_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
+    if (adam || options.momentum != 0)
+        moment1_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
     if (adam) moment2_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
     const auto chunks = chunks_of(a, options.decay_vectors);
     if (chunks.empty()) throw UsageError("there is nothing to train: every parameter is frozen");
@@ -94,11 +99,14 @@ void Optimizer::step(double learning_rate) {
     run(device, {k::reference::grad_statistics, k::cpu::grad_statistics, k::cuda::grad_statistics},
         k::GradStatisticsArgs{arena(), state, options_.clip_norm});
     if (options_.kind == OptimizerKind::sgd)
-        run(device, {k::reference::sgd_step, k::cpu::sgd_step, k::cuda::sgd_step}, k::SgdArgs{arena(), state, options_.momentum, options_.nesterov});
+        run(device, {k::reference::sgd_step, k::cpu::sgd_step, k::cuda::sgd_step},
+            k::SgdArgs{arena(), state, options_.momentum, options_.nesterov});
     else
         run(device, {k::reference::adam_step, k::cpu::adam_step, k::cuda::adam_step},
-            k::AdamArgs{arena(), state, options_.beta1, options_.beta2, options_.epsilon, options_.kind == OptimizerKind::adamw});
-    run(device, {k::reference::finish_step, k::cpu::finish_step, k::cuda::finish_step}, k::FinishStepArgs{state, options_.dynamic_loss_scale});
+            k::AdamArgs{arena(), state, options_.beta1, options_.beta2, options_.epsilon,
+                        options_.kind == OptimizerKind::adamw});
+    run(device, {k::reference::finish_step, k::cpu::finish_step, k::cuda::finish_step},
+        k::FinishStepArgs{state, options_.dynamic_loss_scale});
 }
 
 }  // namespace atrous

@@ -27,7 +27,7 @@ struct OptimizerOptions {
 };
 
 class Optimizer {
-   public:
+ public:
     // The net must be materialized and outlive the optimizer.
     Optimizer(Module& net, const OptimizerOptions& options);
 
@@ -38,7 +38,7 @@ class Optimizer {
     const Tensor& moment2() const { return moment2_; }
     const OptimizerOptions& options() const { return options_; }
 
-   private:
+ private:
     kernels::Arena arena() const;
 
     Module& net_;

@@ -28,18 +28,21 @@ struct EvaluationMode {
     bool training;
 };
 
-static void score_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options, int64_t classes, ScoreKeeper& keeper) {
+static void score_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options, int64_t classes,
+                         ScoreKeeper& keeper) {
     const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
     Tensor counts = Tensor::full({n * classes * classes}, DType::i64, logits.device(), 0);
     for (int64_t i = 0; i < n; ++i) {
         Tensor image_counts = counts.part(i * classes * classes, {classes * classes});
-        count_confusion(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1}), image_counts, options.threshold, options.ignore_index);
+        count_confusion(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1}), image_counts,
+                        options.threshold, options.ignore_index);
     }
     const auto host = counts.to_host<int64_t>();
     for (int64_t i = 0; i < n; ++i) keeper.add(host.data() + i * classes * classes);
 }
 
-Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions& options, const EvaluateProgress& progress) {
+Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions& options,
+                const EvaluateProgress& progress) {
     const NoTape off;
     const EvaluationMode mode(net);
     const Device device = net.materialized().device;

@@ -27,6 +27,7 @@ DeviceBatch upload(const HostBatch& batch, Device device, DType compute);
 using EvaluateProgress = std::function<void(const HostBatch& batch, const Tensor& logits, int64_t images_done)>;
 
 // Scores over one epoch of the source, in evaluation mode; the net's mode is restored.
-Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions& options, const EvaluateProgress& progress = {});
+Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions& options,
+                const EvaluateProgress& progress = {});
 
 }  // namespace atrous

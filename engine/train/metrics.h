@@ -8,7 +8,7 @@
 namespace atrous {
 
 struct ClassScore {
-    double dice = 0, iou = 0;  // NaN where the class occurs in neither truth nor prediction
+    double dice = 0, iou = 0;                            // NaN where the class occurs in neither truth nor prediction
     int64_t truth = 0, predicted = 0, intersection = 0;  // pixels
 };
 
@@ -24,12 +24,12 @@ struct Scores {
 
 // Adds up images one at a time: `counts` is one image's [truth][predicted] matrix.
 class ScoreKeeper {
-   public:
+ public:
     explicit ScoreKeeper(int64_t classes) : classes_(classes), total_(static_cast<size_t>(classes * classes)) {}
     void add(const int64_t* counts);
     Scores scores() const;
 
-   private:
+ private:
     int64_t classes_;
     std::vector<int64_t> total_;
     double dice_sum_ = 0;

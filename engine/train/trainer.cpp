@@ -8,7 +8,8 @@
 namespace atrous {
 
 static int64_t counted_elements(const HostBatch& b, int ignore_index, int64_t channels) {
-    return channels * (int64_t(b.labels.size()) - std::count_if(b.labels.begin(), b.labels.end(), [&](uint8_t l) { return l == ignore_index; }));
+    return channels * (int64_t(b.labels.size()) -
+                       std::count_if(b.labels.begin(), b.labels.end(), [&](uint8_t l) { return l == ignore_index; }));
 }
 
 static std::string names_of(const std::vector<HostBatch>& window, int64_t count) {
@@ -47,8 +48,9 @@ StepReport Trainer::train_step(const std::vector<HostBatch>& window, int64_t cou
     }
     report.learning_rate = options_.schedule.at(progress.step);
     if (!std::isfinite(report.loss))
-        throw NumericError(fmt::format("the loss of step {} is {} (images: {}); lower --lr, clip with --clip-norm, or check the images", progress.step + 1,
-                                       report.loss, names_of(window, count)));
+        throw NumericError(fmt::format(
+            "the loss of step {} is {} (images: {}); lower --lr, clip with --clip-norm, or check the images",
+            progress.step + 1, report.loss, names_of(window, count)));
     optimizer_.step(report.learning_rate);
     ++progress.step;
     report.step = progress.step;
@@ -82,7 +84,9 @@ bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver&
         if (!train_epoch(training, observer)) return false;
         EpochReport report{progress.epoch, options_.epochs, progress.step, 0, {}, false};
         report.train_loss = progress.loss_images ? progress.loss_sum / double(progress.loss_images) : 0;
-        if (validation) report.validation = evaluate(net_, *validation, {options_.loss, options_.compute, 0, options_.ignore_index});
+        if (validation)
+            report.validation =
+                evaluate(net_, *validation, {options_.loss, options_.compute, 0, options_.ignore_index});
         report.best = !report.validation || report.validation->dice > progress.best_dice;
         if (report.best) {
             progress.best_dice = report.validation ? report.validation->dice : -1;

@@ -21,9 +21,9 @@ struct TrainerOptions {
 
 // Where a training stands; with the net and the optimizer, all that resuming needs.
 struct TrainProgress {
-    int64_t epoch = 0;  // being trained, from 0
-    int64_t batch = 0;  // next batch of the epoch
-    int64_t step = 0;   // optimizer steps done
+    int64_t epoch = 0;    // being trained, from 0
+    int64_t batch = 0;    // next batch of the epoch
+    int64_t step = 0;     // optimizer steps done
     double loss_sum = 0;  // of this epoch's steps so far, weighted by images
     int64_t loss_images = 0;
     double best_dice = -1;
@@ -44,7 +44,7 @@ struct EpochReport {
 };
 
 class TrainObserver {
-   public:
+ public:
     virtual ~TrainObserver() = default;
     virtual void on_step(const StepReport&) {}
     virtual void on_epoch(const EpochReport&) {}  // progress already points at the next epoch: a good moment to save
@@ -52,15 +52,16 @@ class TrainObserver {
 };
 
 class Trainer {
-   public:
-    Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOptions& options) : net_(net), optimizer_(optimizer), options_(options) {}
+ public:
+    Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOptions& options)
+        : net_(net), optimizer_(optimizer), options_(options) {}
 
     // Trains from `progress` to the last epoch, or until the observer asks to stop; true if it finished.
     // Throws NumericError, naming the step and its images, where the loss is not finite.
     bool run(BatchSource& training, BatchSource* validation, TrainObserver& observer);
     TrainProgress progress;
 
-   private:
+ private:
     bool train_epoch(BatchSource& training, TrainObserver& observer);
     StepReport train_step(const std::vector<HostBatch>& window, int64_t count);
 

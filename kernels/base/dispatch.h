@@ -1,4 +1,5 @@
-// From a run-time element type to a template argument: dispatch_float(dtype, [&](auto zero) { using T = decltype(zero); … }).
+// From a run-time element type to a template argument: dispatch_float(dtype, [&](auto zero) { using T = decltype(zero);
+// … }).
 #pragma once
 
 #include <string>

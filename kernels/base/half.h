@@ -7,8 +7,12 @@
 
 namespace atrous {
 
-struct bf16 { uint16_t bits; };
-struct f16 { uint16_t bits; };
+struct bf16 {
+    uint16_t bits;
+};
+struct f16 {
+    uint16_t bits;
+};
 
 namespace half_detail {
 inline uint32_t bits_of(float x) {
@@ -61,7 +65,13 @@ inline f16 round_to<f16>(float x) {
     const uint32_t rounded = magnitude + 0xfffu + (magnitude >> 13 & 1);
     return {uint16_t(sign | (rounded - 0x38000000u) >> 13)};
 }
-template <> inline bf16 round_to<bf16>(double x) { return round_to<bf16>(float(x)); }
-template <> inline f16 round_to<f16>(double x) { return round_to<f16>(float(x)); }
+template <>
+inline bf16 round_to<bf16>(double x) {
+    return round_to<bf16>(float(x));
+}
+template <>
+inline f16 round_to<f16>(double x) {
+    return round_to<f16>(float(x));
+}
 
 }  // namespace atrous

@@ -21,7 +21,7 @@ inline std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::
 
 // A stream of numbers named by a seed and up to three 64-bit identifiers, for example (seed, epoch, sample, operation).
 class Random {
-   public:
+ public:
     explicit Random(uint64_t seed, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0) {
         for (uint64_t id : {seed, a, b, c}) mix(id);
     }
@@ -37,8 +37,8 @@ class Random {
         const uint64_t high = next_u32();
         return high << 32 | next_u32();
     }
-    double uniform() { return double(next_u64() >> 11) * 0x1p-53; }                     // in [0, 1)
-    double uniform(double low, double high) { return low + (high - low) * uniform(); }  // in [low, high)
+    double uniform() { return double(next_u64() >> 11) * 0x1p-53; }                       // in [0, 1)
+    double uniform(double low, double high) { return low + (high - low) * uniform(); }    // in [low, high)
     uint64_t below(uint64_t n) { return uint64_t((__uint128_t(next_u64()) * n) >> 64); }  // in [0, n)
     bool chance(double p) { return uniform() < p; }
     double normal() {  // Box-Muller
@@ -46,7 +46,7 @@ class Random {
         return std::sqrt(-2.0 * std::log(u)) * std::cos(6.283185307179586 * v);
     }
 
-   private:
+ private:
     void mix(uint64_t id) {
         const auto r = philox4x32({uint32_t(id), uint32_t(id >> 32), 0, 0}, key_);
         key_ = {r[0], r[1]};

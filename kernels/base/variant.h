@@ -9,14 +9,14 @@ namespace atrous {
 
 // While alive, collects the names of the variants that run on this thread, in order.
 class VariantLog {
-   public:
+ public:
     VariantLog();
     ~VariantLog();
     VariantLog(const VariantLog&) = delete;
     VariantLog& operator=(const VariantLog&) = delete;
     const std::vector<std::string>& names() const { return names_; }
 
-   private:
+ private:
     friend void ran(const char*);
     std::vector<std::string> names_;
     VariantLog* outer_;

@@ -20,6 +20,8 @@ namespace {
 constexpr int64_t most_pixels = int64_t(1) << 30;  // pixels and coordinates are 32-bit, element offsets 64-bit
 
 void check(const View& x, const View& w, const View& y, const ConvGeometry& g) {
+    require(g.stride >= 1 && g.dilation >= 1 && g.padding >= 0,
+            "convolution: stride and dilation start at 1, padding at 0");
     require(x.c == w.c && y.c == w.n && x.n == y.n, "convolution: channels or batch of x, w and y do not match");
     require(y.h == g.output_size(x.h, w.h) && y.w == g.output_size(x.w, w.w),
             "convolution: output size does not match");

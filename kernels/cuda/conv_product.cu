@@ -113,14 +113,13 @@ void run_pixel_product(Queue& q, const PixelProduct& product, DType dtype, const
     PixelProduct p = product;
     const bool tensor_cores = is_half(dtype) && vectors(p, dtype, 8) && vector_stores(p, dtype, 8);
     p.vector_out = vector_stores(p, dtype, 4);
-    report(function, tensor_cores ? "mma" : "simt", dtype);
     tensor_cores ? pixel_product_mma(q, p, dtype) : pixel_product_simt(q, p, dtype, vectors(p, dtype, 4));
+    report(function, tensor_cores ? "mma" : "simt", dtype);
 }
 
 void run_weight_product(Queue& q, WeightProduct p, DType dtype, const char* function) {
     const bool tensor_cores =
         is_half(dtype) && vectors(p.a, dtype, 8) && vectors(p.b, dtype, 8) && aligned(p.out, 2 * sizeof(float));
-    report(function, tensor_cores ? "mma" : "simt", dtype);
     p.splits = splits_of(p, tensor_cores ? weight_tile_mma(p) : weight_tile_simt(p));
 
     const int64_t count = int64_t(p.a.columns) * p.b.columns;
@@ -131,6 +130,7 @@ void run_weight_product(Queue& q, WeightProduct p, DType dtype, const char* func
         weight_product_mma(q, p, dtype);
     else
         weight_product_simt(q, p, dtype, vectors(p.a, dtype, 4) && vectors(p.b, dtype, 4));
+    report(function, tensor_cores ? "mma" : "simt", dtype);
     if (p.splits > 1) sum_partials(q, p.out, p.splits, count, out, accumulate);
 }
 

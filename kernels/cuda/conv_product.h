@@ -69,7 +69,7 @@ void weight_product_mma(Queue&, const WeightProduct&, DType);
 // out[i] (+)= partial[0][i] + partial[1][i] + …, in that order.
 void sum_partials(Queue&, const float* partial, int parts, int64_t count, float* out, bool accumulate);
 
-// Rows (of a, the factor that needs no padding) and columns of a block of the weight products' kernels.
+// What a block of the weight products' kernels owns, and the pixels it takes at a time.
 struct TileSize {
     int rows, columns, depth;
 };

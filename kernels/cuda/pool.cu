@@ -109,7 +109,7 @@ __device__ __forceinline__ void store_gradient(const BackwardArgs<T>& a, int n, 
 
 // Rows and pixels count windows, those cut off by an odd size included: their inputs get no gradient.
 template <class T, int W>
-__global__ void __launch_bounds__(block_threads) max_pool_2x2_backward(BackwardArgs<T> a) {
+__global__ void __launch_bounds__(block_threads, 4) max_pool_2x2_backward(BackwardArgs<T> a) {
     for_each_row(a.rows, [&](int n, int p, int q, int group) {
         Floats<W> dy = {};
         Vec<uint8_t, W> index = {};

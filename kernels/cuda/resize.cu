@@ -123,7 +123,7 @@ __device__ __forceinline__ void add_scaled(Floats<W>& to, float scale, const Flo
 }
 
 template <class T, int W>
-__global__ void __launch_bounds__(block_threads) bilinear_backward_kernel(BackwardArgs<T> a) {
+__global__ void __launch_bounds__(block_threads, 4) bilinear_backward_kernel(BackwardArgs<T> a) {
     for_each_row(a.rows, [&](int n, int run, int w, int group) {
         const Range columns = a.horizontal.reached_by(w);
         const int h_end = min((run + 1) * a.run, a.vertical.in);

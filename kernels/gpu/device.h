@@ -4,14 +4,14 @@
 //   qualifiers, threadIdx/blockIdx/blockDim/gridDim, barriers, shuffles, votes, atomics, math intrinsics;
 //   atrous::gpu::dynamic_shared<T>()                       the block's dynamic shared memory, 1024-byte aligned
 //   atrous::gpu::launch(kernel, grid, block, smem_bytes, stream, args)   kernel is void(*)(Args); throws GpuError
-//   to_float / round_to for bf16 and f16 in device code    (device_float(h), device_round<T>(x) below)
+//   atrous::gpu::device_float(h), device_round<T>(x)       to_float and round_to of device code: float, bf16, f16
 #pragma once
 
 #include <cstdint>
 
+#include <world/language.h>
 #include "kernels/base/view.h"
 #include "kernels/gpu/runtime.h"
-#include <world/language.h>
 
 namespace atrous::gpu {
 

@@ -46,21 +46,6 @@ __device__ __forceinline__ Vec<T, W> load_vector(const T* p) {
     return *reinterpret_cast<const Vec<T, W>*>(p);
 }
 
-template <size_t Bytes>
-struct MoveAs;
-template <>
-struct MoveAs<4> {
-    using type = uint32_t;
-};
-template <>
-struct MoveAs<8> {
-    using type = uint2;
-};
-template <>
-struct MoveAs<16> {
-    using type = uint4;
-};
-
 template <class T, int W>
 __device__ __forceinline__ void store_vector(T* p, const Vec<T, W>& v) {
     *reinterpret_cast<Vec<T, W>*>(p) = v;
@@ -76,24 +61,37 @@ template <int W, class T>
 __device__ __forceinline__ Floats<W> load_floats(const T* p) {
     return to_floats(load_vector<W>(p));
 }
-// Vectors of halves are stored as one value made of whole words: nvcc splits a vector of halves back into its elements.
+// The 32-bit words of W elements.
+template <class T, int W>
+struct Words {
+    uint32_t v[W * sizeof(T) / 4];
+
+    explicit __device__ __forceinline__ Words(const Floats<W>& f) {
+#pragma unroll
+        for (int i = 0; i < W * int(sizeof(T)) / 4; ++i) {
+            if constexpr (sizeof(T) == 2)
+                v[i] = device_round_pair<T>(f.v[2 * i], f.v[2 * i + 1]);
+            else
+                v[i] = __float_as_uint(f.v[i]);
+        }
+    }
+};
+// Vectors go through __stcg, which is one instruction by name: nvcc splits an assignment of a vector of results back
+// into stores of its elements.
 template <class T, int W>
 __device__ __forceinline__ void store_floats(T* p, const Floats<W>& f) {
-    if constexpr (sizeof(T) == 2 && W > 1) {
-        using Whole = typename MoveAs<sizeof(T) * W>::type;
-        uint32_t words[W / 2];
-#pragma unroll
-        for (int i = 0; i < W / 2; ++i) words[i] = device_round_pair<T>(f.v[2 * i], f.v[2 * i + 1]);
-        Whole whole;
-        __builtin_memcpy(&whole, words, sizeof whole);
-        *reinterpret_cast<Whole*>(p) = whole;
+    if constexpr (sizeof(T) * W == 16) {
+        const Words<T, W> words(f);
+        __stcg(reinterpret_cast<uint4*>(p), make_uint4(words.v[0], words.v[1], words.v[2], words.v[3]));
+    } else if constexpr (sizeof(T) * W == 8) {
+        const Words<T, W> words(f);
+        __stcg(reinterpret_cast<uint2*>(p), make_uint2(words.v[0], words.v[1]));
     } else {
-        Vec<T, W> v;
-#pragma unroll
-        for (int i = 0; i < W; ++i) v.v[i] = device_round<T>(f.v[i]);
-        store_vector(p, v);
+        static_assert(W == 1);
+        *p = device_round<T>(f.v[0]);
     }
 }
+
 // W values of a per-channel array, which may have any alignment.
 template <int W>
 __device__ __forceinline__ Floats<W> load_each(const float* p) {

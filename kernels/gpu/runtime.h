@@ -16,7 +16,7 @@ World world();
 
 struct DeviceInfo {
     std::string name;
-    int major = 0, minor = 0;    // compute capability
+    int major = 0, minor = 0;  // compute capability
     int multiprocessors = 0;
     size_t memory_bytes = 0;
     size_t l2_bytes = 0;
@@ -33,18 +33,18 @@ size_t free_memory_bytes();
 
 // A stream someone else owns. Default-constructed: no stream (the cpu).
 class StreamView {
-   public:
+ public:
     StreamView() = default;
     explicit StreamView(void* handle) : handle_(handle) {}
     void* handle() const { return handle_; }
     void synchronize() const;
 
-   private:
+ private:
     void* handle_ = nullptr;
 };
 
 class Stream {
-   public:
+ public:
     Stream();  // on the current device; does not synchronise with the default stream
     ~Stream();
     Stream(Stream&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
@@ -54,12 +54,12 @@ class Stream {
     }
     StreamView view() const { return StreamView(handle_); }
 
-   private:
+ private:
     void* handle_ = nullptr;
 };
 
 class Event {
-   public:
+ public:
     Event();
     ~Event();
     Event(Event&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
@@ -68,12 +68,12 @@ class Event {
         return *this;
     }
     void record(StreamView stream);
-    void synchronize() const;            // the host waits
+    void synchronize() const;  // the host waits
     bool done() const;
     void block(StreamView stream) const;  // later work of the stream waits
     float ms_since(const Event& earlier) const;
 
-   private:
+ private:
     void* handle_ = nullptr;
 };
 
@@ -91,7 +91,7 @@ void fill_bytes_async(void* to, int byte, size_t bytes, StreamView stream);
 
 // A recorded sequence of launches, copies and fills, replayed as one.
 class Graph {
-   public:
+ public:
     // Runs `submit`, whose work on `stream` is recorded and not executed. No allocation or query may happen inside.
     static Graph capture(StreamView stream, const std::function<void()>& submit);
     ~Graph();
@@ -100,7 +100,7 @@ class Graph {
     void launch(StreamView stream);
     size_t nodes() const;
 
-   private:
+ private:
     struct Impl;
     explicit Graph(std::unique_ptr<Impl>);
     std::unique_ptr<Impl> impl_;

@@ -31,11 +31,12 @@ Outcome shell(const std::string& command) {
 }
 
 class ProgramTest : public testing::Test {
-   protected:
+ protected:
     static void SetUpTestSuite() {
         root() = fs::temp_directory_path() / ("atrous program " + std::to_string(getpid()));  // a space on purpose
         fs::create_directories(root());
-        const Outcome drawn = run("synth --output " + quoted("data") + " --count 24 --size 32 --seed 3 --val-fraction 0.25");
+        const Outcome drawn =
+            run("synth --output " + quoted("data") + " --count 24 --size 32 --seed 3 --val-fraction 0.25");
         ASSERT_EQ(drawn.code, 0) << drawn.output;
     }
     static void TearDownTestSuite() { fs::remove_all(root()); }
@@ -46,7 +47,9 @@ class ProgramTest : public testing::Test {
     static std::string quoted(const std::string& name) { return "'" + (root() / name).string() + "'"; }
     static Outcome run(const std::string& arguments) { return shell(std::string(ATROUS_PROGRAM) + " " + arguments); }
     static std::string small_training(const std::string& run_folder, const std::string& more = "", int epochs = 3) {
-        return "train --data " + quoted("data") + " --base-channels 4 --depth 2 --size 32 --epochs " + std::to_string(epochs) + " --batch-size 4 --lr 1e-3 --threads 2 --output-dir " + quoted(run_folder) + " " + more;
+        return "train --data " + quoted("data") + " --base-channels 4 --depth 2 --size 32 --epochs " +
+               std::to_string(epochs) + " --batch-size 4 --lr 1e-3 --threads 2 --output-dir " + quoted(run_folder) +
+               " " + more;
     }
     static std::vector<std::byte> weights(const std::string& file) {
         const io::SafetensorsFile f((root() / file).string());
@@ -60,19 +63,25 @@ class ProgramTest : public testing::Test {
 TEST_F(ProgramTest, TrainsEvaluatesAndPredicts) {
     const Outcome trained = run(small_training("whole"));
     ASSERT_EQ(trained.code, 0) << trained.output;
-    for (const char* words : {"--base-channels", "all-foreground", "untrained", "best checkpoint"}) EXPECT_NE(trained.output.find(words[0] == '-' ? words + 2 : words), std::string::npos) << words << "\n" << trained.output;
-    for (const char* file : {"best.safetensors", "last.safetensors", "config.toml", "metrics.csv", "samples.png"}) EXPECT_TRUE(fs::exists(root() / "whole" / file)) << file;
+    for (const char* words : {"--base-channels", "all-foreground", "untrained", "best checkpoint"})
+        EXPECT_NE(trained.output.find(words[0] == '-' ? words + 2 : words), std::string::npos) << words << "\n"
+                                                                                               << trained.output;
+    for (const char* file : {"best.safetensors", "last.safetensors", "config.toml", "metrics.csv", "samples.png"})
+        EXPECT_TRUE(fs::exists(root() / "whole" / file)) << file;
     std::ifstream csv(root() / "whole" / "metrics.csv");
     int lines = 0;
     for (std::string line; std::getline(csv, line);) ++lines;
     EXPECT_EQ(lines, 4) << "a heading and three epochs";
 
-    const Outcome scored = run("eval --data " + quoted("data") + " --checkpoint " + quoted("whole/best.safetensors") + " --sheet " + quoted("sheet.png"));
+    const Outcome scored = run("eval --data " + quoted("data") + " --checkpoint " + quoted("whole/best.safetensors") +
+                               " --sheet " + quoted("sheet.png"));
     ASSERT_EQ(scored.code, 0) << scored.output;
     EXPECT_NE(scored.output.find("6 images"), std::string::npos) << scored.output;
     EXPECT_TRUE(fs::exists(root() / "sheet.png"));
 
-    const Outcome predicted = run("predict " + quoted("data/val/images") + " --checkpoint " + quoted("whole/best.safetensors") + " --output " + quoted("out") + " --save index binary probability overlay");
+    const Outcome predicted =
+        run("predict " + quoted("data/val/images") + " --checkpoint " + quoted("whole/best.safetensors") +
+            " --output " + quoted("out") + " --save index binary probability overlay");
     ASSERT_EQ(predicted.code, 0) << predicted.output;
     int files = 0;
     for (const auto& entry : fs::directory_iterator(root() / "out")) {
@@ -96,7 +105,8 @@ TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
     int killed = 0;
     for (const char* delay : {"0.15", "0.35", "0.6"}) {
         const std::string folder = std::string("killed") + delay;
-        const Outcome outcome = shell("timeout -s KILL " + std::string(delay) + " " + ATROUS_PROGRAM + " " + small_training(folder, "", 4));
+        const Outcome outcome =
+            shell("timeout -s KILL " + std::string(delay) + " " + ATROUS_PROGRAM + " " + small_training(folder, "", 4));
         if (!fs::exists(root() / folder / "last.safetensors")) continue;  // killed before its first epoch ended
         killed += outcome.code != 0;
         const Outcome resumed = run("train --resume " + quoted(folder));
@@ -106,7 +116,8 @@ TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
     // The interruption by request works at any moment, in the middle of an epoch too.
     for (const char* signal : {"INT", "TERM"}) {
         const std::string folder = std::string("signal") + signal;
-        const Outcome outcome = shell("timeout -s " + std::string(signal) + " 0.3 " + ATROUS_PROGRAM + " " + small_training(folder, "", 400));
+        const Outcome outcome = shell("timeout -s " + std::string(signal) + " 0.3 " + ATROUS_PROGRAM + " " +
+                                      small_training(folder, "", 400));
         EXPECT_EQ(outcome.code, 124) << outcome.output;  // timeout's word for: it had to send the signal
         EXPECT_NE(outcome.output.find("--resume"), std::string::npos) << outcome.output;
         const Outcome resumed = run("train --resume " + quoted(folder) + " --help");
@@ -133,7 +144,8 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
         {"train --data " + data + " --mask-values 7=1", 3, "masks"},
         {"train --data " + data + " --config " + quoted("nowhere.toml"), 4, "nowhere.toml"},
         {"eval --data " + data + " --checkpoint " + quoted("not a checkpoint"), 4, "not a checkpoint"},
-        {"predict " + data + "/nothing.png --checkpoint " + quoted("not a checkpoint") + " -o " + quoted("o"), 3, "nothing.png"},
+        {"predict " + data + "/nothing.png --checkpoint " + quoted("not a checkpoint") + " -o " + quoted("o"), 3,
+         "nothing.png"},
         {"synth --output " + data, 2, "not empty"},
     };
     for (const auto& [arguments, code, words] : mistakes) {
@@ -142,7 +154,8 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
         EXPECT_NE(outcome.output.find(words), std::string::npos) << arguments << "\n" << outcome.output;
         const auto at = outcome.output.find("atrous: ");
         ASSERT_NE(at, std::string::npos) << arguments << "\n" << outcome.output;
-        EXPECT_EQ(outcome.output.find('\n', at), outcome.output.size() - 1) << "one line, the last one: " << outcome.output;
+        EXPECT_EQ(outcome.output.find('\n', at), outcome.output.size() - 1)
+            << "one line, the last one: " << outcome.output;
     }
 }
 

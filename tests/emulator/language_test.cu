@@ -141,6 +141,26 @@ TEST(Language, SpinLocksMakeProgress) {
     EXPECT_EQ(count.get()[0], 128);
 }
 
+__global__ void wait_for_the_far_end(Lock a) {  // every other thread waits for one at the other end of the order
+    const int end = a.count[1] ? 0 : int(blockDim.x) - 1;
+    if (int(threadIdx.x) == end)
+        atomicExch(a.lock, 1);
+    else
+        while (atomicAdd(a.lock, 0) == 0) {
+        }
+    atomicAdd(a.count, 1);
+}
+TEST(Language, WaitingThreadsLetOthersRun) {
+    for (auto order : {emu::Options::Order::forward, emu::Options::Order::reverse, emu::Options::Order::shuffled})
+        for (int end = 0; end < 2; ++end) {
+            emu::ScopedOptions options;
+            options->order = order;
+            Buffer<int> lock(1, 0), count(std::vector<int>{0, end});
+            launch(wait_for_the_far_end, 1, 96, 0, stream().view(), {lock.data(), count.data()});
+            EXPECT_EQ(count.get()[0], 96);
+        }
+}
+
 __global__ void early_exit(Out a) {
     if (threadIdx.x >= 40) return;
     __syncthreads();

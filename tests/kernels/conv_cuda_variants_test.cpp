@@ -359,6 +359,7 @@ TEST_F(ConvCudaTiles, RefusesDoubleAndShapesThatDoNotFit) {
     View vx = x.upload(DType::f32, 0, 0, g.stream.view()), vw = w.upload(DType::f32, 0, 0, g.stream.view()),
          vy = y.upload(DType::f32, 0, 0, g.stream.view());
     EXPECT_THROW(cuda::conv_forward(g.queue, {vx, vw, nullptr, vy, {1, 0, 1}}), ShapeError);  // y would be 2x2
+    EXPECT_THROW(cuda::conv_forward(g.queue, {vx, vw, nullptr, vy, {0, 1, 1}}), ShapeError);
     vx.dtype = vw.dtype = vy.dtype = DType::f64;
     EXPECT_THROW(cuda::conv_forward(g.queue, {vx, vw, nullptr, vy, {1, 1, 1}}), ShapeError);
 }

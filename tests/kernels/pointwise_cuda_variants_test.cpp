@@ -193,6 +193,35 @@ TEST_F(PointwiseCuda, Bilinear) {
             });
 }
 
+// Sizes at which loops over blocks, rows and runs of rows go round more than once.
+TEST_F(PointwiseCuda, LargeShapes) {
+    const Shape shapes[] = {{1, 750, 701, 1}, {1, 1300, 900, 1}}, outs[] = {{1, 1501, 1402, 1}, {1, 1051, 1003, 1}};
+    for (int i = 0; i < 2; ++i) {  // runs of 8 output rows; of 2 and 4 input rows; enlarging, then shrinking
+        Tensor x = tensor(shapes[i], DType::f32, {}), y = tensor(outs[i], DType::f32, {});
+        x.integers(random_, 9);
+        gpu_->both(reference::bilinear_forward, {x.reference(), y.reference(), false}, cuda::bilinear_forward,
+                   {x.device(stream()), y.device(stream()), false});
+        y.expect(stream(), "bilinear_forward", 1e-6);
+        y.integers(random_, 9);
+        gpu_->both(reference::bilinear_backward, {y.reference(), {x.reference(), true}, false}, cuda::bilinear_backward,
+                   {y.device(stream()), {x.device(stream()), true}, false});
+        x.expect(stream(), "bilinear_backward", 1e-6);
+    }
+    Tensor x(1, 140003, 2, 1, DType::bf16), y(1, 70001, 1, 1, DType::bf16);  // more rows than a grid is high
+    Array<uint8_t> indices(y.host.size());
+    x.integers(random_, 2);
+    uint8_t* const device_indices = indices.upload(stream());
+    gpu_->both(reference::max_pool_forward, {x.reference(), y.reference(), indices.host.data(), {}},
+               cuda::max_pool_forward, {x.device(stream()), y.device(stream()), device_indices, {}});
+    y.expect(stream(), "max_pool_forward");
+    indices.expect(stream(), "indices");
+    Tensor wide(1, 3, 1, 9000, DType::f32, {8, 0}), copied(1, 3, 1, 9000, DType::f32, {8, 0});  // over a block a pixel
+    wide.integers(random_, 9);
+    gpu_->both(reference::relu, {wide.reference(), copied.reference()}, cuda::relu,
+               {wide.device(stream()), copied.device(stream())});
+    copied.expect(stream(), "relu");
+}
+
 struct NormCase {
     bool training, relu, residual, accumulate;
 };

@@ -42,9 +42,12 @@ void set_hashed_weights(Module& net) {
         auto values = hashed(path, p->shape.count());
         const auto dims = io::file_shape(p->shape, p->layout);
         for (double& v : values) {
-            if (dims.size() == 4) v *= std::sqrt(6.0 / double(dims[1] * dims[2] * dims[3]));
-            else if (p->name == "weight") v = 1 + 0.1 * v;
-            else v *= 0.1;
+            if (dims.size() == 4)
+                v *= std::sqrt(6.0 / double(dims[1] * dims[2] * dims[3]));
+            else if (p->name == "weight")
+                v = 1 + 0.1 * v;
+            else
+                v *= 0.1;
         }
         io::from_file_layout(p->value, p->layout, bytes_of(values));
     }
@@ -64,12 +67,14 @@ struct Setting {
         std::vector<double> nhwc(nchw.size());
         for (int64_t i = 0; i < n; ++i)
             for (int64_t ch = 0; ch < c; ++ch)
-                for (int64_t p = 0; p < size * size; ++p) nhwc[size_t((i * size * size + p) * c + ch)] = nchw[size_t((i * c + ch) * size * size + p)];
+                for (int64_t p = 0; p < size * size; ++p)
+                    nhwc[size_t((i * size * size + p) * c + ch)] = nchw[size_t((i * c + ch) * size * size + p)];
         x = Tensor::empty({n, size, size, c}, DType::f64, device);
         x.copy_from_host(nhwc.data(), x.bytes());
         const int64_t classes = std::max<int64_t>(2, options.out_channels);
         std::vector<uint8_t> ids;
-        for (double u : hashed("labels." + name, n * size * size)) ids.push_back(u > 0.95 ? 255 : uint8_t(std::floor((u + 1) / 2 * double(classes))));
+        for (double u : hashed("labels." + name, n * size * size))
+            ids.push_back(u > 0.95 ? 255 : uint8_t(std::floor((u + 1) / 2 * double(classes))));
         labels = Tensor::empty({n, size, size, 1}, DType::u8, device);
         labels.copy_from_host(ids.data(), ids.size());
     }
@@ -83,7 +88,8 @@ struct Setting {
 };
 
 // Norm and random projection of a tensor, as the script wrote them.
-void expect_summary(const std::string& name, const std::vector<double>& values, const Json& expected, double tolerance) {
+void expect_summary(const std::string& name, const std::vector<double>& values, const Json& expected,
+                    double tolerance) {
     const auto projection = hashed("projection." + name, int64_t(values.size()));
     double norm = 0, dot = 0;
     for (size_t i = 0; i < values.size(); ++i) {
@@ -107,7 +113,8 @@ std::vector<double> nchw(const Tensor& t) {
     std::vector<double> out(v.size());
     for (int64_t i = 0; i < n; ++i)
         for (int64_t p = 0; p < pixels; ++p)
-            for (int64_t ch = 0; ch < c; ++ch) out[size_t((i * c + ch) * pixels + p)] = v[size_t((i * pixels + p) * c + ch)];
+            for (int64_t ch = 0; ch < c; ++ch)
+                out[size_t((i * c + ch) * pixels + p)] = v[size_t((i * pixels + p) * c + ch)];
     return out;
 }
 
@@ -122,7 +129,8 @@ TEST_P(ParityTest, OneStepEqualsPyTorch) {
         EXPECT_NEAR(loss.loss.item(), double(e["loss"]), 1e-9);
         const auto values = nchw(logits);
         ASSERT_EQ(values.size(), e["logits"].size());
-        for (size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(values[i], double(e["logits"][i]), 1e-9) << "logit " << i;
+        for (size_t i = 0; i < values.size(); ++i)
+            ASSERT_NEAR(values[i], double(e["logits"][i]), 1e-9) << "logit " << i;
         tape.backward(loss.loss);
     }
     ASSERT_EQ(net->parameters().size(), e["gradients"].size());
@@ -131,7 +139,8 @@ TEST_P(ParityTest, OneStepEqualsPyTorch) {
     for (auto& [path, b] : net->buffers()) {
         const Json& wanted = e["buffers"].at(path);
         for (int64_t i = 0; i < b->value.count(); ++i) {
-            const double got = b->dtype == DType::i64 ? double(b->value.to_host<int64_t>()[size_t(i)]) : b->value.to_host<double>()[size_t(i)];
+            const double got = b->dtype == DType::i64 ? double(b->value.to_host<int64_t>()[size_t(i)])
+                                                      : b->value.to_host<double>()[size_t(i)];
             EXPECT_NEAR(got, double(wanted[size_t(i)]), 1e-9) << path;
         }
     }
@@ -139,7 +148,8 @@ TEST_P(ParityTest, OneStepEqualsPyTorch) {
     expect_summary("logits_eval", nchw(net->forward(setting.x)), e["logits_eval"], 1e-9);
 }
 
-void expect_twenty_steps(const Setting& setting, const OptimizerOptions& options, double lr, const Json& losses, const Json& weights) {
+void expect_twenty_steps(const Setting& setting, const OptimizerOptions& options, double lr, const Json& losses,
+                         const Json& weights) {
     auto net = setting.net();
     Optimizer optimizer(*net, options);
     for (size_t step = 0; step < losses.size(); ++step) {
@@ -150,21 +160,26 @@ void expect_twenty_steps(const Setting& setting, const OptimizerOptions& options
         tape.backward(loss.loss);
         optimizer.step(lr);
     }
-    for (auto& [path, p] : net->parameters()) expect_summary(path, file_values(p->value, p->layout), weights.at(path), 1e-8);
+    for (auto& [path, p] : net->parameters())
+        expect_summary(path, file_values(p->value, p->layout), weights.at(path), 1e-8);
 }
 
 TEST_P(ParityTest, TwentySgdStepsEqualPyTorch) {
-    expect_twenty_steps(setting, {.kind = OptimizerKind::sgd, .momentum = 0.9}, 0.01, setting.expected["sgd_losses"], setting.expected["sgd_weights"]);
+    expect_twenty_steps(setting, {.kind = OptimizerKind::sgd, .momentum = 0.9}, 0.01, setting.expected["sgd_losses"],
+                        setting.expected["sgd_weights"]);
 }
 
 TEST_P(ParityTest, TwentyAdamStepsEqualPyTorch) {
-    expect_twenty_steps(setting, {.kind = OptimizerKind::adam}, 1e-3, setting.expected["adam_losses"], setting.expected["adam_weights"]);
+    expect_twenty_steps(setting, {.kind = OptimizerKind::adam}, 1e-3, setting.expected["adam_losses"],
+                        setting.expected["adam_weights"]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Nets, ParityTest,
-                         testing::Combine(testing::Values("unet_transposed", "unet_bilinear"), testing::Values(DeviceKind::cpu, DeviceKind::reference)),
+                         testing::Combine(testing::Values("unet_transposed", "unet_bilinear"),
+                                          testing::Values(DeviceKind::cpu, DeviceKind::reference)),
                          [](const auto& info) {
-                             return std::string(std::get<0>(info.param)) + (std::get<1>(info.param) == DeviceKind::cpu ? "_cpu" : "_reference");
+                             return std::string(std::get<0>(info.param)) +
+                                    (std::get<1>(info.param) == DeviceKind::cpu ? "_cpu" : "_reference");
                          });
 
 TEST(UNetTest, ProjectsKnownParameterCounts) {
@@ -179,7 +194,8 @@ TEST(UNetTest, NamesAreMilesials) {
     std::vector<std::string> names;
     for (auto& [path, p] : net.parameters()) names.push_back(path);
     for (auto& [path, b] : net.buffers()) names.push_back(path);
-    for (const char* name : {"inc.double_conv.0.weight", "inc.double_conv.4.running_var", "down4.maxpool_conv.1.double_conv.3.weight", "up1.up.weight", "up1.up.bias",
+    for (const char* name : {"inc.double_conv.0.weight", "inc.double_conv.4.running_var",
+                             "down4.maxpool_conv.1.double_conv.3.weight", "up1.up.weight", "up1.up.bias",
                              "up4.conv.double_conv.1.num_batches_tracked", "outc.conv.weight", "outc.conv.bias"})
         EXPECT_TRUE(std::find(names.begin(), names.end(), name) != names.end()) << name;
 }

@@ -1,4 +1,5 @@
-// Training: the GPU kernels (emulated, or real in a cuda build) against the cpu, resumption, accumulation, mixed precision.
+// Training: the GPU kernels (emulated, or real in a cuda build) against the cpu, resumption, accumulation, mixed
+// precision.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -21,8 +22,9 @@ namespace {
 
 // Random rectangles, brighter than a noisy background: learnable, and nothing in it is symmetric.
 class Rectangles : public BatchSource {
-   public:
-    Rectangles(int64_t samples, int64_t batch, int64_t size, uint64_t seed) : samples_(samples), batch_(batch), size_(size), seed_(seed) {}
+ public:
+    Rectangles(int64_t samples, int64_t batch, int64_t size, uint64_t seed)
+        : samples_(samples), batch_(batch), size_(size), seed_(seed) {}
     int64_t samples() const override { return samples_; }
     int64_t batches_per_epoch() const override { return (samples_ + batch_ - 1) / batch_; }
     void start_epoch(int64_t epoch, int64_t first_batch) override {
@@ -41,16 +43,18 @@ class Rectangles : public BatchSource {
         return true;
     }
 
-   private:
+ private:
     void draw(HostBatch& b, int64_t i, Random random) {
         const int64_t x0 = int64_t(random.below(uint64_t(size_ / 2))), y0 = int64_t(random.below(uint64_t(size_ / 2)));
-        const int64_t x1 = x0 + 4 + int64_t(random.below(uint64_t(size_ / 2))), y1 = y0 + 4 + int64_t(random.below(uint64_t(size_ / 2)));
+        const int64_t x1 = x0 + 4 + int64_t(random.below(uint64_t(size_ / 2))),
+                      y1 = y0 + 4 + int64_t(random.below(uint64_t(size_ / 2)));
         for (int64_t y = 0; y < size_; ++y)
             for (int64_t x = 0; x < size_; ++x) {
                 const bool inside = x >= x0 && x < x1 && y >= y0 && y < y1;
                 const size_t at = size_t((i * size_ + y) * size_ + x);
                 b.labels[at] = inside;
-                for (size_t c = 0; c < 3; ++c) b.images[at * 3 + c] = float(random.uniform() * 0.2 + (inside ? 0.3 + 0.1 * double(c) : 0));
+                for (size_t c = 0; c < 3; ++c)
+                    b.images[at * 3 + c] = float(random.uniform() * 0.2 + (inside ? 0.3 + 0.1 * double(c) : 0));
             }
         b.names.push_back("rectangle " + std::to_string(next_));
     }
@@ -83,7 +87,8 @@ Outcome train(const Recipe& r) {
     UNet net({.base_channels = 8, .depth = r.depth});
     net.materialize({.device = r.device, .compute = r.compute, .seed = r.seed});
     Optimizer optimizer(net, {});
-    TrainerOptions options{.epochs = r.epochs, .schedule = {.base = r.lr}, .loss = {}, .compute = r.compute, .accumulate = r.accumulate};
+    TrainerOptions options{
+        .epochs = r.epochs, .schedule = {.base = r.lr}, .loss = {}, .compute = r.compute, .accumulate = r.accumulate};
     Trainer trainer(net, optimizer, options);
     Rectangles source(r.samples, r.batch, r.size, r.seed);
     Collector collector;
@@ -98,9 +103,11 @@ bool have_gpu() { return gpu::device_count() > 0; }
 TEST(TrainingTest, GpuKernelsFollowTheCpu) {
     if (!have_gpu()) GTEST_SKIP() << "no GPU";
     for (uint64_t seed = 0; seed < 4; ++seed) {
-        const Outcome cpu = train({.device = {DeviceKind::cpu}, .seed = seed}), gpu = train({.device = {DeviceKind::gpu}, .seed = seed});
+        const Outcome cpu = train({.device = {DeviceKind::cpu}, .seed = seed}),
+                      gpu = train({.device = {DeviceKind::gpu}, .seed = seed});
         ASSERT_EQ(cpu.losses.size(), 20u);
-        for (size_t i = 0; i < cpu.losses.size(); ++i) EXPECT_NEAR(gpu.losses[i], cpu.losses[i], 1e-4 * cpu.losses[i]) << "seed " << seed << " step " << i + 1;
+        for (size_t i = 0; i < cpu.losses.size(); ++i)
+            EXPECT_NEAR(gpu.losses[i], cpu.losses[i], 1e-4 * cpu.losses[i]) << "seed " << seed << " step " << i + 1;
     }
 }
 
@@ -129,7 +136,8 @@ TEST(TrainingTest, Bfloat16TrainsLikeFloat) {
     for (DeviceKind kind : {DeviceKind::cpu, DeviceKind::gpu}) {
         if (kind == DeviceKind::gpu && !have_gpu()) continue;
         const int64_t epochs = kind == DeviceKind::cpu ? 10 : 3;
-        const Outcome full = train({.device = {DeviceKind::cpu}, .epochs = epochs, .lr = 1e-3}), half = train({.device = {kind}, .epochs = epochs, .compute = DType::bf16, .lr = 1e-3});
+        const Outcome full = train({.device = {DeviceKind::cpu}, .epochs = epochs, .lr = 1e-3}),
+                      half = train({.device = {kind}, .epochs = epochs, .compute = DType::bf16, .lr = 1e-3});
         EXPECT_NEAR(half.losses.front(), full.losses.front(), 0.02 * full.losses.front());
         EXPECT_NEAR(half.losses.back(), full.losses.back(), 0.1 * full.losses.back());
     }
@@ -138,9 +146,11 @@ TEST(TrainingTest, Bfloat16TrainsLikeFloat) {
 // Micro-batches that share one normaliser add up to the large batch's BCE; batch norm's statistics and Dice differ, so
 // the loss is close, not equal.
 TEST(TrainingTest, AccumulationWeighsMicroBatchesAsOneBatch) {
-    const Outcome whole = train({.device = {DeviceKind::cpu}, .epochs = 1, .batch = 8}), parts = train({.device = {DeviceKind::cpu}, .epochs = 1, .batch = 4, .accumulate = 2});
+    const Outcome whole = train({.device = {DeviceKind::cpu}, .epochs = 1, .batch = 8}),
+                  parts = train({.device = {DeviceKind::cpu}, .epochs = 1, .batch = 4, .accumulate = 2});
     ASSERT_EQ(whole.losses.size(), parts.losses.size());
-    for (size_t i = 0; i < whole.losses.size(); ++i) EXPECT_NEAR(parts.losses[i], whole.losses[i], 0.05 * whole.losses[i]);
+    for (size_t i = 0; i < whole.losses.size(); ++i)
+        EXPECT_NEAR(parts.losses[i], whole.losses[i], 0.05 * whole.losses[i]);
 }
 
 TEST(TrainingTest, OverfitsTwoImages) {
@@ -168,8 +178,11 @@ TEST(TrainingTest, OverfitsTwoImages) {
 
 // Interrupted after any number of steps and resumed from the file, a training ends with the same bits.
 TEST(TrainingTest, ResumingGivesTheSameBits) {
-    const auto path = (std::filesystem::temp_directory_path() / ("atrous-resume-" + std::to_string(::getpid()) + ".safetensors")).string();
-    const TrainerOptions options{.epochs = 2, .schedule = {.kind = Schedule::Kind::poly, .base = 1e-3, .total_steps = 8}};
+    const auto path =
+        (std::filesystem::temp_directory_path() / ("atrous-resume-" + std::to_string(::getpid()) + ".safetensors"))
+            .string();
+    const TrainerOptions options{.epochs = 2,
+                                 .schedule = {.kind = Schedule::Kind::poly, .base = 1e-3, .total_steps = 8}};
     auto session = [&](int64_t stop_after, bool resume) {
         UNet net({.base_channels = 4, .depth = 2});
         net.materialize({.device = {DeviceKind::cpu}, .seed = resume ? 99u : 7u});

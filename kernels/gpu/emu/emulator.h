@@ -1,4 +1,14 @@
-// Control of the emulated GPU, for tests: scheduling, statistics, checks. See docs/emulator for what is checked.
+// Control of the emulated GPU, for tests: scheduling, statistics, checks.
+//
+// Every build reports barrier and warp-operation misuse, deadlock, a cp.async that nobody waits for, stores next to an
+// allocation or past dynamic shared memory; what was never written reads as NaN. The asan build adds addresses to the
+// byte. The races build adds races inside a block and between blocks, uninitialised and misaligned accesses, and any
+// address that is not device memory.
+//
+// Not modelled: work of two streams that overlaps (streams are synchronous); warps that run in lock step; an overrun
+// from one array into the next inside one allocation or one block of dynamic shared memory; a class object loaded to be
+// an argument of a function that is not inlined; memcpy and memset in kernels; registers, occupancy, speed; the PTX
+// itself; the rounding of tensor cores (sums are float, in the order of k).
 #pragma once
 
 #include <cstddef>
@@ -9,8 +19,8 @@ namespace atrous::gpu::emu {
 // Initialised from the environment: ATROUS_EMU_ORDER=forward|reverse|shuffled, ATROUS_EMU_SEED (implies shuffled),
 // ATROUS_EMU_WORKERS, ATROUS_EMU_STRICT=1. Change them only while no kernel runs.
 struct Options {
-    // forward: threads in order, each until it blocks, then in turns. reverse: the last thread first, and the latest
-    // one that can run goes on. shuffled: a random warp runs ahead in random lane order.
+    // forward: threads in order, each until it blocks; those that can go on do so in turns. reverse: the last thread
+    // first, and the latest one that can goes on. shuffled: a random warp runs ahead in random lane order.
     enum class Order { forward, reverse, shuffled } order = Order::forward;
     uint64_t seed = 1;
     int workers = 1;           // OS threads over blocks; one in checked builds. Results do not depend on it.

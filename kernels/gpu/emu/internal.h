@@ -186,9 +186,9 @@ struct Worker {
     ~Worker();
     void run(Launch& l);
     void run_thread(Thread* t);
-    Thread* pick();
+    Thread* pick(bool yields = false);
     void make_ready(Thread* t);
-    void block_current(const char* what, Where where);
+    void block_current(const char* what, Where where, bool yields = false);
     void release_barrier();
     void exit_thread(Thread* t);
     [[noreturn]] void abandon();

@@ -47,15 +47,17 @@ Thread* ShuffledQueue::pop(unsigned warps) {
     return q[--n];
 }
 
-Thread* Worker::pick() {
+// Threads that have started go on before others start, so that few stacks are in use at a time; one that yields lets
+// every other one go first.
+Thread* Worker::pick(bool yields) {
+    const bool fresh = next_fresh < block_threads;
     if (order == Options::Order::shuffled) {
         if (shuffled.runnable) return shuffled.pop(warp_count);
-    } else {
-        if (!ready.empty()) return order == Options::Order::forward ? ready.pop_front() : ready.pop_back();
-        if (next_fresh < block_threads) {
-            const unsigned i = next_fresh++;
-            return &threads[order == Options::Order::forward ? i : block_threads - 1 - i];
-        }
+    } else if (fresh && (yields || ready.empty())) {
+        const unsigned i = next_fresh++;
+        return &threads[order == Options::Order::forward ? i : block_threads - 1 - i];
+    } else if (!ready.empty()) {
+        return yields || order == Options::Order::forward ? ready.pop_front() : ready.pop_back();
     }
     if (live) report_deadlock();
     return nullptr;
@@ -125,11 +127,11 @@ void Worker::abandon() {  // leaves every fiber where it is and ends the launch
     __builtin_unreachable();
 }
 
-void Worker::block_current(const char* what, Where where) {
+void Worker::block_current(const char* what, Where where, bool yields) {
     Thread* t = current;
     t->waits_in = what;
     t->where = where;
-    Thread* next = pick();
+    Thread* next = pick(yields);
     if (!next) abandon();
     if (next != t) {
         if (!next->context) {
@@ -147,7 +149,7 @@ void Worker::block_current(const char* what, Where where) {
 void yield() {
     Pause pause;
     W->make_ready(W->current);
-    W->block_current("yield", {});
+    W->block_current("yield", {}, true);
 }
 
 void Worker::exit_thread(Thread* t) {
