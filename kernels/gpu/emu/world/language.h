@@ -1,8 +1,5 @@
 // The CUDA language for a host compiler: every CUDA thread runs as a fiber (kernels/gpu/emu/scheduler.cpp).
 #pragma once
-#ifdef __CUDACC__
-#error "nvcc compiles for the cuda world: put kernels/gpu/cuda on its include path, not kernels/gpu/emu"
-#endif
 
 #include <math.h>
 
