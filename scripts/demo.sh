@@ -23,7 +23,7 @@ atrous=$PWD/build/demo/bin/atrous
 echo "built in $SECONDS s"
 
 "$atrous" synth --output "$out/data" --count 240 --size 128 --seed 1
-"$atrous" train --data "$out/data" --base-channels 16 --size 128 --batch-size 8 --epochs 8 --lr 1e-3 --schedule cosine \
+"$atrous" train --data "$out/data" --base-channels 16 --size 128 --batch-size 8 --epochs 30 --lr 2e-3 --schedule cosine \
     --vflip 0.5 --device cpu --output-dir "$out/run"
 "$atrous" eval --data "$out/data" --checkpoint "$out/run/best.safetensors" --sheet "$out/contact_sheet.png"
 "$atrous" predict "$out/data/val/images" --checkpoint "$out/run/best.safetensors" --output "$out/predictions"
