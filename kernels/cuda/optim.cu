@@ -27,17 +27,20 @@ struct NormArgs {
     double max_norm;
 };
 
+constexpr int norm_threads = 64;
+
 // f(offset within the chunk, integral_constant width) for the thread's share of a chunk.
 template <class F>
 __device__ __forceinline__ void for_each_element(const OptimChunk& chunk, bool vectors, F f) {
     const int whole = vectors && chunk.begin % 4 == 0 ? chunk.count / 4 * 4 : 0;
-    for (int i = 4 * int(threadIdx.x); i < whole; i += 4 * block_threads) f(i, std::integral_constant<int, 4>());
-    for (int i = whole + int(threadIdx.x); i < chunk.count; i += block_threads) f(i, std::integral_constant<int, 1>());
+    const int threads = int(blockDim.x);
+    for (int i = 4 * int(threadIdx.x); i < whole; i += 4 * threads) f(i, std::integral_constant<int, 4>());
+    for (int i = whole + int(threadIdx.x); i < chunk.count; i += threads) f(i, std::integral_constant<int, 1>());
 }
 
 // Squares of finite floats cannot overflow a double, so the sum is finite exactly when every gradient is.
-__global__ void __launch_bounds__(block_threads) sum_squares(NormArgs a) {
-    __shared__ double shared[block_threads];
+__global__ void __launch_bounds__(norm_threads) sum_squares(NormArgs a) {
+    __shared__ double shared[norm_threads];
     const OptimChunk chunk = a.chunks[blockIdx.x];
     const float* const gradients = a.gradients + chunk.begin;
     double sum = 0;
@@ -47,7 +50,7 @@ __global__ void __launch_bounds__(block_threads) sum_squares(NormArgs a) {
 #pragma unroll
         for (int j = 0; j < W; ++j) sum = fma(double(g.v[j]), double(g.v[j]), sum);
     });
-    sum = block_sum<block_threads>(shared, sum);
+    sum = block_sum<norm_threads>(shared, sum);
     if (threadIdx.x == 0) a.partials[blockIdx.x] = sum;
 }
 
@@ -231,7 +234,7 @@ void grad_statistics(Queue& q, const GradStatisticsArgs& a) {
     ran(vectors ? "grad_statistics/vec4" : "grad_statistics/scalar");
     const NormArgs k{gradients, a.arena.chunks, q.scratch<double>(size_t(chunks)), chunks, vectors,
                      a.state,   a.max_norm};
-    if (chunks > 0) launch(sum_squares, dim3(unsigned(chunks)), dim3(block_threads), 0, q.stream(), k);
+    if (chunks > 0) launch(sum_squares, dim3(unsigned(chunks)), dim3(norm_threads), 0, q.stream(), k);
     launch(finish_norm, dim3(1), dim3(block_threads), 0, q.stream(), k);
 }
 
