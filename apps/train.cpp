@@ -212,7 +212,6 @@ class Keeper : public TrainObserver {
     void start_epoch(int64_t epoch, int64_t epochs, int64_t batches, int64_t first) {
         progress_.start_epoch(epoch + 1, epochs, batches, first);
         shown_ = epoch;
-        began_ = std::chrono::steady_clock::now();
     }
     void on_step(const StepReport& r) override {
         if (r.epoch != shown_) start_epoch(r.epoch, r.epochs, r.batches, 0);
@@ -230,6 +229,7 @@ class Keeper : public TrainObserver {
         if (r.best) io::save_weights(folder_.best(), net_, to_metadata(recipe_));
         folder_.append_metrics(r, learning_rate_, seconds);
         save();
+        began_ = std::chrono::steady_clock::now();
     }
     bool stop_requested() override { return interrupt_signal() != 0; }
     void save() const { io::save_training(folder_.last(), net_, optimizer_, trainer_.progress, to_metadata(recipe_)); }
