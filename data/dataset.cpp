@@ -10,6 +10,8 @@
 #include <map>
 #include <optional>
 
+#include "data/list.h"
+#include "data/rle.h"
 #include "kernels/base/error.h"
 #include "kernels/base/philox.h"
 
@@ -28,20 +30,10 @@ constexpr const char* val_folders[] = {"val", "valid", "validation"};
 constexpr const char* mask_suffixes[] = {"",    "_mask", "_masks",      "_label", "_labels",
                                          "_gt", "_seg",  "_annotation", "_L"};
 
-bool is_picture_name(const fs::path& path) {
-    static constexpr const char* extensions[] = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tga",
-                                                 ".ppm", ".pgm",  ".pnm", ".psd", ".tif", ".tiff"};
-    std::string extension = path.extension().string();
-    std::transform(extension.begin(), extension.end(), extension.begin(),
-                   [](unsigned char c) { return std::tolower(c); });
-    const bool hidden = path.filename().string().starts_with('.');
-    return !hidden && std::find(std::begin(extensions), std::end(extensions), extension) != std::end(extensions);
-}
-
 std::vector<fs::path> pictures_in(const fs::path& folder) {
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(folder))
-        if (entry.is_regular_file() && is_picture_name(entry.path())) files.push_back(entry.path());
+        if (entry.is_regular_file() && is_picture_name(entry.path().string())) files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     return files;
 }
@@ -145,6 +137,14 @@ class StemFinder {
     std::map<std::string, fs::path> pictures_, masks_;
 };
 
+// A run-length list names pictures without their folder.
+fs::path below(const fs::path& root, const std::string& file) {
+    if (fs::is_regular_file(root / file)) return root / file;
+    for (const char* folder : picture_folders)
+        if (fs::is_regular_file(root / folder / file)) return root / folder / file;
+    return root / "train" / file;
+}
+
 std::vector<Sample> samples_of_list(const std::string& list, const fs::path& root,
                                     const std::optional<FolderPair>& pair) {
     const StemFinder finder(pair);
@@ -152,14 +152,17 @@ std::vector<Sample> samples_of_list(const std::string& list, const fs::path& roo
     std::vector<std::string> missing;
     for (const auto& entry : read_list(list)) {
         const std::string where = fmt::format("{}:{}", list, entry.line);
-        if (entry.mask.empty()) {
+        if (entry.mask.empty() && !entry.rle) {
             samples.push_back(finder.find(entry.image, root, where));
             continue;
         }
-        const fs::path picture = root / entry.image, mask = root / entry.mask;
-        for (const fs::path& file : {picture, mask})
-            if (!fs::is_regular_file(file)) missing.push_back(fmt::format("{} (line {})", file.string(), entry.line));
-        samples.push_back({picture.string(), mask.string(), name_of(picture, root)});
+        const fs::path picture = entry.rle ? below(root, entry.image) : root / entry.image, mask = root / entry.mask;
+        for (const fs::path& file : {picture, entry.rle ? picture : mask})
+            if (!fs::is_regular_file(file)) {
+                missing.push_back(fmt::format("{} (line {})", file.string(), entry.line));
+                break;
+            }
+        samples.push_back({picture.string(), entry.rle ? where : mask.string(), name_of(picture, root), entry.rle});
     }
     if (!missing.empty())
         throw DataError(fmt::format("{}: {} files do not exist: {}; paths are relative to {}", list, missing.size(),
@@ -264,6 +267,14 @@ bool find_flat(const fs::path& root, Dataset& dataset) {
     return true;
 }
 
+// Carvana: pictures in train/, masks as runs in train_masks.csv.
+bool find_runs(const fs::path& root, Dataset& dataset) {
+    if (!fs::is_regular_file(root / "train_masks.csv")) return false;
+    dataset.train = samples_of_list((root / "train_masks.csv").string(), root, {});
+    dataset.layout = "train_masks.csv";
+    return true;
+}
+
 [[noreturn]] void not_recognised(const fs::path& root) {
     std::vector<std::string> found;
     for (const auto& entry : fs::directory_iterator(root))
@@ -271,8 +282,8 @@ bool find_flat(const fs::path& root, Dataset& dataset) {
     std::sort(found.begin(), found.end());
     throw DataError(
         fmt::format("{}: no data set is recognised here (found: {}); expected images/ and masks/ with files of "
-                    "the same names, {{train,val}}/{{images,masks}}/, train.txt with lines 'image mask', or "
-                    "VOCdevkit/",
+                    "the same names, {{train,val}}/{{images,masks}}/, train.txt with lines 'image mask', "
+                    "train_masks.csv with runs, or VOCdevkit/",
                     root.string(), found.empty() ? "nothing" : few_of(found)));
 }
 
@@ -294,37 +305,6 @@ void apply_val_list(const DatasetOptions& options, Dataset& dataset) {
 }
 
 }  // namespace
-
-std::vector<ListEntry> read_list(const std::string& path) {
-    std::ifstream file(path);
-    if (!file || !fs::is_regular_file(path))
-        throw DataError(fmt::format("{}: the list cannot be opened; check the path", path));
-    std::vector<ListEntry> entries;
-    std::string line;
-    for (int number = 1; std::getline(file, line); ++number) {
-        line = line.substr(0, line.find('#'));
-        while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
-        line.erase(0, line.find_first_not_of(" \t"));
-        if (line.empty()) continue;
-        const bool tab = line.find('\t') != std::string::npos;
-        const size_t cut = line.find_first_of(tab ? "\t" : " ");
-        ListEntry entry{line.substr(0, cut), "", number};
-        if (cut != std::string::npos)
-            entry.mask = line.substr(std::min(line.size(), line.find_first_not_of(" \t", cut)));
-        if (!tab && entry.mask.find(' ') != std::string::npos)
-            throw DataError(
-                fmt::format("{}:{}: more than two fields; separate paths that contain spaces by a tab", path, number));
-        for (const auto& part : {entry.image, entry.mask}) {
-            const fs::path given(part);
-            const bool climbs = std::find(given.begin(), given.end(), "..") != given.end();
-            if (climbs || given.is_absolute())
-                throw DataError(fmt::format("{}:{}: '{}' leaves the data folder; give paths below it, without '..'",
-                                            path, number, part));
-        }
-        entries.push_back(entry);
-    }
-    return entries;
-}
 
 void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed) {
     if (!(fraction >= 0 && fraction < 1))
@@ -371,7 +351,7 @@ Dataset find_dataset(const DatasetOptions& options) {
     if (!options.train_list.empty())
         find_in_lists(options, dataset);
     else if (!find_voc(root, dataset) && !find_split_folders(root, dataset) && !find_lists(root, dataset) &&
-             !find_pair_of_splits(root, dataset) && !find_flat(root, dataset))
+             !find_pair_of_splits(root, dataset) && !find_flat(root, dataset) && !find_runs(root, dataset))
         not_recognised(root);
     if (!options.val_list.empty() || !options.val_pattern.empty()) {  // an explicit choice replaces the layout's own
         dataset.train.insert(dataset.train.end(), dataset.val.begin(), dataset.val.end());
@@ -386,6 +366,17 @@ Dataset find_dataset(const DatasetOptions& options) {
     refuse_overlap(dataset);
     if (dataset.train.empty()) throw DataError(fmt::format("{}: no sample is left to train on", options.root));
     return dataset;
+}
+
+RawMask load_mask(const Sample& sample, int64_t h, int64_t w) {
+    if (sample.rle) return {decode_rle(*sample.rle, h, w, sample.mask_path), {}};
+    RawMask mask = load_mask(sample.mask_path);
+    if (mask.image.h != h || mask.image.w != w)
+        throw DataError(
+            fmt::format("{}: the mask is {}x{}, but its picture {} is {}x{}; export the mask at the "
+                        "picture's size",
+                        sample.mask_path, mask.image.w, mask.image.h, sample.image_path, w, h));
+    return mask;
 }
 
 std::vector<std::string> list_pictures(const std::string& path) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,8 @@
 namespace atrous::data {
 
 struct Sample {
-    std::string image_path, mask_path, name;  // name: the picture's path below the root, without extension
+    std::string image_path, mask_path, name;      // name: the picture's path below the root, without extension
+    std::shared_ptr<const std::string> rle = {};  // the mask as runs (data/rle.h); mask_path is then "file:line"
 };
 
 struct Dataset {
@@ -21,7 +23,7 @@ struct Dataset {
 
 struct DatasetOptions {
     std::string root;
-    std::string train_list, val_list;  // list files; their lines are relative to the root
+    std::string train_list, val_list;  // list files (data/list.h), relative to the root
     std::string val_pattern;           // a glob on picture file names, such as "*9.png"
     double val_fraction = 0.1;         // used where neither the layout, a list nor a pattern says what validates
     uint64_t seed = 0;
@@ -32,22 +34,18 @@ struct DatasetOptions {
 //   {train,val}/ each with a pair of folders; a pair is images|imgs|image|img|JPEGImages and masks|mask|labels|label|…
 //   train.txt and val.txt in the root
 //   a pair of folders in the root; train/ + trainannot|train_masks|trainlabels/, and val likewise
+//   train_masks.csv with run-length masks of the pictures of train/ (Carvana)
 // Masks are paired by stem, also with _mask, _label, _gt and the like appended. Throws DataError where a picture has no
 // mask, names the first few, and where nothing is recognised, names what was found.
 Dataset find_dataset(const DatasetOptions& options);
-
-// A list file: one sample a line, "image mask" or a bare stem; '#' begins a comment. Paths with spaces are separated by
-// a tab. Absolute paths and ".." are refused.
-struct ListEntry {
-    std::string image, mask;  // mask is empty for a bare stem
-    int line = 0;
-};
-std::vector<ListEntry> read_list(const std::string& path);
 
 // Moves round(fraction * n) samples, at least one of two or more, from train to val: those whose hash of (seed, name)
 // is smallest, so that adding a sample moves few others. Both keep their order.
 void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed);
 void split_by_pattern(Dataset& dataset, const std::string& pattern);
+
+// The mask of a sample whose picture has this size. DataError where it has another.
+RawMask load_mask(const Sample& sample, int64_t h, int64_t w);
 
 // The pictures of a folder in order of their names, or the one file.
 std::vector<std::string> list_pictures(const std::string& path);

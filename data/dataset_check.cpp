@@ -27,12 +27,7 @@ Found look_at(const Sample& sample, const MaskRule& rule) {
         found.w = picture.w;
         found.gray = picture.c == 1;
         found.deep = picture.is_16bit();
-        const RawMask mask = load_mask(sample.mask_path);
-        if (mask.image.h != picture.h || mask.image.w != picture.w)
-            throw DataError(
-                fmt::format("{}: the mask is {}x{}, but its picture {} is {}x{}; export the mask at the "
-                            "picture's size",
-                            sample.mask_path, mask.image.w, mask.image.h, sample.image_path, picture.w, picture.h));
+        const RawMask mask = load_mask(sample, picture.h, picture.w);
         found.values = raw_values(mask, rule);
     } catch (const DataError& error) {
         found.problem = error.what();

@@ -130,7 +130,7 @@ MaskRule decide(const std::vector<RawValue>& values, const std::string& example,
     const uint32_t top = *ids.rbegin();
     // Ids leave few gaps; levels of gray do. Two levels such as 0 and 128 are an object in gray, not 129 classes.
     const bool dense = top < 64 && 2 * ids.size() >= top;
-    if (class_count > 0 ? top >= uint32_t(class_count) : !dense) undecided(values, example);
+    if (!dense && (class_count == 0 || top >= uint32_t(class_count))) undecided(values, example);
     return rule;
 }
 

@@ -59,14 +59,8 @@ Prepared decode_sample(const Sample& sample, const MaskRule& rule, const LoaderO
     out.picture = to_channels(load_image(sample.image_path), options.channels);
     out.source_h = out.picture.h;
     out.source_w = out.picture.w;
-    if (!sample.mask_path.empty()) {
-        out.labels = apply_mask_rule(rule, load_mask(sample.mask_path), sample.mask_path);
-        if (out.labels.h != out.source_h || out.labels.w != out.source_w)
-            throw DataError(fmt::format(
-                "{}: the mask is {}x{}, but its picture {} is {}x{}; export the mask at the "
-                "picture's size",
-                sample.mask_path, out.labels.w, out.labels.h, sample.image_path, out.source_w, out.source_h));
-    }
+    if (!sample.mask_path.empty())
+        out.labels = apply_mask_rule(rule, load_mask(sample, out.source_h, out.source_w), sample.mask_path);
     if (options.resize_h > 0) resize_both(out, options.resize_h, options.resize_w);
     return out;
 }

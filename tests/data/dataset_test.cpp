@@ -1,5 +1,6 @@
 // Discovery, lists, splits and the check before training.
 #include "data/dataset.h"
+#include "data/list.h"
 
 #include <algorithm>
 #include <set>

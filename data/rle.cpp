@@ -1,0 +1,61 @@
+#include "data/rle.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+
+#include "kernels/base/error.h"
+
+namespace atrous::data {
+
+Image decode_rle(const std::string& text, int64_t h, int64_t w, const std::string& where) {
+    Image mask = make_image<uint8_t>(h, w, 1);
+    const char *at = text.data(), *const end = at + text.size();
+    int64_t number = 0, last = 0;  // numbers read, end of the run before
+    const auto next = [&](int64_t& value) {
+        while (at < end && (*at == ' ' || *at == '\t')) ++at;
+        if (at == end) return false;
+        const auto [stop, error] = std::from_chars(at, end, value);
+        ++number;
+        if (error != std::errc() || value < 1 || (stop < end && *stop != ' ' && *stop != '\t'))
+            throw DataError(fmt::format(
+                "{}: run-length mask, number {}: '{}' is not a positive integer; expected pairs 'start length'", where,
+                number, std::string(at, size_t(std::min<ptrdiff_t>(end - at, 12)))));
+        at = stop;
+        return true;
+    };
+    for (int64_t start = 0, length = 0; next(start);) {
+        if (!next(length))
+            throw DataError(
+                fmt::format("{}: run-length mask: {} numbers; expected pairs 'start length'", where, number));
+        if (start <= last)
+            throw DataError(
+                fmt::format("{}: run-length mask: the run at {} begins before the end of the one before it ({}); runs "
+                            "ascend and do not overlap",
+                            where, start, last));
+        if (length > h * w || start - 1 > h * w - length)
+            throw DataError(
+                fmt::format("{}: run-length mask: the run '{} {}' leaves the picture of {}x{} pixels; starts count "
+                            "from 1 along the rows",
+                            where, start, length, w, h));
+        std::fill_n(mask.u8.begin() + (start - 1), length, uint8_t(1));
+        last = start - 1 + length;
+    }
+    return mask;
+}
+
+std::string encode_rle(const Image& mask) {
+    std::string text;
+    for (size_t i = 0; i < mask.u8.size();) {
+        if (!mask.u8[i]) {
+            ++i;
+            continue;
+        }
+        const size_t start = i;
+        while (i < mask.u8.size() && mask.u8[i]) ++i;
+        text += fmt::format("{}{} {}", text.empty() ? "" : " ", start + 1, i - start);
+    }
+    return text;
+}
+
+}  // namespace atrous::data
