@@ -2,7 +2,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <stdexcept>
 #define TOML_ENABLE_FORMATTERS 0
+// Its parser asserts what a user's file can break ("[{"): an error, not an abort.
+[[noreturn]] static void broken_toml(const char* condition) { throw std::logic_error(condition); }
+#define TOML_ASSERT(condition) \
+    if (!(condition)) broken_toml(#condition)
 #include <toml++/toml.h>
 
 #include "apps/options.h"
@@ -50,6 +55,8 @@ std::vector<ConfigEntry> read_config(const std::string& path) {
         table = toml::parse(text, path);
     } catch (const toml::parse_error& e) {
         throw UsageError(fmt::format("{}:{}: {}", path, e.source().begin.line, e.description()));
+    } catch (const std::logic_error&) {
+        throw UsageError(path + ": not a TOML file; expected lines such as: batch-size = 8");
     }
     std::vector<ConfigEntry> entries;
     for (const auto& [key, node] : table) entries.push_back(entry_of(std::string(key.str()), node));

@@ -1,5 +1,7 @@
 # The libraries, as imported targets deps::<name>. Nothing is downloaded; a missing one names its Debian package.
-find_package(OpenMP REQUIRED COMPONENTS CXX)
+if(NOT ATROUS_WITHOUT_OPENMP)  # the fuzz targets are without
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+endif()
 find_package(Threads REQUIRED)
 
 function(atrous_dependency name header library package)

@@ -75,6 +75,19 @@ const char* format_of(Bytes bytes, const std::string& path) {
                     tiff ? "TIFF is not read" : "not a picture that is known", head));
 }
 
+// stb_image adds up the digits of a PNM header without limit.
+void check_pnm_numbers(Bytes bytes, const std::string& path) {
+    bool comment = false;
+    for (size_t i = 2, numbers = 0, digits = 0; i < bytes.size() && numbers < 3; ++i) {
+        const char c = char(bytes[i]);
+        comment = comment ? c != '\n' && c != '\r' : c == '#';
+        const bool digit = !comment && c >= '0' && c <= '9';
+        if (digit && digits == 7) damaged(path, "PNM", "a number of its header has more than 7 digits");
+        numbers += !digit && digits > 0;
+        digits = digit ? digits + 1 : 0;
+    }
+}
+
 template <class T>
 Image load(Source& source, const std::string& path, const char* format) {
     int w = 0, h = 0, c = 0;
@@ -97,6 +110,7 @@ Image load(Source& source, const std::string& path, const char* format) {
 
 Image decode_other(Bytes bytes, const std::string& path) {
     const char* format = format_of(bytes, path);
+    if (std::strcmp(format, "PNM") == 0) check_pnm_numbers(bytes, path);
     int w = 0, h = 0, c = 0;
     Source header{bytes};
     if (!stbi_info_from_callbacks(&callbacks, &header, &w, &h, &c))

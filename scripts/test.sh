@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and tests atrous, always against the emulated GPU.
 #   scripts/test.sh          every test (about 10 minutes on 2 cores, build included)
-#   scripts/test.sh --full   also: formatting, floors, address and race checks of every kernel, nvcc for sm_80 and sm_90
+#   scripts/test.sh --full   also: formatting, floors, address and race checks of every kernel, fuzz targets, nvcc for sm_80 and sm_90
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,6 +42,8 @@ if [ $full = yes ]; then
     build_and_test asan "test_emulator test_kernels test_cases" -R '^(emulator|kernels|cases)$'
     step "kernels under race checks"
     build_and_test check "test_emulator test_kernels test_cases" -R '^(emulator|kernels|cases)$'
+    step "hostile files: fuzz targets, 5 s each"
+    scripts/fuzz.sh 5
     step "emulated world without any CUDA toolkit"
     scripts/check_without_cuda.sh
     if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then

@@ -179,6 +179,19 @@ std::vector<Row> pictures() {
              save_png(s.file("masks/q.png"), Scene::binary(6, 8));
          },
          {"q.pgm", "60000x60000", "limit"}},
+        {"PNM header with endless digits",
+         [](Scene& s) {
+             write_text(s.file("images/q.pgm"), "P5 99999999999999999999 2\n255\nxx");
+             save_png(s.file("masks/q.png"), Scene::binary(6, 8));
+         },
+         {"q.pgm", "7 digits"}},
+        {"PGM with a comment that holds digits",
+         [](Scene& s) {
+             write_text(s.file("images/q.pgm"), "P5\n# made 20231231235959\n8 6\n255\n" + std::string(48, 'x'));
+             save_png(s.file("masks/q.png"), Scene::binary(6, 8));
+         },
+         {},
+         [](const DatasetReport& r) { EXPECT_EQ(r.samples, 4); }},
         {"a folder called like a picture",
          [](Scene& s) { fs::create_directories(s.dir.path() / "images" / "x.png"); },
          {}},

@@ -1,0 +1,48 @@
+// Writes starting points for the fuzz targets: seeds FOLDER makes FOLDER/<target>/….
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "data/image.h"
+#include "data/rle.h"
+#include "engine/io/safetensors.h"
+
+using namespace atrous;
+namespace fs = std::filesystem;
+
+static data::Image ramp(int64_t h, int64_t w, int c) {
+    data::Image image = data::make_image<uint8_t>(h, w, c);
+    for (size_t i = 0; i < image.u8.size(); ++i) image.u8[i] = uint8_t(i * 29);
+    return image;
+}
+
+static void text(const fs::path& path, const std::string& words) { std::ofstream(path) << words; }
+
+int main(int argc, char** argv) {
+    if (argc != 2) return 2;
+    const fs::path root = argv[1];
+    for (const char* name : {"image_fuzz", "list_fuzz", "safetensors_fuzz", "config_fuzz"})
+        fs::create_directories(root / name);
+    const fs::path images = root / "image_fuzz";
+    for (int c : {1, 3, 4}) data::write_file(images / ("png" + std::to_string(c)), data::encode_png(ramp(5, 6, c)));
+    data::Image indices = ramp(4, 4, 1);
+    for (auto& v : indices.u8) v %= 3;
+    data::write_file(images / "palette", data::encode_png(indices, {0, 0x800000, 0x8000}));
+    for (int c : {1, 3}) data::write_file(images / ("jpeg" + std::to_string(c)), data::encode_jpeg(ramp(9, 8, c)));
+    text(images / "pgm", "P5\n2 2\n255\nabcd");
+    text(images / "ppm", "P3\n1 1\n255\n1 2 3\n");
+    text(images / "gif", std::string("GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;", 35));
+    text(root / "list_fuzz" / "list", "images/a b.png\tmasks/a b.png\n# x\nstem\n");
+    text(root / "list_fuzz" / "csv", "img,rle_mask\na.png,1 8 17 8\n\"b.png\",\n");
+    text(root / "list_fuzz" / "rule", "0=1,255=0,*=ignore");
+    text(root / "list_fuzz" / "colours", "#402020,#ff0000=2");
+    text(root / "config_fuzz" / "toml", "data = \"x\"\nbatch-size = 8\nlr = 1e-3\nturn = true\nloss = \"dice\"\n");
+    const float values[6] = {1, 2, 3, 4, 5, 6};
+    io::write_safetensors(
+        (root / "safetensors_fuzz" / "two").string(),
+        {io::tensor_in_memory("a", DType::f32, {2, 3}, values), io::tensor_in_memory("b.c", DType::f32, {}, values)},
+        {{"key", "value"}});
+    const std::string header = R"({"w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})";
+    text(root / "safetensors_fuzz" / "plain",
+         std::string(1, char(header.size())) + std::string(7, '\0') + header + "abcd");
+}
