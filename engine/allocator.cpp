@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <exception>
 
+#include "kernels/base/error.h"
+
 namespace atrous {
 
 // Sizes are rounded so that blocks of nearly equal size can stand in for each other.
@@ -30,19 +32,27 @@ void* CachingAllocator::from_backend(size_t bytes) {
     return p;
 }
 
+// The smallest block that fits and wastes at most a quarter of what is asked for; null if there is none.
+void* CachingAllocator::take_free(std::multimap<size_t, void*>& blocks, size_t size) {
+    const auto it = blocks.lower_bound(size);
+    if (it == blocks.end() || it->first > size + size / 4) return nullptr;
+    void* const p = it->second;
+    blocks.erase(it);
+    return p;
+}
+
 void* CachingAllocator::allocate(size_t bytes) {
     std::lock_guard lock(mutex_);
     ++statistics_.requests;
     const size_t size = backend_.caches ? rounded(bytes) : std::max<size_t>(bytes, 1);
-    void* p = nullptr;
-    size_t got = size;
-    if (auto it = free_.lower_bound(size); it != free_.end() && it->first <= size + size / 4) {
-        got = it->first;
-        p = it->second;
-        free_.erase(it);
-    } else {
-        p = from_backend(size);
+    void* p = take_free(pool_ ? pool_->free_ : free_, size);
+    if (!p && pool_) {
+        if (sealed_) throw Error("memory is asked for while a step is recorded that the step before it did not need");
+        p = take_free(free_, size);
     }
+    if (!p) p = from_backend(size);
+    if (pool_) owners_[p] = pool_;
+    const size_t got = sizes_.at(p);
     statistics_.in_use_bytes += got;
     statistics_.peak_bytes = std::max(statistics_.peak_bytes, statistics_.in_use_bytes);
     return p;
@@ -54,6 +64,10 @@ void CachingAllocator::release(void* p) noexcept {
     const auto it = sizes_.find(p);
     if (it == sizes_.end()) return;
     statistics_.in_use_bytes -= it->second;
+    if (const auto owner = owners_.find(p); owner != owners_.end()) {
+        owner->second->free_.emplace(it->second, p);
+        return;
+    }
     if (backend_.caches) {
         free_.emplace(it->second, p);
         return;
@@ -70,6 +84,35 @@ void CachingAllocator::release_cache_locked() {
         backend_.release(p);
     }
     free_.clear();
+}
+
+MemoryPool::~MemoryPool() { allocator_.drop(*this); }
+
+void CachingAllocator::drop(MemoryPool& pool) {
+    std::lock_guard lock(mutex_);
+    std::erase_if(owners_, [&](const auto& entry) { return entry.second == &pool; });
+    for (auto& [size, p] : pool.free_) {
+        if (backend_.caches) {
+            free_.emplace(size, p);
+            continue;
+        }
+        statistics_.reserved_bytes -= size;
+        sizes_.erase(p);
+        backend_.release(p);
+    }
+}
+
+CachingAllocator::PoolScope::PoolScope(CachingAllocator& allocator, MemoryPool& pool, bool sealed)
+    : allocator_(allocator) {
+    std::lock_guard lock(allocator.mutex_);
+    if (allocator.pool_) throw Error("a step is recorded while another one is");
+    allocator.pool_ = &pool;
+    allocator.sealed_ = sealed;
+}
+CachingAllocator::PoolScope::~PoolScope() {
+    std::lock_guard lock(allocator_.mutex_);
+    allocator_.pool_ = nullptr;
+    allocator_.sealed_ = false;
 }
 
 void CachingAllocator::release_cache() {

@@ -25,6 +25,22 @@ struct MemoryStatistics {
     uint64_t requests = 0;
 };
 
+class CachingAllocator;
+
+// Blocks set apart for a recorded step, which uses them at every replay. Between replays they may hold anything.
+class MemoryPool {
+ public:
+    explicit MemoryPool(CachingAllocator& allocator) : allocator_(allocator) {}
+    ~MemoryPool();  // its blocks go back to the allocator
+    MemoryPool(const MemoryPool&) = delete;
+    MemoryPool& operator=(const MemoryPool&) = delete;
+
+ private:
+    friend class CachingAllocator;
+    CachingAllocator& allocator_;
+    std::multimap<size_t, void*> free_;
+};
+
 class CachingAllocator {
  public:
     explicit CachingAllocator(MemoryBackend backend) : backend_(std::move(backend)) {}
@@ -38,14 +54,34 @@ class CachingAllocator {
     MemoryStatistics statistics() const;
     void reset_peak();
 
+    // While one lives, blocks come from the pool, which takes more where it has none that fits; and whatever is
+    // released to the pool stays there. `sealed`: the pool must suffice (while a graph is captured nothing may be
+    // taken from the device); Error where it does not.
+    class PoolScope {
+     public:
+        PoolScope(CachingAllocator& allocator, MemoryPool& pool, bool sealed);
+        ~PoolScope();
+        PoolScope(const PoolScope&) = delete;
+        PoolScope& operator=(const PoolScope&) = delete;
+
+     private:
+        CachingAllocator& allocator_;
+    };
+
  private:
+    friend class MemoryPool;
+    void* take_free(std::multimap<size_t, void*>& blocks, size_t size);
+    void drop(MemoryPool& pool);
     void* from_backend(size_t bytes);
     void release_cache_locked();
 
     MemoryBackend backend_;
     mutable std::mutex mutex_;
     std::multimap<size_t, void*> free_;
-    std::unordered_map<void*, size_t> sizes_;  // of every block from the backend
+    std::unordered_map<void*, size_t> sizes_;        // of every block from the backend
+    std::unordered_map<void*, MemoryPool*> owners_;  // of the blocks of pools
+    MemoryPool* pool_ = nullptr;                     // of the live PoolScope
+    bool sealed_ = false;
     MemoryStatistics statistics_;
 };
 

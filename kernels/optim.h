@@ -51,6 +51,7 @@ struct GradStatisticsArgs {
     Arena arena;
     StepState* state = nullptr;
     double max_norm = 0;  // 0: no clipping. As torch clip_grad_norm_: factor = min(1, max_norm / (norm + 1e-6))
+    bool halt = false;    // after a first bad step every later one counts as bad too: the parameters stay as they were
 };
 
 // g = clip_factor * grad / loss_scale + weight_decay * p.  As torch.optim.SGD, dampening 0:

@@ -60,7 +60,9 @@ Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), 
     chunks_ = bytes_on(a.values.device(), chunks.data(), chunks.size() * sizeof(k::OptimChunk));
     StepState state;
     state.loss_scale = options.initial_loss_scale;
-    state_ = bytes_on(a.values.device(), &state, sizeof state);
+    static_assert(sizeof state % sizeof(float) == 0 && offsetof(StepState, loss_scale) % sizeof(float) == 0);
+    state_ = Tensor::empty({int64_t(sizeof state / sizeof(float))}, DType::f32, a.values.device());
+    set_state(state);
 }
 
 StepState Optimizer::state() const {
@@ -88,16 +90,36 @@ k::Arena Optimizer::arena() const {
     return arena;
 }
 
+Tensor Optimizer::loss_scale() const {
+    return state_.part(int64_t(offsetof(StepState, loss_scale) / sizeof(float)), {1});
+}
+
+const StepState* Optimizer::device_state() const { return state_.as<const StepState>(); }
+
+void Optimizer::set_learning_rate(double learning_rate) {
+    learning_rate_ = learning_rate;
+    set_learning_rate_from(&learning_rate_);
+}
+
+void Optimizer::set_learning_rate_from(const double* learning_rate) {
+    auto* state = state_.as<StepState>();
+    if (state_.device().kind == DeviceKind::gpu)
+        gpu::copy_async(&state->learning_rate, learning_rate, sizeof *learning_rate,
+                        context_of(state_.device()).stream());
+    else
+        state->learning_rate = *learning_rate;
+}
+
 void Optimizer::step(double learning_rate) {
+    set_learning_rate(learning_rate);
+    step();
+}
+
+void Optimizer::step() {
     const Device device = state_.device();
     auto* state = state_.as<StepState>();
-    learning_rate_ = learning_rate;
-    if (device.kind == DeviceKind::gpu)
-        gpu::copy_async(&state->learning_rate, &learning_rate_, sizeof learning_rate_, context_of(device).stream());
-    else
-        state->learning_rate = learning_rate;
     run(device, {k::reference::grad_statistics, k::cpu::grad_statistics, k::cuda::grad_statistics},
-        k::GradStatisticsArgs{arena(), state, options_.clip_norm});
+        k::GradStatisticsArgs{arena(), state, options_.clip_norm, options_.halt_at_nonfinite});
     if (options_.kind == OptimizerKind::sgd)
         run(device, {k::reference::sgd_step, k::cpu::sgd_step, k::cuda::sgd_step},
             k::SgdArgs{arena(), state, options_.momentum, options_.nesterov});

@@ -24,6 +24,7 @@ struct OptimizerOptions {
     double clip_norm = 0;       // 0: no clipping
     bool dynamic_loss_scale = false;
     float initial_loss_scale = 1;
+    bool halt_at_nonfinite = false;  // after gradients that are not finite nothing is changed any more
 };
 
 class Optimizer {
@@ -32,7 +33,14 @@ class Optimizer {
     Optimizer(Module& net, const OptimizerOptions& options);
 
     void step(double learning_rate);  // applies the gradients in the arena
-    StepState state() const;          // waits for the device
+    // The same in two parts: a recorded step applies with whatever learning rate was set before its replay. The second
+    // form reads host memory that must stay as it is until the copy is done.
+    void set_learning_rate(double learning_rate);
+    void set_learning_rate_from(const double* learning_rate);
+    void step();
+    Tensor loss_scale() const;              // f32 [1], the one in the state: a seed of backward passes
+    const StepState* device_state() const;  // on the net's device
+    StepState state() const;                // waits for the device
     void set_state(const StepState& state);
     const Tensor& moment1() const { return moment1_; }  // laid out as the parameter arena; undefined where unused
     const Tensor& moment2() const { return moment2_; }

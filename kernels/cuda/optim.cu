@@ -25,6 +25,7 @@ struct NormArgs {
     bool vectors;
     StepState* state;
     double max_norm;
+    bool halt;
 };
 
 constexpr int norm_threads = 64;
@@ -64,7 +65,7 @@ __global__ void __launch_bounds__(block_threads) finish_norm(NormArgs a) {
     const double norm = sqrt(sum) / s.loss_scale;
     s.grad_norm = norm;
     s.clip_factor = a.max_norm > 0 && norm + 1e-6 > a.max_norm ? a.max_norm / (norm + 1e-6) : 1;
-    s.found_nonfinite = !isfinite(sum);
+    s.found_nonfinite = !isfinite(sum) || (a.halt && s.first_bad_attempt >= 0);
 }
 
 // ---- kernels: steps ----
@@ -233,7 +234,7 @@ void grad_statistics(Queue& q, const GradStatisticsArgs& a) {
     const bool vectors = aligned(gradients, 16);
     ran(vectors ? "grad_statistics/vec4" : "grad_statistics/scalar");
     const NormArgs k{gradients, a.arena.chunks, q.scratch<double>(size_t(chunks)), chunks, vectors,
-                     a.state,   a.max_norm};
+                     a.state,   a.max_norm, a.halt};
     if (chunks > 0) launch(sum_squares, dim3(unsigned(chunks)), dim3(norm_threads), 0, q.stream(), k);
     launch(finish_norm, dim3(1), dim3(block_threads), 0, q.stream(), k);
 }

@@ -91,7 +91,7 @@ void grad_statistics(Queue&, const GradStatisticsArgs& a) {
     StepState& state = *a.state;
     state.grad_norm = std::sqrt(sum) / state.loss_scale;
     state.clip_factor = a.max_norm > 0 ? std::min(1.0, a.max_norm / (state.grad_norm + 1e-6)) : 1.0;
-    state.found_nonfinite = !finite;
+    state.found_nonfinite = !finite || (a.halt && state.first_bad_attempt >= 0);
 }
 
 void sgd_step(Queue&, const SgdArgs& a) {

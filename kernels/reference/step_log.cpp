@@ -1,0 +1,12 @@
+#include "kernels/step_log.h"
+
+#include "kernels/base/variant.h"
+
+namespace atrous::kernels::reference {
+
+void log_step(Queue&, const StepLogArgs& a) {
+    ran("log_step/reference");
+    a.dtype == DType::f64 ? log_step_entry<double>(a) : log_step_entry<float>(a);
+}
+
+}  // namespace atrous::kernels::reference
