@@ -3,6 +3,8 @@
 
 #include "engine/nn/module.h"
 #include "engine/ops/conv.h"
+#include "engine/ops/depthwise.h"
+#include "engine/ops/dropout.h"
 #include "engine/ops/norm.h"
 
 namespace atrous {
@@ -25,6 +27,18 @@ class Conv2d : public Module {
     Parameter* bias_ = nullptr;
 };
 
+// torch.nn.Conv2d with groups = in_channels = out_channels: weight, bias. out_channels is not read.
+class DepthwiseConv2d : public Module {
+ public:
+    DepthwiseConv2d(Module& parent, const std::string& name, const ConvOptions& options);
+    Tensor forward(const Tensor& x);
+
+ private:
+    ConvGeometry geometry_;
+    Parameter& weight_;
+    Parameter* bias_ = nullptr;
+};
+
 // torch.nn.ConvTranspose2d(in, out, kernel_size=2, stride=2): weight, bias.
 class ConvTranspose2x2 : public Module {
  public:
@@ -33,6 +47,16 @@ class ConvTranspose2x2 : public Module {
 
  private:
     Parameter &weight_, &bias_;
+};
+
+// torch.nn.Dropout: drops while training, under a StepRandomness (engine/ops/dropout.h). No parameters.
+class Dropout : public Module {
+ public:
+    Dropout(Module& parent, const std::string& name, double p) : Module(parent, name), p_(p) {}
+    Tensor forward(const Tensor& x);
+
+ private:
+    double p_;
 };
 
 // torch.nn.BatchNorm2d: weight, bias, running_mean, running_var, num_batches_tracked.
