@@ -49,6 +49,7 @@ void* CachingAllocator::allocate(size_t bytes) {
     if (!p && pool_) {
         if (sealed_) throw Error("memory is asked for while a step is recorded that the step before it did not need");
         p = take_free(free_, size);
+        ++pool_growth_;
     }
     if (!p) p = from_backend(size);
     if (pool_) owners_[p] = pool_;
@@ -123,6 +124,11 @@ void CachingAllocator::release_cache() {
 MemoryStatistics CachingAllocator::statistics() const {
     std::lock_guard lock(mutex_);
     return statistics_;
+}
+
+uint64_t CachingAllocator::pool_growth() const {
+    std::lock_guard lock(mutex_);
+    return pool_growth_;
 }
 
 void CachingAllocator::reset_peak() {

@@ -52,6 +52,7 @@ class CachingAllocator {
     void release(void* p) noexcept;
     void release_cache();
     MemoryStatistics statistics() const;
+    uint64_t pool_growth() const;  // blocks that pools ever took, from the cache or the backend
     void reset_peak();
 
     // While one lives, blocks come from the pool, which takes more where it has none that fits; and whatever is
@@ -82,6 +83,7 @@ class CachingAllocator {
     std::unordered_map<void*, MemoryPool*> owners_;  // of the blocks of pools
     MemoryPool* pool_ = nullptr;                     // of the live PoolScope
     bool sealed_ = false;
+    uint64_t pool_growth_ = 0;
     MemoryStatistics statistics_;
 };
 

@@ -17,7 +17,9 @@ const Tensor& Saved::get(const std::string& op) const {
     return tensor_;
 }
 
-Tape::Tape(Mode mode) : mode_(mode), outer_(current_tape) { current_tape = this; }
+Tape::Tape(Mode mode, TapeObserver* observer) : mode_(mode), observer_(observer), outer_(current_tape) {
+    current_tape = this;
+}
 Tape::~Tape() { current_tape = outer_; }
 Tape* Tape::current() { return current_tape; }
 
@@ -57,7 +59,22 @@ Tensor record(Record r) {
         tape->watched_.try_emplace(r.output.id(), false);
     }
     tape->entries_.push_back(std::move(entry));
+    if (tape->observer_) {
+        const NoTape off;
+        tape->observer_->on_forward(tape->entries_.back(), r.output);
+    }
     return r.output;
+}
+
+std::vector<Tensor> Tape::gradients_of(const Entry& entry) const {
+    std::vector<Tensor> gradients;
+    for (const Value& v : entry.inputs) {
+        if (v.leaf)
+            gradients.push_back(*v.leaf->gradient);
+        else if (const auto it = gradients_.find(v.id); it != gradients_.end())
+            gradients.push_back(it->second);
+    }
+    return gradients;
 }
 
 void Tape::backward(const Tensor& output, const Tensor& seed) {
@@ -73,6 +90,7 @@ void Tape::backward(const Tensor& output, const Tensor& seed) {
         const ModuleScope scope(entry.module);
         Gradients gradients(*this, entry, it->second);
         entry.backward(gradients);
+        if (observer_) observer_->on_backward(entry, gradients.output(), gradients_of(entry));
         if (!watched_[entry.output.id]) gradients_.erase(entry.output.id);
     }
 }

@@ -60,10 +60,20 @@ struct Entry {
     bool wanted = false;  // some input needs a gradient
 };
 
+// Sees every value of a pass as it is made: for naming the layer where numbers go wrong, and for pictures.
+class TapeObserver {
+ public:
+    virtual ~TapeObserver() = default;
+    virtual void on_forward(const Entry&, const Tensor& /*output*/) {}
+    // After the entry's backward ran: the gradient of its output, and those of its inputs that were wanted (what has
+    // reached them so far; a parameter's lies in the arena).
+    virtual void on_backward(const Entry&, const Tensor& /*output*/, const std::vector<Tensor>& /*inputs*/) {}
+};
+
 class Tape {
  public:
     enum class Mode { training, tracing };  // tracing records what ran and saves nothing
-    explicit Tape(Mode mode = Mode::training);
+    explicit Tape(Mode mode = Mode::training, TapeObserver* observer = nullptr);
     ~Tape();
     Tape(const Tape&) = delete;
     Tape& operator=(const Tape&) = delete;
@@ -84,8 +94,10 @@ class Tape {
     friend class Gradients;
     friend class NoTape;
     bool wants(const Value& v) const;
+    std::vector<Tensor> gradients_of(const Entry& entry) const;  // of its inputs
 
     Mode mode_;
+    TapeObserver* observer_;
     Tape* outer_;
     std::vector<Entry> entries_;
     std::unordered_map<int64_t, Tensor> gradients_;

@@ -2,9 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
-
-#include "engine/ops/dropout.h"
+#include <utility>
 
 namespace atrous {
 
@@ -15,64 +15,107 @@ static std::string names_of(const std::vector<HostBatch>& window, int64_t count)
     return names;
 }
 
-StepReport Trainer::train_step(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer) {
-    int64_t images = 0;
-    double counted = 0;
+static constexpr int64_t most_bad_steps = 64;  // in a row, with a dynamic loss scale: 2^24 / 2^64 is 0
+
+static int64_t read_interval(const TrainerOptions& options, Device device) {
+    return options.read_every > 0 ? options.read_every : device.kind == DeviceKind::gpu ? 16 : 1;
+}
+
+Trainer::Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOptions& options)
+    : net_(net),
+      optimizer_(optimizer),
+      options_(options),
+      loss_(options.loss, net.materialized().device, options.compute),
+      step_(net, optimizer, loss_,
+            {.compute = options.compute,
+             .scale_loss = optimizer.options().dynamic_loss_scale,
+             .graphs = options.graphs,
+             .log_capacity = read_interval(options, net.materialized().device)}) {
+    options_.read_every = read_interval(options, net.materialized().device);
+}
+
+void Trainer::submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer) {
+    Pending p{progress.batch, count, 0, progress.step + 1, options_.schedule.at(progress.step)};
+    bool counts = false;
     for (int64_t i = 0; i < count; ++i) {
-        images += window[size_t(i)].n;
-        counted += loss_.normalizer_of(window[size_t(i)].labels, net_.out_channels());
+        const auto& labels = window[size_t(i)].labels;
+        p.images += window[size_t(i)].n;
+        counts =
+            counts || std::any_of(labels.begin(), labels.end(), [&](uint8_t l) { return l != options_.ignore_index; });
     }
-    if (counted == 0)
-        observer.on_warning(fmt::format("step {}: no pixel counts, every label is ignored (images: {})",
-                                        progress.step + 1, names_of(window, count)));
-    StepReport report{};
-    net_.zero_gradients();
-    for (int64_t i = 0; i < count; ++i) {
-        const HostBatch& b = window[size_t(i)];
-        const DeviceBatch d = upload(b, net_.materialized().device, options_.compute);
-        LossShare share;  // the parts add up to the loss of one large batch; Dice is averaged by images
-        if (count > 1) share = {counted > 0 ? counted : 1, double(b.n) / double(images)};
-        const StepRandomness random(net_.materialized().seed, progress.step, i);
-        Tape tape;
-        const LossValue value = loss_(net_.forward(d.images), d.labels, share);
-        tape.backward(value.loss);
-        const auto terms = value.terms.dtype() == DType::f64 ? value.terms.to_host<double>() : [&] {
-            const auto f = value.terms.to_host<float>();
-            return std::vector<double>(f.begin(), f.end());
-        }();
-        report.loss += terms[0];
-        report.cross_entropy += terms[1];
-        report.dice += terms[2] * double(b.n) / double(images);
-    }
-    report.learning_rate = options_.schedule.at(progress.step);
-    if (!std::isfinite(report.loss))
-        throw NumericError(fmt::format(
-            "the loss of step {} is {} (images: {}); lower --lr, clip with --clip-norm, or check the images",
-            progress.step + 1, report.loss, names_of(window, count)));
-    optimizer_.step(report.learning_rate);
+    if (!counts)
+        observer.on_warning(fmt::format("step {}: no pixel counts, every label is ignored (images: {})", p.step,
+                                        names_of(window, count)));
+    step_.run(window.data(), count, p.learning_rate);
+    pending_.push_back(p);
+    progress.batch += count;
     ++progress.step;
-    report.step = progress.step;
-    report.images = images;
-    return report;
+}
+
+bool Trainer::is_bad(const StepLogEntry& entry) {
+    const bool bad = entry.nonfinite || !std::isfinite(entry.loss);
+    bad_in_a_row_ = bad ? bad_in_a_row_ + 1 : 0;
+    return optimizer_.options().dynamic_loss_scale ? bad_in_a_row_ >= most_bad_steps : bad;
+}
+
+// Figures of every step submitted so far, in order.
+void Trainer::report(BatchSource& training, TrainObserver& observer) {
+    const auto entries = step_.read();
+    const auto pending = std::exchange(pending_, {});
+    for (size_t i = 0; i < entries.size(); ++i) {
+        const Pending& p = pending[i];
+        const StepLogEntry& e = entries[i];
+        if (is_bad(e)) refuse(p, e, training, observer);
+        if (std::isfinite(e.loss)) {  // with a dynamic loss scale an overflow is no loss of the epoch's
+            progress.loss_sum += e.loss * double(p.images);
+            progress.loss_images += p.images;
+        }
+        observer.on_step({progress.epoch, options_.epochs, p.first_batch + p.count, training.batches_per_epoch(),
+                          p.step, p.images, e.loss, e.cross_entropy, e.dice, p.learning_rate, e.grad_norm,
+                          e.loss_scale});
+    }
+}
+
+// The parameters are those of the bad step: the optimizer halted there. Its batches come from the source again.
+void Trainer::refuse(const Pending& p, const StepLogEntry& entry, BatchSource& training, TrainObserver& observer) {
+    std::vector<HostBatch> window(static_cast<size_t>(p.count));
+    training.start_epoch(progress.epoch, p.first_batch);
+    for (auto& batch : window)
+        if (!training.next(batch)) throw Error("the data set ended before a batch that it gave earlier");
+    StepDiagnosis diagnosis;
+    const double scale = optimizer_.options().dynamic_loss_scale ? entry.loss_scale : 1;
+    size_t blamed = 0;
+    for (size_t i = 0; i < window.size(); ++i) {
+        StepDiagnosis d = diagnose_step(net_, loss_, window[i], options_.compute, entry.attempt, scale);
+        const bool bad = d.first_bad() != nullptr;
+        if (i > 0 && !bad) continue;
+        diagnosis = std::move(d);
+        blamed = i;
+        if (bad) break;
+    }
+    observer.on_nonfinite({progress.epoch, p.step, entry.attempt, &window[blamed], &diagnosis});
+    std::string images = names_of(window, p.count);
+    if (!diagnosis.bad_images.empty() && diagnosis.bad_images.size() < window[blamed].names.size()) {
+        images.clear();
+        for (int i : diagnosis.bad_images) images += (images.empty() ? "" : ", ") + window[blamed].names[size_t(i)];
+    }
+    throw NumericError(
+        fmt::format("step {}: NaN or Inf, {} (loss {}; images: {}); lower --lr, clip with --clip-norm, or "
+                    "check the images",
+                    p.step, diagnosis.text(), entry.loss, images));
 }
 
 bool Trainer::train_epoch(BatchSource& training, TrainObserver& observer) {
     training.start_epoch(progress.epoch, progress.batch);
     std::vector<HostBatch> window(static_cast<size_t>(options_.accumulate));
     for (;;) {
-        if (observer.stop_requested()) return false;
+        const bool stop = observer.stop_requested();
         int64_t count = 0;
-        while (count < options_.accumulate && training.next(window[size_t(count)])) ++count;
-        if (count == 0) return true;
-        StepReport report = train_step(window, count, observer);
-        progress.batch += count;
-        progress.loss_sum += report.loss * double(report.images);
-        progress.loss_images += report.images;
-        report.epoch = progress.epoch;
-        report.epochs = options_.epochs;
-        report.batch = progress.batch;
-        report.batches = training.batches_per_epoch();
-        observer.on_step(report);
+        while (!stop && count < options_.accumulate && training.next(window[size_t(count)])) ++count;
+        if (count == 0 || step_.unread() == options_.read_every) report(training, observer);
+        if (count == 0) return !stop;
+        submit(window, count, observer);
+        if (options_.read_every == 1) report(training, observer);
     }
 }
 

@@ -6,7 +6,9 @@
 #include "engine/host_batch.h"
 #include "engine/optim/optimizer.h"
 #include "engine/optim/schedule.h"
+#include "engine/train/diagnosis.h"
 #include "engine/train/evaluate.h"
+#include "engine/train/training_step.h"
 
 namespace atrous {
 
@@ -17,6 +19,8 @@ struct TrainerOptions {
     DType compute = DType::f32;
     int64_t accumulate = 1;  // micro-batches a step; together they weigh as one batch of their joint size
     int ignore_index = 255;  // -1: none
+    int64_t read_every = 0;  // steps between looks at the loss; 0: 1 on the cpu, 16 on a GPU
+    bool graphs = true;      // record the step where the device can
 };
 
 // Where a training stands; with the net and the optimizer, all that resuming needs.
@@ -34,6 +38,7 @@ struct StepReport {
     int64_t epoch, epochs, batch, batches, step;      // batch: done in this epoch
     int64_t images;                                   // of this step
     double loss, cross_entropy, dice, learning_rate;  // cross_entropy: or BCE, focal; dice: or the Tversky index
+    double grad_norm, loss_scale;
 };
 
 struct EpochReport {
@@ -43,36 +48,53 @@ struct EpochReport {
     bool best = false;
 };
 
+struct BadStep {
+    int64_t epoch, step, attempt;  // step from 1; attempt keys dropout's masks
+    const HostBatch* batch;        // of the step's micro-batches the one that is to blame, else the first
+    const StepDiagnosis* diagnosis;
+};
+
 class TrainObserver {
  public:
     virtual ~TrainObserver() = default;
     virtual void on_step(const StepReport&) {}
     virtual void on_epoch(const EpochReport&) {}    // progress already points at the next epoch: a good moment to save
     virtual void on_warning(const std::string&) {}  // something that a training survives and a user should know
+    // The step's gradients are not finite, and NumericError follows: the last moment to save the batch.
+    virtual void on_nonfinite(const BadStep&) {}
     virtual bool stop_requested() { return false; }
 };
 
 class Trainer {
  public:
-    Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOptions& options)
-        : net_(net),
-          optimizer_(optimizer),
-          options_(options),
-          loss_(options.loss, net.materialized().device, options.compute) {}
+    Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOptions& options);
 
     // Trains from `progress` to the last epoch, or until the observer asks to stop; true if it finished.
-    // Throws NumericError, naming the step and its images, where the loss is not finite.
+    // Throws NumericError where gradients are not finite, naming the step, the first bad layer and the images; with a
+    // dynamic loss scale only where the smallest scale does not help.
     bool run(BatchSource& training, BatchSource* validation, TrainObserver& observer);
     TrainProgress progress;
 
  private:
+    // A step that was submitted and whose figures were not read yet.
+    struct Pending {
+        int64_t first_batch, count, images, step;
+        double learning_rate;
+    };
     bool train_epoch(BatchSource& training, TrainObserver& observer);
-    StepReport train_step(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
+    void submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
+    void report(BatchSource& training, TrainObserver& observer);
+    bool is_bad(const StepLogEntry& entry);
+    [[noreturn]] void refuse(const Pending& pending, const StepLogEntry& entry, BatchSource& training,
+                             TrainObserver& observer);
 
     SegmentationNet& net_;
     Optimizer& optimizer_;
     TrainerOptions options_;
     Loss loss_;
+    TrainingStep step_;
+    std::vector<Pending> pending_;
+    int64_t bad_in_a_row_ = 0;
 };
 
 }  // namespace atrous

@@ -163,7 +163,7 @@ void grad_statistics(Queue& q, const GradStatisticsArgs& args) {
     StepState& state = *args.state;
     state.grad_norm = std::sqrt(sum) / state.loss_scale;
     state.clip_factor = args.max_norm > 0 ? std::min(1.0, args.max_norm / (state.grad_norm + 1e-6)) : 1.0;
-    state.found_nonfinite = !all_finite || (a.halt && state.first_bad_attempt >= 0);
+    state.found_nonfinite = !all_finite || (args.halt && state.first_bad_attempt >= 0);
 }
 
 void sgd_step(Queue& q, const SgdArgs& a) {

@@ -1,0 +1,101 @@
+#include "engine/train/diagnosis.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/ops/dropout.h"
+#include "engine/ops/elementwise.h"
+#include "engine/train/evaluate.h"
+
+namespace atrous {
+
+static std::vector<double> host_values(const Tensor& x) {
+    Tensor t = x;
+    if (!t.is_dense() || t.dtype() == DType::bf16 || t.dtype() == DType::f16) {
+        t = Tensor::empty(x.shape(), x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device());
+        t.copy_from(x);
+    }
+    if (t.dtype() == DType::f64) return t.to_host<double>();
+    const auto values = t.to_host<float>();
+    return {values.begin(), values.end()};
+}
+
+static LayerFigures figures_of(const Entry& entry, bool backward, const Tensor& x) {
+    LayerFigures f{entry.module, entry.op, backward, x.shape(), 0, 0, INFINITY, -INFINITY, 0};
+    for (const double v : host_values(x)) {
+        ++f.count;
+        if (!std::isfinite(v)) {
+            ++f.nonfinite;
+            continue;
+        }
+        f.min = std::min(f.min, v);
+        f.max = std::max(f.max, v);
+        f.mean += v;
+    }
+    const int64_t finite = f.count - f.nonfinite;
+    f.mean /= double(std::max<int64_t>(finite, 1));
+    if (finite == 0) f.min = f.max = 0;
+    return f;
+}
+
+class Recorder : public TapeObserver {
+ public:
+    explicit Recorder(std::vector<LayerFigures>& layers) : layers_(layers) {}
+    void on_forward(const Entry& entry, const Tensor& output) override {
+        layers_.push_back(figures_of(entry, false, output));
+    }
+    void on_backward(const Entry& entry, const Tensor&, const std::vector<Tensor>& inputs) override {
+        for (const Tensor& gradient : inputs) layers_.push_back(figures_of(entry, true, gradient));
+    }
+
+ private:
+    std::vector<LayerFigures>& layers_;
+};
+
+static std::vector<int> images_not_finite(const Tensor& logits) {
+    const auto values = host_values(logits);
+    const size_t each = values.size() / size_t(logits.dim(0));
+    std::vector<int> bad;
+    for (int i = 0; i < int(logits.dim(0)); ++i)
+        if (std::any_of(values.begin() + ptrdiff_t(i * each), values.begin() + ptrdiff_t((i + 1) * each),
+                        [](double v) { return !std::isfinite(v); }))
+            bad.push_back(i);
+    return bad;
+}
+
+const LayerFigures* StepDiagnosis::first_bad() const {
+    const auto it = std::find_if(layers.begin(), layers.end(), [](const auto& f) { return f.nonfinite > 0; });
+    return it == layers.end() ? nullptr : &*it;
+}
+
+std::string StepDiagnosis::text() const {
+    const LayerFigures* f = first_bad();
+    if (!f) return "every value is finite when the step is run again";
+    return fmt::format("first in {} of layer {} ({} pass): {} of {} values", f->op, f->path.empty() ? "(net)" : f->path,
+                       f->backward ? "backward" : "forward", f->nonfinite, f->count);
+}
+
+StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBatch& batch, DType compute,
+                            int64_t attempt, double loss_scale) {
+    StepDiagnosis d;
+    const Device device = net.materialized().device;
+    const DeviceBatch b = upload(batch, device, compute);
+    net.set_training(true);
+    net.zero_gradients();
+    const StepRandomness random(net.materialized().seed, attempt);
+    Recorder recorder(d.layers);
+    Tape tape(Tape::Mode::training, &recorder);
+    const Tensor logits = net.forward(b.images);
+    const LossValue value = loss(logits, b.labels);
+    {
+        const NoTape off;
+        d.loss = value.loss.item();
+        d.bad_images = images_not_finite(logits);
+    }
+    tape.backward(value.loss, Tensor::full({1}, value.loss.dtype(), device, loss_scale));
+    return d;
+}
+
+}  // namespace atrous

@@ -1,0 +1,36 @@
+// Where the numbers of a training step go wrong.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/host_batch.h"
+#include "engine/nn/segmentation_net.h"
+#include "engine/train/loss.h"
+
+namespace atrous {
+
+// One value of a step: an op's output, or the gradients its backward pass gave.
+struct LayerFigures {
+    std::string path, op;
+    bool backward = false;
+    Shape shape;
+    int64_t count = 0, nonfinite = 0;   // elements
+    double min = 0, max = 0, mean = 0;  // of the finite ones
+};
+
+struct StepDiagnosis {
+    double loss = 0;
+    std::vector<LayerFigures> layers;       // in the order in which they were computed
+    std::vector<int> bad_images;            // positions in the batch whose logits are not finite
+    const LayerFigures* first_bad() const;  // null where everything is finite
+    // "conv2d of down1.conv (forward): 12 of 4096 values are not finite"; or that nothing was found.
+    std::string text() const;
+};
+
+// Runs forward and backward pass eagerly and looks at every value. Overwrites the gradients; parameters stay as they
+// are, running statistics move. `attempt` keys dropout's masks; backward starts from `loss_scale`.
+StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBatch& batch, DType compute,
+                            int64_t attempt, double loss_scale);
+
+}  // namespace atrous

@@ -1,0 +1,64 @@
+// One optimizer step from batches on the host. What a step costs the host is a copy into pinned memory and a few
+// launches: no memory is taken, nothing is waited for, and its figures stay on the device until they are asked for.
+//
+// On a GPU a step of one micro-batch is run eagerly until it needs no new memory, then recorded as a graph, and from
+// there on replayed; batches of another shape, and steps of several micro-batches, run eagerly.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "engine/host_batch.h"
+#include "engine/nn/segmentation_net.h"
+#include "engine/optim/optimizer.h"
+#include "engine/train/loss.h"
+#include "kernels/step_log.h"
+
+namespace atrous {
+
+using kernels::StepLogEntry;
+
+struct TrainingStepOptions {
+    DType compute = DType::f32;
+    bool scale_loss = false;     // backward passes start from the optimizer's loss scale (f16)
+    bool graphs = true;          // record steps where the device can
+    int64_t log_capacity = 256;  // steps whose figures are kept before read() must be called
+};
+
+class TrainingStep {
+ public:
+    TrainingStep(SegmentationNet& net, Optimizer& optimizer, const Loss& loss, const TrainingStepOptions& options);
+    ~TrainingStep();
+
+    // Submits one step. The batches may be reused when this returns.
+    void run(const HostBatch* batches, int64_t count, double learning_rate);
+    // Figures of the steps submitted since the last call, oldest first; waits for them.
+    std::vector<StepLogEntry> read();
+    int64_t unread() const { return unread_; }
+    int64_t replayed() const { return replayed_; }  // steps that were replays of a graph
+
+ private:
+    struct Inputs;  // of one shape: device tensors and, once it is recorded, the graph
+    struct Staging;
+
+    Inputs& inputs_for(const HostBatch& batch);
+    void upload(const HostBatch& batch, Inputs& to, const double* learning_rate);
+    void micro_batch(const Inputs& inputs, const LossShare& share, int64_t index, int64_t count);
+    void whole_step(const Inputs& inputs);  // of one micro-batch, without what the host copies
+    void run_recorded(Inputs& inputs);
+
+    SegmentationNet& net_;
+    Optimizer& optimizer_;
+    const Loss& loss_;
+    TrainingStepOptions options_;
+    Device device_;
+    Tensor log_, sums_;
+    std::unique_ptr<Staging> staging_;
+    std::map<std::vector<int64_t>, std::unique_ptr<Inputs>> inputs_;
+    int64_t unread_ = 0, replayed_ = 0;
+    bool graphs_ = false;
+};
+
+}  // namespace atrous
