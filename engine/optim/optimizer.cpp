@@ -128,7 +128,7 @@ void Optimizer::step() {
             k::AdamArgs{arena(), state, options_.beta1, options_.beta2, options_.epsilon,
                         options_.kind == OptimizerKind::adamw});
     run(device, {k::reference::finish_step, k::cpu::finish_step, k::cuda::finish_step},
-        k::FinishStepArgs{state, options_.dynamic_loss_scale});
+        k::FinishStepArgs{state, options_.dynamic_loss_scale, options_.growth_interval});
 }
 
 }  // namespace atrous

@@ -24,6 +24,7 @@ struct OptimizerOptions {
     double clip_norm = 0;       // 0: no clipping
     bool dynamic_loss_scale = false;
     float initial_loss_scale = 1;
+    int growth_interval = 2000;      // good steps after which the loss scale doubles
     bool halt_at_nonfinite = false;  // after gradients that are not finite nothing is changed any more
 };
 

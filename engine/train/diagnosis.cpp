@@ -40,30 +40,34 @@ static LayerFigures figures_of(const Entry& entry, bool backward, const Tensor& 
     return f;
 }
 
-class Recorder : public TapeObserver {
- public:
-    explicit Recorder(std::vector<LayerFigures>& layers) : layers_(layers) {}
-    void on_forward(const Entry& entry, const Tensor& output) override {
-        layers_.push_back(figures_of(entry, false, output));
-    }
-    void on_backward(const Entry& entry, const Tensor&, const std::vector<Tensor>& inputs) override {
-        for (const Tensor& gradient : inputs) layers_.push_back(figures_of(entry, true, gradient));
-    }
-
- private:
-    std::vector<LayerFigures>& layers_;
-};
-
-static std::vector<int> images_not_finite(const Tensor& logits) {
-    const auto values = host_values(logits);
-    const size_t each = values.size() / size_t(logits.dim(0));
+// Images of the batch that hold values which are not finite. Batch norm mixes images, so that from there on all do.
+static std::vector<int> images_not_finite(const Tensor& x) {
+    const auto values = host_values(x);
+    const size_t each = values.size() / size_t(x.dim(0));
     std::vector<int> bad;
-    for (int i = 0; i < int(logits.dim(0)); ++i)
-        if (std::any_of(values.begin() + ptrdiff_t(i * each), values.begin() + ptrdiff_t((i + 1) * each),
+    for (int i = 0; i < int(x.dim(0)); ++i)
+        if (std::any_of(values.begin() + ptrdiff_t(size_t(i) * each), values.begin() + ptrdiff_t(size_t(i + 1) * each),
                         [](double v) { return !std::isfinite(v); }))
             bad.push_back(i);
     return bad;
 }
+
+class Recorder : public TapeObserver {
+ public:
+    explicit Recorder(StepDiagnosis& diagnosis) : d_(diagnosis) {}
+    void on_forward(const Entry& entry, const Tensor& output) override {
+        const bool clean = d_.first_bad() == nullptr;
+        d_.layers.push_back(figures_of(entry, false, output));
+        if (clean && d_.layers.back().nonfinite > 0 && output.shape().rank() == 4)
+            d_.bad_images = images_not_finite(output);
+    }
+    void on_backward(const Entry& entry, const Tensor&, const std::vector<Tensor>& inputs) override {
+        for (const Tensor& gradient : inputs) d_.layers.push_back(figures_of(entry, true, gradient));
+    }
+
+ private:
+    StepDiagnosis& d_;
+};
 
 const LayerFigures* StepDiagnosis::first_bad() const {
     const auto it = std::find_if(layers.begin(), layers.end(), [](const auto& f) { return f.nonfinite > 0; });
@@ -85,14 +89,12 @@ StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBa
     net.set_training(true);
     net.zero_gradients();
     const StepRandomness random(net.materialized().seed, attempt);
-    Recorder recorder(d.layers);
+    Recorder recorder(d);
     Tape tape(Tape::Mode::training, &recorder);
-    const Tensor logits = net.forward(b.images);
-    const LossValue value = loss(logits, b.labels);
+    const LossValue value = loss(net.forward(b.images), b.labels);
     {
         const NoTape off;
         d.loss = value.loss.item();
-        d.bad_images = images_not_finite(logits);
     }
     tape.backward(value.loss, Tensor::full({1}, value.loss.dtype(), device, loss_scale));
     return d;

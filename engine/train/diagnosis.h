@@ -22,7 +22,7 @@ struct LayerFigures {
 struct StepDiagnosis {
     double loss = 0;
     std::vector<LayerFigures> layers;       // in the order in which they were computed
-    std::vector<int> bad_images;            // positions in the batch whose logits are not finite
+    std::vector<int> bad_images;            // whose values in the first bad forward layer are not finite
     const LayerFigures* first_bad() const;  // null where everything is finite
     // "conv2d of down1.conv (forward): 12 of 4096 values are not finite"; or that nothing was found.
     std::string text() const;

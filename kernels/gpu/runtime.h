@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,6 +31,8 @@ void set_device(int device);
 int current_device();
 void synchronize_device();
 size_t free_memory_bytes();
+// How often the host waited for a stream or the device, since the program began: a steady training step does not.
+uint64_t synchronizations();
 
 // A stream someone else owns. Default-constructed: no stream (the cpu).
 class StreamView {

@@ -3,6 +3,7 @@
 #include "kernels/gpu/runtime.h"
 
 #include <cuda_runtime_api.h>
+#include <atomic>
 
 #include <cstdio>
 #include <map>
@@ -84,7 +85,13 @@ int current_device() {
     check(cudaGetDevice(&device), "cudaGetDevice");
     return device;
 }
-void synchronize_device() { check(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }
+static std::atomic<uint64_t> waits{0};
+uint64_t synchronizations() { return waits; }
+
+void synchronize_device() {
+    ++waits;
+    check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+}
 size_t free_memory_bytes() {
     size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
@@ -101,7 +108,9 @@ Stream::~Stream() {
     if (handle_) warn(cudaStreamDestroy(static_cast<cudaStream_t>(handle_)), "cudaStreamDestroy");
 }
 void StreamView::synchronize() const {
-    if (handle_) check(cudaStreamSynchronize(static_cast<cudaStream_t>(handle_)), "cudaStreamSynchronize");
+    if (!handle_) return;
+    ++waits;
+    check(cudaStreamSynchronize(static_cast<cudaStream_t>(handle_)), "cudaStreamSynchronize");
 }
 
 Event::Event() {

@@ -3,6 +3,7 @@
 #include "kernels/gpu/runtime.h"
 
 #include <unistd.h>
+#include <atomic>
 
 #include <chrono>
 #include <cstring>
@@ -99,7 +100,11 @@ size_t free_memory_bytes() {
     emu::refuse_while_capturing("free_memory_bytes");
     return pages(_SC_AVPHYS_PAGES);
 }
+static std::atomic<uint64_t> waits{0};
+uint64_t synchronizations() { return waits; }
+
 void synchronize_device() {
+    ++waits;
     emu::refuse_while_capturing("synchronize_device");
     emu::throw_deferred_error();
 }
@@ -110,6 +115,7 @@ Stream::~Stream() { delete static_cast<StreamState*>(handle_); }
 
 void StreamView::synchronize() const {
     if (!handle_) return;
+    ++waits;
     if (static_cast<StreamState*>(handle_)->recording)
         throw GpuError("emulated GPU: synchronize of a stream while a graph is captured");
     emu::throw_deferred_error();

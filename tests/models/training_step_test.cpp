@@ -1,0 +1,304 @@
+// The recorded step: a replay is the eager step bit for bit, takes no memory and waits for nothing; loss scaling; and
+// what becomes of NaN.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "engine/context.h"
+#include "engine/train/trainer.h"
+#include "models/unet.h"
+#include "tests/models/rectangles.h"
+
+namespace atrous {
+namespace {
+
+const Device gpu_device{DeviceKind::gpu};
+const Device cpu_device{DeviceKind::cpu};
+bool have_gpu() { return gpu::device_count() > 0; }
+
+struct Rig {
+    UNet net{{.base_channels = 8, .depth = 2}};
+    std::unique_ptr<Optimizer> optimizer;
+    std::unique_ptr<Loss> loss;
+    std::unique_ptr<TrainingStep> step;
+
+    Rig(Device device, TrainingStepOptions options, OptimizerOptions optimizer_options = {}) {
+        net.materialize({.device = device, .compute = options.compute, .seed = 3});
+        optimizer = std::make_unique<Optimizer>(net, optimizer_options);
+        loss = std::make_unique<Loss>(LossOptions{}, device, options.compute);
+        step = std::make_unique<TrainingStep>(net, *optimizer, *loss, options);
+    }
+    std::vector<float> weights() { return net.arena().values.to_host<float>(); }
+};
+
+std::vector<HostBatch> batches(int64_t count, int64_t n = 2, int64_t size = 16) {
+    Rectangles source(count * n, n, size, 5);
+    source.start_epoch(0, 0);
+    std::vector<HostBatch> all(static_cast<size_t>(count));
+    for (auto& b : all) EXPECT_TRUE(source.next(b));
+    return all;
+}
+
+void expect_equal(const std::vector<StepLogEntry>& a, const std::vector<StepLogEntry>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) {
+        EXPECT_TRUE(a[i].loss == b[i].loss || (std::isnan(a[i].loss) && std::isnan(b[i].loss))) << "step " << i;
+        EXPECT_EQ(a[i].nonfinite, b[i].nonfinite) << "step " << i;
+        EXPECT_EQ(a[i].loss_scale, b[i].loss_scale) << "step " << i;
+        if (!a[i].nonfinite) {
+            EXPECT_EQ(a[i].grad_norm, b[i].grad_norm) << "step " << i;
+        }
+    }
+}
+
+// Data and learning rate change with every step; one batch holds an Inf, whose step changes no weight.
+void replay_equals_eager(DType compute, bool scaled) {
+    auto data = batches(12);
+    data[7].images[5] = std::numeric_limits<float>::infinity();
+    OptimizerOptions adam;
+    adam.dynamic_loss_scale = scaled;
+    if (scaled) adam.initial_loss_scale = 1024, adam.growth_interval = 3;
+    std::vector<StepLogEntry> logs[2];
+    std::vector<float> weights[2];
+    for (const bool graphs : {false, true}) {
+        Rig rig(gpu_device, {.compute = compute, .scale_loss = scaled, .graphs = graphs}, adam);
+        for (size_t i = 0; i < data.size(); ++i) {
+            const auto before = i == 7 ? rig.weights() : std::vector<float>();
+            rig.step->run(&data[i], 1, 1e-3 / double(i + 1));
+            if (i == 7) {
+                EXPECT_EQ(rig.weights(), before) << "a step with Inf changes nothing";
+            }
+        }
+        logs[graphs] = rig.step->read();
+        weights[graphs] = rig.weights();
+        EXPECT_EQ(rig.step->replayed() >= 6, graphs) << rig.step->replayed() << " of 12 steps were replays";
+    }
+    expect_equal(logs[0], logs[1]);
+    EXPECT_EQ(weights[0], weights[1]);
+    EXPECT_EQ(logs[1][7].nonfinite, 1);
+    EXPECT_NE(logs[1][10].loss, logs[1][11].loss) << "the data changes";
+    if (scaled) {
+        EXPECT_EQ(logs[1][7].loss_scale * 2, logs[1][6].loss_scale) << "Inf halves the loss scale";
+    }
+    if (scaled) {
+        EXPECT_EQ(logs[1][2].loss_scale, 2048) << "three good steps double it";
+    }
+}
+
+TEST(TrainingStepTest, ReplayEqualsEagerF32) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    replay_equals_eager(DType::f32, false);
+}
+TEST(TrainingStepTest, ReplayEqualsEagerBf16) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    replay_equals_eager(DType::bf16, false);
+}
+TEST(TrainingStepTest, ReplayEqualsEagerF16WithDynamicLossScale) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    replay_equals_eager(DType::f16, true);
+}
+
+TEST(TrainingStepTest, SteadyStepsTakeNoMemoryAndWaitForNothing) {
+    const auto data = batches(2);
+    for (const Device device : {cpu_device, gpu_device}) {
+        if (device.kind == DeviceKind::gpu && !have_gpu()) continue;
+        SCOPED_TRACE(name_of(device));
+        Rig rig(device, {});
+        const auto run = [&](int steps) {
+            for (int i = 0; i < steps; ++i) rig.step->run(&data[size_t(i % 2)], 1, 1e-3);
+        };
+        run(8);
+        const uint64_t taken = context_of(device).memory().statistics().backend_allocations;
+        const uint64_t waits = gpu::synchronizations();
+        const int64_t replays = rig.step->replayed();
+        run(20);
+        EXPECT_EQ(context_of(device).memory().statistics().backend_allocations, taken);
+        EXPECT_EQ(gpu::synchronizations(), waits);
+        if (device.kind == DeviceKind::gpu) {
+            EXPECT_EQ(rig.step->replayed() - replays, 20);
+        }
+        EXPECT_EQ(rig.step->read().size(), 28u);
+    }
+}
+
+// What runs between replays may use any memory but the graph's own.
+TEST(TrainingStepTest, TensorsMadeBetweenReplaysAreLeftAlone) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    const auto data = batches(1);
+    Rig rig(gpu_device, {});
+    std::vector<Tensor> kept;
+    for (int i = 0; i < 8; ++i) {
+        rig.step->run(data.data(), 1, 1e-3);
+        for (const int64_t count : {64, 4096, 16384, 65536})
+            kept.push_back(Tensor::full({count}, DType::f32, gpu_device, double(kept.size())));
+    }
+    ASSERT_GT(rig.step->replayed(), 2);
+    for (size_t i = 0; i < kept.size(); ++i)
+        for (const float v : kept[i].to_host<float>()) ASSERT_EQ(v, float(i)) << "tensor " << i << " was overwritten";
+}
+
+TEST(TrainingStepTest, ShapesTakeTurns) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    const auto small = batches(1, 1), large = batches(1, 3, 24);
+    std::vector<float> weights[2];
+    for (const bool graphs : {false, true}) {
+        Rig rig(gpu_device, {.graphs = graphs});
+        for (int i = 0; i < 14; ++i) rig.step->run(i % 2 ? small.data() : large.data(), 1, 1e-3);
+        weights[graphs] = rig.weights();
+        if (graphs) {
+            EXPECT_GT(rig.step->replayed(), 4);
+        }
+    }
+    EXPECT_EQ(weights[0], weights[1]);
+}
+
+TEST(TrainingStepTest, AFullLogMustBeRead) {
+    const auto data = batches(1);
+    Rig rig(cpu_device, {.log_capacity = 2});
+    rig.step->run(data.data(), 1, 1e-3);
+    rig.step->run(data.data(), 1, 1e-3);
+    EXPECT_THROW(rig.step->run(data.data(), 1, 1e-3), Error);
+    EXPECT_EQ(rig.step->read().size(), 2u);
+    rig.step->run(data.data(), 1, 1e-3);
+    const auto entries = rig.step->read();
+    ASSERT_EQ(entries.size(), 1u);
+    EXPECT_EQ(entries[0].attempt, 2);
+}
+
+// ---- NaN ----
+
+struct BadStepCollector : TrainObserver {
+    std::vector<double> losses;
+    int64_t bad_step = -1;
+    std::string bad_layer, bad_op;
+    std::vector<std::string> names;
+    bool backward = false;
+    void on_step(const StepReport& r) override { losses.push_back(r.loss); }
+    void on_nonfinite(const BadStep& b) override {
+        bad_step = b.step;
+        names = b.batch->names;
+        if (const auto* f = b.diagnosis->first_bad()) bad_layer = f->path, bad_op = f->op, backward = f->backward;
+    }
+};
+
+class PoisonedSource : public Rectangles {  // one pixel of one image of the whole training is NaN
+ public:
+    PoisonedSource(int64_t batch, int64_t image) : Rectangles(24, 2, 16, 1), bad_batch_(batch), bad_image_(image) {}
+    void start_epoch(int64_t epoch, int64_t first) override {
+        at_ = epoch * batches_per_epoch() + first;
+        Rectangles::start_epoch(epoch, first);
+    }
+    bool next(HostBatch& b) override {
+        if (!Rectangles::next(b)) return false;
+        if (at_++ == bad_batch_) b.images[size_t(bad_image_ * b.h * b.w * b.c + 100)] = NAN;
+        return true;
+    }
+
+ private:
+    int64_t bad_batch_, bad_image_, at_ = 0;
+};
+
+std::string message_of(Trainer& trainer, BatchSource& source, TrainObserver& observer) {
+    try {
+        trainer.run(source, nullptr, observer);
+    } catch (const NumericError& error) {
+        return error.what();
+    }
+    return "nothing was thrown";
+}
+
+TEST(NonFiniteTest, ABadImageIsNamedWithStepAndLayerHoweverSeldomTheHostLooks) {
+    for (const Device device : {cpu_device, gpu_device}) {
+        if (device.kind == DeviceKind::gpu && !have_gpu()) continue;
+        for (const int64_t read_every : {1, 5, 16}) {
+            SCOPED_TRACE(name_of(device) + " every " + std::to_string(read_every));
+            UNet net({.base_channels = 4, .depth = 2});
+            net.materialize({.device = device, .seed = 1});
+            Optimizer optimizer(net, {.halt_at_nonfinite = true});
+            Trainer trainer(net, optimizer, {.epochs = 2, .schedule = {.base = 1e-3}, .read_every = read_every});
+            PoisonedSource source(9, 1);
+            BadStepCollector seen;
+            const std::string message = message_of(trainer, source, seen);
+            EXPECT_NE(message.find("step 10"), std::string::npos) << message;
+            EXPECT_NE(message.find("images: rectangle 19)"), std::string::npos) << message;
+            EXPECT_NE(message.find("layer inc.double_conv.0 (forward pass)"), std::string::npos) << message;
+            EXPECT_EQ(seen.bad_step, 10);
+            EXPECT_EQ(seen.losses.size(), 9u);
+            EXPECT_EQ(optimizer.state().step, 9) << "nothing was changed from the bad step on";
+        }
+    }
+}
+
+TEST(NonFiniteTest, ABadWeightIsNamedByItsLayer) {
+    UNet net({.base_channels = 4, .depth = 2});
+    net.materialize({.device = cpu_device, .seed = 1});
+    for (auto& [path, p] : net.parameters())
+        if (path == "up1.conv.double_conv.3.weight") {
+            auto values = p->value.to_host<float>();
+            values[10] = NAN;
+            p->value.copy_from_host(values.data(), values.size() * sizeof(float));
+        }
+    Optimizer optimizer(net, {.halt_at_nonfinite = true});
+    Trainer trainer(net, optimizer, {.epochs = 1, .schedule = {.base = 1e-3}});
+    Rectangles source(4, 2, 16, 1);
+    BadStepCollector seen;
+    EXPECT_NE(message_of(trainer, source, seen).find("step 1:"), std::string::npos);
+    EXPECT_EQ(seen.bad_layer, "up1.conv.double_conv.3");
+    EXPECT_EQ(seen.bad_op, "conv2d");
+    EXPECT_FALSE(seen.backward);
+}
+
+// Logits of 1e37 are finite, their cross-entropy summed over the pixels is not.
+TEST(NonFiniteTest, AnOverflowOfTheLossIsNamed) {
+    UNet net({.base_channels = 4, .depth = 2});
+    net.materialize({.device = cpu_device, .seed = 1});
+    for (auto& [path, p] : net.parameters())
+        if (path == "outc.conv.weight") p->value.fill(1e37);
+    Optimizer optimizer(net, {.halt_at_nonfinite = true});
+    Trainer trainer(net, optimizer, {.epochs = 1, .schedule = {.base = 1e-3}});
+    Rectangles source(4, 2, 16, 1);
+    BadStepCollector seen;
+    const std::string message = message_of(trainer, source, seen);
+    EXPECT_NE(message.find("bce_dice of layer (net) (forward pass): 1 of 1"), std::string::npos) << message;
+    EXPECT_EQ(seen.bad_op, "bce_dice");
+}
+
+TEST(NonFiniteTest, LookingSeldomChangesNoLossAndNoWeight) {
+    std::vector<double> losses[2];
+    std::vector<float> weights[2];
+    for (const int64_t read_every : {1, 7}) {
+        UNet net({.base_channels = 4, .depth = 2});
+        net.materialize({.device = cpu_device, .seed = 1});
+        Optimizer optimizer(net, {});
+        Trainer trainer(net, optimizer, {.epochs = 2, .schedule = {.base = 1e-3}, .read_every = read_every});
+        Rectangles source(10, 2, 16, 1);
+        BadStepCollector seen;
+        EXPECT_TRUE(trainer.run(source, nullptr, seen));
+        losses[read_every == 7] = seen.losses;
+        weights[read_every == 7] = net.arena().values.to_host<float>();
+    }
+    EXPECT_EQ(losses[0].size(), 10u);
+    EXPECT_EQ(losses[0], losses[1]);
+    EXPECT_EQ(weights[0], weights[1]);
+}
+
+// A half-precision training starts with a scale that overflows, finds one that does not, and learns.
+TEST(LossScaleTest, FindsItsLevelAndTrainingGoesOn) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    UNet net({.base_channels = 8, .depth = 2});
+    net.materialize({.device = gpu_device, .compute = DType::f16, .seed = 1});
+    Optimizer optimizer(net, {.dynamic_loss_scale = true, .initial_loss_scale = 16777216});
+    Trainer trainer(net, optimizer, {.epochs = 8, .schedule = {.base = 3e-3}, .compute = DType::f16, .read_every = 4});
+    Rectangles source(8, 2, 16, 1);
+    BadStepCollector seen;
+    EXPECT_TRUE(trainer.run(source, nullptr, seen));
+    const StepState state = optimizer.state();
+    EXPECT_LT(state.loss_scale, 16777216);
+    EXPECT_LT(state.step, state.attempts) << "the first steps overflow and are skipped";
+    EXPECT_GT(state.step, 10);
+    EXPECT_LT(seen.losses.back(), seen.losses.front());
+}
+
+}  // namespace
+}  // namespace atrous
