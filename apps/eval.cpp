@@ -23,7 +23,7 @@ int eval(int argc, const char* const* argv) {
     auto& seed = o.integer("--seed", 0, "of that split; use training's").min(0);
     auto& batch_size = o.integer("-b,--batch-size", 8, "images at once").min(1);
     auto& device_name = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
-    auto& precision = o.text("--precision", "", "fp32 or bf16; empty: as in training");
+    auto& precision = o.text("--precision", "", "fp32, bf16 or fp16; empty: as in training");
     auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
     auto& workers = o.integer("--workers", 1, "threads that load images").min(0).max(64);
     auto& confusion = o.text("--confusion", "", "write the confusion matrix (CSV): a row a true class, in pixels");

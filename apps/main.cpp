@@ -18,6 +18,7 @@ constexpr Verb verbs[] = {
     {"eval", eval, "score a checkpoint on a data set"},
     {"predict", predict, "write masks, probabilities or overlays for pictures"},
     {"synth", synth, "draw a labelled data set to try things on"},
+    {"replay", replay, "run the step again that ended a training with NaN or Inf"},
     {"devices", devices, "say what will be used, and why not what won't"},
 };
 
@@ -37,13 +38,14 @@ std::string usage() {
 
 int dispatch(int argc, char** argv) {
     if (argc < 2)
-        throw UsageError("no verb given; expected train, eval, predict, synth or devices (atrous -h lists them)");
+        throw UsageError(
+            "no verb given; expected train, eval, predict, synth, replay or devices (atrous -h lists them)");
     const std::string verb = argv[1];
     if (verb == "-h" || verb == "--help" || verb == "help") throw TextRequested{usage()};
     if (verb == "--version") throw TextRequested{"atrous 0.1.0\n"};
     for (const Verb& v : verbs)
         if (verb == v.name) return v.run(argc - 1, argv + 1);
-    throw UsageError("verb '" + verb + "' is unknown; expected train, eval, predict, synth or devices");
+    throw UsageError("verb '" + verb + "' is unknown; expected train, eval, predict, synth, replay or devices");
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ int predict(int argc, const char* const* argv) {
                           .above(0)
                           .max(0.999999);
     auto& device_name = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
-    auto& precision = o.text("--precision", "", "fp32 or bf16; empty: as in training");
+    auto& precision = o.text("--precision", "", "fp32, bf16 or fp16; empty: as in training");
     auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
     o.parse(argc, argv);
     const std::set<std::string> wanted(save.value.begin(), save.value.end());

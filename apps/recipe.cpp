@@ -73,10 +73,12 @@ data::LoaderOptions loader_options(const Recipe& r, int64_t batch_size, int work
     return o;
 }
 
-DType compute_type(const std::string& precision) {
+DType compute_type(const std::string& precision, Device device) {
     if (precision == "fp32") return DType::f32;
     if (precision == "bf16") return DType::bf16;
-    throw UsageError("precision '" + precision + "' is unknown; expected fp32 or bf16");
+    if (precision != "fp16") throw UsageError("precision '" + precision + "' is unknown; expected fp32, bf16 or fp16");
+    if (device.kind != DeviceKind::gpu) throw UsageError("--precision fp16 needs a GPU; on the cpu use bf16 or fp32");
+    return DType::f16;
 }
 
 LossOptions loss_options(const Recipe& r) { return loss_options(r.loss, r.net.out_channels, 255); }

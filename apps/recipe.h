@@ -32,7 +32,8 @@ Recipe recipe_of(const io::SafetensorsFile& file);  // FormatError where the fil
 // How pictures of this recipe become batches; no augmentation, no shuffling.
 data::LoaderOptions loader_options(const Recipe& recipe, int64_t batch_size, int workers, int64_t input_multiple);
 
-DType compute_type(const std::string& precision);  // fp32 or bf16; UsageError
-LossOptions loss_options(const Recipe& recipe);    // of labels in which 255 is ignored
+// fp32, bf16 or fp16. UsageError for another word, and for fp16 on the cpu, whose convolutions have none.
+DType compute_type(const std::string& precision, Device device);
+LossOptions loss_options(const Recipe& recipe);  // of labels in which 255 is ignored
 
 }  // namespace atrous::app

@@ -16,6 +16,7 @@ class RunFolder {
     const std::string& path() const { return path_; }
     std::string last() const { return path_ + "/last.safetensors"; }
     std::string best() const { return path_ + "/best.safetensors"; }
+    std::string bad_batch() const { return path_ + "/bad_batch.safetensors"; }
     std::string samples() const { return path_ + "/samples.png"; }
 
     void write_config(const std::string& toml) const;

@@ -25,7 +25,9 @@ LoadedNet load_net(const std::string& checkpoint, Device device, const std::stri
     const io::SafetensorsFile file(checkpoint);
     LoadedNet loaded;
     loaded.recipe = recipe_of(file);
-    loaded.compute = compute_type(precision.empty() ? loaded.recipe.precision : precision);
+    const bool half_on_cpu = precision.empty() && loaded.recipe.precision == "fp16" && device.kind != DeviceKind::gpu;
+    const std::string& trained = loaded.recipe.precision;
+    loaded.compute = half_on_cpu ? DType::f32 : compute_type(precision.empty() ? trained : precision, device);
     loaded.net = make_net(loaded.recipe.net);
     loaded.net->materialize({.device = device, .compute = loaded.compute});
     io::load_weights(file, *loaded.net);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "apps/bad_batch.h"
 #include "apps/exit_codes.h"
 #include "apps/interrupt.h"
 #include "apps/options.h"
@@ -89,7 +90,8 @@ struct TrainArguments {
 
     Option<std::string>&device =
         (o.group("Machine"), o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated")),
-    &precision = o.choice("--precision", {"fp32", "bf16"}, "fp32", "of activations and convolutions");
+    &precision = o.choice("--precision", {"fp32", "bf16", "fp16"}, "fp32",
+                          "of activations and convolutions; fp16 (GPU) scales its loss");
     Option<int64_t>& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
     Option<std::string>&output_dir =
         (o.group("Run"), o.text("--output-dir", "", "run folder; empty: runs/1, runs/2, …")),
@@ -201,10 +203,16 @@ static OptimizerOptions optimizer_options(const TrainArguments& a) {
     o.weight_decay = a.weight_decay.value;
     o.decay_vectors = !a.no_vector_decay.value;
     o.clip_norm = a.clip_norm.value;
+    if (a.precision.value == "fp16") {  // as torch.cuda.amp.GradScaler
+        o.dynamic_loss_scale = true;
+        o.initial_loss_scale = 65536;
+    }
+    o.halt_at_nonfinite = !o.dynamic_loss_scale;
     return o;
 }
 
-static TrainerOptions trainer_options(const TrainArguments& a, const Recipe& recipe, int64_t batches_per_epoch) {
+static TrainerOptions trainer_options(const TrainArguments& a, const Recipe& recipe, DType compute,
+                                      int64_t batches_per_epoch) {
     const int64_t steps_per_epoch = ceil_div(batches_per_epoch, a.accumulate.value);
     TrainerOptions o;
     o.epochs = a.epochs.value;
@@ -215,7 +223,7 @@ static TrainerOptions trainer_options(const TrainArguments& a, const Recipe& rec
     o.schedule.step_every = steps_per_epoch * a.step_epochs.value;
     o.schedule.step_factor = a.step_factor.value;
     o.loss = loss_options(recipe);
-    o.compute = compute_type(a.precision.value);
+    o.compute = compute;
     o.accumulate = a.accumulate.value;
     return o;
 }
@@ -252,6 +260,11 @@ class Keeper : public TrainObserver {
         save();
         began_ = std::chrono::steady_clock::now();
     }
+    void on_nonfinite(const BadStep& bad) override {
+        save_bad_batch(folder_.bad_batch(), net_, recipe_, bad);
+        progress_.message(fmt::format("step {}: saved its batch and weights; look at them with: atrous replay {}",
+                                      bad.step, folder_.bad_batch()));
+    }
     bool stop_requested() override { return interrupt_signal() != 0; }
     void save() const { io::save_training(folder_.last(), net_, optimizer_, trainer_.progress, to_metadata(recipe_)); }
 
@@ -280,7 +293,7 @@ static void check_resumable(const Recipe& mine, const Recipe& saved, const std::
 static void print_result(SegmentationNet& net, const TrainArguments& a, const Recipe& recipe, const Sets& sets,
                          const RunFolder& folder, const Scores& untrained) {
     io::load_weights(io::SafetensorsFile(folder.best()), net);
-    const DType compute = compute_type(recipe.precision);
+    const DType compute = net.materialized().compute;
     auto source =
         data::make_loader(sets.dataset.val, sets.report.rule,
                           loader_options(recipe, a.batch_size.value, int(a.workers.value), net.input_multiple()));
@@ -308,13 +321,14 @@ int train(int argc, const char* const* argv) {
     int threads = int(a.threads.value);
     if (resuming && threads == 0) threads = saved_threads(a.resume.value);
     const Device device = open_device(a.device.value, threads);
+    const DType compute = compute_type(a.precision.value, device);
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     const Sets sets = open_data(a);
     const Recipe recipe = make_recipe(a, sets.report, context_of({DeviceKind::cpu}).threads());
     const RunFolder folder(a.output_dir.value, resuming);
 
     auto net = make_net(recipe.net);
-    net->materialize({.device = device, .compute = compute_type(recipe.precision), .seed = uint64_t(a.seed.value)});
+    net->materialize({.device = device, .compute = compute, .seed = uint64_t(a.seed.value)});
     Optimizer optimizer(*net, optimizer_options(a));
     auto source =
         data::make_loader(sets.dataset.train, sets.report.rule, training_loader(a, recipe, net->input_multiple()));
@@ -322,7 +336,7 @@ int train(int argc, const char* const* argv) {
     val_options.cache_bytes = a.cache_mib.value << 20;
     auto validation =
         sets.dataset.val.empty() ? nullptr : data::make_loader(sets.dataset.val, sets.report.rule, val_options);
-    Trainer trainer(*net, optimizer, trainer_options(a, recipe, source->batches_per_epoch()));
+    Trainer trainer(*net, optimizer, trainer_options(a, recipe, compute, source->batches_per_epoch()));
     if (resuming) {
         const io::SafetensorsFile file(a.resume.value);
         check_resumable(recipe, recipe_of(file), a.resume.value);
@@ -337,9 +351,8 @@ int train(int argc, const char* const* argv) {
     Scores untrained;
     if (validation) {
         auto fresh = make_net(recipe.net);
-        fresh->materialize(
-            {.device = device, .compute = compute_type(recipe.precision), .seed = uint64_t(a.seed.value)});
-        untrained = evaluate(*fresh, *validation, {loss_options(recipe), compute_type(recipe.precision), 0, 255});
+        fresh->materialize({.device = device, .compute = compute, .seed = uint64_t(a.seed.value)});
+        untrained = evaluate(*fresh, *validation, {loss_options(recipe), compute, 0, 255});
     }
     std::fflush(stdout);
 

@@ -7,6 +7,7 @@ int train(int argc, const char* const* argv);
 int eval(int argc, const char* const* argv);
 int predict(int argc, const char* const* argv);
 int synth(int argc, const char* const* argv);
+int replay(int argc, const char* const* argv);
 int devices(int argc, const char* const* argv);
 
 }  // namespace atrous::app

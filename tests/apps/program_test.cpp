@@ -191,6 +191,7 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
         {"train --data " + data + " --class-weights enet", 2, "bce+dice"},
         {"train --data " + data + " --device cuda:99", 5, "cuda"},
         {"train --data " + data + " --device toaster", 2, "toaster"},
+        {"train --data " + data + " --device cpu --precision fp16", 2, "bf16"},
         {"train --data " + data + " --mask-values 7=1", 3, "masks"},
         {"train --data " + data + " --config " + quoted("nowhere.toml"), 4, "nowhere.toml"},
         {"eval --data " + data + " --checkpoint " + quoted("not a checkpoint"), 4, "not a checkpoint"},
@@ -209,8 +210,26 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
     }
 }
 
+TEST_F(ProgramTest, ADivergedTrainingLeavesItsBatchToReplay) {
+    const Outcome diverged =
+        run("train --data " + quoted("data") + " --base-channels 4 --depth 2 --size 32 --epochs 3 --batch-size 4 " +
+            "--threads 2 --optimizer sgd --lr 1e30 --output-dir " + quoted("nan"));
+    EXPECT_EQ(diverged.code, 6) << diverged.output;
+    for (const char* words : {"NaN or Inf, first in", "of layer inc.double_conv", "images: train/images/"})
+        EXPECT_NE(diverged.output.find(words), std::string::npos) << words << "\n" << diverged.output;
+    const Outcome replayed = run("replay " + quoted("nan/bad_batch.safetensors"));
+    EXPECT_EQ(replayed.code, 0) << replayed.output;
+    const auto what = [](const std::string& text) {
+        const auto at = text.find("first in");
+        return text.substr(at, text.find("values", at) - at);
+    };
+    EXPECT_EQ(what(replayed.output), what(diverged.output)) << "the same layer, the same count";
+    const Outcome wrong = run("replay " + quoted("nan/config.toml"));
+    EXPECT_EQ(wrong.code, 4) << wrong.output;
+}
+
 TEST_F(ProgramTest, EveryVerbExplainsItself) {
-    for (const char* verb : {"train", "eval", "predict", "synth", "devices"}) {
+    for (const char* verb : {"train", "eval", "predict", "synth", "replay", "devices"}) {
         const Outcome outcome = run(std::string(verb) + " -h");
         EXPECT_EQ(outcome.code, 0) << outcome.output;
         EXPECT_NE(outcome.output.find("usage"), std::string::npos) << outcome.output;

@@ -1,0 +1,65 @@
+#include <fmt/core.h>
+
+#include <cstdio>
+
+#include "apps/bad_batch.h"
+#include "apps/exit_codes.h"
+#include "apps/options.h"
+#include "apps/session.h"
+#include "apps/verbs.h"
+#include "engine/train/diagnosis.h"
+
+namespace atrous::app {
+
+static std::string row(const LayerFigures& f) {
+    const std::string shape = f.shape.text();
+    return fmt::format("  {:<8} {:<40} {:<18} {:<18} {:>11.4g} {:>11.4g} {:>11.4g} {:>10}{}\n",
+                       f.backward ? "backward" : "forward", f.path.empty() ? "(net)" : f.path, f.op, shape, f.min,
+                       f.mean, f.max, f.nonfinite, f.nonfinite ? "  <-" : "");
+}
+
+static void print_layers(const StepDiagnosis& d, bool all) {
+    fmt::print("\n  {:<8} {:<40} {:<18} {:<18} {:>11} {:>11} {:>11} {:>10}\n", "pass", "layer", "op", "shape", "min",
+               "mean", "max", "NaN or Inf");
+    constexpr size_t after = 3;  // rows behind the first bad one; from there on nearly everything is bad
+    size_t shown = 0, past = 0;
+    for (const LayerFigures& f : d.layers) {
+        if (!all && past > after) break;
+        past += past > 0 || f.nonfinite > 0;
+        fmt::print("{}", row(f));
+        ++shown;
+    }
+    if (shown < d.layers.size()) fmt::print("  … {} more; --all shows them\n", d.layers.size() - shown);
+}
+
+int replay(int argc, const char* const* argv) {
+    Options o("replay",
+              "Runs the step again that ended a training with NaN or Inf, and shows the numbers of every layer.");
+    auto& path = o.text("FILE", "", "bad_batch.safetensors of a run folder").required();
+    auto& device_name = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
+    auto& precision = o.text("--precision", "", "fp32, bf16 or fp16; empty: as in training");
+    auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
+    auto& all = o.flag("--all", "every layer, not only those up to the first bad one");
+    o.parse(argc, argv);
+
+    const Device device = open_device(device_name.value, int(threads.value));
+    const io::SafetensorsFile file(path.value);
+    const BadBatch bad = read_bad_batch(file);
+    const DType compute = compute_type(precision.value.empty() ? bad.recipe.precision : precision.value, device);
+    auto net = make_net(bad.recipe.net);
+    net->materialize({.device = device, .compute = compute, .seed = bad.seed});
+    load_bad_weights(file, *net);
+    fmt::print("step {} (epoch {}) of {} on {}: {} images of {}x{}\n", bad.step, bad.epoch + 1, bad.recipe.net.model,
+               name_of(device), bad.batch.n, bad.batch.w, bad.batch.h);
+    for (size_t i = 0; i < bad.batch.names.size(); ++i) fmt::print("  image {}: {}\n", i, bad.batch.names[i]);
+
+    const Loss loss(loss_options(bad.recipe), device, compute);
+    const StepDiagnosis d = diagnose_step(*net, loss, bad.batch, compute, bad.attempt, 1);
+    print_layers(d, all.value);
+    fmt::print("\nloss {}; {}\n", d.loss, d.text());
+    for (int i : d.bad_images) fmt::print("bad image: {}\n", bad.batch.names[size_t(i)]);
+    std::fflush(stdout);
+    return exit_ok;
+}
+
+}  // namespace atrous::app
