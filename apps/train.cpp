@@ -7,6 +7,7 @@
 #include "apps/exit_codes.h"
 #include "apps/interrupt.h"
 #include "apps/options.h"
+#include "apps/resume.h"
 #include "apps/run_folder.h"
 #include "apps/session.h"
 #include "apps/ui/progress.h"
@@ -90,20 +91,8 @@ struct TrainArguments {
         o.text("--resume", "", "go on with the training of this run folder or last.safetensors, with its config.toml");
 
     void parse(int argc, const char* const* argv);
+    std::string config();
 };
-
-// The folder of --resume, if it is given: its config.toml supplies what the command line leaves open.
-static std::string resumed_folder(const std::vector<std::string>& words) {
-    for (size_t i = 0; i < words.size(); ++i) {
-        std::string value;
-        if (words[i] == "--resume" && i + 1 < words.size())
-            value = words[i + 1];
-        else if (words[i].rfind("--resume=", 0) == 0)
-            value = words[i].substr(9);
-        if (!value.empty()) return fs::is_directory(value) ? value : fs::path(value).parent_path().string();
-    }
-    return "";
-}
 
 void TrainArguments::parse(int argc, const char* const* argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
@@ -114,11 +103,25 @@ void TrainArguments::parse(int argc, const char* const* argv) {
         words.insert(words.begin(), {"--config", folder + "/config.toml"});
     o.parse(words);
     if (!resume.value.empty()) {
-        if (fs::is_directory(resume.value)) resume.value += "/last.safetensors";
-        if (!output_dir.given() || output_dir.value.empty())
-            output_dir.value = fs::path(resume.value).parent_path().string();
+        // A run folder may have been moved or copied since its config.toml was written: only a flag overrules.
+        if (output_dir.origin != Origin::flag || output_dir.value.empty()) output_dir.value = folder;
+        resume.value = settle_previous(checkpoint_to_resume(resume.value));
     }
     if (channels.value == 2) throw UsageError("--channels 2: expected 1 or 3");
+}
+
+// For a later --resume from any folder: paths are absolute, and what was resumed to get here is left out.
+std::string TrainArguments::config() {
+    Option<std::string>* const changed[] = {&data, &train_list, &val_list, &resume};
+    std::vector<std::string> values;
+    for (Option<std::string>* option : changed) {
+        values.push_back(option->value);
+        if (fs::exists(option->value)) option->value = fs::absolute(option->value).lexically_normal().string();
+    }
+    resume.value.clear();
+    const std::string toml = o.as_toml();
+    for (size_t i = 0; i < values.size(); ++i) changed[i]->value = values[i];
+    return toml;
 }
 
 struct Sets {
@@ -133,7 +136,8 @@ static Sets open_data(const TrainArguments& a) {
     std::vector<data::Sample> all = sets.dataset.train;
     all.insert(all.end(), sets.dataset.val.begin(), sets.dataset.val.end());
     if (sets.dataset.train.empty()) throw DataError(a.data.value + ": no training samples");
-    sets.report = data::check_dataset(all, {data::parse_mask_rule(a.mask_values.value), int(a.classes.value), 0});
+    sets.report = data::check_dataset(
+        all, {data::parse_mask_rule(a.mask_values.value), int(a.classes.value), int(a.threads.value)});
     fmt::print("\n{}: {}; {} train, {} validate\n{}\n", a.data.value, sets.dataset.layout, sets.dataset.train.size(),
                sets.dataset.val.size(), sets.report.text());
     for (const auto& warning : sets.dataset.warnings) fmt::print("warning: {}\n", warning);
@@ -216,7 +220,6 @@ class Keeper : public TrainObserver {
     void on_step(const StepReport& r) override {
         if (r.epoch != shown_) start_epoch(r.epoch, r.epochs, r.batches, 0);
         progress_.step(r.batch, r.loss, r.images);
-        learning_rate_ = r.learning_rate;
     }
     void on_epoch(const EpochReport& r) override {
         std::string line = fmt::format("train loss {:.4f}", r.train_loss);
@@ -227,7 +230,7 @@ class Keeper : public TrainObserver {
         progress_.end_epoch(line);
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
         if (r.best) io::save_weights(folder_.best(), net_, to_metadata(recipe_));
-        folder_.append_metrics(r, learning_rate_, seconds);
+        folder_.append_metrics(r, seconds);
         save();
         began_ = std::chrono::steady_clock::now();
     }
@@ -242,18 +245,10 @@ class Keeper : public TrainObserver {
     Trainer& trainer_;
     Progress progress_;
     int64_t shown_ = -1;
-    double learning_rate_ = 0;
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
 static int saved_threads(const std::string& checkpoint) { return recipe_of(io::SafetensorsFile(checkpoint)).threads; }
-
-static void check_resumable(const Recipe& mine, const Recipe& saved, const std::string& path) {
-    const auto now = to_metadata(mine), then = to_metadata(saved);
-    if (now != then)
-        throw UsageError(path + ": was trained with other settings (" + then.at("atrous.recipe") + "), these give " +
-                         now.at("atrous.recipe") + "; resume with the settings of its config.toml");
-}
 
 static void print_result(SegmentationNet& net, const TrainArguments& a, const Recipe& recipe, const Sets& sets,
                          const RunFolder& folder, double untrained, double foreground) {
@@ -267,7 +262,7 @@ static void print_result(SegmentationNet& net, const TrainArguments& a, const Re
     if (recipe.classes() == 2)
         fmt::print("  baselines: all-foreground Dice {:.4f}, untrained net Dice {:.4f}\n", foreground, untrained);
     fmt::print("{}", scores_table(scores, recipe.class_names));
-    data::save_png(folder.samples(), result_sheet(net, recipe, compute, sets.dataset.val, 6));
+    folder.write_samples(data::encode_png(result_sheet(net, recipe, compute, sets.dataset.val, 6)));
     fmt::print("wrote {0}/best.safetensors, last.safetensors, metrics.csv, config.toml, samples.png\n", folder.path());
     std::fflush(stdout);
 }
@@ -282,7 +277,7 @@ int train(int argc, const char* const* argv) {
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     const Sets sets = open_data(a);
     const Recipe recipe = make_recipe(a, sets.report, context_of({DeviceKind::cpu}).threads());
-    const RunFolder folder(a.output_dir.value, resuming);
+    const RunFolder folder(a.output_dir.value, resuming ? run_folder_of(a.resume.value) : "");
 
     auto net = make_net(recipe.net);
     net->materialize({.device = device, .compute = compute_type(recipe.precision), .seed = uint64_t(a.seed.value)});
@@ -299,9 +294,8 @@ int train(int argc, const char* const* argv) {
         check_resumable(recipe, recipe_of(file), a.resume.value);
         io::load_training(file, *net, optimizer, trainer.progress);
         folder.truncate_metrics(trainer.progress.epoch);
-    } else {
-        folder.write_config(a.o.as_toml());
     }
+    folder.write_config(a.config());  // when resuming too: a later one goes on with the settings of this one
     fmt::print("{} with {} parameters on {}, {} batches an epoch; run folder {}\n", recipe.net.model,
                net->parameter_count(), name_of(device), source->batches_per_epoch(), folder.path());
     double untrained = 0, foreground = 0;

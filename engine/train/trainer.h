@@ -38,7 +38,7 @@ struct StepReport {
 
 struct EpochReport {
     int64_t epoch, epochs, step;
-    double train_loss = 0;
+    double train_loss = 0, learning_rate = 0;  // the rate of the last step
     std::optional<Scores> validation;
     bool best = false;
 };
@@ -63,6 +63,7 @@ class Trainer {
 
  private:
     bool train_epoch(BatchSource& training, TrainObserver& observer);
+    std::optional<Scores> validate(BatchSource& validation, TrainObserver& observer);  // empty: stopped
     StepReport train_step(const std::vector<HostBatch>& window, int64_t count);
 
     SegmentationNet& net_;
