@@ -43,7 +43,7 @@ struct StepReport {
 
 struct EpochReport {
     int64_t epoch, epochs, step;
-    double train_loss = 0;
+    double train_loss = 0, learning_rate = 0;  // the rate of the last step
     std::optional<Scores> validation;
     bool best = false;
 };
@@ -87,6 +87,7 @@ class Trainer {
     bool is_bad(const StepLogEntry& entry);
     [[noreturn]] void refuse(const Pending& pending, const StepLogEntry& entry, BatchSource& training,
                              TrainObserver& observer);
+    std::optional<Scores> validate(BatchSource& validation, TrainObserver& observer);  // empty: stopped
 
     SegmentationNet& net_;
     Optimizer& optimizer_;
