@@ -1,6 +1,7 @@
 #include <string>
 
 #include "apps/exit_codes.h"
+#include "apps/process.h"
 #include "apps/verbs.h"
 #include "kernels/base/error.h"
 
@@ -52,5 +53,6 @@ int dispatch(int argc, char** argv) {
 }  // namespace atrous::app
 
 int main(int argc, char** argv) {
+    atrous::app::prepare_process();
     return atrous::app::run_guarded([&] { return atrous::app::dispatch(argc, argv); });
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "engine/io/durable_file.h"
 
@@ -20,38 +21,63 @@ static std::string free_folder() {
         if (const std::string path = fmt::format("runs/{}", i); !fs::exists(path)) return path;
 }
 
-RunFolder::RunFolder(std::string path, bool resuming) : path_(path.empty() ? free_folder() : std::move(path)) {
+static void write_text(const std::string& path, const std::string& text) {
+    io::write_durably(path, [&](io::FileSink& sink) { sink.write(std::string_view(text)); });
+}
+
+// The heading and the rows of the first `epochs` epochs.
+static std::string read_metrics(const std::string& path, int64_t epochs) {
+    std::ifstream in(path);
+    std::string kept = csv_header, line;
+    std::getline(in, line);
+    while (std::getline(in, line))
+        if (std::atoll(line.c_str()) <= epochs) kept += line + "\n";
+    return kept;
+}
+
+RunFolder::RunFolder(std::string path, const std::string& resumed)
+    : path_(path.empty() ? free_folder() : std::move(path)) {
     while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
-    if (!resuming && fs::exists(last()))
+    std::error_code error;
+    const bool goes_on = !resumed.empty() && fs::equivalent(resumed, path_, error);
+    if (!goes_on && (fs::exists(last()) || fs::exists(io::previous_of(last()))))
         throw UsageError(path_ + ": holds a training already; go on with --resume " + path_ +
                          ", or choose another --output-dir");
-    std::error_code error;
     fs::create_directories(path_, error);
     if (error) throw IoError(path_ + ": the run folder cannot be made: " + error.message());
-    if (!resuming && !fs::exists(path_ + "/metrics.csv"))
-        io::write_durably(path_ + "/metrics.csv", [](io::FileSink& sink) { sink.write(std::string_view(csv_header)); });
+    for (const auto& file :
+         {last(), best(), samples(), metrics(), bad_batch(), path_ + "/config.toml", path_ + "/confusion.csv"})
+        io::remove_stale_temporaries(file);
+    if (goes_on) return;
+    write_text(metrics(), csv_header);  // rows of a run that was killed before its first checkpoint go
+    if (!resumed.empty()) continue_from(resumed);
 }
 
-void RunFolder::write_config(const std::string& toml) const {
-    io::write_durably(path_ + "/config.toml", [&](io::FileSink& sink) { sink.write(std::string_view(toml)); });
+void RunFolder::continue_from(const std::string& other) const {
+    write_text(metrics(), read_metrics(other + "/metrics.csv", std::numeric_limits<int64_t>::max()));
+    if (!fs::exists(other + "/best.safetensors")) return;
+    std::ifstream in(other + "/best.safetensors", std::ios::binary);
+    io::write_durably(best(), [&](io::FileSink& sink) {
+        std::vector<char> buffer(1 << 20);
+        while (in.read(buffer.data(), std::streamsize(buffer.size())) || in.gcount() > 0)
+            sink.write(buffer.data(), size_t(in.gcount()));
+    });
 }
 
-void RunFolder::truncate_metrics(int64_t epoch) const {
-    std::ifstream in(path_ + "/metrics.csv");
-    std::string kept = csv_header;
-    bool first = true;
-    for (std::string line; std::getline(in, line); first = false)
-        if (!first && std::atoll(line.c_str()) <= epoch) kept += line + "\n";
-    io::write_durably(path_ + "/metrics.csv", [&](io::FileSink& sink) { sink.write(std::string_view(kept)); });
+void RunFolder::write_config(const std::string& toml) const { write_text(path_ + "/config.toml", toml); }
+
+void RunFolder::write_samples(const std::vector<uint8_t>& png) const {
+    io::write_durably(samples(), [&](io::FileSink& sink) { sink.write(png.data(), png.size()); });
 }
 
-void RunFolder::append_metrics(const EpochReport& r, double learning_rate, double seconds) const {
-    std::ofstream out(path_ + "/metrics.csv", std::ios::app);
+void RunFolder::truncate_metrics(int64_t epochs) const { write_text(metrics(), read_metrics(metrics(), epochs)); }
+
+void RunFolder::append_metrics(const EpochReport& r, double seconds) const {
     const Scores s = r.validation.value_or(Scores{});
-    out << fmt::format("{},{},{:.6g},{:.6f},{:.6f},{:.6f},{:.6f},{:.6f},{:.6f},{:.2f}\n", r.epoch + 1, r.step,
-                       learning_rate, r.train_loss, s.loss, s.dice, s.image_dice, s.mean_iou, s.pixel_accuracy,
-                       seconds);
-    if (!out.flush()) throw IoError(path_ + "/metrics.csv: cannot be written; is the disk full?");
+    const std::string row =
+        fmt::format("{},{},{:.6g},{:.6f},{:.6f},{:.6f},{:.6f},{:.6f},{:.6f},{:.2f}\n", r.epoch + 1, r.step,
+                    r.learning_rate, r.train_loss, s.loss, s.dice, s.image_dice, s.mean_iou, s.pixel_accuracy, seconds);
+    write_text(metrics(), read_metrics(metrics(), r.epoch) + row);
 }
 
 }  // namespace atrous::app

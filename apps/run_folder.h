@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "engine/train/trainer.h"
 
@@ -10,8 +11,9 @@ namespace atrous::app {
 class RunFolder {
  public:
     // Makes the folder. `path` empty: runs/1, runs/2, … the first that is free. Refuses one that holds a training
-    // already, unless `resuming`.
-    RunFolder(std::string path, bool resuming);
+    // already, unless that is `resumed`, the folder whose training goes on (empty: none). Goes one on from another
+    // folder, its metrics and best checkpoint are copied. Removes the temporaries of killed runs.
+    RunFolder(std::string path, const std::string& resumed);
 
     const std::string& path() const { return path_; }
     std::string last() const { return path_ + "/last.safetensors"; }
@@ -20,11 +22,16 @@ class RunFolder {
     std::string samples() const { return path_ + "/samples.png"; }
 
     void write_config(const std::string& toml) const;
-    // One row an epoch; rows from `epoch` (counted from 0) on are dropped first: a resumed run writes them again.
-    void truncate_metrics(int64_t epoch) const;
-    void append_metrics(const EpochReport& report, double learning_rate, double seconds) const;
+    void write_samples(const std::vector<uint8_t>& png) const;
+    // One row an epoch. Keeps those of the first `epochs` of them: a resumed run writes the others again.
+    void truncate_metrics(int64_t epochs) const;
+    // Replaces the file, so that a row is there in full or not at all.
+    void append_metrics(const EpochReport& report, double seconds) const;
 
  private:
+    std::string metrics() const { return path_ + "/metrics.csv"; }
+    void continue_from(const std::string& other) const;
+
     std::string path_;
 };
 

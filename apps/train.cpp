@@ -8,6 +8,7 @@
 #include "apps/exit_codes.h"
 #include "apps/interrupt.h"
 #include "apps/options.h"
+#include "apps/resume.h"
 #include "apps/run_folder.h"
 #include "apps/session.h"
 #include "apps/ui/progress.h"
@@ -99,20 +100,8 @@ struct TrainArguments {
         o.text("--resume", "", "go on with the training of this run folder or last.safetensors, with its config.toml");
 
     void parse(int argc, const char* const* argv);
+    std::string config();
 };
-
-// The folder of --resume, if it is given: its config.toml supplies what the command line leaves open.
-static std::string resumed_folder(const std::vector<std::string>& words) {
-    for (size_t i = 0; i < words.size(); ++i) {
-        std::string value;
-        if (words[i] == "--resume" && i + 1 < words.size())
-            value = words[i + 1];
-        else if (words[i].rfind("--resume=", 0) == 0)
-            value = words[i].substr(9);
-        if (!value.empty()) return fs::is_directory(value) ? value : fs::path(value).parent_path().string();
-    }
-    return "";
-}
 
 void TrainArguments::parse(int argc, const char* const* argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
@@ -123,13 +112,27 @@ void TrainArguments::parse(int argc, const char* const* argv) {
         words.insert(words.begin(), {"--config", folder + "/config.toml"});
     o.parse(words);
     if (!resume.value.empty()) {
-        if (fs::is_directory(resume.value)) resume.value += "/last.safetensors";
-        if (!output_dir.given() || output_dir.value.empty())
-            output_dir.value = fs::path(resume.value).parent_path().string();
+        // A run folder may have been moved or copied since its config.toml was written: only a flag overrules.
+        if (output_dir.origin != Origin::flag || output_dir.value.empty()) output_dir.value = folder;
+        resume.value = settle_previous(checkpoint_to_resume(resume.value));
     }
     resolve_loss(loss.value, 1);  // what is wrong with the words is said before the data are read
     app::class_weights(class_weights.value, {}, {});
     if (channels.value == 2) throw UsageError("--channels 2: expected 1 or 3");
+}
+
+// For a later --resume from any folder: paths are absolute, and what was resumed to get here is left out.
+std::string TrainArguments::config() {
+    Option<std::string>* const changed[] = {&data, &train_list, &val_list, &resume};
+    std::vector<std::string> values;
+    for (Option<std::string>* option : changed) {
+        values.push_back(option->value);
+        if (fs::exists(option->value)) option->value = fs::absolute(option->value).lexically_normal().string();
+    }
+    resume.value.clear();
+    const std::string toml = o.as_toml();
+    for (size_t i = 0; i < values.size(); ++i) changed[i]->value = values[i];
+    return toml;
 }
 
 struct Sets {
@@ -144,7 +147,8 @@ static Sets open_data(const TrainArguments& a) {
     std::vector<data::Sample> all = sets.dataset.train;
     all.insert(all.end(), sets.dataset.val.begin(), sets.dataset.val.end());
     if (sets.dataset.train.empty()) throw DataError(a.data.value + ": no training samples");
-    sets.report = data::check_dataset(all, {data::parse_mask_rule(a.mask_values.value), int(a.classes.value), 0});
+    sets.report = data::check_dataset(
+        all, {data::parse_mask_rule(a.mask_values.value), int(a.classes.value), int(a.threads.value)});
     fmt::print("\n{}: {}; {} train, {} validate\n{}\n", a.data.value, sets.dataset.layout, sets.dataset.train.size(),
                sets.dataset.val.size(), sets.report.text());
     for (const auto& warning : sets.dataset.warnings) fmt::print("warning: {}\n", warning);
@@ -242,7 +246,6 @@ class Keeper : public TrainObserver {
     void on_step(const StepReport& r) override {
         if (r.epoch != shown_) start_epoch(r.epoch, r.epochs, r.batches, 0);
         progress_.step(r.batch, r.loss, r.images);
-        learning_rate_ = r.learning_rate;
     }
     void on_warning(const std::string& text) override {
         if (++warnings_ <= most_warnings) progress_.message("warning: " + text);
@@ -256,7 +259,7 @@ class Keeper : public TrainObserver {
         progress_.end_epoch(line);
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
         if (r.best) io::save_weights(folder_.best(), net_, to_metadata(recipe_));
-        folder_.append_metrics(r, learning_rate_, seconds);
+        folder_.append_metrics(r, seconds);
         save();
         began_ = std::chrono::steady_clock::now();
     }
@@ -277,18 +280,10 @@ class Keeper : public TrainObserver {
     Progress progress_;
     static constexpr int64_t most_warnings = 3;  // of one training; the same cause tends to come back
     int64_t shown_ = -1, warnings_ = 0;
-    double learning_rate_ = 0;
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
 static int saved_threads(const std::string& checkpoint) { return recipe_of(io::SafetensorsFile(checkpoint)).threads; }
-
-static void check_resumable(const Recipe& mine, const Recipe& saved, const std::string& path) {
-    const auto now = to_metadata(mine), then = to_metadata(saved);
-    if (now != then)
-        throw UsageError(path + ": was trained with other settings (" + then.at("atrous.recipe") + "), these give " +
-                         now.at("atrous.recipe") + "; resume with the settings of its config.toml");
-}
 
 static void print_result(SegmentationNet& net, const TrainArguments& a, const Recipe& recipe, const Sets& sets,
                          const RunFolder& folder, const Scores& untrained) {
@@ -301,7 +296,7 @@ static void print_result(SegmentationNet& net, const TrainArguments& a, const Re
     fmt::print("\nbest checkpoint on {} held-out images\n  {}\n", scores.images, scores_line(scores));
     fmt::print("  {}\n", baseline_line(scores, recipe.class_names, &untrained));
     fmt::print("{}", scores_table(scores, recipe.class_names));
-    data::save_png(folder.samples(), result_sheet(net, recipe, compute, sets.dataset.val, 6));
+    folder.write_samples(data::encode_png(result_sheet(net, recipe, compute, sets.dataset.val, 6)));
     write_confusion(folder.path() + "/confusion.csv", scores, recipe.class_names);
     fmt::print("wrote {0}/best.safetensors, last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv\n",
                folder.path());
@@ -325,7 +320,7 @@ int train(int argc, const char* const* argv) {
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     const Sets sets = open_data(a);
     const Recipe recipe = make_recipe(a, sets.report, context_of({DeviceKind::cpu}).threads());
-    const RunFolder folder(a.output_dir.value, resuming);
+    const RunFolder folder(a.output_dir.value, resuming ? run_folder_of(a.resume.value) : "");
 
     auto net = make_net(recipe.net);
     net->materialize({.device = device, .compute = compute, .seed = uint64_t(a.seed.value)});
@@ -342,9 +337,8 @@ int train(int argc, const char* const* argv) {
         check_resumable(recipe, recipe_of(file), a.resume.value);
         io::load_training(file, *net, optimizer, trainer.progress);
         folder.truncate_metrics(trainer.progress.epoch);
-    } else {
-        folder.write_config(a.o.as_toml());
     }
+    folder.write_config(a.config());  // when resuming too: a later one goes on with the settings of this one
     fmt::print("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n", recipe.net.model,
                net->parameter_count(), name_of(device), source->batches_per_epoch(), recipe.loss.name,
                weights_text(recipe.loss.class_weights), folder.path());

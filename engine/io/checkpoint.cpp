@@ -72,6 +72,9 @@ static nlohmann::json parse_state(const SafetensorsFile& file) {
     if (it == file.metadata().end())
         throw FormatError(file.path() +
                           ": holds weights only, not the state of a training; resume from last.safetensors");
+    if (!file.checksummed())  // another program wrote it: equal bits cannot be promised from there
+        throw FormatError(file.path() + ": the state of a training without its checksum: damaged, or rewritten by " +
+                          "another program; resume from the file that atrous train wrote");
     auto state = nlohmann::json::parse(it->second, nullptr, false);
     if (!state.is_object()) throw FormatError(file.path() + ": the training state in its metadata is no JSON object");
     return state;

@@ -22,6 +22,7 @@ constexpr size_t max_rank = 16;
 constexpr std::string_view checksum_key = "atrous.crc32c";
 constexpr std::string_view checksum_prefix = R"({"__metadata__":{"atrous.crc32c":")";
 constexpr size_t checksum_digits = 8;
+constexpr size_t checksum_prefix_damage = 3;  // a header whose beginning differs in this many bytes was ours
 
 struct Header {
     std::vector<TensorInfo> tensors;

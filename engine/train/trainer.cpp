@@ -119,15 +119,28 @@ bool Trainer::train_epoch(BatchSource& training, TrainObserver& observer) {
     }
 }
 
+// Thrown through a validation that is asked to stop: a large set takes minutes.
+struct ValidationStopped {};
+
+std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& observer) {
+    const auto watch = [&](const HostBatch&, const Tensor&, int64_t) {
+        if (observer.stop_requested()) throw ValidationStopped{};
+    };
+    try {
+        return evaluate(net_, validation, {options_.loss, options_.compute, 0, options_.ignore_index}, watch);
+    } catch (const ValidationStopped&) {
+        return std::nullopt;  // progress stands behind the epoch's last batch: resuming validates again
+    }
+}
+
 bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver& observer) {
     net_.set_training(true);
     while (progress.epoch < options_.epochs) {
         if (!train_epoch(training, observer)) return false;
-        EpochReport report{progress.epoch, options_.epochs, progress.step, 0, {}, false};
+        EpochReport report{.epoch = progress.epoch, .epochs = options_.epochs, .step = progress.step, .validation = {}};
         report.train_loss = progress.loss_images ? progress.loss_sum / double(progress.loss_images) : 0;
-        if (validation)
-            report.validation =
-                evaluate(net_, *validation, {options_.loss, options_.compute, 0, options_.ignore_index});
+        report.learning_rate = options_.schedule.at(progress.step - 1);
+        if (validation && !(report.validation = validate(*validation, observer))) return false;
         report.best = !report.validation || report.validation->dice > progress.best_dice;
         if (report.best) {
             progress.best_dice = report.validation ? report.validation->dice : -1;

@@ -43,7 +43,7 @@ struct StepReport {
 
 struct EpochReport {
     int64_t epoch, epochs, step;
-    double train_loss = 0;
+    double train_loss = 0, learning_rate = 0;  // the rate of the last step
     std::optional<Scores> validation;
     bool best = false;
 };
@@ -82,6 +82,7 @@ class Trainer {
         double learning_rate;
     };
     bool train_epoch(BatchSource& training, TrainObserver& observer);
+    std::optional<Scores> validate(BatchSource& validation, TrainObserver& observer);  // empty: stopped
     void submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
     void report(BatchSource& training, TrainObserver& observer);
     bool is_bad(const StepLogEntry& entry);

@@ -1,0 +1,11 @@
+// What the program asks of the process it runs in, before anything else.
+#pragma once
+
+namespace atrous::app {
+
+// Files past a size limit (`ulimit -f`) are errors with words instead of a silent death. Standard streams that the
+// caller closed stay unusable, but their numbers are taken: otherwise a checkpoint could become file 2 and get messages
+// written into it.
+void prepare_process();
+
+}  // namespace atrous::app
