@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds and tests atrous, always against the emulated GPU.
 #   scripts/test.sh          every test (about 10 minutes on 2 cores, build included)
-#   scripts/test.sh --full   also: formatting, floors, address and race checks of every kernel, fuzz targets, nvcc for sm_80 and sm_90
+#   scripts/test.sh --full   also: formatting, floors, every fault, address and race checks of every kernel, fuzz targets,
+#                            nvcc for sm_80 and sm_90
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,6 +39,8 @@ step "build and tests, emulated world"
 build_and_test emulated all
 
 if [ $full = yes ]; then
+    step "faults: every system call that touches files, 100 random kills, full disks, soaks"
+    python3 tests/apps/fault_sweep.py build/emulated/bin/atrous --full
     step "kernels under address and undefined-behaviour checks"
     build_and_test asan "test_emulator test_kernels test_cases" -R '^(emulator|kernels|cases)$'
     step "kernels under race checks"

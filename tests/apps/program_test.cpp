@@ -94,9 +94,14 @@ TEST_F(ProgramTest, TrainsEvaluatesAndPredicts) {
 }
 
 TEST_F(ProgramTest, TheSameSeedGivesTheSameWeightsForAnyNumberOfWorkers) {
-    ASSERT_EQ(run(small_training("w0", "--workers 0")).code, 0);
-    ASSERT_EQ(run(small_training("w3", "--workers 3 --cache 0")).code, 0);
-    EXPECT_EQ(weights("w0/last.safetensors"), weights("w3/last.safetensors"));
+    const int epochs = 10;  // of five steps
+    ASSERT_EQ(run(small_training("w0", "--workers 0", epochs)).code, 0);
+    for (const char* workers : {"1", "2", "3", "4"}) {
+        const std::string name = std::string("w") + workers;
+        const std::string cache = *workers == '3' ? " --cache 0" : "";
+        ASSERT_EQ(run(small_training(name, "--workers " + std::string(workers) + cache, epochs)).code, 0);
+        EXPECT_EQ(weights("w0/last.safetensors"), weights(name + "/last.safetensors")) << workers << " workers";
+    }
 }
 
 TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {

@@ -2,13 +2,16 @@
 // precision.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
 #include <unistd.h>
 
+#include "engine/context.h"
 #include "engine/io/checkpoint.h"
+#include "engine/io/crc32c.h"
 #include "engine/ops/loss.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
@@ -22,9 +25,14 @@ namespace {
 
 struct Collector : TrainObserver {
     std::vector<double> losses;
-    int64_t stop_after = -1;
+    std::vector<std::array<double, 6>> reports;  // an epoch each
+    int64_t stop_when_asked = -1;                // asked so many times before, in training or validation; -1: never
     void on_step(const StepReport& r) override { losses.push_back(r.loss); }
-    bool stop_requested() override { return stop_after >= 0 && int64_t(losses.size()) >= stop_after; }
+    void on_epoch(const EpochReport& r) override {
+        reports.push_back({double(r.epoch), double(r.step), r.train_loss, r.learning_rate,
+                           r.validation ? r.validation->loss : 0, double(r.best)});
+    }
+    bool stop_requested() override { return stop_when_asked-- == 0; }
 };
 
 struct Outcome {
@@ -89,6 +97,46 @@ TEST(TrainingTest, TheSameRunGivesTheSameBits) {
     EXPECT_EQ(train(recipe).weights, train(recipe).weights);
 }
 
+// Whatever the number of threads: the cpu's kernels in double (all ours) and in float, the GPU's in the emulator.
+TEST(TrainingTest, WeightsAfterFiftyStepsDoNotDependOnTheNumberOfThreads) {
+    struct World {
+        const char* name;
+        DeviceKind device;
+        DType dtype;
+        int64_t base_channels, size;  // on the cpu, large enough that four threads are worth it
+    };
+    Context& cpu = context_of({DeviceKind::cpu});
+    const int threads_before = cpu.threads();
+    const auto hash = [&](const World& world, int threads) {
+        cpu.set_threads(threads);
+#ifdef ATROUS_EMULATED
+        gpu::emu::ScopedOptions options;
+        options->workers = threads;
+#endif
+        UNet net({.base_channels = world.base_channels, .depth = 1});
+        net.materialize({.device = {world.device}, .dtype = world.dtype, .compute = world.dtype, .seed = 11});
+        Optimizer optimizer(net, {});
+        Trainer trainer(net, optimizer, {.epochs = 25, .schedule = {.base = 1e-3}, .compute = world.dtype});
+        Rectangles source(4, 2, world.size, 11);
+        Collector collector;
+        EXPECT_TRUE(trainer.run(source, nullptr, collector));
+        EXPECT_EQ(collector.losses.size(), 50u);
+        EXPECT_LT(collector.losses.back(), collector.losses.front()) << "it has to learn for this to say anything";
+        const Tensor& values = net.arena().values;
+        std::vector<std::byte> bytes(values.bytes());
+        values.copy_to_host(bytes.data(), bytes.size());
+        return io::crc32c(bytes.data(), bytes.size());
+    };
+    for (const World& world : {World{"cpu, double", DeviceKind::cpu, DType::f64, 8, 64},
+                               World{"cpu, float", DeviceKind::cpu, DType::f32, 8, 64},
+                               World{"GPU kernels", DeviceKind::gpu, DType::f32, 4, 16}}) {
+        if (world.device == DeviceKind::gpu && !have_gpu()) continue;
+        const uint32_t one = hash(world, 1);
+        for (const int threads : {2, 3, 4}) EXPECT_EQ(hash(world, threads), one) << world.name << ", " << threads;
+    }
+    cpu.set_threads(threads_before);
+}
+
 // bf16 keeps 8 bits: losses agree to a few of them, and training gets as far.
 TEST(TrainingTest, Bfloat16TrainsLikeFloat) {
     for (DeviceKind kind : {DeviceKind::cpu, DeviceKind::gpu}) {
@@ -135,35 +183,45 @@ TEST(TrainingTest, OverfitsTwoImages) {
     }
 }
 
-// Interrupted after any number of steps and resumed from the file, a training ends with the same bits.
+// Stopped wherever it asks whether to stop, before a step or inside a validation, and resumed from the file, a training
+// ends with the same bits and the same reports.
 TEST(TrainingTest, ResumingGivesTheSameBits) {
     const auto path =
         (std::filesystem::temp_directory_path() / ("atrous-resume-" + std::to_string(::getpid()) + ".safetensors"))
             .string();
     const TrainerOptions options{.epochs = 2,
                                  .schedule = {.kind = Schedule::Kind::poly, .base = 1e-3, .total_steps = 8}};
-    auto session = [&](int64_t stop_after, bool resume) {
+    bool finished = false;
+    decltype(Collector::reports) reports;
+    auto session = [&](int64_t stop_when_asked, bool resume) {
         UNet net({.base_channels = 4, .depth = 2});
         net.materialize({.device = {DeviceKind::cpu}, .seed = resume ? 99u : 7u});
         Optimizer optimizer(net, {});
         Trainer trainer(net, optimizer, options);
         if (resume) io::load_training(io::SafetensorsFile(path), net, optimizer, trainer.progress);
-        Rectangles source(16, 4, 16, 5), validation(4, 4, 16, 6);
+        Rectangles source(16, 4, 16, 5), validation(6, 2, 16, 6);
         Collector collector;
-        collector.stop_after = stop_after;
-        trainer.run(source, &validation, collector);
+        collector.stop_when_asked = stop_when_asked;
+        if (resume) collector.reports = reports;
+        finished = trainer.run(source, &validation, collector);
         io::save_training(path, net, optimizer, trainer.progress, {});
+        reports = collector.reports;
         auto buffers = net.arena().values.to_host<float>();
         for (auto& [name, b] : net.buffers())
             if (b->dtype == DType::f32)
                 for (float v : b->value.to_host<float>()) buffers.push_back(v);
-        return std::make_pair(buffers, trainer.progress.best_dice);
+        return std::make_tuple(buffers, trainer.progress.best_dice, reports);
     };
     const auto whole = session(-1, false);
-    for (int64_t stop : {1, 3, 4, 6}) {
+    const int64_t asked = 2 * (5 + 3);  // an epoch: before each of four steps, to find no fifth, after three batches
+    for (int64_t stop = 0; stop < asked; ++stop) {
         session(stop, false);
-        EXPECT_EQ(session(-1, true), whole) << "stopped after step " << stop;
+        EXPECT_FALSE(finished) << "asked to stop at " << stop;
+        EXPECT_EQ(session(-1, true), whole) << "stopped when asked " << stop << " times";
+        EXPECT_TRUE(finished);
     }
+    session(asked, false);
+    EXPECT_TRUE(finished) << "nothing is left to stop";
     std::filesystem::remove(path);
     std::filesystem::remove(path + ".previous");
 }
