@@ -56,9 +56,8 @@ std::string progress_bar_line(const ProgressState& s, int width, bool utf8) {
     const std::string step = fmt::format("{:>{}}/{}", s.step, step_columns, s.steps);
     // In the order of what is given up last; the bar takes what is left.
     std::string fields[] = {fmt::format("{:3.0f}%", std::floor(100 * fraction_of(s))),
-                            std::isnan(s.loss) && s.step == 0 ? "" : fmt::format("loss {:.4g}", s.loss),
-                            s.eta_s < 0 ? "" : eta_text(s.eta_s), step,
-                            s.images_per_s > 0 ? rate_text(s.images_per_s) : ""};
+                            s.loss ? fmt::format("loss {:.4g}", *s.loss) : "", s.eta_s < 0 ? "" : eta_text(s.eta_s),
+                            step, s.images_per_s > 0 ? rate_text(s.images_per_s) : ""};
     int used = columns_of(epoch);
     bool shown[5] = {};
     for (size_t i = 0; i < 5; ++i) {
@@ -76,7 +75,8 @@ std::string progress_bar_line(const ProgressState& s, int width, bool utf8) {
 }
 
 std::string progress_plain_line(const ProgressState& s) {
-    std::string line = fmt::format("epoch {}/{} step {}/{} loss {:.4g}", s.epoch, s.epochs, s.step, s.steps, s.loss);
+    std::string line = fmt::format("epoch {}/{} step {}/{}", s.epoch, s.epochs, s.step, s.steps);
+    if (s.loss) line += fmt::format(" loss {:.4g}", *s.loss);
     if (s.images_per_s > 0) line += ", " + rate_text(s.images_per_s);
     if (s.eta_s >= 0) line += ", " + eta_text(s.eta_s);
     return line;

@@ -4,18 +4,18 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
-#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace atrous::app {
 
 struct ProgressState {
-    int64_t epoch = 0, epochs = 0;  // from 1
-    int64_t step = 0, steps = 0;    // of this epoch
-    double loss = std::numeric_limits<double>::quiet_NaN();
-    double images_per_s = 0;  // 0: not known yet
-    double eta_s = -1;        // to the end of the run; negative: not known yet
+    int64_t epoch = 0, epochs = 0;    // from 1
+    int64_t step = 0, steps = 0;      // of this epoch
+    std::optional<double> loss = {};  // none before the first step of the run
+    double images_per_s = 0;          // 0: not known yet
+    double eta_s = -1;                // to the end of the run; negative: not known yet
 };
 
 // The line for a terminal: at most `width` columns. What matters less goes first where it is narrow.

@@ -87,6 +87,7 @@ TEST(ProgressLine, TheBarIsEmptyAtTheBeginningAndFullAtTheEnd) {
     EXPECT_EQ(progress_bar_line(s, 60, false).find('#'), std::string::npos);
     EXPECT_EQ(progress_bar_line(s, 60, false).find("loss"), std::string::npos);  // none yet
     s.step = 7;
+    EXPECT_EQ(progress_bar_line(s, 60, false).find("loss"), std::string::npos);  // resumed at the end of an epoch
     EXPECT_EQ(progress_bar_line(s, 60, false).find('.'), std::string::npos);
     EXPECT_NE(progress_bar_line(s, 60, false).find("100%"), std::string::npos);
     s.step = 6;
