@@ -5,8 +5,8 @@
     fault_sweep.py PROGRAM --full           every system call that touches files, 100 random kills, soaks
     fault_sweep.py PROGRAM --only kills     one kind, or several
 
-A case is a run folder. `finish` does what a user would do with what a fault left there; afterwards every file must equal
-that of a training nobody disturbed. What cannot be arranged on a machine is said to be SKIPPED; with --full it fails.
+A case is a run folder. `finish` does what a user would do with what a fault left there; afterwards every file must
+equal that of a training nobody disturbed. What a machine does not allow (tracing, mounting) is said to be SKIPPED.
 """
 import argparse
 import concurrent.futures
@@ -187,7 +187,8 @@ def other_checkpoint(bench):
     mine = bench.half.copy("wrong")
     shutil.copy(other.run / "last.safetensors", mine.run / "last.safetensors")
     before = mine.contents()
-    mine.resume().expect_error(2, "of base_channels 8; the settings here are base_channels 4", "another net's checkpoint")
+    words = "of base_channels 8; the settings here are base_channels 4"
+    mine.resume().expect_error(2, words, "another net's checkpoint")
     mine.resume(target=other.run / "best.safetensors").expect_error(4, "holds weights only", "a file without state")
     mine.resume("--optimizer", "sgd", target=bench.half.run).expect_error(4, "--optimizer adam", "another optimizer")
     expect(mine.contents() == before, "a refused resumption changed the run folder")
@@ -297,7 +298,7 @@ def signals(bench):
                 case.expect_whole(name)
             case.finish(f"{name} after '{text}', and once more while resuming", long)
     case = Case(bench, "twice")  # slow steps: the second signal comes in the one that the first waits for
-    slow = ["--size", 384, "--base-channels", 32, "--depth", 3]
+    slow = ["--size", 256, "--base-channels", 32, "--depth", 3]
     outcome = case.train(*slow, signals=[("step 1/", signal.SIGINT), ("once more to stop", signal.SIGINT)])
     expect(outcome.code == 130, f"SIGINT twice: exit code {outcome.code}", outcome)
     expect("saved" not in outcome.out and not (case.run / "last.safetensors").exists(), "SIGINT twice: saved", outcome)
@@ -336,8 +337,8 @@ def soak(bench):
 
 soak.slow = True
 
-KINDS = [kills, random_kills, errors, full_disk, size_limit, read_only, read_only_mount, other_checkpoint, flips, folders,
-         closed_streams, signals, soak]
+KINDS = [kills, random_kills, errors, full_disk, size_limit, read_only, read_only_mount, other_checkpoint, flips,
+         folders, closed_streams, signals, soak]
 
 
 def run_kind(kind, bench, arguments):
@@ -375,8 +376,6 @@ def main():
                     print(f"ok       {kind.__name__}: {said} ({time.monotonic() - began:.1f} s)", flush=True)
             except Skipped as why:
                 print(f"SKIPPED  {kind.__name__}: {why}", flush=True)
-                if arguments.full:
-                    failed.append(kind.__name__)
             except Failure as what:
                 print(f"FAILED   {kind.__name__}: {what}", flush=True)
                 failed.append(kind.__name__)

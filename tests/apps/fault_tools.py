@@ -37,7 +37,7 @@ class Outcome:
         self.command, self.code, self.out, self.err = command, code, out, err
 
     def __str__(self):
-        return f"  $ {' '.join(map(str, self.command))}\n  exit code {self.code}\n{self.out[-1500:]}\n{self.err[-1500:]}"
+        return f"  $ {' '.join(self.command)}\n  exit code {self.code}\n{self.out[-1500:]}\n{self.err[-1500:]}"
 
     def expect_error(self, code, words, where):
         expect(self.code == code, f"{where}: exit code {self.code}, expected {code}", self)
@@ -127,7 +127,8 @@ def need_strace():
 def namespace_command():
     """A prefix that gives a command file systems of its own to mount."""
     command = ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-r", "-m"]
-    probe = subprocess.run([*command, "sh", "-c", "mount -t tmpfs -o size=4k none /mnt"], capture_output=True, text=True)
+    mount = "mount -t tmpfs -o size=4k none /mnt"
+    probe = subprocess.run([*command, "sh", "-c", mount], capture_output=True, text=True)
     if probe.returncode != 0:
         raise Skipped(f"no file system can be mounted here ({probe.stderr.strip()})")
     return command
@@ -256,7 +257,8 @@ def file_calls(bench, names):
     case = Case(bench, "traced")
     trace = case.folder / "trace"
     chosen = ",".join("?" + name for name in names)  # ?: other processors lack some
-    outcome = run(["strace", "-qq", "-y", "-s", "64", "-o", trace, "-e", f"trace={chosen}", *bench.training()], case.folder)
+    tracer = ["strace", "-qq", "-y", "-s", "64", "-o", trace, "-e", f"trace={chosen}"]
+    outcome = case.run_command([*tracer, *bench.training()])
     expect(outcome.code == 0, "a traced training fails", outcome)
     counts, calls = {}, []
     for line in trace.read_text(errors="replace").splitlines():
