@@ -45,7 +45,8 @@ RunFolder::RunFolder(std::string path, const std::string& resumed)
                          ", or choose another --output-dir");
     fs::create_directories(path_, error);
     if (error) throw IoError(path_ + ": the run folder cannot be made: " + error.message());
-    for (const auto& file : {last(), best(), samples(), metrics(), path_ + "/config.toml"})
+    for (const auto& file :
+         {last(), best(), samples(), metrics(), bad_batch(), path_ + "/config.toml", path_ + "/confusion.csv"})
         io::remove_stale_temporaries(file);
     if (goes_on) return;
     write_text(metrics(), csv_header);  // rows of a run that was killed before its first checkpoint go

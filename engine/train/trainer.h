@@ -82,6 +82,7 @@ class Trainer {
         double learning_rate;
     };
     bool train_epoch(BatchSource& training, TrainObserver& observer);
+    std::optional<Scores> validate(BatchSource& validation, TrainObserver& observer);  // empty: stopped
     void submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
     void report(BatchSource& training, TrainObserver& observer);
     bool is_bad(const StepLogEntry& entry);
