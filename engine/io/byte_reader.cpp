@@ -7,13 +7,13 @@
 namespace atrous::io {
 
 ByteReader::ByteReader(const FileDescriptor& file, uint64_t begin, uint64_t end, const std::string& path,
-                       std::string what)
+                       std::string what, size_t buffer_bytes)
     : file_(file),
       path_(path),
       what_(std::move(what)),
       offset_(begin),
       end_(end),
-      buffer_(size_t(std::min<uint64_t>(end - begin, 64 << 10))) {}
+      buffer_(size_t(std::min<uint64_t>(end - begin, buffer_bytes))) {}
 
 void ByteReader::require(uint64_t bytes) const {
     if (bytes > left())

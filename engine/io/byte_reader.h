@@ -13,7 +13,8 @@ namespace atrous::io {
 class ByteReader {
  public:
     // The bytes [begin, end); `what` names them in the error for reading past the end: "its pickle".
-    ByteReader(const FileDescriptor& file, uint64_t begin, uint64_t end, const std::string& path, std::string what);
+    ByteReader(const FileDescriptor& file, uint64_t begin, uint64_t end, const std::string& path, std::string what,
+               size_t buffer_bytes = 64 << 10);
 
     uint64_t position() const { return offset_ - (filled_ - at_); }  // in the file
     uint64_t left() const { return end_ - position(); }

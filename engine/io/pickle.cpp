@@ -159,7 +159,7 @@ class PickleMachine {
     void global() {
         const std::string module = in_.line(max_name), name = in_.line(max_name);
         std::string full = module + "." + name;
-        if (!is_allowed(full))
+        if (name.find('.') != std::string::npos || !is_allowed(full))
             throw FormatError(fmt::format(
                 "{}: needs Python's {}, and nothing from a file is executed here; it may hold a whole module or other "
                 "objects: save the weights alone, in Python: torch.save(model.state_dict(), 'weights.pth')",

@@ -191,7 +191,7 @@ class Reader {
         const std::string quoted = in_quotes(e.entry.name);
         if (e.header > data_end || data_end - e.header < local_bytes)
             throw bad(fmt::format("entry {} would begin at byte {}, outside the data", quoted, e.header));
-        ByteReader r = at(e.header, data_end);
+        ByteReader r(file_, e.header, data_end, path_, "its zip archive", 256);
         if (r.number<uint32_t>() != local_signature)
             throw bad(fmt::format("entry {} is not at byte {} where the directory says", quoted, e.header));
         r.skip(2);  // version

@@ -13,21 +13,21 @@ constexpr uint16_t version = 45;         // zip64
 constexpr uint16_t flag_utf8 = 1 << 11;
 constexpr uint32_t no_time = 0x00210000;  // 1 January 1980: the same tensors give the same bytes
 
+// Little-endian numbers, each of a stated width.
 class Record {
  public:
-    template <class T>
-    Record& put(T value) {
-        text_.append(reinterpret_cast<const char*>(&value), sizeof value);
-        return *this;
-    }
-    Record& put(const std::string& text) {
-        text_ += text;
-        return *this;
-    }
-    const std::string& text() const { return text_; }
+    Record& u16(uint64_t value) { return put(&value, 2); }
+    Record& u32(uint64_t value) { return put(&value, 4); }
+    Record& u64(uint64_t value) { return put(&value, 8); }
+    Record& text(const std::string& text) { return put(text.data(), text.size()); }
+    const std::string& bytes() const { return bytes_; }
 
  private:
-    std::string text_;
+    Record& put(const void* data, size_t n) {
+        bytes_.append(static_cast<const char*>(data), n);
+        return *this;
+    }
+    std::string bytes_;
 };
 
 class CountingSink : public Sink {
@@ -51,14 +51,14 @@ class CountingSink : public Sink {
 void ZipWriter::add(const std::string& name, uint64_t bytes, const std::function<void(Sink&)>& write) {
     const uint64_t header = file_.written();
     const uint64_t unpadded = header + 30 + name.size() + 20 + 4;
-    const auto padding = uint16_t((alignment - unpadded % alignment) % alignment);
+    const uint64_t padding = (alignment - unpadded % alignment) % alignment;
     Record r;
-    r.put(uint32_t(0x04034b50)).put(version).put(flag_utf8).put(uint16_t(0)).put(no_time);
-    r.put(uint32_t(0)).put(UINT32_MAX).put(UINT32_MAX);  // the checksum comes later, sizes are in the zip64 field
-    r.put(uint16_t(name.size())).put(uint16_t(24 + padding)).put(name);
-    r.put(uint16_t(1)).put(uint16_t(16)).put(bytes).put(bytes);
-    r.put(padding_id).put(padding).put(std::string(padding, 'Z'));
-    file_.write(r.text());
+    r.u32(0x04034b50).u16(version).u16(flag_utf8).u16(0).u32(no_time);
+    r.u32(0).u32(UINT32_MAX).u32(UINT32_MAX);  // the checksum comes later, sizes are in the zip64 field
+    r.u16(name.size()).u16(24 + padding).text(name);
+    r.u16(1).u16(16).u64(bytes).u64(bytes);
+    r.u16(padding_id).u16(padding).text(std::string(padding, 'Z'));
+    file_.write(r.bytes());
     CountingSink sink(file_);
     write(sink);
     if (sink.bytes != bytes)
@@ -71,20 +71,18 @@ void ZipWriter::finish() {
     const uint64_t begin = file_.written(), count = entries_.size();
     for (const Written& e : entries_) {
         Record r;
-        r.put(uint32_t(0x02014b50)).put(version).put(version).put(flag_utf8).put(uint16_t(0)).put(no_time);
-        r.put(e.crc).put(UINT32_MAX).put(UINT32_MAX).put(uint16_t(e.name.size())).put(uint16_t(28));
-        r.put(uint16_t(0)).put(uint16_t(0)).put(uint16_t(0)).put(uint32_t(0)).put(UINT32_MAX).put(e.name);
-        r.put(uint16_t(1)).put(uint16_t(24)).put(e.bytes).put(e.bytes).put(e.header);
-        file_.write(r.text());
+        r.u32(0x02014b50).u16(version).u16(version).u16(flag_utf8).u16(0).u32(no_time);
+        r.u32(e.crc).u32(UINT32_MAX).u32(UINT32_MAX).u16(e.name.size()).u16(28);
+        r.u16(0).u16(0).u16(0).u32(0).u32(UINT32_MAX).text(e.name);
+        r.u16(1).u16(24).u64(e.bytes).u64(e.bytes).u64(e.header);
+        file_.write(r.bytes());
     }
     const uint64_t end = file_.written();
     Record r;
-    r.put(uint32_t(0x06064b50)).put(uint64_t(44)).put(version).put(version).put(uint64_t(0));
-    r.put(count).put(count).put(end - begin).put(begin);
-    r.put(uint32_t(0x07064b50)).put(uint32_t(0)).put(end).put(uint32_t(1));
-    r.put(uint32_t(0x06054b50)).put(uint32_t(0)).put(UINT16_MAX).put(UINT16_MAX);
-    r.put(UINT32_MAX).put(UINT32_MAX).put(uint16_t(0));
-    file_.write(r.text());
+    r.u32(0x06064b50).u64(44).u16(version).u16(version).u64(0).u64(count).u64(count).u64(end - begin).u64(begin);
+    r.u32(0x07064b50).u32(0).u64(end).u32(1);
+    r.u32(0x06054b50).u32(0).u16(UINT16_MAX).u16(UINT16_MAX).u32(UINT32_MAX).u32(UINT32_MAX).u16(0);
+    file_.write(r.bytes());
 }
 
 }  // namespace atrous::io
