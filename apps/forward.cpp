@@ -8,7 +8,6 @@
 #include "apps/tensor_io.h"
 #include "apps/verbs.h"
 #include "apps/weights.h"
-#include "engine/io/state_dict.h"
 
 namespace atrous::app {
 namespace {
@@ -61,12 +60,6 @@ std::unique_ptr<SegmentationNet> build(const ForwardArguments& a, const io::Tens
     return net;
 }
 
-// File layouts of parameters are those of operands.
-OperandKind kind_of(const Parameter& p) {
-    if (p.layout == FileLayout::conv) return OperandKind::conv_weight;
-    return p.layout == FileLayout::conv_transpose ? OperandKind::conv_transpose_weight : OperandKind::vector;
-}
-
 std::vector<io::TensorToWrite> run_with_gradients(SegmentationNet& net, const Tensor& x, const io::TensorFile& input,
                                                   DType compute) {
     net.zero_gradients();
@@ -82,7 +75,7 @@ std::vector<io::TensorToWrite> run_with_gradients(SegmentationNet& net, const Te
                                            operand_to_write("gradient.x", OperandKind::activation, tape.gradient(x))};
     for (const auto& [path, p] : net.parameters())
         if (p->value.leaf() && !p->value.leaf()->fresh)
-            results.push_back(operand_to_write("gradient." + path, kind_of(*p), *p->value.leaf()->gradient));
+            results.push_back(tensor_to_write("gradient." + path, p->layout, *p->value.leaf()->gradient));
     return results;
 }
 

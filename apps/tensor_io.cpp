@@ -98,19 +98,20 @@ Tensor read_operand(const io::TensorFile& file, const Operand& operand, DType co
     return tensor;
 }
 
-io::TensorToWrite operand_to_write(const std::string& name, OperandKind kind, const Tensor& tensor) {
+io::TensorToWrite tensor_to_write(const std::string& name, FileLayout layout, const Tensor& tensor) {
     Tensor dense = tensor;
     if (!dense.is_dense()) {
         dense = empty_like(tensor);
         dense.copy_from(tensor);
     }
-    const FileLayout layout = layout_of(kind);
-    auto shape = io::file_shape(dense.shape(), layout);
-    if (kind == OperandKind::labels) shape.pop_back();
-    return {name, dense.dtype(), std::move(shape), [dense, layout](io::Sink& sink) {
+    return {name, dense.dtype(), io::file_shape(dense.shape(), layout), [dense, layout](io::Sink& sink) {
                 const auto bytes = io::to_file_layout(dense, layout);
                 sink.write(bytes.data(), bytes.size());
             }};
+}
+
+io::TensorToWrite operand_to_write(const std::string& name, OperandKind kind, const Tensor& tensor) {
+    return tensor_to_write(name, layout_of(kind), tensor);
 }
 
 DType parse_dtype(const std::string& name) {

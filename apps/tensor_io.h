@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/io/safetensors.h"
+#include "engine/nn/module.h"
 #include "engine/ops/catalogue.h"
 
 namespace atrous::app {
@@ -16,6 +17,7 @@ DType type_of(OperandKind kind, DType compute);
 Tensor read_operand(const io::TensorFile& file, const Operand& operand, DType compute, Device device);
 
 // Values are copied when the file is written.
+io::TensorToWrite tensor_to_write(const std::string& name, FileLayout layout, const Tensor& tensor);
 io::TensorToWrite operand_to_write(const std::string& name, OperandKind kind, const Tensor& tensor);
 
 DType parse_dtype(const std::string& name);  // f32, f64, bf16; UsageError

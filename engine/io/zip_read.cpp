@@ -151,10 +151,10 @@ class Reader {
         r.skip(comment);
         const std::string quoted = in_quotes(e.entry.name);
         if (method != 0)
-            throw bad(
-                fmt::format("entry {} is compressed (method {}); PyTorch stores its entries as they are: save "
-                            "the file again with torch.save",
-                            quoted, method));
+            throw bad(fmt::format(
+                "entry {} is compressed (method {}); TorchScript and repacked archives are not read: save the state "
+                "dict with torch.save",
+                quoted, method));
         if (e.flags & 1) throw bad("entry " + quoted + " is encrypted");
         if (e.flags & ~(flag_descriptor | flag_utf8 | flags_of_deflate))
             throw bad(fmt::format("entry {} has unknown flags {:#x}", quoted, e.flags));
