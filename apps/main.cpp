@@ -18,6 +18,9 @@ constexpr Verb verbs[] = {
     {"train", train, "train a net on a folder of images and masks"},
     {"eval", eval, "score a checkpoint on a data set"},
     {"predict", predict, "write masks, probabilities or overlays for pictures"},
+    {"convert", convert, "convert weights between .pth and .safetensors"},
+    {"forward", forward, "run a net on a given tensor, with gradients if wanted"},
+    {"run-op", run_op, "run one op on given tensors, with gradients if wanted"},
     {"synth", synth, "draw a labelled data set to try things on"},
     {"replay", replay, "run the step again that ended a training with NaN or Inf"},
     {"devices", devices, "say what will be used, and why not what won't"},
@@ -37,16 +40,20 @@ std::string usage() {
            "            130 and 143 interrupted after saving, 1 anything else\n";
 }
 
+std::string names_of_verbs() {
+    std::string names;
+    for (const Verb& v : verbs) names += (names.empty() ? "" : ", ") + std::string(v.name);
+    return names;
+}
+
 int dispatch(int argc, char** argv) {
-    if (argc < 2)
-        throw UsageError(
-            "no verb given; expected train, eval, predict, synth, replay or devices (atrous -h lists them)");
+    if (argc < 2) throw UsageError("no verb given; expected one of " + names_of_verbs() + " (atrous -h says more)");
     const std::string verb = argv[1];
     if (verb == "-h" || verb == "--help" || verb == "help") throw TextRequested{usage()};
     if (verb == "--version") throw TextRequested{"atrous 0.1.0\n"};
     for (const Verb& v : verbs)
         if (verb == v.name) return v.run(argc - 1, argv + 1);
-    throw UsageError("verb '" + verb + "' is unknown; expected train, eval, predict, synth, replay or devices");
+    throw UsageError("verb '" + verb + "' is unknown; expected one of " + names_of_verbs());
 }
 
 }  // namespace

@@ -28,7 +28,9 @@ io::Metadata to_metadata(const Recipe& r) {
     return {{"format", "pt"}, {key, json.dump()}};
 }
 
-Recipe recipe_of(const io::SafetensorsFile& file) {
+bool has_recipe(const io::TensorFile& file) { return file.metadata().count(key) > 0; }
+
+Recipe recipe_of(const io::TensorFile& file) {
     const auto it = file.metadata().find(key);
     if (it == file.metadata().end())
         throw FormatError(file.path() + ": no '" + key +

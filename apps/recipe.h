@@ -27,7 +27,8 @@ struct Recipe {
 };
 
 io::Metadata to_metadata(const Recipe& recipe);
-Recipe recipe_of(const io::SafetensorsFile& file);  // FormatError where the file carries none
+bool has_recipe(const io::TensorFile& file);
+Recipe recipe_of(const io::TensorFile& file);  // FormatError where the file carries none
 
 // How pictures of this recipe become batches; no augmentation, no shuffling.
 data::LoaderOptions loader_options(const Recipe& recipe, int64_t batch_size, int workers, int64_t input_multiple);

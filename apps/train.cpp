@@ -14,6 +14,7 @@
 #include "apps/ui/progress.h"
 #include "apps/ui/table.h"
 #include "apps/verbs.h"
+#include "apps/weights.h"
 #include "data/dataset.h"
 #include "engine/context.h"
 #include "engine/io/text.h"
@@ -60,6 +61,10 @@ struct TrainArguments {
     Option<int64_t>&base_channels = o.integer("--base-channels", 64, "channels of the first level").min(1).max(1024),
     &depth = o.integer("--depth", 4, "times the resolution is halved").min(1).max(8);
     Option<bool>& bilinear = o.flag("--bilinear", "bilinear upsampling in place of transposed convolution");
+    Option<std::string>& pretrained =
+        o.text("--pretrained", "", "weights to start from, of an encoder or a whole net: .pth, .pt or .safetensors");
+    Option<bool>& new_head =
+        o.flag("--new-head", "the last layer starts anew where the pretrained one has another number of classes");
 
     Option<int64_t>&epochs =
         (o.group("Training"), o.integer("--epochs", 10, "passes over the training samples").min(1)),
@@ -324,6 +329,7 @@ int train(int argc, const char* const* argv) {
 
     auto net = make_net(recipe.net);
     net->materialize({.device = device, .compute = compute, .seed = uint64_t(a.seed.value)});
+    if (!resuming && !a.pretrained.value.empty()) load_pretrained(*net, a.pretrained.value, a.new_head.value);
     Optimizer optimizer(*net, optimizer_options(a));
     auto source =
         data::make_loader(sets.dataset.train, sets.report.rule, training_loader(a, recipe, net->input_multiple()));

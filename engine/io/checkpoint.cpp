@@ -65,7 +65,7 @@ void save_training(const std::string& path, Module& net, const Optimizer& optimi
     write_safetensors(path, std::move(tensors), metadata, {.keep_previous = true});
 }
 
-void load_weights(const SafetensorsFile& file, Module& net) { load_state_dict(net, file, train_prefix); }
+void load_weights(const TensorFile& file, Module& net) { load_state_dict(net, file, train_prefix); }
 
 static nlohmann::json parse_state(const SafetensorsFile& file) {
     const auto it = file.metadata().find(state_key);

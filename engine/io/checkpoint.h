@@ -20,8 +20,8 @@ void save_weights(const std::string& path, Module& net, const Metadata& metadata
 void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress,
                    Metadata metadata);
 
-// From either kind of file.
-void load_weights(const SafetensorsFile& file, Module& net);
+// From either kind of file, or a .pth file that holds exactly the net's tensors.
+void load_weights(const TensorFile& file, Module& net);
 
 // From a file of save_training; FormatError for one of save_weights or of another optimizer.
 void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& progress);

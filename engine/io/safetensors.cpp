@@ -66,7 +66,7 @@ std::vector<uint32_t> sorted_by_name(const std::vector<TensorInfo>& tensors) {
     return order;
 }
 
-// The index (into `order`) of a name that appears a second time, or -1.
+// A tensor whose name another one has, or null.
 const TensorInfo* repeated_name(const std::vector<TensorInfo>& tensors, const std::vector<uint32_t>& order) {
     const auto twice = std::adjacent_find(order.begin(), order.end(),
                                           [&](uint32_t a, uint32_t b) { return tensors[a].name == tensors[b].name; });
@@ -99,7 +99,7 @@ class ChecksumSink : public Sink {
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path), file_(open_for_reading(path)) {
+SafetensorsFile::SafetensorsFile(const std::string& path) : TensorFile(path), file_(open_for_reading(path)) {
     struct stat status;
     if (::fstat(file_.get(), &status) != 0) throw system_error("cannot read " + path, errno);
     const uint64_t file_bytes = uint64_t(status.st_size);
@@ -122,8 +122,7 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path), file_(o
     metadata_ = std::move(header.metadata);
     data_offset_ = length_bytes + header_bytes;
     check_spans(tensors_, file_bytes - data_offset_, path);
-    by_name_ = sorted_by_name(tensors_);
-    if (const TensorInfo* twice = repeated_name(tensors_, by_name_))
+    if (const TensorInfo* twice = index_names())
         throw FormatError(path + ": the safetensors header names tensor " + in_quotes(twice->name) + " twice");
     verify_checksum(header_bytes, file_bytes);
 }
@@ -156,17 +155,6 @@ void SafetensorsFile::verify_checksum(uint64_t header_bytes, uint64_t file_bytes
         throw FormatError(fmt::format("{}: damaged: its checksum is {:08x}, {} was written{}", path_, checksum,
                                       in_quotes(stored.mapped()), remedy_for_damage(path_)));
     checksummed_ = true;
-}
-
-const TensorInfo* SafetensorsFile::find(const std::string& name) const {
-    const auto at = std::lower_bound(by_name_.begin(), by_name_.end(), name,
-                                     [&](uint32_t i, const std::string& n) { return tensors_[i].name < n; });
-    return at != by_name_.end() && tensors_[*at].name == name ? &tensors_[*at] : nullptr;
-}
-
-const TensorInfo& SafetensorsFile::at(const std::string& name) const {
-    if (const TensorInfo* found = find(name)) return *found;
-    throw FormatError(fmt::format("{}: has no tensor {} among its {}", path_, in_quotes(name), tensors_.size()));
 }
 
 void SafetensorsFile::read(const TensorInfo& tensor, void* to) const {

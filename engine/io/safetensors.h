@@ -12,46 +12,28 @@
 
 #include "engine/io/durable_file.h"
 #include "engine/io/posix.h"
-#include "kernels/base/dtype.h"
+#include "engine/io/tensor_file.h"
 
 namespace atrous::io {
-
-struct TensorInfo {
-    std::string name;
-    DType dtype = DType::f32;
-    std::vector<int64_t> shape;   // as in the file: PyTorch's order
-    uint64_t begin = 0, end = 0;  // bytes within the data section
-
-    uint64_t bytes() const { return end - begin; }
-    uint64_t count() const { return bytes() / size_of(dtype); }
-};
 
 // An open file. The header is validated in full, and the checksum (if there is one) verified, before the constructor
 // returns; tensors are read when asked for, so memory stays near the header's size.
 // FormatError: what is wrong with the contents. IoError: the file cannot be read.
-class SafetensorsFile {
+class SafetensorsFile : public TensorFile {
  public:
     explicit SafetensorsFile(const std::string& path);
 
-    const std::string& path() const { return path_; }
-    const std::vector<TensorInfo>& tensors() const { return tensors_; }               // in the order of their bytes
-    const TensorInfo* find(const std::string& name) const;                            // nullptr if absent
-    const TensorInfo& at(const std::string& name) const;                              // FormatError if absent
-    const std::map<std::string, std::string>& metadata() const { return metadata_; }  // without our checksum
+    const char* format() const override { return "safetensors"; }
     bool checksummed() const { return checksummed_; }  // false: damage to the numbers would go unnoticed
 
     void read(const TensorInfo& tensor, void* to) const;  // tensor.bytes() bytes
-    std::vector<std::byte> bytes(const TensorInfo& tensor) const;
+    std::vector<std::byte> bytes(const TensorInfo& tensor) const override;
 
  private:
     void verify_checksum(uint64_t header_bytes, uint64_t file_bytes);
 
-    std::string path_;
     FileDescriptor file_;
     uint64_t data_offset_ = 0;
-    std::vector<TensorInfo> tensors_;
-    std::vector<uint32_t> by_name_;
-    std::map<std::string, std::string> metadata_;
     bool checksummed_ = false;
 };
 

@@ -65,16 +65,10 @@ void from_file_layout(Tensor& tensor, FileLayout layout, const std::vector<std::
     tensor.copy_from_host(ours.data(), ours.size());
 }
 
-struct Slot {
-    std::string name;
-    Tensor* tensor;
-    FileLayout layout;
-};
-
-static std::vector<Slot> slots_of(Module& net) {
+std::vector<Slot> slots_of(Module& net) {
     std::vector<Slot> slots;
-    for (auto& [path, p] : net.parameters()) slots.push_back({path, &p->value, p->layout});
-    for (auto& [path, b] : net.buffers()) slots.push_back({path, &b->value, b->layout});
+    for (auto& [path, p] : net.parameters()) slots.push_back({path, &p->value, p->layout, true});
+    for (auto& [path, b] : net.buffers()) slots.push_back({path, &b->value, b->layout, false});
     return slots;
 }
 
@@ -91,19 +85,13 @@ std::vector<TensorToWrite> state_dict(Module& net) {
     return tensors;
 }
 
-static std::string text_of(const std::vector<int64_t>& shape) {
-    std::string s;
-    for (int64_t d : shape) s += (s.empty() ? "" : "x") + std::to_string(d);
-    return "[" + s + "]";
-}
-
 static std::string few_of(const std::vector<std::string>& names) {
     std::string s;
     for (size_t i = 0; i < names.size() && i < 3; ++i) s += (i ? ", " : "") + names[i];
     return names.size() > 3 ? fmt::format("{} and {} more", s, names.size() - 3) : s;
 }
 
-static void check_fit(const std::vector<Slot>& slots, const SafetensorsFile& file, const std::string& ignored_prefix) {
+static void check_fit(const std::vector<Slot>& slots, const TensorFile& file, const std::string& ignored_prefix) {
     std::set<std::string> known;
     std::vector<std::string> missing, extra;
     for (const Slot& slot : slots) {
@@ -114,10 +102,11 @@ static void check_fit(const std::vector<Slot>& slots, const SafetensorsFile& fil
             continue;
         }
         const auto wanted = file_shape(slot.tensor->shape(), slot.layout);
-        if (info->shape != wanted || info->dtype != slot.tensor->dtype())
-            throw FormatError(fmt::format(
-                "{}: tensor '{}' is {} {}, the net wants {} {}; is it another model's checkpoint?", file.path(),
-                slot.name, name_of(info->dtype), text_of(info->shape), name_of(slot.tensor->dtype()), text_of(wanted)));
+        if (info->shape != wanted || !converts(info->dtype, slot.tensor->dtype()))
+            throw FormatError(
+                fmt::format("{}: tensor '{}' is {} {}, the net wants {} {}; is it another model's checkpoint?",
+                            file.path(), slot.name, name_of(info->dtype), shape_text(info->shape),
+                            name_of(slot.tensor->dtype()), shape_text(wanted)));
     }
     for (const TensorInfo& info : file.tensors())
         if (!known.count(info.name) && (ignored_prefix.empty() || info.name.rfind(ignored_prefix, 0) != 0))
@@ -128,10 +117,14 @@ static void check_fit(const std::vector<Slot>& slots, const SafetensorsFile& fil
             !missing.empty() && !extra.empty() ? ";" : "", extra.empty() ? "" : " unknown " + few_of(extra)));
 }
 
-void load_state_dict(Module& net, const SafetensorsFile& file, const std::string& ignored_prefix) {
+void fill(const Slot& slot, const TensorFile& file, const TensorInfo& info) {
+    from_file_layout(*slot.tensor, slot.layout, converted(file.bytes(info), info.dtype, slot.tensor->dtype()));
+}
+
+void load_state_dict(Module& net, const TensorFile& file, const std::string& ignored_prefix) {
     const auto slots = slots_of(net);
     check_fit(slots, file, ignored_prefix);
-    for (const Slot& slot : slots) from_file_layout(*slot.tensor, slot.layout, file.bytes(file.at(slot.name)));
+    for (const Slot& slot : slots) fill(slot, file, file.at(slot.name));
     refresh_halves(net.arena());
 }
 

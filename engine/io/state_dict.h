@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/io/elements.h"
 #include "engine/io/safetensors.h"
 #include "engine/nn/module.h"
 
@@ -16,12 +17,26 @@ std::vector<int64_t> file_shape(const Shape& shape, FileLayout layout);
 std::vector<std::byte> to_file_layout(const Tensor& tensor, FileLayout layout);
 void from_file_layout(Tensor& tensor, FileLayout layout, const std::vector<std::byte>& bytes);
 
+// One of a net's tensors, and what it is in files.
+struct Slot {
+    std::string name;
+    Tensor* tensor;
+    FileLayout layout;
+    bool parameter;  // false: a buffer
+
+    std::vector<int64_t> shape() const { return file_shape(tensor->shape(), layout); }
+};
+std::vector<Slot> slots_of(Module& net);  // parameters, then buffers
+
+// Reads a tensor of the slot's shape into it; element types are converted (see converts()).
+void fill(const Slot& slot, const TensorFile& file, const TensorInfo& info);
+
 // Every parameter and buffer under its path.
 std::vector<TensorToWrite> state_dict(Module& net);
 
 // Fills parameters and buffers from the file, whose tensors must be exactly the net's (those whose name begins with
-// `ignored_prefix` aside). FormatError naming what is missing, left over, or of another shape. Nothing is changed
-// unless everything fits.
-void load_state_dict(Module& net, const SafetensorsFile& file, const std::string& ignored_prefix);
+// `ignored_prefix` aside). FormatError naming what is missing, left over, or of another shape. Element types are
+// converted. Nothing is changed unless everything fits.
+void load_state_dict(Module& net, const TensorFile& file, const std::string& ignored_prefix);
 
 }  // namespace atrous::io

@@ -88,7 +88,6 @@ class Trainer {
     bool is_bad(const StepLogEntry& entry);
     [[noreturn]] void refuse(const Pending& pending, const StepLogEntry& entry, BatchSource& training,
                              TrainObserver& observer);
-    std::optional<Scores> validate(BatchSource& validation, TrainObserver& observer);  // empty: stopped
 
     SegmentationNet& net_;
     Optimizer& optimizer_;

@@ -234,7 +234,8 @@ TEST_F(ProgramTest, ADivergedTrainingLeavesItsBatchToReplay) {
 }
 
 TEST_F(ProgramTest, EveryVerbExplainsItself) {
-    for (const char* verb : {"train", "eval", "predict", "synth", "replay", "devices"}) {
+    for (const char* verb :
+         {"train", "eval", "predict", "convert", "forward", "run-op", "synth", "replay", "devices"}) {
         const Outcome outcome = run(std::string(verb) + " -h");
         EXPECT_EQ(outcome.code, 0) << outcome.output;
         EXPECT_NE(outcome.output.find("usage"), std::string::npos) << outcome.output;

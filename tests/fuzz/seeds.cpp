@@ -6,6 +6,7 @@
 #include "data/image.h"
 #include "data/rle.h"
 #include "engine/io/safetensors.h"
+#include "tests/engine/pth_bytes.h"
 
 using namespace atrous;
 namespace fs = std::filesystem;
@@ -18,10 +19,23 @@ static data::Image ramp(int64_t h, int64_t w, int c) {
 
 static void text(const fs::path& path, const std::string& words) { std::ofstream(path) << words; }
 
+// See pth_fuzz.cpp for the first byte.
+static void write_pth_seeds(const fs::path& folder) {
+    const test::RawTensor first{.count = 16, .sizes = {4, 4}, .strides = {1, 4}};
+    test::RawTensor second = first;
+    second.key = "1";
+    const std::string state = test::dict({{"w", test::tensor(first)}, {"v", test::tensor(second)}});
+    const std::string value = test::dict({{"state_dict", state}, {"epoch", test::integer(3)}}), floats(64, 'x');
+    text(folder / "zip", std::string(1, '\0') + test::zip_text(test::archive(value, {floats, floats})));
+    text(folder / "legacy", std::string(1, '\0') + test::legacy(value, {{16, floats}, {16, floats}}));
+    text(folder / "pickle", "\1" + value);
+    text(folder / "object", "\2" + value);
+}
+
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
     const fs::path root = argv[1];
-    for (const char* name : {"image_fuzz", "list_fuzz", "safetensors_fuzz", "config_fuzz"})
+    for (const char* name : {"image_fuzz", "list_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz"})
         fs::create_directories(root / name);
     const fs::path images = root / "image_fuzz";
     for (int c : {1, 3, 4}) data::write_file(images / ("png" + std::to_string(c)), data::encode_png(ramp(5, 6, c)));
@@ -37,6 +51,7 @@ int main(int argc, char** argv) {
     text(root / "list_fuzz" / "rule", "0=1,255=0,*=ignore");
     text(root / "list_fuzz" / "colours", "#402020,#ff0000=2");
     text(root / "config_fuzz" / "toml", "data = \"x\"\nbatch-size = 8\nlr = 1e-3\nturn = true\nloss = \"dice\"\n");
+    write_pth_seeds(root / "pth_fuzz");
     const float values[6] = {1, 2, 3, 4, 5, 6};
     io::write_safetensors(
         (root / "safetensors_fuzz" / "two").string(),

@@ -1,0 +1,77 @@
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/options.h"
+#include "apps/verbs.h"
+#include "engine/io/known_weights.h"
+#include "engine/io/pth.h"
+#include "engine/io/safetensors.h"
+#include "engine/io/text.h"
+#include "kernels/base/error.h"
+
+namespace atrous::app {
+
+// A training's moments belong to no state dict.
+static bool belongs_to_training(const io::TensorFile& file, const std::string& name) {
+    return file.metadata().count("atrous.training") && name.starts_with("train.");
+}
+
+static std::vector<io::TensorToWrite> tensors_of(const io::TensorFile& file, const std::string& only) {
+    std::vector<io::TensorToWrite> tensors;
+    int64_t training = 0;
+    for (const io::TensorInfo& info : file.tensors()) {
+        if (belongs_to_training(file, info.name)) {
+            ++training;
+            continue;
+        }
+        if (!info.name.starts_with(only)) continue;
+        tensors.push_back({info.name.substr(only.size()), info.dtype, info.shape, [&file, &info](io::Sink& sink) {
+                               const auto bytes = file.bytes(info);
+                               sink.write(bytes.data(), bytes.size());
+                           }});
+    }
+    if (tensors.empty()) throw UsageError("--only " + only + ": no tensor's name begins so in " + file.path());
+    if (training > 0) fmt::print("left out: {} tensors of the training (train.*)\n", training);
+    return tensors;
+}
+
+int convert(int argc, const char* const* argv) {
+    Options o("convert",
+              "Converts weights between .pth or .pt (PyTorch's, zip and legacy) and .safetensors. Names, shapes and "
+              "values stay as they are.");
+    auto& in = o.text("input", "", "a file of weights").required();
+    auto& out = o.text("output", "", "the file to write: *.safetensors, *.pth or *.pt").required();
+    auto& entry = o.text("--entry", "", "of a .pth file with several dicts of tensors, the one to take");
+    auto& only = o.text("--only", "", "take the tensors whose names begin so, without that beginning");
+    o.parse(argc, argv);
+    const std::string extension = std::filesystem::path(out.value).extension().string();
+    const bool pth = extension == ".pth" || extension == ".pt";
+    if (!pth && extension != ".safetensors")
+        throw UsageError("output " + out.value + ": expected a name that ends in .safetensors, .pth or .pt");
+    const auto file =
+        entry.value.empty() ? io::open_tensors(in.value) : std::make_unique<io::PthFile>(in.value, entry.value);
+    const std::string known = io::recognised(in.value);
+    if (!known.empty()) fmt::print("{}\n", known);
+    for (const std::string& note : file->notes()) fmt::print("{}\n", note);
+    const auto tensors = tensors_of(*file, only.value);
+    if (pth) {
+        io::write_pth(out.value, tensors);
+        if (file->metadata().count("atrous.recipe"))
+            fmt::print("note: a .pth file has no place for the recipe; forward needs --model and the like\n");
+    } else {
+        auto metadata = file->metadata();
+        metadata.erase("atrous.training");
+        metadata.emplace("format", "pt");
+        io::write_safetensors(out.value, tensors, metadata);
+    }
+    uint64_t bytes = 0;
+    for (const io::TensorInfo& info : file->tensors())
+        if (info.name.starts_with(only.value) && !belongs_to_training(*file, info.name)) bytes += info.bytes();
+    fmt::print("{} ({}) -> {}: {} tensors, {}\n", in.value, file->format(), out.value, tensors.size(),
+               io::format_bytes(bytes));
+    return 0;
+}
+
+}  // namespace atrous::app
