@@ -6,12 +6,6 @@
 
 namespace atrous {
 
-static uint64_t fnv1a(const std::string& text) {
-    uint64_t h = 14695981039346656037ull;
-    for (unsigned char c : text) h = (h ^ c) * 1099511628211ull;
-    return h;
-}
-
 static double draw(const Parameter& p, Random& random) {
     const double bound = 1 / std::sqrt(double(p.fan_in));
     switch (p.init) {
@@ -30,7 +24,7 @@ static double draw(const Parameter& p, Random& random) {
 
 template <class T>
 static void fill_parameter(Parameter& p, uint64_t seed, const std::string& path) {
-    Random random(seed, fnv1a(path));
+    Random random(seed, name_hash(path));
     std::vector<T> values(size_t(p.shape.count()));
     for (T& v : values) v = T(draw(p, random));
     p.value.copy_from_host(values.data(), values.size() * sizeof(T));

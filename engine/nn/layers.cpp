@@ -44,6 +44,11 @@ Tensor ConvTranspose2x2::forward(const Tensor& x, const Tensor& destination) {
     return conv_transpose2x2(x, weight_.used(), bias_.value, destination);
 }
 
+Tensor Dropout::forward(const Tensor& x) {
+    const ModuleScope scope(name());
+    return dropout(x, p_, training());
+}
+
 BatchNorm2d::BatchNorm2d(Module& parent, const std::string& name, int64_t channels, double epsilon, double momentum)
     : Module(parent, name),
       epsilon_(epsilon),

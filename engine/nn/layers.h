@@ -3,6 +3,7 @@
 
 #include "engine/nn/module.h"
 #include "engine/ops/conv.h"
+#include "engine/ops/dropout.h"
 #include "engine/ops/norm.h"
 
 namespace atrous {
@@ -33,6 +34,16 @@ class ConvTranspose2x2 : public Module {
 
  private:
     Parameter &weight_, &bias_;
+};
+
+// torch.nn.Dropout: drops while training, under a StepRandomness (engine/ops/dropout.h). No parameters.
+class Dropout : public Module {
+ public:
+    Dropout(Module& parent, const std::string& name, double p) : Module(parent, name), p_(p) {}
+    Tensor forward(const Tensor& x);
+
+ private:
+    double p_;
 };
 
 // torch.nn.BatchNorm2d: weight, bias, running_mean, running_var, num_batches_tracked.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <string_view>
 
 namespace atrous {
 
@@ -17,6 +18,13 @@ inline std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::
         key[1] += 0xBB67AE85u;
     }
     return counter;
+}
+
+// A number for a name, to draw by: FNV-1a.
+inline uint64_t name_hash(std::string_view name) {
+    uint64_t h = 14695981039346656037ull;
+    for (unsigned char c : name) h = (h ^ c) * 1099511628211ull;
+    return h;
 }
 
 // A stream of numbers named by a seed and up to three 64-bit identifiers, for example (seed, epoch, sample, operation).
