@@ -124,6 +124,7 @@ class Gradients {
     const Tensor& output() const { return output_; }  // d(objective)/d(output); may be pitched
     Tensor dense_output() const;                      // the same, copied if it is a channel slice
     const Tensor& saved(size_t i) const { return entry_.saved[i].get(entry_.op); }
+    size_t saved_count() const { return entry_.saved.size(); }
     bool wants(size_t input) const;
     // Where to put the gradient of an input: its buffer, and whether to add. Absent if it is not wanted.
     // `dtype` is that of parameters' gradients; activations' gradients have the activation's type.

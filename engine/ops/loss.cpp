@@ -1,21 +1,11 @@
 #include "engine/ops/loss.h"
 
-#include <fmt/core.h>
-
 #include "engine/context.h"
 #include "engine/ops/shapes.h"
 
 namespace atrous {
 
 namespace k = kernels;
-
-static void check_labels(const char* op, const Tensor& logits, const Tensor& labels) {
-    check_rank4(op, logits);
-    if (labels.dtype() != DType::u8 || labels.shape() != Shape{logits.dim(0), logits.dim(1), logits.dim(2), 1})
-        throw ShapeError(fmt::format("{}: labels are {} {}, expected u8 {}x{}x{}x1 for logits {}", op,
-                                     name_of(labels.dtype()), labels.shape().text(), logits.dim(0), logits.dim(1),
-                                     logits.dim(2), logits.shape().text()));
-}
 
 LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOptions& options) {
     check_labels("bce_dice", logits, labels);

@@ -23,6 +23,14 @@ void check_vector(const char* op, const char* what, const Tensor& v, const Tenso
                                      name_of(accumulator_of(x.dtype())), channels));
 }
 
+void check_labels(const char* op, const Tensor& logits, const Tensor& labels) {
+    check_rank4(op, logits);
+    if (labels.dtype() != DType::u8 || labels.shape() != Shape{logits.dim(0), logits.dim(1), logits.dim(2), 1})
+        throw ShapeError(fmt::format("{}: labels are {} {}, expected u8 {}x{}x{}x1 for logits {}", op,
+                                     name_of(labels.dtype()), labels.shape().text(), logits.dim(0), logits.dim(1),
+                                     logits.dim(2), logits.shape().text()));
+}
+
 Tensor output_or(const char* op, const Tensor& destination, const Shape& shape, const Tensor& x) {
     if (!destination.defined()) return Tensor::empty(shape, x.dtype(), x.device());
     if (destination.shape() != shape || destination.dtype() != x.dtype() || destination.device() != x.device())

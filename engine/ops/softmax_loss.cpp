@@ -1,0 +1,68 @@
+#include "engine/ops/softmax_loss.h"
+
+#include <fmt/core.h>
+
+#include "engine/context.h"
+#include "engine/ops/shapes.h"
+
+namespace atrous {
+
+namespace k = kernels;
+
+static void check_options(const Tensor& logits, const SoftmaxLossOptions& o, const Tensor& weights) {
+    if (logits.dim(3) > k::most_classes)
+        throw ShapeError(fmt::format("softmax_loss: {} classes, expected at most {}", logits.dim(3), k::most_classes));
+    if (o.gamma < 0 || o.alpha < 0 || o.beta < 0 || o.smooth < 0 || !(o.exponent > 0))
+        throw ShapeError(
+            fmt::format("softmax_loss: gamma {}, alpha {}, beta {}, smooth {}, exponent {}: expected none "
+                        "below 0 and an exponent above it",
+                        o.gamma, o.alpha, o.beta, o.smooth, o.exponent));
+    const Shape expected{std::max<int64_t>(logits.dim(3), 2)};
+    if (weights.defined() && (weights.shape() != expected || weights.dtype() != accumulator_of(logits.dtype()) ||
+                              weights.device() != logits.device()))
+        throw ShapeError(fmt::format("softmax_loss: class weights are {} {} on {}, expected {} {} on {}",
+                                     name_of(weights.dtype()), weights.shape().text(), name_of(weights.device()),
+                                     name_of(accumulator_of(logits.dtype())), expected.text(),
+                                     name_of(logits.device())));
+}
+
+static void backward(Gradients& g, const SoftmaxLossOptions& options) {
+    if (!g.wants(0)) return;
+    const bool weighted = g.saved_count() > 4;
+    run(g.output().device(),
+        {k::reference::softmax_loss_backward, k::cpu::softmax_loss_backward, k::cuda::softmax_loss_backward},
+        k::SoftmaxLossBackwardArgs{g.saved(0).view(), g.saved(1).as<uint8_t>(), weighted ? g.saved(4).data() : nullptr,
+                                   g.saved(2).data(), g.saved(3).as<int64_t>(), g.output().data(), g.into(0), options});
+}
+
+LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const SoftmaxLossOptions& options,
+                       const Tensor& class_weights) {
+    check_labels("softmax_loss", logits, labels);
+    check_options(logits, options, class_weights);
+    const DType sum_type = accumulator_of(logits.dtype());
+    const int64_t images = logits.dim(0), classes = std::max<int64_t>(logits.dim(3), 2);
+    Tensor sums = Tensor::empty({images * (1 + 2 * classes)}, sum_type, logits.device());
+    Tensor counts = Tensor::empty({images * classes}, DType::i64, logits.device());
+    Tensor terms = Tensor::empty({4}, sum_type, logits.device());
+    run(logits.device(),
+        {k::reference::softmax_loss_forward, k::cpu::softmax_loss_forward, k::cuda::softmax_loss_forward},
+        k::SoftmaxLossForwardArgs{logits.view(), labels.as<uint8_t>(), class_weights.data(), sums.data(),
+                                  counts.as<int64_t>(), terms.data(), options});
+    std::vector<Saved> saved{logits, labels, sums, counts};
+    if (class_weights.defined()) saved.emplace_back(class_weights);
+    const Tensor loss = record({.op = "softmax_loss",
+                                .inputs = {logits},
+                                .output = terms.part(0, {1}),
+                                .attributes = {{"ce_weight", options.ce_weight},
+                                               {"region_weight", options.region_weight},
+                                               {"gamma", options.gamma},
+                                               {"alpha", options.alpha},
+                                               {"beta", options.beta},
+                                               {"smooth", options.smooth},
+                                               {"exponent", options.exponent}},
+                                .saved = std::move(saved),
+                                .backward = [options](Gradients& g) { backward(g, options); }});
+    return {loss, terms};
+}
+
+}  // namespace atrous
