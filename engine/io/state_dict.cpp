@@ -15,6 +15,7 @@ namespace atrous::io {
 static std::array<int, 4> file_axes(FileLayout layout) {
     if (layout == FileLayout::conv) return {0, 3, 1, 2};
     if (layout == FileLayout::conv_transpose) return {3, 2, 0, 1};
+    if (layout == FileLayout::depthwise) return {3, 0, 1, 2};
     return {0, 1, 2, 3};
 }
 
@@ -40,9 +41,7 @@ static void each_element(const Shape& shape, FileLayout layout, const F& move) {
                                    d * stride[size_t(axes[3])]);
 }
 
-static bool permuted(const Shape& shape, FileLayout layout) {
-    return shape.rank() == 4 && (layout == FileLayout::conv || layout == FileLayout::conv_transpose);
-}
+static bool permuted(const Shape& shape, FileLayout layout) { return shape.rank() == 4 && layout != FileLayout::same; }
 
 std::vector<std::byte> to_file_layout(const Tensor& tensor, FileLayout layout) {
     std::vector<std::byte> ours(tensor.bytes());

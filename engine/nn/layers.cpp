@@ -24,6 +24,28 @@ Tensor Conv2d::forward(const Tensor& x) {
     return conv2d(x, weight_.used(), bias_ ? bias_->value : Tensor(), geometry_);
 }
 
+DepthwiseConv2d::DepthwiseConv2d(Module& parent, const std::string& name, const ConvOptions& o)
+    : Module(parent, name),
+      geometry_{o.stride, o.padding, o.dilation},
+      weight_(add_parameter({.name = "weight",
+                             .shape = {1, o.kernel, o.kernel, o.in_channels},
+                             .layout = FileLayout::depthwise,
+                             .init = Init::kaiming_uniform_pytorch,
+                             .fan_in = o.kernel * o.kernel,
+                             .computes_in_half = true})) {
+    if (o.bias)
+        bias_ = &add_parameter({.name = "bias",
+                                .shape = {o.in_channels},
+                                .init = Init::bias_uniform_pytorch,
+                                .fan_in = weight_.fan_in,
+                                .decays = false});
+}
+
+Tensor DepthwiseConv2d::forward(const Tensor& x) {
+    const ModuleScope scope(name());
+    return depthwise_conv2d(x, weight_.used(), bias_ ? bias_->value : Tensor(), geometry_);
+}
+
 // PyTorch counts the fan-in of a transposed convolution over its output channels (weight.size(1) * 2 * 2).
 ConvTranspose2x2::ConvTranspose2x2(Module& parent, const std::string& name, int64_t in_channels, int64_t out_channels)
     : Module(parent, name),

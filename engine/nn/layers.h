@@ -3,6 +3,7 @@
 
 #include "engine/nn/module.h"
 #include "engine/ops/conv.h"
+#include "engine/ops/depthwise.h"
 #include "engine/ops/dropout.h"
 #include "engine/ops/norm.h"
 
@@ -18,6 +19,18 @@ struct ConvOptions {
 class Conv2d : public Module {
  public:
     Conv2d(Module& parent, const std::string& name, const ConvOptions& options);
+    Tensor forward(const Tensor& x);
+
+ private:
+    ConvGeometry geometry_;
+    Parameter& weight_;
+    Parameter* bias_ = nullptr;
+};
+
+// torch.nn.Conv2d with groups = in_channels = out_channels: weight, bias. out_channels is not read.
+class DepthwiseConv2d : public Module {
+ public:
+    DepthwiseConv2d(Module& parent, const std::string& name, const ConvOptions& options);
     Tensor forward(const Tensor& x);
 
  private:

@@ -25,6 +25,7 @@ enum class FileLayout {
     same,            // vectors, scalars
     conv,            // ours [O][kh][kw][I], PyTorch's OIHW
     conv_transpose,  // ours [kh][kw][O][I], PyTorch's IOHW
+    depthwise,       // ours [1][kh][kw][C], PyTorch's [C][1][kh][kw]
     scalar,          // ours [1], PyTorch's without dimensions
 };
 

@@ -1,0 +1,60 @@
+// Depthwise convolution: every channel with a kernel of its own (torch.nn.Conv2d with groups = channels).
+//
+//   y[n,p,q,c] = bias[c] + sum_{r,s} x[n, p*stride - padding + r*dilation, q*stride - padding + s*dilation, c] *
+//   w[r,s,c]
+//
+// x [N][H][W][C], w the view [1][R][S][C], dense, y [N][P][Q][C]; P and Q as in kernels/conv.h. x, w and y have one
+// element type, activations may be pitched; bias, dw and dbias have accumulator_of(it), and so have the sums.
+#pragma once
+
+#include "kernels/base/error.h"
+#include "kernels/conv.h"
+
+namespace atrous::kernels {
+
+struct DepthwiseForwardArgs {
+    View x, w;
+    const void* bias = nullptr;  // [C] or absent
+    View y;
+    ConvGeometry geometry;
+};
+struct DepthwiseBackwardInputArgs {
+    View dy, w;
+    Into dx;
+    ConvGeometry geometry;
+};
+struct DepthwiseBackwardWeightArgs {
+    View x, dy;
+    Into dw;           // [1][R][S][C], accumulator type; absent if not wanted
+    VectorInto dbias;  // [C]
+    ConvGeometry geometry;
+};
+
+// What every implementation requires.
+inline void check_depthwise(const View& x, const View& w, const View& y, const ConvGeometry& g) {
+    require(x.c == w.c && x.c == y.c && x.n == y.n && w.n == 1 && w.dense() && x.dtype == y.dtype,
+            "depthwise convolution: channels, batch or element type of x, w and y do not match");
+    require(g.stride >= 1 && g.dilation >= 1 && g.padding >= 0 && y.h == g.output_size(x.h, w.h) &&
+                y.w == g.output_size(x.w, w.w),
+            "depthwise convolution: output size does not match");
+}
+
+// clang-format off
+namespace reference {
+void depthwise_forward(Queue&, const DepthwiseForwardArgs&);
+void depthwise_backward_input(Queue&, const DepthwiseBackwardInputArgs&);
+void depthwise_backward_weight(Queue&, const DepthwiseBackwardWeightArgs&);
+}
+namespace cpu {
+void depthwise_forward(Queue&, const DepthwiseForwardArgs&);
+void depthwise_backward_input(Queue&, const DepthwiseBackwardInputArgs&);
+void depthwise_backward_weight(Queue&, const DepthwiseBackwardWeightArgs&);
+}
+namespace cuda {
+void depthwise_forward(Queue&, const DepthwiseForwardArgs&);
+void depthwise_backward_input(Queue&, const DepthwiseBackwardInputArgs&);
+void depthwise_backward_weight(Queue&, const DepthwiseBackwardWeightArgs&);
+}
+// clang-format on
+
+}  // namespace atrous::kernels
