@@ -1,7 +1,10 @@
 #include "engine/ops/resize.h"
 
+#include <fmt/core.h>
+
 #include "engine/context.h"
 #include "engine/ops/shapes.h"
+#include "kernels/nearest.h"
 #include "kernels/resize.h"
 
 namespace atrous {
@@ -22,6 +25,21 @@ Tensor bilinear(const Tensor& x, int64_t height, int64_t width, bool align_corne
                        run(g.output().device(),
                            {k::reference::bilinear_backward, k::cpu::bilinear_backward, k::cuda::bilinear_backward},
                            k::BilinearBackwardArgs{g.output().view(), g.into(0), align_corners});
+                   }});
+}
+
+Tensor nearest(const Tensor& x, int64_t height, int64_t width, const Tensor& destination) {
+    check_rank4("nearest", x);
+    if (height < 1 || width < 1)
+        throw ShapeError(fmt::format("nearest: a size of {}x{}, expected 1 or more", height, width));
+    Tensor y = output_or("nearest", destination, {x.dim(0), height, width, x.dim(3)}, x);
+    run(x.device(), {k::reference::nearest_forward, k::cpu::nearest_forward, k::cuda::nearest_forward},
+        k::NearestForwardArgs{x.view(), y.view()});
+    return record({.op = "nearest", .inputs = {x}, .output = y, .backward = [](Gradients& g) {
+                       if (!g.wants(0)) return;
+                       run(g.output().device(),
+                           {k::reference::nearest_backward, k::cpu::nearest_backward, k::cuda::nearest_backward},
+                           k::NearestBackwardArgs{g.output().view(), g.into(0)});
                    }});
 }
 

@@ -1,4 +1,4 @@
-// Bilinear resampling; formulas in kernels/resize.h.
+// Bilinear and nearest resampling; formulas in kernels/resize.h and kernels/nearest.h.
 #pragma once
 
 #include "engine/autograd/tape.h"
@@ -8,5 +8,8 @@ namespace atrous {
 // x [N][H][W][C] -> [N][height][width][C]; torchvision's models use align_corners = false. Written into `destination`
 // if that is given.
 Tensor bilinear(const Tensor& x, int64_t height, int64_t width, bool align_corners, const Tensor& destination = {});
+
+// The same by PyTorch's mode "nearest": source = floor(destination * scale).
+Tensor nearest(const Tensor& x, int64_t height, int64_t width, const Tensor& destination = {});
 
 }  // namespace atrous
