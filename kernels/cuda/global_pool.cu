@@ -83,7 +83,7 @@ struct SpreadArgs {
 };
 
 template <class T, int W>
-__global__ void __launch_bounds__(block_threads) spread_gradient(SpreadArgs<T> a) {
+__global__ void __launch_bounds__(block_threads, 3) spread_gradient(SpreadArgs<T> a) {
     const ColumnPlace at = place_in<W>(a.shape);
     if (!at.active) return;
     const int64_t image = blockIdx.z;

@@ -65,7 +65,7 @@ struct BackwardArgs {
 };
 
 template <class T, int W>
-__global__ void __launch_bounds__(block_threads) nearest_gather(BackwardArgs<T> a) {
+__global__ void __launch_bounds__(block_threads, 4) nearest_gather(BackwardArgs<T> a) {
     for_each_row(a.rows, [&](int n, int h, int w, int group) {
         const int p_begin = a.h.first_reader(h), p_end = a.h.first_reader(h + 1);
         const int q_begin = a.w.first_reader(w), q_end = a.w.first_reader(w + 1);

@@ -169,7 +169,7 @@ struct ClassSums {
 };
 
 template <class T, int W>
-__global__ void __launch_bounds__(block_threads) softmax_loss_sums_kernel(LossArgs<T> a) {
+__global__ void __launch_bounds__(block_threads, 3) softmax_loss_sums_kernel(LossArgs<T> a) {
     __shared__ float shared[3 * block_threads];
     __shared__ double totals[block_threads];
     const int first_tile = int(blockIdx.x) * a.tiles_a_block, end = min(first_tile + a.tiles_a_block, a.tiles);
@@ -338,7 +338,7 @@ __global__ void __launch_bounds__(block_threads) softmax_loss_coefficients(Group
 
 // d(loss)/d(z[c]) = p[c] * (slope + outside[c] - mean), and for the label's class also q * extra - slope.
 template <class T, int W>
-__global__ void __launch_bounds__(block_threads) softmax_loss_gradient(LossArgs<T> a) {
+__global__ void __launch_bounds__(block_threads, 3) softmax_loss_gradient(LossArgs<T> a) {
     const int first_tile = int(blockIdx.x) * a.tiles_a_block, end = min(first_tile + a.tiles_a_block, a.tiles);
     const float* const outside = a.outside + int64_t(blockIdx.z) * a.classes;
     const float* const extra = a.extra + int64_t(blockIdx.z) * a.classes;
