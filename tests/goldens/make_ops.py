@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Writes tests/goldens/ops.json: what PyTorch computes in float64 for single ops.
+
+Inputs are hashed by name (see make.py) in the engine's layout, channels last. Of each output and gradient the file holds
+the norm and the projection onto hashed numbers. Run with any PyTorch:  python3 tests/goldens/make_ops.py
+"""
+import json
+import os
+
+import torch
+import torch.nn.functional as F
+from make import hashed, hashed_tensor
+
+
+def nchw(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def nhwc(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def summary(name, x):
+    flat = x.detach().contiguous().flatten()
+    return [float(flat.norm()), float(flat @ torch.from_numpy(hashed(name, flat.numel())))]
+
+
+def case(name, op, **shapes):
+    """Runs op(name=leaf, ...) and back from a hashed seed."""
+    leaves = {k: hashed_tensor(f"{name}.{k}", s).requires_grad_() for k, s in shapes.items()}
+    y = op(**leaves)
+    y.backward(hashed_tensor(f"{name}.seed", tuple(y.shape)) if y.dim() else None)
+    entry = {"output": summary(f"{name}.projection", y)}
+    entry.update({k: summary(f"{name}.projection", v.grad) for k, v in leaves.items()})
+    return entry
+
+
+def labels(classes, shape, ignored=255):
+    """Class ids, one pixel in eight ignored."""
+    values = hashed("labels", 2 * int(torch.tensor(shape).prod()))
+    ids = [int((v + 1) / 2 * classes) if u > -0.75 else ignored for v, u in zip(values[::2], values[1::2])]
+    return torch.tensor(ids).reshape(shape)
+
+
+def region(z, t, alpha, beta, smooth, exponent):
+    p, counted = F.softmax(nchw(4 * z), 1), (t != 255)
+    onehot = nchw(F.one_hot(torch.where(counted, t, torch.zeros_like(t)), z.shape[3]).double()) * counted[:, None]
+    p = p * counted[:, None]
+    tp, fp, fn = (p * onehot).sum((0, 2, 3)), (p * (1 - onehot)).sum((0, 2, 3)), ((1 - p) * onehot).sum((0, 2, 3))
+    return ((1 - (2 * tp + smooth) / (2 * tp + 2 * alpha * fp + 2 * beta * fn + smooth))**exponent).mean()
+
+
+def focal(z, t, gamma):
+    losses = F.cross_entropy(nchw(4 * z), t, ignore_index=255, reduction="none")
+    counted = t != 255
+    return ((1 - torch.exp(-losses))**gamma * losses)[counted].mean()
+
+
+def main():
+    shape, t = (2, 9, 7, 5), labels(5, (2, 9, 7))
+    weights = torch.from_numpy(hashed("class weights", 5)) + 1.5
+    cases = {
+        "cross_entropy": case("cross_entropy", lambda z: F.cross_entropy(nchw(4 * z), t, ignore_index=255), z=shape),
+        "cross_entropy_weights": case("cross_entropy_weights", lambda z: F.cross_entropy(nchw(4 * z), t, weights, ignore_index=255), z=shape),
+        "focal": case("focal", lambda z: focal(z, t, 2), z=shape),
+        "dice": case("dice", lambda z: region(z, t, .5, .5, 1, 1), z=shape),
+        "focal_tversky": case("focal_tversky", lambda z: region(z, t, .3, .7, 1, .75), z=shape),
+        "depthwise": case("depthwise", lambda x, w, b: nhwc(F.conv2d(nchw(x), w.permute(2, 0, 1)[:, None], b, 2, 3, 2, 10)),
+                          x=(2, 11, 9, 10), w=(3, 3, 10), b=(10,)),
+        "global_average_pool": case("global_average_pool", lambda x: nhwc(F.adaptive_avg_pool2d(nchw(x), 1)), x=(2, 11, 9, 10)),
+        "nearest": case("nearest", lambda x: nhwc(F.interpolate(nchw(x), size=(88, 41), mode="nearest")), x=(1, 104, 9, 3)),
+    }
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops.json")
+    with open(path, "w") as f:
+        json.dump({"torch": torch.__version__, "cases": cases}, f, indent=1)
+        f.write("\n")
+
+
+if __name__ == "__main__":
+    main()

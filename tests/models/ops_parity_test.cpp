@@ -1,0 +1,131 @@
+// Single ops against PyTorch in float64 (tests/goldens/make_ops.py): outputs and gradients by norm and projection.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "engine/ops/depthwise.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/global_pool.h"
+#include "engine/ops/resize.h"
+#include "engine/ops/softmax_loss.h"
+#include "tests/models/hashed.h"
+
+namespace atrous {
+
+static const nlohmann::json& goldens() {
+    static const nlohmann::json all = [] {
+        std::ifstream file(ATROUS_SOURCE_DIR "/tests/goldens/ops.json");
+        return nlohmann::json::parse(file);
+    }();
+    return all.at("cases");
+}
+
+static Tensor tensor_of(const std::vector<double>& values, const Shape& shape, Device device) {
+    Tensor t = Tensor::empty(shape, DType::f64, device);
+    t.copy_from_host(values.data(), values.size() * sizeof(double));
+    return t;
+}
+
+// The same arithmetic in another order: sums of at most some thousand terms.
+static void expect_summary(const std::string& name, const std::string& what, const std::vector<double>& values) {
+    const auto weights = hashed(name + ".projection", int64_t(values.size()));
+    double norm = 0, projection = 0;
+    for (size_t i = 0; i < values.size(); ++i) norm += values[i] * values[i], projection += values[i] * weights[i];
+    norm = std::sqrt(norm);
+    const auto& golden = goldens().at(name).at(what);
+    EXPECT_NEAR(norm, golden[0].get<double>(), 1e-12 * norm) << name << ": norm of " << what;
+    EXPECT_NEAR(projection, golden[1].get<double>(), 1e-12 * norm) << name << ": projection of " << what;
+}
+
+struct Leaf64 {
+    std::string name;
+    Shape shape;
+    double scale = 1;  // of the hashed values; gradients are then of the scaled ones
+};
+
+static void expect_parity(const std::string& name, const std::vector<Leaf64>& leaves, Device device,
+                          const std::function<Tensor(const std::vector<Tensor>&)>& op) {
+    Tape tape;
+    std::vector<Tensor> in;
+    for (const Leaf64& leaf : leaves) {
+        auto values = hashed(name + "." + leaf.name, leaf.shape.count());
+        for (double& v : values) v *= leaf.scale;
+        in.push_back(tensor_of(values, leaf.shape, device));
+        tape.watch(in.back());
+    }
+    const Tensor y = op(in);
+    expect_summary(name, "output", y.to_host<double>());
+    tape.backward(y, y.count() == 1 ? Tensor() : tensor_of(hashed(name + ".seed", y.count()), y.shape(), device));
+    for (size_t i = 0; i < leaves.size(); ++i) {
+        auto gradient = tape.gradient(in[i]).to_host<double>();
+        for (double& v : gradient) v *= leaves[i].scale;
+        expect_summary(name, leaves[i].name, gradient);
+    }
+}
+
+class OpsParity : public testing::TestWithParam<DeviceKind> {
+ protected:
+    Device device() const { return {GetParam()}; }
+
+    Tensor labels() const {  // make_ops.py: labels(5, (2, 9, 7))
+        const auto values = hashed("labels", 2 * 2 * 9 * 7);
+        std::vector<uint8_t> ids;
+        for (size_t i = 0; i < values.size(); i += 2)
+            ids.push_back(values[i + 1] > -0.75 ? uint8_t((values[i] + 1) / 2 * 5) : 255);
+        Tensor t = Tensor::empty({2, 9, 7, 1}, DType::u8, device());
+        t.copy_from_host(ids.data(), ids.size());
+        return t;
+    }
+    void expect_loss(const std::string& name, const SoftmaxLossOptions& options, const Tensor& weights = {}) const {
+        expect_parity(name, {{"z", {2, 9, 7, 5}, 4}}, device(), [&](const std::vector<Tensor>& in) {
+            return softmax_loss(in[0], labels(), options, weights).loss;
+        });
+    }
+};
+
+TEST_P(OpsParity, CrossEntropy) {
+    expect_loss("cross_entropy", {});
+    auto weights = hashed("class weights", 5);
+    for (double& w : weights) w += 1.5;
+    expect_loss("cross_entropy_weights", {}, tensor_of(weights, {5}, device()));
+}
+TEST_P(OpsParity, Focal) { expect_loss("focal", {.gamma = 2}); }
+TEST_P(OpsParity, Region) {
+    SoftmaxLossOptions options{.ce_weight = 0, .region_weight = 1};
+    expect_loss("dice", options);
+    options.alpha = 0.3, options.beta = 0.7, options.exponent = 0.75;
+    expect_loss("focal_tversky", options);
+}
+TEST_P(OpsParity, Depthwise) {
+    expect_parity("depthwise", {{"x", {2, 11, 9, 10}}, {"w", {1, 3, 3, 10}}, {"b", {10}}}, device(),
+                  [](const std::vector<Tensor>& in) {
+                      return depthwise_conv2d(in[0], in[1], in[2], {.stride = 2, .padding = 3, .dilation = 2});
+                  });
+}
+TEST_P(OpsParity, GlobalAveragePool) {
+    expect_parity("global_average_pool", {{"x", {2, 11, 9, 10}}}, device(),
+                  [](const std::vector<Tensor>& in) { return global_average_pool(in[0]); });
+}
+TEST_P(OpsParity, Nearest) {
+    expect_parity("nearest", {{"x", {1, 104, 9, 3}}}, device(),
+                  [](const std::vector<Tensor>& in) { return nearest(in[0], 88, 41); });
+}
+
+// No pixel counts: no loss, no gradient, and no NaN.
+TEST_P(OpsParity, AllIgnored) {
+    Tape tape;
+    const Tensor z = tensor_of(hashed("z", 4 * 3 * 5), {1, 4, 3, 5}, device());
+    tape.watch(z);
+    const LossValue value =
+        softmax_loss(z, Tensor::full({1, 4, 3, 1}, DType::u8, device(), 255), {.ce_weight = 1, .region_weight = 1});
+    tape.backward(value.loss);
+    EXPECT_EQ(value.terms.to_host<double>(), (std::vector<double>{0, 0, 1, 0}));
+    for (double g : tape.gradient(z).to_host<double>()) EXPECT_EQ(g, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, OpsParity, testing::Values(DeviceKind::reference, DeviceKind::cpu),
+                         [](const auto& info) { return name_of(Device{info.param}); });
+
+}  // namespace atrous
