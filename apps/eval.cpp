@@ -26,6 +26,7 @@ int eval(int argc, const char* const* argv) {
     auto& precision = o.text("--precision", "", "fp32 or bf16; empty: as in training");
     auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
     auto& workers = o.integer("--workers", 1, "threads that load images").min(0).max(64);
+    auto& confusion = o.text("--confusion", "", "write the confusion matrix (CSV): a row a true class, in pixels");
     auto& sheet = o.text("--sheet", "", "write a contact sheet (PNG): picture, truth, prediction, overlay");
     o.parse(argc, argv);
 
@@ -49,11 +50,15 @@ int eval(int argc, const char* const* argv) {
     auto source =
         data::make_loader(samples, report.rule,
                           loader_options(recipe, batch_size.value, int(workers.value), loaded.net->input_multiple()));
-    const Scores scores = evaluate(*loaded.net, *source, {parse_loss(recipe.loss, 255), loaded.compute, 0, 255});
+    const Scores scores = evaluate(*loaded.net, *source, {loss_options(recipe), loaded.compute, 0, 255});
     fmt::print("\n{} images of {} at {}x{}\n{}\n", scores.images, folder.value, recipe.height, recipe.width,
                scores_line(scores));
-    if (recipe.classes() == 2) fmt::print("all-foreground baseline: Dice {:.4f}\n", all_foreground_dice(scores));
+    fmt::print("{}\n", baseline_line(scores, recipe.class_names));
     fmt::print("{}", scores_table(scores, recipe.class_names));
+    if (!confusion.value.empty()) {
+        write_confusion(confusion.value, scores, recipe.class_names);
+        fmt::print("wrote {}\n", confusion.value);
+    }
     if (!sheet.value.empty()) {
         data::save_png(sheet.value, result_sheet(*loaded.net, recipe, loaded.compute, samples, 8));
         fmt::print("wrote {}\n", sheet.value);

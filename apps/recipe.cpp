@@ -79,16 +79,6 @@ DType compute_type(const std::string& precision) {
     throw UsageError("precision '" + precision + "' is unknown; expected fp32 or bf16");
 }
 
-BceDiceOptions parse_loss(const std::string& name, int ignore_index) {
-    BceDiceOptions o;
-    o.ignore_index = ignore_index;
-    if (name == "bce")
-        o.dice_weight = 0;
-    else if (name == "dice")
-        o.bce_weight = 0;
-    else if (name != "bce+dice")
-        throw UsageError("loss '" + name + "' is unknown; expected bce, dice or bce+dice");
-    return o;
-}
+LossOptions loss_options(const Recipe& r) { return loss_options(r.loss, r.net.out_channels, 255); }
 
 }  // namespace atrous::app

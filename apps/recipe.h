@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/loss_choice.h"
 #include "data/loader.h"
 #include "engine/io/checkpoint.h"
 #include "models/catalogue.h"
@@ -19,7 +20,7 @@ struct Recipe {
     std::vector<std::string> class_names;
     std::vector<uint32_t> colours;  // 0xrrggbb by class
     std::string precision = "fp32";
-    std::string loss = "bce+dice";
+    LossChoice loss;
     int threads = 0;  // the cpu's; the last bits of convolutions depend on it
 
     int64_t classes() const { return net.out_channels == 1 ? 2 : net.out_channels; }
@@ -31,7 +32,7 @@ Recipe recipe_of(const io::SafetensorsFile& file);  // FormatError where the fil
 // How pictures of this recipe become batches; no augmentation, no shuffling.
 data::LoaderOptions loader_options(const Recipe& recipe, int64_t batch_size, int workers, int64_t input_multiple);
 
-DType compute_type(const std::string& precision);                      // fp32 or bf16; UsageError
-BceDiceOptions parse_loss(const std::string& name, int ignore_index);  // bce, dice, bce+dice; UsageError
+DType compute_type(const std::string& precision);  // fp32 or bf16; UsageError
+LossOptions loss_options(const Recipe& recipe);    // of labels in which 255 is ignored
 
 }  // namespace atrous::app

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "engine/context.h"
+#include "engine/io/durable_file.h"
 #include "engine/ops/elementwise.h"
 
 namespace atrous::app {
@@ -49,9 +50,41 @@ std::string scores_table(const Scores& s, const std::vector<std::string>& names)
     return text;
 }
 
-double all_foreground_dice(const Scores& s) {
-    const double truth = double(s.classes[1].truth);
-    return s.pixels > 0 ? 2 * truth / (truth + double(s.pixels)) : 0;
+// The scores of predicting class `id` everywhere.
+static Scores one_class_everywhere(const Scores& s, size_t id) {
+    const size_t classes = s.classes.size();
+    std::vector<int64_t> counts(classes * classes);
+    for (size_t c = 0; c < classes; ++c) counts[c * classes + id] = s.classes[c].truth;
+    ScoreKeeper keeper{int64_t(classes)};
+    keeper.add(counts.data());
+    return keeper.scores();
+}
+
+std::string baseline_line(const Scores& s, const std::vector<std::string>& names, const Scores* untrained) {
+    const bool binary = s.classes.size() == 2;
+    size_t id = 1;
+    for (size_t c = 0; !binary && c < s.classes.size(); ++c)
+        if (s.classes[c].truth > s.classes[id].truth) id = c;
+    const Scores one = one_class_everywhere(s, id);
+    std::string line = binary ? fmt::format("baselines: all-foreground Dice {:.4f}", one.dice)
+                              : fmt::format("baselines: '{}' everywhere Dice {:.4f}, mIoU {:.4f}",
+                                            id < names.size() ? names[id] : std::to_string(id), one.dice, one.mean_iou);
+    if (untrained) line += fmt::format("; untrained net Dice {:.4f}", untrained->dice);
+    if (untrained && !binary) line += fmt::format(", mIoU {:.4f}", untrained->mean_iou);
+    return line;
+}
+
+void write_confusion(const std::string& path, const Scores& s, const std::vector<std::string>& names) {
+    const size_t classes = s.classes.size();
+    std::string text = "truth\\predicted";
+    const auto name_of_class = [&](size_t c) { return c < names.size() ? names[c] : std::to_string(c); };
+    for (size_t c = 0; c < classes; ++c) text += "," + name_of_class(c);
+    for (size_t t = 0; t < classes; ++t) {
+        text += "\n" + name_of_class(t);
+        for (size_t p = 0; p < classes; ++p) text += fmt::format(",{}", s.confusion[t * classes + p]);
+    }
+    text += "\n";
+    io::write_durably(path, [&](io::FileSink& sink) { sink.write(std::string_view(text)); });
 }
 
 data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold) {

@@ -24,8 +24,12 @@ LoadedNet load_net(const std::string& checkpoint, Device device, const std::stri
 // "Dice 0.91 (images 0.89), mIoU …", and the table by class.
 std::string scores_line(const Scores& scores);
 std::string scores_table(const Scores& scores, const std::vector<std::string>& class_names);
-// Dice of calling everything foreground, of a binary data set.
-double all_foreground_dice(const Scores& scores);
+// What a useless net scores on the same data: one that calls everything foreground, or everything the class with the
+// most pixels; and an untrained one, if its scores are given.
+std::string baseline_line(const Scores& scores, const std::vector<std::string>& class_names,
+                          const Scores* untrained = nullptr);
+// A row a true class, a column a predicted one, in pixels.
+void write_confusion(const std::string& path, const Scores& scores, const std::vector<std::string>& class_names);
 
 // Class ids of one image of the logits (host values, [h][w][c]).
 data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold = 0);

@@ -65,8 +65,15 @@ struct TrainArguments {
     &accumulate = o.integer("--accumulate", 1, "batches a step").min(1);
     Option<std::string>&last_batch =
         o.choice("--last-batch", {"keep", "drop", "merge"}, "keep", "a last, smaller batch of an epoch"),
-    &loss = o.choice("--loss", {"bce", "dice", "bce+dice"}, "bce+dice", "the loss"),
+    &loss = o.text("--loss", "auto",
+                   "bce, ce, focal, dice, tversky, focal-tversky, or two joined as in ce+dice; auto: bce+dice for two "
+                   "classes, ce+dice for more"),
+    &class_weights = o.text("--class-weights", "none", "of ce and focal: none, enet, median, or a list 1,2.5,…"),
     &optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw"}, "adam", "the optimizer");
+    Option<double>&focal_gamma = o.number("--focal-gamma", 2, "how much focal turns to the hard pixels").min(0),
+    &tversky_alpha = o.number("--tversky-alpha", 0.3, "weight of false positives in tversky").min(0),
+    &tversky_beta = o.number("--tversky-beta", 0.7, "weight of false negatives in tversky").min(0),
+    &tversky_exponent = o.number("--tversky-exponent", 0.75, "of focal-tversky: (1 - index) to this").above(0);
     Option<double>&lr = o.number("--lr", 1e-4, "learning rate").above(0),
     &momentum = o.number("--momentum", 0.9, "of sgd").min(0).max(1),
     &weight_decay = o.number("--weight-decay", 0, "weight decay").min(0);
@@ -118,6 +125,8 @@ void TrainArguments::parse(int argc, const char* const* argv) {
         if (!output_dir.given() || output_dir.value.empty())
             output_dir.value = fs::path(resume.value).parent_path().string();
     }
+    resolve_loss(loss.value, 1);  // what is wrong with the words is said before the data are read
+    app::class_weights(class_weights.value, {}, {});
     if (channels.value == 2) throw UsageError("--channels 2: expected 1 or 3");
 }
 
@@ -140,6 +149,15 @@ static Sets open_data(const TrainArguments& a) {
     return sets;
 }
 
+static LossChoice loss_choice(const TrainArguments& a, const data::DatasetReport& report, int64_t out_channels) {
+    return {.name = resolve_loss(a.loss.value, out_channels),
+            .focal_gamma = a.focal_gamma.value,
+            .tversky_alpha = a.tversky_alpha.value,
+            .tversky_beta = a.tversky_beta.value,
+            .tversky_exponent = a.tversky_exponent.value,
+            .class_weights = class_weights(a.class_weights.value, report.pixels, report.samples_with)};
+}
+
 static Recipe make_recipe(const TrainArguments& a, const data::DatasetReport& report, int threads) {
     Recipe r;
     const int classes = std::max(report.rule.class_count, 2);
@@ -154,7 +172,7 @@ static Recipe make_recipe(const TrainArguments& a, const data::DatasetReport& re
         r.colours.push_back(palette[size_t(c)]);
     }
     r.precision = a.precision.value;
-    r.loss = a.loss.value;
+    r.loss = loss_choice(a, report, r.net.out_channels);
     r.threads = threads;
     return r;
 }
@@ -186,7 +204,7 @@ static OptimizerOptions optimizer_options(const TrainArguments& a) {
     return o;
 }
 
-static TrainerOptions trainer_options(const TrainArguments& a, int64_t batches_per_epoch) {
+static TrainerOptions trainer_options(const TrainArguments& a, const Recipe& recipe, int64_t batches_per_epoch) {
     const int64_t steps_per_epoch = ceil_div(batches_per_epoch, a.accumulate.value);
     TrainerOptions o;
     o.epochs = a.epochs.value;
@@ -196,7 +214,7 @@ static TrainerOptions trainer_options(const TrainArguments& a, int64_t batches_p
     o.schedule.total_steps = steps_per_epoch * a.epochs.value;
     o.schedule.step_every = steps_per_epoch * a.step_epochs.value;
     o.schedule.step_factor = a.step_factor.value;
-    o.loss = parse_loss(a.loss.value, 255);
+    o.loss = loss_options(recipe);
     o.compute = compute_type(a.precision.value);
     o.accumulate = a.accumulate.value;
     return o;
@@ -217,6 +235,9 @@ class Keeper : public TrainObserver {
         if (r.epoch != shown_) start_epoch(r.epoch, r.epochs, r.batches, 0);
         progress_.step(r.batch, r.loss, r.images);
         learning_rate_ = r.learning_rate;
+    }
+    void on_warning(const std::string& text) override {
+        if (++warnings_ <= most_warnings) progress_.message("warning: " + text);
     }
     void on_epoch(const EpochReport& r) override {
         std::string line = fmt::format("train loss {:.4f}", r.train_loss);
@@ -241,7 +262,8 @@ class Keeper : public TrainObserver {
     const Optimizer& optimizer_;
     Trainer& trainer_;
     Progress progress_;
-    int64_t shown_ = -1;
+    static constexpr int64_t most_warnings = 3;  // of one training; the same cause tends to come back
+    int64_t shown_ = -1, warnings_ = 0;
     double learning_rate_ = 0;
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
@@ -256,20 +278,27 @@ static void check_resumable(const Recipe& mine, const Recipe& saved, const std::
 }
 
 static void print_result(SegmentationNet& net, const TrainArguments& a, const Recipe& recipe, const Sets& sets,
-                         const RunFolder& folder, double untrained, double foreground) {
+                         const RunFolder& folder, const Scores& untrained) {
     io::load_weights(io::SafetensorsFile(folder.best()), net);
     const DType compute = compute_type(recipe.precision);
     auto source =
         data::make_loader(sets.dataset.val, sets.report.rule,
                           loader_options(recipe, a.batch_size.value, int(a.workers.value), net.input_multiple()));
-    const Scores scores = evaluate(net, *source, {parse_loss(recipe.loss, 255), compute, 0, 255});
+    const Scores scores = evaluate(net, *source, {loss_options(recipe), compute, 0, 255});
     fmt::print("\nbest checkpoint on {} held-out images\n  {}\n", scores.images, scores_line(scores));
-    if (recipe.classes() == 2)
-        fmt::print("  baselines: all-foreground Dice {:.4f}, untrained net Dice {:.4f}\n", foreground, untrained);
+    fmt::print("  {}\n", baseline_line(scores, recipe.class_names, &untrained));
     fmt::print("{}", scores_table(scores, recipe.class_names));
     data::save_png(folder.samples(), result_sheet(net, recipe, compute, sets.dataset.val, 6));
-    fmt::print("wrote {0}/best.safetensors, last.safetensors, metrics.csv, config.toml, samples.png\n", folder.path());
+    write_confusion(folder.path() + "/confusion.csv", scores, recipe.class_names);
+    fmt::print("wrote {0}/best.safetensors, last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv\n",
+               folder.path());
     std::fflush(stdout);
+}
+
+static std::string weights_text(const std::vector<double>& weights) {
+    std::string text;
+    for (double w : weights) text += fmt::format("{}{:.4g}", text.empty() ? ", class weights " : ",", w);
+    return text;
 }
 
 int train(int argc, const char* const* argv) {
@@ -293,7 +322,7 @@ int train(int argc, const char* const* argv) {
     val_options.cache_bytes = a.cache_mib.value << 20;
     auto validation =
         sets.dataset.val.empty() ? nullptr : data::make_loader(sets.dataset.val, sets.report.rule, val_options);
-    Trainer trainer(*net, optimizer, trainer_options(a, source->batches_per_epoch()));
+    Trainer trainer(*net, optimizer, trainer_options(a, recipe, source->batches_per_epoch()));
     if (resuming) {
         const io::SafetensorsFile file(a.resume.value);
         check_resumable(recipe, recipe_of(file), a.resume.value);
@@ -302,17 +331,15 @@ int train(int argc, const char* const* argv) {
     } else {
         folder.write_config(a.o.as_toml());
     }
-    fmt::print("{} with {} parameters on {}, {} batches an epoch; run folder {}\n", recipe.net.model,
-               net->parameter_count(), name_of(device), source->batches_per_epoch(), folder.path());
-    double untrained = 0, foreground = 0;
-    if (validation && recipe.classes() == 2) {
+    fmt::print("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n", recipe.net.model,
+               net->parameter_count(), name_of(device), source->batches_per_epoch(), recipe.loss.name,
+               weights_text(recipe.loss.class_weights), folder.path());
+    Scores untrained;
+    if (validation) {
         auto fresh = make_net(recipe.net);
         fresh->materialize(
             {.device = device, .compute = compute_type(recipe.precision), .seed = uint64_t(a.seed.value)});
-        const Scores scores =
-            evaluate(*fresh, *validation, {parse_loss(recipe.loss, 255), compute_type(recipe.precision), 0, 255});
-        untrained = scores.dice;
-        foreground = all_foreground_dice(scores);
+        untrained = evaluate(*fresh, *validation, {loss_options(recipe), compute_type(recipe.precision), 0, 255});
     }
     std::fflush(stdout);
 
@@ -325,7 +352,7 @@ int train(int argc, const char* const* argv) {
                    folder.last(), folder.path());
         return exit_after_signal(interrupt_signal());
     }
-    if (validation) print_result(*net, a, recipe, sets, folder, untrained, foreground);
+    if (validation) print_result(*net, a, recipe, sets, folder, untrained);
     return exit_ok;
 }
 

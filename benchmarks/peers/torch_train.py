@@ -3,9 +3,10 @@
 
     python3 benchmarks/peers/torch_train.py --data DIR --base-channels 16 --size 128 --epochs 6 --seed 0
 
-DIR holds {train,val}/{images,masks}; a mask pixel other than 0 is foreground (--invert: 0 is foreground).
+DIR holds {train,val}/{images,masks}, or train.txt and val.txt with lines "image mask". A mask pixel other than 0 is
+foreground (--invert: 0 is foreground); with --classes above 2 the value is the class.
 Same net, initialisation, loss, optimizer, resize (PIL), flips and scores; other random numbers.
-Prints one JSON line: data-set Dice, mean image Dice, seconds a step.
+Prints one JSON line: data-set Dice, mean image Dice (above two classes: mIoU, pixel accuracy), seconds a step.
 """
 import argparse
 import glob
@@ -16,6 +17,7 @@ import time
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "goldens"))
@@ -23,16 +25,30 @@ from load_in_pytorch import read_safetensors  # noqa: E402
 from make import UNet, bce_dice  # noqa: E402
 
 
-def load_folder(root, size, invert):
-    names = sorted(glob.glob(os.path.join(root, "images", "*")))
-    images, masks = [], []
-    for path in names:
+def samples_of(root, split):
+    """Pairs of paths: from {split}.txt with lines 'image mask', or {split}/images and {split}/masks."""
+    lines = os.path.join(root, split + ".txt")
+    if os.path.exists(lines):
+        return [tuple(os.path.join(root, p) for p in line.split()[:2]) for line in open(lines) if line.strip()]
+    folder = os.path.join(root, split)
+    pairs = []
+    for path in sorted(glob.glob(os.path.join(folder, "images", "*"))):
         stem = os.path.splitext(os.path.basename(path))[0]
-        mask = glob.glob(os.path.join(root, "masks", glob.escape(stem) + ".*"))[0]
-        image = Image.open(path).convert("RGB").resize((size, size), Image.BILINEAR)
-        label = np.asarray(Image.open(mask).resize((size, size), Image.NEAREST))
+        pairs.append((path, glob.glob(os.path.join(folder, "masks", glob.escape(stem) + ".*"))[0]))
+    return pairs
+
+
+def load_split(o, split):
+    """Images in 0..1, class ids; 255 is ignored."""
+    images, masks = [], []
+    for picture, mask in samples_of(o.data, split):
+        image = Image.open(picture).convert("RGB").resize((o.size, o.size), Image.BILINEAR)
+        label = np.asarray(Image.open(mask).resize((o.size, o.size), Image.NEAREST)).astype(np.int64)
         images.append(np.asarray(image, dtype=np.float32) / 255)
-        masks.append(((label == 0) if invert else (label != 0)).astype(np.int64))
+        if o.classes > 2:
+            masks.append(np.where(label == o.ignore, 255, label))
+        else:
+            masks.append(((label == 0) if o.invert else (label != 0)).astype(np.int64))
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(np.stack(masks))
 
 
@@ -47,7 +63,49 @@ def dice_scores(net, images, masks, batch):
             per_image += [float(2 * a) / float(b) if b else 1.0 for a, b in zip(inter, size)]
             tp, total = tp + int(inter.sum()), total + int(size.sum())
     net.train()
-    return 2 * tp / max(total, 1), float(np.mean(per_image))
+    return {"dice": 2 * tp / max(total, 1), "image_dice": float(np.mean(per_image))}
+
+
+def scores_from(confusion):
+    """Over classes that occur in truth or prediction."""
+    inter, truth, predicted = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    occurs = truth + predicted > 0
+    return {"dice": float((2 * inter[occurs] / (truth + predicted)[occurs]).mean()),
+            "miou": float((inter[occurs] / (truth + predicted - inter)[occurs]).mean()),
+            "pixel_accuracy": float(inter.sum() / truth.sum())}
+
+
+def class_scores(net, images, masks, batch, classes):
+    net.eval()
+    confusion = np.zeros((classes, classes))
+    with torch.no_grad():
+        for i in range(0, len(images), batch):
+            p, t = net(images[i:i + batch]).argmax(1), masks[i:i + batch]
+            counted = t != 255
+            confusion += np.bincount((t[counted] * classes + p[counted]).numpy(), minlength=classes**2).reshape(classes, classes)
+    net.train()
+    return scores_from(confusion)
+
+
+def one_class_everywhere(masks, classes):
+    truth = np.bincount(masks[masks != 255].numpy(), minlength=classes)
+    confusion = np.zeros((classes, classes))
+    confusion[:, truth.argmax()] = truth
+    return scores_from(confusion)
+
+
+def class_loss(z, t, name):
+    """ce, dice or ce+dice as `atrous train --loss` has them: softmax, Dice by class over the batch, smooth 1."""
+    loss = 0
+    if "ce" in name:
+        loss = F.cross_entropy(z, t, ignore_index=255)
+    if "dice" in name:
+        counted = (t != 255)[:, None]
+        p = F.softmax(z, 1) * counted
+        onehot = F.one_hot(torch.where(t == 255, 0, t), z.shape[1]).permute(0, 3, 1, 2) * counted
+        inter, size = (p * onehot).sum((0, 2, 3)), (p + onehot).sum((0, 2, 3))
+        loss = loss + 1 - ((2 * inter + 1) / (size + 1)).mean()
+    return loss
 
 
 def main():
@@ -62,16 +120,28 @@ def main():
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--weights", help="start from this checkpoint of atrous train")
     a.add_argument("--invert", action="store_true")
+    a.add_argument("--classes", type=int, default=2)
+    a.add_argument("--ignore", type=int, default=255, help="with --classes above 2: this mask value is ignored")
+    a.add_argument("--loss", choices=["bce+dice", "ce", "dice", "ce+dice"], help="default: bce+dice, or ce+dice above two classes")
+    a.add_argument("--no-vflip", action="store_true")
     o = a.parse_args()
     torch.manual_seed(o.seed)
     torch.set_num_threads(o.threads)
-    images, masks = load_folder(os.path.join(o.data, "train"), o.size, o.invert)
-    val_images, val_masks = load_folder(os.path.join(o.data, "val"), o.size, o.invert)
-    net = UNet(3, 1, o.base_channels)
+    binary = o.classes == 2
+    o.loss = o.loss or ("bce+dice" if binary else "ce+dice")
+    images, masks = load_split(o, "train")
+    val_images, val_masks = load_split(o, "val")
+    net = UNet(3, 1 if binary else o.classes, o.base_channels)
     if o.weights:
         net.load_state_dict(read_safetensors(o.weights)[0], strict=True)
     optimizer = torch.optim.Adam(net.parameters(), lr=o.lr)
-    untrained = dice_scores(net, val_images, val_masks, o.batch_size)
+
+    def score():
+        if binary:
+            return dice_scores(net, val_images, val_masks, o.batch_size)
+        return class_scores(net, val_images, val_masks, o.batch_size, o.classes)
+
+    untrained = score()
     seconds, history, epoch_losses = [], [], []
     for _ in range(o.epochs):
         losses = []
@@ -79,21 +149,23 @@ def main():
         for i in range(0, len(order), o.batch_size):
             x, t = images[order[i:i + o.batch_size]].clone(), masks[order[i:i + o.batch_size]].clone()
             for j in range(len(x)):
-                for axis in (1, 2):
+                for axis in (2,) if o.no_vflip else (1, 2):
                     if torch.rand(()) < 0.5:
                         x[j], t[j] = x[j].flip(axis), t[j].flip(axis - 1)
             began = time.perf_counter()
             optimizer.zero_grad()
-            loss = bce_dice(net(x), t)
+            loss = bce_dice(net(x), t) if binary else class_loss(net(x), t, o.loss)
             loss.backward()
             optimizer.step()
             losses.append(float(loss))
             seconds.append(time.perf_counter() - began)
         epoch_losses.append(float(np.mean(losses)))
-        history.append(dice_scores(net, val_images, val_masks, o.batch_size))
-    all_foreground = 2 * float((val_masks != 0).sum()) / float((val_masks != 0).sum() + val_masks.numel())
-    print(json.dumps({"torch": torch.__version__, "seed": o.seed, "dice": history[-1][0], "image_dice": history[-1][1], "best_dice": max(h[0] for h in history),
-                      "untrained": untrained[0], "all_foreground": all_foreground, "median_step_s": float(np.median(seconds)), "epoch_losses": epoch_losses, "epoch_dice": [h[0] for h in history]}))
+        history.append(score())
+    foreground = float((val_masks != 0).sum())
+    baseline = {"dice": 2 * foreground / (foreground + val_masks.numel())} if binary else one_class_everywhere(val_masks, o.classes)
+    key = "dice" if binary else "miou"
+    print(json.dumps({"torch": torch.__version__, "seed": o.seed, **history[-1], "best_" + key: max(h[key] for h in history), "untrained": untrained,
+                      "one_class": baseline, "median_step_s": float(np.median(seconds)), "epoch_losses": epoch_losses, "epoch_" + key: [h[key] for h in history]}))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions
     const EvaluationMode mode(net);
     const Device device = net.materialized().device;
     const int64_t classes = std::max<int64_t>(net.out_channels(), 2);
+    const Loss loss_of(options.loss, device, options.compute);
     ScoreKeeper keeper(classes);
     HostBatch batch;
     double loss = 0;
@@ -56,7 +57,7 @@ Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions
         const DeviceBatch d = upload(batch, device, options.compute);
         const Tensor logits = net.forward(d.images);
         score_images(logits, d.labels, options, classes, keeper);
-        loss += bce_dice(logits, d.labels, options.loss).loss.item() * double(batch.n);
+        loss += loss_of(logits, d.labels).loss.item() * double(batch.n);
         images += batch.n;
         if (progress) progress(batch, logits, images);
     }

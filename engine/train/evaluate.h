@@ -5,13 +5,13 @@
 
 #include "engine/host_batch.h"
 #include "engine/nn/segmentation_net.h"
-#include "engine/ops/loss.h"
+#include "engine/train/loss.h"
 #include "engine/train/metrics.h"
 
 namespace atrous {
 
 struct EvaluateOptions {
-    BceDiceOptions loss = {};
+    LossOptions loss = {};
     DType compute = DType::f32;
     double threshold = 0;    // of a binary net's logit
     int ignore_index = 255;  // -1: none

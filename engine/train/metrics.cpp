@@ -46,6 +46,7 @@ void ScoreKeeper::add(const int64_t* counts) {
 Scores ScoreKeeper::scores() const {
     Scores s;
     s.classes = class_scores(total_.data(), classes_);
+    s.confusion = total_;
     s.dice = dice_from(s.classes);
     s.image_dice = images_ ? dice_sum_ / double(images_) : 0;
     s.mean_iou = mean_where_it_occurs(s.classes, &ClassScore::iou);

@@ -14,9 +14,10 @@ struct ClassScore {
 
 struct Scores {
     std::vector<ClassScore> classes;
-    double dice = 0;        // over the data set; binary: of class 1, else the mean over classes that occur
-    double image_dice = 0;  // the same computed for each image, then averaged over images
-    double mean_iou = 0;    // mean over classes that occur
+    std::vector<int64_t> confusion;  // [truth][predicted], pixels
+    double dice = 0;                 // over the data set; binary: of class 1, else the mean over classes that occur
+    double image_dice = 0;           // the same computed for each image, then averaged over images
+    double mean_iou = 0;             // mean over classes that occur
     double pixel_accuracy = 0;
     double loss = 0;
     int64_t images = 0, pixels = 0;

@@ -2,15 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cmath>
 
-namespace atrous {
+#include "engine/ops/dropout.h"
 
-static int64_t counted_elements(const HostBatch& b, int ignore_index, int64_t channels) {
-    return channels * (int64_t(b.labels.size()) -
-                       std::count_if(b.labels.begin(), b.labels.end(), [&](uint8_t l) { return l == ignore_index; }));
-}
+namespace atrous {
 
 static std::string names_of(const std::vector<HostBatch>& window, int64_t count) {
     std::string names;
@@ -19,31 +15,33 @@ static std::string names_of(const std::vector<HostBatch>& window, int64_t count)
     return names;
 }
 
-StepReport Trainer::train_step(const std::vector<HostBatch>& window, int64_t count) {
-    int64_t images = 0, elements = 0;
+StepReport Trainer::train_step(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer) {
+    int64_t images = 0;
+    double counted = 0;
     for (int64_t i = 0; i < count; ++i) {
         images += window[size_t(i)].n;
-        elements += counted_elements(window[size_t(i)], options_.ignore_index, net_.out_channels());
+        counted += loss_.normalizer_of(window[size_t(i)].labels, net_.out_channels());
     }
+    if (counted == 0)
+        observer.on_warning(fmt::format("step {}: no pixel counts, every label is ignored (images: {})",
+                                        progress.step + 1, names_of(window, count)));
     StepReport report{};
     net_.zero_gradients();
     for (int64_t i = 0; i < count; ++i) {
         const HostBatch& b = window[size_t(i)];
         const DeviceBatch d = upload(b, net_.materialized().device, options_.compute);
-        BceDiceOptions loss = options_.loss;
-        if (count > 1) {  // the parts add up to the loss of one large batch; Dice is averaged by images
-            loss.normalizer = double(std::max<int64_t>(elements, 1));
-            loss.dice_weight *= double(b.n) / double(images);
-        }
+        LossShare share;  // the parts add up to the loss of one large batch; Dice is averaged by images
+        if (count > 1) share = {counted > 0 ? counted : 1, double(b.n) / double(images)};
+        const StepRandomness random(net_.materialized().seed, progress.step, i);
         Tape tape;
-        const LossValue value = bce_dice(net_.forward(d.images), d.labels, loss);
+        const LossValue value = loss_(net_.forward(d.images), d.labels, share);
         tape.backward(value.loss);
         const auto terms = value.terms.dtype() == DType::f64 ? value.terms.to_host<double>() : [&] {
             const auto f = value.terms.to_host<float>();
             return std::vector<double>(f.begin(), f.end());
         }();
         report.loss += terms[0];
-        report.bce += terms[1];
+        report.cross_entropy += terms[1];
         report.dice += terms[2] * double(b.n) / double(images);
     }
     report.learning_rate = options_.schedule.at(progress.step);
@@ -66,7 +64,7 @@ bool Trainer::train_epoch(BatchSource& training, TrainObserver& observer) {
         int64_t count = 0;
         while (count < options_.accumulate && training.next(window[size_t(count)])) ++count;
         if (count == 0) return true;
-        StepReport report = train_step(window, count);
+        StepReport report = train_step(window, count, observer);
         progress.batch += count;
         progress.loss_sum += report.loss * double(report.images);
         progress.loss_images += report.images;

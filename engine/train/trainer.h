@@ -13,7 +13,7 @@ namespace atrous {
 struct TrainerOptions {
     int64_t epochs = 10;
     Schedule schedule = {};
-    BceDiceOptions loss = {};
+    LossOptions loss = {};
     DType compute = DType::f32;
     int64_t accumulate = 1;  // micro-batches a step; together they weigh as one batch of their joint size
     int ignore_index = 255;  // -1: none
@@ -31,9 +31,9 @@ struct TrainProgress {
 };
 
 struct StepReport {
-    int64_t epoch, epochs, batch, batches, step;  // batch: done in this epoch
-    int64_t images;                               // of this step
-    double loss, bce, dice, learning_rate;
+    int64_t epoch, epochs, batch, batches, step;      // batch: done in this epoch
+    int64_t images;                                   // of this step
+    double loss, cross_entropy, dice, learning_rate;  // cross_entropy: or BCE, focal; dice: or the Tversky index
 };
 
 struct EpochReport {
@@ -47,14 +47,18 @@ class TrainObserver {
  public:
     virtual ~TrainObserver() = default;
     virtual void on_step(const StepReport&) {}
-    virtual void on_epoch(const EpochReport&) {}  // progress already points at the next epoch: a good moment to save
+    virtual void on_epoch(const EpochReport&) {}    // progress already points at the next epoch: a good moment to save
+    virtual void on_warning(const std::string&) {}  // something that a training survives and a user should know
     virtual bool stop_requested() { return false; }
 };
 
 class Trainer {
  public:
     Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOptions& options)
-        : net_(net), optimizer_(optimizer), options_(options) {}
+        : net_(net),
+          optimizer_(optimizer),
+          options_(options),
+          loss_(options.loss, net.materialized().device, options.compute) {}
 
     // Trains from `progress` to the last epoch, or until the observer asks to stop; true if it finished.
     // Throws NumericError, naming the step and its images, where the loss is not finite.
@@ -63,11 +67,12 @@ class Trainer {
 
  private:
     bool train_epoch(BatchSource& training, TrainObserver& observer);
-    StepReport train_step(const std::vector<HostBatch>& window, int64_t count);
+    StepReport train_step(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
 
     SegmentationNet& net_;
     Optimizer& optimizer_;
     TrainerOptions options_;
+    Loss loss_;
 };
 
 }  // namespace atrous
