@@ -36,17 +36,20 @@ struct Runs {
 // The buffers of one thread: a value of each pixel, and of each class and pixel.
 template <class A>
 struct Run {
-    int64_t pixels_most, classes, offset;          // offset: classes without a logit, whose logit is 0
-    A *p, *largest, *sum, *label_logit, *counted;  // p [K][pixels]: logits, then exponentials, then probabilities
-    A *slope, *mean;                               // backward: see gradient_run
-    int32_t* labels;                               // -1: does not count
+    int64_t pixels_most, classes, offset;  // offset: classes without a logit, whose logit is 0
+    A* p;                                  // [K][pixels]: logits, then exponentials, then probabilities
+    A *largest, *others, *sum;             // largest logit; sum of exponentials of classes but the label's, and of all
+    A *label_logit, *counted;
+    A *slope, *mean;  // backward: see gradient_run
+    int32_t* labels;  // -1: does not count
 
-    static int64_t values_of(const Runs& r) { return (r.classes + 6) * r.run_pixels; }
+    static int64_t values_of(const Runs& r) { return (r.classes + 7) * r.run_pixels; }
     Run(const Runs& r, A* values, int32_t* label_values, int thread)
         : pixels_most(r.run_pixels), classes(r.classes), offset(r.classes - r.channels) {
         p = values + thread * values_of(r);
         A* next = p + classes * pixels_most;
-        for (A** array : {&largest, &sum, &label_logit, &counted, &slope, &mean}) *array = next, next += pixels_most;
+        for (A** array : {&largest, &others, &sum, &label_logit, &counted, &slope, &mean})
+            *array = next, next += pixels_most;
         labels = label_values + thread * pixels_most;
     }
     A* row(int64_t c) const { return p + c * pixels_most; }
@@ -73,7 +76,7 @@ struct Run {
     }
     void softmax(int64_t pixels) const {
         std::copy_n(row(0), pixels, largest);
-        std::fill_n(sum, pixels, A(0));
+        std::fill_n(others, pixels, A(0));
         for (int64_t c = 1; c < classes; ++c) {
             const A* z = row(c);
 #pragma omp simd
@@ -84,17 +87,22 @@ struct Run {
 #pragma omp simd
             for (int64_t i = 0; i < pixels; ++i) {
                 e[i] = vector_exp(e[i] - largest[i]);
-                sum[i] += e[i];
+                others[i] += labels[i] == c ? A(0) : e[i];
             }
         }
+        for (int64_t i = 0; i < pixels; ++i) sum[i] = others[i] + (labels[i] < 0 ? A(0) : row(labels[i])[i]);
         for (int64_t c = 0; c < classes; ++c) {
             A* e = row(c);
 #pragma omp simd
             for (int64_t i = 0; i < pixels; ++i) e[i] /= sum[i];
         }
     }
-    A log_q(int64_t i) const { return label_logit[i] - largest[i] - std::log(sum[i]); }
-    A rest(int64_t i) const { return std::max(A(0), 1 - row(labels[i])[i]); }
+    // 1 - q and log q of a pixel that counts; small values keep their digits.
+    A rest(int64_t i) const { return others[i] / sum[i]; }
+    A log_q(int64_t i) const {
+        const A label = sum[i] - others[i];
+        return label > others[i] ? -std::log1p(others[i] / label) : label_logit[i] - largest[i] - std::log(sum[i]);
+    }
 };
 
 template <class A>
@@ -226,9 +234,9 @@ void forward(Queue& q, const SoftmaxLossForwardArgs& a) {
 
 // --- backward
 
-// d(loss)/d(z[c]) = p[c] * (slope + outside[c] - mean), and for the label's class also p * extra[c] - slope, where
-// slope is the cross-entropy's, outside and extra are the region's (of an image's pixels not of class c; what is
-// added for those that are), mean = sum of p[c] * (outside[c] + extra[label]).
+// d(loss)/d(z[c]) = p[c] * (slope + outside[c] - mean), and for the label's class p * (outside + extra - mean) - slope
+// * (1 - p), where slope is the cross-entropy's, outside and extra are the region's (of an image's pixels not of class
+// c; what is added for those that are), mean = sum of p[c] * (outside[c] + extra[label]).
 template <class A>
 struct Coefficients {
     double ce;
@@ -259,7 +267,7 @@ struct Coefficients {
 template <class A>
 A focal_slope(const Run<A>& run, int64_t i, A gamma) {
     if (!(gamma > 0)) return 1;
-    const A rest = std::max(run.rest(i), A(1e-7)), focus = std::pow(rest, gamma - 1);
+    const A rest = std::max(run.rest(i), A(1e-30)), focus = std::pow(rest, gamma - 1);
     return focus * (rest - gamma * run.row(run.labels[i])[i] * run.log_q(i));
 }
 
@@ -278,9 +286,11 @@ void gradient_run(const SoftmaxLossBackwardArgs& a, const Run<A>& run, int64_t p
         run.mean[i] += run.row(label)[i] * extra[label];
         run.slope[i] = A(ce * weight_of<A>(a.class_weights, label) * focal_slope(run, i, A(a.options.gamma)));
     }
-    for (int64_t i = 0; i < pixels; ++i) {  // what the label's class gets besides, kept where its logit was
-        const int32_t label = run.labels[i];
-        if (label >= 0) run.label_logit[i] = run.row(label)[i] * extra[label] - run.slope[i];
+    for (int64_t i = 0; i < pixels; ++i) {  // of the label's class, kept where its logit was
+        const int32_t c = run.labels[i];
+        if (c < 0) continue;
+        const A region = outside[c] + extra[c] - run.mean[i];
+        run.label_logit[i] = run.row(c)[i] * region - run.slope[i] * run.rest(i);
     }
     for (int64_t c = run.offset; c < run.classes; ++c) {
         A* p = run.row(c);
@@ -289,7 +299,7 @@ void gradient_run(const SoftmaxLossBackwardArgs& a, const Run<A>& run, int64_t p
             p[i] = run.counted[i] > 0 ? p[i] * (run.slope[i] + (outside[c] - run.mean[i])) : A(0);
     }
     for (int64_t i = 0; i < pixels; ++i)
-        if (run.labels[i] >= 0) run.row(run.labels[i])[i] += run.label_logit[i];
+        if (run.labels[i] >= 0) run.row(run.labels[i])[i] = run.label_logit[i];
 }
 
 template <class T, class A>

@@ -104,16 +104,16 @@ struct Tile {
 
 // A thread's part in one pixel of the tile, after the softmax. Full warps construct it and call sum().
 struct PixelWork {
-    int width, lane, label = -1;  // width: threads of the pixel; label -1: none, or does not count
-    float* row;                   // null: no pixel
-    float q = 0, log_q = 0, rest = 1;
+    int width, lane, label = -1;       // width: threads of the pixel; label -1: none, or does not count
+    float* row;                        // null: no pixel
+    float q = 0, log_q = 0, rest = 1;  // of the label's class; rest = 1 - q, both to their last digit
 
     template <class T>
     __device__ __forceinline__ PixelWork(const LossArgs<T>& a, const Tile& tile)
         : width(a.threads_a_pixel), lane(int(threadIdx.x) % width) {
         const int pixel = int(threadIdx.x) / width;
         row = pixel < tile.pixels ? tile.values + pixel * a.tile_pitch : nullptr;
-        float largest = -INFINITY, label_logit = 0, total = 0;
+        float largest = -INFINITY, label_logit = 0, others = 0;
         if (row) {
             label = tile.labels[pixel];
             if (label >= 0) label_logit = row[label];
@@ -124,17 +124,15 @@ struct PixelWork {
         if (row)
             for (int c = lane; c < a.classes; c += width) {
                 row[c] = __expf(row[c] - largest);
-                total += row[c];
+                others += c == label ? 0.0f : row[c];
             }
-        total = sum(total);
+        others = sum(others);
         if (!row) return;
-        const float inverse = 1 / total;
+        const float e = label < 0 ? 0.0f : __expf(label_logit - largest), total = others + e, inverse = 1 / total;
         for (int c = lane; c < a.classes; c += width) row[c] *= inverse;
         if (label < 0) return;
-        const float e = __expf(label_logit - largest);
-        log_q = label_logit - largest - logf(total);
-        q = e * inverse;
-        rest = fmaxf(total - e, 0.0f) * inverse;
+        log_q = e > others ? -log1pf(others / e) : label_logit - largest - logf(total);
+        q = e * inverse, rest = others * inverse;
     }
     // The sum over the pixel's threads, for each of them.
     __device__ __forceinline__ float sum(float value) const {
@@ -336,7 +334,8 @@ __global__ void __launch_bounds__(block_threads) softmax_loss_coefficients(Group
 
 // ---- kernels: backward ----
 
-// d(loss)/d(z[c]) = p[c] * (slope + outside[c] - mean), and for the label's class also q * extra - slope.
+// d(loss)/d(z[c]) = p[c] * (slope + outside[c] - mean), and for the label's class q * (outside + extra - mean) - slope
+// * (1 - q).
 template <class T, int W>
 __global__ void __launch_bounds__(block_threads, 3) softmax_loss_gradient(LossArgs<T> a) {
     const int first_tile = int(blockIdx.x) * a.tiles_a_block, end = min(first_tile + a.tiles_a_block, a.tiles);
@@ -356,16 +355,16 @@ __global__ void __launch_bounds__(block_threads, 3) softmax_loss_gradient(LossAr
             const bool counted = pixel.label >= 0;
             float slope = 0, of_label = 0;
             if (counted) {
-                const float rest = fmaxf(pixel.rest, 1e-7f);
+                const float rest = fmaxf(pixel.rest, 1e-30f);
                 const float focus =
                     a.gamma > 0 ? __powf(rest, a.gamma - 1) * (rest - a.gamma * pixel.q * pixel.log_q) : 1.0f;
                 slope = ce_scale * pixel.weight(a) * focus;
-                of_label = pixel.q * extra[pixel.label];
-                mean += of_label;
+                mean += pixel.q * extra[pixel.label];
+                of_label = pixel.q * (outside[pixel.label] + extra[pixel.label] - mean) - slope * pixel.rest;
             }
             for (int c = pixel.lane; c < a.classes; c += pixel.width) {
                 const float dz = pixel.row[c] * (slope + (outside[c] - mean));
-                pixel.row[c] = !counted ? 0.0f : c == pixel.label ? dz + (of_label - slope) : dz;
+                pixel.row[c] = !counted ? 0.0f : c == pixel.label ? of_label : dz;
             }
         }
         __syncthreads();
