@@ -306,10 +306,12 @@ template <class T, class A>
 void store_gradients(const Run<A>& run, const Into& into, int64_t first_pixel, int64_t pixels) {
     const int64_t pitch = into.view.pitch;
     with_flag(into.accumulate, [&](auto accumulate) {
-        for (int64_t c = run.offset; c < run.classes; ++c) {
-            const A* from = run.row(c);
-            T* to = into.view.as<T>() + first_pixel * pitch + c - run.offset;
-            for (int64_t i = 0; i < pixels; ++i) put<accumulate>(to[i * pitch], from[i]);
+        const int64_t channels = run.classes - run.offset, step = run.pixels_most;
+        for (int64_t i = 0; i < pixels; ++i) {
+            const A* from = run.row(run.offset) + i;
+            T* to = into.view.as<T>() + (first_pixel + i) * pitch;
+#pragma omp simd
+            for (int64_t c = 0; c < channels; ++c) put<accumulate>(to[c], from[c * step]);
         }
     });
 }
