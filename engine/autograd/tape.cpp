@@ -60,11 +60,14 @@ Tensor record(Record r) {
     return r.output;
 }
 
-void Tape::backward(const Tensor& output, const Tensor& seed) {
+void Tape::backward(const std::vector<Start>& starts) {
     NoTape off;
-    if (!watched_.count(output.id())) throw Error("backward: no parameter contributed to this value");
-    if (seed.defined()) watched_[output.id()] = true;  // kept as it is: it belongs to the caller
-    gradients_[output.id()] = seed.defined() ? seed : Tensor::full(output.shape(), output.dtype(), output.device(), 1);
+    for (const auto& [output, seed] : starts) {
+        if (!watched_.count(output.id())) throw Error("backward: no parameter contributed to this value");
+        if (seed.defined()) watched_[output.id()] = true;  // kept as it is: it belongs to the caller
+        gradients_[output.id()] =
+            seed.defined() ? seed : Tensor::full(output.shape(), output.dtype(), output.device(), 1);
+    }
     while (!entries_.empty()) {
         Entry entry = std::move(entries_.back());
         entries_.pop_back();

@@ -15,6 +15,12 @@ static std::string names_of(const std::vector<HostBatch>& window, int64_t count)
     return names;
 }
 
+static std::vector<double> to_doubles(const Tensor& t) {
+    if (t.dtype() == DType::f64) return t.to_host<double>();
+    const auto floats = t.to_host<float>();
+    return {floats.begin(), floats.end()};
+}
+
 StepReport Trainer::train_step(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer) {
     int64_t images = 0;
     double counted = 0;
@@ -34,12 +40,16 @@ StepReport Trainer::train_step(const std::vector<HostBatch>& window, int64_t cou
         if (count > 1) share = {counted > 0 ? counted : 1, double(b.n) / double(images)};
         const StepRandomness random(net_.materialized().seed, progress.step, i);
         Tape tape;
-        const LossValue value = loss_(net_.forward(d.images), d.labels, share);
-        tape.backward(value.loss);
-        const auto terms = value.terms.dtype() == DType::f64 ? value.terms.to_host<double>() : [&] {
-            const auto f = value.terms.to_host<float>();
-            return std::vector<double>(f.begin(), f.end());
-        }();
+        const NetOutputs y = net_.forward_training(d.images);
+        const LossValue value = loss_(y.out, d.labels, share);
+        std::vector<Tape::Start> starts{{value.loss}};
+        if (y.aux.defined()) {
+            const Tensor aux = loss_(y.aux, d.labels, share).loss;
+            starts.push_back({aux, Tensor::full({1}, aux.dtype(), aux.device(), options_.aux_weight)});
+            report.loss += options_.aux_weight * aux.item();
+        }
+        tape.backward(starts);
+        const std::vector<double> terms = to_doubles(value.terms);
         report.loss += terms[0];
         report.cross_entropy += terms[1];
         report.dice += terms[2] * double(b.n) / double(images);

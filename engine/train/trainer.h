@@ -15,8 +15,9 @@ struct TrainerOptions {
     Schedule schedule = {};
     LossOptions loss = {};
     DType compute = DType::f32;
-    int64_t accumulate = 1;  // micro-batches a step; together they weigh as one batch of their joint size
-    int ignore_index = 255;  // -1: none
+    int64_t accumulate = 1;   // micro-batches a step; together they weigh as one batch of their joint size
+    int ignore_index = 255;   // -1: none
+    double aux_weight = 0.5;  // of the auxiliary head's loss, where the net has one
 };
 
 // Where a training stands; with the net and the optimizer, all that resuming needs.
