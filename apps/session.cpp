@@ -27,7 +27,7 @@ LoadedNet load_net(const std::string& checkpoint, Device device, const std::stri
     loaded.recipe = recipe_of(file);
     loaded.compute = compute_type(precision.empty() ? loaded.recipe.precision : precision);
     loaded.net = make_net(loaded.recipe.net);
-    loaded.net->materialize({.device = device, .compute = loaded.compute});
+    loaded.net->materialize({.device = device, .compute = loaded.compute, .initialize = false});
     io::load_weights(file, *loaded.net);
     loaded.net->set_training(false);
     return loaded;
