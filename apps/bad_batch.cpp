@@ -9,19 +9,17 @@ namespace atrous::app {
 static const char* key = "atrous.bad_batch";
 static const std::string prefix = "batch.";
 
-void save_bad_batch(const std::string& path, SegmentationNet& net, const Recipe& recipe, const BadStep& bad) {
+void save_bad_batch(const std::string& path, SegmentationNet& net, const Recipe& recipe, const BadStep& bad,
+                    double aux_weight) {
     const HostBatch& b = *bad.batch;
     auto tensors = io::state_dict(net);
     tensors.push_back(io::tensor_in_memory(prefix + "images", DType::f32, {b.n, b.h, b.w, b.c}, b.images.data()));
     tensors.push_back(io::tensor_in_memory(prefix + "labels", DType::u8, {b.n, b.h, b.w}, b.labels.data()));
     auto metadata = to_metadata(recipe);
-    metadata[key] = nlohmann::json{
-        {"epoch", bad.epoch},
-        {"step", bad.step},
-        {"attempt", bad.attempt},
-        {"seed", net.materialized().seed},
-        {"names",
-         b.names}}.dump();
+    metadata[key] = nlohmann::json{{"epoch", bad.epoch},       {"step", bad.step},
+                                   {"attempt", bad.attempt},   {"seed", net.materialized().seed},
+                                   {"aux_weight", aux_weight}, {"names", b.names}}
+                        .dump();
     io::write_safetensors(path, std::move(tensors), metadata);
 }
 
@@ -54,6 +52,7 @@ BadBatch read_bad_batch(const io::SafetensorsFile& file) {
         json.at("step").get_to(bad.step);
         json.at("attempt").get_to(bad.attempt);
         json.at("seed").get_to(bad.seed);
+        json.at("aux_weight").get_to(bad.aux_weight);
         json.at("names").get_to(bad.batch.names);
     } catch (const nlohmann::json::exception& e) {
         throw FormatError(file.path() + ": the description of its batch cannot be read: " + e.what());

@@ -13,9 +13,11 @@ struct BadBatch {
     HostBatch batch;
     int64_t epoch = 0, step = 0, attempt = 0;
     uint64_t seed = 0;
+    double aux_weight = 0.5;
 };
 
-void save_bad_batch(const std::string& path, SegmentationNet& net, const Recipe& recipe, const BadStep& bad);
+void save_bad_batch(const std::string& path, SegmentationNet& net, const Recipe& recipe, const BadStep& bad,
+                    double aux_weight);
 // Without the weights, which load_bad_weights puts into a net of the recipe. FormatError for any other file.
 BadBatch read_bad_batch(const io::SafetensorsFile& file);
 void load_bad_weights(const io::SafetensorsFile& file, SegmentationNet& net);

@@ -88,8 +88,8 @@ Option<int64_t>& Options::integer(std::string names, int64_t value, std::string 
 Option<double>& Options::number(std::string names, double value, std::string help) {
     return add(std::move(names), value, std::move(help));
 }
-Option<bool>& Options::flag(std::string names, std::string help) {
-    return add(std::move(names), false, std::move(help));
+Option<bool>& Options::flag(std::string names, std::string help, bool value) {
+    return add(std::move(names), value, std::move(help));
 }
 Option<std::vector<std::string>>& Options::texts(std::string names, std::vector<std::string> value, std::string help) {
     return add(std::move(names), std::move(value), std::move(help));

@@ -138,7 +138,7 @@ class Options {
     Option<std::string>& choice(std::string names, std::vector<std::string> words, std::string value, std::string help);
     Option<int64_t>& integer(std::string names, int64_t value, std::string help);
     Option<double>& number(std::string names, double value, std::string help);
-    Option<bool>& flag(std::string names, std::string help);
+    Option<bool>& flag(std::string names, std::string help, bool value = false);
     Option<std::vector<std::string>>& texts(std::string names, std::vector<std::string> value, std::string help);
     Option<std::vector<int64_t>>& integers(std::string names, std::vector<int64_t> value, std::string help);
     Option<std::vector<double>>& numbers(std::string names, std::vector<double> value, std::string help);

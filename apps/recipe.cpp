@@ -7,24 +7,41 @@ namespace atrous::app {
 static const char* key = "atrous.recipe";
 static constexpr int version = 1;
 
+// Every field of a NetConfig under the name that the recipe has it.
+template <class Net, class F>
+static void visit_net(Net& net, const F& f) {
+    f("model", net.model);
+    f("in_channels", net.in_channels);
+    f("out_channels", net.out_channels);
+    f("base_channels", net.base_channels);
+    f("depth", net.depth);
+    f("bilinear", net.bilinear);
+    f("align_corners", net.align_corners);
+    f("full_width", net.full_width);
+    f("batch_norm", net.batch_norm);
+    f("kernel", net.kernel);
+    f("encoder", net.encoder);
+    f("output_stride", net.output_stride);
+    f("rates", net.rates);
+    f("aspp_pooling", net.pooled);
+    f("auxiliary", net.auxiliary);
+    f("gentle_decoder", net.gentle);
+    f("separable", net.separable);
+}
+
 io::Metadata to_metadata(const Recipe& r) {
-    const nlohmann::json json{{"version", version},
-                              {"model", r.net.model},
-                              {"in_channels", r.net.in_channels},
-                              {"out_channels", r.net.out_channels},
-                              {"base_channels", r.net.base_channels},
-                              {"depth", r.net.depth},
-                              {"bilinear", r.net.bilinear},
-                              {"height", r.height},
-                              {"width", r.width},
-                              {"mean", r.normalisation.mean},
-                              {"std", r.normalisation.stddev},
-                              {"mask_values", r.mask_values},
-                              {"class_names", r.class_names},
-                              {"colours", r.colours},
-                              {"precision", r.precision},
-                              {"loss", r.loss},
-                              {"threads", r.threads}};
+    nlohmann::json json{{"version", version},
+                        {"height", r.height},
+                        {"width", r.width},
+                        {"mean", r.normalisation.mean},
+                        {"std", r.normalisation.stddev},
+                        {"mask_values", r.mask_values},
+                        {"class_names", r.class_names},
+                        {"colours", r.colours},
+                        {"precision", r.precision},
+                        {"loss", r.loss},
+                        {"threads", r.threads}};
+    visit_net(r.net, [&](const char* name, const auto& value) { json[name] = value; });
     return {{"format", "pt"}, {key, json.dump()}};
 }
 
@@ -41,12 +58,10 @@ Recipe recipe_of(const io::TensorFile& file) {
             throw FormatError(file.path() + ": recipe version " + json.at("version").dump() +
                               "; this program reads version " + std::to_string(version));
         Recipe r;
-        json.at("model").get_to(r.net.model);
-        json.at("in_channels").get_to(r.net.in_channels);
-        json.at("out_channels").get_to(r.net.out_channels);
-        json.at("base_channels").get_to(r.net.base_channels);
-        json.at("depth").get_to(r.net.depth);
-        json.at("bilinear").get_to(r.net.bilinear);
+        for (const char* name : {"model", "in_channels", "out_channels"}) json.at(name);
+        visit_net(r.net, [&](const char* name, auto& value) {
+            if (json.contains(name)) json.at(name).get_to(value);  // absent: from before the option existed
+        });
         json.at("height").get_to(r.height);
         json.at("width").get_to(r.width);
         json.at("mean").get_to(r.normalisation.mean);

@@ -54,7 +54,7 @@ int replay(int argc, const char* const* argv) {
     for (size_t i = 0; i < bad.batch.names.size(); ++i) fmt::print("  image {}: {}\n", i, bad.batch.names[i]);
 
     const Loss loss(loss_options(bad.recipe), device, compute);
-    const StepDiagnosis d = diagnose_step(*net, loss, bad.batch, compute, bad.attempt, 1);
+    const StepDiagnosis d = diagnose_step(*net, loss, bad.batch, compute, bad.attempt, 1, bad.aux_weight);
     print_layers(d, all.value);
     fmt::print("\nloss {}; {}\n", d.loss, d.text());
     for (int i : d.bad_images) fmt::print("bad image: {}\n", bad.batch.names[size_t(i)]);

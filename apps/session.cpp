@@ -29,7 +29,7 @@ LoadedNet load_net(const std::string& checkpoint, Device device, const std::stri
     const std::string& trained = loaded.recipe.precision;
     loaded.compute = half_on_cpu ? DType::f32 : compute_type(precision.empty() ? trained : precision, device);
     loaded.net = make_net(loaded.recipe.net);
-    loaded.net->materialize({.device = device, .compute = loaded.compute});
+    loaded.net->materialize({.device = device, .compute = loaded.compute, .initialize = false});
     io::load_weights(file, *loaded.net);
     loaded.net->set_training(false);
     return loaded;

@@ -7,6 +7,7 @@
 #include "apps/bad_batch.h"
 #include "apps/exit_codes.h"
 #include "apps/interrupt.h"
+#include "apps/net_options.h"
 #include "apps/options.h"
 #include "apps/resume.h"
 #include "apps/run_folder.h"
@@ -18,6 +19,7 @@
 #include "data/dataset.h"
 #include "engine/context.h"
 #include "engine/io/text.h"
+#include "models/check.h"
 
 namespace atrous::app {
 
@@ -57,10 +59,7 @@ struct TrainArguments {
     Option<int64_t>&workers = o.integer("--workers", 1, "threads that load images").min(0).max(64),
     &cache_mib = o.integer("--cache", 1024, "decoded samples kept in memory, MiB").min(0);
 
-    Option<std::string>& model = (o.group("Net"), o.choice("--model", model_names(), "unet", "the net"));
-    Option<int64_t>&base_channels = o.integer("--base-channels", 64, "channels of the first level").min(1).max(1024),
-    &depth = o.integer("--depth", 4, "times the resolution is halved").min(1).max(8);
-    Option<bool>& bilinear = o.flag("--bilinear", "bilinear upsampling in place of transposed convolution");
+    NetOptions net{o};
     Option<std::string>& pretrained =
         o.text("--pretrained", "", "weights to start from, of an encoder or a whole net: .pth, .pt or .safetensors");
     Option<bool>& new_head =
@@ -92,6 +91,8 @@ struct TrainArguments {
     Option<double>&step_factor =
         o.number("--step-factor", 0.1, "learning rate times this at each drop").above(0).max(1),
     &clip_norm = o.number("--clip-norm", 0, "largest norm of the gradient; 0: no clipping").min(0);
+    Option<bool>&freeze_bn = o.flag("--freeze-bn", "batch norm keeps its running statistics; scale and shift train"),
+    &freeze_encoder = o.flag("--freeze-encoder", "the encoder stays as it is");
     Option<int64_t>& seed = o.integer("--seed", 0, "of weights, order, augmentation and split").min(0);
 
     Option<std::string>&device =
@@ -172,8 +173,7 @@ static LossChoice loss_choice(const TrainArguments& a, const data::DatasetReport
 static Recipe make_recipe(const TrainArguments& a, const data::DatasetReport& report, int threads) {
     Recipe r;
     const int classes = std::max(report.rule.class_count, 2);
-    r.net = {a.model.value,         a.channels.value, classes == 2 ? 1 : classes,
-             a.base_channels.value, a.depth.value,    a.bilinear.value};
+    r.net = a.net.config(a.channels.value, classes == 2 ? 1 : classes);
     r.height = r.width = a.size.value;
     if (a.normalise.value == "imagenet") r.normalisation = data::Normalisation::imagenet();
     r.mask_values = rule_text(report.rule);
@@ -234,15 +234,41 @@ static TrainerOptions trainer_options(const TrainArguments& a, const Recipe& rec
     o.loss = loss_options(recipe);
     o.compute = compute;
     o.accumulate = a.accumulate.value;
+    o.aux_weight = a.net.aux_weight.value;
     return o;
+}
+
+// What the shapes tell before the first step: batches too small for batch norm, atrous branches that read padding.
+static void check_shapes(const TrainArguments& a, const Recipe& recipe, const Freezing& freezing, int64_t samples) {
+    const int64_t left = samples % a.batch_size.value;
+    const bool kept = a.last_batch.value == "keep" && left > 0;
+    const int64_t images = kept ? left : std::min(a.batch_size.value, samples);
+    try {
+        check_training_step(recipe.net, freezing, images, recipe.height, recipe.width);
+    } catch (const ShapeError& e) {
+        throw UsageError(fmt::format("a step on {} image{} of {}x{}{} cannot work: {}{}", images,
+                                     images == 1 ? "" : "s", recipe.height, recipe.width,
+                                     kept ? ", the last batch of each epoch," : "", e.what(),
+                                     kept ? "; or leave that batch out (--last-batch drop, merge)" : ""));
+    }
+    for (const DeadTaps& d : mostly_dead_taps(recipe.net, recipe.height, recipe.width))
+        fmt::print(
+            "warning: {}: with dilation {} on {}x{} features, {:.1f} of its {} taps read the picture and the rest "
+            "padding; larger pictures (--size) or smaller --rates make use of it\n",
+            d.layer, d.dilation, d.height, d.width, d.live, d.taps);
 }
 
 // Shows the training on the terminal and keeps the run folder.
 class Keeper : public TrainObserver {
  public:
-    Keeper(const RunFolder& folder, const Recipe& recipe, SegmentationNet& net, const Optimizer& optimizer,
-           Trainer& trainer)
-        : folder_(folder), recipe_(recipe), net_(net), optimizer_(optimizer), trainer_(trainer) {}
+    Keeper(const RunFolder& folder, const Recipe& recipe, double aux_weight, SegmentationNet& net,
+           const Optimizer& optimizer, Trainer& trainer)
+        : folder_(folder),
+          recipe_(recipe),
+          aux_weight_(aux_weight),
+          net_(net),
+          optimizer_(optimizer),
+          trainer_(trainer) {}
 
     void start_epoch(int64_t epoch, int64_t epochs, int64_t batches, int64_t first) {
         progress_.start_epoch(epoch + 1, epochs, batches, first);
@@ -269,7 +295,7 @@ class Keeper : public TrainObserver {
         began_ = std::chrono::steady_clock::now();
     }
     void on_nonfinite(const BadStep& bad) override {
-        save_bad_batch(folder_.bad_batch(), net_, recipe_, bad);
+        save_bad_batch(folder_.bad_batch(), net_, recipe_, bad, aux_weight_);
         progress_.message(fmt::format("step {}: saved its batch and weights; look at them with: atrous replay {}",
                                       bad.step, folder_.bad_batch()));
     }
@@ -279,6 +305,7 @@ class Keeper : public TrainObserver {
  private:
     const RunFolder& folder_;
     const Recipe& recipe_;
+    double aux_weight_;
     SegmentationNet& net_;
     const Optimizer& optimizer_;
     Trainer& trainer_;
@@ -325,9 +352,12 @@ int train(int argc, const char* const* argv) {
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     const Sets sets = open_data(a);
     const Recipe recipe = make_recipe(a, sets.report, context_of({DeviceKind::cpu}).threads());
+    const Freezing freezing{a.freeze_bn.value, a.freeze_encoder.value};
+    check_shapes(a, recipe, freezing, int64_t(sets.dataset.train.size()));
     const RunFolder folder(a.output_dir.value, resuming ? run_folder_of(a.resume.value) : "");
 
     auto net = make_net(recipe.net);
+    freeze(*net, freezing);
     net->materialize({.device = device, .compute = compute, .seed = uint64_t(a.seed.value)});
     if (!resuming && !a.pretrained.value.empty()) load_pretrained(*net, a.pretrained.value, a.new_head.value);
     Optimizer optimizer(*net, optimizer_options(a));
@@ -357,7 +387,7 @@ int train(int argc, const char* const* argv) {
     std::fflush(stdout);
 
     watch_interrupts();
-    Keeper keeper(folder, recipe, *net, optimizer, trainer);
+    Keeper keeper(folder, recipe, a.net.aux_weight.value, *net, optimizer, trainer);
     keeper.start_epoch(trainer.progress.epoch, a.epochs.value, source->batches_per_epoch(), trainer.progress.batch);
     if (!trainer.run(*source, validation.get(), keeper)) {
         keeper.save();

@@ -5,15 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "engine/context.h"
-#include "engine/io/state_dict.h"
-#include "engine/nn/init.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/loss.h"
 #include "engine/optim/optimizer.h"
@@ -21,23 +18,6 @@
 #include "tests/models/hashed.h"
 
 using namespace atrous;
-
-static void set_hashed_weights(Module& net) {
-    for (auto& [path, p] : net.parameters()) {
-        const auto dims = io::file_shape(p->shape, p->layout);
-        std::vector<float> values;
-        for (double v : hashed(path, p->shape.count())) {
-            if (dims.size() == 4)
-                v *= std::sqrt(6.0 / double(dims[1] * dims[2] * dims[3]));
-            else
-                v = p->name == "weight" ? 1 + 0.1 * v : 0.1 * v;
-            values.push_back(float(v));
-        }
-        const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
-        io::from_file_layout(p->value, p->layout, {bytes, bytes + values.size() * sizeof(float)});
-    }
-    refresh_halves(net.arena());
-}
 
 int main(int argc, char** argv) {
     auto argument = [&](int i, const char* otherwise) { return std::string(argc > i ? argv[i] : otherwise); };
@@ -50,14 +30,10 @@ int main(int argc, char** argv) {
 
     UNet net({.in_channels = 3, .out_channels = 1, .base_channels = base});
     net.materialize({.device = device, .compute = compute});
-    set_hashed_weights(net);
+    set_hashed_weights<float>(net);
     Optimizer optimizer(net, {});
     const auto nchw = hashed("input.step", n * 3 * size * size);
-    std::vector<float> nhwc(nchw.size());
-    for (int64_t i = 0; i < n; ++i)
-        for (int64_t c = 0; c < 3; ++c)
-            for (int64_t p = 0; p < size * size; ++p)
-                nhwc[size_t((i * size * size + p) * 3 + c)] = float(nchw[size_t((i * 3 + c) * size * size + p)]);
+    const auto nhwc = nhwc_of(std::vector<float>(nchw.begin(), nchw.end()), n, 3, size * size);
     Tensor images = Tensor::empty({n, size, size, 3}, DType::f32, device);
     images.copy_from_host(nhwc.data(), images.bytes());
     std::vector<uint8_t> ids;

@@ -16,7 +16,8 @@ struct StepLogEntry {
 };
 
 struct StepLogArgs {
-    const void* terms = nullptr;  // [4]: loss, cross entropy, dice, count; f32 or f64
+    const void* terms = nullptr;      // [4]: loss, cross entropy, dice, count; f32 or f64
+    const void* aux_terms = nullptr;  // of an auxiliary head, weighted already: its loss adds to the first term
     DType dtype = DType::f32;
     double dice_weight = 1;          // of this micro-batch
     bool first = true, last = true;  // of the step's micro-batches
@@ -30,7 +31,8 @@ struct StepLogArgs {
 template <class T>
 constexpr void log_step_entry(const StepLogArgs& a) {
     const T* const terms = static_cast<const T*>(a.terms);
-    const double values[3] = {double(terms[0]), double(terms[1]), a.dice_weight * double(terms[2])};
+    const double aux = a.aux_terms ? double(static_cast<const T*>(a.aux_terms)[0]) : 0;
+    const double values[3] = {double(terms[0]) + aux, double(terms[1]), a.dice_weight * double(terms[2])};
     for (int i = 0; i < 3; ++i) a.sums[i] = (a.first ? 0 : a.sums[i]) + values[i];
     if (!a.last) return;
     const StepState& s = *a.state;

@@ -2,31 +2,43 @@
 
 #include <fmt/core.h>
 
+#include "engine/ops/activation.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/resize.h"
 
 namespace atrous {
 
-// (convolution, batch norm, ReLU) twice.
+// (convolution, batch norm, ReLU) twice; without batch norm (convolution, ReLU) twice.
 struct UNet::DoubleConv : Module {
     Group sequence{*this, "double_conv"};
     Conv2d conv1;
-    BatchNorm2d norm1;
+    std::unique_ptr<BatchNorm2d> norm1;
     Conv2d conv2;
-    BatchNorm2d norm2;
+    std::unique_ptr<BatchNorm2d> norm2;
 
-    DoubleConv(Module& parent, const std::string& name, int64_t in, int64_t out, int64_t middle)
+    DoubleConv(Module& parent, const std::string& name, const UNetOptions& o, int64_t in, int64_t middle, int64_t out)
         : Module(parent, name),
-          conv1(sequence, "0", {.in_channels = in, .out_channels = middle, .padding = 1, .bias = false}),
-          norm1(sequence, "1", middle),
-          conv2(sequence, "3", {.in_channels = middle, .out_channels = out, .padding = 1, .bias = false}),
-          norm2(sequence, "4", out) {}
+          conv1(sequence, "0", convolution(o, in, middle)),
+          norm1(norm_of(o, "1", middle)),
+          conv2(sequence, o.batch_norm ? "3" : "2", convolution(o, middle, out)),
+          norm2(norm_of(o, "4", out)) {}
 
     Tensor forward(const Tensor& x, const Tensor& destination = {}) {
         const ModuleScope scope(name() + ".double_conv");
-        const Tensor y = norm1.forward(conv1.forward(x), {.relu = true});
-        return norm2.forward(conv2.forward(y), {.relu = true, .destination = destination});
+        return activated(norm2.get(), conv2.forward(activated(norm1.get(), conv1.forward(x), {})), destination);
+    }
+
+ private:
+    static ConvOptions convolution(const UNetOptions& o, int64_t in, int64_t out) {
+        return {
+            .in_channels = in, .out_channels = out, .kernel = o.kernel, .padding = o.kernel / 2, .bias = !o.batch_norm};
+    }
+    std::unique_ptr<BatchNorm2d> norm_of(const UNetOptions& o, const char* name, int64_t channels) {
+        return o.batch_norm ? std::make_unique<BatchNorm2d>(sequence, name, channels) : nullptr;
+    }
+    static Tensor activated(BatchNorm2d* norm, const Tensor& x, const Tensor& destination) {
+        return norm ? norm->forward(x, {.relu = true, .destination = destination}) : relu(x, destination);
     }
 };
 
@@ -34,8 +46,8 @@ struct UNet::Down : Module {
     Group pooled{*this, "maxpool_conv"};
     DoubleConv conv;
 
-    Down(Module& parent, const std::string& name, int64_t in, int64_t out)
-        : Module(parent, name), conv(pooled, "1", in, out, out) {}
+    Down(Module& parent, const std::string& name, const UNetOptions& o, int64_t in, int64_t out)
+        : Module(parent, name), conv(pooled, "1", o, in, out, out) {}
 
     Tensor forward(const Tensor& x, const Tensor& destination) {
         const ModuleScope scope(name() + ".maxpool_conv");
@@ -44,19 +56,22 @@ struct UNet::Down : Module {
 };
 
 struct UNet::Up : Module {
+    bool align_corners;
     std::unique_ptr<ConvTranspose2x2> up;  // absent: bilinear
     DoubleConv conv;
 
-    Up(Module& parent, const std::string& name, int64_t in, int64_t out, bool bilinear)
+    // `lower` channels come from below, `skip` from the encoder.
+    Up(Module& parent, const std::string& name, const UNetOptions& o, int64_t lower, int64_t skip, int64_t out)
         : Module(parent, name),
-          up(bilinear ? nullptr : std::make_unique<ConvTranspose2x2>(*this, "up", in, in / 2)),
-          conv(*this, "conv", in, out, bilinear ? in / 2 : out) {}
+          align_corners(o.align_corners),
+          up(o.bilinear ? nullptr : std::make_unique<ConvTranspose2x2>(*this, "up", lower, lower / 2)),
+          conv(*this, "conv", o, skip + (o.bilinear ? lower : lower / 2), o.bilinear ? skip : out, out) {}
 
-    // skip and `lower`'s destination lie side by side: the concatenation copies nothing.
+    // skip and `destination` lie side by side: the concatenation copies nothing.
     Tensor forward(const Tensor& x, const Tensor& skip, const Tensor& destination) {
         const ModuleScope scope(name());
         const Tensor raised =
-            up ? up->forward(x, destination) : bilinear(x, skip.dim(1), skip.dim(2), true, destination);
+            up ? up->forward(x, destination) : bilinear(x, skip.dim(1), skip.dim(2), align_corners, destination);
         return conv.forward(concat(skip, raised));
     }
 };
@@ -71,35 +86,41 @@ struct UNet::OutConv : Module {
     }
 };
 
-UNet::UNet(const UNetOptions& o) : options_(o) {
+static void check(const UNetOptions& o) {
     if (o.depth < 1 || o.depth > 8) throw UsageError(fmt::format("U-Net depth {}: expected 1 to 8", o.depth));
     if (o.base_channels < 1 || o.in_channels < 1 || o.out_channels < 1)
         throw UsageError("U-Net: channels must be at least 1");
-    const int64_t factor = o.bilinear ? 2 : 1;
+    if (o.kernel < 1 || o.kernel % 2 == 0)
+        throw UsageError(fmt::format("U-Net: a {0}x{0} kernel; expected an odd size, such as 3 or 5", o.kernel));
+}
+
+UNet::UNet(const UNetOptions& o) : options_(o) {
+    check(o);
+    const int64_t narrowing = o.bilinear && !o.full_width ? 2 : 1;
     auto width = [&](int level) { return o.base_channels << level; };
-    inc_ = std::make_unique<DoubleConv>(*this, "inc", o.in_channels, width(0), width(0));
+    inc_ = std::make_unique<DoubleConv>(*this, "inc", o, o.in_channels, width(0), width(0));
     for (int level = 1; level <= o.depth; ++level) {
-        const int64_t out = level == o.depth ? width(level) / factor : width(level);
-        downs_.push_back(std::make_unique<Down>(*this, fmt::format("down{}", level), width(level - 1), out));
+        const int64_t out = level == o.depth ? width(level) / narrowing : width(level);
+        downs_.push_back(std::make_unique<Down>(*this, fmt::format("down{}", level), o, width(level - 1), out));
     }
+    int64_t lower = width(o.depth) / narrowing;
     for (int level = o.depth; level >= 1; --level) {
-        const int64_t out = level == 1 ? width(0) : width(level - 1) / factor;
-        ups_.push_back(
-            std::make_unique<Up>(*this, fmt::format("up{}", o.depth - level + 1), width(level), out, o.bilinear));
+        const int64_t skip = width(level - 1), out = level == 1 ? skip : skip / narrowing;
+        const std::string name = fmt::format("up{}", o.depth - level + 1);
+        ups_.push_back(std::make_unique<Up>(*this, name, o, lower, skip, out));
+        lower = out;
     }
     outc_ = std::make_unique<OutConv>(*this, "outc", width(0), o.out_channels);
 }
 
 UNet::~UNet() = default;
 
-Tensor UNet::forward(const Tensor& x) {
-    if (x.dim(1) % input_multiple() || x.dim(2) % input_multiple())
-        throw ShapeError(fmt::format("U-Net of depth {}: the input is {}x{}, both must be multiples of {}",
-                                     options_.depth, x.dim(1), x.dim(2), input_multiple()));
+NetOutputs UNet::compute(const Tensor& x, bool) {
     // Each level's concatenation [encoder features | raised features] is one block, filled from both sides.
     std::vector<std::vector<Tensor>> levels;
     for (int level = 0; level < options_.depth; ++level) {
-        const int64_t width = options_.base_channels << level, widths[] = {width, width};
+        const int64_t skip = options_.base_channels << level,
+                      raised = options_.bilinear && options_.full_width ? 2 * skip : skip, widths[] = {skip, raised};
         levels.push_back(reserve_concat(x.dim(0), x.dim(1) >> level, x.dim(2) >> level, widths, x.dtype(), x.device()));
     }
     std::vector<Tensor> skips{inc_->forward(x, levels[0][0])};
@@ -112,7 +133,7 @@ Tensor UNet::forward(const Tensor& x) {
         skips[level] = Tensor();
         levels[level].clear();
     }
-    return outc_->forward(y);
+    return {outc_->forward(y), {}};
 }
 
 }  // namespace atrous

@@ -69,19 +69,23 @@ Tensor record(Record r) {
 std::vector<Tensor> Tape::gradients_of(const Entry& entry) const {
     std::vector<Tensor> gradients;
     for (const Value& v : entry.inputs) {
-        if (v.leaf)
-            gradients.push_back(*v.leaf->gradient);
-        else if (const auto it = gradients_.find(v.id); it != gradients_.end())
+        if (v.leaf) {
+            if (v.leaf->gradient) gradients.push_back(*v.leaf->gradient);
+        } else if (const auto it = gradients_.find(v.id); it != gradients_.end()) {
             gradients.push_back(it->second);
+        }
     }
     return gradients;
 }
 
-void Tape::backward(const Tensor& output, const Tensor& seed) {
+void Tape::backward(const std::vector<Start>& starts) {
     NoTape off;
-    if (!watched_.count(output.id())) throw Error("backward: no parameter contributed to this value");
-    if (seed.defined()) watched_[output.id()] = true;  // kept as it is: it belongs to the caller
-    gradients_[output.id()] = seed.defined() ? seed : Tensor::full(output.shape(), output.dtype(), output.device(), 1);
+    for (const auto& [output, seed] : starts) {
+        if (!watched_.count(output.id())) throw Error("backward: no parameter contributed to this value");
+        if (seed.defined()) watched_[output.id()] = true;  // kept as it is: it belongs to the caller
+        gradients_[output.id()] =
+            seed.defined() ? seed : Tensor::full(output.shape(), output.dtype(), output.device(), 1);
+    }
     while (!entries_.empty()) {
         Entry entry = std::move(entries_.back());
         entries_.pop_back();

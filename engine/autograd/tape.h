@@ -87,7 +87,12 @@ class Tape {
     Tensor gradient(const Tensor& x) const;  // of a watched value, after backward; undefined if nothing reached it
 
     // Walks the records backwards from `output` with d(objective)/d(output) = seed (1 if absent), and empties the tape.
-    void backward(const Tensor& output, const Tensor& seed = {});
+    void backward(const Tensor& output, const Tensor& seed = {}) { backward({{output, seed}}); }
+    // The same from several outputs: their seeds are their weights in the objective.
+    struct Start {
+        Tensor output, seed = {};
+    };
+    void backward(const std::vector<Start>& starts);
 
  private:
     friend Tensor record(Record);

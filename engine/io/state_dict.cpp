@@ -13,7 +13,7 @@ namespace atrous::io {
 
 // axes[i]: which of our axes is the file's i-th.
 static std::array<int, 4> file_axes(FileLayout layout) {
-    if (layout == FileLayout::conv) return {0, 3, 1, 2};
+    if (layout == FileLayout::conv || layout == FileLayout::linear) return {0, 3, 1, 2};
     if (layout == FileLayout::conv_transpose) return {3, 2, 0, 1};
     if (layout == FileLayout::depthwise) return {3, 0, 1, 2};
     return {0, 1, 2, 3};
@@ -21,6 +21,7 @@ static std::array<int, 4> file_axes(FileLayout layout) {
 
 std::vector<int64_t> file_shape(const Shape& shape, FileLayout layout) {
     if (layout == FileLayout::scalar) return {};
+    if (layout == FileLayout::linear) return {shape[0], shape.count() / shape[0]};
     std::vector<int64_t> dims;
     for (int i = 0; i < shape.rank(); ++i) dims.push_back(shape[shape.rank() == 4 ? file_axes(layout)[size_t(i)] : i]);
     return dims;

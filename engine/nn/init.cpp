@@ -7,13 +7,19 @@
 namespace atrous {
 
 static double draw(const Parameter& p, Random& random) {
-    const double bound = 1 / std::sqrt(double(p.fan_in));
+    const auto uniform = [&](double bound) { return random.uniform(-bound, bound); };
     switch (p.init) {
         case Init::kaiming_uniform_pytorch:
         case Init::bias_uniform_pytorch:
-            return random.uniform(-bound, bound);
+            return uniform(std::sqrt(1 / p.fan));
+        case Init::kaiming_uniform:
+            return uniform(std::sqrt(6 / p.fan));
         case Init::kaiming_normal:
-            return random.normal() * std::sqrt(2.0) * bound;
+            return random.normal() * std::sqrt(2 / p.fan);
+        case Init::xavier_uniform:
+            return uniform(std::sqrt(3 / p.fan));
+        case Init::normal_001:
+            return random.normal() * 0.01;
         case Init::zeros:
             return 0;
         case Init::ones:

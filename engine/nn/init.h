@@ -5,8 +5,7 @@
 
 namespace atrous {
 
-// kaiming_uniform_pytorch: U(-b, b), b = 1/sqrt(fan_in): torch.nn.Conv2d's default, He et al. 2015 with a = sqrt(5);
-// bias_uniform_pytorch: the same bound; kaiming_normal: N(0, 2/fan_in), He et al. 2015, for ReLU nets.
+// Fills every parameter by its Init (engine/nn/module.h).
 void initialize(ParameterArena& arena, uint64_t seed);
 
 // Copies the master weights into the half-precision ones, where there are any.

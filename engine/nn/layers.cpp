@@ -2,20 +2,31 @@
 
 namespace atrous {
 
+static double fan_of(const ConvOptions& o) {
+    const double taps = o.kernel * o.kernel, in = double(o.in_channels) * taps, out = double(o.out_channels) * taps;
+    if (o.init == Init::xavier_uniform) return (in + out) / 2;
+    return o.fan_out ? out : in;
+}
+
+// PyTorch's default bias goes with its default weight; every other initialisation starts biases at zero.
+static Init bias_init(Init weight) {
+    return weight == Init::kaiming_uniform_pytorch ? Init::bias_uniform_pytorch : Init::zeros;
+}
+
 Conv2d::Conv2d(Module& parent, const std::string& name, const ConvOptions& o)
     : Module(parent, name),
       geometry_{o.stride, o.padding, o.dilation},
       weight_(add_parameter({.name = "weight",
                              .shape = {o.out_channels, o.kernel, o.kernel, o.in_channels},
                              .layout = FileLayout::conv,
-                             .init = Init::kaiming_uniform_pytorch,
-                             .fan_in = o.in_channels * o.kernel * o.kernel,
+                             .init = o.init,
+                             .fan = fan_of(o),
                              .computes_in_half = true})) {
     if (o.bias)
         bias_ = &add_parameter({.name = "bias",
                                 .shape = {o.out_channels},
-                                .init = Init::bias_uniform_pytorch,
-                                .fan_in = weight_.fan_in,
+                                .init = bias_init(o.init),
+                                .fan = weight_.fan,
                                 .decays = false});
 }
 
@@ -24,21 +35,39 @@ Tensor Conv2d::forward(const Tensor& x) {
     return conv2d(x, weight_.used(), bias_ ? bias_->value : Tensor(), geometry_);
 }
 
+Linear::Linear(Module& parent, const std::string& name, int64_t in_channels, int64_t out_channels, int64_t extent,
+               Init init)
+    : Module(parent, name),
+      extent_(extent),
+      weight_(add_parameter({.name = "weight",
+                             .shape = {out_channels, extent, extent, in_channels},
+                             .layout = FileLayout::linear,
+                             .init = init,
+                             .fan = double(in_channels * extent * extent),
+                             .computes_in_half = true})),
+      bias_(add_parameter(
+          {.name = "bias", .shape = {out_channels}, .init = bias_init(init), .fan = weight_.fan, .decays = false})) {}
+
+Tensor Linear::forward(const Tensor& x) {
+    const ModuleScope scope(name());
+    if (x.dim(1) != extent_ || x.dim(2) != extent_)
+        throw ShapeError(ModuleScope::path() + ": the feature map is " + x.shape().text() + ", expected " +
+                         std::to_string(extent_) + "x" + std::to_string(extent_) + " pixels");
+    return conv2d(x, weight_.used(), bias_.value, {});
+}
+
 DepthwiseConv2d::DepthwiseConv2d(Module& parent, const std::string& name, const ConvOptions& o)
     : Module(parent, name),
       geometry_{o.stride, o.padding, o.dilation},
       weight_(add_parameter({.name = "weight",
                              .shape = {1, o.kernel, o.kernel, o.in_channels},
                              .layout = FileLayout::depthwise,
-                             .init = Init::kaiming_uniform_pytorch,
-                             .fan_in = o.kernel * o.kernel,
+                             .init = o.init,
+                             .fan = double(o.kernel * o.kernel),
                              .computes_in_half = true})) {
     if (o.bias)
-        bias_ = &add_parameter({.name = "bias",
-                                .shape = {o.in_channels},
-                                .init = Init::bias_uniform_pytorch,
-                                .fan_in = weight_.fan_in,
-                                .decays = false});
+        bias_ = &add_parameter(
+            {.name = "bias", .shape = {o.in_channels}, .init = bias_init(o.init), .fan = weight_.fan, .decays = false});
 }
 
 Tensor DepthwiseConv2d::forward(const Tensor& x) {
@@ -53,12 +82,12 @@ ConvTranspose2x2::ConvTranspose2x2(Module& parent, const std::string& name, int6
                              .shape = {2, 2, out_channels, in_channels},
                              .layout = FileLayout::conv_transpose,
                              .init = Init::kaiming_uniform_pytorch,
-                             .fan_in = out_channels * 4,
+                             .fan = double(out_channels) * 4,
                              .computes_in_half = true})),
       bias_(add_parameter({.name = "bias",
                            .shape = {out_channels},
                            .init = Init::bias_uniform_pytorch,
-                           .fan_in = out_channels * 4,
+                           .fan = double(out_channels) * 4,
                            .decays = false})) {}
 
 Tensor ConvTranspose2x2::forward(const Tensor& x, const Tensor& destination) {

@@ -13,6 +13,8 @@ struct ConvOptions {
     int64_t in_channels = 1, out_channels = 1;
     int kernel = 3, stride = 1, padding = 0, dilation = 1;
     bool bias = true;
+    Init init = Init::kaiming_uniform_pytorch;
+    bool fan_out = false;  // kaiming initialisations by fan-out (outputs times taps) in place of fan-in
 };
 
 // torch.nn.Conv2d: weight, bias.
@@ -25,6 +27,18 @@ class Conv2d : public Module {
     ConvGeometry geometry_;
     Parameter& weight_;
     Parameter* bias_ = nullptr;
+};
+
+// torch.nn.Linear(in * extent * extent, out) on a flattened [N][extent][extent][in] feature map: weight, bias.
+class Linear : public Module {
+ public:
+    Linear(Module& parent, const std::string& name, int64_t in_channels, int64_t out_channels, int64_t extent = 1,
+           Init init = Init::kaiming_uniform_pytorch);
+    Tensor forward(const Tensor& x);  // -> [N][1][1][out]
+
+ private:
+    int64_t extent_;
+    Parameter &weight_, &bias_;
 };
 
 // torch.nn.Conv2d with groups = in_channels = out_channels: weight, bias. out_channels is not read.
@@ -70,6 +84,7 @@ class BatchNorm2d : public Module {
     };
     Tensor forward(const Tensor& x, const Fused& fused);
     Tensor forward(const Tensor& x) { return forward(x, Fused{}); }
+    bool is_batch_norm() const override { return true; }
 
  private:
     double epsilon_, momentum_;

@@ -18,16 +18,20 @@ Buffer& Module::add_buffer(Buffer buffer) {
     return *buffers_.back();
 }
 
+static std::string joined(const std::string& path, const std::string& name) {
+    return path.empty() || name.empty() ? path + name : path + "." + name;
+}
+
 template <class F>
 void Module::walk(const std::string& path, const F& visit) {
     visit(path, *this);
-    for (Module* child : children_) child->walk(path.empty() ? child->name_ : path + "." + child->name_, visit);
+    for (Module* child : children_) child->walk(joined(path, child->name_), visit);
 }
 
 std::vector<NamedParameter> Module::parameters() {
     std::vector<NamedParameter> all;
     walk("", [&](const std::string& path, Module& m) {
-        for (auto& p : m.parameters_) all.push_back({path.empty() ? p->name : path + "." + p->name, p.get()});
+        for (auto& p : m.parameters_) all.push_back({joined(path, p->name), p.get()});
     });
     return all;
 }
@@ -35,7 +39,7 @@ std::vector<NamedParameter> Module::parameters() {
 std::vector<NamedBuffer> Module::buffers() {
     std::vector<NamedBuffer> all;
     walk("", [&](const std::string& path, Module& m) {
-        for (auto& b : m.buffers_) all.push_back({path.empty() ? b->name : path + "." + b->name, b.get()});
+        for (auto& b : m.buffers_) all.push_back({joined(path, b->name), b.get()});
     });
     return all;
 }
@@ -47,7 +51,23 @@ int64_t Module::parameter_count() {
 }
 
 void Module::set_training(bool training) {
-    walk("", [&](const std::string&, Module& m) { m.training_ = training; });
+    walk("", [&](const std::string&, Module& m) { m.training_ = training && !m.frozen_; });
+}
+
+void Module::freeze() {
+    walk("", [](const std::string&, Module& m) {
+        m.frozen_ = true;
+        m.training_ = false;
+        for (auto& p : m.parameters_) p->trainable = false;
+    });
+}
+
+void Module::freeze_batch_norm() {
+    walk("", [](const std::string&, Module& m) {
+        if (!m.is_batch_norm()) return;
+        m.frozen_ = true;
+        m.training_ = false;
+    });
 }
 
 void Module::zero_gradients() {
@@ -89,7 +109,7 @@ void Module::materialize(const MaterializeOptions& options) {
         const DType dtype = b->dtype == DType::f32 ? options.dtype : b->dtype;
         b->value = Tensor::full(b->shape, dtype, options.device, b->initial);
     }
-    if (options.device.kind != DeviceKind::meta) initialize(arena_, options.seed);
+    if (options.initialize && options.device.kind != DeviceKind::meta) initialize(arena_, options.seed);
 }
 
 }  // namespace atrous

@@ -25,18 +25,28 @@ enum class FileLayout {
     same,            // vectors, scalars
     conv,            // ours [O][kh][kw][I], PyTorch's OIHW
     conv_transpose,  // ours [kh][kw][O][I], PyTorch's IOHW
+    linear,          // ours [O][kh][kw][I], PyTorch's [O][I*kh*kw]: a layer on a flattened feature map
     depthwise,       // ours [1][kh][kw][C], PyTorch's [C][1][kh][kw]
     scalar,          // ours [1], PyTorch's without dimensions
 };
 
-enum class Init { kaiming_uniform_pytorch, kaiming_normal, bias_uniform_pytorch, zeros, ones };
+enum class Init {
+    kaiming_uniform_pytorch,  // U(-b, b), b = 1/sqrt(fan): torch.nn.Conv2d's default, He et al. 2015 with a = sqrt(5)
+    kaiming_uniform,          // U(-b, b), b = sqrt(6/fan): for ReLU
+    kaiming_normal,           // N(0, 2/fan): for ReLU
+    xavier_uniform,           // U(-b, b), b = sqrt(3/fan), fan the mean of fan-in and fan-out: Glorot & Bengio 2010
+    normal_001,               // N(0, 0.01^2)
+    bias_uniform_pytorch,     // U(-b, b), b = 1/sqrt(fan) of the weight it goes with
+    zeros,
+    ones
+};
 
 struct Parameter {
     std::string name;  // last part of the path: "weight"
     Shape shape;
     FileLayout layout = FileLayout::same;
     Init init = Init::zeros;
-    int64_t fan_in = 1;             // inputs that one output sums over (bounds of the initialisation)
+    double fan = 1;                 // what the initialisation goes by: fan-in or fan-out, as the layer says
     bool decays = true;             // weight decay applies where a user excludes one-dimensional parameters
     bool computes_in_half = false;  // mixed precision reads a half-precision copy (convolution weights)
     Tensor value = {};              // master copy: f32, or f64
@@ -75,6 +85,7 @@ struct MaterializeOptions {
     DType dtype = DType::f32;    // of master weights: f32 or f64
     DType compute = DType::f32;  // bf16 or f16: convolution weights get half-precision copies
     uint64_t seed = 0;
+    bool initialize = true;  // false: parameters stay zero, as a file is to fill them
 };
 
 class Module {
@@ -96,8 +107,13 @@ class Module {
     ParameterArena& arena() { return arena_; }
     void zero_gradients();  // the next backward pass overwrites
 
-    void set_training(bool training);  // the whole subtree
+    void set_training(bool training);  // the whole subtree, frozen parts aside
     bool training() const { return training_; }
+    // Before materialize(): the subtree's parameters are not trained, and it stays in evaluation mode for good.
+    void freeze();
+    // Batch norms of the subtree use their running statistics and leave them as they are; scale and shift still train.
+    void freeze_batch_norm();
+    virtual bool is_batch_norm() const { return false; }
 
  protected:
     Parameter& add_parameter(Parameter parameter);
@@ -111,7 +127,7 @@ class Module {
     std::vector<Module*> children_;
     std::vector<std::unique_ptr<Parameter>> parameters_;
     std::vector<std::unique_ptr<Buffer>> buffers_;
-    bool training_ = true;
+    bool training_ = true, frozen_ = false;
     MaterializeOptions options_;
     ParameterArena arena_;
 };

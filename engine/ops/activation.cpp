@@ -1,6 +1,7 @@
 #include "engine/ops/activation.h"
 
 #include "engine/context.h"
+#include "engine/ops/shapes.h"
 #include "kernels/activation.h"
 
 namespace atrous {
@@ -12,17 +13,17 @@ using Backwards = k::ActivationBackwardArgs;
 
 // Both gradients are functions of the output alone.
 static Tensor activation(const char* name, const Tensor& x, const Kernel<Forward>& forward,
-                         const Kernel<Backwards>& backward) {
-    Tensor y = empty_like(x);
+                         const Kernel<Backwards>& backward, const Tensor& destination = {}) {
+    Tensor y = output_or(name, destination, x.shape(), x);
     run(x.device(), forward, Forward{x.view(), y.view()});
     return record({.op = name, .inputs = {x}, .output = y, .saved = {y}, .backward = [backward](Gradients& g) {
                        run(g.output().device(), backward, Backwards{g.output().view(), g.saved(0).view(), g.into(0)});
                    }});
 }
 
-Tensor relu(const Tensor& x) {
+Tensor relu(const Tensor& x, const Tensor& destination) {
     return activation("relu", x, {k::reference::relu, k::cpu::relu, k::cuda::relu},
-                      {k::reference::relu_backward, k::cpu::relu_backward, k::cuda::relu_backward});
+                      {k::reference::relu_backward, k::cpu::relu_backward, k::cuda::relu_backward}, destination);
 }
 
 Tensor sigmoid(const Tensor& x) {

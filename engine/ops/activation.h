@@ -5,7 +5,7 @@
 
 namespace atrous {
 
-Tensor relu(const Tensor& x);
+Tensor relu(const Tensor& x, const Tensor& destination = {});  // written into `destination` if that is given
 Tensor sigmoid(const Tensor& x);
 
 }  // namespace atrous

@@ -15,6 +15,7 @@
 #include "engine/ops/pool.h"
 #include "engine/ops/resize.h"
 #include "engine/ops/softmax_loss.h"
+#include "engine/ops/window.h"
 
 namespace atrous {
 
@@ -202,7 +203,7 @@ std::vector<CatalogueOp> make_catalogue() {
          [](const OpArguments& a) {
              return only(nearest(a.tensor("x"), at_least(a, "height", 1), at_least(a, "width", 1)));
          }},
-        unary("relu", relu),
+        unary("relu", [](const Tensor& x) { return relu(x); }),
         unary("sigmoid", sigmoid),
         {"softmax_loss",
          {{"logits"}, labels, {"class_weights", Kind::vector, false, false}},
@@ -217,6 +218,13 @@ std::vector<CatalogueOp> make_catalogue() {
           {"background", "true"},
           {"ignore_index", "255"}},
          call_softmax_loss},
+        {"window",
+         {{"x"}},
+         {{"top", "0"}, {"left", "0"}, {"height", ""}, {"width", ""}},
+         [](const OpArguments& a) {
+             return only(window(a.tensor("x"), {at_least(a, "top", -65536), at_least(a, "left", -65536),
+                                                at_least(a, "height", 1), at_least(a, "width", 1)}));
+         }},
     };
 }
 

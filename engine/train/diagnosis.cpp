@@ -82,7 +82,7 @@ std::string StepDiagnosis::text() const {
 }
 
 StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBatch& batch, DType compute,
-                            int64_t attempt, double loss_scale) {
+                            int64_t attempt, double loss_scale, double aux_weight) {
     StepDiagnosis d;
     const Device device = net.materialized().device;
     const DeviceBatch b = upload(batch, device, compute);
@@ -91,12 +91,16 @@ StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBa
     const StepRandomness random(net.materialized().seed, attempt);
     Recorder recorder(d);
     Tape tape(Tape::Mode::training, &recorder);
-    const LossValue value = loss(net.forward(b.images), b.labels);
+    const NetOutputs y = net.forward_training(b.images);
+    const LossValue value = loss(y.out, b.labels);
+    const Tensor seed = Tensor::full({1}, value.loss.dtype(), device, loss_scale);
+    std::vector<Tape::Start> starts{{value.loss, seed}};
+    if (y.aux.defined()) starts.push_back({loss(y.aux, b.labels, {0, 1, aux_weight}).loss, seed});
     {
         const NoTape off;
-        d.loss = value.loss.item();
+        for (const auto& start : starts) d.loss += start.output.item();
     }
-    tape.backward(value.loss, Tensor::full({1}, value.loss.dtype(), device, loss_scale));
+    tape.backward(starts);
     return d;
 }
 

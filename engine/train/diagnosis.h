@@ -31,6 +31,6 @@ struct StepDiagnosis {
 // Runs forward and backward pass eagerly and looks at every value. Overwrites the gradients; parameters stay as they
 // are, running statistics move. `attempt` keys dropout's masks; backward starts from `loss_scale`.
 StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBatch& batch, DType compute,
-                            int64_t attempt, double loss_scale);
+                            int64_t attempt, double loss_scale, double aux_weight);
 
 }  // namespace atrous

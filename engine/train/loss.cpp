@@ -31,12 +31,14 @@ LossValue Loss::operator()(const Tensor& logits, const Tensor& labels, const Los
     if (auto softmax = std::get_if<SoftmaxLossOptions>(&options_.terms)) {
         SoftmaxLossOptions o = *softmax;
         o.normalizer = share.normalizer;
-        o.region_weight *= share.images;
+        o.ce_weight *= share.weight;
+        o.region_weight *= share.images * share.weight;
         return softmax_loss(logits, labels, o, class_weights_);
     }
     BceDiceOptions o = std::get<BceDiceOptions>(options_.terms);
     o.normalizer = share.normalizer;
-    o.dice_weight *= share.images;
+    o.bce_weight *= share.weight;
+    o.dice_weight *= share.images * share.weight;
     return bce_dice(logits, labels, o);
 }
 

@@ -18,9 +18,9 @@ struct LossOptions {
 };
 
 // A micro-batch's part of the loss of a larger batch: what cross-entropy is divided by (0: what this one counts), and
-// the share of the images, which weighs Dice.
+// the share of the images, which weighs Dice. `weight` multiplies all of it: of an auxiliary head.
 struct LossShare {
-    double normalizer = 0, images = 1;
+    double normalizer = 0, images = 1, weight = 1;
 };
 
 class Loss {

@@ -2,9 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
+
+#include "engine/ops/dropout.h"
 
 namespace atrous {
 
@@ -28,6 +29,7 @@ Trainer::Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOption
       loss_(options.loss, net.materialized().device, options.compute),
       step_(net, optimizer, loss_,
             {.compute = options.compute,
+             .aux_weight = options.aux_weight,
              .scale_loss = optimizer.options().dynamic_loss_scale,
              .graphs = options.graphs,
              .log_capacity = read_interval(options, net.materialized().device)}) {
@@ -86,7 +88,8 @@ void Trainer::refuse(const Pending& p, const StepLogEntry& entry, BatchSource& t
     const double scale = optimizer_.options().dynamic_loss_scale ? entry.loss_scale : 1;
     size_t blamed = 0;
     for (size_t i = 0; i < window.size(); ++i) {
-        StepDiagnosis d = diagnose_step(net_, loss_, window[i], options_.compute, entry.attempt, scale);
+        StepDiagnosis d =
+            diagnose_step(net_, loss_, window[i], options_.compute, entry.attempt, scale, options_.aux_weight);
         const bool bad = d.first_bad() != nullptr;
         if (i > 0 && !bad) continue;
         diagnosis = std::move(d);

@@ -17,10 +17,11 @@ struct TrainerOptions {
     Schedule schedule = {};
     LossOptions loss = {};
     DType compute = DType::f32;
-    int64_t accumulate = 1;  // micro-batches a step; together they weigh as one batch of their joint size
-    int ignore_index = 255;  // -1: none
-    int64_t read_every = 0;  // steps between looks at the loss; 0: 1 on the cpu, 16 on a GPU
-    bool graphs = true;      // record the step where the device can
+    int64_t accumulate = 1;   // micro-batches a step; together they weigh as one batch of their joint size
+    int ignore_index = 255;   // -1: none
+    int64_t read_every = 0;   // steps between looks at the loss; 0: 1 on the cpu, 16 on a GPU
+    bool graphs = true;       // record the step where the device can
+    double aux_weight = 0.5;  // of the auxiliary head's loss, where the net has one
 };
 
 // Where a training stands; with the net and the optimizer, all that resuming needs.

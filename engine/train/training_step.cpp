@@ -109,13 +109,21 @@ void TrainingStep::micro_batch(const Inputs& inputs, const LossShare& share, int
         images = cast(inputs.images, options_.compute);
     }
     Tape tape;
-    const LossValue value = loss_(net_.forward(images), inputs.labels, share);
-    tape.backward(value.loss, options_.scale_loss ? optimizer_.loss_scale() : Tensor());
+    const NetOutputs y = net_.forward_training(images);
+    const LossValue value = loss_(y.out, inputs.labels, share);
+    const Tensor seed = options_.scale_loss ? optimizer_.loss_scale() : Tensor();
+    std::vector<Tape::Start> starts{{value.loss, seed}};
+    LossValue aux;
+    if (y.aux.defined()) {
+        aux = loss_(y.aux, inputs.labels, {share.normalizer, share.images, options_.aux_weight});
+        starts.push_back({aux.loss, seed});
+    }
+    tape.backward(starts);
     const bool last = index + 1 == count;
     if (last) optimizer_.step();
     atrous::run(
         device_, {k::reference::log_step, k::cpu::log_step, k::cuda::log_step},
-        k::StepLogArgs{value.terms.data(), value.terms.dtype(), share.images, index == 0, last,
+        k::StepLogArgs{value.terms.data(), aux.terms.data(), value.terms.dtype(), share.images, index == 0, last,
                        optimizer_.device_state(), sums_.as<double>(), log_.as<StepLogEntry>(), options_.log_capacity});
 }
 

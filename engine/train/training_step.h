@@ -22,6 +22,7 @@ using kernels::StepLogEntry;
 
 struct TrainingStepOptions {
     DType compute = DType::f32;
+    double aux_weight = 0.5;     // of an auxiliary head's loss, where the net has one
     bool scale_loss = false;     // backward passes start from the optimizer's loss scale (f16)
     bool graphs = true;          // record steps where the device can
     int64_t log_capacity = 256;  // steps whose figures are kept before read() must be called

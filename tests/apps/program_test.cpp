@@ -132,6 +132,53 @@ TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
     }
 }
 
+// Three classes from grey masks, softmax losses, weights from the data, ignored pixels, the confusion matrix.
+TEST_F(ProgramTest, TrainsOnSeveralClasses) {
+    fs::create_directories(root() / "classes/images");
+    fs::create_directories(root() / "classes/masks");
+    for (int i = 0; i < 8; ++i) {
+        data::Image picture = data::make_image<uint8_t>(16, 16, 3), mask = data::make_image<uint8_t>(16, 16, 1);
+        for (size_t p = 0; p < 256; ++p) {
+            mask.u8[p] = p % 16 == 0 ? 9 : uint8_t((p / 16 + size_t(i)) / 4 % 3);
+            for (size_t c = 0; c < 3; ++c) picture.u8[3 * p + c] = uint8_t(60 * mask.u8[p] + 10);
+        }
+        const std::string name = "/" + std::to_string(i) + ".png";
+        data::save_png((root() / "classes/images").string() + name, picture);
+        data::save_png((root() / "classes/masks").string() + name, mask);
+    }
+    const auto train = [&](const std::string& folder, const std::string& more) {
+        return run("train --data " + quoted("classes") + " --mask-values ids,9=ignore --base-channels 4 --depth 2 " +
+                   "--size 16 --epochs 2 --batch-size 4 --lr 1e-2 --val-fraction 0.25 --output-dir " + quoted(folder) +
+                   " " + more);
+    };
+    const Outcome trained = train("auto", "");
+    ASSERT_EQ(trained.code, 0) << trained.output;
+    for (const char* words : {"loss ce+dice", "everywhere Dice", "untrained net Dice", "confusion.csv"})
+        EXPECT_NE(trained.output.find(words), std::string::npos) << words << "\n" << trained.output;
+    const Outcome weighted = train("focal", "--loss focal+tversky --class-weights median");
+    ASSERT_EQ(weighted.code, 0) << weighted.output;
+    EXPECT_NE(weighted.output.find("class weights"), std::string::npos) << weighted.output;
+    const Outcome listed = train("listed", "--loss ce --class-weights 1,2");
+    EXPECT_EQ(listed.code, 2) << listed.output;
+    EXPECT_NE(listed.output.find("2 numbers for 3 classes"), std::string::npos) << listed.output;
+
+    const Outcome scored = run("eval --data " + quoted("classes") + " --val-fraction 0.25 --checkpoint " +
+                               quoted("focal/best.safetensors") + " --confusion " + quoted("confusion.csv"));
+    ASSERT_EQ(scored.code, 0) << scored.output;
+    std::ifstream csv(root() / "confusion.csv");
+    std::string line;
+    std::getline(csv, line);
+    EXPECT_EQ(line, "truth\\predicted,class 0,class 1,class 2");
+    int64_t pixels = 0, rows = 0;
+    while (std::getline(csv, line)) {
+        std::stringstream cells(line.substr(line.find(',') + 1));
+        for (std::string cell; std::getline(cells, cell, ',');) pixels += std::stoll(cell);
+        ++rows;
+    }
+    EXPECT_EQ(rows, 3);
+    EXPECT_EQ(pixels, 2 * 16 * 15) << "two validation images without their ignored column";
+}
+
 TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
     std::ofstream(root() / "not a checkpoint") << "hello";
     fs::create_directories(root() / "empty");

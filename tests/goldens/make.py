@@ -2,14 +2,18 @@
 """Writes tests/goldens/*.json: what PyTorch computes in float64 for nets whose weights and data both sides can make.
 
 Values come from an integer hash of (name, index), coded here and in tests/models/hashed.h; nothing random is stored.
-Run with any PyTorch that has float64 on the CPU:  python3 tests/goldens/make.py
+Run with Debian's python3-torch and python3-torchvision (1.13, 0.14):  /usr/bin/python3 tests/goldens/make.py [NAME…]
 """
 import json
 import os
+import sys
 
 import numpy as np
 import torch
+import torchvision
 from torch import nn
+
+from nets import UNet, make_net  # noqa: F401 (UNet: for who imports this)
 
 MASK = (1 << 64) - 1
 
@@ -31,84 +35,13 @@ def hashed_tensor(name, shape):
     return torch.from_numpy(hashed(name, int(np.prod(shape))).reshape(shape).copy())
 
 
-class DoubleConv(nn.Module):
-    def __init__(self, cin, cout, middle=None):
-        super().__init__()
-        middle = middle or cout
-        self.double_conv = nn.Sequential(
-            nn.Conv2d(cin, middle, 3, padding=1, bias=False), nn.BatchNorm2d(middle), nn.ReLU(),
-            nn.Conv2d(middle, cout, 3, padding=1, bias=False), nn.BatchNorm2d(cout), nn.ReLU())
-
-    def forward(self, x):
-        return self.double_conv(x)
-
-
-class Down(nn.Module):
-    def __init__(self, cin, cout):
-        super().__init__()
-        self.maxpool_conv = nn.Sequential(nn.MaxPool2d(2), DoubleConv(cin, cout))
-
-    def forward(self, x):
-        return self.maxpool_conv(x)
-
-
-class Up(nn.Module):
-    def __init__(self, cin, cout, bilinear):
-        super().__init__()
-        if bilinear:
-            self.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
-            self.conv = DoubleConv(cin, cout, cin // 2)
-        else:
-            self.up = nn.ConvTranspose2d(cin, cin // 2, 2, stride=2)
-            self.conv = DoubleConv(cin, cout)
-
-    def forward(self, x, skip):
-        return self.conv(torch.cat([skip, self.up(x)], 1))
-
-
-class OutConv(nn.Module):
-    def __init__(self, cin, cout):
-        super().__init__()
-        self.conv = nn.Conv2d(cin, cout, 1)
-
-    def forward(self, x):
-        return self.conv(x)
-
-
-class UNet(nn.Module):
-    """The padded U-Net with batch norm, under milesial/Pytorch-UNet's parameter names."""
-
-    def __init__(self, in_channels=3, out_channels=1, base_channels=64, depth=4, bilinear=False):
-        super().__init__()
-        factor = 2 if bilinear else 1
-        width = lambda level: base_channels << level
-        self.depth = depth
-        self.inc = DoubleConv(in_channels, width(0))
-        for level in range(1, depth + 1):
-            cout = width(level) // factor if level == depth else width(level)
-            setattr(self, f"down{level}", Down(width(level - 1), cout))
-        for level in range(depth, 0, -1):
-            cout = width(0) if level == 1 else width(level - 1) // factor
-            setattr(self, f"up{depth - level + 1}", Up(width(level), cout, bilinear))
-        self.outc = OutConv(width(0), out_channels)
-
-    def forward(self, x):
-        skips = [self.inc(x)]
-        for level in range(1, self.depth + 1):
-            skips.append(getattr(self, f"down{level}")(skips[-1]))
-        y = skips.pop()
-        for i in range(1, self.depth + 1):
-            y = getattr(self, f"up{i}")(y, skips.pop())
-        return self.outc(y)
-
-
 def set_hashed_weights(net):
     """Kaiming-sized convolution weights; batch norm near the identity; small biases."""
     with torch.no_grad():
         for name, p in net.named_parameters():
             u = hashed_tensor(name, tuple(p.shape))
-            if p.dim() == 4:
-                p.copy_(u * (6.0 / (p.shape[1] * p.shape[2] * p.shape[3])) ** 0.5)
+            if p.dim() >= 2:
+                p.copy_(u * (6.0 / p[0].numel()) ** 0.5)
             elif name.endswith("weight"):
                 p.copy_(1 + 0.1 * u)
             else:
@@ -137,63 +70,139 @@ def bce_dice(logits, labels):
     return bce + 1 - dice
 
 
+def rounded(x):
+    """14 digits: enough for 1e-9, and the same file from any build of PyTorch."""
+    return float(f"{float(x):.13e}")
+
+
 def summary_of(name, tensor):
-    flat = tensor.detach().reshape(-1)
-    return [float(flat.norm()), float(flat @ hashed_tensor("projection." + name, (flat.numel(),)))]
+    """Norm, and product with a hashed vector."""
+    flat = tensor.detach().double().reshape(-1)
+    return [rounded(flat.norm()), rounded(flat @ hashed_tensor("projection." + name, (flat.numel(),)))]
 
 
-def train(options, x, labels, make_optimizer, steps):
-    net = UNet(**options).double().train()
+def loss_of(outputs, labels):
+    if not isinstance(outputs, dict):
+        return bce_dice(outputs, labels)
+    loss = bce_dice(outputs["out"], labels)
+    return loss + 0.5 * bce_dice(outputs["aux"], labels) if "aux" in outputs else loss
+
+
+def fresh(config):
+    net = make_net(config).double().train()
     set_hashed_weights(net)
+    return net
+
+
+def twenty_steps(config, x, labels, make_optimizer):
+    net = fresh(config)
     optimizer = make_optimizer(net.parameters())
     losses = []
-    for _ in range(steps):
+    for _ in range(20):
         optimizer.zero_grad()
-        loss = bce_dice(net(x), labels)
+        loss = loss_of(net(x), labels)
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
-    return losses, {name: summary_of(name, p) for name, p in net.named_parameters()}
+        losses.append(rounded(loss))
+    return {"losses": losses, "weights": {name: summary_of(name, p) for name, p in net.named_parameters()}}
 
 
-def golden(name, options, n, size):
-    x = hashed_tensor("input." + name, (n, options["in_channels"], size, size))
-    labels = labels_for("labels." + name, n, size, size, max(2, options["out_channels"]))
-    net = UNet(**options).double().train()
-    set_hashed_weights(net)
-    logits = net(x)
-    loss = bce_dice(logits, labels)
+OPTIMIZERS = {
+    "sgd_1e-2": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
+    "adam_1e-3": lambda p: torch.optim.Adam(p, lr=1e-3),
+    "adam_1e-5": lambda p: torch.optim.Adam(p, lr=1e-5),
+}
+
+
+def golden(name, config, n, size, optimizers):
+    x = hashed_tensor("input." + name, (n, config.get("in_channels", 3), size, size))
+    labels = labels_for("labels." + name, n, size, size, max(2, config["out_channels"]))
+    net = fresh(config)
+    outputs = net(x)
+    loss = loss_of(outputs, labels)
     loss.backward()
     net.eval()
     with torch.no_grad():
         evaluated = net(x)
-    sgd, sgd_weights = train(options, x, labels, lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9), 20)
-    adam, adam_weights = train(options, x, labels, lambda p: torch.optim.Adam(p, lr=1e-3), 20)
-    return {
-        "name": name, "torch": torch.__version__, "options": options, "n": n, "size": size,
-        "parameters": sum(p.numel() for p in net.parameters()),
-        "loss": float(loss),
-        "logits": logits.detach().reshape(-1).tolist(),
-        "logits_eval": summary_of("logits_eval", evaluated),
+    main = lambda o: o["out"] if isinstance(o, dict) else o
+    result = {
+        "name": name, "config": config, "n": n, "size": size, "parameters": sum(p.numel() for p in net.parameters()),
+        "loss": rounded(loss),
+        "out": summary_of("out", main(outputs)),
+        "first_logits": [rounded(v) for v in main(outputs).reshape(-1)[:8]],
+        "out_eval": summary_of("out_eval", main(evaluated)),
         "gradients": {k: summary_of(k, p.grad) for k, p in net.named_parameters()},
-        "buffers": {k: b.double().reshape(-1).tolist() for k, b in net.named_buffers()},
-        "sgd_losses": sgd, "sgd_weights": sgd_weights, "adam_losses": adam, "adam_weights": adam_weights,
+        "buffers": {k: summary_of(k, b) for k, b in net.named_buffers() if not k.endswith("num_batches_tracked")},
+        "training": {o: twenty_steps(config, x, labels, OPTIMIZERS[o]) for o in optimizers},
     }
+    if isinstance(outputs, dict) and "aux" in outputs:
+        result["aux"] = summary_of("aux", outputs["aux"])
+    return result
+
+
+def state_dict_of(net):
+    """Lines "name d0xd1x…", sorted."""
+    return sorted(f"{k} {'x'.join(str(d) for d in v.shape)}" for k, v in net.state_dict().items())
+
+
+def state_dicts():
+    models = torchvision.models
+    nets = {k: getattr(models, k)(weights=None) for k in
+            ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", *VGGS)}
+    for k in ("deeplabv3_resnet50", "deeplabv3_resnet101", "fcn_resnet50", "fcn_resnet101"):
+        nets[k] = getattr(models.segmentation, k)(weights=None, weights_backbone=None, num_classes=21, aux_loss=True)
+    return {k: {"parameters": sum(p.numel() for p in net.parameters()), "tensors": state_dict_of(net)}
+            for k, net in nets.items()}
+
+
+VGGS = [f"vgg{n}{norm}" for n in (11, 13, 16, 19) for norm in ("", "_bn")]
+UNET = dict(model="unet", in_channels=3, out_channels=1)
+SGD, ADAM = "sgd_1e-2", "adam_1e-3"
+
+
+# name, configuration, batch, size, optimizers for twenty steps. Sizes are small; batch norms see at least four values.
+def cases():
+    yield "unet_transposed", dict(UNET, base_channels=4, depth=3), 2, 16, [SGD, ADAM]
+    yield "unet_bilinear", dict(UNET, in_channels=1, out_channels=3, base_channels=4, depth=2, bilinear=True), 4, 12, [SGD, ADAM]
+    yield "unet_kernel5_half_pixel", dict(UNET, base_channels=4, depth=2, bilinear=True, align_corners=False, kernel=5), 4, 12, [SGD, ADAM]
+    yield "unet_plain", dict(UNET, out_channels=4, base_channels=4, depth=2, bilinear=True, full_width=True, batch_norm=False), 4, 12, [SGD, ADAM]
+    for kind in ("resnet18", "resnet34", "resnet101", "resnet152"):
+        yield f"fcn_{kind}", dict(model="fcn", encoder=kind, out_channels=3, output_stride=16 if kind == "resnet34" else 32), 4, 33, []
+    yield "fcn_resnet50", dict(model="fcn", encoder="resnet50", out_channels=3), 2, 33, []
+    for i, kind in enumerate(VGGS):
+        yield f"fcn_{kind}", dict(model="fcn", encoder=kind, out_channels=3, output_stride=(32, 16, 8)[i % 3]), 4 if i % 3 == 0 else 2, 32, []
+    for model in ("unet11", "unet16", "albunet34"):
+        yield model, dict(model=model, out_channels=3), 4 if model == "albunet34" else 2, 64 if model == "albunet34" else 32, []
+    for kind in ("resnet18", "resnet50"):
+        yield f"unet_{kind}", dict(model="unet", encoder=kind, out_channels=3), 2, 64, []
+    yield "deeplabv3_resnet50", dict(model="deeplabv3", encoder="resnet50", out_channels=3), 4, 25, ["adam_1e-5"]
+    yield "deeplabv3_resnet101_one_output", dict(model="deeplabv3", encoder="resnet101", out_channels=1, pooled=False), 2, 33, []
+    yield "deeplabv3_vgg16_bn", dict(model="deeplabv3", encoder="vgg16_bn", out_channels=2, output_stride=16, rates=[6, 12, 18], in_channels=5), 4, 32, []
+    comma = dict(model="deeplabv3-comma10k", encoder="resnet18", out_channels=5, rates=[6, 12, 18])
+    yield "comma10k_resnet18", comma, 4, 33, ["adam_1e-5"]
+    yield "comma10k_resnet34_gentle", dict(comma, encoder="resnet34", gentle=True), 4, 33, []
+    yield "deeplabv3plus_resnet18", dict(model="deeplabv3plus", encoder="resnet18", out_channels=3, output_stride=16, rates=[6, 12, 18]), 4, 33, []
+    yield "deeplabv3plus_separable", dict(model="deeplabv3plus", encoder="resnet18", out_channels=2, output_stride=8, separable=True), 4, 33, []
+    yield "deeplabv3plus_vgg13", dict(model="deeplabv3plus", encoder="vgg13", out_channels=3, output_stride=8, pooled=False), 4, 16, []
+
+
+def write(path, value):
+    with open(path, "w") as f:
+        json.dump(value, f, separators=(",", ":"))
+        f.write("\n")
+    print(path, os.path.getsize(path), flush=True)
 
 
 def main():
-    torch.set_num_threads(1)
+    """Every file, or the cases whose names are given."""
+    torch.set_num_threads(int(os.environ.get("THREADS", "1")))
     folder = os.path.dirname(os.path.abspath(__file__))
-    cases = [
-        ("unet_transposed", dict(in_channels=3, out_channels=1, base_channels=4, depth=3, bilinear=False), 2, 16),
-        ("unet_bilinear", dict(in_channels=1, out_channels=3, base_channels=4, depth=2, bilinear=True), 4, 12),
-    ]
-    for name, options, n, size in cases:
-        path = os.path.join(folder, name + ".json")
-        with open(path, "w") as f:
-            json.dump(golden(name, options, n, size), f)
-            f.write("\n")
-        print(path)
+    wanted = sys.argv[1:]
+    if not wanted or "state_dicts" in wanted:
+        write(os.path.join(folder, "state_dicts.json"), state_dicts())
+    for name, config, n, size, optimizers in cases():
+        if not wanted or name in wanted:
+            write(os.path.join(folder, name + ".json"), golden(name, config, n, size, optimizers))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/context.h"
-#include "engine/io/state_dict.h"
-#include "engine/nn/init.h"
-#include "engine/ops/elementwise.h"
 #include "engine/ops/loss.h"
 #include "engine/optim/optimizer.h"
-#include "models/unet.h"
+#include "models/catalogue.h"
 #include "tests/models/hashed.h"
 
 namespace atrous {
@@ -20,14 +17,32 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json golden(const std::string& name) {
-    std::ifstream in(std::string(ATROUS_SOURCE_DIR) + "/tests/goldens/" + name + ".json");
-    return Json::parse(in);
-}
+constexpr double one_step = 1e-9;      // the same arithmetic in another order
+constexpr double twenty_steps = 1e-8;  // rounding grows by training
 
-std::vector<std::byte> bytes_of(const std::vector<double>& v) {
-    const auto* p = reinterpret_cast<const std::byte*>(v.data());
-    return {p, p + v.size() * sizeof(double)};
+NetConfig config_of(const Json& j) {
+    NetConfig c;
+    c.dropout = false;
+    const auto read = [&](const char* name, auto& value) {
+        if (j.contains(name)) j.at(name).get_to(value);
+    };
+    read("model", c.model);
+    read("in_channels", c.in_channels);
+    read("out_channels", c.out_channels);
+    read("base_channels", c.base_channels);
+    read("depth", c.depth);
+    read("bilinear", c.bilinear);
+    read("align_corners", c.align_corners);
+    read("full_width", c.full_width);
+    read("batch_norm", c.batch_norm);
+    read("kernel", c.kernel);
+    read("encoder", c.encoder);
+    read("output_stride", c.output_stride);
+    read("rates", c.rates);
+    read("pooled", c.pooled);
+    read("gentle", c.gentle);
+    read("separable", c.separable);
+    return c;
 }
 
 // In PyTorch's element order.
@@ -36,42 +51,24 @@ std::vector<double> file_values(const Tensor& t, FileLayout layout) {
     const auto* p = reinterpret_cast<const double*>(bytes.data());
     return {p, p + t.count()};
 }
-
-void set_hashed_weights(Module& net) {
-    for (auto& [path, p] : net.parameters()) {
-        auto values = hashed(path, p->shape.count());
-        const auto dims = io::file_shape(p->shape, p->layout);
-        for (double& v : values) {
-            if (dims.size() == 4)
-                v *= std::sqrt(6.0 / double(dims[1] * dims[2] * dims[3]));
-            else if (p->name == "weight")
-                v = 1 + 0.1 * v;
-            else
-                v *= 0.1;
-        }
-        io::from_file_layout(p->value, p->layout, bytes_of(values));
-    }
+std::vector<double> nchw(const Tensor& t) {
+    return nchw_of(t.to_host<double>(), t.dim(0), t.dim(3), t.dim(1) * t.dim(2));
 }
 
 struct Setting {
     Json expected;
-    UNetOptions options;
+    NetConfig config;
     Tensor x, labels;
     Device device;
 
-    Setting(const std::string& name, Device device) : expected(golden(name)), device(device) {
-        const Json& o = expected["options"];
-        options = {o["in_channels"], o["out_channels"], o["base_channels"], o["depth"], o["bilinear"]};
-        const int64_t n = expected["n"], size = expected["size"], c = options.in_channels;
-        const auto nchw = hashed("input." + name, n * c * size * size);
-        std::vector<double> nhwc(nchw.size());
-        for (int64_t i = 0; i < n; ++i)
-            for (int64_t ch = 0; ch < c; ++ch)
-                for (int64_t p = 0; p < size * size; ++p)
-                    nhwc[size_t((i * size * size + p) * c + ch)] = nchw[size_t((i * c + ch) * size * size + p)];
+    Setting(const std::string& name, Device device) : device(device) {
+        expected = Json::parse(std::ifstream(ATROUS_SOURCE_DIR "/tests/goldens/" + name + ".json"));
+        config = config_of(expected["config"]);
+        const int64_t n = expected["n"], size = expected["size"], c = config.in_channels;
+        const auto values = nhwc_of(hashed("input." + name, n * c * size * size), n, c, size * size);
         x = Tensor::empty({n, size, size, c}, DType::f64, device);
-        x.copy_from_host(nhwc.data(), x.bytes());
-        const int64_t classes = std::max<int64_t>(2, options.out_channels);
+        x.copy_from_host(values.data(), x.bytes());
+        const int64_t classes = std::max<int64_t>(2, config.out_channels);
         std::vector<uint8_t> ids;
         for (double u : hashed("labels." + name, n * size * size))
             ids.push_back(u > 0.95 ? 255 : uint8_t(std::floor((u + 1) / 2 * double(classes))));
@@ -79,15 +76,15 @@ struct Setting {
         labels.copy_from_host(ids.data(), ids.size());
     }
 
-    std::unique_ptr<UNet> net() const {
-        auto made = std::make_unique<UNet>(options);
-        made->materialize({.device = device, .dtype = DType::f64, .compute = DType::f64});
-        set_hashed_weights(*made);
+    std::unique_ptr<SegmentationNet> net() const {
+        auto made = make_net(config);
+        made->materialize({.device = device, .dtype = DType::f64, .compute = DType::f64, .initialize = false});
+        set_hashed_weights<double>(*made);
         return made;
     }
 };
 
-// Norm and random projection of a tensor, as the script wrote them.
+// Norm and product with a hashed vector, as the script wrote them.
 void expect_summary(const std::string& name, const std::vector<double>& values, const Json& expected,
                     double tolerance) {
     const auto projection = hashed("projection." + name, int64_t(values.size()));
@@ -102,110 +99,115 @@ void expect_summary(const std::string& name, const std::vector<double>& values, 
     EXPECT_LE(std::abs(dot - double(expected[1])), tolerance * (wanted + 1e-3)) << name << ": projection";
 }
 
-struct ParityTest : testing::TestWithParam<std::tuple<const char*, DeviceKind>> {
-    Setting setting{std::get<0>(GetParam()), Device{std::get<1>(GetParam())}};
-};
-
-// Logits in PyTorch's order (NCHW).
-std::vector<double> nchw(const Tensor& t) {
-    const auto v = t.to_host<double>();
-    const int64_t n = t.dim(0), pixels = t.dim(1) * t.dim(2), c = t.dim(3);
-    std::vector<double> out(v.size());
-    for (int64_t i = 0; i < n; ++i)
-        for (int64_t p = 0; p < pixels; ++p)
-            for (int64_t ch = 0; ch < c; ++ch)
-                out[size_t((i * c + ch) * pixels + p)] = v[size_t((i * pixels + p) * c + ch)];
-    return out;
+// The objective of a step: the loss of the logits, and half that of the auxiliary ones.
+double step(SegmentationNet& net, const Setting& s, NetOutputs* outputs = nullptr) {
+    net.zero_gradients();
+    Tape tape;
+    const NetOutputs y = net.forward_training(s.x);
+    std::vector<Tape::Start> starts{{bce_dice(y.out, s.labels).loss}};
+    double loss = starts[0].output.item();
+    if (y.aux.defined()) {
+        starts.push_back({bce_dice(y.aux, s.labels).loss, Tensor::full({1}, DType::f64, s.device, 0.5)});
+        loss += 0.5 * starts[1].output.item();
+    }
+    if (outputs) *outputs = y;
+    tape.backward(starts);
+    return loss;
 }
+
+struct Parity {
+    std::string name;
+    std::vector<std::string> optimizers;  // of the twenty steps
+    DeviceKind device = DeviceKind::cpu;
+};
+std::ostream& operator<<(std::ostream& out, const Parity& p) { return out << p.name; }
+
+struct ParityTest : testing::TestWithParam<Parity> {
+    Setting setting{GetParam().name, Device{GetParam().device}};
+};
 
 TEST_P(ParityTest, OneStepEqualsPyTorch) {
     const Json& e = setting.expected;
     auto net = setting.net();
     EXPECT_EQ(net->parameter_count(), int64_t(e["parameters"]));
-    {
-        Tape tape;
-        const Tensor logits = net->forward(setting.x);
-        const LossValue loss = bce_dice(logits, setting.labels);
-        EXPECT_NEAR(loss.loss.item(), double(e["loss"]), 1e-9);
-        const auto values = nchw(logits);
-        ASSERT_EQ(values.size(), e["logits"].size());
-        for (size_t i = 0; i < values.size(); ++i)
-            ASSERT_NEAR(values[i], double(e["logits"][i]), 1e-9) << "logit " << i;
-        tape.backward(loss.loss);
-    }
+    NetOutputs y;
+    const double loss = step(*net, setting, &y);
+    EXPECT_NEAR(loss, double(e["loss"]), one_step);
+    expect_summary("out", nchw(y.out), e["out"], one_step);
+    for (size_t i = 0; i < e["first_logits"].size(); ++i)
+        EXPECT_NEAR(nchw(y.out)[i], double(e["first_logits"][i]), one_step) << "logit " << i;
+    ASSERT_EQ(y.aux.defined(), e.contains("aux"));
+    if (y.aux.defined()) expect_summary("aux", nchw(y.aux), e["aux"], one_step);
     ASSERT_EQ(net->parameters().size(), e["gradients"].size());
     for (auto& [path, p] : net->parameters())
-        expect_summary(path, file_values(*p->value.leaf()->gradient, p->layout), e["gradients"].at(path), 1e-9);
+        expect_summary(path, file_values(*p->value.leaf()->gradient, p->layout), e["gradients"].at(path), one_step);
     for (auto& [path, b] : net->buffers()) {
-        const Json& wanted = e["buffers"].at(path);
-        for (int64_t i = 0; i < b->value.count(); ++i) {
-            const double got = b->dtype == DType::i64 ? double(b->value.to_host<int64_t>()[size_t(i)])
-                                                      : b->value.to_host<double>()[size_t(i)];
-            EXPECT_NEAR(got, double(wanted[size_t(i)]), 1e-9) << path;
-        }
+        if (b->dtype == DType::i64)
+            EXPECT_EQ(b->value.to_host<int64_t>()[0], 1) << path;
+        else
+            expect_summary(path, b->value.to_host<double>(), e["buffers"].at(path), one_step);
     }
     net->set_training(false);
-    expect_summary("logits_eval", nchw(net->forward(setting.x)), e["logits_eval"], 1e-9);
+    expect_summary("out_eval", nchw(net->forward(setting.x)), e["out_eval"], one_step);
 }
 
-void expect_twenty_steps(const Setting& setting, const OptimizerOptions& options, double lr, const Json& losses,
-                         const Json& weights) {
-    auto net = setting.net();
-    Optimizer optimizer(*net, options);
-    for (size_t step = 0; step < losses.size(); ++step) {
-        net->zero_gradients();
-        Tape tape;
-        const LossValue loss = bce_dice(net->forward(setting.x), setting.labels);
-        EXPECT_NEAR(loss.loss.item(), double(losses[step]), 1e-8 * double(losses[step])) << "step " << step + 1;
-        tape.backward(loss.loss);
-        optimizer.step(lr);
+TEST_P(ParityTest, TwentyStepsEqualPyTorch) {
+    const Json& trainings = setting.expected["training"];
+    ASSERT_EQ(trainings.size(), GetParam().optimizers.size());
+    for (const std::string& name : GetParam().optimizers) {
+        auto net = setting.net();
+        const bool sgd = name.starts_with("sgd");
+        Optimizer optimizer(*net, {.kind = sgd ? OptimizerKind::sgd : OptimizerKind::adam, .momentum = 0.9});
+        const double lr = std::stod(name.substr(name.find('_') + 1));
+        const Json& expected = trainings.at(name);
+        for (size_t i = 0; i < expected["losses"].size(); ++i) {
+            const double wanted = expected["losses"][i];
+            EXPECT_NEAR(step(*net, setting), wanted, twenty_steps * wanted) << name << ", step " << i + 1;
+            optimizer.step(lr);
+        }
+        for (auto& [path, p] : net->parameters())
+            expect_summary(path, file_values(p->value, p->layout), expected["weights"].at(path), twenty_steps);
     }
-    for (auto& [path, p] : net->parameters())
-        expect_summary(path, file_values(p->value, p->layout), weights.at(path), 1e-8);
 }
 
-TEST_P(ParityTest, TwentySgdStepsEqualPyTorch) {
-    expect_twenty_steps(setting, {.kind = OptimizerKind::sgd, .momentum = 0.9}, 0.01, setting.expected["sgd_losses"],
-                        setting.expected["sgd_weights"]);
+const std::vector<std::string> both{"sgd_1e-2", "adam_1e-3"};
+
+std::string test_name(const testing::TestParamInfo<Parity>& info) {
+    return info.param.name + (info.param.device == DeviceKind::reference ? "_reference" : "");
 }
 
-TEST_P(ParityTest, TwentyAdamStepsEqualPyTorch) {
-    expect_twenty_steps(setting, {.kind = OptimizerKind::adam}, 1e-3, setting.expected["adam_losses"],
-                        setting.expected["adam_weights"]);
+INSTANTIATE_TEST_SUITE_P(UNets, ParityTest,
+                         testing::Values(Parity{"unet_transposed", both},
+                                         Parity{"unet_transposed", both, DeviceKind::reference},
+                                         Parity{"unet_bilinear", both},
+                                         Parity{"unet_bilinear", both, DeviceKind::reference},
+                                         Parity{"unet_kernel5_half_pixel", both}, Parity{"unet_plain", both}),
+                         test_name);
+
+std::vector<Parity> one_step_only(std::initializer_list<const char*> names) {
+    std::vector<Parity> all;
+    for (const char* name : names) all.push_back({name, {}});
+    return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Nets, ParityTest,
-                         testing::Combine(testing::Values("unet_transposed", "unet_bilinear"),
-                                          testing::Values(DeviceKind::cpu, DeviceKind::reference)),
-                         [](const auto& info) {
-                             return std::string(std::get<0>(info.param)) +
-                                    (std::get<1>(info.param) == DeviceKind::cpu ? "_cpu" : "_reference");
-                         });
-
-TEST(UNetTest, ProjectsKnownParameterCounts) {
-    UNet e({.in_channels = 3, .out_channels = 1, .base_channels = 64});
-    EXPECT_EQ(e.parameter_count(), 31037633);
-    UNet bilinear({.in_channels = 3, .out_channels = 2, .base_channels = 64, .bilinear = true});
-    EXPECT_EQ(bilinear.parameter_count(), 17262977 + 65);  // milesial/Pytorch-UNet: 17.26 M for two classes
-}
-
-TEST(UNetTest, NamesAreMilesials) {
-    UNet net({.base_channels = 8});
-    std::vector<std::string> names;
-    for (auto& [path, p] : net.parameters()) names.push_back(path);
-    for (auto& [path, b] : net.buffers()) names.push_back(path);
-    for (const char* name : {"inc.double_conv.0.weight", "inc.double_conv.4.running_var",
-                             "down4.maxpool_conv.1.double_conv.3.weight", "up1.up.weight", "up1.up.bias",
-                             "up4.conv.double_conv.1.num_batches_tracked", "outc.conv.weight", "outc.conv.bias"})
-        EXPECT_TRUE(std::find(names.begin(), names.end(), name) != names.end()) << name;
-}
-
-TEST(UNetTest, AnInputThatIsNoMultipleIsRefused) {
-    UNet net({.base_channels = 4, .depth = 2});
-    net.materialize({.device = {DeviceKind::meta}});
-    EXPECT_EQ(net.forward(Tensor::empty({1, 8, 12, 3}, DType::f32, {DeviceKind::meta})).shape(), (Shape{1, 8, 12, 1}));
-    EXPECT_THROW(net.forward(Tensor::empty({1, 8, 10, 3}, DType::f32, {DeviceKind::meta})), ShapeError);
-}
+INSTANTIATE_TEST_SUITE_P(Encoders, ParityTest,
+                         testing::ValuesIn(one_step_only({"fcn_resnet18", "fcn_resnet34", "fcn_resnet50",
+                                                          "fcn_resnet101", "fcn_resnet152", "fcn_vgg11", "fcn_vgg11_bn",
+                                                          "fcn_vgg13", "fcn_vgg13_bn", "fcn_vgg16", "fcn_vgg16_bn",
+                                                          "fcn_vgg19", "fcn_vgg19_bn"})),
+                         test_name);
+INSTANTIATE_TEST_SUITE_P(
+    EncoderUNets, ParityTest,
+    testing::ValuesIn(one_step_only({"unet11", "unet16", "albunet34", "unet_resnet18", "unet_resnet50"})), test_name);
+INSTANTIATE_TEST_SUITE_P(AtrousNets, ParityTest,
+                         testing::ValuesIn(one_step_only({"deeplabv3_resnet101_one_output", "deeplabv3_vgg16_bn",
+                                                          "comma10k_resnet34_gentle", "deeplabv3plus_resnet18",
+                                                          "deeplabv3plus_separable", "deeplabv3plus_vgg13"})),
+                         test_name);
+INSTANTIATE_TEST_SUITE_P(AtrousNetsTrained, ParityTest,
+                         testing::Values(Parity{"comma10k_resnet18", {"adam_1e-5"}},
+                                         Parity{"deeplabv3_resnet50", {"adam_1e-5"}}),
+                         test_name);
 
 }  // namespace
 }  // namespace atrous

@@ -1,0 +1,54 @@
+#include "apps/net_options.h"
+
+namespace atrous::app {
+
+// Members are initialised in the order of declaration, which is the order of -h.
+NetOptions::NetOptions(Options& o)
+    : model((o.group("Net"), o.choice("--model", model_names(), "unet", "the net"))),
+      encoder(
+          o.text("--encoder", "",
+                 "of unet, fcn and the deeplabs: resnet18, 34, 50, 101, 152; of the last two also vgg11, 13, 16, 19, "
+                 "with or without _bn; empty: the model's own")),
+      output_stride(
+          o.integer("--output-stride", 0, "of the encoder of fcn and the deeplabs: 8, 16 or 32; 0: the model's own")
+              .min(0)
+              .max(32)),
+      rates(o.integers("--rates", {}, "dilations of the atrous branches; none: by the output stride, 12 24 36 at 8")),
+      pooled(o.flag("--aspp-pooling", "the deeplabs' branch of the mean (--no-aspp-pooling: without)", true)),
+      aux_weight(o.number("--aux-weight", 0.5,
+                          "of the auxiliary head's loss while training fcn and deeplabv3; 0: no such head")
+                     .min(0)),
+      gentle(o.flag("--gentle-decoder", "deeplabv3: raise the resolution in steps of x2 with convolutions")),
+      separable(o.flag("--separable", "deeplabv3plus: depthwise separable convolutions")),
+      base_channels(o.integer("--base-channels", 64, "unet: channels of the first level").min(1).max(1024)),
+      depth(o.integer("--depth", 4, "unet: times the resolution is halved").min(1).max(8)),
+      kernel(o.integer("--kernel", 3, "unet: size of the convolutions, odd").min(1).max(15)),
+      bilinear(o.flag("--bilinear", "unet: bilinear upsampling in place of transposed convolution")),
+      align_corners(
+          o.flag("--align-corners", "unet: of the bilinear upsampling (--no-align-corners: pixel centres)", true)),
+      full_width(o.flag("--full-width", "unet, bilinear: deep levels keep all their channels, where half is usual")),
+      batch_norm(o.flag("--batch-norm", "unet: batch norm (--no-batch-norm: biases instead)", true)) {}
+
+NetConfig NetOptions::config(int64_t in_channels, int64_t out_channels) const {
+    NetConfig c;
+    c.model = model.value;
+    c.in_channels = in_channels;
+    c.out_channels = out_channels;
+    c.base_channels = base_channels.value;
+    c.depth = depth.value;
+    c.bilinear = bilinear.value;
+    c.align_corners = align_corners.value;
+    c.full_width = full_width.value;
+    c.batch_norm = batch_norm.value;
+    c.kernel = kernel.value;
+    c.encoder = encoder.value;
+    c.output_stride = output_stride.value;
+    c.rates = rates.value;
+    c.pooled = pooled.value;
+    c.auxiliary = aux_weight.value > 0;
+    c.gentle = gentle.value;
+    c.separable = separable.value;
+    return c;
+}
+
+}  // namespace atrous::app

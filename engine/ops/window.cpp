@@ -1,0 +1,32 @@
+#include "engine/ops/window.h"
+
+#include <fmt/core.h>
+
+#include "engine/context.h"
+#include "engine/ops/shapes.h"
+#include "kernels/window.h"
+
+namespace atrous {
+
+namespace k = kernels;
+
+static void run_window(Device device, const k::WindowArgs& args) {
+    run(device, {k::reference::window, k::cpu::window, k::cuda::window}, args);
+}
+
+Tensor window(const Tensor& x, const Window& w) {
+    check_rank4("window", x);
+    if (w.height < 1 || w.width < 1)
+        throw ShapeError(fmt::format("window: {}x{} pixels, expected at least 1x1", w.height, w.width));
+    Tensor y = Tensor::empty({x.dim(0), w.height, w.width, x.dim(3)}, x.dtype(), x.device());
+    run_window(x.device(), {x.view(), {y.view(), false}, w.top, w.left});
+    return record({.op = "window",
+                   .inputs = {x},
+                   .output = y,
+                   .attributes = {{"top", w.top}, {"left", w.left}},
+                   .backward = [w](Gradients& g) {
+                       run_window(g.output().device(), {g.output().view(), g.into(0), -w.top, -w.left});
+                   }});
+}
+
+}  // namespace atrous

@@ -1,0 +1,29 @@
+#include "models/encoder.h"
+
+#include <fmt/core.h>
+
+#include "models/resnet.h"
+#include "models/vgg.h"
+
+namespace atrous {
+
+std::vector<std::string> encoder_names() {
+    std::vector<std::string> names = ResNet::names();
+    for (const std::string& name : Vgg::names()) names.push_back(name);
+    return names;
+}
+
+std::unique_ptr<Encoder> make_encoder(const std::string& encoder, Module& parent, const std::string& name,
+                                      const EncoderOptions& o) {
+    if (o.output_stride != 8 && o.output_stride != 16 && o.output_stride != 32)
+        throw UsageError(fmt::format("output stride {}: expected 8, 16 or 32", o.output_stride));
+    for (const std::string& known : ResNet::names())
+        if (encoder == known) return std::make_unique<ResNet>(encoder, parent, name, o);
+    for (const std::string& known : Vgg::names())
+        if (encoder == known) return std::make_unique<Vgg>(encoder, parent, name, o);
+    std::string all;
+    for (const std::string& known : encoder_names()) all += (all.empty() ? "" : ", ") + known;
+    throw UsageError("encoder '" + encoder + "' is unknown; expected one of " + all);
+}
+
+}  // namespace atrous
