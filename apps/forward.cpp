@@ -8,6 +8,7 @@
 #include "apps/tensor_io.h"
 #include "apps/verbs.h"
 #include "apps/weights.h"
+#include "engine/ops/dropout.h"
 
 namespace atrous::app {
 namespace {
@@ -90,6 +91,7 @@ int forward(int argc, const char* const* argv) {
     const Tensor x = read_operand(*input, {"x"}, compute, device);
     const auto weights = io::open_tensors(a.checkpoint.value);
     const auto net = build(a, *weights, x.dim(3), compute, device);
+    const StepRandomness random(0, 0);  // of dropout, where --training has it draw
     std::vector<io::TensorToWrite> results;
     if (a.gradients.value)
         results = run_with_gradients(*net, x, *input, compute);

@@ -65,6 +65,10 @@ def ops():
     yield ("sigmoid", "", dict(x=r(2, 3, 4, 5)), lambda x: torch.sigmoid(x))
     yield ("relu", "", dict(x=r(2, 3, 4, 5)), lambda x: F.relu(x))
     yield ("add", "", dict(a=r(2, 3, 4, 5), b=r(2, 3, 4, 5)), lambda a, b: a + b)
+    yield ("depthwise_conv2d", "padding=2 dilation=2", dict(x=r(2, 6, 7, 8), weight=r(6, 1, 3, 3), bias=r(6)),
+           lambda x, weight, bias: F.conv2d(x, weight, bias, 1, 2, 2, groups=6))
+    yield ("nearest", "height=7 width=9", dict(x=r(1, 3, 4, 5)), lambda x: F.interpolate(x, (7, 9), mode="nearest"))
+    yield ("global_average_pool", "", dict(x=r(2, 5, 4, 5)), lambda x: F.adaptive_avg_pool2d(x, 1))
     yield ("concat", "", dict(a=r(2, 3, 4, 5), b=r(2, 1, 4, 5)), lambda a, b: torch.cat([a, b], 1))
 
 

@@ -152,7 +152,7 @@ TEST_F(WeightsTest, OpsEqualPyTorchs) {
             expect_equal("op.safetensors", "op_" + name + "_out.pth", tolerance);
         }
     }
-    EXPECT_EQ(count, 9);
+    EXPECT_EQ(count, 12);
 }
 
 TEST_F(WeightsTest, ConvertsThereAndBack) {
