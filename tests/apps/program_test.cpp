@@ -124,7 +124,7 @@ TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
         const std::string folder = std::string("signal") + signal, log = quoted(folder + ".log");
         const Outcome outcome =
             shell(std::string(ATROUS_PROGRAM) + " " + small_training(folder, "", 4000) + " >" + log +
-                  " 2>&1 & pid=$!; until grep -q 'train loss' " + log + "; do sleep 0.02; done; kill -s " + signal +
+                  " 2>&1 & pid=$!; until grep -qs 'train loss' " + log + "; do sleep 0.02; done; kill -s " + signal +
                   " $pid; wait $pid; code=$?; cat " + log + "; exit $code");
         EXPECT_EQ(outcome.code, code) << outcome.output;
         EXPECT_NE(outcome.output.find("--resume"), std::string::npos) << outcome.output;
