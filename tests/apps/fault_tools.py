@@ -15,8 +15,8 @@ NOBODY = 65534
 # One thread and no workers: then the main thread makes the same system calls in every run.
 TRAINING = {"--base-channels": 4, "--depth": 2, "--size": 32, "--batch-size": 2, "--lr": 1e-3, "--threads": 1,
             "--workers": 0, "--device": "cpu", "--epochs": 3, "--output-dir": "run"}
-FINAL_FILES = {"best.safetensors", "config.toml", "last.safetensors", "last.safetensors.previous", "metrics.csv",
-               "samples.png"}
+FINAL_FILES = {"best.safetensors", "config.toml", "confusion.csv", "last.safetensors", "last.safetensors.previous",
+               "metrics.csv", "samples.png"}
 
 
 class Failure(Exception):

@@ -104,6 +104,7 @@ TEST(TrainingTest, WeightsAfterFiftyStepsDoNotDependOnTheNumberOfThreads) {
         DeviceKind device;
         DType dtype;
         int64_t base_channels, size;  // on the cpu, large enough that four threads are worth it
+        std::vector<int> threads;     // compared with one
     };
     Context& cpu = context_of({DeviceKind::cpu});
     const int threads_before = cpu.threads();
@@ -127,12 +128,13 @@ TEST(TrainingTest, WeightsAfterFiftyStepsDoNotDependOnTheNumberOfThreads) {
         values.copy_to_host(bytes.data(), bytes.size());
         return io::crc32c(bytes.data(), bytes.size());
     };
-    for (const World& world : {World{"cpu, double", DeviceKind::cpu, DType::f64, 8, 64},
-                               World{"cpu, float", DeviceKind::cpu, DType::f32, 8, 64},
-                               World{"GPU kernels", DeviceKind::gpu, DType::f32, 4, 16}}) {
+    for (const World& world : {World{"cpu, double", DeviceKind::cpu, DType::f64, 8, 64, {3}},
+                               World{"cpu, float", DeviceKind::cpu, DType::f32, 8, 64, {2, 3, 4}},
+                               World{"GPU kernels", DeviceKind::gpu, DType::f32, 4, 16, {2, 3, 4}}}) {
         if (world.device == DeviceKind::gpu && !have_gpu()) continue;
         const uint32_t one = hash(world, 1);
-        for (const int threads : {2, 3, 4}) EXPECT_EQ(hash(world, threads), one) << world.name << ", " << threads;
+        for (const int threads : world.threads)
+            EXPECT_EQ(hash(world, threads), one) << world.name << ", " << threads << " threads";
     }
     cpu.set_threads(threads_before);
 }
