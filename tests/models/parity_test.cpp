@@ -14,6 +14,7 @@
 #include "engine/optim/optimizer.h"
 #include "models/unet.h"
 #include "tests/models/hashed.h"
+#include "tests/paths.h"
 
 namespace atrous {
 namespace {
@@ -21,7 +22,7 @@ namespace {
 using Json = nlohmann::json;
 
 Json golden(const std::string& name) {
-    std::ifstream in(std::string(ATROUS_SOURCE_DIR) + "/tests/goldens/" + name + ".json");
+    std::ifstream in(test::test_root() + "/tests/goldens/" + name + ".json");
     return Json::parse(in);
 }
 
