@@ -10,6 +10,7 @@
 #include "apps/verbs.h"
 #include "engine/context.h"
 #include "engine/io/text.h"
+#include "kernels/gpu/libraries.h"
 #include "kernels/gpu/runtime.h"
 
 namespace atrous::app {
@@ -55,7 +56,12 @@ static void print_gpu() {
                    info.minor, info.multiprocessors, io::format_bytes(info.memory_bytes));
     }
     fmt::print("emulated   no: this binary runs on real GPUs (configure with -DATROUS_WORLD=emulated)\n");
-    fmt::print("cuDNN      not used: every kernel is this project's own\n");
+    for (const auto& library : {gpu::cudnn, gpu::cublaslt}) {
+        const gpu::FoundLibrary found = gpu::find_library(library);
+        fmt::print("{:<10} {}\n", library.title,
+                   found.path.empty() ? "not found: " + found.why_not : found.version + ", " + found.path);
+    }
+    fmt::print("  neither is used: every GPU kernel is this project's own\n");
 }
 
 int devices(int argc, const char* const* argv) {

@@ -9,6 +9,7 @@
 #include "kernels/base/error.h"
 #include "kernels/base/variant.h"
 #include "kernels/cuda/conv_product.h"
+#include "kernels/gpu/pixels.h"
 
 #include <algorithm>
 #include <string>
@@ -31,15 +32,18 @@ template <int W>
 __global__ void __launch_bounds__(256) sum_partials_kernel(PartialArgs a) {
     const int64_t i = (int64_t(blockIdx.x) * 256 + threadIdx.x) * W;
     if (i >= a.count) return;
-    gpu::Vec<float, W> sum{};
+    gpu::Floats<W> sum{};
     for (int part = 0; part < a.parts; ++part) {
-        const auto v = *reinterpret_cast<const gpu::Vec<float, W>*>(a.partial + part * a.count + i);
+        const auto v = gpu::load_floats<W>(a.partial + part * a.count + i);
 #pragma unroll
         for (int j = 0; j < W; ++j) sum.v[j] += v.v[j];
     }
-    auto* const out = reinterpret_cast<gpu::Vec<float, W>*>(a.out + i);
+    if (a.accumulate) {
+        const auto old = gpu::load_floats<W>(a.out + i);
 #pragma unroll
-    for (int j = 0; j < W; ++j) out->v[j] = a.accumulate ? out->v[j] + sum.v[j] : sum.v[j];
+        for (int j = 0; j < W; ++j) sum.v[j] += old.v[j];
+    }
+    gpu::store_floats(a.out + i, sum);
 }
 
 constexpr int sum_chunks = 8, sum_lanes = 32;
@@ -78,7 +82,7 @@ __global__ void __launch_bounds__(sum_chunks* sum_lanes) channel_sums(ChannelSum
 
 // ---- launchers --------------------------------------------------------------------------------------------------
 
-bool aligned(const void* p, size_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; }
+using gpu::aligned;
 
 void report(const char* function, const char* variant, DType dtype) {
     ran((std::string(function) + "/" + variant + "_" + name_of(dtype)).c_str());

@@ -9,11 +9,14 @@
 
 #include "data/image.h"
 #include "engine/io/safetensors.h"
+#include "tests/paths.h"
 
 namespace atrous {
 namespace {
 
 namespace fs = std::filesystem;
+
+std::string program() { return test::path_from("ATROUS_PROGRAM", ATROUS_PROGRAM); }
 
 struct Outcome {
     int code = -1;
@@ -45,7 +48,7 @@ class ProgramTest : public testing::Test {
         return path;
     }
     static std::string quoted(const std::string& name) { return "'" + (root() / name).string() + "'"; }
-    static Outcome run(const std::string& arguments) { return shell(std::string(ATROUS_PROGRAM) + " " + arguments); }
+    static Outcome run(const std::string& arguments) { return shell(program() + " " + arguments); }
     static std::string small_training(const std::string& run_folder, const std::string& more = "", int epochs = 3) {
         return "train --data " + quoted("data") + " --base-channels 4 --depth 2 --size 32 --epochs " +
                std::to_string(epochs) + " --batch-size 4 --lr 1e-3 --threads 2 --output-dir " + quoted(run_folder) +
@@ -111,7 +114,7 @@ TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
     for (const char* delay : {"0.15", "0.35", "0.6"}) {
         const std::string folder = std::string("killed") + delay;
         const Outcome outcome =
-            shell("timeout -s KILL " + std::string(delay) + " " + ATROUS_PROGRAM + " " + small_training(folder, "", 4));
+            shell("timeout -s KILL " + std::string(delay) + " " + program() + " " + small_training(folder, "", 4));
         if (!fs::exists(root() / folder / "last.safetensors")) continue;  // killed before its first epoch ended
         killed += outcome.code != 0;
         const Outcome resumed = run("train --resume " + quoted(folder));
@@ -123,7 +126,7 @@ TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
     for (const auto& [signal, code] : {std::pair{"INT", 130}, {"TERM", 143}}) {
         const std::string folder = std::string("signal") + signal, log = quoted(folder + ".log");
         const Outcome outcome =
-            shell(std::string(ATROUS_PROGRAM) + " " + small_training(folder, "", 4000) + " >" + log +
+            shell(program() + " " + small_training(folder, "", 4000) + " >" + log +
                   " 2>&1 & pid=$!; until grep -qs 'train loss' " + log + "; do sleep 0.02; done; kill -s " + signal +
                   " $pid; wait $pid; code=$?; cat " + log + "; exit $code");
         EXPECT_EQ(outcome.code, code) << outcome.output;

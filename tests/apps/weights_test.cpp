@@ -12,6 +12,7 @@
 #include "engine/io/elements.h"
 #include "engine/io/pth.h"
 #include "engine/io/safetensors.h"
+#include "tests/paths.h"
 
 namespace atrous {
 namespace {
@@ -33,7 +34,7 @@ Outcome shell(const std::string& command) {
     return outcome;
 }
 
-const std::string script = std::string(ATROUS_SOURCE_DIR) + "/tests/apps/torch_files.py";
+const std::string script = test::test_root() + "/tests/apps/torch_files.py";
 
 class WeightsTest : public testing::Test {
  protected:
@@ -62,7 +63,9 @@ class WeightsTest : public testing::Test {
         return has;
     }
     static std::string quoted(const std::string& name) { return "'" + (root() / name).string() + "'"; }
-    static Outcome run(const std::string& arguments) { return shell(std::string(ATROUS_PROGRAM) + " " + arguments); }
+    static Outcome run(const std::string& arguments) {
+        return shell(test::path_from("ATROUS_PROGRAM", ATROUS_PROGRAM) + " " + arguments);
+    }
 
     // Every tensor of `theirs` is in `ours`, no further from it than `tolerance` times its largest value.
     static void expect_equal(const std::string& ours, const std::string& theirs, double tolerance) {

@@ -8,6 +8,7 @@
 #include "engine/io/state_dict.h"
 #include "models/catalogue.h"
 #include "models/encoder.h"
+#include "tests/paths.h"
 
 namespace atrous {
 namespace {
@@ -39,7 +40,7 @@ void expect_state_dict(const std::string& what, Module& net, const Json& expecte
 }
 
 TEST(NamesTest, EncodersAndNetsHaveTorchvisionsNamesAndShapes) {
-    const Json goldens = Json::parse(std::ifstream(ATROUS_SOURCE_DIR "/tests/goldens/state_dicts.json"));
+    const Json goldens = Json::parse(std::ifstream(test::test_root() + "/tests/goldens/state_dicts.json"));
     for (const std::string& encoder : encoder_names()) {
         Group root;
         const auto net = make_encoder(encoder, root, "", {.classes = 1000});

@@ -11,12 +11,13 @@
 #include "engine/ops/resize.h"
 #include "engine/ops/softmax_loss.h"
 #include "tests/models/hashed.h"
+#include "tests/paths.h"
 
 namespace atrous {
 
 static const nlohmann::json& goldens() {
     static const nlohmann::json all = [] {
-        std::ifstream file(ATROUS_SOURCE_DIR "/tests/goldens/ops.json");
+        std::ifstream file(test::test_root() + "/tests/goldens/ops.json");
         return nlohmann::json::parse(file);
     }();
     return all.at("cases");

@@ -11,6 +11,7 @@
 #include "engine/optim/optimizer.h"
 #include "models/catalogue.h"
 #include "tests/models/hashed.h"
+#include "tests/paths.h"
 
 namespace atrous {
 namespace {
@@ -62,7 +63,7 @@ struct Setting {
     Device device;
 
     Setting(const std::string& name, Device device) : device(device) {
-        expected = Json::parse(std::ifstream(ATROUS_SOURCE_DIR "/tests/goldens/" + name + ".json"));
+        expected = Json::parse(std::ifstream(test::test_root() + "/tests/goldens/" + name + ".json"));
         config = config_of(expected["config"]);
         const int64_t n = expected["n"], size = expected["size"], c = config.in_channels;
         const auto values = nhwc_of(hashed("input." + name, n * c * size * size), n, c, size * size);

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Packs what scripts/gpu-check.sh needs on a machine that has an NVIDIA GPU of capability 9.0, Python with PyTorch, and
+# nothing else of ours: stripped binaries with sm_90a code, the libraries they use (glibc excepted), the expected values
+# of the tests, PyTorch's side of the benchmarks, and one small data set where there is one.
+#   scripts/gpu-bundle.sh [FILE]        default: build/gpu-bundle/atrous-gpu.tar.xz
+# There:  tar xf atrous-gpu.tar.xz (or python3 -m tarfile -e atrous-gpu.tar.xz .) && atrous-gpu/gpu-check.sh FOLDER
+set -euo pipefail
+start=$PWD
+cd "$(dirname "$0")/.."
+file=${1:-$PWD/build/gpu-bundle/atrous-gpu.tar.xz}
+case "$file" in /*) ;; *) file=$start/$file ;; esac
+limit_mib=40
+data=${ATROUS_SHARED_DATA:-../shared/data}/dsb2018
+
+PATH=$PATH:/usr/local/cuda/bin
+command -v nvcc >/dev/null || { echo "gpu-bundle.sh: nvcc is not in PATH nor in /usr/local/cuda/bin; install the CUDA toolkit" >&2; exit 1; }
+
+# x86-64-v3 runs on any server of the last ten years. DT_RPATH, unlike RUNPATH, also finds what libraries want.
+cmake -S . -B build/gpu -G Ninja -DATROUS_WORLD=cuda -DATROUS_CUDA_ARCHITECTURES=90a-real -DATROUS_CPU_ARCH=x86-64-v3 \
+    '-DCMAKE_BUILD_RPATH=$ORIGIN/../lib' -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags >build/gpu.configure.log
+cmake --build build/gpu -j2 >build/gpu.build.log || { grep -E "error|FAILED" -A4 build/gpu.build.log | head -40; exit 1; }
+
+top=build/gpu-bundle/atrous-gpu
+rm -rf $top
+mkdir -p $top/bin $top/lib $top/tests $top/benchmarks $top/data
+for binary in build/gpu/bin/*; do strip -o "$top/bin/$(basename "$binary")" "$binary"; done
+# One test of the emulated world, to tell a broken machine from a broken kernel.
+if [ -x build/emulated/bin/test_kernels ]; then strip -o $top/bin/emulated_test_kernels build/emulated/bin/test_kernels; fi
+cp "$(find build/gpu -name 'libfake_library.so')" $top/lib/
+glibc='^(linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|mvec|nsl))\.so'
+{ for binary in $top/bin/*; do ldd "$binary"; done; } | awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u | while read -r library; do
+    if ! basename "$library" | grep -qE "$glibc"; then cp -L "$library" $top/lib/; fi
+done
+cp -r tests/goldens $top/tests/
+cp -r benchmarks/peers benchmarks/compare_curves.py $top/benchmarks/
+cp scripts/gpu-check.sh $top/
+find $top -name __pycache__ -prune -exec rm -rf {} +
+if [ -d "$data" ]; then cp -r "$data" $top/data/; else echo "gpu-bundle.sh: $data is not here: the bundle trains on drawings"; fi
+{
+    echo "commit $(git rev-parse HEAD 2>/dev/null || echo unknown)$(git diff --quiet HEAD 2>/dev/null || echo ' with changes')"
+    nvcc --version | grep release
+    ldd --version | head -1
+} >$top/VERSION
+
+# The binaries hold the same kernels again and again: a window that spans them all packs these once.
+mkdir -p "$(dirname "$file")"
+tar -C "$(dirname $top)" --sort=name -cf - atrous-gpu | xz --lzma2=preset=3,dict=128MiB >"$file"
+size=$(stat -c %s "$file")
+echo "$file: $((size / 1024)) KiB, $(find $top -type f | wc -l) files, $(du -sm $top | cut -f1) MiB unpacked"
+if [ "$size" -gt $((limit_mib * 1024 * 1024)) ]; then echo "gpu-bundle.sh: more than $limit_mib MiB" >&2; exit 1; fi
