@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the padded U-Net in PyTorch on a folder of images and masks: the peer of `atrous train`.
+"""Trains the padded U-Net, or the net of a checkpoint, in PyTorch on a folder of images and masks: the peer of `atrous train`.
 
     python3 benchmarks/peers/torch_train.py --data DIR --base-channels 16 --size 128 --epochs 6 --seed 0
 
@@ -22,7 +22,8 @@ from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "goldens"))
 from load_in_pytorch import read_safetensors  # noqa: E402
-from make import UNet, bce_dice  # noqa: E402
+from make import bce_dice  # noqa: E402
+from nets import UNet, config_of, make_net  # noqa: E402
 
 
 def samples_of(root, split):
@@ -52,12 +53,22 @@ def load_split(o, split):
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(np.stack(masks))
 
 
+def logits_of(outputs):
+    return outputs["out"] if isinstance(outputs, dict) else outputs
+
+
+def objective(loss, outputs):
+    """The loss of the logits, and half that of the auxiliary head's."""
+    aux = 0.5 * loss(outputs["aux"]) if isinstance(outputs, dict) and "aux" in outputs else 0
+    return loss(logits_of(outputs)) + aux
+
+
 def dice_scores(net, images, masks, batch):
     net.eval()
     per_image, tp, total = [], 0, 0
     with torch.no_grad():
         for i in range(0, len(images), batch):
-            p = net(images[i:i + batch])[:, 0] > 0
+            p = logits_of(net(images[i:i + batch]))[:, 0] > 0
             t = masks[i:i + batch] != 0
             inter, size = (p & t).sum((1, 2)), p.sum((1, 2)) + t.sum((1, 2))
             per_image += [float(2 * a) / float(b) if b else 1.0 for a, b in zip(inter, size)]
@@ -80,7 +91,7 @@ def class_scores(net, images, masks, batch, classes):
     confusion = np.zeros((classes, classes))
     with torch.no_grad():
         for i in range(0, len(images), batch):
-            p, t = net(images[i:i + batch]).argmax(1), masks[i:i + batch]
+            p, t = logits_of(net(images[i:i + batch])).argmax(1), masks[i:i + batch]
             counted = t != 255
             confusion += np.bincount((t[counted] * classes + p[counted]).numpy(), minlength=classes**2).reshape(classes, classes)
     net.train()
@@ -118,6 +129,7 @@ def main():
     a.add_argument("--lr", type=float, default=1e-3)
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--net", help="train the net of this checkpoint of atrous train, initialised anew")
     a.add_argument("--weights", help="start from this checkpoint of atrous train")
     a.add_argument("--invert", action="store_true")
     a.add_argument("--classes", type=int, default=2)
@@ -132,6 +144,8 @@ def main():
     images, masks = load_split(o, "train")
     val_images, val_masks = load_split(o, "val")
     net = UNet(3, 1 if binary else o.classes, o.base_channels)
+    if o.net:
+        net = make_net(config_of(json.loads(read_safetensors(o.net)[1]["atrous.recipe"])), dropout=True)
     if o.weights:
         net.load_state_dict(read_safetensors(o.weights)[0], strict=True)
     optimizer = torch.optim.Adam(net.parameters(), lr=o.lr)
@@ -154,7 +168,7 @@ def main():
                         x[j], t[j] = x[j].flip(axis), t[j].flip(axis - 1)
             began = time.perf_counter()
             optimizer.zero_grad()
-            loss = bce_dice(net(x), t) if binary else class_loss(net(x), t, o.loss)
+            loss = objective(lambda z: bce_dice(z, t) if binary else class_loss(z, t, o.loss), net(x))
             loss.backward()
             optimizer.step()
             losses.append(float(loss))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Loads a checkpoint of `atrous train` into PyTorch's U-Net, strictly, and compares logits.
+"""Loads a checkpoint of `atrous train` into the same net in PyTorch, strictly, and compares logits.
 
     python3 tests/goldens/load_in_pytorch.py best.safetensors picture.png probability.png
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from make import UNet
+from nets import config_of, make_net
 
 TYPES = {"F32": np.float32, "F64": np.float64, "I64": np.int64}
 
@@ -34,14 +34,15 @@ def main():
     checkpoint, picture, probability = sys.argv[1:4]
     tensors, metadata = read_safetensors(checkpoint)
     recipe = json.loads(metadata["atrous.recipe"])
-    net = UNet(recipe["in_channels"], recipe["out_channels"], recipe["base_channels"], recipe["depth"], recipe["bilinear"])
+    net = make_net(config_of(recipe))
     print(net.load_state_dict(tensors, strict=True))
     image = Image.open(picture).convert("RGB")
     assert image.size == (recipe["width"], recipe["height"]), "use a picture of the training size"
     x = torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1)[None]
     mean, std = (torch.tensor(recipe[k]).view(1, 3, 1, 1) for k in ("mean", "std"))
     with torch.no_grad():
-        p = torch.sigmoid(net.eval()((x - mean) / std))[0, 0].numpy()
+        logits = net.eval()((x - mean) / std)
+        p = torch.sigmoid(logits["out"] if isinstance(logits, dict) else logits)[0, 0].numpy()
     worst = np.abs(np.asarray(Image.open(probability), dtype=np.float64) - 255 * p).max()
     print(f"largest difference: {worst:.3f} of 255 (rounding alone: 0.5)")
     sys.exit(0 if worst < 0.51 else 1)

@@ -155,6 +155,13 @@ def state_dicts():
             for k, net in nets.items()}
 
 
+def class_scores():
+    """torchvision's ResNet-18 as a classifier, in training mode."""
+    net = torchvision.models.resnet18(weights=None, num_classes=7).double().train()
+    set_hashed_weights(net)
+    return [[rounded(v) for v in row] for row in net(hashed_tensor("input.classifier", (2, 3, 33, 33)))]
+
+
 VGGS = [f"vgg{n}{norm}" for n in (11, 13, 16, 19) for norm in ("", "_bn")]
 UNET = dict(model="unet", in_channels=3, out_channels=1)
 SGD, ADAM = "sgd_1e-2", "adam_1e-3"
@@ -200,6 +207,8 @@ def main():
     wanted = sys.argv[1:]
     if not wanted or "state_dicts" in wanted:
         write(os.path.join(folder, "state_dicts.json"), state_dicts())
+    if not wanted or "class_scores" in wanted:
+        write(os.path.join(folder, "class_scores.json"), class_scores())
     for name, config, n, size, optimizers in cases():
         if not wanted or name in wanted:
             write(os.path.join(folder, name + ".json"), golden(name, config, n, size, optimizers))

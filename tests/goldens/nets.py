@@ -241,6 +241,11 @@ class ResNetUNet(nn.Module):
             self.decoder.blocks.append(self.Block(below + skip, cout))
             below = cout
         self.segmentation_head = nn.Sequential(nn.Conv2d(below, out_channels, 3, padding=1))
+        for m in self.decoder.modules():
+            if isinstance(m, nn.Conv2d):
+                nn.init.kaiming_uniform_(m.weight, mode="fan_in", nonlinearity="relu")
+        nn.init.xavier_uniform_(self.segmentation_head[0].weight)
+        nn.init.zeros_(self.segmentation_head[0].bias)
 
     def forward(self, x):
         *skips, y = self.encoder(x)
@@ -292,6 +297,11 @@ class AtrousNet(nn.Module):
                                                        nn.Conv2d(256, out_channels, 1))
             if separable:
                 make_separable(self.classifier)
+            for m in self.classifier.modules():
+                if isinstance(m, nn.Conv2d):
+                    nn.init.kaiming_normal_(m.weight)
+                    if m.bias is not None:
+                        nn.init.zeros_(m.bias)
         else:
             conv = lambda a, b: [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
             self.classifier = nn.Module()
@@ -349,8 +359,26 @@ def make_separable(module):
             setattr(module, name, new) if not name.isdigit() else module._modules.__setitem__(name, new)
 
 
-def make_net(config):
-    """The net of a configuration as atrous::NetConfig has it, without dropout."""
+def config_of(recipe):
+    """What make_net takes, from the recipe in a checkpoint of atrous train."""
+    model, encoder = recipe["model"], recipe.get("encoder", "")
+    c = {k: recipe[k] for k in ("model", "in_channels", "out_channels")}
+    if model == "unet" and not encoder:
+        names = "base_channels depth bilinear align_corners full_width batch_norm kernel"
+        return {**c, **{k: recipe[k] for k in names.split() if k in recipe}}
+    own = {"fcn": ("resnet50", 8), "deeplabv3": ("resnet50", 8), "deeplabv3-comma10k": ("resnet18", 8),
+           "deeplabv3plus": ("resnet50", 16)}
+    if model not in own:
+        return {**c, "encoder": encoder} if encoder else c
+    stride = recipe["output_stride"] or own[model][1]
+    rates = (6, 12, 18) if "comma10k" in model else tuple(96 // stride * i for i in (1, 2, 3))
+    return {**c, "encoder": encoder or own[model][0], "output_stride": stride, "rates": recipe["rates"] or rates,
+            "pooled": recipe["aspp_pooling"], "auxiliary": recipe["auxiliary"], "gentle": recipe["gentle_decoder"],
+            "separable": recipe["separable"]}
+
+
+def make_net(config, dropout=False):
+    """The net of a configuration as atrous::NetConfig has it."""
     c = dict(config)
     model = c.pop("model")
     if model == "unet" and "encoder" not in c:
@@ -365,7 +393,7 @@ def make_net(config):
     else:
         net = AtrousNet(model, **c)
     for m in net.modules():
-        if isinstance(m, nn.Dropout):
+        if isinstance(m, nn.Dropout) and not dropout:
             m.p = 0.0
     return net
 

@@ -1,7 +1,9 @@
 // What nets promise beside their arithmetic: any input size, frozen parts, checks before the first step.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "engine/ops/dropout.h"
 #include "engine/ops/loss.h"
@@ -91,6 +93,48 @@ Values values_of(Module& net) {
     for (auto& [path, b] : net.buffers())
         if (b->dtype == DType::f32) values[path] = b->value.to_host<float>();
     return values;
+}
+
+// The file's weight is [out][channel, row, column], as torch.nn.Linear has it behind a flattened feature map.
+TEST(LinearTest, IsAProductWithTheFlattenedFeatureMap) {
+    Group root;
+    Linear linear(root, "fc", 3, 5, 2);
+    root.materialize({.device = {DeviceKind::cpu}, .dtype = DType::f64, .compute = DType::f64});
+    set_hashed_weights<double>(root);
+    const auto x = hashed("x", 2 * 3 * 4), weight = hashed_weights("fc.weight", *root.parameters()[0].parameter),
+               bias = hashed_weights("fc.bias", *root.parameters()[1].parameter);
+    Tensor image = Tensor::empty({2, 2, 2, 3}, DType::f64, {DeviceKind::cpu});
+    image.copy_from_host(nhwc_of(x, 2, 3, 4).data(), image.bytes());
+    const auto y = linear.forward(image).to_host<double>();
+    ASSERT_EQ(y.size(), 10u);
+    for (size_t n = 0; n < 2; ++n)
+        for (size_t o = 0; o < 5; ++o) {
+            double sum = bias[o];
+            for (size_t i = 0; i < 12; ++i) sum += weight[o * 12 + i] * x[n * 12 + i];
+            EXPECT_NEAR(y[n * 5 + o], sum, 1e-14) << n << ", " << o;
+        }
+    EXPECT_THROW(linear.forward(Tensor::empty({2, 3, 2, 3}, DType::f64, {DeviceKind::cpu})), ShapeError);
+}
+
+TEST(EncoderTest, ClassScoresEqualTorchvisions) {
+    Group root;
+    const auto net = make_encoder("resnet18", root, "", {.classes = 7});
+    root.materialize({.device = {DeviceKind::cpu}, .dtype = DType::f64, .compute = DType::f64, .initialize = false});
+    set_hashed_weights<double>(root);
+    Tensor x = Tensor::empty({2, 33, 33, 3}, DType::f64, {DeviceKind::cpu});
+    x.copy_from_host(nhwc_of(hashed("input.classifier", x.count()), 2, 3, 33 * 33).data(), x.bytes());
+    const auto scores = net->classify(x).to_host<double>();
+    const auto expected = nlohmann::json::parse(std::ifstream(ATROUS_SOURCE_DIR "/tests/goldens/class_scores.json"));
+    for (size_t i = 0; i < 14; ++i) EXPECT_NEAR(scores[i], double(expected[i / 7][i % 7]), 1e-9) << i;
+}
+
+TEST(EncoderTest, VggClassifiesPicturesOf224) {
+    Group root;
+    const auto net = make_encoder("vgg11_bn", root, "", {.classes = 7});
+    root.materialize({.device = {DeviceKind::meta}});
+    const StepRandomness random(0, 0);
+    EXPECT_EQ(net->classify(shape_only(2, 224, 224, 3)).shape(), (Shape{2, 1, 1, 7}));
+    EXPECT_THROW(net->classify(shape_only(2, 256, 256, 3)), ShapeError);
 }
 
 // Two noisy pictures whose right halves are the foreground.
