@@ -233,8 +233,8 @@ void grad_statistics(Queue& q, const GradStatisticsArgs& a) {
     const int64_t chunks = a.arena.chunk_count;
     const bool vectors = aligned(gradients, 16);
     ran(vectors ? "grad_statistics/vec4" : "grad_statistics/scalar");
-    const NormArgs k{gradients, a.arena.chunks, q.scratch<double>(size_t(chunks)), chunks, vectors,
-                     a.state,   a.max_norm, a.halt};
+    const NormArgs k{gradients,  a.arena.chunks, q.scratch<double>(size_t(chunks)), chunks, vectors, a.state,
+                     a.max_norm, a.halt};
     if (chunks > 0) launch(sum_squares, dim3(unsigned(chunks)), dim3(norm_threads), 0, q.stream(), k);
     launch(finish_norm, dim3(1), dim3(block_threads), 0, q.stream(), k);
 }
