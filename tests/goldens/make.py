@@ -10,7 +10,10 @@ import sys
 
 import numpy as np
 import torch
-import torchvision
+try:
+    import torchvision
+except ImportError:  # the U-Net does without
+    torchvision = None
 from torch import nn
 
 from nets import UNet, make_net  # noqa: F401 (UNet: for who imports this)

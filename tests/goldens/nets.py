@@ -1,7 +1,10 @@
 """The nets of tests/goldens/make.py in PyTorch: torchvision's own where it has them, else built here by their papers,
 under the parameter names that atrous has."""
 import torch
-import torchvision
+try:
+    import torchvision
+except ImportError:  # the U-Net does without
+    torchvision = None
 from torch import nn
 from torch.nn import functional as F
 
