@@ -42,7 +42,7 @@ Tensor Tape::gradient(const Tensor& x) const {
 
 bool Tape::wants(const Value& v) const { return v.leaf || watched_.count(v.id); }
 
-static Value value_of(const Tensor& t) { return {t.id(), t.shape(), t.dtype(), t.leaf()}; }
+static Value value_of(const Tensor& t) { return {t.id(), t.shape(), t.dtype(), t.leaf(), t.pitch()}; }
 
 Tensor record(Record r) {
     Tape* tape = current_tape;
