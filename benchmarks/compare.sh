@@ -5,7 +5,9 @@
 # which is put into build/venv once (some gigabytes). Prints lines "ratio <what> <figure>": time ratios are theirs / ours
 # against the fastest peer and format, above 1 is faster than PyTorch; memory ratios are ours / theirs, below 1 is less.
 # Everything measured stays in build/compare/*.jsonl.
+# Threads of both sides sleep at barriers unless OMP_WAIT_POLICY says otherwise: spinning on shared cores measures the others.
 set -euo pipefail
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 cd "$(dirname "$0")/.."
 fail() { echo "compare.sh: $1" >&2; exit "${2:-1}"; }
 

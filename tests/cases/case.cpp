@@ -174,6 +174,20 @@ std::vector<std::string> Family::ops() {
     return names;
 }
 
+// Of more shapes than the op has activations, or of others than follow from the first, none is passed over in silence.
+static void check_shapes(const Case& c, const Request& request) {
+    std::vector<Shape> taken;
+    for (const Input& input : c.inputs)
+        if (input.role == Role::activation) taken.push_back(input.shape);
+    if (request.shapes.size() > taken.size())
+        throw UsageError(c.op + " takes " + std::to_string(taken.size()) + " shapes, found " +
+                         std::to_string(request.shapes.size()));
+    for (size_t i = 0; i < request.shapes.size(); ++i)
+        if (request.shapes[i] != taken[i])
+            throw UsageError("shape " + std::to_string(i + 1) + " of " + c.op + " is " + request.shapes[i].text() +
+                             ", expected " + taken[i].text() + " beside " + taken[0].text());
+}
+
 Case Family::at(const std::string& op, const Request& request) {
     const auto it = families().find(op);
     if (it == families().end() || !it->second.at) {
@@ -183,6 +197,7 @@ Case Family::at(const std::string& op, const Request& request) {
     }
     Case c = it->second.at(request);
     c.op = op;
+    check_shapes(c, request);
     if (!request.first_wanted && c.inputs[0].differentiable) {
         c.inputs[0].differentiable = false;
         c.backward_flops /= 2;  // of the products alone are flops counted that matter: one of two is left
