@@ -40,7 +40,7 @@ struct Parsed {
 
     std::vector<Word> given() const {
         if (option->is_flag()) return {{flag ? "true" : "false"}};
-        if (!option->is_list()) return {{word}};
+        if (!option->is_list()) return {{word.empty() && option->when_alone ? *option->when_alone : word}};
         std::vector<Word> all;
         for (const std::string& w : words) all.push_back({w});
         return all;
@@ -130,6 +130,7 @@ void Options::read_command_line(const std::vector<std::string>& words) {
             p.cli = app.add_flag(o.names + ",!--no-" + o.key, p.flag);
         else
             p.cli = o.is_list() ? app.add_option(o.names, p.words) : app.add_option(o.names, p.word);
+        if (o.when_alone) p.cli->expected(0, 1);
     }
     const auto help_text = [&] { return TextRequested{help(terminal_width(stdout))}; };
     try {

@@ -41,6 +41,7 @@ class OptionBase {
     std::string names;  // "-b,--batch-size", or without dashes for a positional one
     std::string key;    // "batch-size"
     std::string help, group;
+    std::optional<std::string> when_alone;  // the value of the bare flag, where it may stand without one
     bool is_required = false;
     Origin origin = Origin::by_default;
 
@@ -98,6 +99,12 @@ class Option : public OptionBase {
         choices_ = std::move(words);
         return *this;
     }
+    // "--x" without a value is allowed, and means this.
+    Option& alone(Element meaning) requires std::is_same_v<T, std::string> {
+        when_alone = std::move(meaning);
+        return *this;
+    }
+    std::string alone() const { return when_alone.value_or(""); }
     bool given() const { return origin != Origin::by_default; }
 
     bool is_list() const override { return list; }

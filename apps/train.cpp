@@ -12,6 +12,7 @@
 #include "apps/resume.h"
 #include "apps/run_folder.h"
 #include "apps/session.h"
+#include "apps/training_profile.h"
 #include "apps/ui/progress.h"
 #include "apps/ui/table.h"
 #include "apps/verbs.h"
@@ -102,8 +103,13 @@ struct TrainArguments {
     Option<int64_t>& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
     Option<std::string>&output_dir =
         (o.group("Run"), o.text("--output-dir", "", "run folder; empty: runs/1, runs/2, …")),
+    &profile =
+        o.text("--profile", "", "time some steps by op: a table, and a trace in this file for Perfetto or Chrome")
+            .alone("profile.json in the run folder"),
     &resume =
         o.text("--resume", "", "go on with the training of this run folder or last.safetensors, with its config.toml");
+
+    Option<int64_t>& profile_steps = o.integer("--profile-steps", 10, "steps that --profile times, after one").min(1);
 
     void parse(int argc, const char* const* argv);
     std::string config();
@@ -129,13 +135,14 @@ void TrainArguments::parse(int argc, const char* const* argv) {
 
 // For a later --resume from any folder: paths are absolute, and what was resumed to get here is left out.
 std::string TrainArguments::config() {
-    Option<std::string>* const changed[] = {&data, &train_list, &val_list, &resume};
+    Option<std::string>* const changed[] = {&data, &train_list, &val_list, &resume, &profile};
     std::vector<std::string> values;
     for (Option<std::string>* option : changed) {
         values.push_back(option->value);
         if (fs::exists(option->value)) option->value = fs::absolute(option->value).lexically_normal().string();
     }
     resume.value.clear();
+    profile.value.clear();  // the training's, not the run's: whoever resumes asks again
     const std::string toml = o.as_toml();
     for (size_t i = 0; i < values.size(); ++i) changed[i]->value = values[i];
     return toml;
@@ -235,6 +242,10 @@ static TrainerOptions trainer_options(const TrainArguments& a, const Recipe& rec
     o.compute = compute;
     o.accumulate = a.accumulate.value;
     o.aux_weight = a.net.aux_weight.value;
+    if (!a.profile.value.empty()) {  // a replayed graph has no ops, and steps are told apart by reading each
+        o.graphs = false;
+        o.read_every = 1;
+    }
     return o;
 }
 
@@ -274,7 +285,9 @@ class Keeper : public TrainObserver {
         progress_.start_epoch(epoch + 1, epochs, batches, first);
         shown_ = epoch;
     }
+    void profile(TrainingProfile& profile) { profile_ = &profile; }
     void on_step(const StepReport& r) override {
+        if (profile_) profile_->on_step();
         if (r.epoch != shown_) start_epoch(r.epoch, r.epochs, r.batches, 0);
         progress_.step(r.batch, r.loss, r.images);
     }
@@ -312,6 +325,7 @@ class Keeper : public TrainObserver {
     Progress progress_;
     static constexpr int64_t most_warnings = 3;  // of one training; the same cause tends to come back
     int64_t shown_ = -1, warnings_ = 0;
+    TrainingProfile* profile_ = nullptr;
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
@@ -339,6 +353,13 @@ static std::string weights_text(const std::vector<double>& weights) {
     std::string text;
     for (double w : weights) text += fmt::format("{}{:.4g}", text.empty() ? ", class weights " : ",", w);
     return text;
+}
+
+static std::optional<TrainingProfile> profile_of(const TrainArguments& a, const RunFolder& folder) {
+    if (a.profile.value.empty()) return std::nullopt;
+    const bool named = a.profile.value != a.profile.alone();
+    return std::make_optional<TrainingProfile>(named ? a.profile.value : folder.path() + "/profile.json",
+                                               a.profile_steps.value);
 }
 
 int train(int argc, const char* const* argv) {
@@ -389,7 +410,11 @@ int train(int argc, const char* const* argv) {
     watch_interrupts();
     Keeper keeper(folder, recipe, a.net.aux_weight.value, *net, optimizer, trainer);
     keeper.start_epoch(trainer.progress.epoch, a.epochs.value, source->batches_per_epoch(), trainer.progress.batch);
-    if (!trainer.run(*source, validation.get(), keeper)) {
+    std::optional<TrainingProfile> profile = profile_of(a, folder);
+    if (profile) keeper.profile(*profile);
+    const bool finished = trainer.run(*source, validation.get(), keeper);
+    if (profile) profile->finish();
+    if (!finished) {
         keeper.save();
         fmt::print("\nstopped after step {}; saved {}; go on with: atrous train --resume {}\n", trainer.progress.step,
                    folder.last(), folder.path());

@@ -8,6 +8,7 @@
 
 #include "engine/allocator.h"
 #include "engine/device.h"
+#include "engine/profile.h"
 #include "kernels/queue.h"
 
 namespace atrous {
@@ -27,6 +28,7 @@ class Context : private Scratch {
     void submit(void (*kernel)(Queue&, const Args&), const Args& args) {
         Queue queue(stream(), *this, threads_);
         ScratchScope scope(*this);
+        const KernelSpan span(*this);
         kernel(queue, args);
     }
 

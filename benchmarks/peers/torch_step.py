@@ -48,7 +48,7 @@ def main():
             loss = bce_dice(logits.float(), labels)
             loss.backward()
             optimizer.step()
-            losses.append(float(loss))
+            losses.append(loss.item())
             seconds.append(time.perf_counter() - began)
         print(json.dumps({"torch": torch.__version__, "format": name, "bf16": o.autocast, "threads": o.threads,
                           "parameters": sum(p.numel() for p in net.parameters()), "median_s": float(np.median(seconds[1:])), "min_s": min(seconds[1:]),

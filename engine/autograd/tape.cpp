@@ -1,6 +1,7 @@
 #include "engine/autograd/tape.h"
 
 #include "engine/context.h"
+#include "engine/profile.h"
 #include "kernels/elementwise.h"
 
 namespace atrous {
@@ -42,9 +43,30 @@ Tensor Tape::gradient(const Tensor& x) const {
 
 bool Tape::wants(const Value& v) const { return v.leaf || watched_.count(v.id); }
 
-static Value value_of(const Tensor& t) { return {t.id(), t.shape(), t.dtype(), t.leaf()}; }
+static Value value_of(const Tensor& t) { return {t.id(), t.shape(), t.dtype(), t.leaf(), t.pitch()}; }
+
+static double bytes_of(const Value& v) { return double(v.shape.count()) * double(size_of(v.dtype)); }
+
+// An op as the profile shows it. `gradients` are those inputs whose gradient a backward pass writes.
+static Span span_of(const char* category, const std::string& op, const std::string& module,
+                    const std::vector<Value>& inputs, const Value& output, const std::vector<Value>& gradients) {
+    Span s{.name = op, .category = category, .module = module};
+    for (const Value& v : inputs) s.shapes += (s.shapes.empty() ? "" : ", ") + v.shape.text();
+    s.shapes += " -> " + output.shape.text();
+    s.bytes = bytes_of(output);
+    for (const Value& v : inputs) s.bytes += bytes_of(v);
+    for (const Value& v : gradients) s.bytes += bytes_of(v);
+    return s;
+}
+
+static void profile(const Record& r) {
+    std::vector<Value> inputs;
+    for (const Tensor& t : r.inputs) inputs.push_back(value_of(t));
+    Profiler::current()->op_done(span_of("forward", r.op, module_path, inputs, value_of(r.output), {}));
+}
 
 Tensor record(Record r) {
+    if (Profiler::current()) profile(r);
     Tape* tape = current_tape;
     if (!tape) return r.output;
     Entry entry{r.op, module_path, {}, value_of(r.output), std::move(r.attributes), {}, {}, false};
@@ -92,6 +114,12 @@ void Tape::backward(const std::vector<Start>& starts) {
         const auto it = gradients_.find(entry.output.id);
         if (it == gradients_.end()) continue;  // nothing downstream used it
         const ModuleScope scope(entry.module);
+        const ProfileScope span([&] {
+            std::vector<Value> wanted;
+            for (const Value& v : entry.inputs)
+                if (wants(v)) wanted.push_back(v);
+            return span_of("backward", entry.op, entry.module, entry.inputs, entry.output, wanted);
+        });
         Gradients gradients(*this, entry, it->second);
         entry.backward(gradients);
         if (observer_) observer_->on_backward(entry, gradients.output(), gradients_of(entry));

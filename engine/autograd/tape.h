@@ -49,6 +49,7 @@ struct Value {
     Shape shape;
     DType dtype = DType::f32;
     std::shared_ptr<Leaf> leaf;  // of a parameter
+    int64_t pitch = 0;           // as Tensor::pitch
 };
 struct Entry {
     std::string op, module;  // module: the path of the layer that ran it, "down1.conv"

@@ -18,7 +18,7 @@ void count_confusion(const Tensor& logits, const Tensor& labels, Tensor& counts,
                          counts.shape().text());
     if (labels.dtype() != DType::u8 || labels.count() != logits.dim(0) * logits.dim(1) * logits.dim(2))
         throw ShapeError("confusion: labels " + labels.shape().text() + " do not fit logits " + logits.shape().text());
-    counts.storage()->touch();
+    if (counts.storage()) counts.storage()->touch();
     run(logits.device(), {k::reference::confusion, k::cpu::confusion, k::cuda::confusion},
         k::ConfusionArgs{logits.view(), labels.as<uint8_t>(), counts.as<int64_t>(), threshold, ignore_index});
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/context.h"
+#include "engine/profile.h"
 
 namespace atrous {
 
@@ -116,6 +117,15 @@ void Optimizer::step(double learning_rate) {
 }
 
 void Optimizer::step() {
+    const ProfileScope span([&] {
+        // Gradients read twice, once for their norm; values and moments read and written; halves written.
+        const double moments = double(moment1_.defined()) + double(moment2_.defined()),
+                     size = double(size_of(net_.arena().values.dtype()));
+        const double half = net_.arena().halves.defined() ? double(size_of(net_.arena().halves.dtype())) : 0;
+        return Span{.name = name_of(options_.kind),
+                    .category = "optimizer",
+                    .bytes = double(net_.arena().values.count()) * (size * (4 + 2 * moments) + half)};
+    });
     const Device device = state_.device();
     auto* state = state_.as<StepState>();
     run(device, {k::reference::grad_statistics, k::cpu::grad_statistics, k::cuda::grad_statistics},

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/ops/dropout.h"
+#include "engine/profile.h"
 
 namespace atrous {
 
@@ -48,7 +49,10 @@ void Trainer::submit(const std::vector<HostBatch>& window, int64_t count, TrainO
     if (!counts)
         observer.on_warning(fmt::format("step {}: no pixel counts, every label is ignored (images: {})", p.step,
                                         names_of(window, count)));
-    step_.run(window.data(), count, p.learning_rate);
+    {
+        const ProfileScope span("step", "step");
+        step_.run(window.data(), count, p.learning_rate);
+    }
     pending_.push_back(p);
     progress.batch += count;
     ++progress.step;
@@ -62,7 +66,10 @@ bool Trainer::is_bad(const StepLogEntry& entry) {
 
 // Figures of every step submitted so far, in order.
 void Trainer::report(BatchSource& training, TrainObserver& observer) {
-    const auto entries = step_.read();
+    const auto entries = [&] {
+        const ProfileScope waiting("read the loss", "wait");
+        return step_.read();
+    }();
     const auto pending = std::exchange(pending_, {});
     for (size_t i = 0; i < entries.size(); ++i) {
         const Pending& p = pending[i];
@@ -114,7 +121,10 @@ bool Trainer::train_epoch(BatchSource& training, TrainObserver& observer) {
     for (;;) {
         const bool stop = observer.stop_requested();
         int64_t count = 0;
-        while (!stop && count < options_.accumulate && training.next(window[size_t(count)])) ++count;
+        {
+            const ProfileScope loading("next batch", "loader");
+            while (!stop && count < options_.accumulate && training.next(window[size_t(count)])) ++count;
+        }
         if (count == 0 || step_.unread() == options_.read_every) report(training, observer);
         if (count == 0) return !stop;
         submit(window, count, observer);
@@ -129,6 +139,7 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
     const auto watch = [&](const HostBatch&, const Tensor&, int64_t) {
         if (observer.stop_requested()) throw ValidationStopped{};
     };
+    const ProfileScope validating("validation", "validation");
     try {
         return evaluate(net_, validation, {options_.loss, options_.compute, 0, options_.ignore_index}, watch);
     } catch (const ValidationStopped&) {

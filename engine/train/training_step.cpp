@@ -5,6 +5,7 @@
 #include "engine/context.h"
 #include "engine/ops/dropout.h"
 #include "engine/ops/elementwise.h"
+#include "engine/profile.h"
 
 namespace atrous {
 
@@ -76,6 +77,7 @@ TrainingStep::Inputs& TrainingStep::inputs_for(const HostBatch& b) {
 }
 
 void TrainingStep::upload(const HostBatch& batch, Inputs& to, const double* learning_rate) {
+    const ProfileScope span("upload", "upload");
     const size_t image_bytes = to.images.bytes(), label_bytes = to.labels.bytes();
     require(batch.images.size() * sizeof(float) == image_bytes && batch.labels.size() == label_bytes,
             "training step: the batch's images or labels do not fill its shape");

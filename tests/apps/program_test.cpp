@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "data/image.h"
@@ -193,6 +194,12 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
         {"train --data " + quoted("nowhere"), 3, "nowhere"},
         {"train --data " + quoted("empty"), 3, "empty"},
         {"train --data " + data + " --epochs 0", 2, "--epochs"},
+        {"bench", 2, "bench kernels"},
+        {"bench kernels", 2, "--op"},
+        {"bench kernels --op conv2d", 2, "shape"},
+        {"bench kernels --op relu --shape 16x16", 2, "16x16"},
+        {"bench kernels --op relo --shape 1x2x3x4", 2, "relu"},
+        {"bench kernels --from-model unet --predict H2000", 2, "H200"},
         {"train --data " + data + " --lr -1", 2, "--lr"},
         {"train --data " + data + " --epoch 3", 2, "--epochs"},
         {"train --data " + data + " --loss ce+cee", 2, "ce+cee"},
@@ -238,13 +245,50 @@ TEST_F(ProgramTest, ADivergedTrainingLeavesItsBatchToReplay) {
 }
 
 TEST_F(ProgramTest, EveryVerbExplainsItself) {
-    for (const char* verb :
-         {"train", "eval", "predict", "convert", "forward", "run-op", "synth", "replay", "devices"}) {
+    for (const char* verb : {"train", "eval", "predict", "convert", "forward", "run-op", "synth", "replay", "bench",
+                             "bench kernels", "bench step", "devices"}) {
         const Outcome outcome = run(std::string(verb) + " -h");
         EXPECT_EQ(outcome.code, 0) << outcome.output;
         EXPECT_NE(outcome.output.find("usage"), std::string::npos) << outcome.output;
     }
     EXPECT_EQ(run("devices").code, 0);
+}
+
+TEST_F(ProgramTest, ProfilesATraining) {
+    const Outcome outcome = run(small_training("profiled", "--profile --profile-steps 4"));
+    ASSERT_EQ(outcome.code, 0) << outcome.output;
+    for (const char* words : {"profile of 4 steps", "conv2d", "everything else", "profile.json"})
+        EXPECT_NE(outcome.output.find(words), std::string::npos) << words << "\n" << outcome.output;
+    std::ifstream in(root() / "profiled" / "profile.json");
+    const auto trace = nlohmann::json::parse(in);
+    EXPECT_GT(trace.at("traceEvents").size(), 100u);
+    // A profile changes nothing: the same weights as without one.
+    ASSERT_EQ(run(small_training("unprofiled")).code, 0);
+    EXPECT_EQ(weights("profiled/best.safetensors"), weights("unprofiled/best.safetensors"));
+}
+
+TEST_F(ProgramTest, MeasuresAndPredictsKernels) {
+    const Outcome measured =
+        run("bench kernels --op conv2d --shape 1x16x16x8 --kernel 3 --dilation 2 --device cpu "
+            "--threads 2 --repetitions 5 --json " +
+            quoted("kernels.jsonl") + " --svg " + quoted("kernels.svg"));
+    ASSERT_EQ(measured.code, 0) << measured.output;
+    EXPECT_NE(measured.output.find("dilation 2"), std::string::npos) << measured.output;
+    std::ifstream lines(root() / "kernels.jsonl");
+    int passes = 0;
+    for (std::string line; std::getline(lines, line);) passes += nlohmann::json::parse(line).at("kind") == "kernel";
+    EXPECT_EQ(passes, 2);
+    EXPECT_TRUE(fs::exists(root() / "kernels.svg"));
+
+    const Outcome predicted =
+        run("bench kernels --from-model unet --size 512 --batch-size 16 --dtype bf16 --predict H200");
+    ASSERT_EQ(predicted.code, 0) << predicted.output;
+    EXPECT_NE(predicted.output.find("18.523 TFLOP"), std::string::npos) << predicted.output;
+
+    const Outcome step =
+        run("bench step --base-channels 4 --depth 2 --size 32 --batch-size 2 --steps 2 --device cpu --json -");
+    ASSERT_EQ(step.code, 0) << step.output;
+    EXPECT_EQ(nlohmann::json::parse(step.output).at("losses").size(), 3u);
 }
 
 TEST_F(ProgramTest, AFolderThatHoldsATrainingIsNotOverwritten) {

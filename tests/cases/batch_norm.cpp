@@ -41,6 +41,11 @@ Case batch_norm_case(const Setup& u) {
     };
     c.takes_destination = true;
     c.flops = 8 * double(u.x.count());
+    c.backward_flops = 12 * double(u.x.count());
+    if (u.options.training) {  // statistics first, values after: x is read twice, and on the way back x and dy are
+        c.forward_extra.elements = double(u.x.count());
+        c.backward_extra.elements = 2 * double(u.x.count());
+    }
     c.least_nonzero = 0.15;  // ReLU
     if (u.offset != 0) {
         // inv_std amplifies the rounding of a mean of 100 by 100 / deviation.
@@ -72,7 +77,17 @@ void add_modes(std::vector<Case>& cases, Setup u, const std::string& mode) {
         }
 }
 
-const Family family("batch_norm", [] {
+Case batch_norm_at(const Request& r) {
+    Setup u{"", r.shape(0)};
+    u.options.relu = r.number("relu", 1) != 0;
+    u.options.training = r.number("training", 1) != 0;
+    u.options.epsilon = r.number("epsilon", u.options.epsilon);
+    u.options.momentum = r.number("momentum", u.options.momentum);
+    u.residual = r.shapes.size() > 1;
+    return batch_norm_case(u);
+}
+
+const Family family("batch_norm", batch_norm_at, [] {
     std::vector<Case> cases;
     for (Setup u : shapes) {
         u.tracked = u.x[3] % 8 != 0;

@@ -14,7 +14,7 @@ Case loss_case(const std::string& label, const Shape& logits, const BceDiceOptio
                         .differentiable = false,
                         .classes = int(std::max<int64_t>(2, logits[3]))});
     c.call = [options](const std::vector<Tensor>& in, const Tensor&) { return bce_dice(in[0], in[1], options).loss; };
-    c.flops = 12 * double(logits.count());
+    c.flops = c.backward_flops = 12 * double(logits.count());
     return c;
 }
 
@@ -26,7 +26,15 @@ Case terms_case(const std::string& label, const Shape& logits, const BceDiceOpti
     return c;
 }
 
-const Family family("bce_dice", [] {
+Case bce_dice_at(const Request& r) {
+    BceDiceOptions o;
+    o.bce_weight = r.number("bce_weight", o.bce_weight);
+    o.dice_weight = r.number("dice_weight", o.dice_weight);
+    o.smooth = r.number("smooth", o.smooth);
+    return loss_case("", r.shape(0), o);
+}
+
+const Family family("bce_dice", bce_dice_at, [] {
     std::vector<Case> cases;
     const auto add = [&](const std::string& label, const Shape& logits, const BceDiceOptions& options) {
         cases.push_back(loss_case(label, logits, options));

@@ -12,11 +12,20 @@ static Case bilinear_case(const std::string& label, const Shape& x, int64_t heig
     c.takes_destination = true;
     c.exact = exact;
     c.flops = 7.0 * double(x[0] * height * width * x[3]);
+    c.backward_flops = c.flops;
+    c.backward_reads_inputs = false;
     c.least_nonzero = 0.03;  // shrinking passes over inputs
     return c;
 }
 
-static const Family family("bilinear", [] {
+static Case bilinear_at(const Request& r) {
+    const Shape& x = r.shape(0);
+    const double scale = r.number("scale", 2);
+    const auto scaled = [&](int dim) { return r.output.rank() == 4 ? r.output[dim] : int64_t(double(x[dim]) * scale); };
+    return bilinear_case("", x, scaled(1), scaled(2), r.number("align_corners", 0) != 0);
+}
+
+static const Family family("bilinear", bilinear_at, [] {
     std::vector<Case> cases;
     for (bool aligned : {false, true}) {
         const bool half_pixel = !aligned;

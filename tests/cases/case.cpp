@@ -43,10 +43,28 @@ DType type_of(const Input& input, DType activations) {
     return activations;
 }
 
-double minimum_bytes(const Case& c, DType activations, const Tensor& output) {
-    double bytes = double(output.bytes());
+static double bytes_of(const Input& input, DType type) { return double(input.shape.count()) * double(size_of(type)); }
+
+static double bytes_of(const Extra& extra, DType activations) {
+    return extra.elements * double(size_of(activations)) + extra.bytes;
+}
+
+static double input_bytes(const Case& c, DType activations) {
+    double bytes = 0;
+    for (const Input& input : c.inputs) bytes += bytes_of(input, type_of(input, activations));
+    return bytes;
+}
+
+double forward_bytes(const Case& c, DType activations, const Tensor& output) {
+    return double(output.bytes()) + input_bytes(c, activations) + bytes_of(c.forward_extra, activations);
+}
+
+double backward_bytes(const Case& c, DType activations, const Tensor& output) {
+    double bytes = double(output.bytes()) + bytes_of(c.backward_extra, activations);
+    if (c.backward_reads_inputs) bytes += input_bytes(c, activations);
     for (const Input& input : c.inputs)
-        bytes += double(input.shape.count()) * double(size_of(type_of(input, activations)));
+        if (input.differentiable)
+            bytes += bytes_of(input, input.role == Role::activation ? activations : accumulator_of(activations));
     return bytes;
 }
 
@@ -124,17 +142,73 @@ std::vector<double> seed_of(const Case& c, int64_t count, DType rounding, bool i
     return rounded(std::move(values), rounding);
 }
 
-static std::map<std::string, std::vector<Case> (*)()>& families() {
-    static std::map<std::string, std::vector<Case> (*)()> all;
+double Request::number(const std::string& name, double otherwise) const {
+    const auto it = numbers.find(name);
+    return it == numbers.end() ? otherwise : it->second;
+}
+
+const Shape& Request::shape(size_t i) const {
+    if (i < shapes.size() && shapes[i].rank() == 4) return shapes[i];
+    throw UsageError(i < shapes.size() ? "shape " + shapes[i].text() + ": expected batch x height x width x channels"
+                                       : "the op needs another shape: expected " + std::to_string(i + 1) + ", found " +
+                                             std::to_string(shapes.size()));
+}
+
+struct Makers {
+    Family::MakeAll all;
+    Family::MakeAt at;
+};
+
+static std::map<std::string, Makers>& families() {
+    static std::map<std::string, Makers> all;
     return all;
 }
 
-Family::Family(const char* op, std::vector<Case> (*make)()) { families()[op] = make; }
+Family::Family(const char* op, MakeAll all) { families()[op] = {all, nullptr}; }
+Family::Family(const char* op, MakeAt at, MakeAll all) { families()[op] = {all, at}; }
+
+std::vector<std::string> Family::ops() {
+    std::vector<std::string> names;
+    for (const auto& [op, makers] : families())
+        if (makers.at) names.push_back(op);
+    return names;
+}
+
+// Of more shapes than the op has activations, or of others than follow from the first, none is passed over in silence.
+static void check_shapes(const Case& c, const Request& request) {
+    std::vector<Shape> taken;
+    for (const Input& input : c.inputs)
+        if (input.role == Role::activation) taken.push_back(input.shape);
+    if (request.shapes.size() > taken.size())
+        throw UsageError(c.op + " takes " + std::to_string(taken.size()) + " shapes, found " +
+                         std::to_string(request.shapes.size()));
+    for (size_t i = 0; i < request.shapes.size(); ++i)
+        if (request.shapes[i] != taken[i])
+            throw UsageError("shape " + std::to_string(i + 1) + " of " + c.op + " is " + request.shapes[i].text() +
+                             ", expected " + taken[i].text() + " beside " + taken[0].text());
+}
+
+Case Family::at(const std::string& op, const Request& request) {
+    const auto it = families().find(op);
+    if (it == families().end() || !it->second.at) {
+        std::string known;
+        for (const std::string& name : ops()) known += (known.empty() ? "" : ", ") + name;
+        throw UsageError("op '" + op + "' has no cases of a given size; expected one of " + known);
+    }
+    Case c = it->second.at(request);
+    c.op = op;
+    check_shapes(c, request);
+    if (!request.first_wanted && c.inputs[0].differentiable) {
+        c.inputs[0].differentiable = false;
+        c.backward_flops /= 2;  // of the products alone are flops counted that matter: one of two is left
+    }
+    return c;
+}
 
 std::vector<Case> Family::all_cases() {
     std::vector<Case> all;
-    for (const auto& [op, make] : families())
-        for (Case& c : make()) {
+    for (const auto& [op, makers] : families())
+        for (Case& c : makers.all()) {
             c.op = op;
             all.push_back(std::move(c));
         }

@@ -2,11 +2,14 @@
 // parity with the reference, gradient checks, pitched and destination slices, thread orders, benchmarks.
 //
 //   static Tensor call(const std::vector<Tensor>& in, const Tensor&) { return relu(in[0]); }
-//   static const Family family("relu", [] { return std::vector<Case>{{.label = "odd", .inputs = {…}, .call = call}};
+//   static Case relu_at(const Request& r) { … the op at the shapes of r, to be measured … }
+//   static const Family family("relu", relu_at, [] {
+//       return std::vector<Case>{{.label = "odd", .inputs = {…}, .call = call}};
 //   });
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -50,15 +53,24 @@ struct Tolerance {
     double of(DType t) const;
 };
 
+// What an op cannot do without moving, beside its inputs and its output or gradients once each.
+struct Extra {
+    double elements = 0;  // of activations: a second pass over them, say
+    double bytes = 0;     // of anything else
+};
+
 struct Case {
     std::string op = {}, label = {};
     std::vector<Input> inputs = {};
     // The op: its output, written into the destination if there is one.
     std::function<Tensor(const std::vector<Tensor>&, const Tensor& destination)> call = {};
     bool takes_destination = false;
-    bool exact = false;          // small integers give the same values in any order of summation
-    bool smooth = true;          // central differences apply
-    double flops = 0;            // of the forward pass
+    bool exact = false;  // small integers give the same values in any order of summation
+    bool smooth = true;  // central differences apply
+    double flops = 0;    // of the forward pass
+    double backward_flops = 0;
+    bool backward_reads_inputs = true;
+    Extra forward_extra = {}, backward_extra = {};
     double least_nonzero = 0.2;  // the smallest fraction of non-zero values that outputs and gradients may have
     Tolerance tolerance = {};
     std::function<bool(DeviceKind, DType)> supports = {};  // absent: every device and type
@@ -66,8 +78,10 @@ struct Case {
 
 bool differentiable(const Case& c);
 DType type_of(const Input& input, DType activations);
-// What the forward pass cannot do without moving: inputs read once, the output written once.
-double minimum_bytes(const Case& c, DType activations, const Tensor& output);
+// The fewest bytes a pass can move. Forward: inputs read once, the output written once. Backward: the output's gradient
+// and, where needed, the inputs read once, gradients written once. And what the case adds to either.
+double forward_bytes(const Case& c, DType activations, const Tensor& output);
+double backward_bytes(const Case& c, DType activations, const Tensor& output);
 
 // An input's values, the same in every run: rounded to `rounding`; small integers if asked, where the fill is of reals.
 std::vector<double> values_of(const Case& c, size_t input, DType rounding, bool integers);
@@ -75,11 +89,31 @@ std::vector<double> values_of(const Case& c, size_t input, DType rounding, bool 
 std::vector<double> seed_of(const Case& c, int64_t count, DType rounding, bool integers);
 std::vector<double> rounded(std::vector<double> values, DType type);
 
+// An op at sizes that someone names, or that a net's tape has seen.
+struct Request {
+    std::vector<Shape> shapes;                   // of the activations, in the op's order
+    std::vector<Shape> parameters = {};          // from a tape: what the op's numbers then need not say
+    Shape output = {};                           // from a tape
+    std::map<std::string, double> numbers = {};  // attributes under the tape's names; "to" holds a DType
+    bool first_wanted = true;                    // the gradient of the first input is
+
+    double number(const std::string& name, double otherwise) const;
+    int64_t integer(const std::string& name, int64_t otherwise) const {
+        return int64_t(number(name, double(otherwise)));
+    }
+    const Shape& shape(size_t i) const;  // UsageError where it is missing or not of rank 4
+};
+
 // The cases of one op. Defined once in each op's file, so that adding an op edits no list.
 class Family {
  public:
-    Family(const char* op, std::vector<Case> (*make)());
+    using MakeAll = std::vector<Case> (*)();
+    using MakeAt = Case (*)(const Request&);
+    Family(const char* op, MakeAll all);  // tested, not measured
+    Family(const char* op, MakeAt at, MakeAll all);
     static std::vector<Case> all_cases();  // in order of op and statement
+    static std::vector<std::string> ops();
+    static Case at(const std::string& op, const Request& request);  // UsageError for an unknown op
 };
 
 }  // namespace atrous::cases

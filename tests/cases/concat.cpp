@@ -10,6 +10,7 @@ static Case concat_case(const std::string& label, int64_t n, int64_t h, int64_t 
         c.inputs.push_back({"part" + std::to_string(i), {n, h, w, channels[i]}});
     c.call = [](const std::vector<Tensor>& in, const Tensor&) { return concat(in); };
     c.exact = true;
+    c.backward_reads_inputs = false;
     return c;
 }
 
@@ -19,7 +20,14 @@ static Case with_itself() {
     return c;
 }
 
-static const Family family("concat", [] {
+static Case concat_at(const Request& r) {
+    const Shape& first = r.shape(0);
+    std::vector<int64_t> channels;
+    for (size_t i = 0; i < r.shapes.size(); ++i) channels.push_back(r.shape(i)[3]);
+    return concat_case("", first[0], first[1], first[2], channels);
+}
+
+static const Family family("concat", concat_at, [] {
     return std::vector<Case>{concat_case("one_value", 1, 1, 1, {1, 1}),
                              concat_case("single", 1, 4, 3, {5}),
                              concat_case("vectors", 2, 4, 5, {16, 8}),

@@ -27,7 +27,9 @@ static Case confusion_case(const std::string& label, const Shape& logits, double
     return c;
 }
 
-static const Family family("confusion", [] {
+static Case confusion_at(const Request& r) { return confusion_case("", r.shape(0), r.number("threshold", 0)); }
+
+static const Family family("confusion", confusion_at, [] {
     return std::vector<Case>{confusion_case("one_pixel", {1, 1, 1, 1}),
                              confusion_case("binary", {2, 5, 7, 1}),
                              confusion_case("binary_threshold", {2, 9, 7, 1}, 0.5),

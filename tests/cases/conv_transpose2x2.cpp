@@ -12,10 +12,18 @@ static Case up_case(const std::string& label, const Shape& x, int64_t o, bool bi
     c.takes_destination = true;
     c.exact = true;
     c.flops = 2.0 * 4 * double(x.count() * o);
+    c.backward_flops = 2 * c.flops;
     return c;
 }
 
-static const Family family("conv_transpose2x2", [] {
+static Case conv_transpose2x2_at(const Request& r) {
+    const Shape& x = r.shape(0);
+    const bool known = !r.parameters.empty();
+    return up_case("", x, known ? r.parameters[0][2] : r.integer("out_channels", std::max<int64_t>(1, x[3] / 2)),
+                   known ? r.parameters.size() > 1 : r.number("bias", 1) != 0);
+}
+
+static const Family family("conv_transpose2x2", conv_transpose2x2_at, [] {
     return std::vector<Case>{
         up_case("one_value", {1, 1, 1, 1}, 1, true),  up_case("one_pixel", {1, 1, 1, 16}, 8, false),
         up_case("odd", {2, 3, 5, 3}, 5, true),        up_case("odd_no_bias", {1, 5, 2, 7}, 3, false),

@@ -22,6 +22,7 @@ Case depthwise_case(const Setup& u) {
     c.exact = true;
     const int64_t p = u.geometry.output_size(u.x[1], u.r), q = u.geometry.output_size(u.x[2], u.s);
     c.flops = 2.0 * double(u.x[0] * p * q * u.r * u.s * u.x[3]);
+    c.backward_flops = 2 * c.flops;
     c.least_nonzero =
         0.05;  // where stride and dilation pass over inputs, or taps lie in the padding, gradients are zero
     return c;
@@ -51,7 +52,17 @@ const std::vector<Setup> setups = {
     {"k3_many_pixels", {2, 37, 29, 8}, 3, 3, {.padding = 1}, true},
 };
 
-const Family family("depthwise_conv2d", [] {
+// Without a padding, the one that keeps the size.
+Case depthwise_at(const Request& r) {
+    Setup u{"", r.shape(0), r.integer("kernel", 3), r.integer("kernel", 3), {}, r.number("bias", 0) != 0};
+    if (!r.parameters.empty()) u.r = r.parameters[0][1], u.s = r.parameters[0][2], u.bias = r.parameters.size() > 1;
+    u.geometry.stride = int(r.integer("stride", 1));
+    u.geometry.dilation = int(r.integer("dilation", 1));
+    u.geometry.padding = int(r.integer("padding", u.geometry.dilation * (u.r - 1) / 2));
+    return depthwise_case(u);
+}
+
+const Family family("depthwise_conv2d", depthwise_at, [] {
     std::vector<Case> cases;
     for (const Setup& u : setups) cases.push_back(depthwise_case(u));
     return cases;

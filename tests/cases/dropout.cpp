@@ -9,13 +9,16 @@ static Case dropout_case(const std::string& label, const Shape& shape, double p,
         const StepRandomness random(5, 11, 1);
         return dropout(in[0], p, true);
     };
-    c.flops = double(shape.count());
+    c.flops = c.backward_flops = double(shape.count());
+    c.backward_reads_inputs = false;
     c.exact = exact;  // where 1 / (1 - p) is a power of two
     c.least_nonzero = 0.8 * (1 - p);
     return c;
 }
 
-static const Family family("dropout", [] {
+static Case dropout_at(const Request& r) { return dropout_case("", r.shape(0), r.number("p", 0.5)); }
+
+static const Family family("dropout", dropout_at, [] {
     return std::vector<Case>{
         dropout_case("half", {2, 6, 4, 8}, 0.5, true),       dropout_case("odd", {2, 5, 7, 3}, 0.5, true),
         dropout_case("prime", {1, 13, 11, 17}, 0.1),         dropout_case("vectors", {2, 9, 4, 32}, 0.75, true),

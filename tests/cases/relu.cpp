@@ -7,11 +7,13 @@ static Case relu_case(const std::string& label, const Shape& shape) {
     Case c{.label = label, .inputs = {{"x", shape, Role::activation, Fill::distinct}}};
     c.call = [](const std::vector<Tensor>& in, const Tensor&) { return relu(in[0]); };
     c.exact = true;
-    c.flops = double(shape.count());
+    c.flops = c.backward_flops = double(shape.count());
     return c;
 }
 
-static const Family family("relu", [] {
+static Case relu_at(const Request& r) { return relu_case("", r.shape(0)); }
+
+static const Family family("relu", relu_at, [] {
     return std::vector<Case>{relu_case("one_value", {1, 1, 1, 1}),
                              relu_case("one_pixel", {1, 1, 1, 24}),
                              relu_case("odd", {2, 5, 7, 3}),

@@ -7,6 +7,7 @@ static Case sigmoid_case(const std::string& label, const Shape& shape, double of
     Case c{.label = label, .inputs = {{.name = "x", .shape = shape, .offset = offset}}};
     c.call = [](const std::vector<Tensor>& in, const Tensor&) { return sigmoid(in[0]); };
     c.flops = 4 * double(shape.count());
+    c.backward_flops = 3 * double(shape.count());
     return c;
 }
 
@@ -20,7 +21,9 @@ static Case saturated() {
     return c;
 }
 
-static const Family family("sigmoid", [] {
+static Case sigmoid_at(const Request& r) { return sigmoid_case("", r.shape(0)); }
+
+static const Family family("sigmoid", sigmoid_at, [] {
     return std::vector<Case>{sigmoid_case("one_value", {1, 1, 1, 1}),
                              sigmoid_case("odd", {2, 5, 7, 3}),
                              sigmoid_case("prime", {1, 13, 11, 17}),

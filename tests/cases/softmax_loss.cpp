@@ -23,7 +23,7 @@ Case loss_case(const std::string& label, const Shape& logits, const SoftmaxLossO
     c.call = [options](const std::vector<Tensor>& in, const Tensor&) {
         return softmax_loss(in[0], in[1], options, in.size() > 2 ? in[2] : Tensor()).loss;
     };
-    c.flops = 14 * double(logits.count());
+    c.flops = c.backward_flops = 14 * double(logits.count());
     return c;
 }
 
@@ -37,7 +37,20 @@ Case terms_case(const std::string& label, const Shape& logits, const SoftmaxLoss
     return c;
 }
 
-const Family family("softmax_loss", [] {
+Case softmax_loss_at(const Request& r) {
+    SoftmaxLossOptions o;
+    for (const auto& [name, value] : {std::pair{"ce_weight", &o.ce_weight},
+                                      {"region_weight", &o.region_weight},
+                                      {"gamma", &o.gamma},
+                                      {"alpha", &o.alpha},
+                                      {"beta", &o.beta},
+                                      {"smooth", &o.smooth},
+                                      {"exponent", &o.exponent}})
+        *value = r.number(name, *value);
+    return loss_case("", r.shape(0), o, false);
+}
+
+const Family family("softmax_loss", softmax_loss_at, [] {
     std::vector<Case> cases;
     const auto add = [&](const std::string& label, const Shape& logits, const SoftmaxLossOptions& options,
                          bool weighted = false) {

@@ -1,0 +1,39 @@
+// Times whole training steps (forward, backward, optimizer) on a fixed batch, without a loader: what
+// benchmarks/peers/torch_step.py does in PyTorch, with the same weights, data and loss.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "benchmarks/frame/statistics.h"
+#include "engine/optim/optimizer.h"
+#include "models/catalogue.h"
+
+namespace atrous::bench {
+
+struct StepOptions {
+    NetConfig net;
+    int64_t size = 256, batch_size = 4;
+    int steps = 10;  // timed; one more comes first, which makes primitives and takes memory
+    Device device;
+    DType compute = DType::f32;
+    OptimizerKind optimizer = OptimizerKind::adam;
+    double learning_rate = 1e-4;
+};
+
+struct StepResult {
+    Statistics seconds;
+    double first_s = 0, start_s = 0;  // the first step; building the net before it
+    std::vector<double> losses;       // of every step, the first included
+    int64_t parameters = 0;
+    double images_per_s = 0;
+    double flops = 0;                                   // of the convolutions and ops of a step, counted from shapes
+    size_t device_peak_bytes = 0, host_peak_bytes = 0;  // of our allocator on the device; of the whole process
+};
+
+StepResult measure_step(const StepOptions& options);
+std::string step_table(const StepOptions& options, const StepResult& result);
+std::string step_json(const StepOptions& options, const StepResult& result);  // one line
+
+}  // namespace atrous::bench
