@@ -17,8 +17,8 @@ done
 
 # $ORIGIN is read from /proc, which an empty root has not: LD_ORIGIN_PATH stands in for it.
 inside() {
-    local enter=(chroot)
-    [ "$(id -u)" -eq 0 ] || enter=(unshare -r chroot)
+    local enter=("$(PATH=$PATH:/usr/sbin command -v chroot)")
+    [ "$(id -u)" -eq 0 ] || enter=("$(command -v unshare)" -r "${enter[@]}")
     env -i LD_ORIGIN_PATH=/atrous-gpu/bin OMP_WAIT_POLICY=passive TMPDIR=/tmp "${enter[@]}" "$root" "$@"
 }
 devices=$(inside /atrous-gpu/bin/atrous devices)

@@ -1,17 +1,35 @@
 #!/usr/bin/env bash
-# Compiles every kernel and the CUDA runtime layer with nvcc: sm_80, sm_90 and PTX, warnings as errors, no spills.
+# Compiles every kernel and the CUDA runtime layer with nvcc: sm_80, sm_90a and PTX, warnings as errors, no spills, and no
+# vector that was split into stores of its 16-bit elements.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/cuda/bin
 out=build/nvcc
-mkdir -p $out
+rm -rf $out
+mkdir -p $out/keep
 compile() {
-    local log="build/nvcc/$(basename "$1").log"
-    nvcc -std=c++20 -O2 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 -gencode arch=compute_90,code=compute_90 \
-        --Werror all-warnings -Xcompiler=-Wall -Xptxas=-v,--warn-on-spills -I. -Ikernels/gpu/cuda -c "$1" -o "build/nvcc/$(basename "$1").o" >"$log" 2>&1 ||
+    local name log
+    name=$(basename "$1") log="build/nvcc/$(basename "$1").log"
+    nvcc -std=c++20 -O2 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
+        -gencode arch=compute_90,code=compute_90 -keep -keep-dir build/nvcc/keep \
+        --Werror all-warnings -Xcompiler=-Wall -Xptxas=-v,--warn-on-spills -I. -Ikernels/gpu/cuda -c "$1" -o "build/nvcc/$name.o" >"$log" 2>&1 ||
         { cat "$log"; return 1; }
     if grep -E '[1-9][0-9]* bytes spill' "$log"; then echo "$1: spills registers" >&2; return 1; fi
 }
 export -f compile
 printf '%s\n' kernels/cuda/*.cu kernels/gpu/cuda/*.cpp | xargs -P2 -I{} bash -c 'compile {}'
+
+# Kernels for groups of 8 halves (…ELi8E… in their names), the tensor-core epilogues and the wide sums of partials.
+split=$(awk '/\.entry / { match($0, /_Z[A-Za-z0-9_]+/); name = substr($0, RSTART, RLENGTH) }
+    /st\.global/ && !/\.v[248]\./ {
+        half = /\.[bu]16/ && (name ~ /ELi8E/ || FILENAME ~ /conv_mma_pixels/)
+        if (half || name ~ /sum_partials_kernelILi4E/) stores[FILENAME ": " name]++
+    }
+    /st\.global/ { all++ }
+    END {
+        if (!all) print "no store was found in any PTX file"
+        for (where in stores) print where ": " stores[where] " stores of single elements"
+    }' $out/keep/*90a.ptx)
+rm -rf $out/keep
+if [ -n "$split" ]; then printf 'vectors are stored piecemeal; store_floats of kernels/gpu/pixels.h keeps them whole:\n%s\n' "$split" >&2; exit 1; fi
 echo "compiled $(ls kernels/cuda/*.cu | wc -l) kernel files"

@@ -32,6 +32,7 @@ glibc='^(linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|mvec|nsl))\.so'
     if ! basename "$library" | grep -qE "$glibc"; then cp -L "$library" $top/lib/; fi
 done
 cp -r tests/goldens $top/tests/
+mkdir -p $top/tests/apps && cp tests/apps/*.py $top/tests/apps/
 cp -r benchmarks/peers benchmarks/compare_curves.py $top/benchmarks/
 cp scripts/gpu-check.sh $top/
 find $top -name __pycache__ -prune -exec rm -rf {} +

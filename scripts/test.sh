@@ -2,7 +2,7 @@
 # Builds and tests atrous, always against the emulated GPU.
 #   scripts/test.sh          every test (about 10 minutes on 2 cores, build included)
 #   scripts/test.sh --full   also: formatting, floors, every fault, address and race checks of every kernel, fuzz targets,
-#                            nvcc for sm_80 and sm_90
+#                            nvcc for sm_80 and sm_90a, the bundle for a GPU's machine
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -50,8 +50,10 @@ if [ $full = yes ]; then
     step "emulated world without any CUDA toolkit"
     scripts/check_without_cuda.sh
     if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
-        step "nvcc: every kernel for sm_80, sm_90 and PTX, warnings and spills are errors"
+        step "nvcc: every kernel for sm_80, sm_90a and PTX, warnings and spills are errors"
         scripts/check_nvcc.sh
+        step "the bundle for a GPU's machine, in an empty root"
+        scripts/check_gpu_bundle.sh
     else
         echo "nvcc is not installed: the kernels were not compiled for a real GPU"
     fi

@@ -148,12 +148,13 @@ TEST(Streams, EventsOrderAndTime) {
 struct Step {
     static constexpr int count = 1000;
     Buffer<float> x, y{count}, scale{1, 0.0f};
-    std::vector<float> next_scale{0};
+    std::unique_ptr<float, void (*)(void*)> next_scale{static_cast<float*>(allocate_pinned(sizeof(float))),
+                                                       [](void* p) { release_pinned(p); }};
     explicit Step(unsigned seed) : x(small_integers(count, seed)) {
         fill_bytes_async(y.data(), 0, 4 * count, stream().view());
     }
     void submit(StreamView s) {
-        copy_async(scale.data(), next_scale.data(), sizeof(float), s);
+        copy_async(scale.data(), next_scale.get(), sizeof(float), s);
         fill_bytes_async(y.data(), 0, count / 2 * sizeof(float), s);
         Axpy args{x.data(), y.data(), scale.data(), 0.25f, count};
         launch(axpy, 8, 128, 0, s, args);
@@ -169,7 +170,7 @@ TEST(Graphs, ReplayWithChangedDataIsBitEqualToEager) {
     EXPECT_EQ(graph.nodes(), 4u);
     EXPECT_EQ(replayed.y.get(), before) << "capture must not execute";
     for (float scale : {0.1f, 0.7f, -1.3f, INFINITY, 2.0f}) {
-        eager.next_scale[0] = replayed.next_scale[0] = scale;
+        *eager.next_scale = *replayed.next_scale = scale;
         eager.submit(stream().view());
         graph.launch(stream().view());
         const auto a = eager.x.get(), b = replayed.x.get();
@@ -202,6 +203,15 @@ TEST(Graphs, WhatCaptureForbids) {
     EXPECT_NE(error_inside([] { allocate(8); }).find("while a graph is captured"), std::string::npos);
     EXPECT_NE(error_inside([] { stream().view().synchronize(); }).find("captured"), std::string::npos);
     EXPECT_NE(error_inside([] { synchronize_device(); }).find("captured"), std::string::npos);
+    // A replay would read the host's memory anew, whatever lies there then.
+    Buffer<float> to(1, 0.0f);
+    float value = 1;
+    EXPECT_NE(error_inside([&] { copy_async(to.data(), &value, sizeof value, stream().view()); }).find("pageable"),
+              std::string::npos);
+    auto* const pinned = static_cast<float*>(allocate_pinned(2 * sizeof(float)));
+    pinned[1] = 2;
+    EXPECT_EQ(error_inside([&] { copy_async(to.data(), pinned + 1, sizeof value, stream().view()); }), "");
+    release_pinned(pinned);
     EXPECT_NE(error_inside([&] {
                   event.record(stream().view());
                   event.synchronize();

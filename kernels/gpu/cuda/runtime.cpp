@@ -3,8 +3,8 @@
 #include "kernels/gpu/runtime.h"
 
 #include <cuda_runtime_api.h>
-#include <atomic>
 
+#include <atomic>
 #include <cstdio>
 #include <map>
 #include <mutex>
@@ -160,7 +160,9 @@ void* allocate_pinned(size_t bytes) {
     check(cudaMallocHost(&p, bytes ? bytes : 1), "cudaMallocHost");
     return p;
 }
-void release_pinned(void* p) noexcept { warn(cudaFreeHost(p), "cudaFreeHost"); }
+void release_pinned(void* p) noexcept {
+    if (p) warn(cudaFreeHost(p), "cudaFreeHost");
+}
 
 void copy_async(void* to, const void* from, size_t bytes, StreamView stream) {
     const cudaStream_t s = stream_of(stream, "copy_async");
@@ -184,9 +186,9 @@ static std::string name_of(const void* kernel) {
     return "kernel";
 }
 
-// More than 48 KiB of dynamic shared memory has to be asked for, once a kernel and device.
+// More than 48 KiB of shared memory, the kernel's static share included, has to be asked for, once a kernel and device.
 static void allow_shared_memory(const void* kernel, size_t bytes) {
-    constexpr size_t without_asking = 48 * 1024;
+    constexpr size_t most_static = 32 * 1024, without_asking = 48 * 1024 - most_static;
     if (bytes <= without_asking) return;
     static std::mutex mutex;
     static std::map<std::pair<const void*, int>, size_t> allowed;

@@ -9,6 +9,7 @@ namespace atrous::gpu::emu {
 
 void run(const Call& call);  // throws GpuError with every diagnostic
 void copy_now(void* to, const void* from, size_t bytes);
+void require_replayable(const void* p, size_t bytes);  // a recorded copy reads its memory at every replay
 void fill_now(void* to, int byte, size_t bytes);
 void refuse_while_capturing(const char* call);
 

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <map>
 
 #include "kernels/base/error.h"
 #include "kernels/gpu/emu/internal.h"
@@ -187,10 +189,29 @@ void release(void* p) noexcept {
     const std::string error = emu::release_now(p);
     if (!error.empty()) emu::defer_error(error);
 }
+static std::map<uintptr_t, size_t>& pinned_blocks() {
+    static auto& blocks = *new std::map<uintptr_t, size_t>;
+    return blocks;
+}
 void* allocate_pinned(size_t bytes) {
     emu::refuse_while_capturing("allocate_pinned");
-    return emu::aligned_block(bytes);
+    void* const p = emu::aligned_block(bytes);
+    std::lock_guard lock(emu::device_mutex());
+    pinned_blocks()[uintptr_t(p)] = bytes;
+    return p;
 }
-void release_pinned(void* p) noexcept { std::free(p); }
+void release_pinned(void* p) noexcept {
+    std::lock_guard lock(emu::device_mutex());
+    pinned_blocks().erase(uintptr_t(p));
+    std::free(p);
+}
+
+void emu::require_replayable(const void* p, size_t bytes) {
+    const auto a = uintptr_t(p);
+    if (bytes == 0 || find_global(a)) return;
+    const auto after = pinned_blocks().upper_bound(a);
+    if (after != pinned_blocks().begin() && std::prev(after)->first + std::prev(after)->second >= a + bytes) return;
+    throw GpuError("emulated GPU: a copy from or to pageable host memory while a graph is captured");
+}
 
 }  // namespace atrous::gpu

@@ -3,8 +3,8 @@
 #include "kernels/gpu/runtime.h"
 
 #include <unistd.h>
-#include <atomic>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <functional>
@@ -122,6 +122,11 @@ void StreamView::synchronize() const {
 }
 
 void copy_async(void* to, const void* from, size_t bytes, StreamView stream) {
+    if (state_of(stream, "copy_async").recording) {
+        std::lock_guard lock(emu::device_mutex());
+        emu::require_replayable(to, bytes);
+        emu::require_replayable(from, bytes);
+    }
     submit_to(stream, "copy_async", [=] { emu::copy_now(to, from, bytes); });
 }
 void fill_bytes_async(void* to, int byte, size_t bytes, StreamView stream) {

@@ -129,14 +129,30 @@ __forceinline__ void __stcg(T* p, std::type_identity_t<T> v) {
     *p = v;
 }
 
-inline float __expf(float x) { return std::exp(x); }
-inline float __exp10f(float x) { return std::pow(10.0f, x); }
-inline float __logf(float x) { return std::log(x); }
-inline float __log2f(float x) { return std::log2(x); }
-inline float __powf(float x, float y) { return std::pow(x, y); }
+// The hardware's fast functions are a few last digits off. So are these, by the most that NVIDIA documents (CUDA C++
+// programming guide, intrinsic functions), upwards or downwards by the argument's bits: what needs better fails here.
+inline float atrous_off_by(float exact, float ulps, float argument) {
+    if (exact == 0 || argument == 0 || !std::isfinite(exact)) return exact;
+    const bool up = std::bit_cast<uint32_t>(argument) * 2654435761u >> 31;
+    return exact + (up ? exact : -exact) * ulps * 0x1p-23f;
+}
+inline float __expf(float x) { return atrous_off_by(std::exp(x), 2 + std::floor(std::fabs(1.173f * x)), x); }
+inline float __exp10f(float x) { return atrous_off_by(std::pow(10.0f, x), 2 + std::floor(std::fabs(2.97f * x)), x); }
+inline float __logf(float x) {
+    const float exact = std::log(x);
+    return x >= 0.5f && x <= 2 && x != 1 ? exact + (exact > 0 ? 0x1p-21f : -0x1p-21f) * 0.75f
+                                         : atrous_off_by(exact, 3, x);
+}
+inline float __log2f(float x) {
+    const float exact = std::log2(x);
+    return x >= 0.5f && x <= 2 && x != 1 ? exact + (exact > 0 ? 0x1p-22f : -0x1p-22f) : atrous_off_by(exact, 2, x);
+}
+inline float __powf(float x, float y) {  // as the guide defines it: 2 to the y times log2 of x
+    return atrous_off_by(std::exp2(y * __log2f(x)), 2, x);
+}
 inline float __sinf(float x) { return std::sin(x); }
 inline float __cosf(float x) { return std::cos(x); }
-inline float __fdividef(float a, float b) { return a / b; }
+inline float __fdividef(float a, float b) { return atrous_off_by(a / b, 2, b); }
 inline float __frcp_rn(float x) { return 1 / x; }
 inline float __fsqrt_rn(float x) { return std::sqrt(x); }
 inline float __frsqrt_rn(float x) { return 1 / std::sqrt(x); }
@@ -146,7 +162,7 @@ inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fdiv_rn(float a, float b) { return a / b; }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline float __saturatef(float x) { return x > 1 ? 1 : x > 0 ? x : 0; }
-inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
+inline float rsqrtf(float x) { return atrous_off_by(1 / std::sqrt(x), 2, x); }
 inline double rsqrt(double x) { return 1 / std::sqrt(x); }
 inline int __float2int_rd(float x) { return int(std::floor(x)); }
 inline int __float2int_ru(float x) { return int(std::ceil(x)); }
