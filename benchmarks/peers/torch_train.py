@@ -157,7 +157,7 @@ def main():
             loss = bce_dice(net(x), t) if binary else class_loss(net(x), t, o.loss)
             loss.backward()
             optimizer.step()
-            losses.append(float(loss))
+            losses.append(loss.item())
             seconds.append(time.perf_counter() - began)
         epoch_losses.append(float(np.mean(losses)))
         history.append(score())
