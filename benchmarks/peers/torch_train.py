@@ -171,7 +171,7 @@ def main():
             loss = objective(lambda z: bce_dice(z, t) if binary else class_loss(z, t, o.loss), net(x))
             loss.backward()
             optimizer.step()
-            losses.append(float(loss))
+            losses.append(loss.item())
             seconds.append(time.perf_counter() - began)
         epoch_losses.append(float(np.mean(losses)))
         history.append(score())
