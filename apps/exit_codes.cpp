@@ -46,10 +46,12 @@ int run_guarded(const std::function<int()>& f) {
         return report(exit_device, e.what());
     } catch (const NumericError& e) {
         return report(exit_numeric, e.what());
+    } catch (const MemoryError& e) {
+        return report(exit_memory, e.what());
     } catch (const Error& e) {
         return report(exit_other, e.what());
     } catch (const std::bad_alloc&) {
-        return report(exit_other, "out of host memory; use smaller images, a smaller batch or fewer workers");
+        return report(exit_memory, "out of host memory; use smaller images, a smaller batch or fewer workers");
     } catch (const std::exception& e) {
         return report(exit_other, std::string("unexpected error: ") + e.what());
     } catch (...) {

@@ -12,8 +12,9 @@ enum ExitCode : int {
     exit_usage = 2,        // a flag or configuration value
     exit_data = 3,         // an image, mask, list or data set
     exit_io = 4,           // a file or checkpoint that cannot be read or written
-    exit_device = 5,       // the device, its driver or memory
+    exit_device = 5,       // the device or its driver
     exit_numeric = 6,      // NaN or Inf where a number is needed
+    exit_memory = 7,       // no memory left on the device or the host, or more than --memory-limit
     exit_interrupt = 130,  // SIGINT: the state was saved
     exit_terminate = 143,  // SIGTERM: the state was saved
 };

@@ -18,6 +18,7 @@ constexpr Verb verbs[] = {
     {"train", train, "train a net on a folder of images and masks"},
     {"eval", eval, "score a checkpoint on a data set"},
     {"predict", predict, "write masks, probabilities or overlays for pictures"},
+    {"summary", summary, "show a net layer by layer, and the memory it takes"},
     {"convert", convert, "convert weights between .pth and .safetensors"},
     {"forward", forward, "run a net on a given tensor, with gradients if wanted"},
     {"run-op", run_op, "run one op on given tensors, with gradients if wanted"},
@@ -38,7 +39,7 @@ std::string usage() {
     }
     return text +
            "\nexit codes: 0 ok, 2 usage, 3 data, 4 files and checkpoints, 5 device, 6 not a number,\n"
-           "            130 and 143 interrupted after saving, 1 anything else\n";
+           "            7 memory, 130 and 143 interrupted after saving, 1 anything else\n";
 }
 
 std::string names_of_verbs() {

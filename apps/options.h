@@ -105,6 +105,11 @@ class Option : public OptionBase {
         return *this;
     }
     std::string alone() const { return when_alone.value_or(""); }
+    // A word that may stand in a number's place, and the value that it sets.
+    Option& or_word(std::string word, Element stands_for) requires std::is_arithmetic_v<Element> {
+        word_ = {std::move(word), stands_for};
+        return *this;
+    }
     bool given() const { return origin != Origin::by_default; }
 
     bool is_list() const override { return list; }
@@ -118,10 +123,12 @@ class Option : public OptionBase {
 
  private:
     bool accepts(const Element& e) const;
+    bool is_word() const;  // the value is what or_word stands for
 
     std::optional<Element> low_, high_;
     bool low_open_ = false;
     std::vector<std::string> choices_;
+    std::optional<std::pair<std::string, Element>> word_;
 };
 
 extern template class Option<std::string>;

@@ -98,11 +98,21 @@ std::string Option<T>::rule() const {
         else if (high_)
             what += " of at most " + show(*high_);
     }
+    if (word_) what += " or " + word_->first;
     return what;
 }
 
 template <class T>
+bool Option<T>::is_word() const {
+    if constexpr (list)
+        return false;
+    else
+        return word_ && value == word_->second;
+}
+
+template <class T>
 std::string Option<T>::shown() const {
+    if (is_word()) return word_->first;
     std::string text;
     for (const auto& e : elements(value)) text += (text.empty() ? "" : " ") + show(Element(e));
     return text;
@@ -110,6 +120,7 @@ std::string Option<T>::shown() const {
 
 template <class T>
 std::string Option<T>::as_toml() const {
+    if (is_word()) return toml_of(word_->first);
     if constexpr (!list) return toml_of(value);
     std::string text;
     for (const auto& e : elements(value)) text += (text.empty() ? "" : ", ") + toml_of(Element(e));
@@ -131,6 +142,10 @@ bool Option<T>::assign(const std::vector<Word>& words) {
     std::vector<Element> read;
     for (const Word& w : words) {
         Element e{};
+        if (word_ && w.text == word_->first && is(w, Word::Kind::text)) {
+            read.push_back(word_->second);
+            continue;
+        }
         if (!read_word(w, e) || !accepts(e)) return false;
         read.push_back(e);
     }

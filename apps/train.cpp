@@ -7,6 +7,7 @@
 #include "apps/bad_batch.h"
 #include "apps/exit_codes.h"
 #include "apps/interrupt.h"
+#include "apps/memory.h"
 #include "apps/net_options.h"
 #include "apps/options.h"
 #include "apps/resume.h"
@@ -68,7 +69,10 @@ struct TrainArguments {
 
     Option<int64_t>&epochs =
         (o.group("Training"), o.integer("--epochs", 10, "passes over the training samples").min(1)),
-    &batch_size = o.integer("-b,--batch-size", 8, "images at once").min(1),
+    &batch_size =
+        o.integer("-b,--batch-size", 8, "images at once; auto: the largest power of two whose memory plan fits")
+            .min(1)
+            .or_word("auto", 0),
     &accumulate = o.integer("--accumulate", 1, "batches a step").min(1);
     Option<std::string>&last_batch =
         o.choice("--last-batch", {"keep", "drop", "merge"}, "keep", "a last, smaller batch of an epoch"),
@@ -100,7 +104,9 @@ struct TrainArguments {
         (o.group("Machine"), o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated")),
     &precision = o.choice("--precision", {"fp32", "bf16", "fp16"}, "fp32",
                           "of activations and convolutions; fp16 (GPU) scales its loss");
-    Option<int64_t>& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
+    Option<int64_t>&threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024),
+    &memory_limit =
+        o.integer("--memory-limit", 0, "most memory that tensors may take on the device, MiB; 0: no limit").min(0);
     Option<std::string>&output_dir =
         (o.group("Run"), o.text("--output-dir", "", "run folder; empty: runs/1, runs/2, …")),
     &profile =
@@ -362,49 +368,54 @@ static std::optional<TrainingProfile> profile_of(const TrainArguments& a, const 
                                                a.profile_steps.value);
 }
 
-int train(int argc, const char* const* argv) {
-    TrainArguments a;
-    a.parse(argc, argv);
-    const bool resuming = !a.resume.value.empty();
-    int threads = int(a.threads.value);
-    if (resuming && threads == 0) threads = saved_threads(a.resume.value);
-    const Device device = open_device(a.device.value, threads);
-    const DType compute = compute_type(a.precision.value, device);
-    std::fputs(format_table(a.o.table()).c_str(), stdout);
-    const Sets sets = open_data(a);
-    const Recipe recipe = make_recipe(a, sets.report, context_of({DeviceKind::cpu}).threads());
-    const Freezing freezing{a.freeze_bn.value, a.freeze_encoder.value};
-    check_shapes(a, recipe, freezing, int64_t(sets.dataset.train.size()));
-    const RunFolder folder(a.output_dir.value, resuming ? run_folder_of(a.resume.value) : "");
+// Everything that decides about memory, by batch size.
+static PlanForBatch plan_for(const TrainArguments& a, const Recipe& recipe, const Sets& sets, Device device) {
+    PlanOptions o;
+    const int64_t multiple = make_net(recipe.net)->input_multiple();
+    o.device = device;
+    o.compute = compute_type(a.precision.value, device);
+    o.height = ceil_div(recipe.height, multiple) * multiple;
+    o.width = ceil_div(recipe.width, multiple) * multiple;
+    o.accumulate = a.accumulate.value;
+    o.optimizer = optimizer_options(a);
+    o.loss = loss_options(recipe);
+    o.aux_weight = a.net.aux_weight.value;
+    return plan_of_epochs(o, int64_t(sets.dataset.train.size()), int64_t(sets.dataset.val.size()), a.last_batch.value);
+}
 
-    auto net = make_net(recipe.net);
-    freeze(*net, freezing);
-    net->materialize({.device = device, .compute = compute, .seed = uint64_t(a.seed.value)});
-    if (!resuming && !a.pretrained.value.empty()) load_pretrained(*net, a.pretrained.value, a.new_head.value);
-    Optimizer optimizer(*net, optimizer_options(a));
+static int run_training(TrainArguments& a, Device device, const Sets& sets, const Recipe& recipe,
+                        const NetFactory& make) {
+    const bool resuming = !a.resume.value.empty();
+    const DType compute = compute_type(a.precision.value, device);
+    const RunFolder folder(a.output_dir.value, resuming ? run_folder_of(a.resume.value) : "");
+    if (resuming) check_resumable(recipe, recipe_of(io::SafetensorsFile(a.resume.value)), a.resume.value);
+
+    auto net = make();
     auto source =
         data::make_loader(sets.dataset.train, sets.report.rule, training_loader(a, recipe, net->input_multiple()));
     auto val_options = loader_options(recipe, a.batch_size.value, int(a.workers.value), net->input_multiple());
     val_options.cache_bytes = a.cache_mib.value << 20;
     auto validation =
         sets.dataset.val.empty() ? nullptr : data::make_loader(sets.dataset.val, sets.report.rule, val_options);
-    Trainer trainer(*net, optimizer, trainer_options(a, recipe, compute, source->batches_per_epoch()));
-    if (resuming) {
-        const io::SafetensorsFile file(a.resume.value);
-        check_resumable(recipe, recipe_of(file), a.resume.value);
-        io::load_training(file, *net, optimizer, trainer.progress);
-        folder.truncate_metrics(trainer.progress.epoch);
-    }
-    folder.write_config(a.config());  // when resuming too: a later one goes on with the settings of this one
-    fmt::print("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n", recipe.net.model,
-               net->parameter_count(), name_of(device), source->batches_per_epoch(), recipe.loss.name,
-               weights_text(recipe.loss.class_weights), folder.path());
+    // Before the training's own net takes its memory.
     Scores untrained;
     if (validation) {
         auto fresh = make_net(recipe.net);
         fresh->materialize({.device = device, .compute = compute, .seed = uint64_t(a.seed.value)});
         untrained = evaluate(*fresh, *validation, {loss_options(recipe), compute, 0, 255});
     }
+    net->materialize({.device = device, .compute = compute, .seed = uint64_t(a.seed.value)});
+    if (!resuming && !a.pretrained.value.empty()) load_pretrained(*net, a.pretrained.value, a.new_head.value);
+    Optimizer optimizer(*net, optimizer_options(a));
+    Trainer trainer(*net, optimizer, trainer_options(a, recipe, compute, source->batches_per_epoch()));
+    if (resuming) {
+        io::load_training(io::SafetensorsFile(a.resume.value), *net, optimizer, trainer.progress);
+        folder.truncate_metrics(trainer.progress.epoch);
+    }
+    folder.write_config(a.config());  // when resuming too: a later one goes on with the settings of this one
+    fmt::print("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n", recipe.net.model,
+               net->parameter_count(), name_of(device), source->batches_per_epoch(), recipe.loss.name,
+               weights_text(recipe.loss.class_weights), folder.path());
     std::fflush(stdout);
 
     watch_interrupts();
@@ -422,6 +433,34 @@ int train(int argc, const char* const* argv) {
     }
     if (validation) print_result(*net, a, recipe, sets, folder, untrained);
     return exit_ok;
+}
+
+int train(int argc, const char* const* argv) {
+    TrainArguments a;
+    a.parse(argc, argv);
+    const bool resuming = !a.resume.value.empty();
+    int threads = int(a.threads.value);
+    if (resuming && threads == 0) threads = saved_threads(a.resume.value);
+    const Device device = open_device(a.device.value, threads);
+    compute_type(a.precision.value, device);  // refused, where the device cannot
+    std::fputs(format_table(a.o.table()).c_str(), stdout);
+    const Sets sets = open_data(a);
+    const Recipe recipe = make_recipe(a, sets.report, context_of({DeviceKind::cpu}).threads());
+    const Freezing freezing{a.freeze_bn.value, a.freeze_encoder.value};
+    const NetFactory make = [&] {
+        auto net = make_net(recipe.net);
+        freeze(*net, freezing);
+        return net;
+    };
+    const PlanForBatch plan = plan_for(a, recipe, sets, device);
+    const auto samples = int64_t(sets.dataset.train.size());
+    const Budget budget = memory_budget(device, a.memory_limit.value);
+    if (a.batch_size.value == 0) a.batch_size.value = automatic_batch(make, plan, budget, samples);
+    check_shapes(a, recipe, freezing, samples);
+    show_plan(make, plan(a.batch_size.value), budget);
+    if (a.memory_limit.value) context_of(device).memory().set_limit(size_t(a.memory_limit.value) << 20);
+    return with_memory_advice(make, plan, a.batch_size.value, a.memory_limit.value,
+                              [&] { return run_training(a, device, sets, recipe, make); });
 }
 
 }  // namespace atrous::app

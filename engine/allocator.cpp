@@ -1,7 +1,9 @@
 #include "engine/allocator.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <exception>
+#include <new>
 
 #include "kernels/base/error.h"
 
@@ -17,15 +19,30 @@ CachingAllocator::~CachingAllocator() {
     for (auto& [size, p] : free_) backend_.release(p);
 }
 
+// Null where there is no memory.
+void* CachingAllocator::try_backend(size_t bytes) {
+    if (limit_bytes_ && statistics_.reserved_bytes + bytes > limit_bytes_) return nullptr;
+    try {
+        return backend_.allocate(bytes);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    } catch (const MemoryError&) {
+        return nullptr;
+    }
+}
+
 void* CachingAllocator::from_backend(size_t bytes) {
     ++statistics_.backend_allocations;
-    void* p = nullptr;
-    try {
-        p = backend_.allocate(bytes);
-    } catch (const std::exception&) {
-        if (free_.empty()) throw;
+    void* p = try_backend(bytes);
+    if (!p && !free_.empty()) {
         release_cache_locked();
-        p = backend_.allocate(bytes);
+        p = try_backend(bytes);
+    }
+    if (!p) {
+        const auto mib = [](size_t b) { return double(b) / (1 << 20); };
+        throw MemoryError(fmt::format(
+            "no memory for a block of {:.2f} MiB beside {:.2f} MiB in use{}", mib(bytes), mib(statistics_.in_use_bytes),
+            limit_bytes_ ? fmt::format(", with a limit of {:.2f} MiB", mib(limit_bytes_)) : std::string()));
     }
     sizes_[p] = bytes;
     statistics_.reserved_bytes += bytes;
@@ -129,6 +146,16 @@ MemoryStatistics CachingAllocator::statistics() const {
 uint64_t CachingAllocator::pool_growth() const {
     std::lock_guard lock(mutex_);
     return pool_growth_;
+}
+
+void CachingAllocator::set_limit(size_t bytes) {
+    std::lock_guard lock(mutex_);
+    limit_bytes_ = bytes;
+}
+
+size_t CachingAllocator::size_of(void* p) const {
+    std::lock_guard lock(mutex_);
+    return sizes_.at(p);
 }
 
 void CachingAllocator::reset_peak() {

@@ -13,7 +13,7 @@
 namespace atrous {
 
 struct MemoryBackend {
-    std::function<void*(size_t)> allocate;  // throws when there is no memory
+    std::function<void*(size_t)> allocate;  // throws MemoryError or std::bad_alloc when there is no memory
     std::function<void(void*)> release;
     bool caches = true;  // false: every block is allocated and freed for itself (checked builds)
 };
@@ -48,9 +48,13 @@ class CachingAllocator {
     CachingAllocator(const CachingAllocator&) = delete;
     CachingAllocator& operator=(const CachingAllocator&) = delete;
 
-    void* allocate(size_t bytes);  // never null; a block of 0 bytes is a block of 1
+    // Never null; a block of 0 bytes is a block of 1. MemoryError where there is no memory, or it would hold more than
+    // the limit even without its cache.
+    void* allocate(size_t bytes);
     void release(void* p) noexcept;
     void release_cache();
+    void set_limit(size_t bytes);   // on reserved_bytes; 0: none
+    size_t size_of(void* p) const;  // of a block in use, as it counts in in_use_bytes
     MemoryStatistics statistics() const;
     uint64_t pool_growth() const;  // blocks that pools ever took, from the cache or the backend
     void reset_peak();
@@ -74,6 +78,7 @@ class CachingAllocator {
     void* take_free(std::multimap<size_t, void*>& blocks, size_t size);
     void drop(MemoryPool& pool);
     void* from_backend(size_t bytes);
+    void* try_backend(size_t bytes);
     void release_cache_locked();
 
     MemoryBackend backend_;
@@ -85,6 +90,7 @@ class CachingAllocator {
     bool sealed_ = false;
     uint64_t pool_growth_ = 0;
     MemoryStatistics statistics_;
+    size_t limit_bytes_ = 0;
 };
 
 }  // namespace atrous

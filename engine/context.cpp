@@ -12,20 +12,20 @@
 namespace atrous {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(ATROUS_CHECK_RACES)
-static constexpr bool checked_build = true;
+const bool memory_is_cached = false;
 #else
-static constexpr bool checked_build = false;
+const bool memory_is_cached = true;
 #endif
 
 static MemoryBackend backend_of(Device device) {
     if (device.kind == DeviceKind::gpu)
-        return {[](size_t bytes) { return gpu::allocate(bytes); }, [](void* p) { gpu::release(p); }, !checked_build};
+        return {[](size_t bytes) { return gpu::allocate(bytes); }, [](void* p) { gpu::release(p); }, memory_is_cached};
     return {[](size_t bytes) {
                 void* p = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
                 if (!p) throw std::bad_alloc();
                 return p;
             },
-            [](void* p) { std::free(p); }, !checked_build};
+            [](void* p) { std::free(p); }, memory_is_cached};
 }
 
 Context::Context(Device device) : device_(device), memory_(std::make_unique<CachingAllocator>(backend_of(device))) {
@@ -51,6 +51,12 @@ void Context::give_back(size_t first) noexcept {
         memory_->release(taken_.back());
         taken_.pop_back();
     }
+}
+
+CachingAllocator& memory_of(Device device) {
+    if (device.kind != DeviceKind::meta) return context_of(device).memory();
+    if (!MemorySimulation::current()) throw Error("device meta has no memory outside a simulation");
+    return MemorySimulation::current()->memory();
 }
 
 Context& context_of(Device device) {

@@ -9,6 +9,7 @@
 #include "engine/allocator.h"
 #include "engine/device.h"
 #include "engine/profile.h"
+#include "engine/simulation.h"
 #include "kernels/queue.h"
 
 namespace atrous {
@@ -52,17 +53,29 @@ class Context : private Scratch {
 // Created on first use. Not for meta, which has no context.
 Context& context_of(Device device);
 
+CachingAllocator& memory_of(Device device);  // the context's, and on meta the simulation's
+
+// False in the checked builds, where every tensor is a block of its own between red zones.
+extern const bool memory_is_cached;
+
 // The implementations of one contract function.
 template <class Args>
 struct Kernel {
     using Function = void (*)(Queue&, const Args&);
     Function reference, cpu, cuda;
+    bool cpu_rehearses = false;  // the cpu's kernel heeds Queue::rehearses; worth it where it takes much scratch memory
 };
+constexpr bool cpu_rehearses = true;
 
 template <class Args>
 void run(Device device, const Kernel<std::type_identity_t<Args>>& kernel, const Args& args) {
     switch (device.kind) {
         case DeviceKind::meta:
+            if (auto* simulation = MemorySimulation::current()) {
+                const DeviceKind target = simulation->target().kind;
+                if (target == DeviceKind::gpu) simulation->rehearse(kernel.cuda, args);
+                if (target == DeviceKind::cpu && kernel.cpu_rehearses) simulation->rehearse(kernel.cpu, args);
+            }
             return;
         case DeviceKind::reference:
             return context_of(device).submit(kernel.reference, args);

@@ -5,15 +5,22 @@
 #include <cstring>
 
 #include "engine/context.h"
+#include "engine/simulation.h"
 #include "kernels/elementwise.h"
 
 namespace atrous {
 
 namespace k = kernels;
 
+// Contexts live for the whole process, simulations do not.
+static std::shared_ptr<CachingAllocator> owner_of_memory(Device device) {
+    if (device.kind == DeviceKind::meta) return MemorySimulation::current()->shared_memory();
+    return {std::shared_ptr<void>(), &context_of(device).memory()};
+}
+
 Storage::Storage(Device device, size_t bytes)
-    : device_(device), data_(context_of(device).memory().allocate(bytes)), bytes_(bytes) {}
-Storage::~Storage() { context_of(device_).memory().release(data_); }
+    : memory_(owner_of_memory(device)), data_(memory_->allocate(bytes)), bytes_(bytes) {}
+Storage::~Storage() { memory_->release(data_); }
 
 static int64_t next_id() {
     static std::atomic<int64_t> id{1};
@@ -29,7 +36,9 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
     t.device_ = device;
     t.pitch_ = shape[shape.rank() - 1];
     t.id_ = next_id();
-    if (device.kind != DeviceKind::meta) t.storage_ = std::make_shared<Storage>(device, t.bytes());
+    MemorySimulation* simulation = device.kind == DeviceKind::meta ? MemorySimulation::current() : nullptr;
+    if (device.kind != DeviceKind::meta || simulation) t.storage_ = std::make_shared<Storage>(device, t.bytes());
+    if (simulation) simulation->made(t);
     return t;
 }
 
@@ -96,6 +105,7 @@ void Tensor::copy_from_host(const void* data, size_t bytes) {
                                      this->bytes()));
     if (!storage_) return;
     storage_->touch();
+    if (device_.kind == DeviceKind::meta) return;
     if (on_host(device_)) {
         std::memcpy(this->data(), data, bytes);
         return;
@@ -106,7 +116,7 @@ void Tensor::copy_from_host(const void* data, size_t bytes) {
 }
 
 void Tensor::copy_to_host(void* data, size_t bytes) const {
-    if (!storage_) throw Error("a tensor on device meta has no values");
+    if (device_.kind == DeviceKind::meta) throw Error("a tensor on device meta has no values");
     if (!is_dense() || bytes != this->bytes())
         throw ShapeError(fmt::format("{} bytes to the host of a tensor of shape {} ({} bytes)", bytes, shape_.text(),
                                      this->bytes()));

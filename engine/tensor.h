@@ -12,7 +12,8 @@
 
 namespace atrous {
 
-// One block of device memory.
+// One block of device memory; on meta, of a simulation (engine/simulation.h).
+class CachingAllocator;
 class Storage {
  public:
     Storage(Device device, size_t bytes);
@@ -26,7 +27,7 @@ class Storage {
     void touch() { version_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
-    Device device_;
+    std::shared_ptr<CachingAllocator> memory_;
     void* data_ = nullptr;
     size_t bytes_ = 0;
     std::atomic<int64_t> version_{0};
@@ -57,7 +58,7 @@ class Tensor {
     bool is_dense() const { return shape_.rank() != 4 || pitch_ == shape_[3]; }
     size_t bytes() const { return size_t(count()) * size_of(dtype_); }
 
-    void* data() const;  // null on meta
+    void* data() const;  // null on meta; under a simulation an address not to be followed
     template <class T>
     T* as() const {
         return static_cast<T*>(data());

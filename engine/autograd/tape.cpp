@@ -2,6 +2,7 @@
 
 #include "engine/context.h"
 #include "engine/profile.h"
+#include "engine/simulation.h"
 #include "kernels/elementwise.h"
 
 namespace atrous {
@@ -9,7 +10,6 @@ namespace atrous {
 namespace k = kernels;
 
 static thread_local Tape* current_tape = nullptr;
-static thread_local std::string module_path;
 
 const Tensor& Saved::get(const std::string& op) const {
     if (tensor_.storage() && tensor_.storage()->version() != version_)
@@ -26,13 +26,6 @@ Tape* Tape::current() { return current_tape; }
 
 NoTape::NoTape() : tape_(current_tape) { current_tape = nullptr; }
 NoTape::~NoTape() { current_tape = tape_; }
-
-ModuleScope::ModuleScope(const std::string& name) : length_(module_path.size()) {
-    if (!module_path.empty() && !name.empty()) module_path += '.';
-    module_path += name;
-}
-ModuleScope::~ModuleScope() { module_path.resize(length_); }
-const std::string& ModuleScope::path() { return module_path; }
 
 void Tape::watch(const Tensor& x) { watched_[x.id()] = true; }
 
@@ -62,14 +55,15 @@ static Span span_of(const char* category, const std::string& op, const std::stri
 static void profile(const Record& r) {
     std::vector<Value> inputs;
     for (const Tensor& t : r.inputs) inputs.push_back(value_of(t));
-    Profiler::current()->op_done(span_of("forward", r.op, module_path, inputs, value_of(r.output), {}));
+    Profiler::current()->op_done(span_of("forward", r.op, ModuleScope::path(), inputs, value_of(r.output), {}));
 }
 
 Tensor record(Record r) {
     if (Profiler::current()) profile(r);
+    if (MemorySimulation* simulation = MemorySimulation::current()) simulation->filled(r.output, r.op);
     Tape* tape = current_tape;
     if (!tape) return r.output;
-    Entry entry{r.op, module_path, {}, value_of(r.output), std::move(r.attributes), {}, {}, false};
+    Entry entry{r.op, ModuleScope::path(), {}, value_of(r.output), std::move(r.attributes), {}, {}, false};
     for (const Tensor& input : r.inputs) {
         entry.inputs.push_back(value_of(input));
         entry.wanted = entry.wanted || tape->wants(entry.inputs.back());
@@ -102,6 +96,7 @@ std::vector<Tensor> Tape::gradients_of(const Entry& entry) const {
 
 void Tape::backward(const std::vector<Start>& starts) {
     NoTape off;
+    const UseScope use(BlockUse::activation_gradient);
     for (const auto& [output, seed] : starts) {
         if (!watched_.count(output.id())) throw Error("backward: no parameter contributed to this value");
         if (seed.defined()) watched_[output.id()] = true;  // kept as it is: it belongs to the caller

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/module_scope.h"
 #include "engine/tensor.h"
 
 namespace atrous {
@@ -120,19 +121,6 @@ class NoTape {
 
  private:
     Tape* tape_;
-};
-
-// Names the layer that runs: paths nest, "up1" then "conv" gives "up1.conv".
-class ModuleScope {
- public:
-    explicit ModuleScope(const std::string& name);
-    ~ModuleScope();
-    ModuleScope(const ModuleScope&) = delete;
-    ModuleScope& operator=(const ModuleScope&) = delete;
-    static const std::string& path();
-
- private:
-    size_t length_;
 };
 
 // What an op's backward works with.

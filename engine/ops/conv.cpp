@@ -26,9 +26,10 @@ static std::vector<Tensor> with_bias(const Tensor& x, const Tensor& weight, cons
 // Where a concatenation took the same value, its gradient may be a channel slice, which convolutions on the cpu refuse.
 static void conv2d_backward_input(const Tensor& dy, const Tensor& weight, Into dx, const ConvGeometry& geometry) {
     Tensor apart;
-    if (dy.device().kind == DeviceKind::cpu && !dx.view.dense())
+    if (kernels_of(dy.device()) == DeviceKind::cpu && !dx.view.dense())
         apart = Tensor::empty({dx.view.n, dx.view.h, dx.view.w, dx.view.c}, dx.view.dtype, dy.device());
-    run(dy.device(), {k::reference::conv_backward_input, k::cpu::conv_backward_input, k::cuda::conv_backward_input},
+    run(dy.device(),
+        {k::reference::conv_backward_input, k::cpu::conv_backward_input, k::cuda::conv_backward_input, cpu_rehearses},
         k::ConvBackwardInputArgs{dy.view(), weight.view(), apart.defined() ? Into{apart.view(), false} : dx, geometry});
     if (apart.defined())
         run(dy.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{apart.view(), dx});
@@ -40,7 +41,8 @@ static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has
     const bool bias_wanted = has_bias && g.wants(2);
     if (g.wants(1) || bias_wanted)
         run(dy.device(),
-            {k::reference::conv_backward_weight, k::cpu::conv_backward_weight, k::cuda::conv_backward_weight},
+            {k::reference::conv_backward_weight, k::cpu::conv_backward_weight, k::cuda::conv_backward_weight,
+             cpu_rehearses},
             k::ConvBackwardWeightArgs{x.view(), dy.view(), g.into(1), bias_wanted ? g.vector_into(2) : VectorInto{},
                                       geometry});
 }
@@ -56,9 +58,9 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, Con
         throw ShapeError(
             fmt::format("conv2d: a {}x{} kernel with dilation {} and padding {} does not fit an input of {}x{}",
                         weight.dim(1), weight.dim(2), geometry.dilation, geometry.padding, input.dim(1), input.dim(2)));
-    const Tensor x = input.device().kind == DeviceKind::cpu ? dense(input) : input;
+    const Tensor x = kernels_of(input.device()) == DeviceKind::cpu ? dense(input) : input;
     Tensor y = Tensor::empty({x.dim(0), p, q, weight.dim(0)}, x.dtype(), x.device());
-    run(x.device(), {k::reference::conv_forward, k::cpu::conv_forward, k::cuda::conv_forward},
+    run(x.device(), {k::reference::conv_forward, k::cpu::conv_forward, k::cuda::conv_forward, cpu_rehearses},
         k::ConvForwardArgs{x.view(), weight.view(), bias.data(), y.view(), geometry});
     const bool has_bias = bias.defined();
     return record({.op = "conv2d",
@@ -76,13 +78,13 @@ static void conv_transpose_backward(Gradients& g, bool has_bias) {
     if (g.wants(0))
         run(dy.device(),
             {k::reference::conv_transpose_backward_input, k::cpu::conv_transpose_backward_input,
-             k::cuda::conv_transpose_backward_input},
+             k::cuda::conv_transpose_backward_input, cpu_rehearses},
             k::ConvTransposeBackwardInputArgs{dy.view(), weight.view(), g.into(0)});
     const bool bias_wanted = has_bias && g.wants(2);
     if (g.wants(1) || bias_wanted)
         run(dy.device(),
             {k::reference::conv_transpose_backward_weight, k::cpu::conv_transpose_backward_weight,
-             k::cuda::conv_transpose_backward_weight},
+             k::cuda::conv_transpose_backward_weight, cpu_rehearses},
             k::ConvTransposeBackwardWeightArgs{x.view(), dy.view(), g.into(1),
                                                bias_wanted ? g.vector_into(2) : VectorInto{}});
 }
@@ -95,7 +97,8 @@ Tensor conv_transpose2x2(const Tensor& x, const Tensor& weight, const Tensor& bi
     const Shape shape{x.dim(0), 2 * x.dim(1), 2 * x.dim(2), weight.dim(2)};
     Tensor y = output_or("conv_transpose2x2", destination, shape, x);
     run(x.device(),
-        {k::reference::conv_transpose_forward, k::cpu::conv_transpose_forward, k::cuda::conv_transpose_forward},
+        {k::reference::conv_transpose_forward, k::cpu::conv_transpose_forward, k::cuda::conv_transpose_forward,
+         cpu_rehearses},
         k::ConvTransposeForwardArgs{x.view(), weight.view(), bias.data(), y.view()});
     const bool has_bias = bias.defined();
     return record({.op = "conv_transpose2x2",

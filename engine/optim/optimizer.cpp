@@ -104,6 +104,7 @@ void Optimizer::set_learning_rate(double learning_rate) {
 
 void Optimizer::set_learning_rate_from(const double* learning_rate) {
     auto* state = state_.as<StepState>();
+    if (state_.device().kind == DeviceKind::meta) return;
     if (state_.device().kind == DeviceKind::gpu)
         gpu::copy_async(&state->learning_rate, learning_rate, sizeof *learning_rate,
                         context_of(state_.device()).stream());

@@ -4,10 +4,12 @@
 
 #include "engine/ops/elementwise.h"
 #include "engine/ops/metrics.h"
+#include "engine/simulation.h"
 
 namespace atrous {
 
 DeviceBatch upload(const HostBatch& b, Device device, DType compute) {
+    const UseScope use(BlockUse::batch);
     DeviceBatch d;
     Tensor images = Tensor::empty({b.n, b.h, b.w, b.c}, DType::f32, device);
     images.copy_from_host(b.images.data(), images.bytes());

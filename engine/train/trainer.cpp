@@ -19,8 +19,8 @@ static std::string names_of(const std::vector<HostBatch>& window, int64_t count)
 
 static constexpr int64_t most_bad_steps = 64;  // in a row, with a dynamic loss scale: 2^24 / 2^64 is 0
 
-static int64_t read_interval(const TrainerOptions& options, Device device) {
-    return options.read_every > 0 ? options.read_every : device.kind == DeviceKind::gpu ? 16 : 1;
+int64_t read_interval(int64_t read_every, Device device) {
+    return read_every > 0 ? read_every : device.kind == DeviceKind::gpu ? 16 : 1;
 }
 
 Trainer::Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOptions& options)
@@ -33,8 +33,8 @@ Trainer::Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOption
              .aux_weight = options.aux_weight,
              .scale_loss = optimizer.options().dynamic_loss_scale,
              .graphs = options.graphs,
-             .log_capacity = read_interval(options, net.materialized().device)}) {
-    options_.read_every = read_interval(options, net.materialized().device);
+             .log_capacity = read_interval(options.read_every, net.materialized().device)}) {
+    options_.read_every = read_interval(options.read_every, net.materialized().device);
 }
 
 void Trainer::submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer) {

@@ -66,6 +66,9 @@ class TrainObserver {
     virtual bool stop_requested() { return false; }
 };
 
+// TrainerOptions::read_every, with 0 resolved for the device.
+int64_t read_interval(int64_t read_every, Device device);
+
 class Trainer {
  public:
     Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOptions& options);

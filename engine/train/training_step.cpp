@@ -6,6 +6,7 @@
 #include "engine/ops/dropout.h"
 #include "engine/ops/elementwise.h"
 #include "engine/profile.h"
+#include "engine/simulation.h"
 
 namespace atrous {
 
@@ -55,7 +56,7 @@ TrainingStep::TrainingStep(SegmentationNet& net, Optimizer& optimizer, const Los
     : net_(net), optimizer_(optimizer), loss_(loss), options_(options), device_(net.materialized().device) {
     log_ = Tensor::full({options.log_capacity * int64_t(sizeof(StepLogEntry))}, DType::u8, device_, 0);
     sums_ = Tensor::full({3 * int64_t(sizeof(double))}, DType::u8, device_, 0);
-    graphs_ = options.graphs && device_.kind == DeviceKind::gpu;
+    graphs_ = options.graphs && kernels_of(device_) == DeviceKind::gpu;
     if (device_.kind == DeviceKind::gpu) staging_ = std::make_unique<Staging>();
 }
 
@@ -71,12 +72,14 @@ TrainingStep::Inputs& TrainingStep::inputs_for(const HostBatch& b) {
     auto& inputs = inputs_[{b.n, b.h, b.w, b.c}];
     if (inputs) return *inputs;
     inputs = std::make_unique<Inputs>();
+    const UseScope use(BlockUse::batch);
     inputs->images = Tensor::empty({b.n, b.h, b.w, b.c}, DType::f32, device_);
     inputs->labels = Tensor::empty({b.n, b.h, b.w, 1}, DType::u8, device_);
     return *inputs;
 }
 
 void TrainingStep::upload(const HostBatch& batch, Inputs& to, const double* learning_rate) {
+    if (device_.kind == DeviceKind::meta) return;  // shapes are all that there is
     const ProfileScope span("upload", "upload");
     const size_t image_bytes = to.images.bytes(), label_bytes = to.labels.bytes();
     require(batch.images.size() * sizeof(float) == image_bytes && batch.labels.size() == label_bytes,
@@ -108,6 +111,7 @@ void TrainingStep::micro_batch(const Inputs& inputs, const LossShare& share, int
     Tensor images;
     {
         const NoTape off;
+        const UseScope use(BlockUse::batch);
         images = cast(inputs.images, options_.compute);
     }
     Tape tape;
@@ -135,20 +139,19 @@ void TrainingStep::whole_step(const Inputs& inputs) {
 }
 
 void TrainingStep::run_recorded(Inputs& inputs) {
-    Context& context = context_of(device_);
+    CachingAllocator& memory = memory_of(device_);
     if (!inputs.graph) {
-        if (!inputs.pool) inputs.pool = std::make_unique<MemoryPool>(context.memory());
-        if (!inputs.settled) {
-            const uint64_t before = context.memory().pool_growth();
-            const CachingAllocator::PoolScope scope(context.memory(), *inputs.pool, false);
+        if (!inputs.pool) inputs.pool = std::make_unique<MemoryPool>(memory);
+        const CachingAllocator::PoolScope scope(memory, *inputs.pool, inputs.settled);
+        if (!inputs.settled || device_.kind == DeviceKind::meta) {
+            const uint64_t before = memory.pool_growth();
             whole_step(inputs);
-            inputs.settled = context.memory().pool_growth() == before;
+            inputs.settled = memory.pool_growth() == before;
             return;
         }
-        const CachingAllocator::PoolScope scope(context.memory(), *inputs.pool, true);
-        inputs.graph = gpu::Graph::capture(context.stream(), [&] { whole_step(inputs); });
+        inputs.graph = gpu::Graph::capture(context_of(device_).stream(), [&] { whole_step(inputs); });
     }
-    inputs.graph->launch(context.stream());
+    inputs.graph->launch(context_of(device_).stream());
     ++replayed_;
 }
 
@@ -175,7 +178,7 @@ void TrainingStep::run(const HostBatch* batches, int64_t count, double learning_
             micro_batch(inputs, {counted > 0 ? counted : 1, double(batches[i].n) / double(images)}, i, count);
         }
     }
-    ++unread_;
+    if (device_.kind != DeviceKind::meta) ++unread_;
 }
 
 std::vector<StepLogEntry> TrainingStep::read() {

@@ -33,7 +33,8 @@ class TrainingStep {
     TrainingStep(SegmentationNet& net, Optimizer& optimizer, const Loss& loss, const TrainingStepOptions& options);
     ~TrainingStep();
 
-    // Submits one step. The batches may be reused when this returns.
+    // Submits one step. The batches may be reused when this returns. On device meta, under a MemorySimulation, a step
+    // takes and gives back its memory as on the target, and batches need shapes only.
     void run(const HostBatch* batches, int64_t count, double learning_rate);
     // Figures of the steps submitted since the last call, oldest first; waits for them.
     std::vector<StepLogEntry> read();

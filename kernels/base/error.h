@@ -27,6 +27,9 @@ struct FormatError : IoError {
 struct GpuError : Error {
     using Error::Error;
 };  // the device, its driver or a launch
+struct MemoryError : Error {
+    using Error::Error;
+};  // no memory left on a device, or more than a stated limit
 struct NumericError : Error {
     using Error::Error;
 };  // NaN or Inf where a number is needed

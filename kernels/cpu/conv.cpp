@@ -100,6 +100,7 @@ void multiply_columns(Queue& q, const Columns<T>& columns, Product<T> product) {
         for (int64_t tap = 0; tap < taps; ++tap) product.a_parts.push_back(tap * columns.from.c);
     }
     const T* packed = pack(q, product);
+    if (q.rehearses()) return;
     T* const c = product.c.data;
     for (int64_t first = 0; first < pixels; first += a_chunk) {
         product.m = std::min(a_chunk, pixels - first);
@@ -177,9 +178,9 @@ bool backward_input_by_forward(Queue& q, const ConvBackwardInputArgs& a) {
     const int64_t taps = w.h * w.w;
     if (taps > 1) {
         float* copy = q.scratch<float>(w.count());
-#pragma omp parallel for num_threads(q.threads()) schedule(static)
-        for (int64_t i = 0; i < w.n * taps; ++i)
+        parallel_each(q, w.n * taps, w.count(), [&](int64_t i) {
             std::copy_n(w.as<float>() + i * w.c, w.c, copy + (i / taps * taps + taps - 1 - i % taps) * w.c);
+        });
         turned = copy;
     }
     return dnnl_convolution(q, c, a.dy.data, turned, nullptr, dx.data);

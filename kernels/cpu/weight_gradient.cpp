@@ -152,6 +152,7 @@ template <class T>
 const T* Accumulator<T>::copy_last_row(Queue& q, const View& v) const {
     const int64_t used = (v.w - 1) * v.pitch + v.c;
     T* copy = q.scratch<T>(used + panel_width<T>);
+    if (q.rehearses()) return copy;
     std::memcpy(copy, v.as<T>() + (v.n * v.h - 1) * v.w * v.pitch, used * sizeof(T));
     std::fill_n(copy + used, panel_width<T>, T(0));
     return copy;
@@ -262,6 +263,7 @@ template <class T>
 void Accumulator<T>::run(Queue& q) {
     const int64_t blocks = int64_t(blocks_.size());
     T* partials = q.scratch<T>(splits_ * partial_count());
+    if (q.rehearses()) return;
     const auto add = [&](int64_t block, int64_t item, int64_t split) {
         add_item(blocks_[block], item_at(item), partials + split * partial_count() + item * item_size());
     };
@@ -318,6 +320,7 @@ void channel_sums(Queue& q, const View& v, VectorInto into) {
         using A = accumulator_t<T>;
         const int64_t parts = std::clamp<int64_t>(v.pixels() / 256, 1, 64);
         A* partial = q.scratch<A>(parts * v.c);
+        if (q.rehearses()) return;
 #pragma omp parallel for num_threads(q.threads()) schedule(static)
         for (int64_t part = 0; part < parts; ++part) {
             std::fill_n(partial + part * v.c, v.c, A(0));

@@ -209,6 +209,22 @@ TEST_F(OptionsTest, TheTableShowsValuesAndOrigins) {
     EXPECT_EQ(format_table({{"p", "/very/long/path/to/a/file.png", "flag"}}, 30), "  p  ...th/to/a/file.png  flag\n");
 }
 
+TEST_F(OptionsTest, AWordMayStandInANumbersPlace) {
+    Options o("train", "Trains a net.");
+    auto& batch = o.integer("-b,--batch-size", 8, "images").min(1).or_word("auto", 0);
+    o.parse(std::vector<std::string>{"--batch-size", "auto"});
+    EXPECT_EQ(batch.value, 0);
+    EXPECT_EQ(batch.shown(), "auto");
+    EXPECT_EQ(batch.as_toml(), "\"auto\"");
+    EXPECT_EQ(batch.rule(), "an integer of at least 1 or auto");
+    EXPECT_FALSE(batch.assign({{"0", Word::Kind::any}})) << "the value that the word stands for is not one to type";
+    EXPECT_FALSE(batch.assign({{"manual", Word::Kind::any}}));
+    EXPECT_TRUE(batch.assign({{"16", Word::Kind::integer}}));
+    EXPECT_TRUE(batch.assign({{"auto", Word::Kind::text}})) << "from a configuration file";
+    batch.value = 4;
+    EXPECT_EQ(batch.as_toml(), "4");
+}
+
 TEST(Suggest, NearWordsOnly) {
     EXPECT_EQ(edit_distance("kitten", "sitting"), 3);
     EXPECT_EQ(edit_distance("unte", "unet"), 1);
@@ -236,7 +252,8 @@ TEST(RunGuarded, EveryErrorHasItsCodeAndOneLine) {
     run([]() -> int { throw atrous::NumericError("nan"); }, 6, "atrous: nan\n");
     run([]() -> int { throw atrous::ShapeError("shape"); }, 1, "atrous: shape\n");
     run([]() -> int { throw std::runtime_error("other"); }, 1, "atrous: unexpected error: other\n");
-    run([]() -> int { throw std::bad_alloc(); }, 1,
+    run([]() -> int { throw atrous::MemoryError("full"); }, 7, "atrous: full\n");
+    run([]() -> int { throw std::bad_alloc(); }, 7,
         "atrous: out of host memory; use smaller images, a smaller batch or fewer workers\n");
     run([]() -> int { throw 7; }, 1, "atrous: unexpected error of unknown kind\n");
     testing::internal::CaptureStdout();

@@ -245,8 +245,8 @@ TEST_F(ProgramTest, ADivergedTrainingLeavesItsBatchToReplay) {
 }
 
 TEST_F(ProgramTest, EveryVerbExplainsItself) {
-    for (const char* verb : {"train", "eval", "predict", "convert", "forward", "run-op", "synth", "replay", "bench",
-                             "bench kernels", "bench step", "devices"}) {
+    for (const char* verb : {"train", "eval", "predict", "summary", "convert", "forward", "run-op", "synth", "replay",
+                             "bench", "bench kernels", "bench step", "devices"}) {
         const Outcome outcome = run(std::string(verb) + " -h");
         EXPECT_EQ(outcome.code, 0) << outcome.output;
         EXPECT_NE(outcome.output.find("usage"), std::string::npos) << outcome.output;

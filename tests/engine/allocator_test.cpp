@@ -8,6 +8,8 @@
 #include <set>
 #include <vector>
 
+#include "kernels/base/error.h"
+
 namespace atrous {
 namespace {
 
@@ -106,12 +108,34 @@ TEST(Allocator, GivesItsCacheBackAndTriesAgain) {
     void* p = allocator.allocate(3 * megabyte);  // fits only after the free 6 MB went back
     EXPECT_NE(p, nullptr);
     EXPECT_EQ(memory.held_bytes, 5 * megabyte);
-    EXPECT_THROW(allocator.allocate(9 * megabyte), std::bad_alloc);
+    EXPECT_THROW(allocator.allocate(9 * megabyte), MemoryError);
     const auto s = allocator.statistics();
     EXPECT_EQ(s.in_use_bytes, 5 * megabyte) << "a failed request must not count";
     EXPECT_EQ(s.reserved_bytes, 5 * megabyte);
     allocator.release(kept);
     allocator.release(p);
+}
+
+TEST(Allocator, HoldsNoMoreThanItsLimit) {
+    FakeMemory memory;
+    CachingAllocator allocator(memory.backend());
+    allocator.set_limit(10 * megabyte);
+    void* kept = allocator.allocate(4 * megabyte);
+    allocator.release(allocator.allocate(6 * megabyte));
+    void* p = allocator.allocate(3 * megabyte);  // only after the free 6 MB went back
+    EXPECT_EQ(memory.held_bytes, 7 * megabyte);
+    try {
+        allocator.allocate(4 * megabyte);
+        ADD_FAILURE() << "11 MB were handed out under a limit of 10";
+    } catch (const MemoryError& e) {
+        for (const char* words : {"4.00 MiB", "7.00 MiB", "10.00 MiB"})
+            EXPECT_NE(std::string(e.what()).find(words), std::string::npos) << e.what();
+    }
+    EXPECT_EQ(allocator.statistics().in_use_bytes, 7 * megabyte);
+    allocator.set_limit(0);
+    void* more = allocator.allocate(4 * megabyte);
+    EXPECT_EQ(allocator.size_of(more), 4 * megabyte);
+    for (void* block : {kept, p, more}) allocator.release(block);
 }
 
 TEST(Allocator, Counts) {

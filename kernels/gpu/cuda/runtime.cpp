@@ -150,6 +150,8 @@ void* allocate(size_t bytes) {
     const cudaError_t e = cudaMalloc(&p, bytes ? bytes : 1);  // a block of its own, also for 0 bytes
     if (e != cudaSuccess) {
         cudaGetLastError();
+        if (e == cudaErrorMemoryAllocation)
+            throw MemoryError("cudaMalloc of " + std::to_string(bytes) + " bytes: " + text_of(e));
         throw GpuError("cudaMalloc of " + std::to_string(bytes) + " bytes: " + text_of(e));
     }
     return p;

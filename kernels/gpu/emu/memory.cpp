@@ -150,7 +150,7 @@ void fill_now(void* to, int byte, size_t bytes) {
 static void* aligned_block(size_t bytes) {
     void* p = nullptr;
     if (posix_memalign(&p, alignment, bytes ? bytes : 1))
-        throw GpuError("emulated GPU: no memory for a block of " + std::to_string(bytes) + " bytes");
+        throw MemoryError("emulated GPU: no memory for a block of " + std::to_string(bytes) + " bytes");
     return p;
 }
 

@@ -22,6 +22,7 @@ template <class Args>
 void launch(void (*kernel)(Args), dim3 grid, dim3 block, size_t smem_bytes, StreamView stream,
             const std::type_identity_t<Args>& args) {
     static_assert(std::is_trivially_copyable_v<Args>);
+    if (stream.rehearses()) return;
     void* list[] = {const_cast<Args*>(&args)};
     cuda::launch(reinterpret_cast<const void*>(kernel), grid, block, smem_bytes, stream, list);
 }

@@ -1,0 +1,123 @@
+#include "apps/memory.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+#include <new>
+
+#include "engine/context.h"
+#include "engine/free_memory.h"
+#include "engine/io/text.h"
+
+namespace atrous::app {
+
+Budget memory_budget(Device device, int64_t limit_mib) {
+    if (limit_mib > 0) return {size_t(limit_mib) << 20, fmt::format("{} MiB (--memory-limit)", limit_mib)};
+    const size_t bytes = free_memory_bytes(device) / 10 * 9;
+    return {bytes, io::format_bytes(bytes) + " (nine tenths of what is free)"};
+}
+
+std::string plan_table(const std::vector<std::string>& titles, const std::vector<MemoryPlan>& plans) {
+    std::string text = fmt::format("  {:<24}", "");
+    for (const std::string& title : titles) text += fmt::format("{:>14}", title);
+    const auto row = [&](const std::string& name, const auto& bytes_of) {
+        text += fmt::format("\n  {:<24}", name);
+        for (const MemoryPlan& plan : plans) text += fmt::format("{:>14}", io::format_bytes(bytes_of(plan)));
+    };
+    for (const auto& [use, name] : {std::pair{BlockUse::weights, "weights"},
+                                    {BlockUse::half_weights, "half-precision copies"},
+                                    {BlockUse::gradients, "gradients"},
+                                    {BlockUse::optimizer, "optimizer"},
+                                    {BlockUse::batch, "images and labels"},
+                                    {BlockUse::activation, "activations"},
+                                    {BlockUse::activation_gradient, "their gradients"},
+                                    {BlockUse::workspace, "workspace"}})
+        row(name, [use](const MemoryPlan& plan) { return plan.at_peak(use); });
+    row("in use at the peak", [](const MemoryPlan& plan) { return plan.peak_bytes; });
+    row("held, with spare blocks", [](const MemoryPlan& plan) { return plan.reserved_bytes; });
+    return text + "\n";
+}
+
+std::string largest_blocks(const MemoryPlan& plan, size_t count) {
+    std::string text;
+    for (size_t i = 0; i < std::min(count, plan.blocks.size()); ++i) {
+        const SimulatedBlock& b = plan.blocks[i];
+        text += fmt::format("  {:>9.2f} MiB  {:<36} {:<22} {} {}\n", double(b.bytes) / (1 << 20),
+                            b.module.empty() ? "-" : b.module, b.what, b.shape.text(), name_of(b.dtype));
+    }
+    return text;
+}
+
+int64_t automatic_batch(const NetFactory& make, const PlanForBatch& plan, const Budget& budget, int64_t at_most) {
+    const auto net = make();
+    auto batch = int64_t(std::bit_floor(uint64_t(largest_batch(*net, plan, budget.bytes, at_most))));
+    while (batch > 1 && plan_memory(*net, plan(batch)).reserved_bytes > budget.bytes) batch /= 2;  // its last batch
+    if (batch > 0) {
+        fmt::print("\nbatch size {}: the largest power of two that fits\n", batch);
+        return batch;
+    }
+    const PlanOptions one = plan(1);
+    throw MemoryError(
+        fmt::format("--batch-size auto: not even one image of {}x{} fits: {} are needed and {} may be used; use a "
+                    "smaller --size, a smaller net or --precision bf16",
+                    one.width, one.height, io::format_bytes(plan_memory(*net, one).reserved_bytes), budget.words));
+}
+
+PlanForBatch plan_of_epochs(const PlanOptions& fixed, int64_t train, int64_t val, const std::string& last_batch) {
+    return [=, o = fixed](int64_t batch) mutable {
+        const int64_t left = train % batch;
+        o.batch = last_batch == "merge" && batch < train ? batch + left : std::min(batch, train);
+        o.last_batch = last_batch == "keep" && batch < train ? left : 0;
+        o.validation_batch = std::min(batch, val);
+        o.last_validation_batch = batch < val ? val % batch : 0;
+        return o;
+    };
+}
+
+void show_plan(const NetFactory& make, PlanOptions options, const Budget& budget) {
+    const MemoryPlan plan = plan_memory(*make(), options);
+    fmt::print("\nmemory on {}, {} images of {}x{} at once\n{}  {:<24}{:>14}\n", name_of(options.device), options.batch,
+               options.width, options.height, plan_table({"training"}, {plan}), "may be used", budget.words);
+    if (plan.reserved_bytes <= budget.bytes) return;
+    options.limit_bytes = budget.bytes;
+    fmt::print("warning: {}; --batch-size auto finds what fits\n",
+               can_be_carried_out(*make(), options)
+                   ? "this fits only with blocks given back and asked for again, which costs time"
+                   : "this is more than may be used");
+}
+
+static std::string advice(const NetFactory& make, const PlanForBatch& plan, int64_t batch, const Budget& budget) {
+    const auto net = make();
+    const size_t needed = plan_memory(*net, plan(batch)).reserved_bytes;
+    if (needed <= budget.bytes)
+        return fmt::format("batch size {} should fit by the plan ({} of {}): something else took the memory", batch,
+                           io::format_bytes(needed), budget.words);
+    const int64_t largest = batch > 1 ? largest_batch(*net, plan, budget.bytes, batch - 1) : 0;
+    const std::string need = fmt::format("batch size {} takes {} by the plan and {} may be used", batch,
+                                         io::format_bytes(needed), budget.words);
+    if (largest == 0) return need + "; not even one image fits: use a smaller --size, or a smaller net";
+    return need + fmt::format("; the largest that fits is {}: --batch-size {}", largest, largest);
+}
+
+int with_memory_advice(const NetFactory& make, const PlanForBatch& plan, int64_t batch, int64_t limit_mib,
+                       const std::function<int()>& work) {
+    std::string why;
+    try {
+        return work();
+    } catch (const MemoryError& e) {
+        why = e.what();
+    } catch (const std::bad_alloc&) {
+        why = "no memory on the host";
+    }
+    // The work's tensors are gone by now; what the allocator still holds is free too.
+    const Device device = plan(batch).device;
+    context_of(device).memory().release_cache();
+    std::fflush(stdout);
+    fmt::print(stderr, "\nthe largest blocks of memory at the peak, by the plan:\n{}",
+               largest_blocks(plan_memory(*make(), plan(batch)), 8));
+    throw MemoryError("out of memory: " + why + "; " + advice(make, plan, batch, memory_budget(device, limit_mib)));
+}
+
+}  // namespace atrous::app

@@ -1,0 +1,18 @@
+// How much memory is left on a device.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "engine/device.h"
+
+namespace atrous {
+
+// GPU: what its driver says is free. Host: /proc/meminfo's MemAvailable, or what the process's control groups (versions
+// 1 and 2, and their parents) leave where that is less. Bytes; IoError where neither can be read.
+size_t free_memory_bytes(Device device);
+
+// The host's, with another folder in place of / (for tests).
+size_t free_host_memory_bytes(const std::string& root = "/");
+
+}  // namespace atrous

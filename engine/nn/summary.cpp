@@ -1,0 +1,131 @@
+#include "engine/nn/summary.h"
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "engine/ops/dropout.h"
+#include "engine/simulation.h"
+
+namespace atrous {
+
+static constexpr Device meta{DeviceKind::meta};
+
+static Value value_of(const Tensor& t) { return {t.id(), t.shape(), t.dtype(), nullptr}; }
+
+std::vector<Entry> trace(SegmentationNet& net, const Shape& input, DType compute, Value* image) {
+    net.materialize({.device = meta, .compute = compute});
+    net.set_training(true);
+    const Tensor x = Tensor::empty(input, compute, meta);
+    if (image) *image = value_of(x);
+    const StepRandomness random(0, 0);
+    const Tape tape(Tape::Mode::tracing);
+    net.forward_training(x);
+    return tape.entries();
+}
+
+int64_t multiply_adds(const Entry& e) {
+    if (e.op.find("conv") == std::string::npos || e.inputs.size() < 2 || e.inputs[1].shape.rank() != 4) return 0;
+    const bool transposed = e.op.find("transpose") != std::string::npos;  // every input pixel meets every weight
+    const Shape& pixels = transposed ? e.inputs[0].shape : e.output.shape;
+    return pixels[0] * pixels[1] * pixels[2] * e.inputs[1].shape.count();
+}
+
+static std::string op_text(const Entry& e) {
+    std::string text = e.op;
+    if (e.op == "batch_norm" && e.inputs.size() > 3) text += "+add";
+    for (const auto& [name, value] : e.attributes)
+        if (name == "relu" && std::get<bool>(value)) text += "+relu";
+    return text;
+}
+
+namespace {
+
+// What every layer keeps for its backward pass, from a forward pass on a training tape. Layers without a backward pass
+// are not on it; the others come in the order of the trace.
+class KeptBytes {
+ public:
+    KeptBytes(SegmentationNet& net, const Shape& input, DType compute, Device target) {
+        const MemorySimulation simulation(target);
+        net.materialize({.device = meta, .compute = compute});
+        net.set_training(true);
+        counted_ = {net.arena().values.storage().get(), net.arena().halves.storage().get()};
+        for (auto& [path, buffer] : net.buffers()) counted_.insert(buffer->value.storage().get());
+        const Tensor x = Tensor::empty(input, compute, meta);
+        counted_.insert(x.storage().get());
+        const StepRandomness random(0, 0);
+        const Tape tape;
+        net.forward_training(x);
+        for (const Entry& e : tape.entries()) found_.push_back({e.module, e.op, bytes_of(e)});
+    }
+    int64_t next(const Entry& e) {
+        if (at_ == found_.size() || found_[at_].module != e.module || found_[at_].op != e.op) return 0;
+        return found_[at_++].bytes;
+    }
+
+ private:
+    int64_t bytes_of(const Entry& e) {
+        int64_t bytes = 0;
+        for (const Saved& s : e.saved)
+            if (const auto& storage = s.get(e.op).storage(); storage && counted_.insert(storage.get()).second)
+                bytes += int64_t(storage->bytes());
+        return bytes;
+    }
+    struct Found {
+        std::string module, op;
+        int64_t bytes;
+    };
+    std::unordered_set<const Storage*> counted_;
+    std::vector<Found> found_;
+    size_t at_ = 0;
+};
+
+// Parameters by the ids of the tensors that a net computes with.
+class UncountedParameters {
+ public:
+    explicit UncountedParameters(SegmentationNet& net) {
+        for (auto& [path, p] : net.parameters()) {
+            by_id_[p->value.id()] = p;
+            if (p->half.defined()) by_id_[p->half.id()] = p;
+        }
+    }
+    int64_t first_used_by(const Entry& e) {
+        int64_t count = 0;
+        for (const Value& v : e.inputs)
+            if (const auto it = by_id_.find(v.id); it != by_id_.end() && counted_.insert(it->second).second)
+                count += v.shape.count();
+        return count;
+    }
+
+ private:
+    std::unordered_map<int64_t, const Parameter*> by_id_;
+    std::unordered_set<const Parameter*> counted_;
+};
+
+}  // namespace
+
+Summary summarize(SegmentationNet& net, const Shape& input, DType compute, Device target) {
+    KeptBytes kept(net, input, compute, target);
+    Value image;
+    const std::vector<Entry> entries = trace(net, input, compute, &image);
+    const auto fields = receptive_fields(entries, image.id);
+    const auto strides = output_strides(entries, image);
+    UncountedParameters parameters(net);
+    Summary s;
+    for (auto& [path, p] : net.parameters()) {
+        s.parameters += p->shape.count();
+        s.trainable_parameters += p->trainable ? p->shape.count() : 0;
+    }
+    s.unused_parameters = s.parameters;
+    for (size_t i = 0; i < entries.size(); ++i) {
+        const Entry& e = entries[i];
+        const LayerRow row{e.module,         op_text(e),   e.output.shape, e.output.dtype, parameters.first_used_by(e),
+                           multiply_adds(e), kept.next(e), fields[i],      strides[i]};
+        s.unused_parameters -= row.parameters;
+        s.multiply_adds += row.multiply_adds;
+        s.kept_bytes += row.kept_bytes;
+        s.rows.push_back(row);
+    }
+    return s;
+}
+
+}  // namespace atrous

@@ -1,0 +1,114 @@
+// What a computation would take of a device's memory, found by running it on device meta.
+//
+//   MemorySimulation simulation({DeviceKind::cpu});
+//   … make tensors on meta, run ops, run backward …
+//   simulation.memory().statistics().peak_bytes
+//
+// While one lives, tensors that this thread makes on meta take addresses, of no memory, from an allocator with the
+// rules of the target's; ops take the paths that they take there; and kernels run as far as it takes to learn what
+// scratch memory they ask for (Queue::rehearses). So a prediction comes from the code that will run, not from a second
+// description of it. What it cannot know is the scratch memory of kernels on the cpu other than convolutions; theirs is
+// small.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/allocator.h"
+#include "engine/device.h"
+#include "engine/tensor.h"
+#include "kernels/queue.h"
+
+namespace atrous {
+
+// What a block of memory is for.
+enum class BlockUse {
+    weights,  // and buffers
+    half_weights,
+    gradients,
+    optimizer,
+    batch,
+    activation,
+    activation_gradient,
+    workspace
+};
+
+struct SimulatedBlock {
+    BlockUse use = BlockUse::activation;
+    std::string module, what;  // path of the layer, and the op or a name: "up4.conv.double_conv.1", "batch_norm"
+    Shape shape;
+    DType dtype = DType::f32;
+    size_t bytes = 0;  // as the allocator counts: rounded
+};
+
+class MemorySimulation : private Scratch {
+ public:
+    // The target need not be here. `limit_bytes`: MemoryError where it would hold more; 0: none.
+    explicit MemorySimulation(Device target, size_t limit_bytes = 0);
+    ~MemorySimulation() override;
+    MemorySimulation(const MemorySimulation&) = delete;
+    MemorySimulation& operator=(const MemorySimulation&) = delete;
+
+    static MemorySimulation* current();  // the innermost of this thread, or null
+    Device target() const { return target_; }
+    CachingAllocator& memory() { return *memory_; }
+    std::shared_ptr<CachingAllocator> shared_memory() { return memory_; }
+
+    void name(const Tensor& tensor, BlockUse use, const std::string& what);  // of its block
+    std::vector<SimulatedBlock> peak_blocks() const;  // in use when the peak was reached, largest first
+
+    void made(const Tensor& tensor);                           // by Tensor::empty
+    void filled(const Tensor& tensor, const std::string& op);  // by record: the op and layer whose output it is
+    template <class Args>
+    void rehearse(void (*kernel)(Queue&, const Args&), const Args& args) {
+        const Rehearsal rehearsal(*this);
+        Queue queue(gpu::StreamView::rehearsal(), *this, threads_);
+        kernel(queue, args);
+    }
+
+ private:
+    struct Rehearsal {
+        explicit Rehearsal(MemorySimulation& simulation) : simulation(simulation) {}
+        ~Rehearsal() { simulation.end_rehearsal(); }
+        MemorySimulation& simulation;
+    };
+    struct Made {
+        std::weak_ptr<Storage> storage;
+        SimulatedBlock block;
+        size_t filled_bytes = 0;  // of the widest output in it
+    };
+    void* take(size_t bytes) override;
+    void end_rehearsal();
+    void note_peak();
+
+    Device target_;
+    int threads_;
+    std::shared_ptr<CachingAllocator> memory_;
+    MemorySimulation* outer_;
+    std::vector<Made> made_;
+    std::unordered_map<const Storage*, size_t> index_;  // in made_, of the latest storage at this address
+    std::vector<size_t> live_, at_peak_;                // in made_
+    size_t peak_bytes_ = 0, peak_scratch_bytes_ = 0;
+    std::string peak_scratch_module_;
+    std::vector<void*> scratch_;
+    size_t scratch_bytes_ = 0;
+};
+
+// What the tensors are for that this thread makes while it lives; without a simulation of no consequence.
+class UseScope {
+ public:
+    explicit UseScope(BlockUse use);
+    ~UseScope();
+    UseScope(const UseScope&) = delete;
+    UseScope& operator=(const UseScope&) = delete;
+
+ private:
+    BlockUse outer_;
+};
+
+// The kind of device whose kernels run for `device`: its own, and for meta under a simulation the target's.
+DeviceKind kernels_of(Device device);
+
+}  // namespace atrous

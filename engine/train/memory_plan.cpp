@@ -1,0 +1,123 @@
+#include "engine/train/memory_plan.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "engine/train/evaluate.h"
+#include "engine/train/trainer.h"
+
+namespace atrous {
+
+static constexpr Device meta{DeviceKind::meta};
+
+size_t MemoryPlan::at_peak(BlockUse use) const {
+    size_t bytes = 0;
+    for (const SimulatedBlock& b : blocks) bytes += b.use == use ? b.bytes : 0;
+    return bytes;
+}
+
+namespace {
+
+// A few epochs on meta: the training's own step, and the evaluation's sequence of tensors.
+class Rehearsal {
+ public:
+    Rehearsal(SegmentationNet& net, const PlanOptions& options)
+        : o_(options), net_(net), simulation_(options.device, options.limit_bytes) {}
+
+    MemoryPlan run() {
+        set_up();
+        if (!o_.training) evaluate(o_.batch);
+        // Enough epochs for every shape to come to its recorded step.
+        for (int epoch = 0; o_.training && epoch < 6; ++epoch) {
+            for (int64_t n : {o_.batch, o_.batch, o_.last_batch}) train(n);
+            for (int64_t n : {o_.validation_batch, o_.last_validation_batch}) evaluate(n);
+        }
+        const MemoryStatistics s = simulation_.memory().statistics();
+        return {s.peak_bytes, s.reserved_bytes, simulation_.peak_blocks()};
+    }
+
+ private:
+    void set_up() {
+        const UseScope use(BlockUse::optimizer);
+        net_.materialize({.device = meta, .compute = o_.compute});
+        const ParameterArena& arena = net_.arena();
+        simulation_.name(arena.values, BlockUse::weights, "parameters");
+        simulation_.name(arena.halves, BlockUse::half_weights, "half-precision copies");
+        simulation_.name(arena.gradients, BlockUse::gradients, "gradients");
+        for (auto& [path, buffer] : net_.buffers()) simulation_.name(buffer->value, BlockUse::weights, path);
+        loss_.emplace(o_.loss, meta, o_.compute);
+        if (!o_.training) return;
+        optimizer_.emplace(net_, o_.optimizer);
+        simulation_.name(optimizer_->moment1(), BlockUse::optimizer, "first moments");
+        simulation_.name(optimizer_->moment2(), BlockUse::optimizer, "second moments");
+        step_.emplace(net_, *optimizer_, *loss_,
+                      TrainingStepOptions{.compute = o_.compute,
+                                          .aux_weight = o_.aux_weight,
+                                          .scale_loss = o_.optimizer.dynamic_loss_scale,
+                                          .graphs = o_.graphs,
+                                          .log_capacity = read_interval(0, o_.device)});
+    }
+
+    HostBatch batch(int64_t n) const {
+        HostBatch b;  // of shapes: on meta nothing is read
+        b.n = n, b.h = o_.height, b.w = o_.width, b.c = net_.in_channels();
+        b.labels = {0};
+        return b;
+    }
+
+    void train(int64_t n) {
+        if (n == 0) return;
+        net_.set_training(true);
+        const std::vector<HostBatch> micro_batches(size_t(o_.accumulate), batch(n));
+        step_->run(micro_batches.data(), o_.accumulate, 0);
+    }
+
+    // As engine/train/evaluate.h goes through a batch.
+    void evaluate(int64_t n) {
+        if (n == 0) return;
+        const NoTape off;
+        net_.set_training(false);
+        const DeviceBatch d = upload(batch(n), meta, o_.compute);
+        const Tensor logits = net_.forward(d.images);
+        (*loss_)(logits, d.labels);
+    }
+
+    const PlanOptions& o_;
+    SegmentationNet& net_;
+    MemorySimulation simulation_;
+    std::optional<Optimizer> optimizer_;
+    std::optional<Loss> loss_;
+    std::optional<TrainingStep> step_;
+};
+
+}  // namespace
+
+MemoryPlan plan_memory(SegmentationNet& net, const PlanOptions& options) { return Rehearsal(net, options).run(); }
+
+bool can_be_carried_out(SegmentationNet& net, const PlanOptions& options) {
+    try {
+        plan_memory(net, options);
+        return true;
+    } catch (const MemoryError&) {
+        return false;
+    }
+}
+
+int64_t largest_batch(SegmentationNet& net, const PlanForBatch& plan, size_t bytes, int64_t at_most) {
+    const auto fits = [&](int64_t batch) { return plan_memory(net, plan(batch)).reserved_bytes <= bytes; };
+    int64_t good = 0, bad = at_most + 1;
+    for (int64_t batch = 1; batch < bad; batch = batch < at_most ? std::min(2 * batch, at_most) : bad) {
+        try {
+            (fits(batch) ? good : bad) = batch;
+        } catch (const ShapeError&) {
+            if (batch == at_most) throw;
+        }
+    }
+    while (bad - good > 1 && good > 0) {
+        const int64_t middle = good + (bad - good) / 2;
+        (fits(middle) ? good : bad) = middle;
+    }
+    return good;
+}
+
+}  // namespace atrous

@@ -1,0 +1,196 @@
+// The memory plan against what the allocator counts in the training that it describes, and what follows from it.
+#include "engine/train/memory_plan.h"
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "engine/context.h"
+#include "engine/train/trainer.h"
+#include "models/unet.h"
+
+namespace atrous {
+namespace {
+
+class Grey : public BatchSource {
+ public:
+    Grey(int64_t samples, int64_t batch, int64_t size) : samples_(samples), batch_(batch), size_(size) {}
+    int64_t samples() const override { return samples_; }
+    int64_t batches_per_epoch() const override { return (samples_ + batch_ - 1) / batch_; }
+    void start_epoch(int64_t, int64_t) override { done_ = 0; }
+    bool next(HostBatch& b) override {
+        b.n = std::min(batch_, samples_ - done_);
+        done_ += b.n;
+        b.h = b.w = size_, b.c = 3;
+        b.images.assign(size_t(b.n * size_ * size_ * 3), 0.5f);
+        b.labels.assign(size_t(b.n * size_ * size_), 0);
+        for (size_t i = 0; i < b.labels.size(); i += 2) b.labels[i] = 1;
+        b.names.assign(size_t(b.n), "grey");
+        return b.n > 0;
+    }
+
+ private:
+    int64_t samples_, batch_, size_, done_ = 0;
+};
+
+struct Setting {
+    DeviceKind device;
+    int64_t base, size, batch;
+    int depth = 4;
+    bool bilinear = false;
+    DType compute = DType::f32;
+    OptimizerKind optimizer = OptimizerKind::adam;
+    int64_t last_batch = 0;
+};
+
+std::ostream& operator<<(std::ostream& out, const Setting& s) {
+    return out << name_of(Device{s.device}) << " base " << s.base << " size " << s.size << " batch " << s.batch
+               << " depth " << s.depth << (s.bilinear ? " bilinear " : " ") << name_of(s.compute) << " "
+               << name_of(s.optimizer) << " last batch " << s.last_batch;
+}
+
+UNet net_of(const Setting& s) { return UNet({3, 1, s.base, s.depth, s.bilinear}); }
+
+PlanOptions plan_of(const Setting& s) {
+    PlanOptions o;
+    o.device = {s.device};
+    o.compute = s.compute;
+    o.batch = o.validation_batch = s.batch;
+    o.last_batch = o.last_validation_batch = s.last_batch;
+    o.height = o.width = s.size;
+    o.optimizer.kind = s.optimizer;
+    return o;
+}
+
+void train(const Setting& s) {
+    UNet net = net_of(s);
+    net.materialize({.device = {s.device}, .compute = s.compute, .seed = 1});
+    OptimizerOptions options;
+    options.kind = s.optimizer;
+    Optimizer optimizer(net, options);
+    Trainer trainer(net, optimizer, {.epochs = 6, .compute = s.compute});
+    Grey training(2 * s.batch + s.last_batch, s.batch, s.size), validation(s.batch + s.last_batch, s.batch, s.size);
+    TrainObserver observer;
+    trainer.run(training, &validation, observer);
+}
+
+// bf16 on the cpu wants AVX-512, a GPU kernel a GPU.
+bool can_run(const Setting& s) {
+    if (s.device == DeviceKind::gpu) return gpu::device_count() > 0;
+    return s.compute == DType::f32 || __builtin_cpu_supports("avx512bw");
+}
+
+class MemoryPlanTest : public testing::TestWithParam<Setting> {};
+
+// A tenth is promised. Exact is what a rehearsal should be: only the cpu's scratch memory outside convolutions is not
+// in it, under a hundredth here.
+TEST_P(MemoryPlanTest, MeetsWhatTheAllocatorCounts) {
+    const Setting& s = GetParam();
+    if (!can_run(s)) GTEST_SKIP() << "not on this machine";
+    UNet net = net_of(s);
+    const MemoryPlan plan = plan_memory(net, plan_of(s));
+    CachingAllocator& memory = context_of({s.device}).memory();
+    memory.release_cache();
+    memory.reset_peak();
+    const size_t before = memory.statistics().in_use_bytes;
+    train(s);
+    const MemoryStatistics found = memory.statistics();
+    const auto off = [&](size_t planned, size_t counted) {
+        return std::abs(double(planned) / double(counted - before) - 1);
+    };
+    const std::string figures =
+        fmt::format("peak {} planned, {} counted; held {}, {}", plan.peak_bytes, found.peak_bytes - before,
+                    plan.reserved_bytes, found.reserved_bytes - before);
+    EXPECT_LE(off(plan.peak_bytes, found.peak_bytes), 0.02) << figures;
+    if (memory_is_cached) {
+        EXPECT_LE(off(plan.reserved_bytes, found.reserved_bytes), 0.02) << figures;
+    }
+    size_t sum = 0;
+    for (const SimulatedBlock& b : plan.blocks) sum += b.bytes;
+    EXPECT_EQ(sum, plan.peak_bytes) << "the blocks in use at the peak do not add up to it";
+}
+
+// Under a limit blocks are given back and asked for again, so that a training gets by with less than the plan's peak.
+// The smallest limit under which the plan can be carried out is the smallest for the training: it ends in MemoryError a
+// hundredth below, and leaves nothing behind.
+class MemoryLimitTest : public testing::TestWithParam<Setting> {};
+
+TEST_P(MemoryLimitTest, IsMetFromBothSides) {
+    const Setting& s = GetParam();
+    if (!can_run(s)) GTEST_SKIP() << "not on this machine";
+    UNet net = net_of(s);
+    PlanOptions plan = plan_of(s);
+    size_t good = plan_memory(net, plan).reserved_bytes, bad = 0;
+    while (good - bad > good / 1000) {
+        plan.limit_bytes = bad + (good - bad) / 2;
+        (can_be_carried_out(net, plan) ? good : bad) = plan.limit_bytes;
+    }
+    CachingAllocator& memory = context_of({s.device}).memory();
+    memory.release_cache();
+    const size_t before = memory.statistics().in_use_bytes;
+    memory.set_limit(before + good + good / 100);
+    EXPECT_NO_THROW(train(s));
+    memory.set_limit(before + good - good / 100);
+    EXPECT_THROW(train(s), MemoryError);
+    EXPECT_EQ(memory.statistics().in_use_bytes, before) << "running out of memory left blocks behind";
+    memory.set_limit(0);
+}
+
+constexpr auto host = DeviceKind::cpu, accelerator = DeviceKind::gpu;
+INSTANTIATE_TEST_SUITE_P(
+    All, MemoryPlanTest,
+    testing::Values(Setting{host, 16, 32, 2}, Setting{host, 8, 64, 4, 3, false, DType::f32, OptimizerKind::adam, 1},
+                    Setting{host, 8, 48, 3, 4, true}, Setting{host, 24, 32, 1, 3},
+                    Setting{host, 8, 64, 4, 4, false, DType::bf16},
+                    Setting{host, 8, 48, 2, 3, true, DType::bf16, OptimizerKind::sgd},
+                    Setting{accelerator, 4, 32, 2, 2}, Setting{accelerator, 8, 16, 4, 2, true},
+                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, OptimizerKind::adam, 1}));
+INSTANTIATE_TEST_SUITE_P(All, MemoryLimitTest,
+                         testing::Values(Setting{host, 8, 64, 4, 3}, Setting{host, 8, 32, 4, 2, true, DType::bf16},
+                                         Setting{accelerator, 4, 16, 2, 2}));
+
+TEST(LargestBatch, FitsAndTheNextDoesNot) {
+    UNet net({3, 1, 8, 3, false});
+    const PlanForBatch plan = [](int64_t batch) {
+        PlanOptions o = plan_of({host, 8, 64, batch, 3});
+        return o;
+    };
+    for (const size_t mebibytes : {8, 13, 30}) {
+        const size_t bytes = mebibytes << 20;
+        const int64_t batch = largest_batch(net, plan, bytes, 1000);
+        ASSERT_GE(batch, 1);
+        EXPECT_LE(plan_memory(net, plan(batch)).reserved_bytes, bytes);
+        EXPECT_GT(plan_memory(net, plan(batch + 1)).reserved_bytes, bytes);
+    }
+    EXPECT_EQ(largest_batch(net, plan, 1 << 20, 1000), 0);
+    EXPECT_EQ(largest_batch(net, plan, size_t(1) << 30, 5), 5) << "no more than there are samples";
+}
+
+TEST(LargestBatch, PassesOverBatchesThatBatchNormCannotTrainOn) {
+    UNet net({3, 1, 4, 3, false});  // at 8x8 its lowest map is one pixel: one image is one value a channel
+    const PlanForBatch plan = [](int64_t batch) { return plan_of({host, 4, 8, batch, 3}); };
+    EXPECT_GE(largest_batch(net, plan, size_t(1) << 30, 4), 2);
+    EXPECT_THROW(largest_batch(net, plan, size_t(1) << 30, 1), ShapeError);
+}
+
+// What top tensors are named by: the layer and op that filled a block, concatenations as wholes.
+TEST(MemoryPlan, NamesItsBlocks) {
+    UNet net({3, 1, 8, 2, false});
+    const MemoryPlan plan = plan_memory(net, plan_of({host, 8, 64, 2, 2}));
+    ASSERT_GE(plan.blocks.size(), 8u);
+    EXPECT_EQ(plan.blocks[0].module, "up2");
+    EXPECT_EQ(plan.blocks[0].what, "concat");
+    EXPECT_EQ(plan.blocks[0].shape, (Shape{2, 64, 64, 16}));
+    size_t gradients = 0;
+    for (const SimulatedBlock& b : plan.blocks) {
+        if (b.use == BlockUse::activation) {
+            EXPECT_FALSE(b.module.empty() && b.what.empty()) << b.shape.text();
+        }
+        gradients += b.use == BlockUse::activation_gradient;
+    }
+    EXPECT_GE(gradients, 1u) << "the peak of a training lies in its backward pass";
+}
+
+}  // namespace
+}  // namespace atrous
