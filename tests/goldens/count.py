@@ -2,14 +2,16 @@
 """Writes tests/goldens/counts.json: parameters and multiply-adds of nets, counted without this project's code.
 
 U-Nets are counted twice: by arithmetic over the figure of the paper (padded convolutions), and by hooks on the PyTorch
-modules of make.py; both must agree. With --show NAME the layers that the hooks saw are printed.
-Run with any PyTorch:  python3 tests/goldens/count.py
+modules of make.py; both must agree. torchvision's nets are counted by hooks, with their auxiliary heads. With --show
+NAME the layers that the hooks saw are printed.
+Run with any PyTorch and torchvision:  python3 tests/goldens/count.py
 """
 import argparse
 import json
 import os
 
 import torch
+import torchvision
 from torch import nn
 
 from make import UNet
@@ -87,6 +89,12 @@ UNETS = {  # in_channels, out_channels, base_channels, depth, bilinear, size
 }
 
 
+TORCHVISION = {  # maker, classes, size
+    "deeplabv3_resnet50": (torchvision.models.segmentation.deeplabv3_resnet50, 21, 128),
+    "fcn_resnet50": (torchvision.models.segmentation.fcn_resnet50, 21, 96),
+}
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--show", metavar="NAME", help="print the layers of one net")
@@ -98,6 +106,10 @@ def main():
         assert counted == hooked, (name, counted, hooked)
         counts[name] = {"in_channels": cin, "out_channels": cout, "base_channels": base, "depth": depth,
                         "bilinear": bilinear, "size": size, **counted}
+    for name, (make, classes, size) in TORCHVISION.items():
+        net = make(weights=None, weights_backbone=None, num_classes=classes, aux_loss=True).eval()
+        counts[name] = {"model": name.split("_")[0], "out_channels": classes, "size": size,
+                        **by_hooks(net, (1, 3, size, size), name == show)}
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "counts.json")
     with open(path, "w") as f:
         json.dump(counts, f, indent=1)
