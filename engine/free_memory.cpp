@@ -1,5 +1,8 @@
 #include "engine/free_memory.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <limits>
@@ -65,12 +68,20 @@ size_t free_host_memory_bytes(const std::string& root) {
     return left;
 }
 
+// What the process's own limit on address space (ulimit -v) leaves.
+static size_t left_by_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return unlimited;
+    const size_t used = number_in("/proc/self/statm", "", 0) * size_t(sysconf(_SC_PAGESIZE));
+    return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
 size_t free_memory_bytes(Device device) {
     if (device.kind == DeviceKind::gpu && gpu::world() == gpu::World::cuda) {
         gpu::set_device(device.index);
         return gpu::free_memory_bytes();
     }
-    return free_host_memory_bytes();
+    return std::min(free_host_memory_bytes(), left_by_limit());
 }
 
 }  // namespace atrous

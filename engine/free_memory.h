@@ -9,7 +9,8 @@
 namespace atrous {
 
 // GPU: what its driver says is free. Host: /proc/meminfo's MemAvailable, or what the process's control groups (versions
-// 1 and 2, and their parents) leave where that is less. Bytes; IoError where neither can be read.
+// 1 and 2, and their parents) or its limit on address space leave where that is less. Bytes; IoError where nothing can
+// be read.
 size_t free_memory_bytes(Device device);
 
 // The host's, with another folder in place of / (for tests).

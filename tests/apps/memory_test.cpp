@@ -20,15 +20,17 @@ struct Outcome {
     std::string output;  // stdout and stderr
 };
 
-Outcome run(const std::string& arguments) {
+Outcome shell(const std::string& command) {
     Outcome outcome;
-    FILE* pipe = popen((std::string(ATROUS_PROGRAM) + " " + arguments + " 2>&1").c_str(), "r");
+    FILE* pipe = popen(("(" + command + ") 2>&1").c_str(), "r");
     char buffer[4096];
     while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) outcome.output.append(buffer, n);
     const int status = pclose(pipe);
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return outcome;
 }
+
+Outcome run(const std::string& arguments) { return shell(std::string(ATROUS_PROGRAM) + " " + arguments); }
 
 class MemoryTest : public testing::Test {
  protected:
@@ -125,6 +127,19 @@ TEST_F(MemoryTest, RunningOutNamesTheLargestBlocksAndTheBatchThatFits) {
         EXPECT_EQ(fits.code, 0) << fits.output;
         EXPECT_EQ(fits.output.find("warning: this"), std::string::npos) << fits.output;
     }
+}
+
+// Without a stated limit, where the system refuses: std::bad_alloc on the cpu.
+TEST_F(MemoryTest, AnExhaustedAddressSpaceIsExplainedToo) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the address checks need all the address space";
+#endif
+    const std::string rest = " train --data " + path("data") + " --base-channels 64 --depth 4 --size 32 --epochs 1" +
+                             " --threads 1 --device cpu --batch-size 8 --workers 0 --output-dir " + path("cramped");
+    const Outcome out = shell("ulimit -v 600000; " + std::string(ATROUS_PROGRAM) + rest);
+    EXPECT_EQ(out.code, 7) << out.output;
+    for (const char* words : {"the largest blocks of memory", "parameters", "out of memory"})
+        EXPECT_NE(out.output.find(words), std::string::npos) << words << "\n" << out.output;
 }
 
 }  // namespace
