@@ -12,6 +12,7 @@
 #include "engine/io/checkpoint.h"
 #include "engine/io/text.h"
 #include "engine/nn/summary.h"
+#include "models/check.h"
 
 namespace atrous::app {
 
@@ -148,6 +149,21 @@ void print_json(const SummaryArguments& a, const Subject& subject, const Summary
     fmt::print("{}\n", all.dump(1));
 }
 
+// What the size of the pictures means to this net.
+std::string size_notes(const SegmentationNet& net, const Subject& subject) {
+    std::string text;
+    const int64_t multiple = net.input_multiple(), h = subject.height, w = subject.width;
+    const auto up = [&](int64_t size) { return ceil_div(size, multiple) * multiple; };
+    if (multiple > 1)
+        text +=
+            fmt::format("the net takes multiples of {} pixels: {}\n", multiple,
+                        up(h) == h && up(w) == w
+                            ? "these are"
+                            : fmt::format("{}x{} is padded to {}x{}, and the logits are cropped", w, h, up(w), up(h)));
+    for (const DeadTaps& d : mostly_dead_taps(subject.net, h, w)) text += "warning: " + text_of(d) + "\n";
+    return text.empty() ? text : text + "\n";
+}
+
 Device planned_device(const SummaryArguments& a) {
     const std::string& name = a.device.value;
     const Device device =
@@ -179,8 +195,8 @@ int summary(int argc, const char* const* argv) {
         print_json(a, subject, s, training, prediction);
         return 0;
     }
-    fmt::print("{}, {} images of {}x{}, {}\n\n{}", subject.net.model, plan.batch, plan.width, plan.height,
-               subject.precision, layer_table(s, plan.batch));
+    fmt::print("{}, {} images of {}x{}, {}\n\n{}{}", subject.net.model, plan.batch, plan.width, plan.height,
+               subject.precision, size_notes(*net, subject), layer_table(s, plan.batch));
     if (s.unused_parameters) fmt::print("{} parameters belong to no layer above\n", grouped(s.unused_parameters));
     if (s.trainable_parameters != s.parameters)
         fmt::print("{} parameters are trained\n", grouped(s.trainable_parameters));

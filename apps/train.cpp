@@ -269,10 +269,7 @@ static void check_shapes(const TrainArguments& a, const Recipe& recipe, const Fr
                                      kept ? "; or leave that batch out (--last-batch drop, merge)" : ""));
     }
     for (const DeadTaps& d : mostly_dead_taps(recipe.net, recipe.height, recipe.width))
-        fmt::print(
-            "warning: {}: with dilation {} on {}x{} features, {:.1f} of its {} taps read the picture and the rest "
-            "padding; larger pictures (--size) or smaller --rates make use of it\n",
-            d.layer, d.dilation, d.height, d.width, d.live, d.taps);
+        fmt::print("warning: {}\n", text_of(d));
 }
 
 // Shows the training on the terminal and keeps the run folder.

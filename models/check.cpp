@@ -1,5 +1,7 @@
 #include "models/check.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <variant>
 
@@ -51,6 +53,13 @@ static int attribute(const Entry& entry, const char* name) {
     for (const auto& [key, value] : entry.attributes)
         if (key == name) return int(std::get<int64_t>(value));
     return 1;
+}
+
+std::string text_of(const DeadTaps& d) {
+    return fmt::format(
+        "{}: with dilation {} on {}x{} features, {:.1f} of its {} taps read the picture and the rest padding; larger "
+        "pictures (--size) or smaller --rates make use of it",
+        d.layer, d.dilation, d.width, d.height, d.live, d.taps);
 }
 
 std::vector<DeadTaps> mostly_dead_taps(const NetConfig& config, int64_t height, int64_t width) {

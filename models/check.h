@@ -28,5 +28,6 @@ struct DeadTaps {
     double live;  // taps that lie in the input, the mean over output pixels
 };
 std::vector<DeadTaps> mostly_dead_taps(const NetConfig& config, int64_t height, int64_t width);
+std::string text_of(const DeadTaps& taps);  // a sentence, with what helps
 
 }  // namespace atrous

@@ -53,6 +53,17 @@ class MemoryTest : public testing::Test {
     }
 };
 
+TEST_F(MemoryTest, TheSummaryTellsOfPaddingAndDeadTaps) {
+    const std::string net = "summary --base-channels 4 --depth 3 --batch-size 1 --size ";
+    const Outcome padded = run(net + "250"), whole = run(net + "256");
+    EXPECT_NE(padded.output.find("multiples of 8 pixels: 250x250 is padded to 256x256"), std::string::npos)
+        << padded.output;
+    EXPECT_NE(whole.output.find("multiples of 8 pixels: these are"), std::string::npos) << whole.output;
+    const Outcome atrous = run("summary --model deeplabv3 --encoder resnet18 --size 256 --batch-size 2");
+    EXPECT_NE(atrous.output.find("dilation 36 on 32x32 features, 1.0 of its 9 taps"), std::string::npos)
+        << atrous.output;
+}
+
 TEST_F(MemoryTest, TheSummarySaysTheSameInTablesAndJson) {
     const std::string net = "summary --base-channels 8 --depth 2 --size 64 --batch-size 2 --precision fp32";
     const Outcome table = run(net), json = run(net + " --json");

@@ -69,6 +69,7 @@ def ops():
            lambda x, weight, bias: F.conv2d(x, weight, bias, 1, 2, 2, groups=6))
     yield ("nearest", "height=7 width=9", dict(x=r(1, 3, 4, 5)), lambda x: F.interpolate(x, (7, 9), mode="nearest"))
     yield ("global_average_pool", "", dict(x=r(2, 5, 4, 5)), lambda x: F.adaptive_avg_pool2d(x, 1))
+    yield ("window", "top=-1 left=2 height=6 width=5", dict(x=r(2, 3, 4, 5)), lambda x: F.pad(x, (-2, 2, 1, 1)))
     yield ("concat", "", dict(a=r(2, 3, 4, 5), b=r(2, 1, 4, 5)), lambda a, b: torch.cat([a, b], 1))
 
 

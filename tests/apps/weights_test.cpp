@@ -155,7 +155,7 @@ TEST_F(WeightsTest, OpsEqualPyTorchs) {
             expect_equal("op.safetensors", "op_" + name + "_out.pth", tolerance);
         }
     }
-    EXPECT_EQ(count, 12);
+    EXPECT_EQ(count, 13);
 }
 
 TEST_F(WeightsTest, ConvertsThereAndBack) {
