@@ -23,7 +23,9 @@ cmake --build build/gpu -j2 >build/gpu.build.log || { grep -E "error|FAILED" -A4
 top=build/gpu-bundle/atrous-gpu
 rm -rf $top
 mkdir -p $top/bin $top/lib $top/tests $top/benchmarks $top/data
-for binary in build/gpu/bin/*; do strip -o "$top/bin/$(basename "$binary")" "$binary"; done
+for name in atrous kernel_times test_kernels test_cases test_engine test_models test_data test_apps; do
+    strip -o $top/bin/$name build/gpu/bin/$name
+done
 # One test of the emulated world, to tell a broken machine from a broken kernel.
 if [ -x build/emulated/bin/test_kernels ]; then strip -o $top/bin/emulated_test_kernels build/emulated/bin/test_kernels; fi
 cp "$(find build/gpu -name 'libfake_library.so')" $top/lib/

@@ -18,11 +18,11 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$out" ] || { echo "gpu-check.sh: name the folder for the results: gpu-check.sh FOLDER" >&2; exit 2; }
-mkdir -p "$out" "$here/logs"
+mkdir -p "$out"
 out=$(cd "$out" && pwd)
-logs=$here/logs
-bin=$here/bin
-rm -rf "${logs:?}"/*
+logs=$here/logs runs=$here/runs bin=$here/bin
+rm -rf "${logs:?}" "${runs:?}"
+mkdir -p "$logs" "$runs"
 : >"$logs/parts.jsonl"
 
 export PATH=$PATH:/usr/local/cuda/bin:/usr/local/cuda/compute-sanitizer
@@ -52,13 +52,17 @@ part() {
         printf '{"part": "%s", "rc": null, "seconds": 0, "note": "no time left"}\n' "$name" >>"$logs/parts.jsonl"
         return 0
     fi
-    { echo "+ $*"; timeout -k 5 "$limit" "$@"; } >"$logs/$name.log" 2>&1 &
-    wait $!
+    { echo "+ $*"; exec timeout -k 5 "$limit" "$@"; } >"$logs/$name.log" 2>&1 &
+    local child=$!
+    [ "$BASH_SUBSHELL" = 0 ] || trap 'kill $child 2>/dev/null; exit 143' TERM
+    wait $child
     rc=$?
     if [ $rc = 124 ] || [ $rc = 137 ]; then note=", \"note\": \"stopped after $limit s\""; fi
     # A test that finds no GPU skips: here that is a failure.
     if [ $rc = 0 ] && grep -qE 'no GPU|no usable GPU|none on a GPU|no NVIDIA driver' "$logs/$name.log"; then
         rc=97 note=', "note": "found no GPU"'
+    elif [ $rc = 0 ] && grep -q '^\[==========\] Running 0 tests' "$logs/$name.log"; then
+        rc=98 note=', "note": "no test has such a name"'
     fi
     printf '{"part": "%s", "rc": %s, "seconds": %d%s%s}\n' "$name" "$rc" $((SECONDS - began)) "$(tests_in "$logs/$name.log")" \
         "$note" >>"$logs/parts.jsonl"
@@ -112,14 +116,14 @@ export bin
 
 data=$here/data/dsb2018
 if [ ! -d "$data" ]; then
-    data=$logs/drawn
+    data=$runs/drawn
     "$bin/atrous" synth --output "$data" --count 280 --size 256 >"$logs/synth.log" 2>&1
 fi
 training() { # device, precision, run folder, threads
     echo "$bin/atrous train --data $data --base-channels 16 --size 128 --batch-size 8 --lr 1e-3 --epochs 6 --vflip 0.5" \
-        "--seed 0 --device $1 --precision $2 --threads $4 --output-dir $logs/$3"
+        "--seed 0 --device $1 --precision $2 --threads $4 --output-dir $runs/$3"
 }
-step="$bin/train_step 64 512 16 $cores"
+step="$bin/atrous bench step --base-channels 64 --size 512 --batch-size 16 --device cuda --json -"
 
 part environment 25 bash -c environment
 pack
@@ -136,19 +140,23 @@ export OMP_NUM_THREADS=$((cores / 4 + 1))
 together "part tests_kernels 120 $bin/test_kernels" "part tests_cases 120 $bin/test_cases" \
     "part tests_engine 120 $bin/test_engine" "part tests_models 120 $bin/test_models" \
     "part tests_data 120 $bin/test_data" "part tests_apps 120 $bin/test_apps" \
-    "part train_gpu 120 $(training cuda fp32 run_gpu 4)" "part train_cpu 120 $(training cpu fp32 run_cpu 6)" \
-    "part train_gpu_bf16 120 $(training cuda bf16 run_gpu_bf16 4)"
+    "part train_gpu 120 $(training cuda fp32 gpu 4)" "part train_cpu 120 $(training cpu fp32 cpu 6)" \
+    "part train_gpu_bf16 120 $(training cuda bf16 gpu_bf16 4)" "part train_gpu_fp16 120 $(training cuda fp16 gpu_fp16 4)"
 unset OMP_NUM_THREADS
-part curve 10 python3 "$here/benchmarks/compare_curves.py" "$logs/run_gpu" "$logs/run_cpu"
-part curve_bf16 10 python3 "$here/benchmarks/compare_curves.py" "$logs/run_gpu_bf16" "$logs/run_cpu" --first-loss 0.05 --loss 0.1
+for run in "$runs"/*/metrics.csv; do cp "$run" "$logs/$(basename "$(dirname "$run")").csv" 2>/dev/null; done
+part curve 10 python3 "$here/benchmarks/compare_curves.py" "$runs/gpu" "$runs/cpu"
+for half in bf16 fp16; do
+    part curve_$half 10 python3 "$here/benchmarks/compare_curves.py" "$runs/gpu_$half" "$runs/cpu" --first-loss 0.05 --loss 0.1
+done
 
 # Time: one program at a time; ours, theirs, ours.
-part step_bf16 40 $step 20 cuda bf16
-part step_fp32 25 $step 4 cuda fp32
+part step_bf16 35 $step --precision bf16 --steps 20
+part step_bf16_no_graphs 20 $step --precision bf16 --steps 10 --no-graphs
+part step_fp32 20 $step --precision fp32 --steps 4
 part kernels 40 "$bin/kernel_times"
 pack
 part peer_steps 100 python3 "$here/benchmarks/peers/gpu_steps.py" --budget-s 90 --out "$logs/peer_steps.jsonl"
-part step_bf16_again 25 $step 20 cuda bf16
+part step_bf16_again 25 $step --precision bf16 --steps 20
 part peer_kernels 60 python3 "$here/benchmarks/peers/gpu_kernels.py" --budget-s 52 --out "$logs/peer_kernels.jsonl"
 part table 10 python3 "$here/benchmarks/peers/gpu_table.py" "$logs"
 pack

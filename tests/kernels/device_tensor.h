@@ -114,8 +114,9 @@ inline float rounded(float v, DType t) {
     return v;
 }
 
-// How far apart neighbouring values near 1 are.
+// How far apart neighbouring values near 1 are, and near 0.
 inline double spacing(DType t) { return t == DType::bf16 ? 0x1p-7 : t == DType::f16 ? 0x1p-10 : 0x1p-23; }
+inline double smallest(DType t) { return t == DType::bf16 ? 0x1p-133 : t == DType::f16 ? 0x1p-24 : 0x1p-149; }
 
 // Of the device's view: elements between pixels beyond the channels, and elements by which the first is off alignment.
 struct Layout {
@@ -170,9 +171,11 @@ class Tensor {
         size_t wrong = 0;
         for_each([&](size_t at, size_t i) {
             const double found = element_at(now.data() + at), wanted = rounded(host[i], device_.dtype);
-            const double near = relative > 0 && device_.dtype != DType::f32 ? spacing(device_.dtype) : 0;
+            const double near = relative > 0 && device_.dtype != DType::f32
+                                    ? std::max(spacing(device_.dtype) * std::fabs(wanted), smallest(device_.dtype))
+                                    : 0;
             const bool same = found == wanted || (std::isnan(found) && std::isnan(wanted)) ||
-                              std::fabs(found - host[i]) <= relative * largest + near * std::fabs(wanted);
+                              std::fabs(found - host[i]) <= relative * largest + near;
             if (!same && wrong++ < 2)
                 ADD_FAILURE() << name << " element " << i << ": " << found << ", expected " << host[i];
             std::memcpy(now.data() + at, bytes_.image.data() + at, size_of(device_.dtype));
