@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "apps/exit_codes.h"
+#include "apps/net_options.h"
 #include "apps/options.h"
 #include "apps/session.h"
 #include "apps/verbs.h"
@@ -17,26 +18,6 @@ namespace atrous::app {
 namespace {
 
 using namespace bench;
-
-// A net and its batch, as both benchmarks take them.
-struct NetArguments {
-    Option<int64_t>&base_channels, &depth, &size, &batch_size, &channels, &classes;
-    Option<bool>& bilinear;
-
-    NetArguments(Options& o, int64_t base, int64_t size_otherwise, int64_t batch)
-        : base_channels(o.integer("--base-channels", base, "channels of the first level").min(1).max(1024)),
-          depth(o.integer("--depth", 4, "times the resolution is halved").min(1).max(8)),
-          size(o.integer("--size", size_otherwise, "width and height of an image").min(8).max(8192)),
-          batch_size(o.integer("-b,--batch-size", batch, "images at once").min(1)),
-          channels(o.integer("--channels", 3, "image channels").min(1)),
-          classes(o.integer("--classes", 2, "classes of a mask").min(2).max(255)),
-          bilinear(o.flag("--bilinear", "bilinear upsampling in place of transposed convolution")) {}
-
-    NetConfig net(const std::string& model) const {
-        return {model,       channels.value, classes.value == 2 ? 1 : classes.value, base_channels.value,
-                depth.value, bilinear.value};
-    }
-};
 
 struct KernelArguments {
     Options o{"bench kernels",
@@ -55,7 +36,15 @@ struct KernelArguments {
     &relu = o.flag("--relu", "of batch norm; the usual case"), &bias = o.flag("--bias", "of a convolution");
     Option<std::string>& model =
         (o.group("Or a net"), o.text("--from-model", "", "all distinct ops of a training step of this net"));
-    NetArguments net{o, 64, 256, 4};
+    Option<std::string>& encoder = o.text("--encoder", "", "of the net, where it takes one");
+    Option<int64_t>&base_channels =
+        o.integer("--base-channels", 64, "unet: channels of the first level").min(1).max(1024),
+    &depth = o.integer("--depth", 4, "unet: times the resolution is halved").min(1).max(8),
+    &output_stride = o.integer("--output-stride", 0, "of the encoder; 0: the model's own").min(0).max(32),
+    &size = o.integer("--size", 256, "width and height of an image").min(8).max(8192),
+    &batch_size = o.integer("-b,--batch-size", 4, "images at once").min(1),
+    &classes = o.integer("--classes", 2, "of a mask").min(2).max(255);
+    Option<bool>& bilinear = o.flag("--bilinear", "unet: bilinear upsampling in place of transposed convolution");
     Option<std::string>&dtype =
         (o.group("How"), o.choice("--dtype", {"fp32", "bf16", "fp16"}, "fp32", "of activations")),
     &device = o.text("--device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
@@ -68,14 +57,27 @@ struct KernelArguments {
     Option<std::string>&json = (o.group("Output"), o.text("--json", "", "JSON lines to this file")),
     &svg = o.text("--svg", "", "a roofline to this file");
 
+    NetConfig net() const;
     std::vector<Wanted> wanted(DType dtype) const;
 };
+
+NetConfig KernelArguments::net() const {
+    NetConfig c;
+    c.model = model.value;
+    c.encoder = encoder.value;
+    c.base_channels = base_channels.value;
+    c.depth = depth.value;
+    c.output_stride = output_stride.value;
+    c.out_channels = classes.value == 2 ? 1 : classes.value;
+    c.bilinear = bilinear.value;
+    return c;
+}
 
 std::vector<Wanted> KernelArguments::wanted(DType type) const {
     if (op.value.empty() == model.value.empty())
         throw UsageError("say what to measure: --op OP --shape 16x256x256x64, or --from-model unet");
     if (!model.value.empty()) {
-        const NetOps ops = ops_of(net.net(model.value), net.size.value, net.batch_size.value, type);
+        const NetOps ops = ops_of(net(), size.value, batch_size.value, type);
         for (const std::string& note : ops.notes) fmt::print("note: {}\n", note);
         return ops.ops;
     }
@@ -176,23 +178,29 @@ int kernels(int argc, const char* const* argv) {
 
 int step(int argc, const char* const* argv) {
     Options o("bench step", "Times training steps on a fixed batch of random images, without a loader.");
-    auto& model = o.choice("--model", model_names(), "unet", "the net");
-    NetArguments net(o, 32, 256, 4);
+    NetOptions net(o);
+    auto& classes = o.integer("--classes", 2, "of a mask").min(2).max(255);
+    o.group("Step");
+    auto& size = o.integer("--size", 256, "width and height of an image").min(8).max(8192);
+    auto& batch_size = o.integer("-b,--batch-size", 4, "images at once").min(1);
     auto& optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw"}, "adam", "the optimizer");
     auto& precision = o.choice("--precision", {"fp32", "bf16"}, "fp32", "of activations and convolutions");
     auto& device = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
     auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    auto& steps = o.integer("--steps", 10, "timed steps, after one that is not").min(1);
+    auto& steps = o.integer("--steps", 10, "timed steps, after those that warm up").min(1);
+    auto& graphs = o.flag("--graphs", "replay the step as a graph on a GPU (--no-graphs: launch each kernel)", true);
     auto& json = o.text("--json", "", "one JSON line to this file; -: to standard output, without the table");
     o.parse(argc, argv);
-    const Device where = open_device(device.value, int(threads.value));
-    const StepOptions options{net.net(model.value),
-                              net.size.value,
-                              net.batch_size.value,
-                              int(steps.value),
-                              where,
-                              compute_type(precision.value),
-                              parse_optimizer(optimizer.value)};
+    StepOptions options;
+    options.net = net.config(3, classes.value == 2 ? 1 : classes.value);
+    options.size = size.value;
+    options.batch_size = batch_size.value;
+    options.steps = int(steps.value);
+    options.device = open_device(device.value, int(threads.value));
+    options.compute = compute_type(precision.value, options.device);
+    options.optimizer = parse_optimizer(optimizer.value);
+    options.aux_weight = net.aux_weight.value;
+    options.graphs = graphs.value;
     const StepResult result = measure_step(options);
     if (json.value != "-") std::fputs(step_table(options, result).c_str(), stdout);
     if (json.value == "-") std::fputs(step_json(options, result).c_str(), stdout);

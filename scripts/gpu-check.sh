@@ -119,7 +119,7 @@ training() { # device, precision, run folder, threads
     echo "$bin/atrous train --data $data --base-channels 16 --size 128 --batch-size 8 --lr 1e-3 --epochs 6 --vflip 0.5" \
         "--seed 0 --device $1 --precision $2 --threads $4 --output-dir $logs/$3"
 }
-step="$bin/train_step 64 512 16 $cores"
+step="$bin/atrous bench step --base-channels 64 --size 512 --batch-size 16 --threads $cores --device cuda --json -"
 
 part environment 25 bash -c environment
 pack
@@ -143,12 +143,12 @@ part curve 10 python3 "$here/benchmarks/compare_curves.py" "$logs/run_gpu" "$log
 part curve_bf16 10 python3 "$here/benchmarks/compare_curves.py" "$logs/run_gpu_bf16" "$logs/run_cpu" --first-loss 0.05 --loss 0.1
 
 # Time: one program at a time; ours, theirs, ours.
-part step_bf16 40 $step 20 cuda bf16
-part step_fp32 25 $step 4 cuda fp32
+part step_bf16 40 $step --steps 20 --precision bf16
+part step_fp32 25 $step --steps 4 --precision fp32
 part kernels 40 "$bin/kernel_times"
 pack
 part peer_steps 100 python3 "$here/benchmarks/peers/gpu_steps.py" --budget-s 90 --out "$logs/peer_steps.jsonl"
-part step_bf16_again 25 $step 20 cuda bf16
+part step_bf16_again 25 $step --steps 20 --precision bf16
 part peer_kernels 60 python3 "$here/benchmarks/peers/gpu_kernels.py" --budget-s 52 --out "$logs/peer_kernels.jsonl"
 part table 10 python3 "$here/benchmarks/peers/gpu_table.py" "$logs"
 pack

@@ -3,32 +3,29 @@
 #include <fmt/core.h>
 #include <sys/resource.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "benchmarks/frame/clock.h"
 #include "benchmarks/frame/environment.h"
 #include "benchmarks/frame/measure.h"
 #include "engine/io/text.h"
-#include "engine/ops/elementwise.h"
-#include "engine/ops/loss.h"
+#include "engine/train/training_step.h"
 #include "tests/models/hashed.h"
 
 namespace atrous::bench {
 
-static Tensor images_of(const StepOptions& o) {
-    const auto values = hashed_images("input.step", o.batch_size, o.size, o.size, o.net.in_channels);
-    const std::vector<float> narrow(values.begin(), values.end());
-    Tensor images = Tensor::empty({o.batch_size, o.size, o.size, o.net.in_channels}, DType::f32, o.device);
-    images.copy_from_host(narrow.data(), images.bytes());
-    return cast(images, o.compute);
-}
+static constexpr int most_warm_ups = 10;  // a step is recorded as a graph once it takes no new memory
 
-static Tensor labels_of(const StepOptions& o) {
-    const auto ids =
-        hashed_labels("labels.step", o.batch_size * o.size * o.size, std::max<int64_t>(2, o.net.out_channels));
-    Tensor labels = Tensor::empty({o.batch_size, o.size, o.size, 1}, DType::u8, o.device);
-    labels.copy_from_host(ids.data(), ids.size());
-    return labels;
+static HostBatch batch_of(const StepOptions& o) {
+    const int64_t n = o.batch_size, c = o.net.in_channels, pixels = o.size * o.size,
+                  classes = std::max<int64_t>(2, o.net.out_channels);
+    HostBatch b{n, o.size, o.size, c, {}, {}, std::vector<std::string>(size_t(n)), std::vector<int64_t>(size_t(n))};
+    const auto images = nhwc_of(hashed("input.step", n * c * pixels), n, c, pixels);
+    b.images.assign(images.begin(), images.end());
+    for (double u : hashed("labels.step", n * pixels))
+        b.labels.push_back(u > 0.95 ? 255 : uint8_t(std::floor((u + 1) / 2 * double(classes))));
+    return b;
 }
 
 static double flops_of_step(const StepOptions& o) {
@@ -38,30 +35,41 @@ static double flops_of_step(const StepOptions& o) {
     return flops;
 }
 
+static LossOptions loss_of(const StepOptions& o) {
+    LossOptions loss;
+    if (o.net.out_channels > 1) loss.terms = SoftmaxLossOptions{};
+    return loss;
+}
+
 StepResult measure_step(const StepOptions& o) {
     StepResult r;
     r.flops = flops_of_step(o);
     const double began = now_s();
     const auto net = make_net(o.net);
     net->materialize({.device = o.device, .compute = o.compute});
-    set_hashed_weights(*net);
+    set_hashed_weights<float>(*net);
     Optimizer optimizer(*net, {.kind = o.optimizer});
-    const Tensor images = images_of(o), labels = labels_of(o);
+    const Loss loss(loss_of(o), o.device, o.compute);
+    TrainingStep step(*net, optimizer, loss, {.compute = o.compute, .aux_weight = o.aux_weight, .graphs = o.graphs});
+    const HostBatch batch = batch_of(o);
     r.parameters = net->parameter_count();
     r.start_s = now_s() - began;
-    std::vector<double> seconds;
-    for (int step = 0; step <= o.steps; ++step) {
+    const auto timed = [&] {
         const double before = now_s();
-        net->zero_gradients();
-        Tape tape;
-        const LossValue loss = bce_dice(net->forward(images), labels);
-        tape.backward(loss.loss);
-        optimizer.step(o.learning_rate);
-        r.losses.push_back(loss.loss.item());
+        step.run(&batch, 1, o.learning_rate);
         context_of(o.device).synchronize();
-        (step == 0 ? r.first_s : seconds.emplace_back()) = now_s() - before;
-    }
+        const double seconds = now_s() - before;
+        r.losses.push_back(step.read().at(0).loss);
+        return seconds;
+    };
+    r.first_s = timed();
+    const bool recorded = o.graphs && o.device.kind == DeviceKind::gpu;
+    for (int i = 0; recorded && step.replayed() == 0 && i < most_warm_ups; ++i) timed();
+    r.warm_ups = int(r.losses.size());
+    std::vector<double> seconds;
+    for (int i = 0; i < o.steps; ++i) seconds.push_back(timed());
     r.seconds = statistics(seconds);
+    r.replayed = step.replayed();
     r.images_per_s = double(o.batch_size) / r.seconds.median;
     r.device_peak_bytes = context_of(o.device).memory().statistics().peak_bytes;
     rusage usage{};
@@ -73,20 +81,21 @@ StepResult measure_step(const StepOptions& o) {
 std::string step_table(const StepOptions& o, const StepResult& r) {
     return fmt::format(
         "{} with {} parameters, {}x{}x{}, {} on {}\n"
-        "step        {:.4f} s median, {:.4f} p10, {:.4f} p90, of {} (the first: {:.4f} s)\n"
+        "step        {:.4f} s median, {:.4f} p10, {:.4f} p90, of {}{} (the first: {:.4f} s)\n"
         "            {:.1f} images/s, {:.3g} TFLOP/s of {:.3g} TFLOP a step\n"
         "peak memory {} on the device, {} of the process\n"
         "losses      {:.6f} … {:.6f}\n",
         o.net.model, r.parameters, o.batch_size, o.size, o.size, name_of(o.compute), name_of(o.device),
-        r.seconds.median, r.seconds.p10, r.seconds.p90, r.seconds.count, r.first_s, r.images_per_s,
-        r.flops / r.seconds.median * 1e-12, r.flops * 1e-12, io::format_bytes(r.device_peak_bytes),
-        io::format_bytes(r.host_peak_bytes), r.losses.front(), r.losses.back());
+        r.seconds.median, r.seconds.p10, r.seconds.p90, r.seconds.count, r.replayed ? " replayed from a graph" : "",
+        r.first_s, r.images_per_s, r.flops / r.seconds.median * 1e-12, r.flops * 1e-12,
+        io::format_bytes(r.device_peak_bytes), io::format_bytes(r.host_peak_bytes), r.losses.front(), r.losses.back());
 }
 
 std::string step_json(const StepOptions& o, const StepResult& r) {
     nlohmann::ordered_json j{{"kind", "step"}, {"engine", "atrous"}};
     for (const auto& [name, value] : environment(o.device)) j[name] = value;
     j["model"] = o.net.model;
+    if (!o.net.encoder.empty()) j["encoder"] = o.net.encoder;
     j["base_channels"] = o.net.base_channels;
     j["depth"] = o.net.depth;
     j["bilinear"] = o.net.bilinear;
@@ -100,6 +109,8 @@ std::string step_json(const StepOptions& o, const StepResult& r) {
     j["p90_s"] = r.seconds.p90;
     j["min_s"] = r.seconds.least;
     j["steps"] = r.seconds.count;
+    j["warm_ups"] = r.warm_ups;
+    j["replayed"] = r.replayed;
     j["first_s"] = r.first_s;
     j["start_s"] = r.start_s;
     j["images_per_s"] = r.images_per_s;

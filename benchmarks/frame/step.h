@@ -1,5 +1,5 @@
-// Times whole training steps (forward, backward, optimizer) on a fixed batch, without a loader: what
-// benchmarks/peers/torch_step.py does in PyTorch, with the same weights, data and loss.
+// Times whole training steps (upload, forward, backward, optimizer) as the trainer takes them, on a fixed batch without
+// a loader: what benchmarks/peers/torch_step.py does in PyTorch, with the same weights, data and loss.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,12 @@ namespace atrous::bench {
 struct StepOptions {
     NetConfig net;
     int64_t size = 256, batch_size = 4;
-    int steps = 10;  // timed; one more comes first, which makes primitives and takes memory
+    int steps = 10;  // timed; before them those that make primitives, take memory, and are recorded as a graph
     Device device;
     DType compute = DType::f32;
     OptimizerKind optimizer = OptimizerKind::adam;
-    double learning_rate = 1e-4;
+    double learning_rate = 1e-4, aux_weight = 0.5;
+    bool graphs = true;  // replay the step as a graph where the device can
 };
 
 struct StepResult {
@@ -28,7 +29,9 @@ struct StepResult {
     std::vector<double> losses;       // of every step, the first included
     int64_t parameters = 0;
     double images_per_s = 0;
-    double flops = 0;                                   // of the convolutions and ops of a step, counted from shapes
+    double flops = 0;  // of the convolutions and ops of a step, counted from shapes
+    int warm_ups = 0;
+    int64_t replayed = 0;
     size_t device_peak_bytes = 0, host_peak_bytes = 0;  // of our allocator on the device; of the whole process
 };
 

@@ -7,7 +7,8 @@
 #include <set>
 
 #include "engine/autograd/tape.h"
-#include "engine/ops/loss.h"
+#include "engine/ops/dropout.h"
+#include "engine/ops/softmax_loss.h"
 
 namespace atrous::bench {
 
@@ -84,14 +85,15 @@ NetOps ops_of(const NetConfig& config, int64_t size, int64_t batch_size, DType c
     constexpr Device meta{DeviceKind::meta};
     const auto net = make_net(config);
     net->materialize({.device = meta, .compute = compute});
-    if (size % net->input_multiple())
-        throw UsageError(fmt::format("--size {}: {} takes multiples of {}", size, config.model, net->input_multiple()));
     NetOps result;
     result.parameters = net->parameter_count();
     const Tape tape(Tape::Mode::tracing);
     const Tensor images = Tensor::empty({batch_size, size, size, config.in_channels}, compute, meta),
                  labels = Tensor::empty({batch_size, size, size, 1}, DType::u8, meta);
-    bce_dice(net->forward(images), labels);
+    const StepRandomness random(0, 0);
+    const NetOutputs y = net->forward_training(images);
+    for (const Tensor& logits : {y.out, y.aux})
+        if (logits.defined()) config.out_channels == 1 ? bce_dice(logits, labels) : softmax_loss(logits, labels);
     const auto measured = cases::Family::ops();
     std::set<int64_t> made;
     int joined = 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Times PyTorch's training step of a U-Net on a GPU (forward, backward, Adam; fixed batch, no loader): the peer of
-`train_step BASE SIZE BATCH 1 STEPS cuda bf16`, with the same weights, data and loss.
+`atrous bench step --device cuda --precision bf16`, with the same weights, data and loss.
 
     python3 benchmarks/peers/gpu_steps.py [--base-channels 64 --size 512 --batch-size 16]
 
