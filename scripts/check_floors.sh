@@ -26,6 +26,8 @@ forbid engine/nn -- '#include "engine/(optim|io|train)/' "nn is below optim, io 
 forbid engine/optim -- '#include "engine/(io|train)/' "optim is below train"
 forbid models -- '#include "(data|apps)/' "models never meet data"
 forbid data -- '#include "(models|apps|engine/(autograd|ops|nn|optim|io|train))/' "data never meets models"
+forbid kernels engine models data -- '#include "(benchmarks|tests)/' "the product does not include its tests and benchmarks"
+forbid benchmarks/frame -- '#include "(apps|data)/' "the benchmarks' frame is below apps and never meets data"
 forbid kernels/base kernels/gpu kernels/reference kernels/cuda engine models data apps -- 'dnnl\.hpp' "oneDNN appears in kernels/cpu alone"
 forbid kernels/base kernels/cpu kernels/reference kernels/cuda kernels/gpu/emu engine models data apps tests -- '#include <cu(da|dnn|blas)|asm volatile|__CUDACC__' \
     "CUDA's headers and assembly appear in kernels/gpu/cuda alone"
