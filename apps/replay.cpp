@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <cmath>
 #include <cstdio>
 
 #include "apps/bad_batch.h"
@@ -12,10 +13,10 @@
 namespace atrous::app {
 
 static std::string row(const LayerFigures& f) {
-    const std::string shape = f.shape.text();
-    return fmt::format("  {:<8} {:<40} {:<18} {:<18} {:>11.4g} {:>11.4g} {:>11.4g} {:>10}{}\n",
-                       f.backward ? "backward" : "forward", f.path.empty() ? "(net)" : f.path, f.op, shape, f.min,
-                       f.mean, f.max, f.nonfinite, f.nonfinite ? "  <-" : "");
+    const auto figure = [&](double x) { return f.nonfinite < f.count ? fmt::format("{:.4g}", x) : "-"; };
+    return fmt::format("  {:<8} {:<40} {:<18} {:<18} {:>11} {:>11} {:>11} {:>10}{}\n",
+                       f.backward ? "backward" : "forward", f.path.empty() ? "(net)" : f.path, f.op, f.shape.text(),
+                       figure(f.min), figure(f.mean), figure(f.max), f.nonfinite, f.nonfinite ? "  <-" : "");
 }
 
 static void print_layers(const StepDiagnosis& d, bool all) {
@@ -56,7 +57,7 @@ int replay(int argc, const char* const* argv) {
     const Loss loss(loss_options(bad.recipe), device, compute);
     const StepDiagnosis d = diagnose_step(*net, loss, bad.batch, compute, bad.attempt, 1, bad.aux_weight);
     print_layers(d, all.value);
-    fmt::print("\nloss {}; {}\n", d.loss, d.text());
+    fmt::print("\nloss {}; {}\n", std::isnan(d.loss) ? "nan" : fmt::format("{}", d.loss), d.text());
     for (int i : d.bad_images) fmt::print("bad image: {}\n", bad.batch.names[size_t(i)]);
     std::fflush(stdout);
     return exit_ok;

@@ -4,6 +4,8 @@
 //   C == 1: t = (l != 0);   C > 1: t[c] = (l == c), one-hot.   p = sigmoid(z).
 //   bce  = sum over counted elements of max(z,0) - z*t + log(1 + exp(-|z|)), divided by `count`, the number of counted
 //          elements, or by `normalizer` if that is positive (micro-batches that share one count). 0 if nothing counts.
+//          What device_normalizer points to (memory of the logits' device) takes normalizer's place where it is given,
+//          so that a recorded step reads it anew each time.
 //   dice = mean over groups of (2*sum p*t + smooth) / (sum p + sum t + smooth), over counted elements. Groups: one per
 //          class (batch), one per class and image (sample), or a single one (all). A group whose denominator is 0 has
 //          dice 1 and no gradient.
@@ -22,7 +24,15 @@ struct BceDiceOptions {
     double bce_weight = 1, dice_weight = 1, smooth = 1, normalizer = 0;
     DiceGroups groups = DiceGroups::batch;
     int ignore_index = 255;  // -1: every pixel counts
+    const double* device_normalizer = nullptr;
 };
+
+// Of BceDiceOptions or SoftmaxLossOptions, where `counted` pixels or weights are the tensor's own.
+template <class Options>
+constexpr double divisor_of(const Options& o, double counted) {
+    const double normalizer = o.device_normalizer ? *o.device_normalizer : o.normalizer;
+    return normalizer > 0 ? normalizer : counted;
+}
 
 constexpr int bce_dice_sums = 5;  // per image and class: bce, counted elements, sum p*t, sum p, sum t
 

@@ -4,8 +4,8 @@
 // p = (1 - s, s) with s = sigmoid(z), and a label other than 0 is class 1. A pixel counts unless its label is
 // ignore_index or K and above. With q = p[l] and w = class_weights (all 1 if absent), over counted pixels:
 //   ce     = sum of w[l] * (1 - q)^gamma * -log q, divided by the sum of w[l], or by `normalizer` if that is positive
-//            (micro-batches that share one sum). 0 if nothing counts. gamma = 0: cross-entropy, torch's weighted mean;
-//            above: focal loss (Lin et al. 2017, eq. 5).
+//            (micro-batches that share one sum; device_normalizer as in kernels/loss.h). 0 if nothing counts. gamma =
+//            0: cross-entropy, torch's weighted mean; above: focal loss (Lin et al. 2017, eq. 5).
 //   index  = (2 TP + smooth) / (2 TP + 2 alpha FP + 2 beta FN + smooth) of a group of classes and images, where
 //            TP = sum p[c] [l = c], FP = sum p[c] - TP, FN = pixels of c - TP (Tversky index, Salehi et al. 2017; their
 //            smoothing is half of this one). alpha = beta = 1/2 is soft Dice. 1 where the denominator is 0.
@@ -33,6 +33,7 @@ struct SoftmaxLossOptions {
     DiceGroups groups = DiceGroups::batch;
     bool background = true;
     int ignore_index = 255;  // -1: every pixel of a class counts
+    const double* device_normalizer = nullptr;
 };
 
 inline int64_t classes_of(const View& logits) { return logits.c == 1 ? 2 : logits.c; }

@@ -97,23 +97,15 @@ Tensor Optimizer::loss_scale() const {
 
 const StepState* Optimizer::device_state() const { return state_.as<const StepState>(); }
 
-void Optimizer::set_learning_rate(double learning_rate) {
-    learning_rate_ = learning_rate;
-    set_learning_rate_from(&learning_rate_);
-}
+double* Optimizer::learning_rate() { return &state_.as<StepState>()->learning_rate; }
 
-void Optimizer::set_learning_rate_from(const double* learning_rate) {
-    auto* state = state_.as<StepState>();
-    if (state_.device().kind == DeviceKind::meta) return;
-    if (state_.device().kind == DeviceKind::gpu)
-        gpu::copy_async(&state->learning_rate, learning_rate, sizeof *learning_rate,
-                        context_of(state_.device()).stream());
-    else
-        state->learning_rate = *learning_rate;
-}
-
-void Optimizer::step(double learning_rate) {
-    set_learning_rate(learning_rate);
+void Optimizer::step(double value) {
+    const Device device = state_.device();
+    learning_rate_ = value;  // stays while the copy is under way
+    if (device.kind == DeviceKind::gpu)
+        gpu::copy_async(learning_rate(), &learning_rate_, sizeof(double), context_of(device).stream());
+    else if (device.kind != DeviceKind::meta)
+        *learning_rate() = value;
     step();
 }
 

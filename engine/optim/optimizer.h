@@ -34,12 +34,9 @@ class Optimizer {
     Optimizer(Module& net, const OptimizerOptions& options);
 
     void step(double learning_rate);  // applies the gradients in the arena
-    // The same in two parts: a recorded step applies with whatever learning rate was set before its replay. The second
-    // form reads host memory that must stay as it is until the copy is done.
-    void set_learning_rate(double learning_rate);
-    void set_learning_rate_from(const double* learning_rate);
-    void step();
-    Tensor loss_scale() const;              // f32 [1], the one in the state: a seed of backward passes
+    void step();                      // with the learning rate that the state holds: a recorded step's is set anew
+    double* learning_rate();          // the state's, on the net's device
+    Tensor loss_scale() const;        // f32 [1], the one in the state: a seed of backward passes
     const StepState* device_state() const;  // on the net's device
     StepState state() const;                // waits for the device
     void set_state(const StepState& state);

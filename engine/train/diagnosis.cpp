@@ -95,7 +95,7 @@ StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBa
     const LossValue value = loss(y.out, b.labels);
     const Tensor seed = Tensor::full({1}, value.loss.dtype(), device, loss_scale);
     std::vector<Tape::Start> starts{{value.loss, seed}};
-    if (y.aux.defined()) starts.push_back({loss(y.aux, b.labels, {0, 1, aux_weight}).loss, seed});
+    if (y.aux.defined()) starts.push_back({loss(y.aux, b.labels, {nullptr, 1, aux_weight}).loss, seed});
     {
         const NoTape off;
         for (const auto& start : starts) d.loss += start.output.item();

@@ -30,13 +30,13 @@ Loss::Loss(const LossOptions& options, Device device, DType compute)
 LossValue Loss::operator()(const Tensor& logits, const Tensor& labels, const LossShare& share) const {
     if (auto softmax = std::get_if<SoftmaxLossOptions>(&options_.terms)) {
         SoftmaxLossOptions o = *softmax;
-        o.normalizer = share.normalizer;
+        o.device_normalizer = share.normalizer;
         o.ce_weight *= share.weight;
         o.region_weight *= share.images * share.weight;
         return softmax_loss(logits, labels, o, class_weights_);
     }
     BceDiceOptions o = std::get<BceDiceOptions>(options_.terms);
-    o.normalizer = share.normalizer;
+    o.device_normalizer = share.normalizer;
     o.bce_weight *= share.weight;
     o.dice_weight *= share.images * share.weight;
     return bce_dice(logits, labels, o);

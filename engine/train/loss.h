@@ -17,10 +17,12 @@ struct LossOptions {
     int ignore_index() const;
 };
 
-// A micro-batch's part of the loss of a larger batch: what cross-entropy is divided by (0: what this one counts), and
-// the share of the images, which weighs Dice. `weight` multiplies all of it: of an auxiliary head.
+// A micro-batch's part of the loss of a larger batch: what cross-entropy is divided by, in the memory of the logits'
+// device (absent or 0: what this one counts), and the share of the images, which weighs Dice. `weight` multiplies all
+// of it: of an auxiliary head.
 struct LossShare {
-    double normalizer = 0, images = 1, weight = 1;
+    const double* normalizer = nullptr;
+    double images = 1, weight = 1;
 };
 
 class Loss {

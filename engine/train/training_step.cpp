@@ -1,5 +1,6 @@
 #include "engine/train/training_step.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/context.h"
@@ -12,12 +13,18 @@ namespace atrous {
 
 namespace k = kernels;
 
-// How a shape comes to be replayed: eagerly within its pool until a step takes no new memory, then as a graph.
-struct TrainingStep::Inputs {
+static constexpr size_t most_shapes = 8;  // whose inputs, memory and graph are kept
+
+struct TrainingStep::Part {
     Tensor images, labels;  // f32 and u8, filled before each step
+};
+
+// How shapes come to be replayed: eagerly within their pool until a step takes no new memory, then as a graph.
+struct TrainingStep::Inputs {
+    std::vector<Part> parts;
     std::unique_ptr<MemoryPool> pool;
     std::optional<gpu::Graph> graph;  // destroyed before the pool it works in
-    int64_t steps = 0;
+    int64_t steps = 0, last_run = 0;
     bool settled = false;  // the last eager step within the pool took no new memory
 };
 
@@ -56,6 +63,7 @@ TrainingStep::TrainingStep(SegmentationNet& net, Optimizer& optimizer, const Los
     : net_(net), optimizer_(optimizer), loss_(loss), options_(options), device_(net.materialized().device) {
     log_ = Tensor::full({options.log_capacity * int64_t(sizeof(StepLogEntry))}, DType::u8, device_, 0);
     sums_ = Tensor::full({3 * int64_t(sizeof(double))}, DType::u8, device_, 0);
+    normalizer_ = Tensor::full({int64_t(sizeof(double))}, DType::u8, device_, 0);
     graphs_ = options.graphs && kernels_of(device_) == DeviceKind::gpu;
     if (device_.kind == DeviceKind::gpu) staging_ = std::make_unique<Staging>();
 }
@@ -68,60 +76,91 @@ TrainingStep::~TrainingStep() {
     }
 }
 
-TrainingStep::Inputs& TrainingStep::inputs_for(const HostBatch& b) {
-    auto& inputs = inputs_[{b.n, b.h, b.w, b.c}];
-    if (inputs) return *inputs;
-    inputs = std::make_unique<Inputs>();
-    const UseScope use(BlockUse::batch);
-    inputs->images = Tensor::empty({b.n, b.h, b.w, b.c}, DType::f32, device_);
-    inputs->labels = Tensor::empty({b.n, b.h, b.w, 1}, DType::u8, device_);
-    return *inputs;
+TrainingStep::Inputs& TrainingStep::inputs_for(const HostBatch* batches, int64_t count) {
+    std::vector<int64_t> shapes;
+    for (const HostBatch* b = batches; b != batches + count; ++b) shapes.insert(shapes.end(), {b->n, b->h, b->w, b->c});
+    auto found = inputs_.find(shapes);
+    if (found == inputs_.end()) {
+        if (inputs_.size() == most_shapes) drop_oldest();
+        found = inputs_.emplace(std::move(shapes), std::make_unique<Inputs>()).first;
+        const UseScope use(BlockUse::batch);
+        for (const HostBatch* b = batches; b != batches + count; ++b)
+            found->second->parts.push_back({Tensor::empty({b->n, b->h, b->w, b->c}, DType::f32, device_),
+                                            Tensor::empty({b->n, b->h, b->w, 1}, DType::u8, device_)});
+    }
+    found->second->last_run = ++runs_;
+    return *found->second;
 }
 
-void TrainingStep::upload(const HostBatch& batch, Inputs& to, const double* learning_rate) {
+void TrainingStep::drop_oldest() {
+    if (graphs_ && device_.kind == DeviceKind::gpu) context_of(device_).synchronize();  // its graph may be running
+    inputs_.erase(std::min_element(inputs_.begin(), inputs_.end(),
+                                   [](auto& a, auto& b) { return a.second->last_run < b.second->last_run; }));
+}
+
+// The normalizer is 0 where a step is one batch: the loss counts for itself.
+TrainingStep::Values TrainingStep::values_of(const HostBatch* batches, int64_t count, double learning_rate) const {
+    Values values{learning_rate, 0};
+    if (count == 1 || device_.kind == DeviceKind::meta) return values;
+    for (int64_t i = 0; i < count; ++i)
+        values.normalizer += loss_.normalizer_of(batches[i].labels, net_.out_channels());
+    if (values.normalizer == 0) values.normalizer = 1;
+    return values;
+}
+
+void TrainingStep::upload(const HostBatch* batches, int64_t count, Inputs& to, const Values* values) {
     if (device_.kind == DeviceKind::meta) return;  // shapes are all that there is
     const ProfileScope span("upload", "upload");
-    const size_t image_bytes = to.images.bytes(), label_bytes = to.labels.bytes();
-    require(batch.images.size() * sizeof(float) == image_bytes && batch.labels.size() == label_bytes,
-            "training step: the batch's images or labels do not fill its shape");
-    if (!staging_) {
-        to.images.copy_from_host(batch.images.data(), image_bytes);
-        to.labels.copy_from_host(batch.labels.data(), label_bytes);
-        if (learning_rate) optimizer_.set_learning_rate(*learning_rate);
-        return;
+    size_t bytes = sizeof(Values);
+    for (int64_t i = 0; i < count; ++i) {
+        const Part& part = to.parts[size_t(i)];
+        bytes += part.images.bytes() + part.labels.bytes();
+        require(batches[i].images.size() * sizeof(float) == part.images.bytes() &&
+                    batches[i].labels.size() == part.labels.bytes(),
+                "training step: the batch's images or labels do not fill its shape");
     }
-    auto& slot = staging_->take(sizeof(double) + image_bytes + label_bytes);
-    std::byte *const images = slot.data + sizeof(double), *const labels = images + image_bytes;
-    std::memcpy(images, batch.images.data(), image_bytes);
-    std::memcpy(labels, batch.labels.data(), label_bytes);
-    const gpu::StreamView stream = context_of(device_).stream();
-    gpu::copy_async(to.images.data(), images, image_bytes, stream);
-    gpu::copy_async(to.labels.data(), labels, label_bytes, stream);
-    if (learning_rate) {
-        std::memcpy(slot.data, learning_rate, sizeof(double));
-        optimizer_.set_learning_rate_from(reinterpret_cast<const double*>(slot.data));
+    Staging::Slot* const slot = staging_ ? &staging_->take(bytes) : nullptr;
+    std::byte* staged = slot ? slot->data : nullptr;
+    const auto send = [&](void* device, const void* host, size_t size) {
+        if (!slot) {
+            std::memcpy(device, host, size);
+            return;
+        }
+        std::memcpy(staged, host, size);
+        gpu::copy_async(device, staged, size, context_of(device_).stream());
+        staged += size;
+    };
+    if (values) {
+        send(optimizer_.learning_rate(), &values->learning_rate, sizeof(double));
+        send(normalizer_.data(), &values->normalizer, sizeof(double));
     }
-    slot.copied.record(stream);
+    for (int64_t i = 0; i < count; ++i) {
+        Part& part = to.parts[size_t(i)];
+        send(part.images.data(), batches[i].images.data(), part.images.bytes());
+        send(part.labels.data(), batches[i].labels.data(), part.labels.bytes());
+    }
+    if (slot) slot->copied.record(context_of(device_).stream());
 }
 
 // Forward, backward and the log; the last micro-batch also takes the optimizer's step.
-void TrainingStep::micro_batch(const Inputs& inputs, const LossShare& share, int64_t index, int64_t count) {
+void TrainingStep::micro_batch(const Part& part, double share_of_images, int64_t index, int64_t count) {
+    const LossShare share{normalizer_.as<const double>(), share_of_images};
     // Dropout draws by the optimizer's own count, which a replay reads anew.
     const StepRandomness random(net_.materialized().seed, 0, index, &optimizer_.device_state()->attempts);
     Tensor images;
     {
         const NoTape off;
         const UseScope use(BlockUse::batch);
-        images = cast(inputs.images, options_.compute);
+        images = cast(part.images, options_.compute);
     }
     Tape tape;
     const NetOutputs y = net_.forward_training(images);
-    const LossValue value = loss_(y.out, inputs.labels, share);
+    const LossValue value = loss_(y.out, part.labels, share);
     const Tensor seed = options_.scale_loss ? optimizer_.loss_scale() : Tensor();
     std::vector<Tape::Start> starts{{value.loss, seed}};
     LossValue aux;
     if (y.aux.defined()) {
-        aux = loss_(y.aux, inputs.labels, {share.normalizer, share.images, options_.aux_weight});
+        aux = loss_(y.aux, part.labels, {share.normalizer, share.images, options_.aux_weight});
         starts.push_back({aux.loss, seed});
     }
     tape.backward(starts);
@@ -133,9 +172,16 @@ void TrainingStep::micro_batch(const Inputs& inputs, const LossShare& share, int
                        optimizer_.device_state(), sums_.as<double>(), log_.as<StepLogEntry>(), options_.log_capacity});
 }
 
+// The parts add up to the loss of one large batch; Dice is averaged by images.
 void TrainingStep::whole_step(const Inputs& inputs) {
+    int64_t images = 0;
+    for (const Part& part : inputs.parts) images += part.images.shape()[0];
     net_.zero_gradients();
-    micro_batch(inputs, {}, 0, 1);
+    const auto count = int64_t(inputs.parts.size());
+    for (int64_t i = 0; i < count; ++i) {
+        const Part& part = inputs.parts[size_t(i)];
+        micro_batch(part, double(part.images.shape()[0]) / double(images), i, count);
+    }
 }
 
 void TrainingStep::run_recorded(Inputs& inputs) {
@@ -155,28 +201,29 @@ void TrainingStep::run_recorded(Inputs& inputs) {
     ++replayed_;
 }
 
+// Micro-batches of one shape take turns in the same memory.
+void TrainingStep::run_one_by_one(const HostBatch* batches, int64_t count, const Values& values) {
+    int64_t images = 0;
+    for (int64_t i = 0; i < count; ++i) images += batches[i].n;
+    net_.zero_gradients();
+    for (int64_t i = 0; i < count; ++i) {
+        Inputs& inputs = inputs_for(batches + i, 1);
+        upload(batches + i, 1, inputs, i == 0 ? &values : nullptr);
+        micro_batch(inputs.parts[0], double(batches[i].n) / double(images), i, count);
+    }
+}
+
 void TrainingStep::run(const HostBatch* batches, int64_t count, double learning_rate) {
     require(count >= 1 && unread_ < options_.log_capacity, "training step: read() is due");
-    if (count == 1) {
-        Inputs& inputs = inputs_for(batches[0]);
-        upload(batches[0], inputs, &learning_rate);
+    const Values values = values_of(batches, count, learning_rate);
+    if (graphs_) {
+        Inputs& inputs = inputs_for(batches, count);
+        upload(batches, count, inputs, &values);
         // One of a kind, such as an epoch's last batch, is not worth a graph.
-        const bool record = graphs_ && ++inputs.steps > 2;
+        const bool record = ++inputs.steps > 2;
         record ? run_recorded(inputs) : whole_step(inputs);
     } else {
-        int64_t images = 0;
-        double counted = 0;
-        for (int64_t i = 0; i < count; ++i) {
-            images += batches[i].n;
-            counted += loss_.normalizer_of(batches[i].labels, net_.out_channels());
-        }
-        net_.zero_gradients();
-        for (int64_t i = 0; i < count; ++i) {
-            Inputs& inputs = inputs_for(batches[i]);
-            upload(batches[i], inputs, i == 0 ? &learning_rate : nullptr);
-            // The parts add up to the loss of one large batch; Dice is averaged by images.
-            micro_batch(inputs, {counted > 0 ? counted : 1, double(batches[i].n) / double(images)}, i, count);
-        }
+        run_one_by_one(batches, count, values);
     }
     if (device_.kind != DeviceKind::meta) ++unread_;
 }

@@ -1,8 +1,8 @@
 // One optimizer step from batches on the host. What a step costs the host is a copy into pinned memory and a few
 // launches: no memory is taken, nothing is waited for, and its figures stay on the device until they are asked for.
 //
-// On a GPU a step of one micro-batch is run eagerly until it needs no new memory, then recorded as a graph, and from
-// there on replayed; batches of another shape, and steps of several micro-batches, run eagerly.
+// On a GPU steps of the same shapes run eagerly until they need no new memory, are then recorded as a graph, all their
+// micro-batches together, and from there on replayed.
 #pragma once
 
 #include <deque>
@@ -42,24 +42,31 @@ class TrainingStep {
     int64_t replayed() const { return replayed_; }  // steps that were replays of a graph
 
  private:
-    struct Inputs;  // of one shape: device tensors and, once it is recorded, the graph
+    struct Part;    // of a step's inputs: one micro-batch
+    struct Inputs;  // of the same shapes: device tensors and, once they are recorded, the graph
     struct Staging;
+    struct Values {  // of one step, besides its batches
+        double learning_rate, normalizer;
+    };
 
-    Inputs& inputs_for(const HostBatch& batch);
-    void upload(const HostBatch& batch, Inputs& to, const double* learning_rate);
-    void micro_batch(const Inputs& inputs, const LossShare& share, int64_t index, int64_t count);
-    void whole_step(const Inputs& inputs);  // of one micro-batch, without what the host copies
+    Inputs& inputs_for(const HostBatch* batches, int64_t count);
+    void drop_oldest();
+    Values values_of(const HostBatch* batches, int64_t count, double learning_rate) const;
+    void upload(const HostBatch* batches, int64_t count, Inputs& to, const Values* values);
+    void micro_batch(const Part& part, double share_of_images, int64_t index, int64_t count);
+    void whole_step(const Inputs& inputs);  // without what the host copies
     void run_recorded(Inputs& inputs);
+    void run_one_by_one(const HostBatch* batches, int64_t count, const Values& values);
 
     SegmentationNet& net_;
     Optimizer& optimizer_;
     const Loss& loss_;
     TrainingStepOptions options_;
     Device device_;
-    Tensor log_, sums_;
+    Tensor log_, sums_, normalizer_;
     std::unique_ptr<Staging> staging_;
     std::map<std::vector<int64_t>, std::unique_ptr<Inputs>> inputs_;
-    int64_t unread_ = 0, replayed_ = 0;
+    int64_t unread_ = 0, replayed_ = 0, runs_ = 0;
     bool graphs_ = false;
 };
 

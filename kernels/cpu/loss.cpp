@@ -169,11 +169,9 @@ struct Groups {
     }
 };
 
-double bce_divisor(const BceDiceOptions& o, double count) { return o.normalizer > 0 ? o.normalizer : count; }
-
 template <class A>
 void write_loss(const BceDiceOptions& o, const Groups& groups, A* loss) {
-    const double bce = groups.all.count > 0 ? groups.all.bce / bce_divisor(o, groups.all.count) : 0;
+    const double bce = groups.all.count > 0 ? groups.all.bce / divisor_of(o, groups.all.count) : 0;
     double dice = 0;
     for (int64_t g = 0; g < groups.count; ++g) {
         const Sums& s = groups.sums[g];
@@ -222,7 +220,7 @@ struct Coefficients {
         const BceDiceOptions& o = a.options;
         const Groups groups(q, static_cast<const A*>(a.sums), z, o.groups);
         const double grad_output = double(*static_cast<const A*>(a.grad_output));
-        bce = groups.all.count > 0 ? A(grad_output * o.bce_weight / bce_divisor(o, groups.all.count)) : A(0);
+        bce = groups.all.count > 0 ? A(grad_output * o.bce_weight / divisor_of(o, groups.all.count)) : A(0);
         dice_t = q.scratch<A>(size_t(z.n) * runs.lanes), dice = q.scratch<A>(size_t(z.n) * runs.lanes);
         for (int64_t n = 0; n < z.n; ++n)
             for (int64_t lane = 0; lane < runs.lanes; ++lane) {

@@ -165,7 +165,7 @@ struct Groups {
                 g.tp += double(sums[1 + 2 * c]), g.p += double(sums[2 + 2 * c]), g.t += double(counts[c]);
             }
         }
-        if (a.options.normalizer > 0) weight = a.options.normalizer;
+        weight = divisor_of(a.options, weight);
     }
     int64_t index(int64_t n, int64_t c) const {
         return kind == DiceGroups::all ? 0 : (kind == DiceGroups::sample ? n * (classes - first) : 0) + c - first;

@@ -235,7 +235,7 @@ __global__ void __launch_bounds__(block_threads) finish_loss(GroupArgs a) {
         mine += group_of(a, all, g / a.classes, g % a.classes).dice();
     const double dice = block_sum<block_threads>(shared, mine) / double(groups);
     if (threadIdx.x != 0) return;
-    const double divisor = a.options.normalizer > 0 ? a.options.normalizer : all.count;
+    const double divisor = divisor_of(a.options, all.count);
     const double bce = all.count > 0 ? all.bce / divisor : 0;
     a.loss[0] = float(a.options.bce_weight * bce + a.options.dice_weight * (1 - dice));
     a.loss[1] = float(bce);
@@ -261,7 +261,7 @@ __global__ void __launch_bounds__(block_threads) make_coefficients(GroupArgs a) 
         a.coefficients[2 * i] = float(outside);
         a.coefficients[2 * i + 1] = float(outside - 2 * per_p);
     }
-    const double divisor = a.options.normalizer > 0 ? a.options.normalizer : all.count;
+    const double divisor = divisor_of(a.options, all.count);
     if (threadIdx.x == 0)
         a.coefficients[2 * entries] = all.count > 0 ? float(grad * a.options.bce_weight / divisor) : 0;
 }

@@ -272,7 +272,7 @@ __device__ __forceinline__ Totals total_of(const GroupArgs& a, double* shared) {
     const auto sum = [&](double x) { return block_sum<block_threads>(shared, x); };
     Totals all{sum(mine.ce), sum(mine.counted), sum(mine.weight), {}};
     all.all = {sum(mine.all.tp), sum(mine.all.p), sum(mine.all.t)};
-    if (a.options.normalizer > 0) all.weight = a.options.normalizer;
+    all.weight = divisor_of(a.options, all.weight);
     return all;
 }
 

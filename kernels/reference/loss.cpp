@@ -44,10 +44,6 @@ Sums group_sums(const void* sums, const View& z, DiceGroups groups, int64_t grou
     return total;
 }
 
-double bce_divisor(const BceDiceOptions& options, double count) {
-    return options.normalizer > 0 ? options.normalizer : count;
-}
-
 template <class T>
 Sums image_sums(const BceDiceForwardArgs& a, int64_t n, int64_t c) {
     Sums s;
@@ -72,7 +68,7 @@ void forward(const BceDiceForwardArgs& a) {
             out[0] = T(s.bce), out[1] = T(s.count), out[2] = T(s.p_t), out[3] = T(s.p), out[4] = T(s.t);
         }
     const Sums all = group_sums<T>(a.sums, a.logits, DiceGroups::all, 0);
-    const double bce = all.count > 0 ? all.bce / bce_divisor(o, all.count) : 0;
+    const double bce = all.count > 0 ? all.bce / divisor_of(o, all.count) : 0;
     const int64_t groups = group_count(o.groups, a.logits);
     double dice = 0;
     for (int64_t group = 0; group < groups; ++group) {
@@ -104,7 +100,7 @@ void backward(const BceDiceBackwardArgs& a) {
                 if (label != o.ignore_index) {
                     const double z = at<T>(logits, pixel, c), t = target(label, c, logits.c);
                     const double p = sigmoid_of(z), dp_dz = p * sigmoid_of(-z);
-                    const double dbce = (p - t) / bce_divisor(o, all.count);
+                    const double dbce = (p - t) / divisor_of(o, all.count);
                     const double ddice_dp =
                         denominator > 0 ? (2 * t - numerator / denominator) / denominator / groups : 0;
                     gradient = grad_output * (o.bce_weight * dbce - o.dice_weight * ddice_dp * dp_dz);

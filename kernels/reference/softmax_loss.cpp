@@ -83,11 +83,10 @@ int64_t group_count(const View& z, const SoftmaxLossOptions& o) {
 
 template <class T, class Args>
 double divisor(const Args& a) {
-    if (a.options.normalizer > 0) return a.options.normalizer;
     double sum = 0;
     for (int64_t i = 0; i < a.logits.n * classes_of(a.logits); ++i)
         sum += double(a.counts[i]) * weight<T>(a.class_weights, i % classes_of(a.logits));
-    return sum;
+    return divisor_of(a.options, sum);
 }
 
 template <class T>

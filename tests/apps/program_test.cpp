@@ -240,6 +240,7 @@ TEST_F(ProgramTest, ADivergedTrainingLeavesItsBatchToReplay) {
         return text.substr(at, text.find("values", at) - at);
     };
     EXPECT_EQ(what(replayed.output), what(diverged.output)) << "the same layer, the same count";
+    EXPECT_EQ(replayed.output.find("-nan"), std::string::npos) << replayed.output;
     const Outcome wrong = run("replay " + quoted("nan/config.toml"));
     EXPECT_EQ(wrong.code, 4) << wrong.output;
 }

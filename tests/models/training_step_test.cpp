@@ -153,6 +153,52 @@ TEST(TrainingStepTest, ShapesTakeTurns) {
     EXPECT_EQ(weights[0], weights[1]);
 }
 
+// Three micro-batches, the last of them shorter, with other counts of pixels that count in every step.
+TEST(TrainingStepTest, MicroBatchesAreReplayedTogether) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    std::vector<HostBatch> windows[8];
+    Random random(4);
+    for (auto& window : windows) {
+        window = batches(2, 2);
+        window.push_back(batches(1, 1).front());
+        for (HostBatch& b : window) {
+            for (float& v : b.images) v += float(random.normal() * 0.1);
+            for (uint8_t& l : b.labels) l = random.chance(0.3) ? 255 : l;
+        }
+    }
+    std::vector<StepLogEntry> logs[2];
+    std::vector<float> weights[2];
+    for (const bool graphs : {false, true}) {
+        Rig rig(gpu_device, {.graphs = graphs});
+        for (const auto& window : windows) rig.step->run(window.data(), 3, 1e-3);
+        logs[graphs] = rig.step->read();
+        weights[graphs] = rig.weights();
+        EXPECT_EQ(rig.step->replayed() >= 3, graphs) << rig.step->replayed() << " of 8 steps were replays";
+    }
+    expect_equal(logs[0], logs[1]);
+    EXPECT_EQ(weights[0], weights[1]);
+    EXPECT_NE(logs[1][6].loss, logs[1][7].loss) << "the data changes";
+}
+
+// Each shape's inputs, memory and graph are kept, but not without end.
+TEST(TrainingStepTest, ManyShapesTakeNoMoreMemoryThanAFew) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    Rig rig(gpu_device, {.log_capacity = 1000});
+    std::vector<HostBatch> data;
+    for (int64_t n = 1; n <= 9; ++n) data.push_back(batches(1, n, 8).front());
+    size_t held = 0;
+    for (int turn = 0; turn < 3; ++turn) {
+        for (const HostBatch& b : data)
+            for (int i = 0; i < 6; ++i) rig.step->run(&b, 1, 1e-3);
+        const size_t now = context_of(gpu_device).memory().statistics().reserved_bytes;
+        if (turn == 1) held = now;
+        if (turn > 1) {
+            EXPECT_EQ(now, held) << "turn " << turn;
+        }
+    }
+    EXPECT_EQ(rig.step->replayed(), 3 * 9 * 2) << "of six steps in a row the last two";
+}
+
 TEST(TrainingStepTest, AFullLogMustBeRead) {
     const auto data = batches(1);
     Rig rig(cpu_device, {.log_capacity = 2});
