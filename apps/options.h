@@ -100,7 +100,7 @@ class Option : public OptionBase {
         return *this;
     }
     // "--x" without a value is allowed, and means this.
-    Option& alone(Element meaning) requires std::is_same_v<T, std::string> {
+    Option& alone(std::string meaning) requires std::is_same_v<T, std::string> {
         when_alone = std::move(meaning);
         return *this;
     }

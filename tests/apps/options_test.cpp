@@ -157,6 +157,9 @@ TEST_F(OptionsTest, WrongFilesAreRefusedWithFileAndLine) {
     expect_config_refused("lr = nan\n", "lr takes a number above 0");
     expect_config_refused("lr = \"1\"\n", "lr takes a number above 0");
     expect_config_refused("[{", where + ": not a TOML file");
+    expect_config_refused("größe = 3", where + ":1: ");
+    expect_config_refused("d\xce\xbf", where + ":1: ");
+    expect_config_refused("model = \xe7\x95\x8c", where + ":1: ");
     expect_config_refused("augment = 1\n", "augment takes true or false, not '1'");
     expect_config_refused("model = 1\n", "model takes unet or resnet");
     expect_config_refused("rates = [1, \"2\"]\n", "rates takes integers of at least 1, not '[1, \"2\"]'");

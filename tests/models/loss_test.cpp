@@ -84,8 +84,9 @@ TEST(LossTest, MicroBatchesAddUpToTheBatch) {
         const double normalizer = loss.normalizer_of(b.labels, classes);
         for (int64_t first : {0, 1}) {  // one image, then three
             const int64_t n = first == 0 ? 1 : 3, pixels = n * 256;
-            const auto part = gradient_of(loss, logits.part(first * 256 * classes, {n, 16, 16, classes}),
-                                          labels.part(first * 256, {n, 16, 16, 1}), {&normalizer, double(n) / 4}, parts);
+            const auto part =
+                gradient_of(loss, logits.part(first * 256 * classes, {n, 16, 16, classes}),
+                            labels.part(first * 256, {n, 16, 16, 1}), {&normalizer, double(n) / 4}, parts);
             ASSERT_EQ(int64_t(part.size()), pixels * classes);
             gradient.insert(gradient.end(), part.begin(), part.end());
         }
