@@ -177,7 +177,8 @@ int kernels(int argc, const char* const* argv) {
 }
 
 int step(int argc, const char* const* argv) {
-    Options o("bench step", "Times training steps on a fixed batch of random images, without a loader.");
+    Options o("bench step",
+              "Times training steps, or forward passes alone, on a fixed batch of random images, without a loader.");
     NetOptions net(o);
     auto& classes = o.integer("--classes", 2, "of a mask").min(2).max(255);
     o.group("Step");
@@ -189,6 +190,7 @@ int step(int argc, const char* const* argv) {
     auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
     auto& steps = o.integer("--steps", 10, "timed steps, after those that warm up").min(1);
     auto& graphs = o.flag("--graphs", "replay the step as a graph on a GPU (--no-graphs: launch each kernel)", true);
+    auto& forward = o.flag("--forward", "the forward pass alone, in evaluation mode, in place of the step");
     auto& json = o.text("--json", "", "one JSON line to this file; -: to standard output, without the table");
     o.parse(argc, argv);
     StepOptions options;
@@ -201,6 +203,7 @@ int step(int argc, const char* const* argv) {
     options.optimizer = parse_optimizer(optimizer.value);
     options.aux_weight = net.aux_weight.value;
     options.graphs = graphs.value;
+    options.forward_only = forward.value;
     const StepResult result = measure_step(options);
     if (json.value != "-") std::fputs(step_table(options, result).c_str(), stdout);
     if (json.value == "-") std::fputs(step_json(options, result).c_str(), stdout);

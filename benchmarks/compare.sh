@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Compares a training step with PyTorch's on this machine in one run: ours, every peer in both memory formats, ours again.
+# Compares with PyTorch on this machine in one run, ours, every peer in both memory formats, ours again: a U-Net's training step in
+# fp32 and bf16, that of a U-Net on ResNet-34 (batch 2), DeepLabV3's forward pass on ResNet-50 (batch 1).
 #   benchmarks/compare.sh cpu [--newest] [--python PATH]… [--base-channels 32 --size 256 --batch-size 4 --threads N --steps 6]
 # Peers: the python3 that has torch (Debian's python3-torch), every --python, and with --newest the newest torch of PyPI,
 # which is put into build/venv once (some gigabytes). Prints lines "ratio <what> <figure>": time ratios are theirs / ours
 # against the fastest peer and format, above 1 is faster than PyTorch; memory ratios are ours / theirs, below 1 is less.
 # Everything measured stays in build/compare/*.jsonl.
-# Threads of both sides sleep at barriers unless OMP_WAIT_POLICY says otherwise: spinning on shared cores measures the others.
+# Both sides' threads wait at barriers as OMP_WAIT_POLICY says; on cores that others use as well, passive is steadier.
 set -euo pipefail
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 cd "$(dirname "$0")/.."
 fail() { echo "compare.sh: $1" >&2; exit "${2:-1}"; }
 
@@ -35,7 +35,7 @@ if /usr/bin/python3 -c "import torch" 2>/dev/null; then peers=(/usr/bin/python3 
 if [ $newest = yes ]; then
     if ! build/venv/bin/python -c "import torch" 2>/dev/null; then
         python3 -m venv build/venv || fail "python3 -m venv failed; install it: apt-get install python3-venv"
-        build/venv/bin/pip install --quiet --upgrade torch numpy || fail "torch could not be installed into build/venv"
+        build/venv/bin/pip install --quiet --upgrade torch torchvision numpy || fail "torch could not be installed into build/venv"
     fi
     peers+=(build/venv/bin/python)
 fi
@@ -48,7 +48,9 @@ cmake --preset emulated >/dev/null && cmake --build --preset emulated -j2 --targ
 out=build/compare
 mkdir -p $out
 what=(--base-channels "$base" --size "$size" --batch-size "$batch" --threads "$threads" --steps "$steps")
-ours() { build/emulated/bin/atrous bench step --device cpu --precision "$1" "${what[@]}" --json -; }
+ours() { # precision, options of the net…
+    build/emulated/bin/atrous bench step --device cpu --precision "$@" "${what[@]}" --json -
+}
 theirs() { # options…; each format in a process of its own, so that its memory is its own
     local python format
     for python in "${peers[@]}"; do
@@ -57,6 +59,24 @@ theirs() { # options…; each format in a process of its own, so that its memory
         done
     done
 }
-{ ours fp32; theirs; ours fp32; } >$out/fp32.jsonl
-{ ours bf16; theirs --autocast; ours bf16; } >$out/bf16.jsonl
-"${peers[0]}" benchmarks/peers/ratios.py $out/fp32.jsonl $out/bf16.jsonl
+rm -f $out/*.jsonl
+{ ours fp32; theirs; ours fp32; } >$out/step_fp32.jsonl
+{ ours bf16; theirs --autocast; ours bf16; } >$out/step_bf16.jsonl
+
+# Two nets more, against the peers that have torchvision.
+with_nets=()
+for python in "${peers[@]}"; do
+    if "$python" -c "import torchvision" 2>/dev/null; then with_nets+=("$python"); fi
+done
+peers=("${with_nets[@]}")
+if [ ${#peers[@]} -gt 0 ]; then
+    what=(--size 256 --batch-size 2 --threads "$threads" --steps "$steps")
+    net='{"model": "unet", "encoder": "resnet34"}'
+    { ours fp32 --encoder resnet34; theirs --net "$net"; ours fp32 --encoder resnet34; } >$out/resnet34_unet_step_fp32.jsonl
+    what=(--size 256 --batch-size 1 --threads "$threads" --steps "$steps" --forward)
+    net='{"model": "deeplabv3", "encoder": "resnet50"}'
+    { ours fp32 --model deeplabv3; theirs --net "$net"; ours fp32 --model deeplabv3; } >$out/deeplabv3_forward_fp32.jsonl
+else
+    echo "note: no peer has torchvision; the U-Net on ResNet-34 and DeepLabV3 are left out"
+fi
+python3 benchmarks/peers/ratios.py $out/*.jsonl

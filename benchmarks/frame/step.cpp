@@ -4,12 +4,14 @@
 #include <sys/resource.h>
 
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "benchmarks/frame/clock.h"
 #include "benchmarks/frame/environment.h"
 #include "benchmarks/frame/measure.h"
 #include "engine/io/text.h"
+#include "engine/ops/elementwise.h"
 #include "engine/train/training_step.h"
 #include "tests/models/hashed.h"
 
@@ -30,8 +32,9 @@ static HostBatch batch_of(const StepOptions& o) {
 
 static double flops_of_step(const StepOptions& o) {
     double flops = 0;
-    for (const Wanted& w : ops_of(o.net, o.size, o.batch_size, o.compute).ops)
-        for (const Pass& p : passes_of(w, o.compute)) flops += w.count * p.work.flops;
+    for (const Wanted& w : ops_of(o.net, o.size, o.batch_size, o.compute, !o.forward_only).ops)
+        for (const Pass& p : passes_of(w, o.compute))
+            if (!o.forward_only || p.name == "forward") flops += w.count * p.work.flops;
     return flops;
 }
 
@@ -41,6 +44,60 @@ static LossOptions loss_of(const StepOptions& o) {
     return loss;
 }
 
+// Calls `once`, which returns the loss, as often as asked for; `settled` ends the warm-up.
+static void measure(const StepOptions& o, StepResult& r, const std::function<double()>& once,
+                    const std::function<bool()>& settled) {
+    const auto timed = [&] {
+        const double before = now_s();
+        const double loss = once();
+        const double seconds = now_s() - before;
+        r.losses.push_back(loss);
+        return seconds;
+    };
+    r.first_s = timed();
+    for (int i = 0; !settled() && i < most_warm_ups; ++i) timed();
+    r.warm_ups = int(r.losses.size());
+    std::vector<double> seconds;
+    for (int i = 0; i < o.steps; ++i) seconds.push_back(timed());
+    r.seconds = statistics(seconds);
+}
+
+static void measure_steps(const StepOptions& o, SegmentationNet& net, const Loss& loss, StepResult& r) {
+    Optimizer optimizer(net, {.kind = o.optimizer});
+    TrainingStep step(net, optimizer, loss, {.compute = o.compute, .aux_weight = o.aux_weight, .graphs = o.graphs});
+    const HostBatch batch = batch_of(o);
+    const bool recorded = o.graphs && o.device.kind == DeviceKind::gpu;
+    measure(
+        o, r,
+        [&] {
+            step.run(&batch, 1, o.learning_rate);
+            return step.read().at(0).loss;
+        },
+        [&] { return !recorded || step.replayed() > 0; });
+    r.replayed = step.replayed();
+}
+
+// Images lie on the device already; the loss is computed once, to show what was computed.
+static void measure_forward(const StepOptions& o, SegmentationNet& net, const Loss& loss, StepResult& r) {
+    const HostBatch batch = batch_of(o);
+    const NoTape off;
+    net.set_training(false);
+    Tensor f32 = Tensor::empty({batch.n, batch.h, batch.w, batch.c}, DType::f32, o.device);
+    f32.copy_from_host(batch.images.data(), f32.bytes());
+    Tensor labels = Tensor::empty({batch.n, batch.h, batch.w, 1}, DType::u8, o.device);
+    labels.copy_from_host(batch.labels.data(), labels.bytes());
+    const Tensor images = cast(f32, o.compute);
+    const double value = loss(net.forward(images), labels).loss.item();
+    measure(
+        o, r,
+        [&] {
+            net.forward(images);
+            context_of(o.device).synchronize();
+            return value;
+        },
+        [] { return true; });
+}
+
 StepResult measure_step(const StepOptions& o) {
     StepResult r;
     r.flops = flops_of_step(o);
@@ -48,28 +105,10 @@ StepResult measure_step(const StepOptions& o) {
     const auto net = make_net(o.net);
     net->materialize({.device = o.device, .compute = o.compute});
     set_hashed_weights<float>(*net);
-    Optimizer optimizer(*net, {.kind = o.optimizer});
     const Loss loss(loss_of(o), o.device, o.compute);
-    TrainingStep step(*net, optimizer, loss, {.compute = o.compute, .aux_weight = o.aux_weight, .graphs = o.graphs});
-    const HostBatch batch = batch_of(o);
     r.parameters = net->parameter_count();
     r.start_s = now_s() - began;
-    const auto timed = [&] {
-        const double before = now_s();
-        step.run(&batch, 1, o.learning_rate);
-        context_of(o.device).synchronize();
-        const double seconds = now_s() - before;
-        r.losses.push_back(step.read().at(0).loss);
-        return seconds;
-    };
-    r.first_s = timed();
-    const bool recorded = o.graphs && o.device.kind == DeviceKind::gpu;
-    for (int i = 0; recorded && step.replayed() == 0 && i < most_warm_ups; ++i) timed();
-    r.warm_ups = int(r.losses.size());
-    std::vector<double> seconds;
-    for (int i = 0; i < o.steps; ++i) seconds.push_back(timed());
-    r.seconds = statistics(seconds);
-    r.replayed = step.replayed();
+    (o.forward_only ? measure_forward : measure_steps)(o, *net, loss, r);
     r.images_per_s = double(o.batch_size) / r.seconds.median;
     r.device_peak_bytes = context_of(o.device).memory().statistics().peak_bytes;
     rusage usage{};
@@ -81,18 +120,19 @@ StepResult measure_step(const StepOptions& o) {
 std::string step_table(const StepOptions& o, const StepResult& r) {
     return fmt::format(
         "{} with {} parameters, {}x{}x{}, {} on {}\n"
-        "step        {:.4f} s median, {:.4f} p10, {:.4f} p90, of {}{} (the first: {:.4f} s)\n"
-        "            {:.1f} images/s, {:.3g} TFLOP/s of {:.3g} TFLOP a step\n"
+        "{:<11} {:.4f} s median, {:.4f} p10, {:.4f} p90, of {}{} (the first: {:.4f} s)\n"
+        "            {:.1f} images/s, {:.3g} TFLOP/s of {:.3g} TFLOP each\n"
         "peak memory {} on the device, {} of the process\n"
         "losses      {:.6f} … {:.6f}\n",
         o.net.model, r.parameters, o.batch_size, o.size, o.size, name_of(o.compute), name_of(o.device),
-        r.seconds.median, r.seconds.p10, r.seconds.p90, r.seconds.count, r.replayed ? " replayed from a graph" : "",
-        r.first_s, r.images_per_s, r.flops / r.seconds.median * 1e-12, r.flops * 1e-12,
-        io::format_bytes(r.device_peak_bytes), io::format_bytes(r.host_peak_bytes), r.losses.front(), r.losses.back());
+        o.forward_only ? "forward" : "step", r.seconds.median, r.seconds.p10, r.seconds.p90, r.seconds.count,
+        r.replayed ? " replayed from a graph" : "", r.first_s, r.images_per_s, r.flops / r.seconds.median * 1e-12,
+        r.flops * 1e-12, io::format_bytes(r.device_peak_bytes), io::format_bytes(r.host_peak_bytes), r.losses.front(),
+        r.losses.back());
 }
 
 std::string step_json(const StepOptions& o, const StepResult& r) {
-    nlohmann::ordered_json j{{"kind", "step"}, {"engine", "atrous"}};
+    nlohmann::ordered_json j{{"kind", o.forward_only ? "forward" : "step"}, {"engine", "atrous"}};
     for (const auto& [name, value] : environment(o.device)) j[name] = value;
     j["model"] = o.net.model;
     if (!o.net.encoder.empty()) j["encoder"] = o.net.encoder;

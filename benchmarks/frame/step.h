@@ -1,5 +1,6 @@
-// Times whole training steps (upload, forward, backward, optimizer) as the trainer takes them, on a fixed batch without
-// a loader: what benchmarks/peers/torch_step.py does in PyTorch, with the same weights, data and loss.
+// Times whole training steps (upload, forward, backward, optimizer) as the trainer takes them, or forward passes alone,
+// on a fixed batch without a loader: what benchmarks/peers/torch_step.py does in PyTorch, with the same weights, data
+// and loss.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ struct StepOptions {
     DType compute = DType::f32;
     OptimizerKind optimizer = OptimizerKind::adam;
     double learning_rate = 1e-4, aux_weight = 0.5;
-    bool graphs = true;  // replay the step as a graph where the device can
+    bool graphs = true;         // replay the step as a graph where the device can
+    bool forward_only = false;  // the forward pass in evaluation mode, without a tape, in place of the step
 };
 
 struct StepResult {

@@ -81,7 +81,7 @@ static bool same(const Wanted& a, const Wanted& b) {
            a.request.first_wanted == b.request.first_wanted;
 }
 
-NetOps ops_of(const NetConfig& config, int64_t size, int64_t batch_size, DType compute) {
+NetOps ops_of(const NetConfig& config, int64_t size, int64_t batch_size, DType compute, bool training) {
     constexpr Device meta{DeviceKind::meta};
     const auto net = make_net(config);
     net->materialize({.device = meta, .compute = compute});
@@ -91,9 +91,11 @@ NetOps ops_of(const NetConfig& config, int64_t size, int64_t batch_size, DType c
     const Tensor images = Tensor::empty({batch_size, size, size, config.in_channels}, compute, meta),
                  labels = Tensor::empty({batch_size, size, size, 1}, DType::u8, meta);
     const StepRandomness random(0, 0);
-    const NetOutputs y = net->forward_training(images);
+    net->set_training(training);
+    const NetOutputs y = training ? net->forward_training(images) : NetOutputs{net->forward(images), {}};
     for (const Tensor& logits : {y.out, y.aux})
-        if (logits.defined()) config.out_channels == 1 ? bce_dice(logits, labels) : softmax_loss(logits, labels);
+        if (training && logits.defined())
+            config.out_channels == 1 ? bce_dice(logits, labels) : softmax_loss(logits, labels);
     const auto measured = cases::Family::ops();
     std::set<int64_t> made;
     int joined = 0;

@@ -27,8 +27,9 @@ struct NetOps {
     std::vector<std::string> notes;
     int64_t parameters = 0;
 };
-// Runs the net and its loss on the meta device and reads its tape; nothing is computed.
-NetOps ops_of(const NetConfig& net, int64_t size, int64_t batch_size, DType compute);
+// Runs the net and its loss, or with training off its forward pass in evaluation mode, on the meta device and reads its
+// tape; nothing is computed.
+NetOps ops_of(const NetConfig& net, int64_t size, int64_t batch_size, DType compute, bool training = true);
 
 // The same op with so few pixels that `flops` of the forward pass suffice, at least 4x4 of one image: channels, kernel,
 // stride and dilation stay.
