@@ -42,7 +42,7 @@ if [ -d "$data" ]; then cp -r "$data" $top/data/; else echo "gpu-bundle.sh: $dat
 {
     echo "commit $(git rev-parse HEAD 2>/dev/null || echo unknown)$(git diff --quiet HEAD 2>/dev/null || echo ' with changes')"
     nvcc --version | grep release
-    ldd --version | head -1
+    ldd --version | sed -n 1p
 } >$top/VERSION
 
 # The binaries hold the same kernels again and again: a window that spans them all packs these once.
