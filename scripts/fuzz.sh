@@ -20,7 +20,7 @@ for target in build/fuzz/*_fuzz; do
         echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/$name.log") inputs, nothing found"
     else
         echo "$name: FAILED; see build/fuzz/$name.log and build/fuzz/$name-*" >&2
-        grep -E "ERROR|SUMMARY|runtime error" "build/fuzz/$name.log" | head -5 >&2
+        grep -E "ERROR|SUMMARY|runtime error" "build/fuzz/$name.log" | sed -n 1,5p >&2
         failed=1
     fi
 done

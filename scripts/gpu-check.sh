@@ -109,7 +109,7 @@ environment() {
         echo "== $command"
         timeout 15 bash -c "$command" 2>&1 | head -60
     done
-    "$bin/atrous" devices | grep -q '^ *cuda:0' || { echo "no usable GPU"; return 1; }
+    grep -q '^ *cuda:0' <<<"$("$bin/atrous" devices)" || { echo "no usable GPU"; return 1; }
 }
 export -f environment
 export bin
