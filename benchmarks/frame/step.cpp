@@ -44,36 +44,49 @@ static LossOptions loss_of(const StepOptions& o) {
     return loss;
 }
 
-// Calls `once`, which returns the loss, as often as asked for; `settled` ends the warm-up.
-static void measure(const StepOptions& o, StepResult& r, const std::function<double()>& once,
-                    const std::function<bool()>& settled) {
-    const auto timed = [&] {
-        const double before = now_s();
-        const double loss = once();
-        const double seconds = now_s() - before;
-        r.losses.push_back(loss);
-        return seconds;
-    };
-    r.first_s = timed();
-    for (int i = 0; !settled() && i < most_warm_ups; ++i) timed();
-    r.warm_ups = int(r.losses.size());
+// One run timed by the host: nothing is under way before or after it.
+static double timed_alone(Device device, const std::function<void()>& run) {
+    const double before = now_s();
+    run();
+    context_of(device).synchronize();
+    return now_s() - before;
+}
+
+// Every run timed. On a GPU they are submitted one after the other, as a training does, and timed between events on the
+// stream; the host waits for the last one only.
+static std::vector<double> timed_in_a_row(Device device, int runs, const std::function<void()>& run) {
     std::vector<double> seconds;
-    for (int i = 0; i < o.steps; ++i) seconds.push_back(timed());
-    r.seconds = statistics(seconds);
+    if (device.kind != DeviceKind::gpu) {
+        for (int i = 0; i < runs; ++i) seconds.push_back(timed_alone(device, run));
+        return seconds;
+    }
+    const gpu::StreamView stream = context_of(device).stream();
+    std::vector<gpu::Event> events(size_t(runs) + 1);
+    events[0].record(stream);
+    for (int i = 0; i < runs; ++i) {
+        run();
+        events[size_t(i) + 1].record(stream);
+    }
+    events.back().synchronize();
+    for (size_t i = 0; i < size_t(runs); ++i) seconds.push_back(events[i + 1].ms_since(events[i]) * 1e-3);
+    return seconds;
 }
 
 static void measure_steps(const StepOptions& o, SegmentationNet& net, const Loss& loss, StepResult& r) {
     Optimizer optimizer(net, {.kind = o.optimizer});
-    TrainingStep step(net, optimizer, loss, {.compute = o.compute, .aux_weight = o.aux_weight, .graphs = o.graphs});
+    TrainingStep step(net, optimizer, loss,
+                      {.compute = o.compute,
+                       .aux_weight = o.aux_weight,
+                       .graphs = o.graphs,
+                       .log_capacity = o.steps + most_warm_ups + 1});
     const HostBatch batch = batch_of(o);
+    const auto run = [&] { step.run(&batch, 1, o.learning_rate); };
     const bool recorded = o.graphs && o.device.kind == DeviceKind::gpu;
-    measure(
-        o, r,
-        [&] {
-            step.run(&batch, 1, o.learning_rate);
-            return step.read().at(0).loss;
-        },
-        [&] { return !recorded || step.replayed() > 0; });
+    r.first_s = timed_alone(o.device, run);
+    for (r.warm_ups = 1; recorded && step.replayed() == 0 && r.warm_ups < most_warm_ups; ++r.warm_ups)
+        timed_alone(o.device, run);
+    r.seconds = statistics(timed_in_a_row(o.device, o.steps, run));
+    for (const StepLogEntry& entry : step.read()) r.losses.push_back(entry.loss);
     r.replayed = step.replayed();
 }
 
@@ -87,15 +100,11 @@ static void measure_forward(const StepOptions& o, SegmentationNet& net, const Lo
     Tensor labels = Tensor::empty({batch.n, batch.h, batch.w, 1}, DType::u8, o.device);
     labels.copy_from_host(batch.labels.data(), labels.bytes());
     const Tensor images = cast(f32, o.compute);
-    const double value = loss(net.forward(images), labels).loss.item();
-    measure(
-        o, r,
-        [&] {
-            net.forward(images);
-            context_of(o.device).synchronize();
-            return value;
-        },
-        [] { return true; });
+    const auto run = [&] { net.forward(images); };
+    r.first_s = timed_alone(o.device, run);
+    r.warm_ups = 1;
+    r.seconds = statistics(timed_in_a_row(o.device, o.steps, run));
+    r.losses.assign(2, loss(net.forward(images), labels).loss.item());
 }
 
 StepResult measure_step(const StepOptions& o) {

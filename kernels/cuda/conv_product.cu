@@ -102,13 +102,19 @@ bool vectors(const Factor& f, DType dtype, int width) {
     return f.channels % width == 0 && f.pitch % width == 0 && aligned(f.data, width * size_of(dtype));
 }
 
-// How many blocks share the pixels of one tile: enough to fill a large GPU, each with eight steps or more, and no more
-// than 64 MB of partial sums. Depends on shapes alone, so that results are the same on every device.
+// How many blocks share the pixels of one tile: so many that a large GPU is full, its last wave of blocks too, each
+// with eight steps or more, and no more than 192 MB of partial sums. Depends on shapes alone, so that results are the
+// same on every device: 264 blocks is what 132 multiprocessors hold of the largest tile.
 int splits_of(const WeightProduct& p, const TileSize& tile) {
-    const int64_t tiles = ceil_div(p.a.columns, tile.rows) * ceil_div(p.b.columns, tile.columns);
+    const int64_t tiles = ceil_div(p.a.columns, tile.rows) * ceil_div(p.b.columns, tile.columns), wave = 264;
     const int64_t steps = ceil_div(int64_t(p.images) * p.height * p.width, tile.depth);
-    const int64_t memory = (int64_t(64) << 20) / (int64_t(p.a.columns) * p.b.columns * int64_t(sizeof(float)));
-    return int(std::max<int64_t>(1, std::min({ceil_div(512, tiles), steps / 8, memory})));
+    const int64_t memory = (int64_t(192) << 20) / (int64_t(p.a.columns) * p.b.columns * int64_t(sizeof(float)));
+    const int64_t most = std::min({ceil_div(4 * wave, tiles), steps / 8, memory});
+    const auto time = [&](int64_t splits) { return double(ceil_div(tiles * splits, wave)) / double(splits); };
+    int64_t best = 1;  // fewer splits, whose partial sums are fewer, unless more are 5 % faster
+    for (int64_t splits = 2; splits <= most; ++splits)
+        if (time(splits) < 0.95 * time(best)) best = splits;
+    return int(best);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "kernels/gpu/runtime.h"
+#include "tests/paths.h"
 
 namespace atrous {
 namespace {
@@ -30,7 +31,8 @@ Outcome shell(const std::string& command) {
     return outcome;
 }
 
-Outcome run(const std::string& arguments) { return shell(std::string(ATROUS_PROGRAM) + " " + arguments); }
+std::string program() { return test::path_from("ATROUS_PROGRAM", ATROUS_PROGRAM); }
+Outcome run(const std::string& arguments) { return shell(program() + " " + arguments); }
 
 class MemoryTest : public testing::Test {
  protected:
@@ -147,7 +149,7 @@ TEST_F(MemoryTest, AnExhaustedAddressSpaceIsExplainedToo) {
 #endif
     const std::string rest = " train --data " + path("data") + " --base-channels 64 --depth 4 --size 32 --epochs 1" +
                              " --threads 1 --device cpu --batch-size 8 --workers 0 --output-dir " + path("cramped");
-    const Outcome out = shell("ulimit -v 600000; " + std::string(ATROUS_PROGRAM) + rest);
+    const Outcome out = shell("ulimit -v 600000; " + program() + rest);
     EXPECT_EQ(out.code, 7) << out.output;
     for (const char* words : {"the largest blocks of memory", "parameters", "out of memory"})
         EXPECT_NE(out.output.find(words), std::string::npos) << words << "\n" << out.output;

@@ -12,6 +12,7 @@
 #include "models/check.h"
 #include "models/encoder.h"
 #include "tests/models/hashed.h"
+#include "tests/paths.h"
 
 namespace atrous {
 namespace {
@@ -124,7 +125,7 @@ TEST(EncoderTest, ClassScoresEqualTorchvisions) {
     Tensor x = Tensor::empty({2, 33, 33, 3}, DType::f64, {DeviceKind::cpu});
     x.copy_from_host(nhwc_of(hashed("input.classifier", x.count()), 2, 3, 33 * 33).data(), x.bytes());
     const auto scores = net->classify(x).to_host<double>();
-    const auto expected = nlohmann::json::parse(std::ifstream(ATROUS_SOURCE_DIR "/tests/goldens/class_scores.json"));
+    const auto expected = nlohmann::json::parse(std::ifstream(test::test_root() + "/tests/goldens/class_scores.json"));
     for (size_t i = 0; i < 14; ++i) EXPECT_NEAR(scores[i], double(expected[i / 7][i % 7]), 1e-9) << i;
 }
 

@@ -22,6 +22,7 @@ static std::string text_of(cudaError_t e) {
 static void check(cudaError_t e, const char* call) {
     if (e == cudaSuccess) return;
     cudaGetLastError();
+    if (e == cudaErrorMemoryAllocation) throw MemoryError(std::string(call) + ": " + text_of(e));
     throw GpuError(std::string(call) + ": " + text_of(e));
 }
 static void warn(cudaError_t e, const char* call) noexcept {
@@ -148,12 +149,7 @@ float Event::ms_since(const Event& earlier) const {
 void* allocate(size_t bytes) {
     void* p = nullptr;
     const cudaError_t e = cudaMalloc(&p, bytes ? bytes : 1);  // a block of its own, also for 0 bytes
-    if (e != cudaSuccess) {
-        cudaGetLastError();
-        if (e == cudaErrorMemoryAllocation)
-            throw MemoryError("cudaMalloc of " + std::to_string(bytes) + " bytes: " + text_of(e));
-        throw GpuError("cudaMalloc of " + std::to_string(bytes) + " bytes: " + text_of(e));
-    }
+    if (e != cudaSuccess) check(e, ("cudaMalloc of " + std::to_string(bytes) + " bytes").c_str());
     return p;
 }
 void release(void* p) noexcept { warn(cudaFree(p), "cudaFree"); }
@@ -207,12 +203,12 @@ void launch(const void* kernel, dim3 grid, dim3 block, size_t smem_bytes, Stream
     allow_shared_memory(kernel, smem_bytes);
     const cudaError_t e = cudaLaunchKernel(kernel, grid, block, args, smem_bytes, s);
     if (e == cudaSuccess) return;
-    cudaGetLastError();
     auto list = [](dim3 d) {
         return "(" + std::to_string(d.x) + "," + std::to_string(d.y) + "," + std::to_string(d.z) + ")";
     };
-    throw GpuError("launch of " + name_of(kernel) + ", grid " + list(grid) + ", block " + list(block) + ", " +
-                   std::to_string(smem_bytes) + " bytes of dynamic shared memory: " + text_of(e));
+    check(e, ("launch of " + name_of(kernel) + ", grid " + list(grid) + ", block " + list(block) + ", " +
+              std::to_string(smem_bytes) + " bytes of dynamic shared memory")
+                 .c_str());
 }
 
 }  // namespace cuda
