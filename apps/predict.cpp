@@ -142,6 +142,9 @@ int predict(int argc, const char* const* argv) {
     auto pictures = data::list_pictures(input.value, recursive.value);
     if (recursive.value)  // results of an earlier prediction are no pictures
         std::erase_if(pictures, [&](const std::string& path) { return is_inside(path, output.value); });
+    if (pictures.empty())
+        throw UsageError("--output " + output.value +
+                         ": all pictures lie in this folder; choose another to write into");
     LoadedNet loaded = load_net(checkpoint.value, open_device(device_name.value, int(threads.value)), precision.value);
     if (save.value.empty()) save.value = {loaded.recipe.classes() == 2 ? "binary" : "index", "overlay"};
     Predictor predictor{

@@ -43,7 +43,8 @@ io::Metadata to_metadata(const Recipe& r) {
                         {"threads", r.threads}};
     visit_net(r.net, [&](const char* name, const auto& value) { json[name] = value; });
     if (r.split) json["split"] = *r.split;
-    return {{"format", "pt"}, {key, json.dump()}};
+    // A list's path need not be UTF-8.
+    return {{"format", "pt"}, {key, json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}};
 }
 
 bool has_recipe(const io::TensorFile& file) { return file.metadata().count(key) > 0; }

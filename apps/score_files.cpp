@@ -57,6 +57,8 @@ nlohmann::json json_of(const Scores& s, const std::vector<std::string>& class_na
             {"classes", classes}};
 }
 
-void write_json(const std::string& path, const nlohmann::json& json) { write_text(path, json.dump(2) + "\n"); }
+void write_json(const std::string& path, const nlohmann::json& json) {
+    write_text(path, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
 
 }  // namespace atrous::app

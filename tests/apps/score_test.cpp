@@ -169,6 +169,9 @@ TEST_F(ScoreTest, EvalKnowsListsAndPatternsOfTheTraining) {
     fs::rename(root() / "held.txt", root() / "moved.txt");
     expect_says(eval("two", "listed"), 3, {"held.txt", "training split by --val-list", "give its own"});
     expect_says(eval("two", "listed", "--val-list " + quoted("moved.txt")), 0, {"4 images"});
+    fs::rename(root() / "moved.txt", root() / "h\xe9ld.txt");  // not UTF-8, as JSON has to be
+    train("two", "latin", "--val-list " + quoted("h\xe9ld.txt"));
+    expect_says(eval("two", "latin", "--val-list " + quoted("h\xe9ld.txt")), 0, {"4 images"});
     // A list of every sample there is: a test set to score, but nothing to train on.
     std::ofstream all(root() / "all.txt");
     for (int i = 0; i < 12; ++i) all << "p" << i << "\n";
@@ -294,6 +297,7 @@ TEST_F(ScoreTest, APictureThatCannotBeReadStopsNoOther) {
     // Below: folders are kept apart, and what was written before is no input.
     for (int i = 0; i < 2; ++i) expect_says(run(command + " -r"), 3, {"wrote 3 pictures", "2 of 5 pictures"});
     EXPECT_TRUE(fs::exists(root() / "mixed/out/deeper/a_binary.png"));
+    expect_says(run("predict " + quoted("mixed") + net("net") + " -r --output " + quoted("mixed")), 2, {"--output"});
     expect_says(run("predict " + quoted("mixed/scan.tiff") + net("net") + " --output " + quoted("o")), 3,
                 {"atrous: " + (root() / "mixed/scan.tiff").string() + ": TIFF"});
 }
