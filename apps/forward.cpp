@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "apps/exit_codes.h"
+#include "apps/net_options.h"
 #include "apps/options.h"
 #include "apps/session.h"
 #include "apps/tensor_io.h"
@@ -29,19 +30,14 @@ struct ForwardArguments {
     Option<std::string>&dtype = o.choice("--dtype", {"f32", "f64", "bf16"}, "f32", "element type to compute in"),
     &device = o.text("--device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
     Option<int64_t>& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    Option<std::string>& model =
-        (o.group("Net, where the checkpoint carries no recipe"), o.choice("--model", model_names(), "unet", "the net"));
-    Option<int64_t>&out_channels = o.integer("--out-channels", 1, "channels of the logits").min(1).max(255),
-    &base_channels = o.integer("--base-channels", 64, "channels of the first level").min(1).max(1024),
-    &depth = o.integer("--depth", 4, "times the resolution is halved").min(1).max(8);
-    Option<bool>& bilinear = o.flag("--bilinear", "bilinear upsampling in place of transposed convolution");
+    NetOptions net{o, "Net, where the checkpoint carries no recipe"};
+    Option<int64_t>& out_channels = o.integer("--out-channels", 1, "channels of the logits").min(1).max(255);
 };
 
 std::unique_ptr<SegmentationNet> build(const ForwardArguments& a, const io::TensorFile& weights, int64_t in_channels,
                                        DType compute, Device device) {
-    const NetConfig config = has_recipe(weights) ? recipe_of(weights).net
-                                                 : NetConfig{a.model.value,         in_channels,   a.out_channels.value,
-                                                             a.base_channels.value, a.depth.value, a.bilinear.value};
+    const NetConfig config =
+        has_recipe(weights) ? recipe_of(weights).net : a.net.config(in_channels, a.out_channels.value);
     auto net = make_net(config);
     if (net->in_channels() != in_channels)
         throw UsageError(fmt::format("--input {}: x has {} channels, the net takes {}", a.input.value, in_channels,
@@ -52,10 +48,10 @@ std::unique_ptr<SegmentationNet> build(const ForwardArguments& a, const io::Tens
     } else {
         const auto report = load_pretrained(*net, a.checkpoint.value, false);
         if (report.loaded != report.of)
-            throw FormatError(
-                fmt::format("{}: {} of the net's {} tensors are missing; say which net it is with --model, "
-                            "--base-channels, --depth, --bilinear and --out-channels",
-                            a.checkpoint.value, report.of - report.loaded, report.of));
+            throw FormatError(fmt::format(
+                "{}: {} of the net's {} tensors are missing; say which net it is with --model, --encoder, "
+                "--base-channels, --depth and the like (atrous forward -h); --aux-weight 0: no auxiliary head",
+                a.checkpoint.value, report.of - report.loaded, report.of));
     }
     net->set_training(a.training.value);
     return net;

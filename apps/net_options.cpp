@@ -3,8 +3,8 @@
 namespace atrous::app {
 
 // Members are initialised in the order of declaration, which is the order of -h.
-NetOptions::NetOptions(Options& o)
-    : model((o.group("Net"), o.choice("--model", model_names(), "unet", "the net"))),
+NetOptions::NetOptions(Options& o, const std::string& group)
+    : model((o.group(group), o.choice("--model", model_names(), "unet", "the net"))),
       encoder(
           o.text("--encoder", "",
                  "of unet, fcn and the deeplabs: resnet18, 34, 50, 101, 152; of the last two also vgg11, 13, 16, 19, "

@@ -7,7 +7,7 @@
 namespace atrous::app {
 
 struct NetOptions {
-    explicit NetOptions(Options& o);
+    explicit NetOptions(Options& o, const std::string& group = "Net");
     NetConfig config(int64_t in_channels, int64_t out_channels) const;
 
     Option<std::string>&model, &encoder;

@@ -55,7 +55,8 @@ struct Parsed {
 }  // namespace
 
 const char* name_of(Origin origin) {
-    return origin == Origin::by_default ? "default" : origin == Origin::config ? "config" : "flag";
+    static constexpr const char* names[] = {"default", "checkpoint", "config", "flag"};
+    return names[size_t(origin)];
 }
 
 OptionBase::OptionBase(std::string names_, std::string help_)

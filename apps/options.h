@@ -23,8 +23,8 @@
 
 namespace atrous::app {
 
-enum class Origin { by_default, config, flag };
-const char* name_of(Origin origin);  // "default", "config", "flag"
+enum class Origin { by_default, checkpoint, config, flag };
+const char* name_of(Origin origin);  // "default", "checkpoint", "config", "flag"
 
 // A value as it was written. Words of a command line may mean anything; a configuration file knows their type.
 struct Word {
@@ -111,6 +111,12 @@ class Option : public OptionBase {
         return *this;
     }
     bool given() const { return origin != Origin::by_default; }
+    // Where it is not given: what a checkpoint says in its place.
+    void settle(T from_checkpoint) {
+        if (given()) return;
+        value = std::move(from_checkpoint);
+        origin = Origin::checkpoint;
+    }
 
     bool is_list() const override { return list; }
     bool is_flag() const override { return std::is_same_v<T, bool>; }

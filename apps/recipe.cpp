@@ -42,7 +42,9 @@ io::Metadata to_metadata(const Recipe& r) {
                         {"loss", r.loss},
                         {"threads", r.threads}};
     visit_net(r.net, [&](const char* name, const auto& value) { json[name] = value; });
-    return {{"format", "pt"}, {key, json.dump()}};
+    if (r.split) json["split"] = *r.split;
+    // A list's path need not be UTF-8.
+    return {{"format", "pt"}, {key, json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}};
 }
 
 bool has_recipe(const io::TensorFile& file) { return file.metadata().count(key) > 0; }
@@ -72,6 +74,7 @@ Recipe recipe_of(const io::TensorFile& file) {
         json.at("precision").get_to(r.precision);
         json.at("loss").get_to(r.loss);
         json.at("threads").get_to(r.threads);
+        if (json.contains("split")) r.split = json.at("split").get<SplitRecord>();
         return r;
     } catch (const nlohmann::json::exception& e) {
         throw FormatError(file.path() + ": its recipe cannot be read: " + e.what());
@@ -88,6 +91,10 @@ data::LoaderOptions loader_options(const Recipe& r, int64_t batch_size, int work
     o.normalisation = r.normalisation;
     o.workers = workers;
     return o;
+}
+
+bool is_softmax(const Recipe& r) {
+    return r.net.out_channels > 1 && std::holds_alternative<SoftmaxLossOptions>(loss_options(r).terms);
 }
 
 DType compute_type(const std::string& precision, Device device) {

@@ -2,10 +2,12 @@
 // prepared, what the classes are. Kept as JSON in the file's metadata.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "apps/loss_choice.h"
+#include "apps/split.h"
 #include "data/loader.h"
 #include "engine/io/checkpoint.h"
 #include "models/catalogue.h"
@@ -21,7 +23,8 @@ struct Recipe {
     std::vector<uint32_t> colours;  // 0xrrggbb by class
     std::string precision = "fp32";
     LossChoice loss;
-    int threads = 0;  // the cpu's; the last bits of convolutions depend on it
+    int threads = 0;                   // the cpu's; the last bits of convolutions depend on it
+    std::optional<SplitRecord> split;  // absent: from before it was recorded
 
     int64_t classes() const { return net.out_channels == 1 ? 2 : net.out_channels; }
 };
@@ -32,6 +35,9 @@ Recipe recipe_of(const io::TensorFile& file);  // FormatError where the file car
 
 // How pictures of this recipe become batches; no augmentation, no shuffling.
 data::LoaderOptions loader_options(const Recipe& recipe, int64_t batch_size, int workers, int64_t input_multiple);
+
+// Whether the logits' channels are classes that exclude each other (softmax); else each is a class by itself (sigmoid).
+bool is_softmax(const Recipe& recipe);
 
 // fp32, bf16 or fp16. UsageError for another word, and for fp16 on the cpu, whose convolutions have none.
 DType compute_type(const std::string& precision, Device device);

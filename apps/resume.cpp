@@ -65,8 +65,9 @@ std::string settle_previous(const std::string& checkpoint) {
 }
 
 void check_resumable(const Recipe& mine, const Recipe& saved, const std::string& path) {
-    const auto here = nlohmann::json::parse(to_metadata(mine).at("atrous.recipe")),
-               there = nlohmann::json::parse(to_metadata(saved).at("atrous.recipe"));
+    auto here = nlohmann::json::parse(to_metadata(mine).at("atrous.recipe"));
+    const auto there = nlohmann::json::parse(to_metadata(saved).at("atrous.recipe"));
+    here.erase("split");  // a training may go on with more samples than it began with
     std::string then, now;
     for (const auto& [name, value] : here.items())
         if (value != there.at(name)) {

@@ -89,6 +89,24 @@ void write_confusion(const std::string& path, const Scores& s, const std::vector
     io::write_durably(path, [&](io::FileSink& sink) { sink.write(std::string_view(text)); });
 }
 
+std::string data_line(const std::string& folder, const data::Dataset& dataset) {
+    return fmt::format("{}: {}; {} train, {} validate", folder, dataset.layout, dataset.train.size(),
+                       dataset.val.size());
+}
+
+Option<double>& threshold_option(Options& o) {
+    return o.number("--threshold", 0.5, "probability above which a pixel is foreground (nets of two classes)")
+        .above(0)
+        .max(0.999999);
+}
+
+double logit_threshold(const Option<double>& threshold, const Recipe& recipe) {
+    if (threshold.given() && recipe.net.out_channels > 1)
+        throw UsageError(fmt::format(
+            "--threshold: the net has {} classes, of which the likeliest is taken; leave it out", recipe.classes()));
+    return std::log(threshold.value / (1 - threshold.value));
+}
+
 data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold) {
     data::Image ids = data::make_image<uint8_t>(h, w, 1);
     for (int64_t p = 0; p < h * w; ++p) {
@@ -98,10 +116,25 @@ data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, dou
     return ids;
 }
 
+data::Image probability_of(const float* logits, int64_t h, int64_t w, int64_t c, bool softmax) {
+    data::Image image = data::make_image<uint8_t>(h, w, 1);
+    for (int64_t p = 0; p < h * w; ++p) {
+        const float* z = logits + p * c;
+        const double best = *std::max_element(z, z + c);
+        double others = std::exp(-best);  // of the sigmoid's other class, whose logit is 0
+        if (softmax) {
+            others = -1;  // the best one itself, of the sum
+            for (int64_t k = 0; k < c; ++k) others += std::exp(z[k] - best);
+        }
+        image.u8[size_t(p)] = uint8_t(std::lround(255 / (1 + others)));
+    }
+    return image;
+}
+
 std::vector<float> host_logits(const Tensor& logits) { return cast(logits, DType::f32).to_host<float>(); }
 
 data::Image result_sheet(SegmentationNet& net, const Recipe& recipe, DType compute,
-                         const std::vector<data::Sample>& samples, int64_t rows) {
+                         const std::vector<data::Sample>& samples, int64_t rows, double threshold) {
     const NoTape off;
     const bool training = net.training();
     net.set_training(false);
@@ -115,7 +148,7 @@ data::Image result_sheet(SegmentationNet& net, const Recipe& recipe, DType compu
         HostBatch batch;
         data::assemble({prepared}, options, batch);
         const Tensor logits = net.forward(upload(batch, net.materialized().device, compute).images);
-        data::Image ids = classes_of(host_logits(logits).data(), batch.h, batch.w, logits.dim(3));
+        data::Image ids = classes_of(host_logits(logits).data(), batch.h, batch.w, logits.dim(3), threshold);
         ids = data::crop(ids, 0, 0, prepared.picture.h, prepared.picture.w);
         sheet.push_back({prepared.picture, prepared.labels, ids, sample.name});
     }

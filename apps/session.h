@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "apps/options.h"
 #include "apps/recipe.h"
 #include "data/palette.h"
 #include "engine/train/evaluate.h"
@@ -31,13 +32,23 @@ std::string baseline_line(const Scores& scores, const std::vector<std::string>& 
 // A row a true class, a column a predicted one, in pixels.
 void write_confusion(const std::string& path, const Scores& scores, const std::vector<std::string>& class_names);
 
+// "DIR: images + masks; 90 train, 10 validate"
+std::string data_line(const std::string& folder, const data::Dataset& dataset);
+
+// --threshold, and what it means for a net's logits. UsageError where it is given to a net of several classes.
+Option<double>& threshold_option(Options& o);
+double logit_threshold(const Option<double>& threshold, const Recipe& recipe);
+
 // Class ids of one image of the logits (host values, [h][w][c]).
 data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold = 0);
 std::vector<float> host_logits(const Tensor& logits);
+// 0..255: the probability of the foreground (one channel), or of the class with the largest logit, which is its softmax
+// or, where every channel is a class by itself, its sigmoid.
+data::Image probability_of(const float* logits, int64_t h, int64_t w, int64_t c, bool softmax);
 
 // Pictures, truth and prediction of some samples of a set, as a contact sheet.
 data::Image result_sheet(SegmentationNet& net, const Recipe& recipe, DType compute,
-                         const std::vector<data::Sample>& samples, int64_t rows);
+                         const std::vector<data::Sample>& samples, int64_t rows, double threshold = 0);
 
 std::string rule_text(const data::MaskRule& rule);  // in --mask-values' words
 

@@ -42,8 +42,8 @@ struct TrainArguments {
                           "'#402020,#ff0000', '0=1,255=0,128=ignore'");
     Option<int64_t>& classes = o.integer("--classes", 0, "number of classes; 0: found from the masks").min(0).max(255);
     Option<std::string>&train_list =
-        o.text("--train-list", "", "list file of the training samples (lines: image mask)"),
-    &val_list = o.text("--val-list", "", "list file of the validation samples"),
+        o.text("--train-list", "", "list file of the training samples; its lines 'image mask' are relative to --data"),
+    &val_list = o.text("--val-list", "", "list file of the validation samples, likewise"),
     &val_pattern = o.text("--val-pattern", "", "pictures whose file name matches validate, such as '*9.png'");
     Option<double>& val_fraction =
         o.number("--val-fraction", 0.1, "share that validates where nothing else says").min(0).max(0.9);
@@ -157,19 +157,22 @@ std::string TrainArguments::config() {
 struct Sets {
     data::Dataset dataset;
     data::DatasetReport report;
+    SplitRecord split;
 };
 
 static Sets open_data(const TrainArguments& a) {
     Sets sets;
-    sets.dataset = data::find_dataset({a.data.value, a.train_list.value, a.val_list.value, a.val_pattern.value,
-                                       a.val_fraction.value, uint64_t(a.seed.value)});
+    const data::DatasetOptions options{a.data.value,        a.train_list.value,   a.val_list.value,
+                                       a.val_pattern.value, a.val_fraction.value, uint64_t(a.seed.value)};
+    sets.dataset = data::find_dataset(options);
+    sets.split = record_split(options, sets.dataset);
     std::vector<data::Sample> all = sets.dataset.train;
     all.insert(all.end(), sets.dataset.val.begin(), sets.dataset.val.end());
-    if (sets.dataset.train.empty()) throw DataError(a.data.value + ": no training samples");
+    if (sets.dataset.train.empty())
+        throw DataError(a.data.value + ": no sample is left to train on; list fewer in --val-list");
     sets.report = data::check_dataset(
         all, {data::parse_mask_rule(a.mask_values.value), int(a.classes.value), int(a.threads.value)});
-    fmt::print("\n{}: {}; {} train, {} validate\n{}\n", a.data.value, sets.dataset.layout, sets.dataset.train.size(),
-               sets.dataset.val.size(), sets.report.text());
+    fmt::print("\n{}\n{}\n", data_line(a.data.value, sets.dataset), sets.report.text());
     for (const auto& warning : sets.dataset.warnings) fmt::print("warning: {}\n", warning);
     return sets;
 }
@@ -183,7 +186,8 @@ static LossChoice loss_choice(const TrainArguments& a, const data::DatasetReport
             .class_weights = class_weights(a.class_weights.value, report.pixels, report.samples_with)};
 }
 
-static Recipe make_recipe(const TrainArguments& a, const data::DatasetReport& report, int threads) {
+static Recipe make_recipe(const TrainArguments& a, const Sets& sets, int threads) {
+    const data::DatasetReport& report = sets.report;
     Recipe r;
     const int classes = std::max(report.rule.class_count, 2);
     r.net = a.net.config(a.channels.value, classes == 2 ? 1 : classes);
@@ -198,6 +202,10 @@ static Recipe make_recipe(const TrainArguments& a, const data::DatasetReport& re
     r.precision = a.precision.value;
     r.loss = loss_choice(a, report, r.net.out_channels);
     r.threads = threads;
+    r.split = sets.split;
+    if (a.resume.value.empty()) return r;
+    const Recipe before = recipe_of(io::SafetensorsFile(a.resume.value));
+    if (before.split) r.split = joined(sets.split, *before.split);
     return r;
 }
 
@@ -442,7 +450,7 @@ int train(int argc, const char* const* argv) {
     compute_type(a.precision.value, device);  // refused, where the device cannot
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     const Sets sets = open_data(a);
-    const Recipe recipe = make_recipe(a, sets.report, context_of({DeviceKind::cpu}).threads());
+    const Recipe recipe = make_recipe(a, sets, context_of({DeviceKind::cpu}).threads());
     const Freezing freezing{a.freeze_bn.value, a.freeze_encoder.value};
     const NetFactory make = [&] {
         auto net = make_net(recipe.net);

@@ -69,7 +69,7 @@ const char* format_of(Bytes bytes, const std::string& path) {
     if (extension == ".tga") return "TGA";
     std::string head;
     for (size_t i = 0; i < std::min<size_t>(bytes.size(), 4); ++i) head += fmt::format(" {:02x}", bytes[i]);
-    const bool tiff = starts("II*") || starts("MM");
+    const bool tiff = starts("II*") || starts("II+") || starts("MM") || extension == ".tif" || extension == ".tiff";
     throw DataError(
         fmt::format("{}: {} (first bytes{}); JPEG, PNG, GIF, BMP, PNM, PSD and TGA are read: convert it to PNG", path,
                     tiff ? "TIFF is not read" : "not a picture that is known", head));

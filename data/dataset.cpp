@@ -30,12 +30,17 @@ constexpr const char* val_folders[] = {"val", "valid", "validation"};
 constexpr const char* mask_suffixes[] = {"",    "_mask", "_masks",      "_label", "_labels",
                                          "_gt", "_seg",  "_annotation", "_L"};
 
-std::vector<fs::path> pictures_in(const fs::path& folder) {
+template <class Iterator>
+std::vector<fs::path> pictures_among(Iterator entries) {
     std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(folder))
+    for (const auto& entry : entries)
         if (entry.is_regular_file() && is_picture_name(entry.path().string())) files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     return files;
+}
+std::vector<fs::path> pictures_in(const fs::path& folder) { return pictures_among(fs::directory_iterator(folder)); }
+std::vector<fs::path> pictures_below(const fs::path& folder) {
+    return pictures_among(fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied));
 }
 
 std::string few_of(const std::vector<std::string>& names) {
@@ -306,6 +311,12 @@ void apply_val_list(const DatasetOptions& options, Dataset& dataset) {
 
 }  // namespace
 
+uint64_t name_hash(const std::string& name, uint64_t seed) {
+    uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+    for (unsigned char c : name) hash = (hash ^ c) * 0x100000001b3u;
+    return Random(seed, hash).next_u64();
+}
+
 void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed) {
     if (!(fraction >= 0 && fraction < 1))
         throw UsageError(
@@ -314,11 +325,7 @@ void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed) {
     size_t count = size_t(std::llround(fraction * double(n)));
     if (fraction > 0 && n >= 2) count = std::clamp<size_t>(count, 1, n - 1);
     std::vector<std::pair<uint64_t, size_t>> order;
-    for (size_t i = 0; i < n; ++i) {
-        uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-        for (unsigned char c : dataset.train[i].name) hash = (hash ^ c) * 0x100000001b3u;
-        order.emplace_back(Random(seed, hash).next_u64(), i);
-    }
+    for (size_t i = 0; i < n; ++i) order.emplace_back(name_hash(dataset.train[i].name, seed), i);
     std::sort(order.begin(), order.end());
     std::vector<bool> validates(n, false);
     for (size_t k = 0; k < count; ++k) validates[order[k].second] = true;
@@ -364,7 +371,6 @@ Dataset find_dataset(const DatasetOptions& options) {
     else if (dataset.val.empty())
         split_by_fraction(dataset, options.val_fraction, options.seed);
     refuse_overlap(dataset);
-    if (dataset.train.empty()) throw DataError(fmt::format("{}: no sample is left to train on", options.root));
     return dataset;
 }
 
@@ -379,12 +385,13 @@ RawMask load_mask(const Sample& sample, int64_t h, int64_t w) {
     return mask;
 }
 
-std::vector<std::string> list_pictures(const std::string& path) {
+std::vector<std::string> list_pictures(const std::string& path, bool below) {
     if (fs::is_regular_file(path)) return {path};
     if (!fs::is_directory(path)) throw DataError(fmt::format("{}: no such file or folder; check the path", path));
     std::vector<std::string> files;
-    for (const auto& file : pictures_in(path)) files.push_back(file.string());
-    if (files.empty()) throw DataError(fmt::format("{}: no pictures in this folder", path));
+    for (const auto& file : below ? pictures_below(path) : pictures_in(path)) files.push_back(file.string());
+    if (files.empty())
+        throw DataError(fmt::format("{}: no pictures in this folder{}", path, below ? " or those in it" : ""));
     return files;
 }
 

@@ -23,7 +23,7 @@ struct Dataset {
 
 struct DatasetOptions {
     std::string root;
-    std::string train_list, val_list;  // list files (data/list.h), relative to the root
+    std::string train_list, val_list;  // list files (data/list.h); the paths in them are relative to the root
     std::string val_pattern;           // a glob on picture file names, such as "*9.png"
     double val_fraction = 0.1;         // used where neither the layout, a list nor a pattern says what validates
     uint64_t seed = 0;
@@ -36,7 +36,8 @@ struct DatasetOptions {
 //   a pair of folders in the root; train/ + trainannot|train_masks|trainlabels/, and val likewise
 //   train_masks.csv with run-length masks of the pictures of train/ (Carvana)
 // Masks are paired by stem, also with _mask, _label, _gt and the like appended. Throws DataError where a picture has no
-// mask, names the first few, and where nothing is recognised, names what was found.
+// mask, names the first few, and where nothing is recognised, names what was found. Where a list of all validates, none
+// is left to train on.
 Dataset find_dataset(const DatasetOptions& options);
 
 // Moves round(fraction * n) samples, at least one of two or more, from train to val: those whose hash of (seed, name)
@@ -44,11 +45,14 @@ Dataset find_dataset(const DatasetOptions& options);
 void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed);
 void split_by_pattern(Dataset& dataset, const std::string& pattern);
 
+// 64 well-mixed bits of a name and a seed, the same on every machine.
+uint64_t name_hash(const std::string& name, uint64_t seed);
+
 // The mask of a sample whose picture has this size. DataError where it has another.
 RawMask load_mask(const Sample& sample, int64_t h, int64_t w);
 
-// The pictures of a folder in order of their names, or the one file.
-std::vector<std::string> list_pictures(const std::string& path);
+// The pictures of a folder in order of their names, or the one file; `below`: also those of the folders in it.
+std::vector<std::string> list_pictures(const std::string& path, bool below = false);
 
 struct CheckOptions {
     MaskRule rule;        // may be `auto`

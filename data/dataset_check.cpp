@@ -76,6 +76,13 @@ void add_warnings(DatasetReport& report) {
                                               report.pixels[0] == 0 ? "; do the ids start at 1? then map them with "
                                                                       "--mask-values 1=0,2=1,…"
                                                                     : ""));
+    int64_t total = report.ignored_pixels;
+    for (int64_t count : report.pixels) total += count;
+    if (!absent.empty() && 10 * report.ignored_pixels > total)
+        report.warnings.push_back(fmt::format(
+            "{:.0f} % of the pixels are ignored while no pixel has class {}; do these masks follow the rule "
+            "'{}'? else give theirs with --mask-values",
+            100.0 * double(report.ignored_pixels) / double(total), absent, report.rule.describe()));
     if (report.gray_pictures > 0 && report.gray_pictures < report.samples)
         report.warnings.push_back(fmt::format("{} of {} pictures are gray", report.gray_pictures, report.samples));
 }

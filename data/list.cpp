@@ -24,6 +24,14 @@ std::string trimmed(const std::string& text) {
     return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
+// "img#1.png" is a name; a comment stands at the start of the line or after white space.
+std::string without_comment(const std::string& line) {
+    size_t at = line.find('#');
+    while (at != std::string::npos && at > 0 && line[at - 1] != ' ' && line[at - 1] != '\t')
+        at = line.find('#', at + 1);
+    return line.substr(0, at);
+}
+
 void refuse_outside(const std::string& list, int line, const std::string& part) {
     const fs::path given(part);
     const bool climbs = std::find(given.begin(), given.end(), "..") != given.end();
@@ -131,7 +139,7 @@ std::vector<ListEntry> read_list(const std::string& path) {
     std::string line;
     for (int number = 1; std::getline(file, line); ++number) {
         if (number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // a byte order mark
-        if (!csv) line = line.substr(0, line.find('#'));
+        if (!csv) line = without_comment(line);
         if (line = trimmed(line); line.empty()) continue;
         if (csv) {
             auto fields = split_csv(path, number, line);

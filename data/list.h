@@ -13,7 +13,8 @@ struct ListEntry {
     int line = 0;
 };
 
-// Text, one sample a line: "image mask" or a bare stem; '#' begins a comment; paths with spaces are separated by a tab.
+// Text, one sample a line: "image mask" or a bare stem; '#' at the start or after white space begins a comment; paths
+// with spaces are separated by a tab.
 // *.csv: comma separated with "quotes" as RFC 4180; a heading may name the columns (image|img|filename|…,
 // mask|label|…, rle_mask|rle|EncodedPixels), else the first is the picture and the second its mask's path or runs.
 // Absolute paths and ".." are refused. Throws DataError with file and line.

@@ -164,34 +164,48 @@ void FileSink::put(const char* data, size_t bytes, uint64_t offset) {
 
 std::string previous_of(const std::string& path) { return path + ".previous"; }
 
-int remove_stale_temporaries(const std::string& path) {
-    const Target target = resolve(path);
-    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(target.folder.c_str()), &::closedir);
+static int remove_stale(const std::string& path, const std::function<bool(std::string_view)>& is_ours) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), &::closedir);
     if (!folder) return 0;
     int removed = 0;
     while (const dirent* entry = ::readdir(folder.get())) {
-        if (!is_temporary_name(entry->d_name, target.temporary_prefix())) continue;
-        const std::string name = target.folder + "/" + entry->d_name;
+        if (!is_ours(entry->d_name)) continue;
+        const std::string name = path + "/" + entry->d_name;
         const FileDescriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
         if (file && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 && ::unlink(name.c_str()) == 0) ++removed;
     }
     return removed;
 }
 
+int remove_stale_temporaries(const std::string& path) {
+    const Target target = resolve(path);
+    return remove_stale(target.folder, [prefix = target.temporary_prefix()](std::string_view name) {
+        return is_temporary_name(name, prefix);
+    });
+}
+
+int remove_stale_temporaries_in(const std::string& folder) {
+    constexpr size_t tail = 1 + token_digits + temporary_suffix.size();  // ".NAME" comes before it
+    return remove_stale(folder, [](std::string_view name) {
+        return name.size() > tail + 1 && name[0] == '.' &&
+               is_temporary_name(name, name.substr(0, name.size() - tail + 1)) && name[name.size() - tail] == '.';
+    });
+}
+
 void write_durably(const std::string& path, const std::function<void(FileSink&)>& fill, DurableOptions options) {
     const Target target = resolve(path);
     refuse_special_files(target, path);
-    remove_stale_temporaries(target.path);
+    if (!options.quick) remove_stale_temporaries(target.path);
     Temporary temporary(target, path);
     FileSink sink(temporary.fd(), path);
     fill(sink);
     sink.flush();
-    sync(temporary.fd(), "cannot write " + path);
+    if (!options.quick) sync(temporary.fd(), "cannot write " + path);
     if (options.keep_previous) keep_previous_file(target, path);
     // Not closed before the rename: the lock has to last until the temporary's name is gone.
     if (::rename(temporary.name().c_str(), target.path.c_str()) != 0) throw system_error("cannot write " + path, errno);
     temporary.renamed();
-    sync_folder(target, path);
+    if (!options.quick) sync_folder(target, path);
 }
 
 }  // namespace atrous::io

@@ -39,6 +39,9 @@ class FileSink : public Sink {
 
 struct DurableOptions {
     bool keep_previous = false;  // the file that was there becomes previous_of(path)
+    // For many files that can be made again: whole after a crash of the program, perhaps not after one of the machine
+    // (nothing is synced), and temporaries of killed runs stay for remove_stale_temporaries_in.
+    bool quick = false;
 };
 
 std::string previous_of(const std::string& path);  // "<path>.previous"
@@ -52,5 +55,6 @@ void write_durably(const std::string& path, const std::function<void(FileSink&)>
 // Removes the temporaries that killed runs left while writing `path`, not those of runs still writing; returns how
 // many. write_durably calls it.
 int remove_stale_temporaries(const std::string& path);
+int remove_stale_temporaries_in(const std::string& folder);  // of whatever file
 
 }  // namespace atrous::io

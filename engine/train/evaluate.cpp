@@ -31,7 +31,7 @@ struct EvaluationMode {
 };
 
 static void score_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options, int64_t classes,
-                         ScoreKeeper& keeper) {
+                         const std::vector<std::string>& names, ScoreKeeper& keeper) {
     const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
     Tensor counts = Tensor::full({n * classes * classes}, DType::i64, logits.device(), 0);
     for (int64_t i = 0; i < n; ++i) {
@@ -40,7 +40,11 @@ static void score_images(const Tensor& logits, const Tensor& labels, const Evalu
                         options.threshold, options.ignore_index);
     }
     const auto host = counts.to_host<int64_t>();
-    for (int64_t i = 0; i < n; ++i) keeper.add(host.data() + i * classes * classes);
+    for (int64_t i = 0; i < n; ++i) {
+        const int64_t* image = host.data() + i * classes * classes;
+        keeper.add(image);
+        if (options.on_image) options.on_image(names.at(size_t(i)), image);
+    }
 }
 
 Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions& options,
@@ -58,7 +62,7 @@ Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions
     while (source.next(batch)) {
         const DeviceBatch d = upload(batch, device, options.compute);
         const Tensor logits = net.forward(d.images);
-        score_images(logits, d.labels, options, classes, keeper);
+        score_images(logits, d.labels, options, classes, batch.names, keeper);
         loss += loss_of(logits, d.labels).loss.item() * double(batch.n);
         images += batch.n;
         if (progress) progress(batch, logits, images);

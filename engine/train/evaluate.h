@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "engine/host_batch.h"
 #include "engine/nn/segmentation_net.h"
@@ -15,6 +16,8 @@ struct EvaluateOptions {
     DType compute = DType::f32;
     double threshold = 0;    // of a binary net's logit
     int ignore_index = 255;  // -1: none
+    // Called for each image with its [truth][predicted] matrix, in pixels.
+    std::function<void(const std::string& name, const int64_t* counts)> on_image = {};
 };
 
 // Images of a batch as the net takes them, and labels u8 [N][H][W][1] (undefined where the batch has none).

@@ -1,8 +1,6 @@
 // The program as a user runs it: drawn data, training, interruption and resumption, evaluation, prediction, and errors.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,29 +8,14 @@
 
 #include "data/image.h"
 #include "engine/io/safetensors.h"
-#include "tests/paths.h"
+#include "tests/apps/program.h"
 
 namespace atrous {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string program() { return test::path_from("ATROUS_PROGRAM", ATROUS_PROGRAM); }
-
-struct Outcome {
-    int code = -1;
-    std::string output;  // stdout and stderr
-};
-
-Outcome shell(const std::string& command) {
-    Outcome outcome;
-    FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-    char buffer[4096];
-    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) outcome.output.append(buffer, n);
-    const int status = pclose(pipe);
-    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return outcome;
-}
+using test::Outcome, test::program, test::shell;
 
 class ProgramTest : public testing::Test {
  protected:
@@ -166,7 +149,7 @@ TEST_F(ProgramTest, TrainsOnSeveralClasses) {
     EXPECT_EQ(listed.code, 2) << listed.output;
     EXPECT_NE(listed.output.find("2 numbers for 3 classes"), std::string::npos) << listed.output;
 
-    const Outcome scored = run("eval --data " + quoted("classes") + " --val-fraction 0.25 --checkpoint " +
+    const Outcome scored = run("eval --data " + quoted("classes") + " --checkpoint " +
                                quoted("focal/best.safetensors") + " --confusion " + quoted("confusion.csv"));
     ASSERT_EQ(scored.code, 0) << scored.output;
     std::ifstream csv(root() / "confusion.csv");

@@ -1,7 +1,6 @@
 // Weights in and out as a user sees them: files of torch.save give PyTorch's logits and gradients, ops equal its own.
 // What PyTorch writes and computes comes from torch_files.py; without PyTorch those tests are skipped.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <cmath>
 #include <cstring>
@@ -13,27 +12,14 @@
 #include "engine/io/pth.h"
 #include "engine/io/safetensors.h"
 #include "kernels/gpu/runtime.h"
-#include "tests/paths.h"
+#include "tests/apps/program.h"
 
 namespace atrous {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct Outcome {
-    int code = -1;
-    std::string output;
-};
-
-Outcome shell(const std::string& command) {
-    Outcome outcome;
-    FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-    char buffer[4096];
-    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) outcome.output.append(buffer, n);
-    const int status = pclose(pipe);
-    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return outcome;
-}
+using test::Outcome, test::shell;
 
 // What this build calls its GPU; empty where there is none.
 const char* gpu_name() {
@@ -47,9 +33,7 @@ class WeightsTest : public testing::Test {
     static void SetUpTestSuite() {
         root() = fs::temp_directory_path() / ("atrous weights " + std::to_string(getpid()));
         fs::create_directories(root());
-        for (const char* candidate : {"python3", "/usr/bin/python3"})  // a virtual environment hides the system's
-            if (python().empty() && shell(std::string(candidate) + " -c 'import torch'").code == 0)
-                python() = candidate;
+        python() = test::python_with("torch");
         if (python().empty()) return;
         const Outcome written = shell(python() + " '" + script + "' '" + root().string() + "'");
         EXPECT_EQ(written.code, 0) << written.output;
@@ -69,9 +53,7 @@ class WeightsTest : public testing::Test {
         return has;
     }
     static std::string quoted(const std::string& name) { return "'" + (root() / name).string() + "'"; }
-    static Outcome run(const std::string& arguments) {
-        return shell(test::path_from("ATROUS_PROGRAM", ATROUS_PROGRAM) + " " + arguments);
-    }
+    static Outcome run(const std::string& arguments) { return shell(test::program() + " " + arguments); }
 
     // Every tensor of `theirs` is in `ours`, no further from it than `tolerance` times its largest value.
     static void expect_equal(const std::string& ours, const std::string& theirs, double tolerance) {

@@ -120,6 +120,18 @@ TEST(Dataset, ListsWithCommentsSpacesAndStems) {
     EXPECT_EQ(check(dataset.train).samples, 2);
 }
 
+TEST(Dataset, AHashInANameIsNoComment) {
+    TempDir dir;
+    for (const char* name : {"img#1", "b#", "c"}) {
+        add_picture(dir / (std::string("images/") + name + ".jpg"));
+        add_mask(dir / (std::string("masks/") + name + ".png"));
+    }
+    write_text(dir / "train.txt", "images/img#1.jpg masks/img#1.png # the first\n  # all of this\nb#\t#c\n");
+    write_text(dir / "val.txt", "c #b#\n");
+    EXPECT_EQ(names(find(dir).train), (Names{"images/img#1", "images/b#"}));
+    EXPECT_EQ(names(find(dir).val), (Names{"images/c"}));
+}
+
 TEST(Dataset, BadListsAreRefusedByLine) {
     TempDir dir;
     flat(dir, 2);
@@ -237,6 +249,21 @@ TEST(Check, ReportsClassesAndSizes) {
     EXPECT_NE(report.text().find("no pixel has class 2"), std::string::npos);
 }
 
+TEST(Check, ClassesThatVanishAmongIgnoredPixelsAreAWarning) {
+    TempDir dir;
+    flat(dir, 3);
+    for (const char* name : {"a0", "b1", "c2"}) {
+        Image mask = make_image<uint8_t>(6, 8, 1);
+        for (size_t i = 0; i < 12; ++i) mask.u8[i] = 255;
+        save_png(dir / (std::string("masks/") + name + ".png"), mask);
+    }
+    const auto samples = find(dir, [](auto& o) { o.val_fraction = 0; }).train;
+    EXPECT_NE(check(samples, "ids", 3).text().find("25 % of the pixels are ignored while no pixel has class 1, 2"),
+              std::string::npos)
+        << check(samples, "ids", 3).text();
+    EXPECT_EQ(check(samples, "0=0,255=1").text().find("are ignored"), std::string::npos);
+}
+
 TEST(Check, FindsEveryFaultBeforeTraining) {
     TempDir dir;
     flat(dir, 6);
@@ -269,6 +296,9 @@ TEST(Pictures, OfAFolderAndOfAFile) {
     write_text(dir / "readme.txt", "");
     EXPECT_EQ(list_pictures(dir.path().string()), (Names{dir / "a.jpg", dir / "b.png"}));
     EXPECT_EQ(list_pictures(dir / "b.png"), (Names{dir / "b.png"}));
+    add_picture(dir / "more/c.png");
+    EXPECT_EQ(list_pictures(dir.path().string()).size(), 2u);
+    EXPECT_EQ(list_pictures(dir.path().string(), true), (Names{dir / "a.jpg", dir / "b.png", dir / "more/c.png"}));
     expect_error([&] { list_pictures(dir / "c.png"); }, {"c.png", "no such"});
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Loads a checkpoint of `atrous train` into the same net in PyTorch, strictly, and compares logits.
 
-    python3 tests/goldens/load_in_pytorch.py best.safetensors picture.png probability.png
+    python3 tests/goldens/load_in_pytorch.py best.safetensors picture.png probability.png [and three more …]
 
-The probability picture is what `atrous predict --save probability` wrote; 8 bits, so equal to within one step.
+The probability picture is what `atrous predict --save probability` wrote; 8 bits, so equal to within one step: of the
+foreground, or of the likeliest class, by softmax, or by sigmoid where the loss took every channel by itself.
 """
 import json
 import struct
@@ -30,8 +31,8 @@ def read_safetensors(path):
     return tensors, metadata
 
 
-def main():
-    checkpoint, picture, probability = sys.argv[1:4]
+def difference(checkpoint, picture, probability):
+    """The largest one between a probability picture and PyTorch's values, of 255."""
     tensors, metadata = read_safetensors(checkpoint)
     recipe = json.loads(metadata["atrous.recipe"])
     net = make_net(config_of(recipe))
@@ -42,8 +43,15 @@ def main():
     mean, std = (torch.tensor(recipe[k]).view(1, 3, 1, 1) for k in ("mean", "std"))
     with torch.no_grad():
         logits = net.eval()((x - mean) / std)
-        p = torch.sigmoid(logits["out"] if isinstance(logits, dict) else logits)[0, 0].numpy()
-    worst = np.abs(np.asarray(Image.open(probability), dtype=np.float64) - 255 * p).max()
+        logits = (logits["out"] if isinstance(logits, dict) else logits)[0]
+        loss = recipe["loss"]["name"] if isinstance(recipe["loss"], dict) else recipe["loss"]
+        by_channel = len(logits) == 1 or loss.startswith("bce") or loss.endswith("+bce")
+        p = (torch.sigmoid(logits) if by_channel else torch.softmax(logits, 0)).max(0).values.numpy()
+    return np.abs(np.asarray(Image.open(probability), dtype=np.float64) - 255 * p).max()
+
+
+def main():
+    worst = max(difference(*sys.argv[i:i + 3]) for i in range(1, len(sys.argv), 3))
     print(f"largest difference: {worst:.3f} of 255 (rounding alone: 0.5)")
     sys.exit(0 if worst < 0.51 else 1)
 

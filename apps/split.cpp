@@ -1,0 +1,83 @@
+#include "apps/split.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace atrous::app {
+
+namespace fs = std::filesystem;
+
+static std::string absolute(const std::string& path) {
+    return path.empty() ? path : fs::absolute(path).lexically_normal().string();
+}
+
+// Kept below 2^48: numbers in JSON are exact to 2^53.
+static uint64_t hash_of(const data::Sample& sample) { return data::name_hash(sample.name, 0) >> 16; }
+
+static void keep_smallest(std::vector<uint64_t>& hashes) {
+    std::sort(hashes.begin(), hashes.end());
+    hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
+    if (hashes.size() > sketch_size) hashes.resize(sketch_size);
+}
+
+SplitRecord record_split(const data::DatasetOptions& options, const data::Dataset& dataset) {
+    SplitRecord split{.train_list = absolute(options.train_list),
+                      .val_list = absolute(options.val_list),
+                      .val_pattern = options.val_pattern,
+                      .val_fraction = options.val_fraction,
+                      .seed = options.seed,
+                      .trained = int64_t(dataset.train.size()),
+                      .validated = int64_t(dataset.val.size()),
+                      .sketch = {}};
+    for (const data::Sample& sample : dataset.train) split.sketch.push_back(hash_of(sample));
+    keep_smallest(split.sketch);
+    return split;
+}
+
+SplitRecord joined(SplitRecord now, const SplitRecord& before) {
+    now.sketch.insert(now.sketch.end(), before.sketch.begin(), before.sketch.end());
+    keep_smallest(now.sketch);
+    now.trained = std::max({now.trained, before.trained, int64_t(now.sketch.size())});
+    return now;
+}
+
+int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>& samples) {
+    int64_t found = 0;
+    for (const data::Sample& sample : samples)
+        found += std::binary_search(split.sketch.begin(), split.sketch.end(), hash_of(sample));
+    if (split.sketch.size() < sketch_size || found == 0) return found;
+    const auto estimate = std::llround(double(found) * double(split.trained) / double(split.sketch.size()));
+    return std::min(std::max<int64_t>(estimate, found), int64_t(samples.size()));
+}
+
+std::string text_of(const SplitRecord& split) {
+    std::string text;
+    if (!split.train_list.empty()) text += "--train-list '" + split.train_list + "' ";
+    if (!split.val_list.empty()) return text + "--val-list '" + split.val_list + "'";
+    if (!split.val_pattern.empty()) return text + "--val-pattern '" + split.val_pattern + "'";
+    return text + fmt::format("--val-fraction {:g} --seed {}", split.val_fraction, split.seed);
+}
+
+void to_json(nlohmann::json& json, const SplitRecord& s) {
+    json = {{"train_list", s.train_list},     {"val_list", s.val_list},
+            {"val_pattern", s.val_pattern},   {"seed", s.seed},
+            {"val_fraction", s.val_fraction}, {"trained", s.trained},
+            {"validated", s.validated},       {"trained_sketch", s.sketch}};
+}
+
+void from_json(const nlohmann::json& json, SplitRecord& s) {
+    json.at("train_list").get_to(s.train_list);
+    json.at("val_list").get_to(s.val_list);
+    json.at("val_pattern").get_to(s.val_pattern);
+    json.at("val_fraction").get_to(s.val_fraction);
+    json.at("seed").get_to(s.seed);
+    json.at("trained").get_to(s.trained);
+    json.at("validated").get_to(s.validated);
+    json.at("trained_sketch").get_to(s.sketch);
+}
+
+}  // namespace atrous::app

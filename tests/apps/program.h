@@ -1,0 +1,37 @@
+// Running the program as a user does.
+#pragma once
+
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <string>
+
+#include "tests/paths.h"
+
+namespace atrous::test {
+
+struct Outcome {
+    int code = -1;
+    std::string output;  // stdout and stderr
+};
+
+inline Outcome shell(const std::string& command) {
+    Outcome outcome;
+    FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+    char buffer[4096];
+    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) outcome.output.append(buffer, n);
+    const int status = pclose(pipe);
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return outcome;
+}
+
+inline std::string program() { return path_from("ATROUS_PROGRAM", ATROUS_PROGRAM); }
+
+// A Python that has these modules ("torch, PIL"), or "": a virtual environment hides the system's.
+inline std::string python_with(const std::string& modules) {
+    for (const char* candidate : {"python3", "/usr/bin/python3"})
+        if (shell(std::string(candidate) + " -c 'import " + modules + "'").code == 0) return candidate;
+    return "";
+}
+
+}  // namespace atrous::test
