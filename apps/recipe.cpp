@@ -1,4 +1,5 @@
 #include "apps/recipe.h"
+#include "kernels/conv.h"
 
 #include <nlohmann/json.hpp>
 
@@ -99,7 +100,11 @@ bool is_softmax(const Recipe& r) {
 
 DType compute_type(const std::string& precision, Device device) {
     if (precision == "fp32") return DType::f32;
-    if (precision == "bf16") return DType::bf16;
+    if (precision == "bf16") {
+        if (device.kind == DeviceKind::cpu && !kernels::cpu::has_bf16_convolutions())
+            throw UsageError("--precision bf16 on the cpu needs AVX-512, which this processor lacks; use fp32");
+        return DType::bf16;
+    }
     if (precision != "fp16") throw UsageError("precision '" + precision + "' is unknown; expected fp32, bf16 or fp16");
     if (device.kind != DeviceKind::gpu) throw UsageError("--precision fp16 needs a GPU; on the cpu use bf16 or fp32");
     return DType::f16;

@@ -49,6 +49,7 @@ void conv_backward_input(Queue&, const ConvBackwardInputArgs&);
 void conv_backward_weight(Queue&, const ConvBackwardWeightArgs&);
 }
 namespace cpu {  // x, y and their gradients dense
+bool has_bf16_convolutions();  // this processor has what they need: AVX-512
 void conv_forward(Queue&, const ConvForwardArgs&);
 void conv_backward_input(Queue&, const ConvBackwardInputArgs&);
 void conv_backward_weight(Queue&, const ConvBackwardWeightArgs&);

@@ -10,6 +10,7 @@
 
 #include "kernels/base/error.h"
 #include "kernels/base/variant.h"
+#include "kernels/conv.h"
 
 namespace atrous::kernels::cpu {
 
@@ -189,6 +190,12 @@ bool has_avx512() {
     static const bool has = (unsigned(dnnl::get_effective_cpu_isa()) & avx512) == avx512;
     return has;
 }
+
+}  // namespace
+
+bool has_bf16_convolutions() { return has_avx512(); }
+
+namespace {
 
 void require_bf16() {
     if (!has_avx512())

@@ -8,6 +8,7 @@
 
 #include "engine/context.h"
 #include "engine/train/trainer.h"
+#include "kernels/conv.h"
 #include "models/unet.h"
 
 namespace atrous {
@@ -78,7 +79,7 @@ void train(const Setting& s) {
 // bf16 on the cpu wants AVX-512, a GPU kernel a GPU.
 bool can_run(const Setting& s) {
     if (s.device == DeviceKind::gpu) return gpu::device_count() > 0;
-    return s.compute == DType::f32 || __builtin_cpu_supports("avx512bw");
+    return s.compute == DType::f32 || kernels::cpu::has_bf16_convolutions();
 }
 
 class MemoryPlanTest : public testing::TestWithParam<Setting> {};
