@@ -57,6 +57,11 @@ struct TrainArguments {
     &rotate = o.number("--rotate", 0, "largest angle of a random rotation, degrees").min(0).max(180),
     &brightness = o.number("--brightness", 0, "largest relative change of brightness").min(0).max(1),
     &contrast = o.number("--contrast", 0, "largest relative change of contrast").min(0).max(1);
+    Option<std::vector<double>>& scale =
+        o.numbers("--scale", {1, 1}, "smallest and largest factor of a random resize of the training pictures");
+    Option<std::string>& crop = o.text("--crop", "",
+                                       "random crop of the training pictures after that: N or WxH, in pixels; padded "
+                                       "with ignored pixels where the picture is smaller. Empty: as large as --size");
     Option<bool>& turn = o.flag("--turn", "random quarter turns and transpositions");
     Option<int64_t>&workers = o.integer("--workers", 1, "threads that load images").min(0).max(64),
     &cache_mib = o.integer("--cache", 1024, "decoded samples kept in memory, MiB").min(0);
@@ -86,16 +91,31 @@ struct TrainArguments {
     &tversky_beta = o.number("--tversky-beta", 0.7, "weight of false negatives in tversky").min(0),
     &tversky_exponent = o.number("--tversky-exponent", 0.75, "of focal-tversky: (1 - index) to this").above(0);
     Option<double>&lr = o.number("--lr", 1e-4, "learning rate").above(0),
+    &encoder_lr = o.number("--encoder-lr", 1, "learning rate of the encoder, relative to --lr").above(0),
+    &aux_lr =
+        o.number("--aux-lr", 1, "learning rate of the auxiliary head, relative to --lr; torchvision: 10").above(0),
     &momentum = o.number("--momentum", 0.9, "of sgd").min(0).max(1),
+    &beta1 = o.number("--beta1", 0.9, "of adam and adamw: decay of the mean of gradients").min(0).max(0.999999),
+    &beta2 = o.number("--beta2", 0.999, "of adam and adamw: decay of the mean of squares").min(0).max(0.99999999),
+    &eps = o.number("--eps", 1e-8, "of adam and adamw: added to the root of the mean of squares").above(0),
     &weight_decay = o.number("--weight-decay", 0, "weight decay").min(0);
+    Option<bool>& nesterov = o.flag("--nesterov", "Nesterov's momentum in sgd");
     Option<bool>& no_vector_decay = o.flag("--decay-weights-only", "biases and batch norm do not decay");
     Option<std::string>& schedule =
-        o.choice("--schedule", {"constant", "step", "poly", "cosine"}, "constant", "learning rate over time");
+        o.choice("--schedule", {"constant", "step", "poly", "cosine", "plateau"}, "constant",
+                 "learning rate over time; plateau: lower where --monitor no longer improves");
     Option<int64_t>&warmup = o.integer("--warmup-steps", 0, "steps of linear warm-up").min(0),
+    &patience = o.integer("--patience", 10, "plateau: epochs without a better score that change nothing yet").min(0),
+    &patience_stop =
+        o.integer("--patience-stop", 0, "end after this many epochs without a better one; 0: never").min(0),
     &step_epochs = o.integer("--step-epochs", 10, "epochs between the drops of schedule step").min(1);
     Option<double>&step_factor =
         o.number("--step-factor", 0.1, "learning rate times this at each drop").above(0).max(1),
+    &poly_power = o.number("--poly-power", 0.9, "of poly: (1 - step/steps) to this").above(0),
+    &factor = o.number("--factor", 0.1, "plateau: learning rate times this at each drop").above(0).max(1),
     &clip_norm = o.number("--clip-norm", 0, "largest norm of the gradient; 0: no clipping").min(0);
+    Option<std::string>& monitor =
+        o.choice("--monitor", {"dice", "iou", "loss"}, "dice", "validation score that says which epoch is the best");
     Option<bool>&freeze_bn = o.flag("--freeze-bn", "batch norm keeps its running statistics; scale and shift train"),
     &freeze_encoder = o.flag("--freeze-encoder", "the encoder stays as it is");
     Option<int64_t>& seed = o.integer("--seed", 0, "of weights, order, augmentation and split").min(0);
@@ -121,6 +141,27 @@ struct TrainArguments {
     std::string config();
 };
 
+struct TrainingSize {
+    int64_t height, width;
+};
+
+// Of a picture in a training step, and that --scale is a range.
+static TrainingSize training_size(const TrainArguments& a) {
+    const auto& s = a.scale.value;
+    if (s.size() != 2 || !(s[0] > 0 && s[0] <= s[1] && s[1] <= 16))
+        throw UsageError(fmt::format("--scale {}: expected the smallest and the largest factor, above 0 and up to 16",
+                                     a.scale.shown()));
+    const std::string& text = a.crop.value;
+    if (text.empty()) return {a.size.value, a.size.value};
+    int w = 0, h = 0, end = 0;
+    const bool one = std::sscanf(text.c_str(), "%5d%n", &w, &end) == 1 && text.size() == size_t(end);
+    if (one) h = w;
+    const bool two = !one && std::sscanf(text.c_str(), "%5dx%5d%n", &w, &h, &end) == 2 && text.size() == size_t(end);
+    if (!(one || two) || w < 8 || h < 8 || w > 8192 || h > 8192)
+        throw UsageError("--crop " + text + ": expected N or WIDTHxHEIGHT, each from 8 to 8192 pixels");
+    return {h, w};
+}
+
 void TrainArguments::parse(int argc, const char* const* argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     const std::string folder = resumed_folder(words);
@@ -136,6 +177,9 @@ void TrainArguments::parse(int argc, const char* const* argv) {
     }
     resolve_loss(loss.value, 1);  // what is wrong with the words is said before the data are read
     app::class_weights(class_weights.value, {}, {});
+    training_size(*this);
+    if (nesterov.value && (optimizer.value != "sgd" || momentum.value == 0))
+        throw UsageError("--nesterov: expected --optimizer sgd and a --momentum above 0");
     if (channels.value == 2) throw UsageError("--channels 2: expected 1 or 3");
 }
 
@@ -215,6 +259,10 @@ static data::LoaderOptions training_loader(const TrainArguments& a, const Recipe
     o.augmentation.hflip = a.hflip.value;
     o.augmentation.vflip = a.vflip.value;
     o.augmentation.turn = a.turn.value;
+    o.augmentation.scale_min = a.scale.value[0];
+    o.augmentation.scale_max = a.scale.value[1];
+    o.crop_h = training_size(a).height;
+    o.crop_w = training_size(a).width;
     o.augmentation.rotate_degrees = a.rotate.value;
     o.augmentation.brightness = a.brightness.value;
     o.augmentation.contrast = a.contrast.value;
@@ -230,6 +278,10 @@ static OptimizerOptions optimizer_options(const TrainArguments& a) {
     OptimizerOptions o;
     o.kind = parse_optimizer(a.optimizer.value);
     o.momentum = a.momentum.value;
+    o.nesterov = a.nesterov.value;
+    o.beta1 = a.beta1.value;
+    o.beta2 = a.beta2.value;
+    o.epsilon = a.eps.value;
     o.weight_decay = a.weight_decay.value;
     o.decay_vectors = !a.no_vector_decay.value;
     o.clip_norm = a.clip_norm.value;
@@ -238,6 +290,17 @@ static OptimizerOptions optimizer_options(const TrainArguments& a) {
         o.initial_loss_scale = 65536;
     }
     o.halt_at_nonfinite = !o.dynamic_loss_scale;
+    return o;
+}
+
+// With the learning rates of the net's parts.
+static OptimizerOptions optimizer_options(const TrainArguments& a, SegmentationNet& net) {
+    OptimizerOptions o = optimizer_options(a);
+    if (a.encoder_lr.value != 1) {
+        if (!net.encoder()) throw UsageError("--encoder-lr: this model has no encoder; see unet --encoder, fcn, …");
+        o.lr_scales.push_back({net.encoder()->name() + ".", a.encoder_lr.value});
+    }
+    if (a.aux_lr.value != 1) o.lr_scales.push_back({"aux_classifier.", a.aux_lr.value});
     return o;
 }
 
@@ -252,6 +315,11 @@ static TrainerOptions trainer_options(const TrainArguments& a, const Recipe& rec
     o.schedule.total_steps = steps_per_epoch * a.epochs.value;
     o.schedule.step_every = steps_per_epoch * a.step_epochs.value;
     o.schedule.step_factor = a.step_factor.value;
+    o.schedule.poly_power = a.poly_power.value;
+    o.schedule.patience = a.patience.value;
+    o.schedule.plateau_factor = a.factor.value;
+    o.monitor = parse_monitor(a.monitor.value);
+    o.patience_stop = a.patience_stop.value;
     o.loss = loss_options(recipe);
     o.compute = compute;
     o.accumulate = a.accumulate.value;
@@ -268,15 +336,16 @@ static void check_shapes(const TrainArguments& a, const Recipe& recipe, const Fr
     const int64_t left = samples % a.batch_size.value;
     const bool kept = a.last_batch.value == "keep" && left > 0;
     const int64_t images = kept ? left : std::min(a.batch_size.value, samples);
+    const TrainingSize size = training_size(a);
     try {
-        check_training_step(recipe.net, freezing, images, recipe.height, recipe.width);
+        check_training_step(recipe.net, freezing, images, size.height, size.width);
     } catch (const ShapeError& e) {
         throw UsageError(fmt::format("a step on {} image{} of {}x{}{} cannot work: {}{}", images,
-                                     images == 1 ? "" : "s", recipe.height, recipe.width,
+                                     images == 1 ? "" : "s", size.height, size.width,
                                      kept ? ", the last batch of each epoch," : "", e.what(),
                                      kept ? "; or leave that batch out (--last-batch drop, merge)" : ""));
     }
-    for (const DeadTaps& d : mostly_dead_taps(recipe.net, recipe.height, recipe.width))
+    for (const DeadTaps& d : mostly_dead_taps(recipe.net, size.height, size.width))
         fmt::print("warning: {}\n", text_of(d));
 }
 
@@ -379,8 +448,11 @@ static PlanForBatch plan_for(const TrainArguments& a, const Recipe& recipe, cons
     const int64_t multiple = make_net(recipe.net)->input_multiple();
     o.device = device;
     o.compute = compute_type(a.precision.value, device);
-    o.height = ceil_div(recipe.height, multiple) * multiple;
-    o.width = ceil_div(recipe.width, multiple) * multiple;
+    const auto padded = [&](int64_t pixels) { return ceil_div(pixels, multiple) * multiple; };
+    o.height = padded(training_size(a).height);
+    o.width = padded(training_size(a).width);
+    o.validation_height = padded(recipe.height);
+    o.validation_width = padded(recipe.width);
     o.accumulate = a.accumulate.value;
     o.optimizer = optimizer_options(a);
     o.loss = loss_options(recipe);
@@ -411,7 +483,7 @@ static int run_training(TrainArguments& a, Device device, const Sets& sets, cons
     }
     net->materialize({.device = device, .compute = compute, .seed = uint64_t(a.seed.value)});
     if (!resuming && !a.pretrained.value.empty()) load_pretrained(*net, a.pretrained.value, a.new_head.value);
-    Optimizer optimizer(*net, optimizer_options(a));
+    Optimizer optimizer(*net, optimizer_options(a, *net));
     Trainer trainer(*net, optimizer, trainer_options(a, recipe, compute, source->batches_per_epoch()));
     if (resuming) {
         io::load_training(io::SafetensorsFile(a.resume.value), *net, optimizer, trainer.progress);
@@ -436,6 +508,9 @@ static int run_training(TrainArguments& a, Device device, const Sets& sets, cons
                    folder.last(), folder.path());
         return exit_after_signal(interrupt_signal());
     }
+    if (trainer.out_of_patience())
+        fmt::print("\nended after epoch {}: no better {} since epoch {}\n", trainer.progress.epoch, a.monitor.value,
+                   trainer.progress.best_epoch + 1);
     if (validation) print_result(*net, a, recipe, sets, folder, untrained);
     return exit_ok;
 }
@@ -450,6 +525,10 @@ int train(int argc, const char* const* argv) {
     compute_type(a.precision.value, device);  // refused, where the device cannot
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     const Sets sets = open_data(a);
+    if (sets.dataset.val.empty() && (a.patience_stop.value > 0 || a.schedule.value == "plateau"))
+        throw UsageError(
+            "--patience-stop and --schedule plateau go by the validation, and no sample validates; raise "
+            "--val-fraction or name them with --val-list");
     const Recipe recipe = make_recipe(a, sets, context_of({DeviceKind::cpu}).threads());
     const Freezing freezing{a.freeze_bn.value, a.freeze_encoder.value};
     const NetFactory make = [&] {

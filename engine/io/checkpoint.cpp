@@ -32,7 +32,12 @@ static std::string state_text(const Optimizer& optimizer, const TrainProgress& p
                           {"step", p.step},
                           {"loss_sum", p.loss_sum},
                           {"loss_images", p.loss_images},
-                          {"best_dice", p.best_dice},
+                          {"best_score", p.best_score},
+                          {"monitor", name_of(p.monitor)},
+                          {"plateau_factor", p.plateau.factor},
+                          {"plateau_best", p.plateau.best},
+                          {"plateau_seen", p.plateau.seen ? 1 : 0},
+                          {"plateau_waited", p.plateau.waited},
                           {"best_epoch", p.best_epoch},
                           {"applied_steps", s.step},
                           {"attempts", s.attempts},
@@ -109,8 +114,17 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
     p.step = field<int64_t>(file, state, "step");
     p.loss_sum = field<double>(file, state, "loss_sum");
     p.loss_images = field<int64_t>(file, state, "loss_images");
-    p.best_dice = field<double>(file, state, "best_dice");
     p.best_epoch = field<int64_t>(file, state, "best_epoch");
+    if (state.contains("best_dice")) {  // from before other scores could be monitored
+        p.best_score = field<double>(file, state, "best_dice");
+    } else {
+        p.best_score = field<double>(file, state, "best_score");
+        p.monitor = parse_monitor(field<std::string>(file, state, "monitor"));
+        p.plateau.factor = field<double>(file, state, "plateau_factor");
+        p.plateau.best = field<double>(file, state, "plateau_best");
+        p.plateau.seen = field<int64_t>(file, state, "plateau_seen") != 0;
+        p.plateau.waited = field<int64_t>(file, state, "plateau_waited");
+    }
     load_weights(file, net);
     const ParameterArena& arena = net.arena();
     for (const Moment& moment : moments_of(optimizer))

@@ -30,12 +30,28 @@ const char* name_of(OptimizerKind kind) {
     return "?";
 }
 
-static std::vector<k::OptimChunk> chunks_of(const ParameterArena& arena, bool decay_vectors) {
+// Two groups for each learning rate, with and without weight decay; group 0 is everything without a scale of its own.
+static int32_t group_of(const NamedParameter& p, const OptimizerOptions& o) {
+    int32_t rate = 0;
+    for (size_t i = o.lr_scales.size(); i-- > 0;)
+        if (p.path.rfind(o.lr_scales[i].first, 0) == 0) rate = int32_t(i) + 1;
+    return 2 * rate + (p.parameter->decays || o.decay_vectors ? 0 : 1);
+}
+
+static void check_lr_scales(const ParameterArena& arena, const OptimizerOptions& o) {
+    require(2 * (o.lr_scales.size() + 1) <= k::optim_max_groups, "optimizer: at most 3 scales of the learning rate");
+    for (const auto& [prefix, scale] : o.lr_scales)
+        if (std::none_of(arena.parameters.begin(), arena.parameters.end(),
+                         [&prefix = prefix](const NamedParameter& p) { return p.path.rfind(prefix, 0) == 0; }))
+            throw UsageError("a learning rate for '" + prefix + "': this net has no parameter whose path begins so");
+}
+
+static std::vector<k::OptimChunk> chunks_of(const ParameterArena& arena, const OptimizerOptions& options) {
     std::vector<k::OptimChunk> chunks;
     for (size_t i = 0; i < arena.parameters.size(); ++i) {
         const Parameter& p = *arena.parameters[i].parameter;
         if (!p.trainable) continue;
-        const int32_t group = p.decays || decay_vectors ? 0 : 1;
+        const int32_t group = group_of(arena.parameters[i], options);
         for (int64_t at = 0; at < p.shape.count(); at += k::optim_chunk_elements)
             chunks.push_back({arena.offsets[i] + at,
                               int32_t(std::min<int64_t>(k::optim_chunk_elements, p.shape.count() - at)), group});
@@ -55,7 +71,8 @@ Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), 
     if (adam || options.momentum != 0)
         moment1_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
     if (adam) moment2_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
-    const auto chunks = chunks_of(a, options.decay_vectors);
+    check_lr_scales(a, options);
+    const auto chunks = chunks_of(a, options);
     if (chunks.empty()) throw UsageError("there is nothing to train: every parameter is frozen");
     chunk_count_ = int64_t(chunks.size());
     chunks_ = bytes_on(a.values.device(), chunks.data(), chunks.size() * sizeof(k::OptimChunk));
@@ -87,7 +104,11 @@ k::Arena Optimizer::arena() const {
     arena.count = a.values.count();
     arena.chunks = chunks_.as<k::OptimChunk>();
     arena.chunk_count = chunk_count_;
-    arena.groups[0].weight_decay = options_.weight_decay;
+    for (size_t i = 0; i <= options_.lr_scales.size(); ++i) {
+        const double scale = i ? options_.lr_scales[i - 1].second : 1;
+        arena.groups[2 * i] = {.weight_decay = options_.weight_decay, .lr_scale = scale};
+        arena.groups[2 * i + 1] = {.weight_decay = 0, .lr_scale = scale};
+    }
     return arena;
 }
 

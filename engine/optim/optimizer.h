@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/nn/module.h"
 #include "kernels/optim.h"
@@ -21,7 +23,10 @@ struct OptimizerOptions {
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
     double weight_decay = 0;
     bool decay_vectors = true;  // false: biases and batch norm's parameters do not decay
-    double clip_norm = 0;       // 0: no clipping
+    // Learning rates of parameters whose path begins so, relative to the others'; the first that fits counts. At
+    // most 3.
+    std::vector<std::pair<std::string, double>> lr_scales = {};
+    double clip_norm = 0;  // 0: no clipping
     bool dynamic_loss_scale = false;
     float initial_loss_scale = 1;
     int growth_interval = 2000;      // good steps after which the loss scale doubles

@@ -58,9 +58,9 @@ class Rehearsal {
                                           .log_capacity = read_interval(0, o_.device)});
     }
 
-    HostBatch batch(int64_t n) const {
+    HostBatch batch(int64_t n, int64_t h, int64_t w) const {
         HostBatch b;  // of shapes: on meta nothing is read
-        b.n = n, b.h = o_.height, b.w = o_.width, b.c = net_.in_channels();
+        b.n = n, b.h = h, b.w = w, b.c = net_.in_channels();
         b.labels = {0};
         return b;
     }
@@ -68,7 +68,7 @@ class Rehearsal {
     void train(int64_t n) {
         if (n == 0) return;
         net_.set_training(true);
-        const std::vector<HostBatch> micro_batches(size_t(o_.accumulate), batch(n));
+        const std::vector<HostBatch> micro_batches(size_t(o_.accumulate), batch(n, o_.height, o_.width));
         step_->run(micro_batches.data(), o_.accumulate, 0);
     }
 
@@ -77,7 +77,10 @@ class Rehearsal {
         if (n == 0) return;
         const NoTape off;
         net_.set_training(false);
-        const DeviceBatch d = upload(batch(n), meta, o_.compute);
+        const bool other = o_.training && o_.validation_height > 0;
+        const HostBatch pictures =
+            batch(n, other ? o_.validation_height : o_.height, other ? o_.validation_width : o_.width);
+        const DeviceBatch d = upload(pictures, meta, o_.compute);
         const Tensor logits = net_.forward(d.images);
         (*loss_)(logits, d.labels);
     }

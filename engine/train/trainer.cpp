@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "engine/ops/dropout.h"
@@ -18,6 +19,20 @@ static std::string names_of(const std::vector<HostBatch>& window, int64_t count)
 }
 
 static constexpr int64_t most_bad_steps = 64;  // in a row, with a dynamic loss scale: 2^24 / 2^64 is 0
+
+Monitor parse_monitor(const std::string& name) {
+    for (Monitor m : {Monitor::dice, Monitor::iou, Monitor::loss})
+        if (name == name_of(m)) return m;
+    throw UsageError("monitor '" + name + "' is unknown; expected dice, iou or loss");
+}
+
+const char* name_of(Monitor monitor) {
+    return monitor == Monitor::dice ? "dice" : monitor == Monitor::iou ? "iou" : "loss";
+}
+
+double monitored(Monitor monitor, const Scores& s) {
+    return monitor == Monitor::dice ? s.dice : monitor == Monitor::iou ? s.mean_iou : s.loss;
+}
 
 int64_t read_interval(int64_t read_every, Device device) {
     return read_every > 0 ? read_every : device.kind == DeviceKind::gpu ? 16 : 1;
@@ -38,7 +53,7 @@ Trainer::Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOption
 }
 
 void Trainer::submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer) {
-    Pending p{progress.batch, count, 0, progress.step + 1, options_.schedule.at(progress.step)};
+    Pending p{progress.batch, count, 0, progress.step + 1, learning_rate_at(progress.step)};
     bool counts = false;
     for (int64_t i = 0; i < count; ++i) {
         const auto& labels = window[size_t(i)].labels;
@@ -147,19 +162,47 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
     }
 }
 
+double Trainer::learning_rate_at(int64_t step) const {
+    const double rate = options_.schedule.at(step);
+    return options_.schedule.kind == Schedule::Kind::plateau ? rate * progress.plateau.factor : rate;
+}
+
+bool Trainer::out_of_patience() const {
+    return options_.patience_stop > 0 && progress.best_epoch >= 0 &&
+           progress.epoch - 1 - progress.best_epoch >= options_.patience_stop;
+}
+
+bool Trainer::judge(const std::optional<Scores>& validation) {
+    const bool higher_is_better = options_.monitor != Monitor::loss;
+    double score = 0;  // without a validation every epoch is the best so far
+    if (validation) {
+        const double found = monitored(options_.monitor, *validation);
+        if (options_.schedule.kind == Schedule::Kind::plateau)
+            progress.plateau.see(found, higher_is_better, options_.schedule);
+        score = higher_is_better ? found : -found;
+        if (!std::isfinite(score)) score = std::numeric_limits<double>::lowest();  // no class occurs; a loss of NaN
+    }
+    if (validation && progress.best_epoch >= 0 && score <= progress.best_score) return false;
+    progress.best_score = score;
+    progress.best_epoch = progress.epoch;
+    progress.monitor = options_.monitor;
+    return true;
+}
+
 bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver& observer) {
+    if (progress.best_epoch >= 0 && progress.monitor != options_.monitor)
+        throw UsageError(
+            fmt::format("the best epoch so far was found by {0}, and {1} is monitored now; resume with "
+                        "--monitor {0}",
+                        name_of(progress.monitor), name_of(options_.monitor)));
     net_.set_training(true);
-    while (progress.epoch < options_.epochs) {
+    while (progress.epoch < options_.epochs && !out_of_patience()) {
         if (!train_epoch(training, observer)) return false;
         EpochReport report{.epoch = progress.epoch, .epochs = options_.epochs, .step = progress.step, .validation = {}};
         report.train_loss = progress.loss_images ? progress.loss_sum / double(progress.loss_images) : 0;
-        report.learning_rate = options_.schedule.at(progress.step - 1);
+        report.learning_rate = learning_rate_at(progress.step - 1);
         if (validation && !(report.validation = validate(*validation, observer))) return false;
-        report.best = !report.validation || report.validation->dice > progress.best_dice;
-        if (report.best) {
-            progress.best_dice = report.validation ? report.validation->dice : -1;
-            progress.best_epoch = progress.epoch;
-        }
+        report.best = judge(report.validation);
         ++progress.epoch;
         progress.batch = 0;
         progress.loss_sum = 0;

@@ -12,6 +12,11 @@
 
 namespace atrous {
 
+enum class Monitor { dice, iou, loss };              // the validation score that decides which epoch is the best
+Monitor parse_monitor(const std::string& name);      // UsageError for an unknown name
+const char* name_of(Monitor monitor);                // "dice", "iou", "loss"
+double monitored(Monitor monitor, const Scores& s);  // Dice, mean IoU, loss
+
 struct TrainerOptions {
     int64_t epochs = 10;
     Schedule schedule = {};
@@ -22,6 +27,8 @@ struct TrainerOptions {
     int64_t read_every = 0;   // steps between looks at the loss; 0: 1 on the cpu, 16 on a GPU
     bool graphs = true;       // record the step where the device can
     double aux_weight = 0.5;  // of the auxiliary head's loss, where the net has one
+    Monitor monitor = Monitor::dice;
+    int64_t patience_stop = 0;  // the training ends after so many epochs without a better one; 0: never
 };
 
 // Where a training stands; with the net and the optimizer, all that resuming needs.
@@ -31,8 +38,10 @@ struct TrainProgress {
     int64_t step = 0;     // optimizer steps done
     double loss_sum = 0;  // of this epoch's steps so far, weighted by images
     int64_t loss_images = 0;
-    double best_dice = -1;
+    double best_score = 0;  // of best_epoch: the monitored score, negative where less is better
     int64_t best_epoch = -1;
+    Monitor monitor = Monitor::dice;  // what best_score is; the trainer's, once there is one
+    Plateau plateau = {};
 };
 
 struct StepReport {
@@ -73,10 +82,12 @@ class Trainer {
  public:
     Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOptions& options);
 
-    // Trains from `progress` to the last epoch, or until the observer asks to stop; true if it finished.
+    // Trains from `progress` to the last epoch, to the end of its patience, or until the observer asks to stop; false
+    // in the last case. UsageError where `progress` knows its best epoch by another score than the options monitor.
     // Throws NumericError where gradients are not finite, naming the step, the first bad layer and the images; with a
     // dynamic loss scale only where the smallest scale does not help.
     bool run(BatchSource& training, BatchSource* validation, TrainObserver& observer);
+    bool out_of_patience() const;  // patience_stop epochs went by without a better one
     TrainProgress progress;
 
  private:
@@ -89,6 +100,8 @@ class Trainer {
     std::optional<Scores> validate(BatchSource& validation, TrainObserver& observer);  // empty: stopped
     void submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
     void report(BatchSource& training, TrainObserver& observer);
+    double learning_rate_at(int64_t step) const;
+    bool judge(const std::optional<Scores>& validation);  // the epoch: is it the best? Plateau counts it
     bool is_bad(const StepLogEntry& entry);
     [[noreturn]] void refuse(const Pending& pending, const StepLogEntry& entry, BatchSource& training,
                              TrainObserver& observer);

@@ -120,6 +120,22 @@ TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
 }
 
 // Three classes from grey masks, softmax losses, weights from the data, ignored pixels, the confusion matrix.
+// Scale and crop go by (seed, epoch, sample), the plateau by the checkpoint: two epochs and a resumption are four.
+TEST_F(ProgramTest, AugmentedTrainingsResumeToTheSameWeights) {
+    const std::string choices =
+        "--scale 0.5 1.5 --crop 40x24 --optimizer sgd --nesterov --momentum 0.8 --schedule plateau --patience 0 "
+        "--factor 0.5 --monitor loss --patience-stop 3";
+    const Outcome straight = run(small_training("chosen", choices, 4));
+    ASSERT_EQ(straight.code, 0) << straight.output;
+    EXPECT_NE(straight.output.find("of 40x24 at once"), std::string::npos) << straight.output;
+    ASSERT_EQ(run(small_training("chosen in two", choices, 2)).code, 0);
+    const Outcome resumed = run("train --resume " + quoted("chosen in two") + " --epochs 4");
+    ASSERT_EQ(resumed.code, 0) << resumed.output;
+    EXPECT_EQ(weights("chosen in two/last.safetensors"), weights("chosen/last.safetensors"));
+    ASSERT_EQ(run(small_training("plain", "", 4)).code, 0);
+    EXPECT_NE(weights("plain/last.safetensors"), weights("chosen/last.safetensors")) << "the choices changed nothing";
+}
+
 TEST_F(ProgramTest, TrainsOnSeveralClasses) {
     fs::create_directories(root() / "classes/images");
     fs::create_directories(root() / "classes/masks");
@@ -188,6 +204,11 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
         {"train --data " + data + " --loss ce+cee", 2, "ce+cee"},
         {"train --data " + data + " --class-weights 1,two", 2, "two"},
         {"train --data " + data + " --class-weights enet", 2, "bce+dice"},
+        {"train --data " + data + " --scale 2 1", 2, "--scale"},
+        {"train --data " + data + " --crop 64x", 2, "--crop 64x"},
+        {"train --data " + data + " --nesterov", 2, "--optimizer sgd"},
+        {"train --data " + data + " --base-channels 4 --size 32 --encoder-lr 0.1", 2, "no encoder"},
+        {"train --data " + data + " --base-channels 4 --size 32 --aux-lr 10", 2, "aux_classifier"},
         {"train --data " + data + " --device cuda:99", 5, "cuda"},
         {"train --data " + data + " --device toaster", 2, "toaster"},
         {"train --data " + data + " --device cpu --precision fp16", 2, "bf16"},

@@ -213,7 +213,7 @@ TEST(TrainingTest, ResumingGivesTheSameBits) {
         for (auto& [name, b] : net.buffers())
             if (b->dtype == DType::f32)
                 for (float v : b->value.to_host<float>()) buffers.push_back(v);
-        return std::make_tuple(buffers, trainer.progress.best_dice, reports);
+        return std::make_tuple(buffers, trainer.progress.best_score, reports);
     };
     const auto whole = session(-1, false);
     const int64_t asked = 2 * (5 + 3);  // an epoch: before each of four steps, to find no fifth, after three batches

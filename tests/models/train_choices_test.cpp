@@ -1,0 +1,168 @@
+// What a user chooses of a training beside the net: learning rates of parts, the plateau schedule, the score that says
+// which epoch is the best, and patience; resumed from a file wherever that was written.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "engine/io/checkpoint.h"
+#include "engine/train/trainer.h"
+#include "models/unet.h"
+#include "tests/models/rectangles.h"
+
+namespace atrous {
+namespace {
+
+// The numbers are torch.optim.lr_scheduler.ReduceLROnPlateau's (1.13), factor 0.5 and patience 1, from a rate of 1.
+TEST(PlateauTest, IsPyTorchs) {
+    const Schedule schedule{.kind = Schedule::Kind::plateau, .base = 1, .patience = 1, .plateau_factor = 0.5};
+    const double rates[] = {1, 1, 1, 1, .5, .5, .5, .5, .25, .25, .125, .125, .0625, .0625};
+    const double dice[] = {.5, .50004, .6, .59, .6, .60005, .7, .69, .68, .67, .66, .65, .64, .8},
+                 loss[] = {1, .99995, .9, .91, .9, .89995, .8, .9, .9, .9, .9, .9, .9, .1};
+    Plateau up, down;
+    for (size_t i = 0; i < std::size(rates); ++i) {
+        up.see(dice[i], true, schedule);
+        down.see(loss[i], false, schedule);
+        EXPECT_EQ(up.factor, rates[i]) << "Dice, epoch " << i;
+        EXPECT_EQ(down.factor, rates[i]) << "loss, epoch " << i;
+    }
+}
+
+TEST(PlateauTest, AScoreThatIsNotANumberIsNoBetterOne) {
+    const Schedule schedule{.kind = Schedule::Kind::plateau, .base = 1, .patience = 1, .plateau_factor = 0.5};
+    Plateau plateau;
+    for (int i = 0; i < 2; ++i) plateau.see(std::nan(""), true, schedule);
+    EXPECT_EQ(plateau.factor, 0.5);
+    EXPECT_FALSE(plateau.seen);
+}
+
+// Plain SGD moves a weight by rate * gradient: the parts' weights move by their scale of what they would.
+TEST(LearningRateOfPartsTest, ScalesTheStepsOfItsPrefixAlone) {
+    const auto moved = [](std::vector<std::pair<std::string, double>> scales, bool decay_vectors) {
+        UNet net({.base_channels = 4, .depth = 2});
+        net.materialize({.device = {DeviceKind::cpu}, .dtype = DType::f64, .seed = 3});
+        const auto before = net.arena().values.to_host<double>();
+        Optimizer optimizer(net, {.kind = OptimizerKind::sgd,
+                                  .momentum = 0,
+                                  .decay_vectors = decay_vectors,
+                                  .lr_scales = std::move(scales)});
+        net.arena().gradients.copy_from(
+            Tensor::full(net.arena().gradients.shape(), DType::f64, net.arena().gradients.device(), 1));
+        optimizer.step(0.25);
+        const auto after = net.arena().values.to_host<double>();
+        std::vector<std::pair<std::string, double>> by_path;
+        for (size_t i = 0; i < net.arena().parameters.size(); ++i) {
+            const auto at = size_t(net.arena().offsets[i]);
+            by_path.emplace_back(net.arena().parameters[i].path, before[at] - after[at]);
+        }
+        return by_path;
+    };
+    for (bool decay_vectors : {true, false}) {
+        int slow = 0, fast = 0;
+        for (const auto& [path, by] : moved({{"inc.", 0.5}, {"outc.", 8}}, decay_vectors)) {
+            const bool is_slow = path.rfind("inc.", 0) == 0, is_fast = path.rfind("outc.", 0) == 0;
+            // 1e-12: differences of numbers below 10 in float64
+            EXPECT_NEAR(by, is_slow ? 0.125 : is_fast ? 2 : 0.25, 1e-12) << path;
+            slow += is_slow;
+            fast += is_fast;
+        }
+        EXPECT_GT(slow, 0);
+        EXPECT_GT(fast, 0);
+    }
+    EXPECT_THROW(moved({{"backbone.", 0.1}}, true), UsageError) << "no parameter begins so";
+}
+
+struct Epochs : TrainObserver {
+    std::vector<EpochReport> seen;
+    void on_epoch(const EpochReport& r) override { seen.push_back(r); }
+};
+
+class TrainChoicesTest : public testing::Test {
+ protected:
+    ~TrainChoicesTest() override {
+        std::filesystem::remove(path_);
+        std::filesystem::remove(path_ + ".previous");
+    }
+    // Trains to `epochs`, from the file where `resume`, and writes the file.
+    std::vector<float> session(TrainerOptions options, int64_t epochs, bool resume = false) {
+        options.epochs = epochs;
+        UNet net({.base_channels = 4, .depth = 2});
+        net.materialize({.device = {DeviceKind::cpu}, .seed = resume ? 99u : 7u});
+        Optimizer optimizer(net, {});
+        Trainer trainer(net, optimizer, options);
+        if (resume) io::load_training(io::SafetensorsFile(path_), net, optimizer, trainer.progress);
+        Rectangles source(8, 4, 16, 5), validation(4, 2, 16, 6);
+        observed_ = {};
+        trainer.run(source, &validation, observed_);
+        io::save_training(path_, net, optimizer, trainer.progress, {});
+        progress_ = trainer.progress;
+        return net.arena().values.to_host<float>();
+    }
+    std::string path_ =
+        (std::filesystem::temp_directory_path() / ("atrous-choices-" + std::to_string(::getpid()) + ".safetensors"))
+            .string();
+    Epochs observed_;
+    TrainProgress progress_;
+};
+
+TEST_F(TrainChoicesTest, TheBestEpochIsTheOneOfTheMonitoredScore) {
+    for (Monitor monitor : {Monitor::dice, Monitor::iou, Monitor::loss}) {
+        session({.schedule = {.base = 0.1}, .monitor = monitor}, 14);
+        double best = 0;
+        int64_t best_epoch = -1, not_best = 0;
+        for (const EpochReport& r : observed_.seen) {
+            const double score = monitored(monitor, *r.validation) * (monitor == Monitor::loss ? -1 : 1);
+            const bool better = best_epoch < 0 || score > best;
+            EXPECT_EQ(r.best, better) << name_of(monitor) << ", epoch " << r.epoch;
+            if (better) best = score, best_epoch = r.epoch;
+            not_best += !better;
+        }
+        EXPECT_GT(not_best, 0) << name_of(monitor) << ": every epoch was the best, so that this shows nothing";
+        EXPECT_EQ(progress_.best_epoch, best_epoch);
+        EXPECT_EQ(progress_.best_score, best);
+    }
+}
+
+TEST_F(TrainChoicesTest, PatienceEndsTheTraining) {
+    const TrainerOptions options{.schedule = {.base = 0.03}, .patience_stop = 2};
+    session(options, 60);
+    const auto epochs = int64_t(observed_.seen.size());
+    ASSERT_LT(epochs, 60) << "never two epochs in a row without a better one: choose another rate";
+    EXPECT_EQ(epochs - 1 - progress_.best_epoch, 2);
+    session(options, 60, true);
+    EXPECT_TRUE(observed_.seen.empty()) << "resumed, it has ended";
+}
+
+TEST_F(TrainChoicesTest, PlateauMonitorAndPatienceResumeToTheSameBits) {
+    const TrainerOptions options{
+        .schedule = {.kind = Schedule::Kind::plateau, .base = 0.03, .patience = 0, .plateau_factor = 0.5},
+        .monitor = Monitor::loss,
+        .patience_stop = 3};
+    const auto whole = session(options, 12);
+    const TrainProgress end = progress_;
+    const auto last_rate = observed_.seen.back().learning_rate;
+    ASSERT_LT(end.plateau.factor, 1) << "the rate never dropped, so that this shows nothing";
+    ASSERT_GT(end.epoch, 3);
+    for (int64_t first : {int64_t{1}, end.epoch / 2, end.epoch - 1}) {
+        session(options, first);
+        EXPECT_EQ(session(options, 12, true), whole) << "resumed after epoch " << first;
+        EXPECT_EQ(observed_.seen.back().learning_rate, last_rate);
+        EXPECT_EQ(progress_.plateau.factor, end.plateau.factor);
+        EXPECT_EQ(progress_.best_epoch, end.best_epoch);
+        EXPECT_EQ(progress_.epoch, end.epoch);
+    }
+}
+
+TEST_F(TrainChoicesTest, ABestEpochOfAnotherScoreIsRefused) {
+    session({.monitor = Monitor::iou}, 1);
+    try {
+        session({.monitor = Monitor::dice}, 2, true);
+        FAIL() << "compared Dice with IoU";
+    } catch (const UsageError& e) {
+        EXPECT_NE(std::string(e.what()).find("--monitor iou"), std::string::npos) << e.what();
+    }
+}
+
+}  // namespace
+}  // namespace atrous
