@@ -1,5 +1,7 @@
 #include "apps/net_options.h"
 
+#include "engine/train/loss.h"
+
 namespace atrous::app {
 
 // Members are initialised in the order of declaration, which is the order of -h.
@@ -15,7 +17,7 @@ NetOptions::NetOptions(Options& o, const std::string& group)
               .max(32)),
       rates(o.integers("--rates", {}, "dilations of the atrous branches; none: by the output stride, 12 24 36 at 8")),
       pooled(o.flag("--aspp-pooling", "the deeplabs' branch of the mean (--no-aspp-pooling: without)", true)),
-      aux_weight(o.number("--aux-weight", 0.5,
+      aux_weight(o.number("--aux-weight", default_aux_weight,
                           "of the auxiliary head's loss while training fcn and deeplabv3; 0: no such head")
                      .min(0)),
       gentle(o.flag("--gentle-decoder", "deeplabv3: raise the resolution in steps of x2 with convolutions")),

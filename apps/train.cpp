@@ -27,6 +27,8 @@ namespace atrous::app {
 
 namespace fs = std::filesystem;
 
+static constexpr int64_t most_images = 65536;  // at once
+
 // Every option of the verb, declared once.
 struct TrainArguments {
     Options o{
@@ -72,8 +74,9 @@ struct TrainArguments {
     &batch_size =
         o.integer("-b,--batch-size", 8, "images at once; auto: the largest power of two whose memory plan fits")
             .min(1)
+            .max(most_images)
             .or_word("auto", 0),
-    &accumulate = o.integer("--accumulate", 1, "batches a step").min(1);
+    &accumulate = o.integer("--accumulate", 1, "batches a step").min(1).max(65536);
     Option<std::string>&last_batch =
         o.choice("--last-batch", {"keep", "drop", "merge"}, "keep", "a last, smaller batch of an epoch"),
     &loss = o.text("--loss", "auto",
@@ -153,6 +156,8 @@ std::string TrainArguments::config() {
     for (size_t i = 0; i < values.size(); ++i) changed[i]->value = values[i];
     return toml;
 }
+
+static Freezing freezing_of(const TrainArguments& a) { return {a.freeze_bn.value, a.freeze_encoder.value}; }
 
 struct Sets {
     data::Dataset dataset;
@@ -283,14 +288,9 @@ static void check_shapes(const TrainArguments& a, const Recipe& recipe, const Fr
 // Shows the training on the terminal and keeps the run folder.
 class Keeper : public TrainObserver {
  public:
-    Keeper(const RunFolder& folder, const Recipe& recipe, double aux_weight, SegmentationNet& net,
+    Keeper(const RunFolder& folder, const Recipe& recipe, const Freezing& freezing, SegmentationNet& net,
            const Optimizer& optimizer, Trainer& trainer)
-        : folder_(folder),
-          recipe_(recipe),
-          aux_weight_(aux_weight),
-          net_(net),
-          optimizer_(optimizer),
-          trainer_(trainer) {}
+        : folder_(folder), recipe_(recipe), freezing_(freezing), net_(net), optimizer_(optimizer), trainer_(trainer) {}
 
     void start_epoch(int64_t epoch, int64_t epochs, int64_t batches, int64_t first) {
         progress_.start_epoch(epoch + 1, epochs, batches, first);
@@ -319,7 +319,7 @@ class Keeper : public TrainObserver {
         began_ = std::chrono::steady_clock::now();
     }
     void on_nonfinite(const BadStep& bad) override {
-        save_bad_batch(folder_.bad_batch(), net_, recipe_, bad, aux_weight_);
+        save_bad_batch(folder_.bad_batch(), net_, recipe_, bad, freezing_);
         progress_.message(fmt::format("step {}: saved its batch and weights; look at them with: atrous replay {}",
                                       bad.step, folder_.bad_batch()));
     }
@@ -329,7 +329,7 @@ class Keeper : public TrainObserver {
  private:
     const RunFolder& folder_;
     const Recipe& recipe_;
-    double aux_weight_;
+    Freezing freezing_;
     SegmentationNet& net_;
     const Optimizer& optimizer_;
     Trainer& trainer_;
@@ -424,7 +424,7 @@ static int run_training(TrainArguments& a, Device device, const Sets& sets, cons
     std::fflush(stdout);
 
     watch_interrupts();
-    Keeper keeper(folder, recipe, a.net.aux_weight.value, *net, optimizer, trainer);
+    Keeper keeper(folder, recipe, freezing_of(a), *net, optimizer, trainer);
     keeper.start_epoch(trainer.progress.epoch, a.epochs.value, source->batches_per_epoch(), trainer.progress.batch);
     std::optional<TrainingProfile> profile = profile_of(a, folder);
     if (profile) keeper.profile(*profile);
@@ -451,7 +451,7 @@ int train(int argc, const char* const* argv) {
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     const Sets sets = open_data(a);
     const Recipe recipe = make_recipe(a, sets, context_of({DeviceKind::cpu}).threads());
-    const Freezing freezing{a.freeze_bn.value, a.freeze_encoder.value};
+    const Freezing freezing = freezing_of(a);
     const NetFactory make = [&] {
         auto net = make_net(recipe.net);
         freeze(*net, freezing);
@@ -460,7 +460,8 @@ int train(int argc, const char* const* argv) {
     const PlanForBatch plan = plan_for(a, recipe, sets, device);
     const auto samples = int64_t(sets.dataset.train.size());
     const Budget budget = memory_budget(device, a.memory_limit.value);
-    if (a.batch_size.value == 0) a.batch_size.value = automatic_batch(make, plan, budget, samples);
+    if (a.batch_size.value == 0)
+        a.batch_size.value = automatic_batch(make, plan, budget, std::min(samples, most_images));
     check_shapes(a, recipe, freezing, samples);
     show_plan(make, plan(a.batch_size.value), budget);
     if (a.memory_limit.value) context_of(device).memory().set_limit(size_t(a.memory_limit.value) << 20);

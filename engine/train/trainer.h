@@ -17,11 +17,11 @@ struct TrainerOptions {
     Schedule schedule = {};
     LossOptions loss = {};
     DType compute = DType::f32;
-    int64_t accumulate = 1;   // micro-batches a step; together they weigh as one batch of their joint size
-    int ignore_index = 255;   // -1: none
-    int64_t read_every = 0;   // steps between looks at the loss; 0: 1 on the cpu, 16 on a GPU
-    bool graphs = true;       // record the step where the device can
-    double aux_weight = 0.5;  // of the auxiliary head's loss, where the net has one
+    int64_t accumulate = 1;  // micro-batches a step; together they weigh as one batch of their joint size
+    int ignore_index = 255;  // -1: none
+    int64_t read_every = 0;  // steps between looks at the loss; 0: 1 on the cpu, 16 on a GPU
+    bool graphs = true;      // record the step where the device can
+    double aux_weight = default_aux_weight;  // of the auxiliary head's loss, where the net has one
 };
 
 // Where a training stands; with the net and the optimizer, all that resuming needs.
@@ -50,9 +50,10 @@ struct EpochReport {
 };
 
 struct BadStep {
-    int64_t epoch, step, attempt;  // step from 1; attempt keys dropout's masks
-    const HostBatch* batch;        // of the step's micro-batches the one that is to blame, else the first
+    int64_t epoch, step;     // step from 1
+    const HostBatch* batch;  // of the step's micro-batches the one that is to blame, else the first
     const StepDiagnosis* diagnosis;
+    StepConditions conditions;  // of that micro-batch
 };
 
 class TrainObserver {

@@ -228,6 +228,21 @@ TEST_F(ProgramTest, ADivergedTrainingLeavesItsBatchToReplay) {
     EXPECT_EQ(wrong.code, 4) << wrong.output;
 }
 
+// One image whose lowest map is one pixel: only with frozen batch norm can the step be run, by replay too.
+TEST_F(ProgramTest, ReplayFreezesWhatTheTrainingFroze) {
+    const Outcome diverged =
+        run("train --data " + quoted("data") + " --base-channels 4 --depth 3 --size 8 --epochs 3 --batch-size 1 " +
+            "--freeze-bn --threads 2 --optimizer sgd --lr 1e30 --output-dir " + quoted("frozen nan"));
+    ASSERT_EQ(diverged.code, 6) << diverged.output;
+    const Outcome replayed = run("replay " + quoted("frozen nan/bad_batch.safetensors"));
+    EXPECT_EQ(replayed.code, 0) << replayed.output;
+    const auto what = [](const std::string& text) {
+        const auto at = text.find("first in");
+        return at == std::string::npos ? text : text.substr(at, text.find("values", at) - at);
+    };
+    EXPECT_EQ(what(replayed.output), what(diverged.output)) << "the same layer, the same count";
+}
+
 TEST_F(ProgramTest, EveryVerbExplainsItself) {
     for (const char* verb : {"train", "eval", "predict", "summary", "convert", "forward", "run-op", "synth", "replay",
                              "bench", "bench kernels", "bench step", "devices"}) {
