@@ -25,13 +25,18 @@ class Keeper : public TrainObserver {
           aux_weight_(aux_weight),
           net_(net),
           optimizer_(optimizer),
-          trainer_(trainer) {}
+          trainer_(trainer),
+          saved_(trainer.progress.step) {}
 
     void start_epoch(int64_t epoch, int64_t epochs, int64_t batches, int64_t first) {
         progress_.start_epoch(epoch + 1, epochs, batches, first);
         shown_ = epoch;
     }
     void profile(TrainingProfile& profile) { profile_ = &profile; }
+    void save_every(int64_t steps) { save_every_ = steps; }  // 0: after each epoch only
+    void on_read() override {
+        if (save_every_ > 0 && trainer_.progress.step - saved_ >= save_every_) save();
+    }
     void on_step(const StepReport& r) override {
         if (profile_) profile_->on_step();
         if (r.epoch != shown_) start_epoch(r.epoch, r.epochs, r.batches, 0);
@@ -59,7 +64,8 @@ class Keeper : public TrainObserver {
                                       bad.step, folder_.bad_batch()));
     }
     bool stop_requested() override { return interrupt_signal() != 0; }
-    void save() const {
+    void save() {
+        saved_ = trainer_.progress.step;
         io::Metadata metadata = to_metadata(recipe_);
         add_to(metadata, course_);
         io::save_training(folder_.last(), net_, optimizer_, trainer_.progress, metadata);
@@ -75,7 +81,7 @@ class Keeper : public TrainObserver {
     Trainer& trainer_;
     Progress progress_;
     static constexpr int64_t most_warnings = 3;  // of one training; the same cause tends to come back
-    int64_t shown_ = -1, warnings_ = 0;
+    int64_t shown_ = -1, warnings_ = 0, save_every_ = 0, saved_ = 0;
     TrainingProfile* profile_ = nullptr;
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };

@@ -119,7 +119,12 @@ struct TrainArguments {
     &resume =
         o.text("--resume", "", "go on with the training of this run folder or last.safetensors, with its config.toml");
 
-    Option<int64_t>& profile_steps = o.integer("--profile-steps", 10, "steps that --profile times, after one").min(1);
+    Option<int64_t>&profile_steps = o.integer("--profile-steps", 10, "steps that --profile times, after one").min(1),
+    &save_every =
+        o.integer("--save-every", 0,
+                  "steps after which last.safetensors is written within an epoch too, on a GPU the next time that the "
+                  "losses are read (every 16 steps); 0: after each epoch only")
+            .min(0);
 
     void parse(int argc, const char* const* argv);
     bool resuming() const { return !resume.value.empty(); }
@@ -427,6 +432,7 @@ static int run_training(TrainArguments& a, Device device, const Sets& sets, cons
     watch_interrupts();
     Keeper keeper(folder, recipe, course, a.net.aux_weight.value, *net, optimizer, trainer);
     keeper.start_epoch(trainer.progress.epoch, a.epochs.value, source->batches_per_epoch(), trainer.progress.batch);
+    keeper.save_every(a.save_every.value);
     std::optional<TrainingProfile> profile = profile_of(a, folder);
     if (profile) keeper.profile(*profile);
     const bool finished = trainer.run(*source, validation.get(), keeper);

@@ -78,7 +78,8 @@ def random_kills(bench):
     """Killed at random moments, and killed again while resuming, until a training gets through."""
     wanted = 100 if bench.full else 8
     source = random.Random(20240229)
-    reference = Reference(bench, "with workers", "--workers", 3)
+    # Saved after each step: what is gone on from lies within epochs.
+    reference = Reference(bench, "with workers", "--workers", 3, "--save-every", 1)
     longest = reference.seconds  # follows the machine, which may be busier or less busy by now
     done = trainings = 0
     while done < wanted:
