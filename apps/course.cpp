@@ -86,9 +86,9 @@ CourseChanges compare(const Course& mine, const Course& saved, const TrainProgre
     }
     if (mine.device != saved.device)
         changes.warnings.push_back(
-            fmt::format("goes on on {} what was trained on {}: the same training, but not the "
+            fmt::format("was trained on {} and goes on with {}: the same training, but not the "
                         "same bits",
-                        mine.device, saved.device));
+                        saved.device, mine.device));
     return changes;
 }
 

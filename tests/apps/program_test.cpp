@@ -169,6 +169,15 @@ TEST_F(ProgramTest, TrainsOnSeveralClasses) {
         EXPECT_NE(config.find(line), std::string::npos) << "not as resolved: " << line << "\n" << config;
     const Outcome longer = run("train --epochs 3 --resume " + quoted("auto"));
     EXPECT_EQ(longer.code, 0) << longer.output;
+    const std::string here = "cd " + quoted("") + " && " + program() + " train --pretrained auto/best.safetensors ";
+    const Outcome tuned =
+        shell(here + "--data classes --mask-values ids,9=ignore --base-channels 4 --depth 2 --size 16" +
+              " --epochs 1 --output-dir tuned");
+    ASSERT_EQ(tuned.code, 0) << tuned.output;
+    const std::string path = "pretrained = \"" + (root() / "auto/best.safetensors").string() + "\"";
+    EXPECT_EQ(shell("grep -cF '" + path + "' " + quoted("tuned/config.toml")).code, 0) << "no absolute path";
+    const Outcome misfit = shell(here + "--data nowhere --base-channels 8 --depth 2");
+    EXPECT_EQ(misfit.code, 4) << "not found before the data were read: " << misfit.output;
     const Outcome unvalidated = train("unvalidated", "", "0");
     ASSERT_EQ(unvalidated.code, 0) << unvalidated.output;
     std::ifstream metrics(root() / "unvalidated/metrics.csv");
