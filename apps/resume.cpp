@@ -67,7 +67,7 @@ std::string settle_previous(const std::string& checkpoint) {
 void check_resumable(const Recipe& mine, const Recipe& saved, const std::string& path) {
     auto here = nlohmann::json::parse(to_metadata(mine).at("atrous.recipe"));
     const auto there = nlohmann::json::parse(to_metadata(saved).at("atrous.recipe"));
-    here.erase("split");  // a training may go on with more samples than it began with
+    here.erase("split");    // a training may go on with more samples than it began with
     here.erase("threads");  // another machine has another number; whoever resumes is warned
     std::string then, now;
     for (const auto& [name, value] : here.items())

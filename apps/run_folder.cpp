@@ -53,7 +53,8 @@ void RunFolder::check(const std::string& path, const std::string& resumed) {
     fs::path there = fs::absolute(folder).lexically_normal();
     std::error_code error;
     while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
-    if (!fs::is_directory(there, error)) throw IoError(there.string() + ": is no folder, so that no run folder fits there");
+    if (!fs::is_directory(there, error))
+        throw IoError(there.string() + ": is no folder, so that no run folder fits there");
     if (::access(there.c_str(), W_OK | X_OK) != 0)
         throw io::system_error(folder.string() + ": the run folder cannot be written to", errno);
 }
