@@ -83,6 +83,7 @@ void Trainer::report(BatchSource& training, TrainObserver& observer) {
                           p.step, p.images, e.loss, e.cross_entropy, e.dice, p.learning_rate, e.grad_norm,
                           e.loss_scale});
     }
+    if (!entries.empty()) observer.on_read();
 }
 
 // The parameters are those of the bad step: the optimizer halted there. Its batches come from the source again.
