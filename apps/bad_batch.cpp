@@ -10,16 +10,25 @@ static const char* key = "atrous.bad_batch";
 static const std::string prefix = "batch.";
 
 void save_bad_batch(const std::string& path, SegmentationNet& net, const Recipe& recipe, const BadStep& bad,
-                    double aux_weight) {
+                    const Freezing& freezing) {
     const HostBatch& b = *bad.batch;
     auto tensors = io::state_dict(net);
     tensors.push_back(io::tensor_in_memory(prefix + "images", DType::f32, {b.n, b.h, b.w, b.c}, b.images.data()));
     tensors.push_back(io::tensor_in_memory(prefix + "labels", DType::u8, {b.n, b.h, b.w}, b.labels.data()));
     auto metadata = to_metadata(recipe);
-    metadata[key] = nlohmann::json{{"epoch", bad.epoch},       {"step", bad.step},
-                                   {"attempt", bad.attempt},   {"seed", net.materialized().seed},
-                                   {"aux_weight", aux_weight}, {"names", b.names}}
-                        .dump();
+    const StepConditions& c = bad.conditions;
+    metadata[key] = nlohmann::json{
+        {"epoch", bad.epoch},
+        {"step", bad.step},
+        {"attempt", c.attempt},
+        {"micro_batch", c.micro_batch},
+        {"loss_scale", c.loss_scale},
+        {"aux_weight", c.aux_weight},
+        {"freeze_bn", freezing.batch_norm},
+        {"freeze_encoder", freezing.encoder},
+        {"seed", net.materialized().seed},
+        {"names",
+         b.names}}.dump();
     io::write_safetensors(path, std::move(tensors), metadata);
 }
 
@@ -50,9 +59,14 @@ BadBatch read_bad_batch(const io::SafetensorsFile& file) {
         const auto json = nlohmann::json::parse(it->second);
         json.at("epoch").get_to(bad.epoch);
         json.at("step").get_to(bad.step);
-        json.at("attempt").get_to(bad.attempt);
+        json.at("attempt").get_to(bad.conditions.attempt);
+        json.at("aux_weight").get_to(bad.conditions.aux_weight);
         json.at("seed").get_to(bad.seed);
-        json.at("aux_weight").get_to(bad.aux_weight);
+        // Files of earlier versions lack these.
+        bad.conditions.micro_batch = json.value("micro_batch", int64_t{0});
+        bad.conditions.loss_scale = json.value("loss_scale", 1.0);
+        bad.freezing.batch_norm = json.value("freeze_bn", false);
+        bad.freezing.encoder = json.value("freeze_encoder", false);
         json.at("names").get_to(bad.batch.names);
     } catch (const nlohmann::json::exception& e) {
         throw FormatError(file.path() + ": the description of its batch cannot be read: " + e.what());

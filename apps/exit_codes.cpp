@@ -52,6 +52,9 @@ int run_guarded(const std::function<int()>& f) {
         return report(exit_other, e.what());
     } catch (const std::bad_alloc&) {
         return report(exit_memory, "out of host memory; use smaller images, a smaller batch or fewer workers");
+    } catch (const std::system_error& e) {
+        if (std::ferror(stdout)) return report(exit_io, "cannot write to standard output: " + e.code().message());
+        return report(exit_other, std::string("unexpected error: ") + e.what());
     } catch (const std::exception& e) {
         return report(exit_other, std::string("unexpected error: ") + e.what());
     } catch (...) {

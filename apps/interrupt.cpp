@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <initializer_list>
 
 namespace atrous::app {
 
 static volatile std::sig_atomic_t received = 0;
 
 static void on_signal(int signal) {
+    if (received && signal == SIGHUP) return;  // a terminal that closes sends it, and its shell once more
     if (received) _exit(128 + signal);
     received = signal;
     const char text[] = "\natrous: stopping after this step; once more to stop at once\n";
@@ -22,6 +24,17 @@ void watch_interrupts() {
     action.sa_flags = SA_RESTART;
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
+    struct sigaction inherited = {};
+    sigaction(SIGHUP, nullptr, &inherited);
+    if (inherited.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup keeps its meaning
+}
+
+void unwatch_interrupts() {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        struct sigaction now = {};
+        sigaction(signal, nullptr, &now);
+        if (now.sa_handler == on_signal) std::signal(signal, SIG_DFL);
+    }
 }
 
 int interrupt_signal() { return received; }

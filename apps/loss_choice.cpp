@@ -118,6 +118,25 @@ std::vector<double> class_weights(const std::string& words, const std::vector<in
     return weights;
 }
 
+void check_loss_words(const std::string& loss, const std::string& weights, int64_t classes) {
+    resolve_loss(loss, 1);
+    const bool counted = weights == "enet" || weights == "median";
+    const std::vector<double> listed = counted ? std::vector<double>{} : class_weights(weights, {}, {});
+    const auto check = [&](int64_t count) {
+        LossChoice choice;
+        choice.name = loss;
+        choice.class_weights = counted ? std::vector<double>(size_t(count), 1.0) : listed;
+        loss_options(choice, count == 2 ? 1 : count, 255);
+    };
+    if (classes == 0) classes = int64_t(listed.size());
+    if (classes > 0) return check(std::max<int64_t>(classes, 2));
+    try {
+        check(2);
+    } catch (const UsageError&) {
+        check(3);
+    }
+}
+
 void to_json(nlohmann::json& json, const LossChoice& c) {
     json = {{"name", c.name},
             {"focal_gamma", c.focal_gamma},

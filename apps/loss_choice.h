@@ -31,6 +31,10 @@ LossOptions loss_options(const LossChoice& choice, int64_t out_channels, int ign
 std::vector<double> class_weights(const std::string& words, const std::vector<int64_t>& pixels,
                                   const std::vector<int64_t>& samples_with);
 
+// What is wrong with the words of --loss and --class-weights whatever the data hold. `classes` 0: not known yet, then
+// only what is refused for two classes as well as for more. UsageError.
+void check_loss_words(const std::string& loss, const std::string& weights, int64_t classes);
+
 void to_json(nlohmann::json& json, const LossChoice& choice);
 void from_json(const nlohmann::json& json, LossChoice& choice);
 

@@ -39,7 +39,7 @@ std::string usage() {
     }
     return text +
            "\nexit codes: 0 ok, 2 usage, 3 data, 4 files and checkpoints, 5 device, 6 not a number,\n"
-           "            7 memory, 130 and 143 interrupted after saving, 1 anything else\n";
+           "            7 memory, 129, 130 and 143 interrupted after saving, 1 anything else\n";
 }
 
 std::string names_of_verbs() {

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstdio>
 #include <new>
 
@@ -52,17 +51,32 @@ std::string largest_blocks(const MemoryPlan& plan, size_t count) {
 
 int64_t automatic_batch(const NetFactory& make, const PlanForBatch& plan, const Budget& budget, int64_t at_most) {
     const auto net = make();
-    auto batch = int64_t(std::bit_floor(uint64_t(largest_batch(*net, plan, budget.bytes, at_most))));
-    while (batch > 1 && plan_memory(*net, plan(batch)).reserved_bytes > budget.bytes) batch /= 2;  // its last batch
+    int64_t batch = 0, smallest = 0;  // that can be trained on
+    size_t needed = 0;                // by the smallest
+    for (int64_t b = 1; b <= at_most; b *= 2) {
+        const std::optional<size_t> held = bytes_held(*net, plan(b));
+        if (!held) continue;  // batch norm over one value, also in the last batch of an epoch
+        if (smallest == 0) smallest = b, needed = *held;
+        if (*held > budget.bytes) break;
+        batch = b;
+    }
     if (batch > 0) {
         fmt::print("\nbatch size {}: the largest power of two that fits\n", batch);
         return batch;
     }
-    const PlanOptions one = plan(1);
-    throw MemoryError(
-        fmt::format("--batch-size auto: not even one image of {}x{} fits: {} are needed and {} may be used; use a "
-                    "smaller --size, a smaller net or --precision bf16",
-                    one.width, one.height, io::format_bytes(plan_memory(*net, one).reserved_bytes), budget.words));
+    if (smallest == 0)
+        throw UsageError(fmt::format(
+            "--batch-size auto: with {} samples no power of two can be trained on, for batch norm or the "
+            "size of the pictures: state a --batch-size to see why, or leave an epoch's last, smaller batch "
+            "out (--last-batch drop, merge)",
+            at_most));
+    const PlanOptions o = plan(smallest);
+    const std::string what = smallest == 1 ? "one image of" : fmt::format("{} images of", smallest);
+    throw MemoryError(fmt::format(
+        "--batch-size auto: not even {} {}x{} fit{}: {} are needed and {} may be used; use a smaller --size, a smaller "
+        "net or --precision bf16",
+        what, o.width, o.height, smallest == 1 ? "s" : ", the fewest that the net can be trained on",
+        io::format_bytes(needed), budget.words));
 }
 
 PlanForBatch plan_of_epochs(const PlanOptions& fixed, int64_t train, int64_t val, const std::string& last_batch) {
@@ -97,7 +111,10 @@ static std::string advice(const NetFactory& make, const PlanForBatch& plan, int6
     const int64_t largest = batch > 1 ? largest_batch(*net, plan, budget.bytes, batch - 1) : 0;
     const std::string need = fmt::format("batch size {} takes {} by the plan and {} may be used", batch,
                                          io::format_bytes(needed), budget.words);
-    if (largest == 0) return need + "; not even one image fits: use a smaller --size, or a smaller net";
+    if (largest == 0)
+        return need +
+               fmt::format("; {}: use a smaller --size, or a smaller net",
+                           batch == 1 ? "not even one image fits" : "no smaller batch fits and can be trained on");
     return need + fmt::format("; the largest that fits is {}: --batch-size {}", largest, largest);
 }
 

@@ -29,8 +29,8 @@ std::string largest_blocks(const MemoryPlan& plan, size_t count);
 // merge.
 PlanForBatch plan_of_epochs(const PlanOptions& fixed, int64_t train, int64_t val, const std::string& last_batch);
 
-// The largest power of two that fits into the budget, at most `at_most`; prints it. MemoryError where not one image
-// fits.
+// The largest power of two that fits into the budget, at most `at_most`; prints it. MemoryError where not even
+// the smallest that the net can be trained on fits, UsageError where there is none.
 int64_t automatic_batch(const NetFactory& make, const PlanForBatch& plan, const Budget& budget, int64_t at_most);
 
 // Shows what a training will take, and warns where that is more than the budget.

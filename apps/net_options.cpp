@@ -1,5 +1,11 @@
 #include "apps/net_options.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "engine/train/loss.h"
+
 namespace atrous::app {
 
 // Members are initialised in the order of declaration, which is the order of -h.
@@ -15,7 +21,7 @@ NetOptions::NetOptions(Options& o, const std::string& group)
               .max(32)),
       rates(o.integers("--rates", {}, "dilations of the atrous branches; none: by the output stride, 12 24 36 at 8")),
       pooled(o.flag("--aspp-pooling", "the deeplabs' branch of the mean (--no-aspp-pooling: without)", true)),
-      aux_weight(o.number("--aux-weight", 0.5,
+      aux_weight(o.number("--aux-weight", default_aux_weight,
                           "of the auxiliary head's loss while training fcn and deeplabv3; 0: no such head")
                      .min(0)),
       gentle(o.flag("--gentle-decoder", "deeplabv3: raise the resolution in steps of x2 with convolutions")),
@@ -29,7 +35,43 @@ NetOptions::NetOptions(Options& o, const std::string& group)
       full_width(o.flag("--full-width", "unet, bilinear: deep levels keep all their channels, where half is usual")),
       batch_norm(o.flag("--batch-norm", "unet: batch norm (--no-batch-norm: biases instead)", true)) {}
 
+// Configuration files are left alone: a run folder's config.toml lists every option.
+void NetOptions::refuse_strangers() const {
+    const std::vector<std::string> plain{"unet"}, deeplabs{"deeplabv3", "deeplabv3plus", "deeplabv3-comma10k"};
+    struct Concern {
+        const OptionBase& option;
+        std::vector<std::string> models;
+    };
+    const Concern concerns[] = {{rates, deeplabs},
+                                {pooled, deeplabs},
+                                {aux_weight, {"fcn", "deeplabv3"}},
+                                {gentle, {"deeplabv3", "deeplabv3-comma10k"}},
+                                {separable, {"deeplabv3plus"}},
+                                {base_channels, plain},
+                                {depth, plain},
+                                {kernel, plain},
+                                {bilinear, plain},
+                                {align_corners, plain},
+                                {full_width, plain},
+                                {batch_norm, plain}};
+    for (const auto& [option, models] : concerns) {
+        if (option.origin != Origin::flag) continue;
+        const bool takes = std::find(models.begin(), models.end(), model.value) != models.end();
+        if (takes && (models != plain || encoder.value.empty())) continue;
+        std::string names;
+        for (const std::string& name : models) names += (names.empty() ? "" : ", ") + name;
+        throw UsageError(fmt::format("{} means nothing to model {}{}; it is an option of {}{}", option.spelled(),
+                                     model.value, takes ? " with --encoder" : "", names,
+                                     models == plain ? " without --encoder" : ""));
+    }
+    for (const OptionBase* option :
+         {static_cast<const OptionBase*>(&align_corners), static_cast<const OptionBase*>(&full_width)})
+        if (option->origin == Origin::flag && !bilinear.value)
+            throw UsageError(option->spelled() + " means nothing without --bilinear");
+}
+
 NetConfig NetOptions::config(int64_t in_channels, int64_t out_channels) const {
+    refuse_strangers();
     NetConfig c;
     c.model = model.value;
     c.in_channels = in_channels;

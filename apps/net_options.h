@@ -8,6 +8,7 @@ namespace atrous::app {
 
 struct NetOptions {
     explicit NetOptions(Options& o, const std::string& group = "Net");
+    // UsageError for an option on the command line that the chosen model does not take.
     NetConfig config(int64_t in_channels, int64_t out_channels) const;
 
     Option<std::string>&model, &encoder;
@@ -18,6 +19,9 @@ struct NetOptions {
     Option<bool>&gentle, &separable;
     Option<int64_t>&base_channels, &depth, &kernel;
     Option<bool>&bilinear, &align_corners, &full_width, &batch_norm;
+
+ private:
+    void refuse_strangers() const;
 };
 
 }  // namespace atrous::app

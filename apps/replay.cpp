@@ -45,9 +45,11 @@ int replay(int argc, const char* const* argv) {
 
     const Device device = open_device(device_name.value, int(threads.value));
     const io::SafetensorsFile file(path.value);
-    const BadBatch bad = read_bad_batch(file);
-    const DType compute = compute_type(precision.value.empty() ? bad.recipe.precision : precision.value, device);
+    BadBatch bad = read_bad_batch(file);
+    const DType compute = bad.conditions.compute =
+        compute_type(precision.value.empty() ? bad.recipe.precision : precision.value, device);
     auto net = make_net(bad.recipe.net);
+    freeze(*net, bad.freezing);
     net->materialize({.device = device, .compute = compute, .seed = bad.seed});
     load_bad_weights(file, *net);
     fmt::print("step {} (epoch {}) of {} on {}: {} images of {}x{}\n", bad.step, bad.epoch + 1, bad.recipe.net.model,
@@ -55,7 +57,7 @@ int replay(int argc, const char* const* argv) {
     for (size_t i = 0; i < bad.batch.names.size(); ++i) fmt::print("  image {}: {}\n", i, bad.batch.names[i]);
 
     const Loss loss(loss_options(bad.recipe), device, compute);
-    const StepDiagnosis d = diagnose_step(*net, loss, bad.batch, compute, bad.attempt, 1, bad.aux_weight);
+    const StepDiagnosis d = diagnose_step(*net, loss, bad.batch, bad.conditions);
     print_layers(d, all.value);
     fmt::print("\nloss {}; {}\n", std::isnan(d.loss) ? "nan" : fmt::format("{}", d.loss), d.text());
     for (int i : d.bad_images) fmt::print("bad image: {}\n", bad.batch.names[size_t(i)]);

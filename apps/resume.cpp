@@ -45,7 +45,8 @@ std::string checkpoint_to_resume(const std::string& folder_or_file) {
                        : ""));
 }
 
-static bool whole(const std::string& path) {
+bool is_whole(const std::string& path) {
+    if (!fs::exists(path)) return false;
     try {
         const io::SafetensorsFile file(path);
         return true;
@@ -56,8 +57,7 @@ static bool whole(const std::string& path) {
 
 std::string settle_previous(const std::string& checkpoint) {
     const std::string last = (fs::path(checkpoint).parent_path() / checkpoint_name).string();
-    if (checkpoint != io::previous_of(last) || (fs::exists(last) && whole(last)) || !whole(checkpoint))
-        return checkpoint;
+    if (checkpoint != io::previous_of(last) || is_whole(last) || !is_whole(checkpoint)) return checkpoint;
     if (std::rename(checkpoint.c_str(), last.c_str()) != 0)
         throw io::system_error("cannot put " + checkpoint + " in the place of " + last, errno);
     fmt::print("{} takes the place of {}, which is missing or damaged\n", checkpoint, last);
@@ -67,7 +67,8 @@ std::string settle_previous(const std::string& checkpoint) {
 void check_resumable(const Recipe& mine, const Recipe& saved, const std::string& path) {
     auto here = nlohmann::json::parse(to_metadata(mine).at("atrous.recipe"));
     const auto there = nlohmann::json::parse(to_metadata(saved).at("atrous.recipe"));
-    here.erase("split");  // a training may go on with more samples than it began with
+    here.erase("split");    // a training may go on with more samples than it began with
+    here.erase("threads");  // another machine has another number; whoever resumes is warned
     std::string then, now;
     for (const auto& [name, value] : here.items())
         if (value != there.at(name)) {

@@ -22,6 +22,8 @@ std::string checkpoint_to_resume(const std::string& folder_or_file);
 // last.safetensors again: the next save would otherwise make the damaged file the one kept. Returns the path to read.
 std::string settle_previous(const std::string& checkpoint);
 
+bool is_whole(const std::string& path);  // there is such a file, and its checksum is right
+
 // UsageError that names each setting in which the two differ.
 void check_resumable(const Recipe& mine, const Recipe& saved, const std::string& path);
 

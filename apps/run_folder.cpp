@@ -2,12 +2,16 @@
 
 #include <fmt/core.h>
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 
 #include "engine/io/durable_file.h"
+#include "engine/io/posix.h"
 
 namespace atrous::app {
 
@@ -35,14 +39,32 @@ static std::string read_metrics(const std::string& path, int64_t epochs) {
     return kept;
 }
 
+static bool is_same_folder(const std::string& resumed, const std::string& path) {
+    std::error_code error;
+    return !resumed.empty() && fs::equivalent(resumed, path, error);
+}
+
+void RunFolder::check(const std::string& path, const std::string& resumed) {
+    const fs::path folder = path.empty() ? fs::path("runs") : fs::path(path);
+    const std::string last = (folder / "last.safetensors").string();
+    if (!path.empty() && !is_same_folder(resumed, path) && (fs::exists(last) || fs::exists(io::previous_of(last))))
+        throw UsageError(path + ": holds a training already; go on with --resume " + path +
+                         ", or choose another --output-dir");
+    fs::path there = fs::absolute(folder).lexically_normal();
+    std::error_code error;
+    while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
+    if (!fs::is_directory(there, error))
+        throw IoError(there.string() + ": is no folder, so that no run folder fits there");
+    if (::access(there.c_str(), W_OK | X_OK) != 0)
+        throw io::system_error(folder.string() + ": the run folder cannot be written to", errno);
+}
+
 RunFolder::RunFolder(std::string path, const std::string& resumed)
     : path_(path.empty() ? free_folder() : std::move(path)) {
     while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
+    check(path_, resumed);
+    const bool goes_on = is_same_folder(resumed, path_);
     std::error_code error;
-    const bool goes_on = !resumed.empty() && fs::equivalent(resumed, path_, error);
-    if (!goes_on && (fs::exists(last()) || fs::exists(io::previous_of(last()))))
-        throw UsageError(path_ + ": holds a training already; go on with --resume " + path_ +
-                         ", or choose another --output-dir");
     fs::create_directories(path_, error);
     if (error) throw IoError(path_ + ": the run folder cannot be made: " + error.message());
     for (const auto& file :
@@ -73,10 +95,12 @@ void RunFolder::write_samples(const std::vector<uint8_t>& png) const {
 void RunFolder::truncate_metrics(int64_t epochs) const { write_text(metrics(), read_metrics(metrics(), epochs)); }
 
 void RunFolder::append_metrics(const EpochReport& r, double seconds) const {
-    const Scores s = r.validation.value_or(Scores{});
-    const std::string row =
-        fmt::format("{},{},{:.6g},{:.6f},{:.6f},{:.6f},{:.6f},{:.6f},{:.6f},{:.2f}\n", r.epoch + 1, r.step,
-                    r.learning_rate, r.train_loss, s.loss, s.dice, s.image_dice, s.mean_iou, s.pixel_accuracy, seconds);
+    std::string scores = ",,,,";
+    if (const auto& s = r.validation)
+        scores = fmt::format("{:.6f},{:.6f},{:.6f},{:.6f},{:.6f}", s->loss, s->dice, s->image_dice, s->mean_iou,
+                             s->pixel_accuracy);
+    const std::string row = fmt::format("{},{},{:.6g},{:.6f},{},{:.2f}\n", r.epoch + 1, r.step, r.learning_rate,
+                                        r.train_loss, scores, seconds);
     write_text(metrics(), read_metrics(metrics(), r.epoch) + row);
 }
 

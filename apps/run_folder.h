@@ -10,9 +10,12 @@ namespace atrous::app {
 
 class RunFolder {
  public:
-    // Makes the folder. `path` empty: runs/1, runs/2, … the first that is free. Refuses one that holds a training
-    // already, unless that is `resumed`, the folder whose training goes on (empty: none). Goes one on from another
-    // folder, its metrics and best checkpoint are copied. Removes the temporaries of killed runs.
+    // What would be refused, without making anything: UsageError where the folder holds a training already, unless that
+    // is `resumed`, the folder whose training goes on (empty: none); IoError where it cannot be written to.
+    static void check(const std::string& path, const std::string& resumed);
+
+    // Makes the folder. `path` empty: runs/1, runs/2, … the first that is free. Goes one on from another folder, its
+    // metrics and best checkpoint are copied. Removes the temporaries of killed runs. Refuses what check() does.
     RunFolder(std::string path, const std::string& resumed);
 
     const std::string& path() const { return path_; }
@@ -25,7 +28,7 @@ class RunFolder {
     void write_samples(const std::vector<uint8_t>& png) const;
     // One row an epoch. Keeps those of the first `epochs` of them: a resumed run writes the others again.
     void truncate_metrics(int64_t epochs) const;
-    // Replaces the file, so that a row is there in full or not at all.
+    // Replaces the file, so that a row is there in full or not at all. Without validation its fields are empty.
     void append_metrics(const EpochReport& report, double seconds) const;
 
  private:

@@ -1,12 +1,12 @@
 #include <fmt/core.h>
 
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 
-#include "apps/bad_batch.h"
+#include "apps/course.h"
 #include "apps/exit_codes.h"
 #include "apps/interrupt.h"
+#include "apps/keeper.h"
 #include "apps/memory.h"
 #include "apps/net_options.h"
 #include "apps/options.h"
@@ -14,7 +14,6 @@
 #include "apps/run_folder.h"
 #include "apps/session.h"
 #include "apps/training_profile.h"
-#include "apps/ui/progress.h"
 #include "apps/ui/table.h"
 #include "apps/verbs.h"
 #include "apps/weights.h"
@@ -26,6 +25,8 @@
 namespace atrous::app {
 
 namespace fs = std::filesystem;
+
+static constexpr int64_t most_images = 65536;  // at once
 
 // Every option of the verb, declared once.
 struct TrainArguments {
@@ -64,7 +65,9 @@ struct TrainArguments {
                                        "with ignored pixels where the picture is smaller. Empty: as large as --size");
     Option<bool>& turn = o.flag("--turn", "random quarter turns and transpositions");
     Option<int64_t>&workers = o.integer("--workers", 1, "threads that load images").min(0).max(64),
-    &cache_mib = o.integer("--cache", 1024, "decoded samples kept in memory, MiB").min(0);
+    &cache_mib = o.integer("--cache", 1024, "decoded samples kept in memory, training and validation together, MiB")
+                     .min(0)
+                     .max(1 << 30);
 
     NetOptions net{o};
     Option<std::string>& pretrained =
@@ -77,8 +80,9 @@ struct TrainArguments {
     &batch_size =
         o.integer("-b,--batch-size", 8, "images at once; auto: the largest power of two whose memory plan fits")
             .min(1)
+            .max(most_images)
             .or_word("auto", 0),
-    &accumulate = o.integer("--accumulate", 1, "batches a step").min(1);
+    &accumulate = o.integer("--accumulate", 1, "batches a step").min(1).max(65536);
     Option<std::string>&last_batch =
         o.choice("--last-batch", {"keep", "drop", "merge"}, "keep", "a last, smaller batch of an epoch"),
     &loss = o.text("--loss", "auto",
@@ -125,19 +129,29 @@ struct TrainArguments {
     &precision = o.choice("--precision", {"fp32", "bf16", "fp16"}, "fp32",
                           "of activations and convolutions; fp16 (GPU) scales its loss");
     Option<int64_t>&threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024),
-    &memory_limit =
-        o.integer("--memory-limit", 0, "most memory that tensors may take on the device, MiB; 0: no limit").min(0);
+    &memory_limit = o.integer("--memory-limit", 0, "most memory that tensors may take on the device, MiB; 0: no limit")
+                        .min(0)
+                        .max(1 << 30);
     Option<std::string>&output_dir =
         (o.group("Run"), o.text("--output-dir", "", "run folder; empty: runs/1, runs/2, …")),
     &profile =
-        o.text("--profile", "", "time some steps by op: a table, and a trace in this file for Perfetto or Chrome")
+        o.text("--profile", "",
+               "time some steps by op: a table, and a trace in this file for Perfetto or Chrome; no step of this run "
+               "is replayed as a graph")
             .alone("profile.json in the run folder"),
     &resume =
         o.text("--resume", "", "go on with the training of this run folder or last.safetensors, with its config.toml");
 
-    Option<int64_t>& profile_steps = o.integer("--profile-steps", 10, "steps that --profile times, after one").min(1);
+    Option<int64_t>&profile_steps = o.integer("--profile-steps", 10, "steps that --profile times, after one").min(1),
+    &save_every =
+        o.integer("--save-every", 0,
+                  "steps after which last.safetensors is written within an epoch too, on a GPU the next time that the "
+                  "losses are read (every 16 steps); 0: after each epoch only")
+            .min(0);
 
     void parse(int argc, const char* const* argv);
+    bool resuming() const { return !resume.value.empty(); }
+    void resolve(const Recipe& recipe);
     std::string config();
 };
 
@@ -175,17 +189,24 @@ void TrainArguments::parse(int argc, const char* const* argv) {
         if (output_dir.origin != Origin::flag || output_dir.value.empty()) output_dir.value = folder;
         resume.value = settle_previous(checkpoint_to_resume(resume.value));
     }
-    resolve_loss(loss.value, 1);  // what is wrong with the words is said before the data are read
-    app::class_weights(class_weights.value, {}, {});
+    check_loss_words(loss.value, class_weights.value, classes.value);  // before the data are read
     training_size(*this);
     if (nesterov.value && (optimizer.value != "sgd" || momentum.value == 0))
         throw UsageError("--nesterov: expected --optimizer sgd and a --momentum above 0");
     if (channels.value == 2) throw UsageError("--channels 2: expected 1 or 3");
 }
 
+// What the data decided, so that config.toml says it. The device and the number of threads stay as they were asked for:
+// another machine has others.
+void TrainArguments::resolve(const Recipe& recipe) {
+    mask_values.value = recipe.mask_values;
+    classes.value = recipe.classes();
+    loss.value = recipe.loss.name;
+}
+
 // For a later --resume from any folder: paths are absolute, and what was resumed to get here is left out.
 std::string TrainArguments::config() {
-    Option<std::string>* const changed[] = {&data, &train_list, &val_list, &resume, &profile};
+    Option<std::string>* const changed[] = {&data, &train_list, &val_list, &pretrained, &resume, &profile};
     std::vector<std::string> values;
     for (Option<std::string>* option : changed) {
         values.push_back(option->value);
@@ -197,6 +218,8 @@ std::string TrainArguments::config() {
     for (size_t i = 0; i < values.size(); ++i) changed[i]->value = values[i];
     return toml;
 }
+
+static Freezing freezing_of(const TrainArguments& a) { return {a.freeze_bn.value, a.freeze_encoder.value}; }
 
 struct Sets {
     data::Dataset dataset;
@@ -253,7 +276,14 @@ static Recipe make_recipe(const TrainArguments& a, const Sets& sets, int threads
     return r;
 }
 
-static data::LoaderOptions training_loader(const TrainArguments& a, const Recipe& recipe, int64_t multiple) {
+// --cache, shared between training and validation by their samples.
+static int64_t cache_bytes(const TrainArguments& a, const Sets& sets, const std::vector<data::Sample>& of) {
+    const double all = double(sets.dataset.train.size() + sets.dataset.val.size());
+    return int64_t(double(a.cache_mib.value << 20) * double(of.size()) / all);
+}
+
+static data::LoaderOptions training_loader(const TrainArguments& a, const Recipe& recipe, const Sets& sets,
+                                           int64_t multiple) {
     auto o = loader_options(recipe, a.batch_size.value, int(a.workers.value), multiple);
     o.augment = o.shuffle = true;
     o.augmentation.hflip = a.hflip.value;
@@ -270,7 +300,7 @@ static data::LoaderOptions training_loader(const TrainArguments& a, const Recipe
              : a.last_batch.value == "merge" ? data::LastBatch::merge
                                              : data::LastBatch::keep;
     o.seed = uint64_t(a.seed.value);
-    o.cache_bytes = a.cache_mib.value << 20;
+    o.cache_bytes = cache_bytes(a, sets, sets.dataset.train);
     return o;
 }
 
@@ -349,83 +379,24 @@ static void check_shapes(const TrainArguments& a, const Recipe& recipe, const Fr
         fmt::print("warning: {}\n", text_of(d));
 }
 
-// Shows the training on the terminal and keeps the run folder.
-class Keeper : public TrainObserver {
- public:
-    Keeper(const RunFolder& folder, const Recipe& recipe, double aux_weight, SegmentationNet& net,
-           const Optimizer& optimizer, Trainer& trainer)
-        : folder_(folder),
-          recipe_(recipe),
-          aux_weight_(aux_weight),
-          net_(net),
-          optimizer_(optimizer),
-          trainer_(trainer) {}
-
-    void start_epoch(int64_t epoch, int64_t epochs, int64_t batches, int64_t first) {
-        progress_.start_epoch(epoch + 1, epochs, batches, first);
-        shown_ = epoch;
-    }
-    void profile(TrainingProfile& profile) { profile_ = &profile; }
-    void on_step(const StepReport& r) override {
-        if (profile_) profile_->on_step();
-        if (r.epoch != shown_) start_epoch(r.epoch, r.epochs, r.batches, 0);
-        progress_.step(r.batch, r.loss, r.images);
-    }
-    void on_warning(const std::string& text) override {
-        if (++warnings_ <= most_warnings) progress_.message("warning: " + text);
-    }
-    void on_epoch(const EpochReport& r) override {
-        std::string line = fmt::format("train loss {:.4f}", r.train_loss);
-        if (r.validation)
-            line += fmt::format(", val loss {:.4f}, Dice {:.4f} (images {:.4f}), mIoU {:.4f}{}", r.validation->loss,
-                                r.validation->dice, r.validation->image_dice, r.validation->mean_iou,
-                                r.best ? ", best" : "");
-        progress_.end_epoch(line);
-        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-        if (r.best) io::save_weights(folder_.best(), net_, to_metadata(recipe_));
-        folder_.append_metrics(r, seconds);
-        save();
-        began_ = std::chrono::steady_clock::now();
-    }
-    void on_nonfinite(const BadStep& bad) override {
-        save_bad_batch(folder_.bad_batch(), net_, recipe_, bad, aux_weight_);
-        progress_.message(fmt::format("step {}: saved its batch and weights; look at them with: atrous replay {}",
-                                      bad.step, folder_.bad_batch()));
-    }
-    bool stop_requested() override { return interrupt_signal() != 0; }
-    void save() const { io::save_training(folder_.last(), net_, optimizer_, trainer_.progress, to_metadata(recipe_)); }
-
- private:
-    const RunFolder& folder_;
-    const Recipe& recipe_;
-    double aux_weight_;
-    SegmentationNet& net_;
-    const Optimizer& optimizer_;
-    Trainer& trainer_;
-    Progress progress_;
-    static constexpr int64_t most_warnings = 3;  // of one training; the same cause tends to come back
-    int64_t shown_ = -1, warnings_ = 0;
-    TrainingProfile* profile_ = nullptr;
-    std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
-};
-
-static int saved_threads(const std::string& checkpoint) { return recipe_of(io::SafetensorsFile(checkpoint)).threads; }
-
+// On the best checkpoint; on the last one where there is no best, because it was lost or no epoch had a Dice.
 static void print_result(SegmentationNet& net, const TrainArguments& a, const Recipe& recipe, const Sets& sets,
                          const RunFolder& folder, const Scores& untrained) {
-    io::load_weights(io::SafetensorsFile(folder.best()), net);
+    const bool has_best = fs::exists(folder.best());
+    if (has_best) io::load_weights(io::SafetensorsFile(folder.best()), net);
     const DType compute = net.materialized().compute;
     auto source =
         data::make_loader(sets.dataset.val, sets.report.rule,
                           loader_options(recipe, a.batch_size.value, int(a.workers.value), net.input_multiple()));
     const Scores scores = evaluate(net, *source, {loss_options(recipe), compute, 0, 255});
-    fmt::print("\nbest checkpoint on {} held-out images\n  {}\n", scores.images, scores_line(scores));
-    fmt::print("  {}\n", baseline_line(scores, recipe.class_names, &untrained));
-    fmt::print("{}", scores_table(scores, recipe.class_names));
     folder.write_samples(data::encode_png(result_sheet(net, recipe, compute, sets.dataset.val, 6)));
     write_confusion(folder.path() + "/confusion.csv", scores, recipe.class_names);
-    fmt::print("wrote {0}/best.safetensors, last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv\n",
-               folder.path());
+    fmt::print("\n{} checkpoint on {} held-out images\n  {}\n", has_best ? "best" : "last", scores.images,
+               scores_line(scores));
+    fmt::print("  {}\n", baseline_line(scores, recipe.class_names, &untrained));
+    fmt::print("{}", scores_table(scores, recipe.class_names));
+    fmt::print("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv\n", folder.path(),
+               has_best ? "best.safetensors, " : "");
     std::fflush(stdout);
 }
 
@@ -460,18 +431,63 @@ static PlanForBatch plan_for(const TrainArguments& a, const Recipe& recipe, cons
     return plan_of_epochs(o, int64_t(sets.dataset.train.size()), int64_t(sets.dataset.val.size()), a.last_batch.value);
 }
 
-static int run_training(TrainArguments& a, Device device, const Sets& sets, const Recipe& recipe,
-                        const NetFactory& make) {
-    const bool resuming = !a.resume.value.empty();
-    const DType compute = compute_type(a.precision.value, device);
-    const RunFolder folder(a.output_dir.value, resuming ? run_folder_of(a.resume.value) : "");
-    if (resuming) check_resumable(recipe, recipe_of(io::SafetensorsFile(a.resume.value)), a.resume.value);
+static Course course_of(const TrainArguments& a, const Sets& sets, Device device) {
+    const std::string name = name_of(device);
+    return {.batch_size = a.batch_size.value,
+            .accumulate = a.accumulate.value,
+            .last_batch = a.last_batch.value,
+            .device = name.substr(0, name.find(':')),
+            .seed = uint64_t(a.seed.value),
+            .train = samples_of(sets.dataset.train),
+            .val = samples_of(sets.dataset.val)};
+}
 
+// What can be known to be wrong from the command line and the files it names, before the data set is decoded.
+static void check_words(const TrainArguments& a, const Freezing& freezing) {
+    const int64_t classes = a.classes.value;
+    const NetConfig config = a.net.config(a.channels.value, classes > 2 ? classes : 1);
+    auto net = make_net(config);
+    freeze(*net, freezing);
+    RunFolder::check(a.output_dir.value, a.resuming() ? run_folder_of(a.resume.value) : "");
+    if (!a.profile.value.empty() && a.profile.value != a.profile.alone()) TrainingProfile::check(a.profile.value);
+    if (a.resuming()) return void(io::training_progress(io::SafetensorsFile(a.resume.value)));
+    if (a.pretrained.value.empty()) {
+        if (freezing.encoder) fmt::print("warning: --freeze-encoder without --pretrained keeps random weights\n");
+        return;
+    }
+    check_pretrained(*net, a.pretrained.value, a.new_head.value || classes == 0);
+}
+
+// Whether what the checkpoint holds can go on here; the progress to go on from.
+static TrainProgress check_resumption(const TrainArguments& a, const Recipe& recipe, const Course& course) {
+    const std::string& path = a.resume.value;
+    const io::SafetensorsFile file(path);
+    check_resumable(recipe, recipe_of(file), path);
+    TrainProgress progress = io::training_progress(file);
+    CourseChanges changes;
+    if (const auto saved = course_of(file)) changes = compare(course, *saved, progress, path);
+    const std::string best = run_folder_of(path) + "/best.safetensors";
+    const bool lost = progress.best_epoch >= 0 && !is_whole(best);
+    if (lost) changes.warnings.push_back(best + ": missing or damaged; the best of the epochs to come takes its place");
+    if (lost || changes.other_validation) {
+        progress.best_epoch = -1;
+        progress.plateau.seen = false;
+    }
+    if (progress.best_epoch >= 0 && progress.monitor != parse_monitor(a.monitor.value))
+        throw UsageError(fmt::format("{}: its best epoch was found by {}; resume with --monitor {}", path,
+                                     name_of(progress.monitor), name_of(progress.monitor)));
+    for (const auto& warning : changes.warnings) fmt::print("warning: {}\n", warning);
+    return progress;
+}
+
+static int run_training(TrainArguments& a, Device device, const Sets& sets, const Recipe& recipe, const Course& course,
+                        const std::optional<TrainProgress>& resumed, const NetFactory& make) {
+    const DType compute = compute_type(a.precision.value, device);
     auto net = make();
-    auto source =
-        data::make_loader(sets.dataset.train, sets.report.rule, training_loader(a, recipe, net->input_multiple()));
+    auto source = data::make_loader(sets.dataset.train, sets.report.rule,
+                                    training_loader(a, recipe, sets, net->input_multiple()));
     auto val_options = loader_options(recipe, a.batch_size.value, int(a.workers.value), net->input_multiple());
-    val_options.cache_bytes = a.cache_mib.value << 20;
+    val_options.cache_bytes = cache_bytes(a, sets, sets.dataset.val);
     auto validation =
         sets.dataset.val.empty() ? nullptr : data::make_loader(sets.dataset.val, sets.report.rule, val_options);
     // Before the training's own net takes its memory.
@@ -482,13 +498,14 @@ static int run_training(TrainArguments& a, Device device, const Sets& sets, cons
         untrained = evaluate(*fresh, *validation, {loss_options(recipe), compute, 0, 255});
     }
     net->materialize({.device = device, .compute = compute, .seed = uint64_t(a.seed.value)});
-    if (!resuming && !a.pretrained.value.empty()) load_pretrained(*net, a.pretrained.value, a.new_head.value);
+    if (!resumed && !a.pretrained.value.empty()) load_pretrained(*net, a.pretrained.value, a.new_head.value);
     Optimizer optimizer(*net, optimizer_options(a, *net));
     Trainer trainer(*net, optimizer, trainer_options(a, recipe, compute, source->batches_per_epoch()));
-    if (resuming) {
-        io::load_training(io::SafetensorsFile(a.resume.value), *net, optimizer, trainer.progress);
-        folder.truncate_metrics(trainer.progress.epoch);
-    }
+    if (resumed) io::load_training(io::SafetensorsFile(a.resume.value), *net, optimizer, trainer.progress);
+    if (resumed) trainer.progress = *resumed;
+    // Nothing is written before everything that can be refused has been read.
+    const RunFolder folder(a.output_dir.value, resumed ? run_folder_of(a.resume.value) : "");
+    if (resumed) folder.truncate_metrics(trainer.progress.epoch);
     folder.write_config(a.config());  // when resuming too: a later one goes on with the settings of this one
     fmt::print("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n", recipe.net.model,
                net->parameter_count(), name_of(device), source->batches_per_epoch(), recipe.loss.name,
@@ -496,16 +513,18 @@ static int run_training(TrainArguments& a, Device device, const Sets& sets, cons
     std::fflush(stdout);
 
     watch_interrupts();
-    Keeper keeper(folder, recipe, a.net.aux_weight.value, *net, optimizer, trainer);
+    Keeper keeper(folder, recipe, course, freezing_of(a), *net, optimizer, trainer);
     keeper.start_epoch(trainer.progress.epoch, a.epochs.value, source->batches_per_epoch(), trainer.progress.batch);
+    keeper.save_every(a.save_every.value);
     std::optional<TrainingProfile> profile = profile_of(a, folder);
     if (profile) keeper.profile(*profile);
     const bool finished = trainer.run(*source, validation.get(), keeper);
+    unwatch_interrupts();  // what follows only looks at what is saved
     if (profile) profile->finish();
-    if (!finished) {
-        keeper.save();
-        fmt::print("\nstopped after step {}; saved {}; go on with: atrous train --resume {}\n", trainer.progress.step,
-                   folder.last(), folder.path());
+    if (!finished) keeper.save();
+    if (interrupt_signal()) {
+        fmt::print("\n{} after step {}; saved {}; go on with: atrous train --resume {}\n",
+                   finished ? "finished" : "stopped", trainer.progress.step, folder.last(), folder.path());
         return exit_after_signal(interrupt_signal());
     }
     if (trainer.out_of_patience())
@@ -515,14 +534,26 @@ static int run_training(TrainArguments& a, Device device, const Sets& sets, cons
     return exit_ok;
 }
 
+// The number of threads to compute with; a resumed training goes on with as many as it had.
+static int threads_of(const TrainArguments& a) {
+    const int asked = int(a.threads.value);
+    if (!a.resuming()) return asked;
+    const int before = recipe_of(io::SafetensorsFile(a.resume.value)).threads;
+    if (asked != 0 && asked != before)
+        fmt::print(
+            "warning: goes on with {} threads in place of {}; on the cpu the last bits of convolutions' weight "
+            "gradients can depend on that\n",
+            asked, before);
+    return asked != 0 ? asked : before;
+}
+
 int train(int argc, const char* const* argv) {
     TrainArguments a;
     a.parse(argc, argv);
-    const bool resuming = !a.resume.value.empty();
-    int threads = int(a.threads.value);
-    if (resuming && threads == 0) threads = saved_threads(a.resume.value);
-    const Device device = open_device(a.device.value, threads);
+    const Device device = open_device(a.device.value, threads_of(a));
     compute_type(a.precision.value, device);  // refused, where the device cannot
+    const Freezing freezing = freezing_of(a);
+    check_words(a, freezing);
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     const Sets sets = open_data(a);
     if (sets.dataset.val.empty() && (a.patience_stop.value > 0 || a.schedule.value == "plateau"))
@@ -530,21 +561,26 @@ int train(int argc, const char* const* argv) {
             "--patience-stop and --schedule plateau go by the validation, and no sample validates; raise "
             "--val-fraction or name them with --val-list");
     const Recipe recipe = make_recipe(a, sets, context_of({DeviceKind::cpu}).threads());
-    const Freezing freezing{a.freeze_bn.value, a.freeze_encoder.value};
+    a.resolve(recipe);
     const NetFactory make = [&] {
         auto net = make_net(recipe.net);
         freeze(*net, freezing);
         return net;
     };
+    if (!a.resuming() && !a.pretrained.value.empty()) check_pretrained(*make(), a.pretrained.value, a.new_head.value);
     const PlanForBatch plan = plan_for(a, recipe, sets, device);
     const auto samples = int64_t(sets.dataset.train.size());
     const Budget budget = memory_budget(device, a.memory_limit.value);
-    if (a.batch_size.value == 0) a.batch_size.value = automatic_batch(make, plan, budget, samples);
+    if (a.batch_size.value == 0)
+        a.batch_size.value = automatic_batch(make, plan, budget, std::min(samples, most_images));
+    const Course course = course_of(a, sets, device);
+    std::optional<TrainProgress> resumed;
+    if (a.resuming()) resumed = check_resumption(a, recipe, course);
     check_shapes(a, recipe, freezing, samples);
     show_plan(make, plan(a.batch_size.value), budget);
     if (a.memory_limit.value) context_of(device).memory().set_limit(size_t(a.memory_limit.value) << 20);
     return with_memory_advice(make, plan, a.batch_size.value, a.memory_limit.value,
-                              [&] { return run_training(a, device, sets, recipe, make); });
+                              [&] { return run_training(a, device, sets, recipe, course, resumed, make); });
 }
 
 }  // namespace atrous::app

@@ -35,4 +35,10 @@ io::PretrainedReport load_pretrained(SegmentationNet& net, const std::string& pa
     return report;
 }
 
+void check_pretrained(SegmentationNet& net, const std::string& path, bool new_head) {
+    const auto file = io::open_tensors(path);
+    net.materialize({.device = {DeviceKind::meta}});
+    io::load_pretrained(net, *file, {net.in_channels(), net.out_channels(), new_head, true});
+}
+
 }  // namespace atrous::app

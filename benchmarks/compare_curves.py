@@ -16,7 +16,10 @@ import sys
 
 def read(folder):
     with open(os.path.join(folder, "metrics.csv")) as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+    if any("val_dice" not in row for row in rows):
+        sys.exit(f"compare_curves: {folder}/metrics.csv has no val_dice; train with validation samples")
+    return rows
 
 
 def main():

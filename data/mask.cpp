@@ -73,22 +73,25 @@ int MaskRule::class_of(uint32_t value) const {
 }
 
 std::vector<RawValue> raw_values(const RawMask& mask, const MaskRule& rule, size_t limit) {
-    const bool colours = rule.by_colour();
-    std::unordered_map<uint32_t, RawValue> seen;
+    const bool colours = rule.by_colour(), by_value = rule.kind == MaskKind::automatic;
+    std::unordered_map<uint32_t, RawValue> seen;  // by value or by class
     RawValue* last = nullptr;
+    uint32_t last_value = 0;
     for (int64_t i = 0; i < mask.image.h * mask.image.w; ++i) {
         const uint32_t value = colours ? mask.colour(i) : mask.value(i);
-        if (!last || last->value != value) {  // neighbours are mostly equal
-            const auto found = seen.find(value);
-            if (found == seen.end() && seen.size() == limit) break;
+        if (!last || last_value != value) {  // neighbours are mostly equal
+            const uint32_t key = by_value ? value : uint32_t(rule.class_of(value));
+            const auto found = seen.find(key);
+            if (by_value && found == seen.end() && seen.size() == limit) break;
             last = found != seen.end()
                        ? &found->second
-                       : &seen.emplace(value, RawValue{value, 0, i % mask.image.w, i / mask.image.w}).first->second;
+                       : &seen.emplace(key, RawValue{value, 0, i % mask.image.w, i / mask.image.w}).first->second;
+            last_value = value;
         }
         ++last->count;
     }
     std::vector<RawValue> values;
-    for (const auto& [value, entry] : seen) values.push_back(entry);
+    for (const auto& [key, entry] : seen) values.push_back(entry);
     std::sort(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
     return values;
 }

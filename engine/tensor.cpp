@@ -27,9 +27,23 @@ static int64_t next_id() {
     return id++;
 }
 
-Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
-    for (int i = 0; i < shape.rank(); ++i)
+// More than a process can address is no tensor; below it counts, bytes and the sums of a plan stay far from 2^63.
+static constexpr int64_t most_bytes = int64_t{1} << 47;
+
+static void check_extents(const Shape& shape, DType dtype) {
+    auto bytes = int64_t(size_of(dtype));
+    for (int i = 0; i < shape.rank(); ++i) {
         if (shape[i] < 1) throw ShapeError("a tensor of shape " + shape.text() + " has no elements");
+        if (__builtin_mul_overflow(bytes, shape[i], &bytes) || bytes > most_bytes)
+            throw ShapeError(fmt::format(
+                "a tensor of shape {} and type {} takes more than the {} TiB that can be addressed; use smaller "
+                "pictures, fewer of them at once, or fewer channels",
+                shape.text(), name_of(dtype), most_bytes >> 40));
+    }
+}
+
+Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+    check_extents(shape, dtype);
     Tensor t;
     t.shape_ = shape;
     t.dtype_ = dtype;

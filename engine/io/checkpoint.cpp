@@ -97,7 +97,30 @@ static T field(const SafetensorsFile& file, const nlohmann::json& state, const c
     }
 }
 
-void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& p) {
+static TrainProgress progress_of(const SafetensorsFile& file, const nlohmann::json& state) {
+    TrainProgress p;
+    p.epoch = field<int64_t>(file, state, "epoch");
+    p.batch = field<int64_t>(file, state, "batch");
+    p.step = field<int64_t>(file, state, "step");
+    p.loss_sum = field<double>(file, state, "loss_sum");
+    p.loss_images = field<int64_t>(file, state, "loss_images");
+    p.best_epoch = field<int64_t>(file, state, "best_epoch");
+    if (state.contains("best_dice")) {  // from before other scores could be monitored
+        p.best_score = field<double>(file, state, "best_dice");
+        return p;
+    }
+    p.best_score = field<double>(file, state, "best_score");
+    p.monitor = parse_monitor(field<std::string>(file, state, "monitor"));
+    p.plateau.factor = field<double>(file, state, "plateau_factor");
+    p.plateau.best = field<double>(file, state, "plateau_best");
+    p.plateau.seen = field<int64_t>(file, state, "plateau_seen") != 0;
+    p.plateau.waited = field<int64_t>(file, state, "plateau_waited");
+    return p;
+}
+
+TrainProgress training_progress(const SafetensorsFile& file) { return progress_of(file, parse_state(file)); }
+
+void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& progress) {
     const nlohmann::json state = parse_state(file);
     const auto kind = field<std::string>(file, state, "optimizer");
     if (kind != name_of(optimizer.options().kind))
@@ -109,22 +132,7 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
     s.first_bad_attempt = field<int64_t>(file, state, "first_bad_attempt");
     s.loss_scale = field<float>(file, state, "loss_scale");
     s.good_steps = field<int32_t>(file, state, "good_steps");
-    p.epoch = field<int64_t>(file, state, "epoch");
-    p.batch = field<int64_t>(file, state, "batch");
-    p.step = field<int64_t>(file, state, "step");
-    p.loss_sum = field<double>(file, state, "loss_sum");
-    p.loss_images = field<int64_t>(file, state, "loss_images");
-    p.best_epoch = field<int64_t>(file, state, "best_epoch");
-    if (state.contains("best_dice")) {  // from before other scores could be monitored
-        p.best_score = field<double>(file, state, "best_dice");
-    } else {
-        p.best_score = field<double>(file, state, "best_score");
-        p.monitor = parse_monitor(field<std::string>(file, state, "monitor"));
-        p.plateau.factor = field<double>(file, state, "plateau_factor");
-        p.plateau.best = field<double>(file, state, "plateau_best");
-        p.plateau.seen = field<int64_t>(file, state, "plateau_seen") != 0;
-        p.plateau.waited = field<int64_t>(file, state, "plateau_waited");
-    }
+    progress = progress_of(file, state);
     load_weights(file, net);
     const ParameterArena& arena = net.arena();
     for (const Moment& moment : moments_of(optimizer))

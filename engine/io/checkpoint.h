@@ -23,6 +23,9 @@ void save_training(const std::string& path, Module& net, const Optimizer& optimi
 // From either kind of file, or a .pth file that holds exactly the net's tensors.
 void load_weights(const TensorFile& file, Module& net);
 
+// Where the training of a file of save_training stands; FormatError for other files.
+TrainProgress training_progress(const SafetensorsFile& file);
+
 // From a file of save_training; FormatError for one of save_weights or of another optimizer.
 void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& progress);
 

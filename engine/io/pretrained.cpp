@@ -123,11 +123,7 @@ class Loader {
             else
                 missing_.push_back(slot.name);
         }
-        for (const auto& [slot, info, fit] : matches_) {
-            if (fit == Fit::same) fill(*slot, file_, *info);
-            if (fit == Fit::first_layer) fill_adapted(*slot, *info);
-        }
-        refresh_halves(net_.arena());
+        if (!options_.check_only) fill_matches();
         tell_missing();
         tell_extra();
         return std::move(report_);
@@ -174,6 +170,14 @@ class Loader {
                                     shapes + (slot.shape()[1] == 1 ? ", summed over the input channels"
                                                                    : fmt::format(", repeated, times {}/{}",
                                                                                  info.shape[1], slot.shape()[1]))});
+    }
+
+    void fill_matches() {
+        for (const auto& [slot, info, fit] : matches_) {
+            if (fit == Fit::same) fill(*slot, file_, *info);
+            if (fit == Fit::first_layer) fill_adapted(*slot, *info);
+        }
+        refresh_halves(net_.arena());
     }
 
     // Weights [O][I][R][S] in the file's order become [O][N][R][S]; see pretrained.h.

@@ -22,6 +22,7 @@ namespace atrous::io {
 struct PretrainedOptions {
     int64_t in_channels = 3, out_channels = 1;  // the net's
     bool new_head = false;
+    bool check_only = false;  // nothing is filled; the net may be on device meta
 };
 
 struct PretrainedReport {

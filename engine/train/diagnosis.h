@@ -28,9 +28,17 @@ struct StepDiagnosis {
     std::string text() const;
 };
 
+// What a step depends on besides the net and its batch.
+struct StepConditions {
+    DType compute = DType::f32;
+    int64_t attempt = 0, micro_batch = 0;  // key dropout's masks; the index of a micro-batch within its step
+    double loss_scale = 1;                 // what the backward pass starts from
+    double aux_weight = default_aux_weight;
+};
+
 // Runs forward and backward pass eagerly and looks at every value. Overwrites the gradients; parameters stay as they
-// are, running statistics move. `attempt` keys dropout's masks; backward starts from `loss_scale`.
-StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBatch& batch, DType compute,
-                            int64_t attempt, double loss_scale, double aux_weight);
+// are, running statistics move.
+StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBatch& batch,
+                            const StepConditions& conditions);
 
 }  // namespace atrous

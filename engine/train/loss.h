@@ -25,6 +25,8 @@ struct LossShare {
     double images = 1, weight = 1;
 };
 
+inline constexpr double default_aux_weight = 0.5;  // of an auxiliary head's loss, where the net has one
+
 class Loss {
  public:
     // `compute`: element type of the logits that will come.

@@ -106,19 +106,32 @@ bool can_be_carried_out(SegmentationNet& net, const PlanOptions& options) {
     }
 }
 
+std::optional<size_t> bytes_held(SegmentationNet& net, const PlanOptions& options) {
+    try {
+        return plan_memory(net, options).reserved_bytes;
+    } catch (const ShapeError&) {
+        return std::nullopt;
+    }
+}
+
 int64_t largest_batch(SegmentationNet& net, const PlanForBatch& plan, size_t bytes, int64_t at_most) {
-    const auto fits = [&](int64_t batch) { return plan_memory(net, plan(batch)).reserved_bytes <= bytes; };
+    enum class Fit { yes, no, cannot_train };
+    const auto fit_of = [&](int64_t batch) {
+        const std::optional<size_t> held = bytes_held(net, plan(batch));
+        return !held ? Fit::cannot_train : *held <= bytes ? Fit::yes : Fit::no;
+    };
     int64_t good = 0, bad = at_most + 1;
     for (int64_t batch = 1; batch < bad; batch = batch < at_most ? std::min(2 * batch, at_most) : bad) {
-        try {
-            (fits(batch) ? good : bad) = batch;
-        } catch (const ShapeError&) {
-            if (batch == at_most) throw;
-        }
+        const Fit fit = fit_of(batch);
+        if (fit == Fit::yes) good = batch;
+        if (fit == Fit::no) bad = batch;
     }
-    while (bad - good > 1 && good > 0) {
-        const int64_t middle = good + (bad - good) / 2;
-        (fits(middle) ? good : bad) = middle;
+    while (bad - good > 1) {
+        int64_t middle = good + (bad - good) / 2;
+        Fit fit = fit_of(middle);
+        // Mostly the last batch of the epoch is one image: the next size leaves another.
+        if (fit == Fit::cannot_train && middle + 1 < bad) fit = fit_of(++middle);
+        (fit == Fit::yes ? good : bad) = middle;
     }
     return good;
 }

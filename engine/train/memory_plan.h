@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "engine/nn/segmentation_net.h"
@@ -22,7 +23,7 @@ struct PlanOptions {
     size_t limit_bytes = 0;                                   // the allocator's; 0: none
     OptimizerOptions optimizer = {};
     LossOptions loss = {};
-    double aux_weight = 0.4;
+    double aux_weight = default_aux_weight;
     int64_t accumulate = 1;  // micro-batches a step
     bool graphs = true;      // steps are recorded where the device can
 };
@@ -42,11 +43,14 @@ MemoryPlan plan_memory(SegmentationNet& net, const PlanOptions& options);
 
 bool can_be_carried_out(SegmentationNet& net, const PlanOptions& options);  // no MemoryError
 
+// What the plan holds; nothing where the net cannot be trained so (batch norm over one value).
+std::optional<size_t> bytes_held(SegmentationNet& net, const PlanOptions& options);
+
 // The options for a batch of that many images.
 using PlanForBatch = std::function<PlanOptions(int64_t batch)>;
 
-// The largest of 1 to at_most for which the plan holds at most `bytes`; 0 where not even one image fits. Batches too
-// small for the net to train on (batch norm over one value) are passed over.
+// The largest of 1 to at_most for which the plan holds at most `bytes`; 0 where none does. Batches that the net cannot
+// train on, or whose last batch of the epoch it cannot, are passed over.
 int64_t largest_batch(SegmentationNet& net, const PlanForBatch& plan, size_t bytes, int64_t at_most);
 
 }  // namespace atrous

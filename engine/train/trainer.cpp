@@ -98,6 +98,7 @@ void Trainer::report(BatchSource& training, TrainObserver& observer) {
                           p.step, p.images, e.loss, e.cross_entropy, e.dice, p.learning_rate, e.grad_norm,
                           e.loss_scale});
     }
+    if (!entries.empty()) observer.on_read();
 }
 
 // The parameters are those of the bad step: the optimizer halted there. Its batches come from the source again.
@@ -106,23 +107,26 @@ void Trainer::refuse(const Pending& p, const StepLogEntry& entry, BatchSource& t
     training.start_epoch(progress.epoch, p.first_batch);
     for (auto& batch : window)
         if (!training.next(batch)) throw Error("the data set ended before a batch that it gave earlier");
+    StepConditions conditions{options_.compute, entry.attempt, 0, 1, options_.aux_weight};
+    if (optimizer_.options().dynamic_loss_scale) conditions.loss_scale = entry.loss_scale;
     StepDiagnosis diagnosis;
-    const double scale = optimizer_.options().dynamic_loss_scale ? entry.loss_scale : 1;
-    size_t blamed = 0;
-    for (size_t i = 0; i < window.size(); ++i) {
-        StepDiagnosis d =
-            diagnose_step(net_, loss_, window[i], options_.compute, entry.attempt, scale, options_.aux_weight);
+    int64_t blamed = 0;
+    for (int64_t i = 0; i < p.count; ++i) {
+        conditions.micro_batch = i;
+        StepDiagnosis d = diagnose_step(net_, loss_, window[size_t(i)], conditions);
         const bool bad = d.first_bad() != nullptr;
         if (i > 0 && !bad) continue;
         diagnosis = std::move(d);
         blamed = i;
         if (bad) break;
     }
-    observer.on_nonfinite({progress.epoch, p.step, entry.attempt, &window[blamed], &diagnosis});
+    conditions.micro_batch = blamed;
+    const HostBatch& batch = window[size_t(blamed)];
+    observer.on_nonfinite({progress.epoch, p.step, &batch, &diagnosis, conditions});
     std::string images = names_of(window, p.count);
-    if (!diagnosis.bad_images.empty() && diagnosis.bad_images.size() < window[blamed].names.size()) {
+    if (!diagnosis.bad_images.empty() && diagnosis.bad_images.size() < batch.names.size()) {
         images.clear();
-        for (int i : diagnosis.bad_images) images += (images.empty() ? "" : ", ") + window[blamed].names[size_t(i)];
+        for (int i : diagnosis.bad_images) images += (images.empty() ? "" : ", ") + batch.names[size_t(i)];
     }
     throw NumericError(
         fmt::format("step {}: NaN or Inf, {} (loss {}; images: {}); lower --lr, clip with --clip-norm, or "

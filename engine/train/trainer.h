@@ -22,11 +22,11 @@ struct TrainerOptions {
     Schedule schedule = {};
     LossOptions loss = {};
     DType compute = DType::f32;
-    int64_t accumulate = 1;   // micro-batches a step; together they weigh as one batch of their joint size
-    int ignore_index = 255;   // -1: none
-    int64_t read_every = 0;   // steps between looks at the loss; 0: 1 on the cpu, 16 on a GPU
-    bool graphs = true;       // record the step where the device can
-    double aux_weight = 0.5;  // of the auxiliary head's loss, where the net has one
+    int64_t accumulate = 1;  // micro-batches a step; together they weigh as one batch of their joint size
+    int ignore_index = 255;  // -1: none
+    int64_t read_every = 0;  // steps between looks at the loss; 0: 1 on the cpu, 16 on a GPU
+    bool graphs = true;      // record the step where the device can
+    double aux_weight = default_aux_weight;  // of the auxiliary head's loss, where the net has one
     Monitor monitor = Monitor::dice;
     int64_t patience_stop = 0;  // the training ends after so many epochs without a better one; 0: never
 };
@@ -59,15 +59,19 @@ struct EpochReport {
 };
 
 struct BadStep {
-    int64_t epoch, step, attempt;  // step from 1; attempt keys dropout's masks
-    const HostBatch* batch;        // of the step's micro-batches the one that is to blame, else the first
+    int64_t epoch, step;     // step from 1
+    const HostBatch* batch;  // of the step's micro-batches the one that is to blame, else the first
     const StepDiagnosis* diagnosis;
+    StepConditions conditions;  // of that micro-batch
 };
 
 class TrainObserver {
  public:
     virtual ~TrainObserver() = default;
     virtual void on_step(const StepReport&) {}
+    // Every step submitted so far has been reported: progress, net and optimizer agree, so that they can be saved
+    // within an epoch. After each step on the cpu, every read_every steps on a GPU.
+    virtual void on_read() {}
     virtual void on_epoch(const EpochReport&) {}    // progress already points at the next epoch: a good moment to save
     virtual void on_warning(const std::string&) {}  // something that a training survives and a user should know
     // The step's gradients are not finite, and NumericError follows: the last moment to save the batch.

@@ -76,6 +76,13 @@ TrainingStep::~TrainingStep() {
     }
 }
 
+bool TrainingStep::recordable(const HostBatch* batches, int64_t count) const {
+    size_t bytes = 0;
+    for (const HostBatch* b = batches; b != batches + count; ++b)
+        bytes += size_t(b->n * b->h * b->w) * (size_t(b->c) * sizeof(float) + 1);
+    return graphs_ && (count == 1 || bytes <= options_.most_input_bytes);
+}
+
 TrainingStep::Inputs& TrainingStep::inputs_for(const HostBatch* batches, int64_t count) {
     std::vector<int64_t> shapes;
     for (const HostBatch* b = batches; b != batches + count; ++b) shapes.insert(shapes.end(), {b->n, b->h, b->w, b->c});
@@ -216,7 +223,7 @@ void TrainingStep::run_one_by_one(const HostBatch* batches, int64_t count, const
 void TrainingStep::run(const HostBatch* batches, int64_t count, double learning_rate) {
     require(count >= 1 && unread_ < options_.log_capacity, "training step: read() is due");
     const Values values = values_of(batches, count, learning_rate);
-    if (graphs_) {
+    if (recordable(batches, count)) {
         Inputs& inputs = inputs_for(batches, count);
         upload(batches, count, inputs, &values);
         // One of a kind, such as an epoch's last batch, is not worth a graph.

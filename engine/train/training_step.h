@@ -2,7 +2,7 @@
 // launches: no memory is taken, nothing is waited for, and its figures stay on the device until they are asked for.
 //
 // On a GPU steps of the same shapes run eagerly until they need no new memory, are then recorded as a graph, all their
-// micro-batches together, and from there on replayed.
+// micro-batches together (up to a limit), and from there on replayed.
 #pragma once
 
 #include <deque>
@@ -22,9 +22,12 @@ using kernels::StepLogEntry;
 
 struct TrainingStepOptions {
     DType compute = DType::f32;
-    double aux_weight = 0.5;     // of an auxiliary head's loss, where the net has one
-    bool scale_loss = false;     // backward passes start from the optimizer's loss scale (f16)
-    bool graphs = true;          // record steps where the device can
+    double aux_weight = default_aux_weight;  // of an auxiliary head's loss, where the net has one
+    bool scale_loss = false;                 // backward passes start from the optimizer's loss scale (f16)
+    bool graphs = true;                      // record steps where the device can
+    // Micro-batches whose images and labels take more than this together run one after the other in the same memory
+    // rather than as one graph, which needs them all at once.
+    size_t most_input_bytes = size_t{256} << 20;
     int64_t log_capacity = 256;  // steps whose figures are kept before read() must be called
 };
 
@@ -49,6 +52,7 @@ class TrainingStep {
         double learning_rate, normalizer;
     };
 
+    bool recordable(const HostBatch* batches, int64_t count) const;
     Inputs& inputs_for(const HostBatch* batches, int64_t count);
     void drop_oldest();
     Values values_of(const HostBatch* batches, int64_t count, double learning_rate) const;

@@ -78,7 +78,8 @@ def random_kills(bench):
     """Killed at random moments, and killed again while resuming, until a training gets through."""
     wanted = 100 if bench.full else 8
     source = random.Random(20240229)
-    reference = Reference(bench, "with workers", "--workers", 3)
+    # Saved after each step: what is gone on from lies within epochs.
+    reference = Reference(bench, "with workers", "--workers", 3, "--save-every", 1)
     longest = reference.seconds  # follows the machine, which may be busier or less busy by now
     done = trainings = 0
     while done < wanted:
@@ -208,6 +209,56 @@ def other_checkpoint(bench):
     return "4 kinds refused"
 
 
+def expect_warning(outcome, words, where):
+    expect(outcome.code == 0, f"{where}: exit code {outcome.code}", outcome)
+    expect(any(words in line for line in outcome.out.splitlines() if line.startswith("warning: ")),
+           f"{where}: no warning '{words}'", outcome)
+
+
+def stopped_within_an_epoch(bench):
+    """A training of batches of one, interrupted in the middle of an epoch of six."""
+    for attempt in range(8):
+        case = Case(bench, f"within-{attempt}")
+        outcome = case.train("--batch-size", 1, "--size", 128, "--base-channels", 8, "--epochs", 2,
+                             signals=[("step 1/", signal.SIGINT)])
+        stopped = re.search(r"stopped after step (\d+)", outcome.out)
+        if stopped and int(stopped[1]) % 6:
+            return case
+    raise Failure("never interrupted within an epoch")
+
+
+def other_course(bench):
+    """Going on with another batch size, seed, data, thread count, or without the best checkpoint."""
+    other = bench.work / "other data"
+    drawn = Case(bench, "drawing").program("synth", "--output", other, "--count", 12, "--size", 32,
+                                           "--val-fraction", 0.25)
+    expect(drawn.code == 0, "no data set was drawn", drawn)
+    within = stopped_within_an_epoch(bench)
+    before = within.contents()
+    for change, words in ((("--batch-size", 2), "of batch size 1; here batch size 2"), (("--seed", 5), "seed 5"),
+                          (("--last-batch", "drop"), "last batch drop"), (("--data", other), "training samples 9")):
+        within.resume(*change).expect_error(2, words, f"{change} within an epoch")
+        expect(within.contents() == before, f"{change}: the refused resumption changed the run folder")
+    outcome = within.resume()
+    expect(outcome.code == 0, "does not go on after refusals", outcome)
+
+    larger = bench.half.copy("larger batches")
+    expect_warning(larger.resume("--batch-size", 4), "batch size 4 in place of batch size 2", "at an epoch's end")
+    expect_warning(bench.half.copy("threads").resume("--threads", 2), "2 threads in place of 1", "threads")
+    moved = bench.half.copy("other samples")
+    expect_warning(moved.resume("--data", other), "other validation samples (3 in place of 2)", "other data")
+    expect(b'best_epoch\\":2' in (moved.run / "last.safetensors").read_bytes(), "a Dice of other samples was compared")
+
+    lost = bench.half.copy("best lost")
+    (lost.run / "best.safetensors").unlink()
+    expect_warning(lost.resume(), "run/best.safetensors: missing or damaged", "the best checkpoint missing")
+    expect((lost.run / "best.safetensors").exists(), "no epoch after the loss of the best checkpoint was the best")
+    (lost.run / "best.safetensors").unlink()
+    outcome = lost.resume()
+    expect(outcome.code == 0 and "last checkpoint on 2 held-out images" in outcome.out, "finished, best lost", outcome)
+    return "4 changes refused within an epoch, 5 accepted at its end"
+
+
 def flips(bench):
     """A flipped bit anywhere in a checkpoint is found before anything is done with it."""
     whole = (bench.half.run / "last.safetensors").read_bytes()
@@ -290,7 +341,7 @@ def closed_streams(bench):
         where = f"error stream closed, SIGINT at fsync number {number}"
         expect(outcome.code in (0, 130, -signal.SIGINT), f"{where}: exit code {outcome.code}", outcome)
         saved += outcome.code == 130
-        if outcome.code != -signal.SIGINT:  # before the training begins, a signal is a kill
+        if outcome.code != -signal.SIGINT:  # before a training begins and once it is saved, a signal is a kill
             case.expect_whole(where)
         case.finish(where)
     expect(saved > 0, "no signal came while training")
@@ -300,7 +351,7 @@ def closed_streams(bench):
 def signals(bench):
     """One signal saves after the step, wherever it comes; a second one ends the program at once."""
     long = Reference(bench, "long", "--epochs", 60)
-    for name in ("SIGINT", "SIGTERM"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name)
         for text in ("step 1/", "epoch 7/60 train"):
             case = Case(bench, f"{name} {text[:4]}")
@@ -315,7 +366,23 @@ def signals(bench):
     outcome = case.train(*slow, signals=[("step 1/", signal.SIGINT), ("once more to stop", signal.SIGINT)])
     expect(outcome.code == 130, f"SIGINT twice: exit code {outcome.code}", outcome)
     expect("saved" not in outcome.out and not (case.run / "last.safetensors").exists(), "SIGINT twice: saved", outcome)
-    return "8 times one, once two"
+    try:
+        return f"12 times one, once two, {closing_signals(bench)} in the closing evaluation"
+    except Skipped as why:
+        return f"12 times one, once two; none in the closing evaluation: {why}"
+
+
+def closing_signals(bench):
+    """Everything is saved by then: one signal ends the program."""
+    need_strace()
+    pictures = [c for c in file_calls(bench, CALLS) if c.name == "openat" and "samples.png" in c.line]
+    case = Case(bench, "closing")
+    outcome = case.train(strace=f"openat:signal=SIGINT:when={pictures[-1].number}")
+    where = "SIGINT in the closing evaluation"
+    expect(outcome.code in (-signal.SIGINT, 130), f"{where}: exit code {outcome.code}", outcome)
+    expect("checkpoint on" not in outcome.out, f"{where}: goes on", outcome)
+    case.finish(where)
+    return "one"
 
 
 def soak(bench):
@@ -350,8 +417,8 @@ def soak(bench):
 
 soak.slow = True
 
-KINDS = [kills, random_kills, errors, full_disk, size_limit, read_only, read_only_mount, other_checkpoint, flips,
-         folders, closed_streams, signals, soak]
+KINDS = [kills, random_kills, errors, full_disk, size_limit, read_only, read_only_mount, other_checkpoint,
+         other_course, flips, folders, closed_streams, signals, soak]
 
 
 def run_kind(kind, bench, arguments):

@@ -142,6 +142,40 @@ TEST_F(MemoryTest, RunningOutNamesTheLargestBlocksAndTheBatchThatFits) {
     }
 }
 
+// At 8x8 the lowest map of three levels is one pixel: batch norm cannot train on one image, alone or left at the end.
+TEST_F(MemoryTest, BatchesThatTheNetCannotBeTrainedOnArePassedOver) {
+    const std::string nine = path("nine");
+    ASSERT_EQ(run("synth --output " + nine + " --count 12 --size 32 --seed 3 --val-fraction 0.25").code, 0);
+    int trained = 0;
+    const auto train = [&](const std::string& data, const std::string& more) {
+        return run("train --data " + data + " --depth 3 --size 8 --epochs 1 --threads 1 --output-dir " +
+                   path("passed_over_" + std::to_string(++trained)) + " " + more);
+    };
+    struct {
+        std::string data, options;
+        int code;
+        const char* words;
+    } const cases[] = {
+        {nine, "--base-channels 4 --batch-size auto", 2, "--last-batch drop"},
+        {nine, "--base-channels 4 --batch-size auto --last-batch drop", 0, "batch size 8: the largest power of two"},
+        {path("data"), "--base-channels 64 --batch-size auto --memory-limit 1", 7, "not even 2 images"},
+        {path("data"), "--base-channels 64 --batch-size 2 --memory-limit 1", 7, "no smaller batch fits"},
+    };
+    for (const auto& c : cases) {
+        const Outcome out = train(c.data, c.options);
+        EXPECT_EQ(out.code, c.code) << c.options << "\n" << out.output;
+        EXPECT_NE(out.output.find(c.words), std::string::npos) << c.options << "\n" << out.output;
+    }
+}
+
+TEST_F(MemoryTest, WhatNoMachineCanAddressIsRefusedByItsShape) {
+    const Outcome shape = run("summary --size 65536 --batch-size 65536");
+    EXPECT_EQ(shape.code, 1) << shape.output;
+    EXPECT_NE(shape.output.find("a tensor of shape 65536x65536x65536x3"), std::string::npos) << shape.output;
+    const Outcome batch = run("summary --size 65536 --batch-size 1000000000000");
+    EXPECT_EQ(batch.code, 2) << batch.output;
+}
+
 // Without a stated limit, where the system refuses: std::bad_alloc on the cpu.
 TEST_F(MemoryTest, AnExhaustedAddressSpaceIsExplainedToo) {
 #ifdef __SANITIZE_ADDRESS__

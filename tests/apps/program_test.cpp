@@ -107,7 +107,7 @@ TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
     }
     // The interruption by request works at any moment, in the middle of an epoch too. The signal is sent once the
     // first epoch has been reported, however slow the machine is.
-    for (const auto& [signal, code] : {std::pair{"INT", 130}, {"TERM", 143}}) {
+    for (const auto& [signal, code] : {std::pair{"INT", 130}, {"TERM", 143}, {"HUP", 129}}) {
         const std::string folder = std::string("signal") + signal, log = quoted(folder + ".log");
         const Outcome outcome =
             shell(program() + " " + small_training(folder, "", 4000) + " >" + log +
@@ -117,6 +117,27 @@ TEST_F(ProgramTest, AKilledTrainingResumesToTheSameWeights) {
         EXPECT_NE(outcome.output.find("--resume"), std::string::npos) << outcome.output;
         EXPECT_TRUE(fs::exists(root() / folder / "last.safetensors"));
     }
+}
+
+TEST_F(ProgramTest, ATrainingOutlivesItsPagerAndUnderNohupItsTerminal) {
+    ASSERT_EQ(run(small_training("undisturbed")).code, 0);
+    const auto expected = weights("undisturbed/last.safetensors");
+    // The reader is gone after the first epoch; what is written to the pipe later is lost, the training is not.
+    shell("{ " + program() + " " + small_training("piped") + " 2>&1; echo $? >" + quoted("piped.code") +
+          "; } | grep -q 'train loss'");
+    EXPECT_EQ(weights("piped/last.safetensors"), expected);
+    EXPECT_TRUE(fs::exists(root() / "piped" / "confusion.csv"));
+    int code = -1;
+    std::ifstream(root() / "piped.code") >> code;
+    EXPECT_EQ(code, 4) << "the lost output is reported";
+
+    const std::string log = quoted("nohup.log");
+    const Outcome outcome =
+        shell("(trap '' HUP; exec " + program() + " " + small_training("nohup", "", 40) + ") >" + log +
+              " 2>&1 & pid=$!; until grep -qs 'train loss' " + log + "; do sleep 0.01; done; kill -s HUP $pid; " +
+              "wait $pid; code=$?; cat " + log + "; exit $code");
+    EXPECT_EQ(outcome.code, 0) << outcome.output;
+    EXPECT_NE(outcome.output.find("best checkpoint"), std::string::npos) << outcome.output;
 }
 
 // Three classes from grey masks, softmax losses, weights from the data, ignored pixels, the confusion matrix.
@@ -149,15 +170,36 @@ TEST_F(ProgramTest, TrainsOnSeveralClasses) {
         data::save_png((root() / "classes/images").string() + name, picture);
         data::save_png((root() / "classes/masks").string() + name, mask);
     }
-    const auto train = [&](const std::string& folder, const std::string& more) {
+    const auto train = [&](const std::string& folder, const std::string& more, const std::string& val = "0.25") {
         return run("train --data " + quoted("classes") + " --mask-values ids,9=ignore --base-channels 4 --depth 2 " +
-                   "--size 16 --epochs 2 --batch-size 4 --lr 1e-2 --val-fraction 0.25 --output-dir " + quoted(folder) +
-                   " " + more);
+                   "--size 16 --epochs 2 --batch-size 4 --lr 1e-2 --val-fraction " + val + " --output-dir " +
+                   quoted(folder) + " " + more);
     };
     const Outcome trained = train("auto", "");
     ASSERT_EQ(trained.code, 0) << trained.output;
     for (const char* words : {"loss ce+dice", "everywhere Dice", "untrained net Dice", "confusion.csv"})
         EXPECT_NE(trained.output.find(words), std::string::npos) << words << "\n" << trained.output;
+    std::ifstream toml(root() / "auto/config.toml");
+    const std::string config{std::istreambuf_iterator<char>(toml), {}};
+    for (const char* line : {"classes = 3", "loss = \"ce+dice\"", "mask-values = \"ids,9=ignore\""})
+        EXPECT_NE(config.find(line), std::string::npos) << "not as resolved: " << line << "\n" << config;
+    const Outcome longer = run("train --epochs 3 --resume " + quoted("auto"));
+    EXPECT_EQ(longer.code, 0) << longer.output;
+    const std::string here = "cd " + quoted("") + " && " + program() + " train --pretrained auto/best.safetensors ";
+    const Outcome tuned =
+        shell(here + "--data classes --mask-values ids,9=ignore --base-channels 4 --depth 2 --size 16" +
+              " --epochs 1 --output-dir tuned");
+    ASSERT_EQ(tuned.code, 0) << tuned.output;
+    const std::string path = "pretrained = \"" + (root() / "auto/best.safetensors").string() + "\"";
+    EXPECT_EQ(shell("grep -cF '" + path + "' " + quoted("tuned/config.toml")).code, 0) << "no absolute path";
+    const Outcome misfit = shell(here + "--data nowhere --base-channels 8 --depth 2");
+    EXPECT_EQ(misfit.code, 4) << "not found before the data were read: " << misfit.output;
+    const Outcome unvalidated = train("unvalidated", "", "0");
+    ASSERT_EQ(unvalidated.code, 0) << unvalidated.output;
+    std::ifstream metrics(root() / "unvalidated/metrics.csv");
+    std::string row;
+    for (int i = 0; i < 2; ++i) std::getline(metrics, row);
+    EXPECT_NE(row.find(",,,,,,"), std::string::npos) << "scores that nobody measured: " << row;
     const Outcome weighted = train("focal", "--loss focal+tversky --class-weights median");
     ASSERT_EQ(weighted.code, 0) << weighted.output;
     EXPECT_NE(weighted.output.find("class weights"), std::string::npos) << weighted.output;
@@ -230,6 +272,42 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
     }
 }
 
+// With a data set that does not exist, exit code 3 would mean that the mistake was not noticed before the data were
+// read.
+TEST_F(ProgramTest, MistakesInWordsAreFoundBeforeTheDataAreRead) {
+    fs::create_directories(root() / "holds a training");
+    std::ofstream(root() / "holds a training/last.safetensors") << "something";
+    const std::vector<std::tuple<std::string, int, std::string>> mistakes{
+        {"--kernel 4", 2, "kernel"},
+        {"--encoder foo", 2, "foo"},
+        {"--model deeplabv3 --output-stride 12", 2, "12"},
+        {"--freeze-encoder", 2, "no encoder"},
+        {"--class-weights 1,2 --loss bce", 2, "--class-weights"},
+        {"--class-weights median --loss bce", 2, "--class-weights"},
+        {"--class-weights 1,2,3 --loss ce --classes 2", 2, "3 numbers for 2 classes"},
+        {"--loss bce+tversky", 2, "tversky goes with"},
+        {"--output-dir " + quoted("holds a training"), 2, "holds a training already"},
+        {"--output-dir /dev/null/run", 4, "/dev/null"},
+        {"--pretrained missing.pth", 4, "missing.pth"},
+        {"--profile /nowhere/trace.json", 4, "/nowhere"},
+        {"--cache 9000000000000", 2, "--cache"},
+        {"--memory-limit 9000000000000", 2, "--memory-limit"},
+        {"--model fcn --depth 5", 2, "--depth means nothing to model fcn; it is an option of unet without --encoder"},
+        {"--encoder resnet34 --bilinear", 2, "--bilinear means nothing to model unet with --encoder"},
+        {"--separable", 2, "it is an option of deeplabv3plus"},
+        {"--full-width", 2, "without --bilinear"},
+    };
+    for (const auto& [arguments, code, words] : mistakes) {
+        const Outcome outcome = shell("cd " + quoted("") + " && " + program() + " train --data nowhere " + arguments);
+        EXPECT_EQ(outcome.code, code) << arguments << "\n" << outcome.output;
+        EXPECT_NE(outcome.output.find(words), std::string::npos) << arguments << "\n" << outcome.output;
+    }
+    EXPECT_FALSE(fs::exists(root() / "runs")) << "a refused training left an empty run folder";
+    const Outcome warned =
+        shell("cd " + quoted("") + " && " + program() + " train --data nowhere --encoder resnet18 --freeze-encoder");
+    EXPECT_NE(warned.output.find("warning: --freeze-encoder without --pretrained"), std::string::npos) << warned.output;
+}
+
 TEST_F(ProgramTest, ADivergedTrainingLeavesItsBatchToReplay) {
     const Outcome diverged =
         run("train --data " + quoted("data") + " --base-channels 4 --depth 2 --size 32 --epochs 3 --batch-size 4 " +
@@ -247,6 +325,21 @@ TEST_F(ProgramTest, ADivergedTrainingLeavesItsBatchToReplay) {
     EXPECT_EQ(replayed.output.find("-nan"), std::string::npos) << replayed.output;
     const Outcome wrong = run("replay " + quoted("nan/config.toml"));
     EXPECT_EQ(wrong.code, 4) << wrong.output;
+}
+
+// One image whose lowest map is one pixel: only with frozen batch norm can the step be run, by replay too.
+TEST_F(ProgramTest, ReplayFreezesWhatTheTrainingFroze) {
+    const Outcome diverged =
+        run("train --data " + quoted("data") + " --base-channels 4 --depth 3 --size 8 --epochs 3 --batch-size 1 " +
+            "--freeze-bn --threads 2 --optimizer sgd --lr 1e30 --output-dir " + quoted("frozen nan"));
+    ASSERT_EQ(diverged.code, 6) << diverged.output;
+    const Outcome replayed = run("replay " + quoted("frozen nan/bad_batch.safetensors"));
+    EXPECT_EQ(replayed.code, 0) << replayed.output;
+    const auto what = [](const std::string& text) {
+        const auto at = text.find("first in");
+        return at == std::string::npos ? text : text.substr(at, text.find("values", at) - at);
+    };
+    EXPECT_EQ(what(replayed.output), what(diverged.output)) << "the same layer, the same count";
 }
 
 TEST_F(ProgramTest, EveryVerbExplainsItself) {
@@ -267,6 +360,10 @@ TEST_F(ProgramTest, ProfilesATraining) {
     std::ifstream in(root() / "profiled" / "profile.json");
     const auto trace = nlohmann::json::parse(in);
     EXPECT_GT(trace.at("traceEvents").size(), 100u);
+    const std::string unwritable(250, 'p');  // a name that fits, whose temporary's does not
+    const Outcome lost = run(small_training("lost", "--profile-steps 4 --profile " + quoted(unwritable)));
+    EXPECT_EQ(lost.code, 0) << lost.output;
+    EXPECT_NE(lost.output.find("warning: no trace was written"), std::string::npos) << lost.output;
     // A profile changes nothing: the same weights as without one.
     ASSERT_EQ(run(small_training("unprofiled")).code, 0);
     EXPECT_EQ(weights("profiled/best.safetensors"), weights("unprofiled/best.safetensors"));

@@ -49,6 +49,32 @@ DatasetReport check(const std::vector<Sample>& samples, const std::string& rule 
 
 }  // namespace
 
+// Ten thousand different values, half of them of each class, those of class 1 last: none may be lost.
+TEST(Dataset, CountsByClassHoweverManyValuesThereAre) {
+    TempDir dir;
+    Image deep = make_image<uint16_t>(100, 100, 1), colours = make_image<uint8_t>(100, 100, 3);
+    for (size_t i = 0; i < 10000; ++i) {
+        deep.u16[i] = uint16_t(6 * i);
+        const uint8_t half = i < 5000 ? 0 : 128;
+        colours.u8[3 * i] = half;
+        colours.u8[3 * i + 1] = uint8_t(i % 5000 % 100);
+        colours.u8[3 * i + 2] = uint8_t(i % 5000 / 100);
+    }
+    add_picture(dir / "a.png", 100, 100);
+    save_png(dir / "deep.png", deep);
+    save_png(dir / "colours.png", colours);
+    for (const auto& [mask, rule] : {std::pair{"deep.png", "binary:30000"}, {"colours.png", "binary:128"}}) {
+        Sample sample;
+        sample.image_path = dir / "a.png";
+        sample.mask_path = dir / mask;
+        const DatasetReport report = check({sample}, rule);
+        EXPECT_EQ(report.pixels, (std::vector<int64_t>{5000, 5000})) << mask;
+        EXPECT_EQ(report.samples_with, (std::vector<int64_t>{1, 1})) << mask;
+        EXPECT_TRUE(report.warnings.empty()) << report.text();
+    }
+    EXPECT_EQ(raw_values(load_mask(dir / "deep.png"), {}).size(), 4096u) << "auto looks at no more";
+}
+
 TEST(Dataset, FolderPairsAndSuffixes) {
     for (const auto& [pictures, masks] : {std::pair{"images/", "masks/"},
                                           {"imgs/", "masks/"},

@@ -43,6 +43,19 @@ TEST_P(TensorTest, KnowsItsShape) {
     EXPECT_EQ(Tensor().data(), nullptr);
 }
 
+TEST(TensorExtents, AreRefusedWhereTheirProductCannotBeAddressed) {
+    const int64_t many = int64_t{1} << 31;
+    for (const Shape& shape : {Shape{many, many, many, 1}, Shape{many, many, 2, 1}, Shape{int64_t{1} << 46}}) {
+        try {
+            Tensor::empty(shape, DType::f32, {DeviceKind::meta});
+            ADD_FAILURE() << shape.text() << " was made";
+        } catch (const ShapeError& e) {
+            EXPECT_NE(std::string(e.what()).find(shape.text()), std::string::npos) << e.what();
+        }
+    }
+    EXPECT_EQ(Tensor::empty({int64_t{1} << 45}, DType::f32, {DeviceKind::meta}).bytes(), size_t{1} << 47);
+}
+
 TEST_P(TensorTest, SharesMemoryWithItsSlices) {
     Tensor t = ramp({1, 2, 2, 4});
     const Tensor s = t.slice_channels(1, 2);

@@ -172,7 +172,38 @@ TEST(LargestBatch, PassesOverBatchesThatBatchNormCannotTrainOn) {
     UNet net({3, 1, 4, 3, false});  // at 8x8 its lowest map is one pixel: one image is one value a channel
     const PlanForBatch plan = [](int64_t batch) { return plan_of({host, 4, 8, batch, 3}); };
     EXPECT_GE(largest_batch(net, plan, size_t(1) << 30, 4), 2);
-    EXPECT_THROW(largest_batch(net, plan, size_t(1) << 30, 1), ShapeError);
+    EXPECT_EQ(largest_batch(net, plan, size_t(1) << 30, 1), 0);
+}
+
+// Of 100 samples in batches of 33 the last is one image.
+TEST(LargestBatch, PassesOverBatchesThatLeaveOneImage) {
+    UNet net({3, 1, 4, 3, false});
+    const PlanForBatch plan = [](int64_t batch) {
+        PlanOptions o = plan_of({host, 4, 8, batch, 3});
+        o.last_batch = 100 % batch;
+        return o;
+    };
+    ASSERT_FALSE(bytes_held(net, plan(33))) << "one image is one value a channel";
+    for (const int64_t fits : {32, 34}) {
+        const auto bytes = bytes_held(net, plan(fits));
+        ASSERT_TRUE(bytes) << fits;
+        for (const int64_t at_most : {int64_t{100}, fits + 1})
+            EXPECT_EQ(largest_batch(net, plan, *bytes, at_most), fits) << "of at most " << at_most;
+    }
+}
+
+// A graph needs the inputs of all its micro-batches at once: 13 MiB each here, which 32 of them may not take.
+TEST(MemoryPlan, ManyMicroBatchesShareTheirInputs) {
+    UNet net({3, 1, 4, 1, false});
+    size_t inputs[2];
+    for (const int64_t accumulate : {4, 32}) {
+        PlanOptions o = plan_of({accelerator, 4, 1024, 1, 1});
+        o.validation_batch = 0;
+        o.accumulate = accumulate;
+        inputs[accumulate == 32] = plan_memory(net, o).at_peak(BlockUse::batch);
+    }
+    EXPECT_GE(inputs[0], 4 * size_t{13} << 20) << "of a graph";
+    EXPECT_LE(inputs[1], 2 * size_t{13} << 20) << "of micro-batches that take turns";
 }
 
 // What top tensors are named by: the layer and op that filled a block, concatenations as wholes.

@@ -7,6 +7,7 @@
 
 #include "engine/context.h"
 #include "engine/train/trainer.h"
+#include "models/catalogue.h"
 #include "models/unet.h"
 #include "tests/models/rectangles.h"
 
@@ -180,6 +181,29 @@ TEST(TrainingStepTest, MicroBatchesAreReplayedTogether) {
     EXPECT_NE(logs[1][6].loss, logs[1][7].loss) << "the data changes";
 }
 
+// Beyond the limit micro-batches take turns in one input, as without graphs: 8x8 pixels of 3 floats and a label, two
+// images each, three times.
+TEST(TrainingStepTest, MicroBatchesBeyondTheLimitTakeTurns) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    const auto window = batches(3, 2, 8);
+    const size_t bytes = 3 * 2 * 8 * 8 * (3 * sizeof(float) + 1);
+    std::vector<StepLogEntry> logs[2];
+    std::vector<float> weights[2];
+    for (const bool within : {false, true}) {
+        Rig rig(gpu_device, {.most_input_bytes = within ? bytes : bytes - 1});
+        for (int i = 0; i < 8; ++i) rig.step->run(window.data(), 3, 1e-3);
+        logs[within] = rig.step->read();
+        weights[within] = rig.weights();
+        EXPECT_EQ(rig.step->replayed() >= 3, within) << rig.step->replayed() << " of 8 steps were replays";
+        if (!within) {
+            for (int i = 0; i < 6; ++i) rig.step->run(window.data(), 1, 1e-3);
+            EXPECT_GT(rig.step->replayed(), 0) << "a single batch is recorded whatever it takes";
+        }
+    }
+    expect_equal(logs[0], logs[1]);
+    EXPECT_EQ(weights[0], weights[1]);
+}
+
 // Each shape's inputs, memory and graph are kept, but not without end.
 TEST(TrainingStepTest, ManyShapesTakeNoMoreMemoryThanAFew) {
     if (!have_gpu()) GTEST_SKIP() << "no GPU";
@@ -220,10 +244,12 @@ struct BadStepCollector : TrainObserver {
     std::string bad_layer, bad_op;
     std::vector<std::string> names;
     bool backward = false;
+    StepConditions conditions;
     void on_step(const StepReport& r) override { losses.push_back(r.loss); }
     void on_nonfinite(const BadStep& b) override {
         bad_step = b.step;
         names = b.batch->names;
+        conditions = b.conditions;
         if (const auto* f = b.diagnosis->first_bad()) bad_layer = f->path, bad_op = f->op, backward = f->backward;
     }
 };
@@ -327,6 +353,38 @@ TEST(NonFiniteTest, LookingSeldomChangesNoLossAndNoWeight) {
     EXPECT_EQ(losses[0].size(), 10u);
     EXPECT_EQ(losses[0], losses[1]);
     EXPECT_EQ(weights[0], weights[1]);
+}
+
+// Dropout's masks are keyed by the micro-batch: the losses of a step run again add up to the step's own. 1e-5: sums in
+// another order.
+TEST(NonFiniteTest, TheDiagnosisOfAMicroBatchDrawsItsMasks) {
+    NetConfig config;
+    config.model = "fcn";
+    config.encoder = "resnet18";
+    auto net = make_net(config);
+    net->materialize({.device = cpu_device, .seed = 1});
+    const auto window = batches(2, 2, 32);
+    const Loss loss({}, cpu_device, DType::f32);
+    double parts[2], unlike = 0;
+    for (const int64_t i : {0, 1}) parts[i] = diagnose_step(*net, loss, window[size_t(i)], {.micro_batch = i}).loss;
+    unlike = diagnose_step(*net, loss, window[1], {.micro_batch = 0}).loss;
+    EXPECT_GT(std::abs(unlike - parts[1]), 1e-3) << "the masks of another micro-batch";
+    Optimizer optimizer(*net, {});
+    TrainingStep step(*net, optimizer, loss, {});
+    step.run(window.data(), 2, 0);
+    EXPECT_NEAR(step.read().front().loss, (parts[0] + parts[1]) / 2, 1e-5);
+}
+
+TEST(NonFiniteTest, TheMicroBatchToBlameIsNamed) {
+    UNet net({.base_channels = 4, .depth = 2});
+    net.materialize({.device = cpu_device, .seed = 1});
+    Optimizer optimizer(net, {.halt_at_nonfinite = true});
+    Trainer trainer(net, optimizer, {.epochs = 2, .schedule = {.base = 1e-3}, .accumulate = 3});
+    PoisonedSource source(7, 1);  // batches 6, 7, 8 are step 3
+    BadStepCollector seen;
+    EXPECT_NE(message_of(trainer, source, seen).find("step 3:"), std::string::npos);
+    EXPECT_EQ(seen.conditions.micro_batch, 1);
+    EXPECT_EQ(seen.conditions.attempt, 2);
 }
 
 // A half-precision training starts with a scale that overflows, finds one that does not, and learns.
