@@ -9,25 +9,17 @@
 #include "apps/options.h"
 #include "apps/verbs.h"
 #include "engine/context.h"
+#include "engine/io/cpu_info.h"
 #include "engine/io/text.h"
 #include "kernels/gpu/libraries.h"
 #include "kernels/gpu/runtime.h"
 
 namespace atrous::app {
 
-// The first line of /proc/cpuinfo that begins with `key`, after its colon.
-static std::string cpu_field(const std::string& key) {
-    std::ifstream in("/proc/cpuinfo");
-    for (std::string line; std::getline(in, line);)
-        if (line.rfind(key, 0) == 0)
-            if (const auto colon = line.find(": "); colon != std::string::npos) return line.substr(colon + 2);
-    return "";
-}
-
 static void print_cpu() {
-    std::istringstream flags(cpu_field("flags"));
+    std::istringstream flags(io::cpu_field("flags"));
     const std::set<std::string> have{std::istream_iterator<std::string>(flags), {}};
-    const std::string name = cpu_field("model name");
+    const std::string name = io::cpu_field("model name");
     fmt::print("cpu        {}: {} threads\n", name.empty() ? "unknown" : name, context_of({DeviceKind::cpu}).threads());
     for (const auto& [flag, meaning] : {std::pair{"avx2", "256-bit vectors"},
                                         {"avx512f", "512-bit vectors"},

@@ -10,17 +10,10 @@
 
 #include "commit.h"
 #include "engine/context.h"
+#include "engine/io/cpu_info.h"
 #include "kernels/gpu/runtime.h"
 
 namespace atrous::bench {
-
-static std::string cpu_field(const std::string& key) {
-    std::ifstream in("/proc/cpuinfo");
-    for (std::string line; std::getline(in, line);)
-        if (line.rfind(key, 0) == 0)
-            if (const auto colon = line.find(": "); colon != std::string::npos) return line.substr(colon + 2);
-    return "";
-}
 
 // What the driver's own tool says of the GPU at this moment; nothing where there is no such tool.
 static std::string ask_driver(const std::string& fields, int index) {
@@ -41,7 +34,7 @@ std::vector<std::pair<std::string, std::string>> environment(Device device) {
     const auto add = [&](const char* name, const std::string& value) {
         if (!value.empty()) all.emplace_back(name, value);
     };
-    add("cpu", cpu_field("model name"));
+    add("cpu", io::cpu_field("model name"));
     if (device.kind == DeviceKind::gpu) {
         const auto info = gpu::device_info(device.index);
         add("gpu", fmt::format("{}, {} multiprocessors, capability {}.{}", info.name, info.multiprocessors, info.major,
@@ -52,7 +45,7 @@ std::vector<std::pair<std::string, std::string>> environment(Device device) {
         add("driver", ask_driver("driver_version", device.index));
         add("clocks", ask_driver("clocks.sm,clocks.mem,clocks.max.sm", device.index));
     } else {
-        const std::string mhz = cpu_field("cpu MHz");
+        const std::string mhz = io::cpu_field("cpu MHz");
         add("driver", std::string(system.sysname) + " " + system.release);
         add("clocks", mhz.empty() ? "" : mhz + " MHz");
     }

@@ -1,0 +1,75 @@
+#include "apps/train_arguments.h"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/loss_choice.h"
+#include "apps/resume.h"
+#include "kernels/base/error.h"
+
+namespace atrous::app {
+
+namespace fs = std::filesystem;
+
+TrainingSize training_size(const TrainArguments& a) {
+    const auto& s = a.scale.value;
+    if (s.size() != 2 || !(s[0] > 0 && s[0] <= s[1] && s[1] <= 16))
+        throw UsageError(fmt::format("--scale {}: expected the smallest and the largest factor, above 0 and up to 16",
+                                     a.scale.shown()));
+    const std::string& text = a.crop.value;
+    if (text.empty()) return {a.size.value, a.size.value};
+    int w = 0, h = 0, end = 0;
+    const bool one = std::sscanf(text.c_str(), "%5d%n", &w, &end) == 1 && text.size() == size_t(end);
+    if (one) h = w;
+    const bool two = !one && std::sscanf(text.c_str(), "%5dx%5d%n", &w, &h, &end) == 2 && text.size() == size_t(end);
+    if (!(one || two) || w < 8 || h < 8 || w > 8192 || h > 8192)
+        throw UsageError("--crop " + text + ": expected N or WIDTHxHEIGHT, each from 8 to 8192 pixels");
+    return {h, w};
+}
+
+void TrainArguments::parse(int argc, const char* const* argv) {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    const std::string folder = resumed_folder(words);
+    bool config_given = false;
+    for (const auto& w : words) config_given = config_given || w.rfind("--config", 0) == 0;
+    if (!folder.empty() && !config_given && fs::exists(folder + "/config.toml"))
+        words.insert(words.begin(), {"--config", folder + "/config.toml"});
+    o.parse(words);
+    if (!resume.value.empty()) {
+        // A run folder may have been moved or copied since its config.toml was written: only a flag overrules.
+        if (output_dir.origin != Origin::flag || output_dir.value.empty()) output_dir.value = folder;
+        resume.value = settle_previous(checkpoint_to_resume(resume.value));
+    }
+    check_loss_words(loss.value, class_weights.value, classes.value);  // before the data are read
+    training_size(*this);
+    if (nesterov.value && (optimizer.value != "sgd" || momentum.value == 0))
+        throw UsageError("--nesterov: expected --optimizer sgd and a --momentum above 0");
+    if (channels.value == 2) throw UsageError("--channels 2: expected 1 or 3");
+}
+
+// What the data decided, so that config.toml says it. The device and the number of threads stay as they were asked for:
+// another machine has others.
+void TrainArguments::resolve(const Recipe& recipe) {
+    mask_values.value = recipe.mask_values;
+    classes.value = recipe.classes();
+    loss.value = recipe.loss.name;
+}
+
+// For a later --resume from any folder: paths are absolute, and what was resumed to get here is left out.
+std::string TrainArguments::config() {
+    Option<std::string>* const changed[] = {&data, &train_list, &val_list, &pretrained, &resume, &profile};
+    std::vector<std::string> values;
+    for (Option<std::string>* option : changed) {
+        values.push_back(option->value);
+        if (fs::exists(option->value)) option->value = fs::absolute(option->value).lexically_normal().string();
+    }
+    resume.value.clear();
+    profile.value.clear();  // the training's, not the run's: whoever resumes asks again
+    const std::string toml = o.as_toml();
+    for (size_t i = 0; i < values.size(); ++i) changed[i]->value = values[i];
+    return toml;
+}
+
+}  // namespace atrous::app
