@@ -275,10 +275,9 @@ static TrainProgress check_resumption(const TrainArguments& a, const Recipe& rec
     const std::string best = run_folder_of(path) + "/best.safetensors";
     const bool lost = progress.best_epoch >= 0 && !is_whole(best);
     if (lost) changes.warnings.push_back(best + ": missing or damaged; the best of the epochs to come takes its place");
-    if (lost || changes.other_validation) {
-        progress.best_epoch = -1;
-        progress.plateau.seen = false;
-    }
+    if (lost || changes.other_validation) progress.best_epoch = -1;
+    // What plateau compares with is lost with the pictures or the score it came from, not with the file.
+    if (changes.other_validation || progress.monitor != parse_monitor(a.monitor.value)) progress.plateau.seen = false;
     if (progress.best_epoch >= 0 && progress.monitor != parse_monitor(a.monitor.value))
         throw UsageError(fmt::format("{}: its best epoch was found by {}; resume with --monitor {}", path,
                                      name_of(progress.monitor), name_of(progress.monitor)));
