@@ -1,5 +1,5 @@
-// f32 and bf16: oneDNN, except that weight gradients in f32 are our own (kernels/cpu/weight_gradient.h). f64, and
-// shapes for which oneDNN has only plain loops: im2col and a product. bf16 takes part in these as float.
+// f32 and bf16: oneDNN, except that weight gradients in f32, and some in bf16, are our own (weight_gradient.h). f64,
+// and shapes for which oneDNN has only plain loops: im2col and a product. bf16 takes part in these as float.
 #include "kernels/conv.h"
 
 #include <algorithm>
@@ -140,20 +140,19 @@ void backward_input_by_product(Queue& q, const ConvBackwardInputArgs& a) {
     multiply_columns<T>(q, {a.dy, dx, a.w.h, a.w.w, a.geometry, false}, product);
 }
 
-template <class T>
-void weight_gradient_of(Queue& q, const ConvBackwardWeightArgs& a) {
+WeightGradient problem_of(const ConvBackwardWeightArgs& a) {
     const View& dw = a.dw.view;
-    weight_gradient<T>(q, {.image = a.x,
-                           .gradient = a.dy,
-                           .r = dw.h,
-                           .s = dw.w,
-                           .geometry = a.geometry,
-                           .dw = dw.data,
-                           .g_stride = dw.h * dw.w * dw.c,
-                           .r_stride = dw.w * dw.c,
-                           .s_stride = dw.c,
-                           .c_stride = 1,
-                           .accumulate = a.dw.accumulate});
+    return {.image = a.x,
+            .gradient = a.dy,
+            .r = dw.h,
+            .s = dw.w,
+            .geometry = a.geometry,
+            .dw = dw.data,
+            .g_stride = dw.h * dw.w * dw.c,
+            .r_stride = dw.w * dw.c,
+            .s_stride = dw.c,
+            .c_stride = 1,
+            .accumulate = a.dw.accumulate};
 }
 
 // ---- the passes through oneDNN; false where it has nothing optimised
@@ -269,15 +268,21 @@ void conv_backward_weight(Queue& q, const ConvBackwardWeightArgs& a) {
         return;
     }
     check(a.x, a.dw.view, a.dy, a.geometry);
-    if (a.x.dtype == DType::bf16 && backward_weight_by_dnnl(q, a)) return;
+    const bool bf16 = a.x.dtype == DType::bf16;
+    const bool by_pairs = bf16 && pairs_are_faster(problem_of(a));
+    if (bf16 && !by_pairs && backward_weight_by_dnnl(q, a)) return;
     if (a.dbias) channel_sums(q, a.dy, a.dbias);
+    if (by_pairs) {
+        ran("conv_backward_weight/outer_bf16");
+        return weight_gradient_of_pairs(q, problem_of(a));
+    }
     if (a.x.dtype == DType::f64) {
         ran("conv_backward_weight/outer_f64");
-        return weight_gradient_of<double>(q, a);
+        return weight_gradient<double>(q, problem_of(a));
     }
     ran("conv_backward_weight/outer_f32");
-    if (a.x.dtype == DType::f32) return weight_gradient_of<float>(q, a);
-    weight_gradient_of<float>(q, {widened(q, a.x), widened(q, a.dy), a.dw, {}, a.geometry});
+    if (a.x.dtype == DType::f32) return weight_gradient<float>(q, problem_of(a));
+    weight_gradient<float>(q, problem_of({widened(q, a.x), widened(q, a.dy), a.dw, {}, a.geometry}));
 }
 
 }  // namespace atrous::kernels::cpu

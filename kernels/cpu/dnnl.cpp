@@ -185,15 +185,16 @@ Plan& plan_for(Plans& plans, const Problem& problem) {
     return *(plans[problem] = std::move(plan));
 }
 
-bool has_avx512() {
-    constexpr auto avx512 = unsigned(dnnl::cpu_isa::avx512_core);  // a set of bits, of which newer ones are supersets
-    static const bool has = (unsigned(dnnl::get_effective_cpu_isa()) & avx512) == avx512;
-    return has;
+bool has_isa(dnnl::cpu_isa wanted) {  // sets of bits, of which newer ones are supersets
+    static const unsigned has = unsigned(dnnl::get_effective_cpu_isa());
+    return (has & unsigned(wanted)) == unsigned(wanted);
 }
+bool has_avx512() { return has_isa(dnnl::cpu_isa::avx512_core); }
 
 }  // namespace
 
 bool has_bf16_convolutions() { return has_avx512(); }
+bool has_amx() { return has_isa(dnnl::cpu_isa::avx512_core_amx); }
 
 namespace {
 

@@ -30,6 +30,9 @@ struct DnnlConv {
 // where oneDNN has no optimised implementation of this convolution. Throws ShapeError where this processor lacks bf16.
 bool dnnl_convolution(Queue&, const DnnlConv&, const void* x, const void* w, const void* bias, const void* y);
 
+// Whether oneDNN multiplies bf16 by tiles (AMX) here.
+bool has_amx();
+
 // `batch` products c[i] = a[i] * b (+ bias), of bf16: a [m][k], b [k][n] shared, c [m][n], bias f32 [n]; c's n is
 // contiguous. The same about what is returned and thrown.
 struct DnnlProduct {

@@ -4,79 +4,16 @@
 #include "kernels/cpu/weight_gradient.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <utility>
 #include <vector>
 
 #include "kernels/base/dispatch.h"
-#include "kernels/cpu/register_tile.h"
+#include "kernels/cpu/outer_sums.h"
 #include "kernels/cpu/simd.h"
 
 namespace atrous::kernels::cpu {
 
 namespace {
-
-template <class T>
-constexpr int64_t panel_width = 2 * Vector<T>::lanes;
-template <class T>
-constexpr int64_t tile_size = tile_rows* panel_width<T>;
-
-// partial[i][j] += sum over rows and columns of narrow[row][column * narrow_step + i] * wide[row][column * wide_step +
-// j].
-template <class T, int count, int vectors>
-void outer_sums(const T* const* narrow, int64_t narrow_step, const T* const* wide, int64_t wide_step, int64_t rows,
-                int64_t columns, T* partial) {
-    using V = vector_t<T>;
-    constexpr int lanes = Vector<T>::lanes, chains = tile_rows / count;  // independent sums hide the latency
-    V sums[chains][count][vectors] = {};
-    for (int i = 0; i < count; ++i)
-        for (int v = 0; v < vectors; ++v) sums[0][i][v] = load_vector(partial + i * panel_width<T> + v * lanes);
-    for (int64_t row = 0; row < rows; ++row) {
-        const T *a = narrow[row], *b = wide[row];
-        const auto step = [&](int chain) {
-            V wide_values[vectors];
-            for (int v = 0; v < vectors; ++v) wide_values[v] = load_vector(b + v * lanes);
-#pragma GCC unroll 16
-            for (int i = 0; i < count; ++i)
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; ++v) sums[chain][i][v] += a[i] * wide_values[v];
-            a += narrow_step;
-            b += wide_step;
-        };
-        int64_t column = 0;
-        for (; column + chains <= columns; column += chains)
-#pragma GCC unroll 16
-            for (int chain = 0; chain < chains; ++chain) step(chain);
-        for (; column < columns; ++column) step(0);
-    }
-    for (int i = 0; i < count; ++i)
-        for (int v = 0; v < vectors; ++v) {
-            V sum = sums[0][i][v];
-            for (int chain = 1; chain < chains; ++chain) sum += sums[chain][i][v];
-            store_vector(partial + i * panel_width<T> + v * lanes, sum);
-        }
-}
-
-template <class T>
-using OuterSums = void (*)(const T* const*, int64_t, const T* const*, int64_t, int64_t, int64_t, T*);
-template <class T, int vectors, int... counts>
-constexpr std::array<OuterSums<T>, tile_rows> sums_of(std::integer_sequence<int, counts...>) {
-    return {outer_sums<T, counts + 1, vectors>...};
-}
-template <class T, int vectors>
-constexpr auto sums_table = sums_of<T, vectors>(std::make_integer_sequence<int, tile_rows>());
-
-// Output coordinates [first, last) whose tap lies inside the image.
-struct Range {
-    int64_t first, last;
-};
-Range inside(const ConvGeometry& g, int64_t tap, int64_t in, int64_t out) {
-    const int64_t shift = tap * g.dilation - g.padding;  // input = output * stride + shift
-    const int64_t first = shift >= 0 ? 0 : ceil_div(-shift, g.stride);
-    const int64_t last = shift >= in ? 0 : std::min(out, (in - 1 - shift) / g.stride + 1);
-    return {first, std::max(first, last)};
-}
 
 template <class T>
 class Accumulator {

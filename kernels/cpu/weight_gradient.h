@@ -1,4 +1,4 @@
-// Weight gradients of f32 and f64 as outer products of pixels, which NHWC tensors offer without a rearrangement:
+// Weight gradients as outer products of pixels, which NHWC tensors offer without a rearrangement:
 //   dw[g][r][s][c] = sum_{n,p,q} gradient[n,p,q,g] * image[n, p*stride - padding + r*dilation, q*stride - padding +
 //   s*dilation, c]
 // The order of summation depends on the shapes alone, not on the number of threads.
@@ -20,6 +20,13 @@ struct WeightGradient {
 
 template <class T>
 void weight_gradient(Queue&, const WeightGradient&);
+
+// The same of bf16 into f32.
+void weight_gradient_of_pairs(Queue&, const WeightGradient&);
+// Where that was measured to be faster than oneDNN (docs/performance-notes.md): on processors that multiply pairs of
+// bf16 but have no tiles (AMX); not at 1x1, nor where there is so much to sum that it leaves a core's cache, nor so
+// little that starting costs.
+bool pairs_are_faster(const WeightGradient&);
 
 // sums[c] (+)= sum over all pixels; in float for bf16.
 void channel_sums(Queue&, const View&, VectorInto sums);

@@ -17,6 +17,7 @@
 #include "kernels/base/variant.h"
 #include "kernels/conv.h"
 #include "kernels/conv_transpose.h"
+#include "kernels/cpu/weight_gradient.h"
 
 namespace atrous::kernels {
 namespace {
@@ -288,6 +289,78 @@ TEST(ConvCpu, CommonShapesRunInOneDnn) {
         ASSERT_EQ(log.names().size(), 2u);
         EXPECT_EQ(log.names()[0].rfind("conv_forward/dnnl:", 0), 0u) << s.name() << " ran " << log.names()[0];
         EXPECT_EQ(log.names()[1].rfind("conv_backward_input/dnnl:", 0), 0u) << s.name() << " ran " << log.names()[1];
+    }
+}
+
+// Sums of pairs of bf16 serve only large problems; here all shapes, of dense pixels and of pixels that lie apart.
+void check_pairs(const Shape& s, bool accumulate, int64_t gap, int threads) {
+    const std::string what = s.name() + (accumulate ? " accumulate" : "") + (gap ? " pixels apart" : "");
+    const int64_t p = s.geometry.output_size(s.h, s.r), q = s.geometry.output_size(s.w, s.s);
+    Random random(13, s.h * 1000 + s.w, s.c * 1000 + s.o, s.r * 100 + s.geometry.dilation);
+    Buffer<bf16> x(s.n * s.h * s.w * (s.c + gap)), dy(s.n * p * q * (s.o + gap));
+    Buffer<float> dw(s.o * s.r * s.s * s.c);
+    x.fill_integers(random, 3);
+    dy.fill_integers(random, 3);
+    if (accumulate) dw.fill_integers(random, 9);
+    auto rx = converted<float>(x), rdy = converted<float>(dy), rdw = converted<float>(dw);
+    run_reference([&](Queue& k) {
+        reference::conv_backward_weight(k, {view(rx, s.n, s.h, s.w, s.c, s.c + gap),
+                                            view(rdy, s.n, p, q, s.o, s.o + gap),
+                                            {view(rdw, s.o, s.r, s.s, s.c), accumulate},
+                                            {},
+                                            s.geometry});
+    });
+    PoisonedScratch scratch;
+    Queue queue(gpu::StreamView(), scratch, threads);
+    cpu::weight_gradient_of_pairs(queue, {.image = view(x, s.n, s.h, s.w, s.c, s.c + gap),
+                                          .gradient = view(dy, s.n, p, q, s.o, s.o + gap),
+                                          .r = s.r,
+                                          .s = s.s,
+                                          .geometry = s.geometry,
+                                          .dw = dw.data(),
+                                          .g_stride = s.r * s.s * s.c,
+                                          .r_stride = s.s * s.c,
+                                          .s_stride = s.c,
+                                          .c_stride = 1,
+                                          .accumulate = accumulate});
+    EXPECT_TRUE(scratch.guards_intact()) << what << ": wrote outside its scratch memory";
+    expect_equal(dw, rdw, 0, what + " dw");
+}
+
+TEST(ConvCpu, SumsOfPairsEqualReferenceBitForBit) {
+    for (const Shape& s : shapes()) {
+        check_pairs(s, false, 0, 2);
+        check_pairs(s, true, 5, 3);
+        if (HasFailure()) return;
+    }
+    check_pairs({2, 70, 61, 70, 40, 3, 3, {1, 1, 1}}, false, 0, 2);  // two panels and several chunks on either side
+    check_pairs({2, 70, 61, 40, 70, 3, 3, {2, 2, 2}}, false, 0, 2);
+    check_pairs({1, 9, 400, 130, 66, 3, 3, {1, 1, 1}}, false, 0, 2);  // one row fills a chunk
+}
+
+// The weight gradients of a U-Net's large levels take the faster of the two ways.
+TEST(ConvCpu, LargeBf16WeightGradientsAreSumsOfPairs) {
+    const Shape large{1, 128, 128, 32, 64, 3, 3, {1, 1, 1}}, deep{1, 16, 16, 512, 512, 3, 3, {1, 1, 1}};
+    for (const Shape& s : {large, deep}) {
+        Buffer<bf16> x(s.h * s.w * s.c), dy(s.h * s.w * s.o);
+        Buffer<float> dw(s.o * 9 * s.c);
+        Random random(5);
+        x.fill_integers(random, 3);
+        dy.fill_integers(random, 3);
+        const View image = view(x, 1, s.h, s.w, s.c), gradient = view(dy, 1, s.h, s.w, s.o);
+        PoisonedScratch scratch;
+        Queue q(gpu::StreamView(), scratch, 2);
+        VariantLog log;
+        try {
+            cpu::conv_backward_weight(q, {image, gradient, {view(dw, s.o, 3, 3, s.c), false}, {}, s.geometry});
+        } catch (const ShapeError& e) {
+            GTEST_SKIP() << e.what();
+        }
+        const bool pairs =
+            cpu::pairs_are_faster({.image = image, .gradient = gradient, .r = 3, .s = 3, .geometry = s.geometry});
+        EXPECT_FALSE(pairs && s.c == deep.c) << s.name();
+        ASSERT_EQ(log.names().size(), 1u);
+        EXPECT_EQ(log.names()[0] == "conv_backward_weight/outer_bf16", pairs) << s.name() << " ran " << log.names()[0];
     }
 }
 
