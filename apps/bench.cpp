@@ -184,7 +184,7 @@ int step(int argc, const char* const* argv) {
     o.group("Step");
     auto& size = o.integer("--size", 256, "width and height of an image").min(8).max(8192);
     auto& batch_size = o.integer("-b,--batch-size", 4, "images at once").min(1).max(65536);
-    auto& optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw"}, "adam", "the optimizer");
+    auto& optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw", "rmsprop"}, "adam", "the optimizer");
     auto& precision = o.choice("--precision", {"fp32", "bf16"}, "fp32", "of activations and convolutions");
     auto& device = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
     auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);

@@ -31,7 +31,7 @@ struct SummaryArguments {
     &batch_size = o.integer("-b,--batch-size", 8, "images at once").min(1).max(65536);
     Option<std::string>&precision =
         o.choice("--precision", {"fp32", "bf16", "fp16"}, "fp32", "of activations and convolutions"),
-    &optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw"}, "adam", "the optimizer"),
+    &optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw", "rmsprop"}, "adam", "the optimizer"),
     &device = o.choice("--device", {"auto", "cpu", "cuda", "emulated"}, "auto",
                        "whose memory is planned; a GPU need not be here");
     Option<int64_t>& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);

@@ -117,6 +117,7 @@ static OptimizerOptions optimizer_options(const TrainArguments& a) {
     o.nesterov = a.nesterov.value;
     o.beta1 = a.beta1.value;
     o.beta2 = a.beta2.value;
+    o.alpha = a.rms_alpha.value;
     o.epsilon = a.eps.value;
     o.weight_decay = a.weight_decay.value;
     o.decay_vectors = !a.no_vector_decay.value;

@@ -73,7 +73,7 @@ struct TrainArguments {
                    "bce, ce, focal, dice, tversky, focal-tversky, or two joined as in ce+dice; auto: bce+dice for two "
                    "classes, ce+dice for more"),
     &class_weights = o.text("--class-weights", "none", "of ce and focal: none, enet, median, or a list 1,2.5,…"),
-    &optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw"}, "adam", "the optimizer");
+    &optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw", "rmsprop"}, "adam", "the optimizer");
     Option<double>&focal_gamma = o.number("--focal-gamma", 2, "how much focal turns to the hard pixels").min(0),
     &tversky_alpha = o.number("--tversky-alpha", 0.3, "weight of false positives in tversky").min(0),
     &tversky_beta = o.number("--tversky-beta", 0.7, "weight of false negatives in tversky").min(0),
@@ -82,10 +82,11 @@ struct TrainArguments {
     &encoder_lr = o.number("--encoder-lr", 1, "learning rate of the encoder, relative to --lr").above(0),
     &aux_lr =
         o.number("--aux-lr", 1, "learning rate of the auxiliary head, relative to --lr; torchvision: 10").above(0),
-    &momentum = o.number("--momentum", 0.9, "of sgd").min(0).max(1),
+    &momentum = o.number("--momentum", 0.9, "of sgd and rmsprop").min(0).max(1),
     &beta1 = o.number("--beta1", 0.9, "of adam and adamw: decay of the mean of gradients").min(0).max(0.999999),
     &beta2 = o.number("--beta2", 0.999, "of adam and adamw: decay of the mean of squares").min(0).max(0.99999999),
-    &eps = o.number("--eps", 1e-8, "of adam and adamw: added to the root of the mean of squares").above(0),
+    &eps = o.number("--eps", 1e-8, "of adam, adamw and rmsprop: added to the root of the mean of squares").above(0),
+    &rms_alpha = o.number("--rms-alpha", 0.99, "of rmsprop: decay of the mean of squares").min(0).max(0.99999999),
     &weight_decay = o.number("--weight-decay", 0, "weight decay").min(0);
     Option<bool>& nesterov = o.flag("--nesterov", "Nesterov's momentum in sgd");
     Option<bool>& no_vector_decay = o.flag("--decay-weights-only", "biases and batch norm do not decay");

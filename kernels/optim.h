@@ -2,7 +2,8 @@
 // Element type T of parameters, gradients and moments: f32, or f64 on reference and cpu. State lives on the device, so
 // that a step needs no value from the host.
 //
-// A step is: grad_statistics (norm, clipping factor, non-finite check) - sgd_step or adam_step - finish_step.
+// A step is: grad_statistics (norm, clipping factor, non-finite check) - sgd_step, adam_step or rmsprop_step -
+// finish_step.
 // Where found_nonfinite is set, the step leaves parameters, moments and its count untouched.
 #pragma once
 
@@ -38,7 +39,7 @@ struct OptimGroup {
 
 struct Arena {
     void *parameters = nullptr, *gradients = nullptr;
-    void *moment1 = nullptr, *moment2 = nullptr;  // SGD: moment1 is the momentum buffer, moment2 absent
+    void *moment1 = nullptr, *moment2 = nullptr;  // SGD, RMSprop: moment1 is the momentum buffer; SGD: moment2 absent
     void* half = nullptr;                         // half-precision copy of the parameters to refresh; may be absent
     DType dtype = DType::f32, half_dtype = DType::bf16;
     int64_t count = 0;                   // elements, padding included
@@ -74,6 +75,15 @@ struct AdamArgs {
     bool decoupled = false;
 };
 
+// g as SgdArgs'. As torch.optim.RMSprop, not centered; v is moment2, buffer is moment1, and both begin as zeros:
+//   v = alpha*v + (1-alpha)*g^2;  buffer = momentum * buffer + g / (sqrt(v) + epsilon);  p -= lr * buffer
+// Without momentum the quotient is the buffer, and moment1 may be absent.
+struct RmspropArgs {
+    Arena arena;
+    const StepState* state = nullptr;
+    double alpha = 0.99, epsilon = 1e-8, momentum = 0;
+};
+
 // step += 1 unless found_nonfinite, else first_bad_attempt = attempts if it was -1; attempts += 1. With
 // dynamic_loss_scale halves the scale after a bad step and doubles it after growth_interval good ones, within [1,
 // 2^24]; without it the scale and good_steps stay as they are.
@@ -88,18 +98,21 @@ namespace reference {
 void grad_statistics(Queue&, const GradStatisticsArgs&);
 void sgd_step(Queue&, const SgdArgs&);
 void adam_step(Queue&, const AdamArgs&);
+void rmsprop_step(Queue&, const RmspropArgs&);
 void finish_step(Queue&, const FinishStepArgs&);
 }
 namespace cpu {
 void grad_statistics(Queue&, const GradStatisticsArgs&);
 void sgd_step(Queue&, const SgdArgs&);
 void adam_step(Queue&, const AdamArgs&);
+void rmsprop_step(Queue&, const RmspropArgs&);
 void finish_step(Queue&, const FinishStepArgs&);
 }
 namespace cuda {
 void grad_statistics(Queue&, const GradStatisticsArgs&);
 void sgd_step(Queue&, const SgdArgs&);
 void adam_step(Queue&, const AdamArgs&);
+void rmsprop_step(Queue&, const RmspropArgs&);
 void finish_step(Queue&, const FinishStepArgs&);
 }
 // clang-format on

@@ -16,10 +16,12 @@ struct Moment {
 
 static std::vector<Moment> moments_of(const Optimizer& optimizer) {
     std::vector<Moment> moments;
-    const bool sgd = optimizer.options().kind == OptimizerKind::sgd;
-    if (optimizer.moment1().defined())
-        moments.push_back({train_prefix + (sgd ? "momentum_buffer." : "exp_avg."), &optimizer.moment1()});
-    if (optimizer.moment2().defined()) moments.push_back({train_prefix + "exp_avg_sq.", &optimizer.moment2()});
+    const OptimizerKind kind = optimizer.options().kind;
+    const bool sgd = kind == OptimizerKind::sgd, rmsprop = kind == OptimizerKind::rmsprop;
+    const char* first = sgd || rmsprop ? "momentum_buffer." : "exp_avg.";
+    if (optimizer.moment1().defined()) moments.push_back({train_prefix + first, &optimizer.moment1()});
+    const char* second = rmsprop ? "square_avg." : "exp_avg_sq.";
+    if (optimizer.moment2().defined()) moments.push_back({train_prefix + second, &optimizer.moment2()});
     return moments;
 }
 

@@ -13,9 +13,9 @@ namespace atrous {
 namespace k = kernels;
 
 OptimizerKind parse_optimizer(const std::string& name) {
-    for (OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw})
+    for (OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::rmsprop})
         if (name == name_of(kind)) return kind;
-    throw UsageError("optimizer '" + name + "' is unknown; expected sgd, adam or adamw");
+    throw UsageError("optimizer '" + name + "' is unknown; expected sgd, adam, adamw or rmsprop");
 }
 
 const char* name_of(OptimizerKind kind) {
@@ -26,6 +26,8 @@ const char* name_of(OptimizerKind kind) {
             return "adam";
         case OptimizerKind::adamw:
             return "adamw";
+        case OptimizerKind::rmsprop:
+            return "rmsprop";
     }
     return "?";
 }
@@ -67,10 +69,11 @@ static Tensor bytes_on(Device device, const void* data, size_t bytes) {
 
 Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), options_(options) {
     const ParameterArena& a = net.arena();
-    const bool adam = options.kind != OptimizerKind::sgd;
+    const bool adam = options.kind == OptimizerKind::adam || options.kind == OptimizerKind::adamw;
     if (adam || options.momentum != 0)
         moment1_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
-    if (adam) moment2_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
+    if (options.kind != OptimizerKind::sgd)
+        moment2_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
     check_lr_scales(a, options);
     const auto chunks = chunks_of(a, options);
     if (chunks.empty()) throw UsageError("there is nothing to train: every parameter is frozen");
@@ -147,6 +150,9 @@ void Optimizer::step() {
     if (options_.kind == OptimizerKind::sgd)
         run(device, {k::reference::sgd_step, k::cpu::sgd_step, k::cuda::sgd_step},
             k::SgdArgs{arena(), state, options_.momentum, options_.nesterov});
+    else if (options_.kind == OptimizerKind::rmsprop)
+        run(device, {k::reference::rmsprop_step, k::cpu::rmsprop_step, k::cuda::rmsprop_step},
+            k::RmspropArgs{arena(), state, options_.alpha, options_.epsilon, options_.momentum});
     else
         run(device, {k::reference::adam_step, k::cpu::adam_step, k::cuda::adam_step},
             k::AdamArgs{arena(), state, options_.beta1, options_.beta2, options_.epsilon,

@@ -12,15 +12,16 @@ namespace atrous {
 
 using kernels::StepState;
 
-enum class OptimizerKind { sgd, adam, adamw };
+enum class OptimizerKind { sgd, adam, adamw, rmsprop };
 OptimizerKind parse_optimizer(const std::string& name);  // UsageError for an unknown name
 const char* name_of(OptimizerKind kind);
 
 struct OptimizerOptions {
     OptimizerKind kind = OptimizerKind::adam;
-    double momentum = 0.9;  // SGD
+    double momentum = 0.9;  // SGD, RMSprop
     bool nesterov = false;
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+    double alpha = 0.99;  // RMSprop: decay of the mean of squares
     double weight_decay = 0;
     bool decay_vectors = true;  // false: biases and batch norm's parameters do not decay
     // Learning rates of parameters whose path begins so, relative to the others'; the first that fits counts. At

@@ -142,6 +142,49 @@ void adam(const Queue& q, const AdamArgs& args) {
     });
 }
 
+template <class T>
+struct RmspropScalars {
+    T gradient_scale, weight_decay, lr, alpha, rest, epsilon, momentum;
+};
+
+template <bool with_momentum, class T>
+void rmsprop_chunk(T* p, const T* grad, T* buffer, T* squares, const RmspropScalars<T>& scalars, int64_t count) {
+    const RmspropScalars<T> k = scalars;  // a copy no store can change
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) {
+        const T g = k.gradient_scale * grad[i] + k.weight_decay * p[i];
+        const T v = k.alpha * squares[i] + k.rest * (g * g);
+        squares[i] = v;
+        T update = g / (std::sqrt(v) + k.epsilon);
+        if constexpr (with_momentum) {
+            update += k.momentum * buffer[i];
+            buffer[i] = update;
+        }
+        p[i] -= k.lr * update;
+    }
+}
+
+template <class T>
+void rmsprop(const Queue& q, const RmspropArgs& args) {
+    const Arena& a = args.arena;
+    const StepState& state = *args.state;
+    parallel_chunks(q, a, [&](int64_t, const OptimChunk& chunk) {
+        const OptimGroup& group = a.groups[chunk.group];
+        const RmspropScalars<T> k{T(state.clip_factor / state.loss_scale),
+                                  T(group.weight_decay),
+                                  T(state.learning_rate * group.lr_scale),
+                                  T(args.alpha),
+                                  T(1 - args.alpha),
+                                  T(args.epsilon),
+                                  T(args.momentum)};
+        with_flag(args.momentum != 0, [&](auto momentum) {
+            rmsprop_chunk<momentum>(at<T>(a.parameters, chunk.begin), at<T>(a.gradients, chunk.begin),
+                                    at<T>(a.moment1, chunk.begin), at<T>(a.moment2, chunk.begin), k, chunk.count);
+        });
+        refresh_half<T>(a, chunk);
+    });
+}
+
 }  // namespace
 
 void grad_statistics(Queue& q, const GradStatisticsArgs& args) {
@@ -178,6 +221,14 @@ void adam_step(Queue& q, const AdamArgs& a) {
     ran("adam_step/omp");
     if (a.state->found_nonfinite) return;
     dispatch_exact("adam_step", a.arena.dtype, [&](auto zero) { adam<decltype(zero)>(q, a); });
+}
+
+void rmsprop_step(Queue& q, const RmspropArgs& a) {
+    require(a.arena.moment2, "rmsprop_step: the mean of squares is needed");
+    require(a.momentum == 0 || a.arena.moment1, "rmsprop_step: momentum needs its buffer");
+    ran("rmsprop_step/omp");
+    if (a.state->found_nonfinite) return;
+    dispatch_exact("rmsprop_step", a.arena.dtype, [&](auto zero) { rmsprop<decltype(zero)>(q, a); });
 }
 
 void finish_step(Queue&, const FinishStepArgs& a) {

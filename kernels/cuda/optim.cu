@@ -174,6 +174,32 @@ __global__ void __launch_bounds__(block_threads) sgd_kernel(StepArgs<Half> a) {
     });
 }
 
+// beta2 is alpha.
+template <class Half>
+__global__ void __launch_bounds__(block_threads) rmsprop_kernel(StepArgs<Half> a) {
+    const StepFactors& f = *a.factors;
+    if (f.skip) return;
+    const OptimChunk chunk = a.chunks[blockIdx.x];
+    const float scale = f.gradient, lr = f.lr[chunk.group], decay = f.weight_decay[chunk.group];
+    for_each_element(chunk, a.vectors, [&](int offset, auto width) {
+        constexpr int W = decltype(width)::value;
+        const int64_t at = chunk.begin + offset;
+        const Floats<W> g = load_floats<W>(a.gradients + at);
+        Floats<W> p = load_floats<W>(a.parameters + at), v = load_floats<W>(a.moment2 + at), buffer = {};
+        if (a.momentum != 0) buffer = load_floats<W>(a.moment1 + at);
+#pragma unroll
+        for (int i = 0; i < W; ++i) {
+            const float gradient = fmaf(decay, p.v[i], scale * g.v[i]);
+            v.v[i] = fmaf(a.beta2, v.v[i], a.rest2 * gradient * gradient);
+            buffer.v[i] = fmaf(a.momentum, buffer.v[i], gradient / (sqrtf(v.v[i]) + a.epsilon));
+            p.v[i] = fmaf(-lr, buffer.v[i], p.v[i]);
+        }
+        if (a.momentum != 0) store_floats(a.moment1 + at, buffer);
+        store_floats(a.moment2 + at, v);
+        a.store(at, p);
+    });
+}
+
 __global__ void __launch_bounds__(32) finish_step_kernel(FinishStepArgs a) {
     if (threadIdx.x != 0) return;
     StepState& s = *a.state;
@@ -264,6 +290,22 @@ void adam_step(Queue& q, const AdamArgs& a) {
         k.epsilon = float(a.epsilon), k.decoupled = a.decoupled;
         ran(k.vectors ? "adam_step/vec4" : "adam_step/scalar");
         launch(adam_kernel<decltype(half)>, dim3(unsigned(a.arena.chunk_count)), dim3(block_threads), 0, q.stream(), k);
+    });
+}
+
+void rmsprop_step(Queue& q, const RmspropArgs& a) {
+    check(a.arena, a.state);
+    require(a.arena.moment2, "rmsprop_step: the mean of squares is needed");
+    require(a.momentum == 0 || a.arena.moment1, "rmsprop_step: momentum needs its buffer");
+    if (a.arena.chunk_count == 0) return;
+    const StepFactors* const factors = factors_of(q, a.arena, a.state, 0, 0);
+    with_half_type(a.arena, [&](auto half) {
+        auto k = step_args<decltype(half)>(a.arena, factors);
+        k.momentum = float(a.momentum);
+        k.beta2 = float(a.alpha), k.rest2 = float(1 - a.alpha), k.epsilon = float(a.epsilon);
+        ran(k.vectors ? "rmsprop_step/vec4" : "rmsprop_step/scalar");
+        launch(rmsprop_kernel<decltype(half)>, dim3(unsigned(a.arena.chunk_count)), dim3(block_threads), 0, q.stream(),
+               k);
     });
 }
 

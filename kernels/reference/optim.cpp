@@ -75,6 +75,24 @@ void adam(const AdamArgs& args) {
     });
 }
 
+template <class T>
+void rmsprop(const RmspropArgs& args) {
+    const Arena& a = args.arena;
+    T *buffers = static_cast<T*>(a.moment1), *squares = static_cast<T*>(a.moment2);
+    for_each_parameter(a, [&](int64_t i, const OptimGroup& group) {
+        const double p = static_cast<const T*>(a.parameters)[i];
+        const double g = gradient<T>(a, *args.state, i) + group.weight_decay * p;
+        const double v = args.alpha * squares[i] + (1 - args.alpha) * g * g;
+        squares[i] = T(v);
+        double update = g / (std::sqrt(v) + args.epsilon);
+        if (args.momentum != 0) {
+            update += args.momentum * buffers[i];
+            buffers[i] = T(update);
+        }
+        set_parameter<T>(a, i, p - args.state->learning_rate * group.lr_scale * update);
+    });
+}
+
 }  // namespace
 
 void grad_statistics(Queue&, const GradStatisticsArgs& a) {
@@ -106,6 +124,14 @@ void adam_step(Queue&, const AdamArgs& a) {
     ran("adam_step/reference");
     if (a.state->found_nonfinite) return;
     dispatch_exact("adam_step", a.arena.dtype, [&](auto zero) { adam<decltype(zero)>(a); });
+}
+
+void rmsprop_step(Queue&, const RmspropArgs& a) {
+    require(a.arena.moment2, "rmsprop_step: the mean of squares is needed");
+    require(a.momentum == 0 || a.arena.moment1, "rmsprop_step: momentum needs its buffer");
+    ran("rmsprop_step/reference");
+    if (a.state->found_nonfinite) return;
+    dispatch_exact("rmsprop_step", a.arena.dtype, [&](auto zero) { rmsprop<decltype(zero)>(a); });
 }
 
 void finish_step(Queue&, const FinishStepArgs& a) {

@@ -249,6 +249,7 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
         {"train --data " + data + " --scale 2 1", 2, "--scale"},
         {"train --data " + data + " --crop 64x", 2, "--crop 64x"},
         {"train --data " + data + " --nesterov", 2, "--optimizer sgd"},
+        {"train --data " + data + " --optimizer rmsprop --nesterov", 2, "--optimizer sgd"},
         {"train --data " + data + " --base-channels 4 --size 32 --encoder-lr 0.1", 2, "no encoder"},
         {"train --data " + data + " --base-channels 4 --size 32 --aux-lr 10", 2, "aux_classifier"},
         {"train --data " + data + " --device cuda:99", 5, "cuda"},

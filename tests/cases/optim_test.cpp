@@ -18,7 +18,7 @@ namespace k = kernels;
 
 namespace {
 
-enum class Rule { sgd, adam, adamw };
+enum class Rule { sgd, adam, adamw, rmsprop };
 
 struct Recipe {
     std::string label;
@@ -108,6 +108,9 @@ class Training {
         if (recipe_.rule == Rule::sgd)
             run(device_, {k::reference::sgd_step, k::cpu::sgd_step, k::cuda::sgd_step},
                 k::SgdArgs{arena(), on, recipe_.momentum, recipe_.nesterov});
+        else if (recipe_.rule == Rule::rmsprop)
+            run(device_, {k::reference::rmsprop_step, k::cpu::rmsprop_step, k::cuda::rmsprop_step},
+                k::RmspropArgs{arena(), on, 0.9, 1e-8, recipe_.momentum});
         else
             run(device_, {k::reference::adam_step, k::cpu::adam_step, k::cuda::adam_step},
                 k::AdamArgs{arena(), on, 0.9, 0.999, 1e-8, recipe_.rule == Rule::adamw});
@@ -154,10 +157,10 @@ class Training {
         gradients = tensor_of(gradients.shape(), dtype_, device_, Pitch::dense, values);
     }
     k::Arena arena() const {
-        const bool moments = recipe_.rule != Rule::sgd;
+        const bool moments = recipe_.rule != Rule::sgd, adam = moments && recipe_.rule != Rule::rmsprop;
         k::Arena a{parameters.data(),
                    gradients.data(),
-                   moments || recipe_.momentum != 0 ? moment1.data() : nullptr,
+                   adam || recipe_.momentum != 0 ? moment1.data() : nullptr,
                    moments ? moment2.data() : nullptr,
                    halves.data(),
                    dtype_,
@@ -210,7 +213,17 @@ const std::vector<Recipe>& recipes() {
          .rule = Rule::adamw,
          .max_norm = 1,
          .groups = {{0.01, 1}, {0.2, 0.5}},
-         .half = DType::bf16}};
+         .half = DType::bf16},
+        {.label = "rmsprop", .rule = Rule::rmsprop},
+        {.label = "rmsprop_decay", .rule = Rule::rmsprop, .groups = {{0.1, 1}, {0, 0.1}}, .half = DType::bf16},
+        {.label = "rmsprop_momentum_clipped", .rule = Rule::rmsprop, .momentum = 0.9, .max_norm = 5},
+        {.label = "rmsprop_bad_step",
+         .rule = Rule::rmsprop,
+         .momentum = 0.9,
+         .loss_scale = 1024,
+         .dynamic_loss_scale = true,
+         .poisoned_step = 6,
+         .half = DType::f16}};
     return list;
 }
 

@@ -114,6 +114,7 @@ OPTIMIZERS = {
     "sgd_1e-2": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
     "adam_1e-3": lambda p: torch.optim.Adam(p, lr=1e-3),
     "adam_1e-5": lambda p: torch.optim.Adam(p, lr=1e-5),
+    "rmsprop_1e-5": lambda p: torch.optim.RMSprop(p, lr=1e-5, momentum=0.9),
 }
 
 
@@ -174,7 +175,7 @@ SGD, ADAM = "sgd_1e-2", "adam_1e-3"
 def cases():
     yield "unet_transposed", dict(UNET, base_channels=4, depth=3), 2, 16, [SGD, ADAM]
     yield "unet_bilinear", dict(UNET, in_channels=1, out_channels=3, base_channels=4, depth=2, bilinear=True), 4, 12, [SGD, ADAM]
-    yield "unet_kernel5_half_pixel", dict(UNET, base_channels=4, depth=2, bilinear=True, align_corners=False, kernel=5), 4, 12, [SGD, ADAM]
+    yield "unet_kernel5_half_pixel", dict(UNET, base_channels=4, depth=2, bilinear=True, align_corners=False, kernel=5), 4, 12, [SGD, ADAM, "rmsprop_1e-5"]
     yield "unet_plain", dict(UNET, out_channels=4, base_channels=4, depth=2, bilinear=True, full_width=True, batch_norm=False), 4, 12, [SGD, ADAM]
     for kind in ("resnet18", "resnet34", "resnet101", "resnet152"):
         yield f"fcn_{kind}", dict(model="fcn", encoder=kind, out_channels=3, output_stride=16 if kind == "resnet34" else 32), 4, 33, []

@@ -95,6 +95,10 @@ void adam(const Backend& b, State& s, bool decoupled, bool with_half = true) {
     run(b, k::reference::adam_step, k::cpu::adam_step,
         k::AdamArgs{s.arena(with_half), &s.step, 0.9, 0.999, 1e-8, decoupled});
 }
+void rmsprop(const Backend& b, State& s, double momentum, bool with_half = true) {
+    run(b, k::reference::rmsprop_step, k::cpu::rmsprop_step,
+        k::RmspropArgs{s.arena(with_half), &s.step, 0.99, 1e-8, momentum});
+}
 
 // One parameter through several steps, gradients as given.
 struct Single {
@@ -139,6 +143,11 @@ TEST(HostOptim, AdamMatchesReference) {
             });
 }
 
+TEST(HostOptim, RmspropMatchesReference) {
+    for (double momentum : {0.0, 0.9})
+        check_step("rmsprop", [&](const Backend& b, State& s) { rmsprop(b, s, momentum); });
+}
+
 TEST(HostOptim, StepsLeavePaddingAlone) {
     for (const Backend& b : optim_backends) {
         State s(b.dtype), before(b.dtype);
@@ -164,6 +173,7 @@ TEST(HostOptim, NonFiniteGradientsSkipTheStep) {
                 ASSERT_EQ(s.step.found_nonfinite, 1) << b.text() << " " << poison;
                 sgd(b, s, 0.9, false);
                 adam(b, s, true);
+                rmsprop(b, s, 0.9);
                 const Outputs now = s.outputs(), then = before.outputs();
                 for (size_t i = 0; i < 3; ++i) EXPECT_EQ(now[i], then[i]) << b.text();
             }
@@ -251,6 +261,24 @@ TEST(HostOptim, ReferenceKnownAdam) {
         const double m = (0.09 * 0.5 - 0.1) / 0.19, v = (0.0099 * 0.25 + 0.01) / 0.0199;
         EXPECT_NEAR(s.p.get()[0], first * (decoupled ? 0.98 : 1) - 0.1 * m / std::sqrt(v), 1e-14);
     }
+}
+
+// By hand, as torch.optim.RMSprop(lr=0.1, alpha=0.75, eps=0.5, momentum=0.5): roots of v are 1 and sqrt(0.75 + 0.25 *
+// 9).
+TEST(HostOptim, ReferenceKnownRmsprop) {
+    Single s;
+    s.m.set({0}), s.v.set({0}), s.g.set({2});
+    const auto step = [&] {
+        run(exact, k::reference::rmsprop_step, k::cpu::rmsprop_step,
+            k::RmspropArgs{s.arena(0), &s.step, 0.75, 0.5, 0.5});
+        s.finish();
+    };
+    step();
+    EXPECT_NEAR(s.p.get()[0], 1 - 0.1 * 2 / 1.5, 1e-15);
+    s.g.set({-3});
+    step();
+    EXPECT_NEAR(s.p.get()[0], 1 - 0.1 * 2 / 1.5 - 0.1 * (0.5 * 2 / 1.5 - 3 / (std::sqrt(3.0) + 0.5)), 1e-15);
+    EXPECT_NEAR(s.v.get()[0], 3, 1e-15);
 }
 
 TEST(HostOptim, FinishStepKeepsTheScale) {

@@ -285,6 +285,14 @@ TEST_F(OptimizerCuda, Sgd) {
             });
 }
 
+TEST_F(OptimizerCuda, Rmsprop) {
+    for (double momentum : {0.0, 0.9})
+        every_arena([&] {
+            step<RmspropArgs>(reference::rmsprop_step, cuda::rmsprop_step, {{}, nullptr, 0.9, 1e-8, momentum},
+                              "rmsprop_step");
+        });
+}
+
 // A misaligned base pointer: the slow path.
 TEST_F(OptimizerCuda, MisalignedArena) {
     reset({true, true, DType::bf16});
