@@ -441,6 +441,7 @@ def main():
     arguments = parser.parse_args()
     failed = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaves nothing behind
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the program would inherit that it is ignored
     # Kills and errors are the same to a disk in memory, whose fsync does not wait.
     work = tempfile.mkdtemp(prefix="atrous faults ", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
     try:

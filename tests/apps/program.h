@@ -3,6 +3,7 @@
 
 #include <sys/wait.h>
 
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -17,6 +18,7 @@ struct Outcome {
 
 inline Outcome shell(const std::string& command) {
     Outcome outcome;
+    std::signal(SIGHUP, SIG_DFL);  // under nohup the program would inherit that it is ignored
     FILE* pipe = popen((command + " 2>&1").c_str(), "r");
     char buffer[4096];
     while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) outcome.output.append(buffer, n);
