@@ -11,6 +11,7 @@
 #include "apps/run_folder.h"
 #include "apps/training_profile.h"
 #include "apps/ui/progress.h"
+#include "engine/io/event_file.h"
 
 namespace atrous::app {
 
@@ -26,6 +27,7 @@ class Keeper : public TrainObserver {
           net_(net),
           optimizer_(optimizer),
           trainer_(trainer),
+          events_(folder.path(), trainer.progress.step + 1),
           saved_(trainer.progress.step) {}
 
     void start_epoch(int64_t epoch, int64_t epochs, int64_t batches, int64_t first) {
@@ -55,6 +57,7 @@ class Keeper : public TrainObserver {
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
         if (r.best) io::save_weights(folder_.best(), net_, to_metadata(recipe_));
         folder_.append_metrics(r, seconds);
+        events_.write(r.step, scalars_of(r));
         save();
         began_ = std::chrono::steady_clock::now();
     }
@@ -72,6 +75,18 @@ class Keeper : public TrainObserver {
     }
 
  private:
+    static std::vector<std::pair<std::string, double>> scalars_of(const EpochReport& r) {
+        std::vector<std::pair<std::string, double>> all{{"loss/train", r.train_loss},
+                                                        {"learning_rate", r.learning_rate}};
+        if (const auto& s = r.validation)
+            all.insert(all.end(), {{"loss/validation", s->loss},
+                                   {"score/dice", s->dice},
+                                   {"score/image_dice", s->image_dice},
+                                   {"score/miou", s->mean_iou},
+                                   {"score/pixel_accuracy", s->pixel_accuracy}});
+        return all;
+    }
+
     const RunFolder& folder_;
     const Recipe& recipe_;
     const Course& course_;
@@ -79,6 +94,7 @@ class Keeper : public TrainObserver {
     SegmentationNet& net_;
     const Optimizer& optimizer_;
     Trainer& trainer_;
+    io::EventFile events_;
     Progress progress_;
     static constexpr int64_t most_warnings = 3;  // of one training; the same cause tends to come back
     int64_t shown_ = -1, warnings_ = 0, save_every_ = 0, saved_ = 0;

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "engine/io/durable_file.h"
+#include "engine/io/event_file.h"
 #include "engine/io/posix.h"
 
 namespace atrous::app {
@@ -37,6 +38,15 @@ static std::string read_metrics(const std::string& path, int64_t epochs) {
     while (std::getline(in, line))
         if (std::atoll(line.c_str()) <= epochs) kept += line + "\n";
     return kept;
+}
+
+static std::vector<std::string> event_files(const std::string& folder) {
+    std::vector<std::string> files;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error))
+        if (entry.path().filename().string().starts_with(io::EventFile::name_prefix))
+            files.push_back(entry.path().string());
+    return files;
 }
 
 static bool is_same_folder(const std::string& resumed, const std::string& path) {
@@ -72,18 +82,24 @@ RunFolder::RunFolder(std::string path, const std::string& resumed)
         io::remove_stale_temporaries(file);
     if (goes_on) return;
     write_text(metrics(), csv_header);  // rows of a run that was killed before its first checkpoint go
+    for (const std::string& file : event_files(path_)) fs::remove(file, error);
     if (!resumed.empty()) continue_from(resumed);
 }
 
-void RunFolder::continue_from(const std::string& other) const {
-    write_text(metrics(), read_metrics(other + "/metrics.csv", std::numeric_limits<int64_t>::max()));
-    if (!fs::exists(other + "/best.safetensors")) return;
-    std::ifstream in(other + "/best.safetensors", std::ios::binary);
-    io::write_durably(best(), [&](io::FileSink& sink) {
+static void copy_durably(const std::string& from, const std::string& to) {
+    std::ifstream in(from, std::ios::binary);
+    io::write_durably(to, [&](io::FileSink& sink) {
         std::vector<char> buffer(1 << 20);
         while (in.read(buffer.data(), std::streamsize(buffer.size())) || in.gcount() > 0)
             sink.write(buffer.data(), size_t(in.gcount()));
     });
+}
+
+void RunFolder::continue_from(const std::string& other) const {
+    write_text(metrics(), read_metrics(other + "/metrics.csv", std::numeric_limits<int64_t>::max()));
+    for (const std::string& file : event_files(other))
+        copy_durably(file, path_ + "/" + fs::path(file).filename().string());
+    if (fs::exists(other + "/best.safetensors")) copy_durably(other + "/best.safetensors", best());
 }
 
 void RunFolder::write_config(const std::string& toml) const { write_text(path_ + "/config.toml", toml); }

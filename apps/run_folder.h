@@ -1,4 +1,4 @@
-// The folder a training writes: config.toml, metrics.csv, last and best checkpoints, samples.png.
+// The folder a training writes: config.toml, metrics.csv, TensorBoard's events, last and best checkpoints, samples.png.
 #pragma once
 
 #include <string>
@@ -15,7 +15,8 @@ class RunFolder {
     static void check(const std::string& path, const std::string& resumed);
 
     // Makes the folder. `path` empty: runs/1, runs/2, … the first that is free. Goes one on from another folder, its
-    // metrics and best checkpoint are copied. Removes the temporaries of killed runs. Refuses what check() does.
+    // metrics, events and best checkpoint are copied. Removes the temporaries of killed runs. Refuses what check()
+    // does.
     RunFolder(std::string path, const std::string& resumed);
 
     const std::string& path() const { return path_; }

@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import time
 
@@ -17,6 +18,50 @@ TRAINING = {"--base-channels": 4, "--depth": 2, "--size": 32, "--batch-size": 2,
             "--workers": 0, "--device": "cpu", "--epochs": 3, "--output-dir": "run"}
 FINAL_FILES = {"best.safetensors", "config.toml", "confusion.csv", "last.safetensors", "last.safetensors.previous",
                "metrics.csv", "samples.png"}
+EVENTS = "events.out.tfevents."
+
+
+def protobuf_fields(message):
+    """(number, value) of each field: an integer, or its bytes."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while at < len(message):
+        key = varint()
+        value = varint() if key % 8 in (0, 2) else None
+        if key % 8:
+            size = {1: 8, 2: value, 5: 4}[key % 8]
+            value, at = message[at:at + size], at + size
+        yield key >> 3, value
+
+
+def scalars_in(files):
+    """What TensorBoard shows of a run folder: {(step, tag): value}. A record cut off by a kill ends its file."""
+    shown = {}
+    for name in sorted(files):
+        data, at = files[name], 0
+        while name.startswith(EVENTS) and len(data) >= at + 12:
+            size = int.from_bytes(data[at:at + 8], "little")
+            if len(data) < at + size + 16:
+                break
+            fields = dict(protobuf_fields(data[at + 12:at + 12 + size]))
+            at += size + 16
+            if 7 in fields:  # a session begins: what was written of later steps is forgotten
+                shown = {key: value for key, value in shown.items() if key[0] < fields[2]}
+            for _, entry in protobuf_fields(fields.get(5, b"")):
+                scalar = dict(protobuf_fields(entry))
+                shown[fields[2], scalar[1].decode()] = struct.unpack("<f", scalar[2])[0]
+    return shown
 
 
 class Failure(Exception):
@@ -174,6 +219,8 @@ class Case:
 
     def compare(self, where, reference=None):
         mine, other = self.contents(), (reference or self.bench.reference).files
+        expect(scalars_in(mine) == scalars_in(other), f"{where}: TensorBoard would show {scalars_in(mine)}")
+        mine = {name: data for name, data in mine.items() if not name.startswith(EVENTS)}
         expect(set(mine) == FINAL_FILES, f"{where}: the run folder holds {sorted(mine)}")
         for name in sorted(FINAL_FILES - {"last.safetensors.previous"}):
             if name == "metrics.csv":
@@ -207,7 +254,9 @@ class Reference:
         self.seconds = time.monotonic() - began
         expect(outcome.code == 0, "an undisturbed training fails", outcome)
         self.files = case.contents()
-        expect(set(self.files) == FINAL_FILES, f"the undisturbed training left {sorted(self.files)}")
+        plain = {name for name in self.files if not name.startswith(EVENTS)}
+        expect(plain == FINAL_FILES, f"the undisturbed training left {sorted(self.files)}")
+        expect(scalars_in(self.files), "the undisturbed training left nothing for TensorBoard")
 
     def bytes(self):
         return sum(len(data) for data in self.files.values())

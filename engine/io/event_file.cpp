@@ -1,0 +1,107 @@
+#include "engine/io/event_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "engine/io/crc32c.h"
+
+namespace atrous::io {
+
+namespace {
+
+// ---- protobuf's wire format
+
+enum Wire : uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
+
+void put_varint(std::string& to, uint64_t value) {
+    for (; value >= 128; value >>= 7) to += char(value | 128);
+    to += char(value);
+}
+void put_key(std::string& to, int field, Wire wire) { put_varint(to, uint64_t(field) << 3 | wire); }
+template <class T>
+void put_fixed(std::string& to, T value) {  // this machine and the format are little-endian
+    to.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+void put_bytes(std::string& to, int field, std::string_view value) {
+    put_key(to, field, bytes);
+    put_varint(to, value.size());
+    to += value;
+}
+
+// Event: wall_time = 1 (double), step = 2, file_version = 3, summary = 5, session_log = 7.
+std::string event(int64_t step) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    std::string e;
+    put_key(e, 1, fixed64);
+    put_fixed(e, std::chrono::duration<double>(now).count());
+    put_key(e, 2, varint);
+    put_varint(e, uint64_t(step));
+    return e;
+}
+
+uint32_t masked(std::string_view data) {
+    const uint32_t crc = crc32c(data.data(), data.size());
+    return (crc >> 15 | crc << 17) + 0xa282ead8u;
+}
+
+// TensorBoard reads a folder's files in the order of their names: microseconds, always sixteen digits.
+std::string name_here() {
+    char host[256] = "localhost";
+    ::gethostname(host, sizeof host - 1);
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto count = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+    return std::string(EventFile::name_prefix) + std::to_string(count) + "." + host + "." + std::to_string(::getpid());
+}
+
+}  // namespace
+
+EventFile::EventFile(const std::string& folder, int64_t first_step) : path_(folder + "/" + name_here()) {
+    file_ = FileDescriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!file_) throw system_error(path_ + ": cannot be written", errno);
+    std::string version = event(0), start = event(first_step), log;
+    put_bytes(version, 3, "brain.Event:2");
+    append(version);
+    put_key(log, 1, varint);
+    put_varint(log, 1);  // SessionLog.START
+    put_bytes(start, 7, log);
+    append(start);
+}
+
+void EventFile::write(int64_t step, const std::vector<std::pair<std::string, double>>& scalars) {
+    std::string summary;
+    for (const auto& [tag, value] : scalars) {  // Summary: value = 1; Value: tag = 1, simple_value = 2 (float)
+        std::string entry;
+        put_bytes(entry, 1, tag);
+        put_key(entry, 2, fixed32);
+        put_fixed(entry, float(value));
+        put_bytes(summary, 1, entry);
+    }
+    std::string e = event(step);
+    put_bytes(e, 5, summary);
+    append(e);
+}
+
+void EventFile::append(const std::string& event) {
+    std::string record;
+    put_fixed(record, uint64_t(event.size()));
+    put_fixed(record, masked(record));
+    record += event;
+    put_fixed(record, masked(event));
+    for (size_t done = 0; done < record.size();) {
+        const ssize_t n = ::pwrite(file_.get(), record.data() + done, record.size() - done, off_t(size_) + off_t(done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            const int error = n < 0 ? errno : ENOSPC;
+            [[maybe_unused]] const int cut = ::ftruncate(file_.get(), off_t(size_));
+            throw system_error(path_ + ": cannot be written", error);
+        }
+        done += size_t(n);
+    }
+    size_ += int64_t(record.size());
+}
+
+}  // namespace atrous::io

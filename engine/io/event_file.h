@@ -1,0 +1,34 @@
+// Scalars as TensorBoard reads them: a file of records, each a length (u64), the masked CRC-32C of the length, an Event
+// in protobuf's wire format, and its masked CRC-32C; little-endian. (tensorflow/core/util/event.proto, summary.proto)
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/io/posix.h"
+
+namespace atrous::io {
+
+class EventFile {
+ public:
+    // Makes a file of a name of its own in `folder`. What older files there hold of steps from `first_step` on,
+    // TensorBoard forgets: a training that goes on writes them again. IoError where it cannot be written.
+    EventFile(const std::string& folder, int64_t first_step);
+    // On an error (IoError) the file ends with the last whole record.
+    void write(int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
+    const std::string& path() const { return path_; }
+
+    static constexpr std::string_view name_prefix = "events.out.tfevents.";
+
+ private:
+    void append(const std::string& event);
+
+    std::string path_;
+    FileDescriptor file_;
+    int64_t size_ = 0;
+};
+
+}  // namespace atrous::io
