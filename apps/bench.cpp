@@ -42,7 +42,7 @@ struct KernelArguments {
     &depth = o.integer("--depth", 4, "unet: times the resolution is halved").min(1).max(8),
     &output_stride = o.integer("--output-stride", 0, "of the encoder; 0: the model's own").min(0).max(32),
     &size = o.integer("--size", 256, "width and height of an image").min(8).max(8192),
-    &batch_size = o.integer("-b,--batch-size", 4, "images at once").min(1).max(65536),
+    &batch_size = o.integer("-b,--batch-size", 4, "images at once").min(1).max(most_images),
     &classes = o.integer("--classes", 2, "of a mask").min(2).max(255);
     Option<bool>& bilinear = o.flag("--bilinear", "unet: bilinear upsampling in place of transposed convolution");
     Option<std::string>&dtype =
@@ -183,7 +183,7 @@ int step(int argc, const char* const* argv) {
     auto& classes = o.integer("--classes", 2, "of a mask").min(2).max(255);
     o.group("Step");
     auto& size = o.integer("--size", 256, "width and height of an image").min(8).max(8192);
-    auto& batch_size = o.integer("-b,--batch-size", 4, "images at once").min(1).max(65536);
+    auto& batch_size = o.integer("-b,--batch-size", 4, "images at once").min(1).max(most_images);
     auto& optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw", "rmsprop"}, "adam", "the optimizer");
     auto& precision = o.choice("--precision", {"fp32", "bf16"}, "fp32", "of activations and convolutions");
     auto& device = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");

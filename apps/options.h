@@ -23,6 +23,8 @@
 
 namespace atrous::app {
 
+inline constexpr int64_t most_images = 65536;  // of a batch
+
 enum class Origin { by_default, checkpoint, config, flag };
 const char* name_of(Origin origin);  // "default", "checkpoint", "config", "flag"
 

@@ -1,7 +1,8 @@
 #include "apps/recipe.h"
-#include "kernels/conv.h"
 
 #include <nlohmann/json.hpp>
+
+#include "kernels/conv.h"
 
 namespace atrous::app {
 

@@ -28,7 +28,7 @@ struct SummaryArguments {
     Option<int64_t>&channels = o.integer("--channels", 3, "image channels").min(1).max(1024),
     &classes = o.integer("--classes", 2, "number of classes; 2: one logit").min(2).max(255);
     Option<int64_t>&size = (o.group("Work"), o.integer("--size", 256, "width and height, in pixels").min(1).max(65536)),
-    &batch_size = o.integer("-b,--batch-size", 8, "images at once").min(1).max(65536);
+    &batch_size = o.integer("-b,--batch-size", 8, "images at once").min(1).max(most_images);
     Option<std::string>&precision =
         o.choice("--precision", {"fp32", "bf16", "fp16"}, "fp32", "of activations and convolutions"),
     &optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw", "rmsprop"}, "adam", "the optimizer"),

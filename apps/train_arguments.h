@@ -10,8 +10,6 @@
 
 namespace atrous::app {
 
-inline constexpr int64_t most_images = 65536;  // at once
-
 // Every option of the verb, declared once.
 struct TrainArguments {
     Options o{

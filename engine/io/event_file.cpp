@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 
 #include "engine/io/crc32c.h"
 
@@ -57,11 +56,16 @@ std::string name_here() {
     return std::string(EventFile::name_prefix) + std::to_string(count) + "." + host + "." + std::to_string(::getpid());
 }
 
+FileDescriptor create(const std::string& path) {
+    FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!file) throw system_error("cannot write " + path, errno);
+    return file;
+}
+
 }  // namespace
 
-EventFile::EventFile(const std::string& folder, int64_t first_step) : path_(folder + "/" + name_here()) {
-    file_ = FileDescriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (!file_) throw system_error(path_ + ": cannot be written", errno);
+EventFile::EventFile(const std::string& folder, int64_t first_step)
+    : path_(folder + "/" + name_here()), file_(create(path_)), sink_(file_.get(), path_) {
     std::string version = event(0), start = event(first_step), log;
     put_bytes(version, 3, "brain.Event:2");
     append(version);
@@ -91,17 +95,8 @@ void EventFile::append(const std::string& event) {
     put_fixed(record, masked(record));
     record += event;
     put_fixed(record, masked(event));
-    for (size_t done = 0; done < record.size();) {
-        const ssize_t n = ::pwrite(file_.get(), record.data() + done, record.size() - done, off_t(size_) + off_t(done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            const int error = n < 0 ? errno : ENOSPC;
-            [[maybe_unused]] const int cut = ::ftruncate(file_.get(), off_t(size_));
-            throw system_error(path_ + ": cannot be written", error);
-        }
-        done += size_t(n);
-    }
-    size_ += int64_t(record.size());
+    sink_.write(record);
+    sink_.flush();
 }
 
 }  // namespace atrous::io

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/io/durable_file.h"
 #include "engine/io/posix.h"
 
 namespace atrous::io {
@@ -17,7 +18,8 @@ class EventFile {
     // Makes a file of a name of its own in `folder`. What older files there hold of steps from `first_step` on,
     // TensorBoard forgets: a training that goes on writes them again. IoError where it cannot be written.
     EventFile(const std::string& folder, int64_t first_step);
-    // On an error (IoError) the file ends with the last whole record.
+    // After an error (IoError) the file may end within a record, which TensorBoard passes over; a later write completes
+    // it.
     void write(int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
     const std::string& path() const { return path_; }
 
@@ -28,7 +30,7 @@ class EventFile {
 
     std::string path_;
     FileDescriptor file_;
-    int64_t size_ = 0;
+    FileSink sink_;
 };
 
 }  // namespace atrous::io

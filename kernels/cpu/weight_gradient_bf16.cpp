@@ -75,7 +75,6 @@ class PairAccumulator {
     void choose_chunks();
     Range columns_used(int64_t group) const;
     void pack(const Chunk&, Pair* packed) const;
-    void add_chunk(const Chunk&, const Pair* packed, float* sums) const;
     void add_taps(const Chunk&, int64_t r, int64_t group, const Pair* packed, float* sums) const;
     void store_tile(int64_t tile, const float* sums) const;
 
@@ -161,16 +160,11 @@ void PairAccumulator::pack(const Chunk& c, Pair* packed) const {
         pack_row(image_, c.image, c.first_input + i, zeros_, image + i * image_.row_size());
 }
 
-void PairAccumulator::add_chunk(const Chunk& c, const Pair* packed, float* sums) const {
-    for (int64_t r = 0; r < p_.r; ++r)
-        for (int64_t group = 0; group < tap_groups_; ++group) add_taps(c, r, group, packed, sums);
-}
-
 // Adds a chunk's contribution to the sums of a group of taps, for all tiles.
 void PairAccumulator::add_taps(const Chunk& c, int64_t r, int64_t group, const Pair* packed, float* sums) const {
     const Range columns = columns_used(group);
-    const Range rows{std::max(inside(p_.geometry, r, p_.image.h, p_.gradient.h).first, c.first),
-                     std::min(inside(p_.geometry, r, p_.image.h, p_.gradient.h).last, c.last)};
+    Range rows = inside(p_.geometry, r, p_.image.h, p_.gradient.h);
+    rows = {std::max(rows.first, c.first), std::min(rows.last, c.last)};
     if (columns.first >= columns.last || rows.first >= rows.last) return;
     const int64_t first_input = rows.first * p_.geometry.stride + r * p_.geometry.dilation - p_.geometry.padding;
     const Pair* gradient = packed + (rows.first - c.first) * gradient_.row_size() + columns.first * gradient_.panel;
@@ -232,7 +226,8 @@ void PairAccumulator::run(Queue& q) {
             std::fill_n(own, split_size(), 0.0f);
             for (int64_t i = split * chunks / splits_; i < (split + 1) * chunks / splits_; ++i) {
                 pack(chunks_[i], packed);
-                add_chunk(chunks_[i], packed, own);
+                for (int64_t r = 0; r < p_.r; ++r)
+                    for (int64_t group = 0; group < tap_groups_; ++group) add_taps(chunks_[i], r, group, packed, own);
             }
         }
         const int64_t size = split_size() / tiles();
