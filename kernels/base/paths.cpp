@@ -1,0 +1,68 @@
+#include "kernels/base/paths.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "kernels/base/error.h"
+
+namespace atrous {
+
+namespace fs = std::filesystem;
+
+static bool has_type(const std::string& path, mode_t type) {
+    struct stat status;
+    return ::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IFMT) == type;
+}
+
+bool path_exists(const std::string& path) {
+    struct stat status;
+    return ::stat(path.c_str(), &status) == 0;
+}
+
+bool is_file(const std::string& path) { return has_type(path, S_IFREG); }
+bool is_folder(const std::string& path) { return has_type(path, S_IFDIR); }
+
+std::string path_problem(const std::string& path) {
+    struct stat status;
+    return ::stat(path.c_str(), &status) == 0 ? "" : std::generic_category().message(errno);
+}
+
+std::optional<FileIdentity> identity_of(const std::string& path) {
+    struct stat status;
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return FileIdentity{uint64_t(status.st_dev), uint64_t(status.st_ino)};
+}
+
+std::string canonical_path(const std::string& path) {
+    std::error_code error;
+    const fs::path whole = fs::absolute(path, error);
+    if (error) return fs::path(path).lexically_normal().string();
+    const fs::path canonical = fs::weakly_canonical(whole, error);
+    std::string text = (error ? whole.lexically_normal() : canonical.lexically_normal()).string();
+    while (text.size() > 1 && text.back() == '/') text.pop_back();
+    return text;
+}
+
+std::string absolute_path(const std::string& path) {
+    std::error_code error;
+    const fs::path whole = fs::absolute(path, error);
+    if (error)
+        throw IoError("the working folder cannot be read: " + error.message() +
+                      "; was it deleted? change into another one");
+    return whole.lexically_normal().string();
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+    const auto first = identity_of(a), second = identity_of(b);
+    return first && second ? *first == *second : !first && !second && canonical_path(a) == canonical_path(b);
+}
+
+bool is_below(const std::string& path, const std::string& folder) {
+    const fs::path relative = fs::path(canonical_path(path)).lexically_relative(canonical_path(folder));
+    return !relative.empty() && *relative.begin() != "..";
+}
+
+}  // namespace atrous
