@@ -4,11 +4,13 @@
 #include <fmt/core.h>
 
 #include <chrono>
+#include <cmath>
 
 #include "apps/bad_batch.h"
 #include "apps/course.h"
 #include "apps/interrupt.h"
 #include "apps/run_folder.h"
+#include "apps/session.h"
 #include "apps/training_profile.h"
 #include "apps/ui/progress.h"
 #include "engine/io/event_file.h"
@@ -27,7 +29,7 @@ class Keeper : public TrainObserver {
           net_(net),
           optimizer_(optimizer),
           trainer_(trainer),
-          events_(folder.path(), trainer.progress.step + 1),
+          events_(folder.path(), first_step_to_come(trainer.progress)),
           saved_(trainer.progress.step) {}
 
     void start_epoch(int64_t epoch, int64_t epochs, int64_t batches, int64_t first) {
@@ -50,9 +52,9 @@ class Keeper : public TrainObserver {
     void on_epoch(const EpochReport& r) override {
         std::string line = fmt::format("train loss {:.4f}", r.train_loss);
         if (r.validation)
-            line += fmt::format(", val loss {:.4f}, Dice {:.4f} (images {:.4f}), mIoU {:.4f}{}", r.validation->loss,
-                                r.validation->dice, r.validation->image_dice, r.validation->mean_iou,
-                                r.best ? ", best" : "");
+            line += fmt::format(", val loss {}, Dice {} (images {}), mIoU {}{}", score_text(r.validation->loss),
+                                score_text(r.validation->dice), score_text(r.validation->image_dice),
+                                score_text(r.validation->mean_iou), r.best ? ", best" : "");
         progress_.end_epoch(line);
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
         if (r.best) io::save_weights(folder_.best(), net_, to_metadata(recipe_));
@@ -75,6 +77,9 @@ class Keeper : public TrainObserver {
     }
 
  private:
+    // An epoch's scores stand at its last step, and are written before the checkpoint that says it is over: where the
+    // training stands behind that step but within the epoch, they come again.
+    static int64_t first_step_to_come(const TrainProgress& p) { return p.batch > 0 ? p.step : p.step + 1; }
     static std::vector<std::pair<std::string, double>> scalars_of(const EpochReport& r) {
         std::vector<std::pair<std::string, double>> all{{"loss/train", r.train_loss},
                                                         {"learning_rate", r.learning_rate}};
@@ -84,6 +89,7 @@ class Keeper : public TrainObserver {
                                    {"score/image_dice", s->image_dice},
                                    {"score/miou", s->mean_iou},
                                    {"score/pixel_accuracy", s->pixel_accuracy}});
+        std::erase_if(all, [](const auto& scalar) { return !std::isfinite(scalar.second); });
         return all;
     }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "apps/outputs.h"
 #include "engine/io/durable_file.h"
 
 namespace atrous::app {
@@ -20,12 +21,15 @@ std::string csv_field(const std::string& text) {
     return quoted + "\"";
 }
 
+std::string csv_number(double value) { return std::isnan(value) ? "" : fmt::format("{:.6f}", value); }
+
 void ImageScores::add(const std::string& name, const int64_t* counts) {
     ScoreKeeper keeper{classes_};
     keeper.add(counts);
     const Scores s = keeper.scores();
-    rows_ += fmt::format("{},{:.6f},{:.6f},{:.6f}", csv_field(name), s.dice, s.mean_iou, s.pixel_accuracy);
-    for (const ClassScore& c : s.classes) rows_ += std::isnan(c.iou) ? "," : fmt::format(",{:.6f}", c.iou);
+    rows_ += csv_field(name);
+    for (const double score : {s.dice, s.mean_iou, s.pixel_accuracy}) rows_ += "," + csv_number(score);
+    for (const ClassScore& c : s.classes) rows_ += "," + csv_number(c.iou);
     rows_ += "\n";
 }
 
@@ -54,11 +58,15 @@ nlohmann::json json_of(const Scores& s, const std::vector<std::string>& class_na
             {"mean_iou", number(s.mean_iou)},
             {"pixel_accuracy", number(s.pixel_accuracy)},
             {"loss", number(s.loss)},
+            {"nonfinite_images", s.nonfinite},
             {"classes", classes}};
 }
 
 void write_json(const std::string& path, const nlohmann::json& json) {
-    write_text(path, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    nlohmann::ordered_json marked;
+    marked[std::string(json_mark_key)] = json_mark;  // first, so that the file is known by its beginning
+    for (const auto& [key, value] : json.items()) marked[key] = value;
+    write_text(path, marked.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace atrous::app

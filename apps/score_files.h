@@ -11,7 +11,7 @@ namespace atrous::app {
 
 // The scores of every image, kept until they are written. A line an image: its name, Dice (binary: of the foreground;
 // else the mean over classes that occur in the image or its prediction), mean IoU, pixel accuracy, and the IoU of each
-// class, empty where the class occurs in neither.
+// class; empty where it is not defined, since the class occurs in neither.
 class ImageScores {
  public:
     explicit ImageScores(int64_t classes) : classes_(classes) {}
@@ -25,6 +25,8 @@ class ImageScores {
 
 // Text as a field of a CSV file: quoted where it has to be.
 std::string csv_field(const std::string& text);
+
+std::string csv_number(double value);  // six decimals; empty where it is not defined
 
 nlohmann::json json_of(const Scores& scores, const std::vector<std::string>& class_names);  // null for NaN
 void write_json(const std::string& path, const nlohmann::json& json);

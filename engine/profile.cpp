@@ -151,7 +151,8 @@ std::string Profiler::chrome_trace() const {
             s.category == "kernel" || s.category == "forward" || s.category == "backward" || s.category == "optimizer";
         if (work && s.device_begin_us >= 0) events.push_back(event(s, 2, s.device_begin_us, s.device_end_us));
     }
-    return nlohmann::ordered_json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump() + "\n";
+    return nlohmann::ordered_json{{"engine", "atrous"}, {"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump() +
+           "\n";
 }
 
 std::string Profiler::summary() const {

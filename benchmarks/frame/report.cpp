@@ -98,7 +98,7 @@ static Json pass_json(const Measurement& m, const Pass& p, const Run& run, const
 
 std::string json_lines(const Run& run) {
     const Ceilings c = best_of(run);
-    Json head{{"kind", "run"}, {"dtype", name_of(run.dtype)}};
+    Json head{{"kind", "run"}, {"engine", "atrous"}, {"dtype", name_of(run.dtype)}};
     for (const auto& [name, value] : run.environment) head[name] = value;
     head["ceilings_first"] = ceilings_json(run.first);
     head["ceilings_last"] = ceilings_json(run.last);
@@ -137,7 +137,7 @@ std::string prediction_json(const Prediction& p) {
     std::string text;
     for (const Wanted& w : p.ops)
         for (const Pass& pass : passes_of(w, p.dtype)) {
-            Json j{{"kind", "prediction"}, {"gpu", p.gpu}};
+            Json j{{"kind", "prediction"}, {"engine", "atrous"}, {"gpu", p.gpu}};
             j.update(op_json(w, pass, p.dtype));
             j["floor_us"] = floor_s(p.ceilings, pass.work.bytes, pass.work.flops) * 1e6;
             j["bound"] = bound_by_bytes(p.ceilings, pass.work.bytes, pass.work.flops) ? "bytes" : "product";

@@ -1,5 +1,6 @@
 #include "engine/io/checkpoint.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "engine/io/state_dict.h"
@@ -28,25 +29,26 @@ static std::vector<Moment> moments_of(const Optimizer& optimizer) {
 // Doubles survive: the JSON writer gives the shortest text that reads back to the same bits.
 static std::string state_text(const Optimizer& optimizer, const TrainProgress& p) {
     const StepState s = optimizer.state();
-    return nlohmann::json{{"optimizer", name_of(optimizer.options().kind)},
-                          {"epoch", p.epoch},
-                          {"batch", p.batch},
-                          {"step", p.step},
-                          {"loss_sum", p.loss_sum},
-                          {"loss_images", p.loss_images},
-                          {"best_score", p.best_score},
-                          {"monitor", name_of(p.monitor)},
-                          {"plateau_factor", p.plateau.factor},
-                          {"plateau_best", p.plateau.best},
-                          {"plateau_seen", p.plateau.seen ? 1 : 0},
-                          {"plateau_waited", p.plateau.waited},
-                          {"best_epoch", p.best_epoch},
-                          {"applied_steps", s.step},
-                          {"attempts", s.attempts},
-                          {"first_bad_attempt", s.first_bad_attempt},
-                          {"loss_scale", s.loss_scale},
-                          {"good_steps", s.good_steps}}
-        .dump();
+    nlohmann::json state{{"optimizer", name_of(optimizer.options().kind)},
+                         {"epoch", p.epoch},
+                         {"batch", p.batch},
+                         {"step", p.step},
+                         {"loss_sum", p.loss_sum},
+                         {"loss_images", p.loss_images},
+                         {"best_score", p.best_score},
+                         {"monitor", name_of(p.monitor)},
+                         {"plateau_factor", p.plateau.factor},
+                         {"plateau_best", p.plateau.best},
+                         {"plateau_seen", p.plateau.seen ? 1 : 0},
+                         {"plateau_waited", p.plateau.waited},
+                         {"best_epoch", p.best_epoch},
+                         {"applied_steps", s.step},
+                         {"attempts", s.attempts},
+                         {"first_bad_attempt", s.first_bad_attempt},
+                         {"loss_scale", s.loss_scale},
+                         {"good_steps", s.good_steps}};
+    if (std::isfinite(p.best_loss)) state["best_loss"] = p.best_loss;
+    return state.dump();
 }
 
 void save_weights(const std::string& path, Module& net, const Metadata& metadata) {
@@ -112,6 +114,7 @@ static TrainProgress progress_of(const SafetensorsFile& file, const nlohmann::js
         return p;
     }
     p.best_score = field<double>(file, state, "best_score");
+    if (state.contains("best_loss")) p.best_loss = field<double>(file, state, "best_loss");
     p.monitor = parse_monitor(field<std::string>(file, state, "monitor"));
     p.plateau.factor = field<double>(file, state, "plateau_factor");
     p.plateau.best = field<double>(file, state, "plateau_best");

@@ -1,6 +1,7 @@
 #include "engine/train/evaluate.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/ops/elementwise.h"
 #include "engine/ops/metrics.h"
@@ -47,29 +48,66 @@ static void score_images(const Tensor& logits, const Tensor& labels, const Evalu
     }
 }
 
+static std::vector<double> host_terms(const Tensor& terms) {
+    if (terms.dtype() == DType::f64) return terms.to_host<double>();
+    const auto narrow = terms.to_host<float>();
+    return {narrow.begin(), narrow.end()};
+}
+
+// The sum of the images' losses. Each by itself: the value does not depend on which images were a batch.
+class LossSum {
+ public:
+    LossSum(const EvaluateOptions& options, Device device) : loss_of_(options.loss, device, options.compute) {}
+
+    void add(const Tensor& logits, const Tensor& labels, const std::vector<std::string>& names) {
+        const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
+        std::vector<Tensor> terms;  // read after the last image's kernels were launched
+        for (int64_t i = 0; i < n; ++i)
+            terms.push_back(
+                loss_of_(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1})).terms);
+        for (int64_t i = 0; i < n; ++i) {
+            const std::vector<double> values = host_terms(terms[size_t(i)]);
+            const double loss = values[0], counted = values[3];
+            if (!(counted > 0)) continue;
+            if (!std::isfinite(loss)) nonfinite_.push_back(names.at(size_t(i)));
+            sum_ += loss;
+            ++images_;
+        }
+    }
+    void add_to(Scores& scores) const {
+        if (images_ > 0 && nonfinite_.empty()) scores.loss = sum_ / double(images_);
+        scores.nonfinite = nonfinite_;
+    }
+
+ private:
+    Loss loss_of_;
+    double sum_ = 0;
+    int64_t images_ = 0;
+    std::vector<std::string> nonfinite_;
+};
+
 Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions& options,
                 const EvaluateProgress& progress) {
     const NoTape off;
     const EvaluationMode mode(net);
     const Device device = net.materialized().device;
     const int64_t classes = std::max<int64_t>(net.out_channels(), 2);
-    const Loss loss_of(options.loss, device, options.compute);
+    LossSum loss(options, device);
     ScoreKeeper keeper(classes);
     HostBatch batch;
-    double loss = 0;
     int64_t images = 0;
     source.start_epoch(0);
     while (source.next(batch)) {
         const DeviceBatch d = upload(batch, device, options.compute);
         const Tensor logits = net.forward(d.images);
         score_images(logits, d.labels, options, classes, batch.names, keeper);
-        loss += loss_of(logits, d.labels).loss.item() * double(batch.n);
+        loss.add(logits, d.labels, batch.names);
         images += batch.n;
         if (progress) progress(batch, logits, images);
     }
     if (images == 0) throw DataError("evaluation: the data set has no images");
     Scores scores = keeper.scores();
-    scores.loss = loss / double(images);
+    loss.add_to(scores);
     return scores;
 }
 

@@ -1,6 +1,6 @@
 #include "engine/train/metrics.h"
 
-#include <limits>
+#include <cmath>
 
 namespace atrous {
 
@@ -15,9 +15,8 @@ static std::vector<ClassScore> class_scores(const int64_t* counts, int64_t class
         }
     for (ClassScore& s : scores) {
         const int64_t both = s.truth + s.predicted;
-        const double nan = std::numeric_limits<double>::quiet_NaN();
-        s.dice = both ? 2.0 * double(s.intersection) / double(both) : nan;
-        s.iou = both ? double(s.intersection) / double(both - s.intersection) : nan;
+        s.dice = both ? 2.0 * double(s.intersection) / double(both) : undefined_score;
+        s.iou = both ? double(s.intersection) / double(both - s.intersection) : undefined_score;
     }
     return scores;
 }
@@ -27,11 +26,11 @@ static double mean_where_it_occurs(const std::vector<ClassScore>& scores, double
     int64_t n = 0;
     for (const ClassScore& s : scores)
         if (s.truth + s.predicted > 0) sum += s.*member, ++n;
-    return n ? sum / double(n) : 1;
+    return n ? sum / double(n) : undefined_score;
 }
 
 static double dice_from(const std::vector<ClassScore>& scores) {
-    if (scores.size() == 2) return scores[1].truth + scores[1].predicted > 0 ? scores[1].dice : 1;
+    if (scores.size() == 2) return scores[1].dice;
     return mean_where_it_occurs(scores, &ClassScore::dice);
 }
 
@@ -39,8 +38,11 @@ double dice_of(const int64_t* counts, int64_t classes) { return dice_from(class_
 
 void ScoreKeeper::add(const int64_t* counts) {
     for (size_t i = 0; i < total_.size(); ++i) total_[i] += counts[i];
-    dice_sum_ += dice_of(counts, classes_);
     ++images_;
+    const double dice = dice_of(counts, classes_);
+    if (std::isnan(dice)) return;
+    dice_sum_ += dice;
+    ++images_with_dice_;
 }
 
 Scores ScoreKeeper::scores() const {
@@ -48,14 +50,14 @@ Scores ScoreKeeper::scores() const {
     s.classes = class_scores(total_.data(), classes_);
     s.confusion = total_;
     s.dice = dice_from(s.classes);
-    s.image_dice = images_ ? dice_sum_ / double(images_) : 0;
+    if (images_with_dice_) s.image_dice = dice_sum_ / double(images_with_dice_);
     s.mean_iou = mean_where_it_occurs(s.classes, &ClassScore::iou);
     int64_t right = 0;
     for (const ClassScore& c : s.classes) {
         right += c.intersection;
         s.pixels += c.truth;
     }
-    s.pixel_accuracy = s.pixels ? double(right) / double(s.pixels) : 0;
+    if (s.pixels) s.pixel_accuracy = double(right) / double(s.pixels);
     s.images = images_;
     return s;
 }

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <string>
 #include <vector>
 
 namespace atrous {
@@ -12,15 +14,21 @@ struct ClassScore {
     int64_t truth = 0, predicted = 0, intersection = 0;  // pixels
 };
 
+// A score that is not defined is NaN, never 0 or 1: it is shown as absent and chooses nothing.
+inline constexpr double undefined_score = std::numeric_limits<double>::quiet_NaN();
+
 struct Scores {
     std::vector<ClassScore> classes;
-    std::vector<int64_t> confusion;  // [truth][predicted], pixels
-    double dice = 0;                 // over the data set; binary: of class 1, else the mean over classes that occur
-    double image_dice = 0;           // the same computed for each image, then averaged over images
-    double mean_iou = 0;             // mean over classes that occur
-    double pixel_accuracy = 0;
-    double loss = 0;
+    std::vector<int64_t> confusion;           // [truth][predicted], pixels
+    double dice = undefined_score;            // over the data set; binary: of class 1, else the mean over classes that
+                                              // occur; undefined where none occurs in truth or prediction
+    double image_dice = undefined_score;      // the same for each image by itself, averaged over those that have one
+    double mean_iou = undefined_score;        // mean over classes that occur
+    double pixel_accuracy = undefined_score;  // undefined where no pixel counts
+    double loss = undefined_score;            // of each image by itself, averaged over images with a pixel that counts;
+                                              // undefined where there is none, or where `nonfinite` names one
     int64_t images = 0, pixels = 0;
+    std::vector<std::string> nonfinite = {};  // images for which the net gave NaN or Inf
 };
 
 // Adds up images one at a time: `counts` is one image's [truth][predicted] matrix.
@@ -34,11 +42,11 @@ class ScoreKeeper {
     int64_t classes_;
     std::vector<int64_t> total_;
     double dice_sum_ = 0;
-    int64_t images_ = 0;
+    int64_t images_ = 0, images_with_dice_ = 0;
 };
 
-// Dice of a binary matrix's class 1, or the mean over classes that occur. An image without the class on either side
-// scores 1: nothing was there and nothing was claimed.
+// Dice of a binary matrix's class 1, or the mean over classes that occur. Undefined where nothing was there and nothing
+// was claimed.
 double dice_of(const int64_t* counts, int64_t classes);
 
 }  // namespace atrous

@@ -31,6 +31,8 @@ const char* name_of(Monitor monitor) {
 }
 
 double monitored(Monitor monitor, const Scores& s) {
+    const bool shown = s.classes.size() == 2 ? s.classes[1].truth > 0 : s.pixels > 0;
+    if (!s.nonfinite.empty() || (monitor != Monitor::loss && !shown)) return undefined_score;
     return monitor == Monitor::dice ? s.dice : monitor == Monitor::iou ? s.mean_iou : s.loss;
 }
 
@@ -176,18 +178,39 @@ bool Trainer::out_of_patience() const {
            progress.epoch - 1 - progress.best_epoch >= options_.patience_stop;
 }
 
-bool Trainer::judge(const std::optional<Scores>& validation) {
-    const bool higher_is_better = options_.monitor != Monitor::loss;
-    double score = 0;  // without a validation every epoch is the best so far
-    if (validation) {
-        const double found = monitored(options_.monitor, *validation);
-        if (options_.schedule.kind == Schedule::Kind::plateau)
-            progress.plateau.see(found, higher_is_better, options_.schedule);
-        score = higher_is_better ? found : -found;
-        if (!std::isfinite(score)) score = std::numeric_limits<double>::lowest();  // no class occurs; a loss of NaN
+void Trainer::warn_of(const Scores& v, TrainObserver& observer) {
+    if (!v.nonfinite.empty()) {
+        observer.on_warning(
+            fmt::format("epoch {}: the net gave NaN or Inf for {} of {} validation images, first {}; "
+                        "the epoch cannot be the best",
+                        progress.epoch + 1, v.nonfinite.size(), v.images, v.nonfinite[0]));
+    } else if (!std::isfinite(monitored(options_.monitor, v)) && !std::exchange(warned_of_undefined_, true)) {
+        const bool lost = !std::isfinite(v.loss);
+        observer.on_warning(fmt::format("no validation pixel {}, so that {} is not defined; {}",
+                                        v.pixels > 0 ? "shows the object" : "counts", name_of(options_.monitor),
+                                        lost ? "there will be no best epoch" : "the lowest loss is the best epoch"));
     }
-    if (validation && progress.best_epoch >= 0 && score <= progress.best_score) return false;
+}
+
+bool Trainer::judge(const std::optional<Scores>& validation, TrainObserver& observer) {
+    double score = 0, loss = undefined_score;  // without a validation every epoch is the best so far
+    if (validation) {
+        warn_of(*validation, observer);
+        const bool higher_is_better = options_.monitor != Monitor::loss;
+        const double found = monitored(options_.monitor, *validation);
+        loss = validation->loss;
+        if (!std::isfinite(found) && !std::isfinite(loss)) return false;
+        // A score that is not defined ranks below every other; among its like the loss decides.
+        score = !std::isfinite(found) ? std::numeric_limits<double>::lowest() : higher_is_better ? found : -found;
+        if (options_.schedule.kind == Schedule::Kind::plateau) {
+            const bool by_loss = !std::isfinite(found);
+            progress.plateau.see(by_loss ? loss : found, higher_is_better && !by_loss, options_.schedule);
+        }
+        const bool better = score > progress.best_score || (score == progress.best_score && loss < progress.best_loss);
+        if (progress.best_epoch >= 0 && !better) return false;
+    }
     progress.best_score = score;
+    progress.best_loss = loss;
     progress.best_epoch = progress.epoch;
     progress.monitor = options_.monitor;
     return true;
@@ -206,7 +229,7 @@ bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver&
         report.train_loss = progress.loss_images ? progress.loss_sum / double(progress.loss_images) : 0;
         report.learning_rate = learning_rate_at(progress.step - 1);
         if (validation && !(report.validation = validate(*validation, observer))) return false;
-        report.best = judge(report.validation);
+        report.best = judge(report.validation, observer);
         ++progress.epoch;
         progress.batch = 0;
         progress.loss_sum = 0;

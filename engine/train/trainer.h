@@ -12,10 +12,12 @@
 
 namespace atrous {
 
-enum class Monitor { dice, iou, loss };              // the validation score that decides which epoch is the best
-Monitor parse_monitor(const std::string& name);      // UsageError for an unknown name
-const char* name_of(Monitor monitor);                // "dice", "iou", "loss"
-double monitored(Monitor monitor, const Scores& s);  // Dice, mean IoU, loss
+enum class Monitor { dice, iou, loss };          // the validation score that decides which epoch is the best
+Monitor parse_monitor(const std::string& name);  // UsageError for an unknown name
+const char* name_of(Monitor monitor);            // "dice", "iou", "loss"
+// Dice, mean IoU or loss. NaN where it is not defined: no pixel shows the object (two classes) or counts at all, or an
+// image gave NaN or Inf.
+double monitored(Monitor monitor, const Scores& s);
 
 struct TrainerOptions {
     int64_t epochs = 10;
@@ -38,9 +40,10 @@ struct TrainProgress {
     int64_t step = 0;     // optimizer steps done
     double loss_sum = 0;  // of this epoch's steps so far, weighted by images
     int64_t loss_images = 0;
-    double best_score = 0;  // of best_epoch: the monitored score, negative where less is better
-    int64_t best_epoch = -1;
-    Monitor monitor = Monitor::dice;  // what best_score is; the trainer's, once there is one
+    double best_score = 0;               // of best_epoch: the monitored score, negative where less is better
+    double best_loss = undefined_score;  // of best_epoch's validation: of equal scores the lower loss is better
+    int64_t best_epoch = -1;             // -1: no epoch had a score or a loss yet
+    Monitor monitor = Monitor::dice;     // what best_score is; the trainer's, once there is one
     Plateau plateau = {};
 };
 
@@ -105,7 +108,9 @@ class Trainer {
     void submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
     void report(BatchSource& training, TrainObserver& observer);
     double learning_rate_at(int64_t step) const;
-    bool judge(const std::optional<Scores>& validation);  // the epoch: is it the best? Plateau counts it
+    // The epoch: is it the best? Plateau counts it.
+    bool judge(const std::optional<Scores>& validation, TrainObserver& observer);
+    void warn_of(const Scores& validation, TrainObserver& observer);
     bool is_bad(const StepLogEntry& entry);
     [[noreturn]] void refuse(const Pending& pending, const StepLogEntry& entry, BatchSource& training,
                              TrainObserver& observer);
@@ -117,6 +122,7 @@ class Trainer {
     TrainingStep step_;
     std::vector<Pending> pending_;
     int64_t bad_in_a_row_ = 0;
+    bool warned_of_undefined_ = false;
 };
 
 }  // namespace atrous

@@ -1,0 +1,36 @@
+// The file that marks a folder as a training's, and locks it while one runs: two trainings in one folder would mix
+// their checkpoints and metrics.
+#pragma once
+
+#include <string>
+
+#include "engine/io/posix.h"
+
+namespace atrous::app {
+
+inline constexpr const char* run_mark =
+    ".atrous-run";  // an empty file; the lock is the system's and ends with the process
+
+bool is_marked(const std::string& folder);
+
+// One a folder and process: the system drops a lock of fcntl when the process closes the file, through whichever
+// descriptor.
+class RunLock {
+ public:
+    RunLock() = default;  // holds nothing
+    // Marks the folder and locks it against every other training. IoError where one holds it, naming its process; where
+    // the folder cannot be written to; a warning on stdout where the file system has no locks.
+    static RunLock for_training(const std::string& folder);
+    // Keeps trainings from writing while the folder is read; nothing where it is not marked.
+    static RunLock for_reading(const std::string& folder);
+    // IoError where a training holds the folder; makes and keeps nothing.
+    static void check_free(const std::string& folder);
+
+    bool held() const { return bool(file_); }
+
+ private:
+    explicit RunLock(io::FileDescriptor file) : file_(std::move(file)) {}
+    io::FileDescriptor file_;
+};
+
+}  // namespace atrous::app
