@@ -1,11 +1,11 @@
 #include <fmt/core.h>
 
 #include <cstdio>
-#include <fstream>
 
 #include "apps/exit_codes.h"
 #include "apps/net_options.h"
 #include "apps/options.h"
+#include "apps/outputs.h"
 #include "apps/session.h"
 #include "apps/verbs.h"
 #include "benchmarks/frame/environment.h"
@@ -13,6 +13,7 @@
 #include "benchmarks/frame/roofline.h"
 #include "benchmarks/frame/step.h"
 #include "engine/context.h"
+#include "engine/io/durable_file.h"
 
 namespace atrous::app {
 namespace {
@@ -56,6 +57,7 @@ struct KernelArguments {
         o.text("--predict", "", "measure nothing: bytes, FLOPs and least time on this GPU, such as H200, A100, T4");
     Option<std::string>&json = (o.group("Output"), o.text("--json", "", "JSON lines to this file")),
     &svg = o.text("--svg", "", "a roofline to this file");
+    Option<bool>& overwrite = overwrite_option(o);
 
     NetConfig net() const;
     std::vector<Wanted> wanted(DType dtype) const;
@@ -94,9 +96,7 @@ std::vector<Wanted> KernelArguments::wanted(DType type) const {
 }
 
 void write_text(const std::string& path, const std::string& text) {
-    std::ofstream out(path);
-    out << text;
-    if (!out.flush()) throw IoError(path + ": cannot be written");
+    io::write_durably(path, [&](io::FileSink& sink) { sink.write(std::string_view(text)); });
 }
 
 int predict(const KernelArguments& a, DType dtype) {
@@ -148,6 +148,11 @@ int judge(const Run& run, Device device) {
 int kernels(int argc, const char* const* argv) {
     KernelArguments a;
     a.o.parse(argc, argv);
+    Outputs()
+        .reads("--config", a.o.config_file())
+        .writes("--json", a.json.value, FileKind::json)
+        .writes("--svg", a.svg.value, FileKind::svg)
+        .check(a.overwrite.value);
     const DType dtype = parse_measured_type(a.dtype.value);
     if (!a.predict.value.empty()) return predict(a, dtype);
     const auto wanted = a.wanted(dtype);
@@ -192,7 +197,12 @@ int step(int argc, const char* const* argv) {
     auto& graphs = o.flag("--graphs", "replay the step as a graph on a GPU (--no-graphs: launch each kernel)", true);
     auto& forward = o.flag("--forward", "the forward pass alone, in evaluation mode, in place of the step");
     auto& json = o.text("--json", "", "one JSON line to this file; -: to standard output, without the table");
+    auto& overwrite = overwrite_option(o);
     o.parse(argc, argv);
+    Outputs()
+        .reads("--config", o.config_file())
+        .writes("--json", json.value == "-" ? "" : json.value, FileKind::json)
+        .check(overwrite.value);
     StepOptions options;
     options.net = net.config(3, classes.value == 2 ? 1 : classes.value);
     options.size = size.value;

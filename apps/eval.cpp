@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/options.h"
+#include "apps/outputs.h"
 #include "apps/score_files.h"
 #include "apps/session.h"
 #include "apps/ui/table.h"
@@ -43,7 +44,19 @@ struct EvalArguments {
     &json = o.text("--json", "", "write the scores as JSON"),
     &confusion = o.text("--confusion", "", "write the confusion matrix (CSV): a row a true class, in pixels"),
     &sheet = o.text("--sheet", "", "write a contact sheet (PNG): picture, truth, prediction, overlay");
+    Option<bool>& overwrite = overwrite_option(o);
+
+    Outputs outputs() const;
 };
+
+Outputs EvalArguments::outputs() const {
+    Outputs files;
+    files.reads("--checkpoint", checkpoint.value).reads("--config", o.config_file());
+    files.reads("--train-list", train_list.value).reads("--val-list", val_list.value);
+    files.writes("--per-image", per_image.value, FileKind::csv).writes("--json", json.value, FileKind::json);
+    files.writes("--confusion", confusion.value, FileKind::csv).writes("--sheet", sheet.value, FileKind::png);
+    return files;
+}
 
 // The split of the checkpoint's training; flags replace it. The options then show what is used.
 data::DatasetOptions settle_split(EvalArguments& a, const std::optional<SplitRecord>& recorded) {
@@ -100,7 +113,7 @@ void print_split(const EvalArguments& a, const std::optional<SplitRecord>& recor
     const bool exact = recorded->sketch.size() < sketch_size;
     if (const int64_t trained = trained_among(*recorded, samples); trained > 0)
         fmt::print(
-            "warning: {}{} of these {} samples have names of samples that the net was trained on; its training "
+            "warning: the net was trained on {}{} of these {} samples, by their names or files; its training "
             "split by {}\n",
             exact ? "" : "about ", trained, samples.size(), text_of(*recorded));
     else if (a.split.value == "val" && !set.train.empty() && trained_among(*recorded, set.train) == 0)
@@ -128,7 +141,8 @@ void write_files(const EvalArguments& a, LoadedNet& net, const Scores& scores, c
     if (!a.confusion.value.empty()) write_confusion(a.confusion.value, scores, names), wrote(a.confusion.value);
     if (a.sheet.value.empty()) return;
     const auto png = data::encode_png(
-        result_sheet(*net.net, net.recipe, net.compute, samples, 8, logit_threshold(a.threshold, net.recipe)));
+        result_sheet(*net.net, net.recipe, net.compute, samples, 8, logit_threshold(a.threshold, net.recipe)), {},
+        data::PngMark::ours);
     io::write_durably(a.sheet.value, [&](io::FileSink& sink) { sink.write(png.data(), png.size()); });
     wrote(a.sheet.value);
 }
@@ -138,6 +152,7 @@ void write_files(const EvalArguments& a, LoadedNet& net, const Scores& scores, c
 int eval(int argc, const char* const* argv) {
     EvalArguments a;
     a.o.parse(argc, argv);
+    a.outputs().check(a.overwrite.value);
     LoadedNet loaded =
         load_net(a.checkpoint.value, open_device(a.device.value, int(a.threads.value)), a.precision.value);
     Recipe& recipe = loaded.recipe;
@@ -145,6 +160,7 @@ int eval(int argc, const char* const* argv) {
     a.mask_values.settle(recipe.mask_values);
     recipe.mask_values = a.mask_values.value;
     const data::DatasetOptions split = settle_split(a, recipe.split);
+    a.outputs().check(a.overwrite.value);  // the lists may be those of the checkpoint
     std::fputs(format_table(a.o.table()).c_str(), stdout);
 
     const data::Dataset set = find_as_trained(split, recipe.split);
@@ -174,6 +190,7 @@ int eval(int argc, const char* const* argv) {
     fmt::print("{}", scores_table(scores, recipe.class_names));
     write_files(a, loaded, scores, images, samples);
     std::fflush(stdout);
+    refuse_nonfinite(scores.nonfinite, scores.images);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "apps/exit_codes.h"
 #include "apps/net_options.h"
 #include "apps/options.h"
+#include "apps/outputs.h"
 #include "apps/session.h"
 #include "apps/tensor_io.h"
 #include "apps/verbs.h"
@@ -32,6 +33,7 @@ struct ForwardArguments {
     Option<int64_t>& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
     NetOptions net{o, "Net, where the checkpoint carries no recipe"};
     Option<int64_t>& out_channels = o.integer("--out-channels", 1, "channels of the logits").min(1).max(255);
+    Option<bool>& overwrite = overwrite_option(o);
 };
 
 std::unique_ptr<SegmentationNet> build(const ForwardArguments& a, const io::TensorFile& weights, int64_t in_channels,
@@ -81,6 +83,12 @@ std::vector<io::TensorToWrite> run_with_gradients(SegmentationNet& net, const Te
 int forward(int argc, const char* const* argv) {
     ForwardArguments a;
     a.o.parse(argc, argv);
+    Outputs()
+        .reads("--checkpoint", a.checkpoint.value)
+        .reads("--input", a.input.value)
+        .reads("--config", a.o.config_file())
+        .writes("--output", a.output.value, FileKind::tensors)
+        .check(a.overwrite.value);
     const Device device = open_device(a.device.value, int(a.threads.value));
     const DType compute = parse_dtype(a.dtype.value);
     const auto input = io::open_tensors(a.input.value);
@@ -93,7 +101,7 @@ int forward(int argc, const char* const* argv) {
         results = run_with_gradients(*net, x, *input, compute);
     else
         results.push_back(operand_to_write("y", OperandKind::activation, net->forward(x)));
-    io::write_safetensors(a.output.value, results);
+    io::write_safetensors(a.output.value, results, {{tensors_mark_key, tensors_mark}});
     fmt::print("{} -> {}: y {} {}{}\n", a.input.value, a.output.value, name_of(results[0].dtype),
                io::shape_text(results[0].shape),
                results.size() > 1 ? fmt::format(" and {} gradients", results.size() - 1) : "");

@@ -169,6 +169,7 @@ class Options {
     void parse(int argc, const char* const* argv);
     void parse(const std::vector<std::string>& words);
 
+    const std::string& config_file() const { return config_->value; }  // of --config; empty where there is none
     std::string help(int width) const;
     std::vector<TableRow> table() const;  // every option but --config
     std::string as_toml() const;          // a configuration file that gives these values again

@@ -1,88 +1,27 @@
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <new>
 #include <set>
 
 #include "apps/options.h"
+#include "apps/outputs.h"
+#include "apps/predictor.h"
+#include "apps/result_names.h"
 #include "apps/session.h"
 #include "apps/ui/table.h"
 #include "apps/verbs.h"
 #include "data/dataset.h"
 #include "engine/io/durable_file.h"
-#include "engine/ops/resize.h"
+#include "engine/io/text.h"
+#include "kernels/base/paths.h"
 
 namespace atrous::app {
 
 namespace fs = std::filesystem;
-
-// Logits of one picture, at its own size: [h][w][c] on the host.
-static std::vector<float> logits_of(LoadedNet& loaded, const data::Image& picture) {
-    const Recipe& recipe = loaded.recipe;
-    auto options = loader_options(recipe, 1, 0, loaded.net->input_multiple());
-    data::Prepared prepared{
-        data::resize_bilinear(data::to_channels(picture, int(recipe.net.in_channels)), recipe.height, recipe.width),
-        {},
-        picture.h,
-        picture.w};
-    HostBatch batch;
-    data::assemble({prepared}, options, batch);
-    const Tensor padded = loaded.net->forward(upload(batch, loaded.net->materialized().device, loaded.compute).images);
-    const int64_t c = padded.dim(3);
-    const std::vector<float> host = host_logits(padded);
-    std::vector<float> inside;
-    for (int64_t y = 0; y < recipe.height; ++y) {
-        const float* row = host.data() + y * padded.dim(2) * c;
-        inside.insert(inside.end(), row, row + recipe.width * c);
-    }
-    Tensor logits = Tensor::empty({1, recipe.height, recipe.width, c}, DType::f32, {DeviceKind::cpu});
-    logits.copy_from_host(inside.data(), logits.bytes());
-    return bilinear(logits, picture.h, picture.w, false).to_host<float>();
-}
-
-static data::Image binary_of(data::Image ids) {
-    for (uint8_t& id : ids.u8) id = id ? 255 : 0;
-    return ids;
-}
-
-// What one prediction of the program writes, and where.
-struct Predictor {
-    LoadedNet& loaded;
-    std::set<std::string> wanted;  // of index, binary, probability, overlay
-    double threshold = 0;          // of a binary net's logit
-    fs::path output;
-    std::set<std::string> used = {};  // names of pictures, to tell a.png from a.jpg
-
-    void operator()(const std::string& path, const fs::path& below);
-};
-
-// Predicts the picture at `path`, whose results go to output / below.
-void Predictor::operator()(const std::string& path, const fs::path& below) {
-    const data::Image picture = data::load_image(path);
-    const Recipe& recipe = loaded.recipe;
-    const auto palette = data::mask_palette(int(recipe.classes()));
-    const auto logits = logits_of(loaded, picture);
-    const int64_t c = recipe.net.out_channels;
-    const data::Image ids = classes_of(logits.data(), picture.h, picture.w, c, threshold);
-    std::string name = (below / fs::path(path).stem()).string();
-    if (!used.insert(name).second) name = (below / fs::path(path).filename()).string();  // a.png beside a.jpg
-    const auto write = [&](const char* what, const auto& make, const data::Palette& colours) {
-        if (!wanted.count(what)) return;
-        const auto png = data::encode_png(make(), colours);
-        io::write_durably((output / (name + "_" + what + ".png")).string(),
-                          [&](io::FileSink& sink) { sink.write(png.data(), png.size()); }, {.quick = true});
-    };
-    write(
-        "index", [&] { return ids; }, palette);
-    write("binary", [&] { return binary_of(ids); }, {});
-    write("probability", [&] { return probability_of(logits.data(), picture.h, picture.w, c, is_softmax(recipe)); },
-          {});
-    write("overlay", [&] { return data::overlay(picture, ids, palette); }, {});
-    const int64_t object = int64_t(std::count_if(ids.u8.begin(), ids.u8.end(), [](uint8_t id) { return id != 0; }));
-    fmt::print("{}: {}x{}, {:.1f} % foreground\n", path, picture.w, picture.h,
-               100.0 * double(object) / double(ids.count()));
-}
 
 static void make_folder(const fs::path& folder) {
     std::error_code error;
@@ -91,33 +30,100 @@ static void make_folder(const fs::path& folder) {
     io::remove_stale_temporaries_in(folder.string());
 }
 
-static bool is_inside(const std::string& path, const std::string& folder) {
-    const fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
-    return !relative.empty() && *relative.begin() != "..";
+// The pictures to predict. Results of earlier predictions, which may lie among them, are passed over.
+static data::PictureList pictures_of(const std::string& input, const std::string& output, bool recursive) {
+    data::PictureList list = data::find_pictures(input, recursive);
+    const size_t before = list.pictures.size();
+    std::erase_if(list.pictures,
+                  [&](const std::string& path) { return is_below(path, output) && data::is_our_png(path); });
+    if (const size_t results = before - list.pictures.size())
+        fmt::print("passed over {} results of earlier predictions in {}\n", results, output);
+    if (list.pictures.empty() && list.skipped.empty())
+        throw UsageError("--output " + output +
+                         ": all pictures in it are results of earlier predictions; name a folder of others to predict");
+    return list;
 }
 
-// Predicts all; a picture that cannot be read stops no other. DataError names them at the end.
-static void predict_all(Predictor& predict, const std::string& input, const std::vector<std::string>& pictures) {
-    std::vector<std::string> failures;
+// How long a file's name may be in a folder that may not exist yet.
+static size_t longest_name(const std::string& folder) {
+    const long here = ::pathconf(folder.c_str(), _PC_NAME_MAX);
+    constexpr size_t temporary = sizeof ".." + 16 + sizeof ".tmp";  // what a file is called while it is written
+    return size_t(here > 0 ? here : 255) - temporary;
+}
+
+// Nothing that exists and is not ours is replaced, and no picture that is predicted: refused before work begins. A name
+// too long for the file system is one picture's trouble.
+static std::vector<Job> jobs_of(data::PictureList& list, const std::string& input, const Predictor& predictor,
+                                bool overwrite) {
+    const std::vector<std::string> names = result_names(list.pictures, input);
+    const size_t longest = longest_name(predictor.output());
+    std::set<FileIdentity> inputs;
+    for (const std::string& picture : list.pictures)
+        if (const auto identity = identity_of(picture)) inputs.insert(*identity);
+    std::vector<Job> jobs;
+    for (size_t i = 0; i < names.size(); ++i) {
+        const Job job{list.pictures[i], names[i]};
+        bool fits = true;
+        for (const std::string& path : predictor.paths_of(job)) {
+            fits = fits && fs::path(path).filename().string().size() <= longest;
+            if (const auto there = identity_of(path); there && inputs.count(*there))
+                throw UsageError(
+                    fmt::format("--output {}: {} would be replaced, which is a picture that is predicted; "
+                                "choose another folder",
+                                predictor.output(), path));
+            if (!overwrite && !is_replaceable(path, FileKind::png))
+                throw UsageError(
+                    fmt::format("--output {}: {} exists and is not one of this program's; choose another "
+                                "folder, or replace it with --overwrite",
+                                predictor.output(), path));
+        }
+        if (fits)
+            jobs.push_back(job);
+        else
+            list.skipped.push_back(job.picture + ": its results' names would be too long for the file system");
+    }
+    return jobs;
+}
+
+// Names everything that was left out: DataError, or NumericError where the net failed.
+static void report_failures(const std::vector<std::string>& skipped, const std::vector<std::string>& nonfinite,
+                            size_t pictures) {
+    refuse_nonfinite(nonfinite, int64_t(pictures));
+    if (skipped.empty()) return;
+    std::string text = pictures > 1 ? fmt::format("{} of {} were skipped: ", skipped.size(), pictures) : "";
+    for (size_t i = 0; i < std::min<size_t>(skipped.size(), 5); ++i) text += (i ? " | " : "") + skipped[i];
+    throw DataError(skipped.size() > 5 ? text + " | and more, listed above" : text);
+}
+
+// Predicts all; a picture that cannot be read, or does not fit into memory, stops no other.
+static void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std::vector<std::string> skipped) {
+    const size_t pictures = jobs.size() + skipped.size();
+    std::vector<std::string> nonfinite;
     std::set<fs::path> made;
-    for (const std::string& path : pictures) {
-        const fs::path below = fs::is_directory(input) ? fs::path(path).parent_path().lexically_relative(input) : ".";
-        const fs::path folder = (predict.output / below).lexically_normal();
+    const auto skip = [&](const std::string& why) {
+        fmt::print("skipped: {}\n", why);
+        skipped.push_back(why);
+    };
+    for (const std::string& why : skipped) fmt::print("skipped: {}\n", why);
+    for (const Job& job : jobs) {
+        const fs::path folder = (fs::path(predictor.output()) / job.name).parent_path();
         if (made.insert(folder).second) make_folder(folder);
         try {
-            predict(path, below.lexically_normal() == "." ? "" : below);
+            predictor.predict(job);
         } catch (const DataError& e) {
-            fmt::print("skipped: {}\n", e.what());
-            failures.push_back(e.what());
+            skip(e.what());
+        } catch (const MemoryError& e) {
+            skip(job.picture + ": " + e.what());
+        } catch (const std::bad_alloc&) {
+            skip(job.picture + ": does not fit into memory");
+        } catch (const NumericError& e) {
+            fmt::print("not written: {}: {}\n", job.picture, e.what());
+            nonfinite.push_back(job.picture);
         }
     }
-    fmt::print("wrote {} pictures' results to {}\n", pictures.size() - failures.size(), predict.output.string());
+    fmt::print("wrote {} pictures' results to {}\n", pictures - skipped.size() - nonfinite.size(), predictor.output());
     std::fflush(stdout);
-    if (failures.empty()) return;
-    std::string text =
-        pictures.size() > 1 ? fmt::format("{} of {} pictures were skipped: ", failures.size(), pictures.size()) : "";
-    for (size_t i = 0; i < std::min<size_t>(failures.size(), 5); ++i) text += (i ? " | " : "") + failures[i];
-    throw DataError(failures.size() > 5 ? text + " | and more, listed above" : text);
+    report_failures(skipped, nonfinite, pictures);
 }
 
 int predict(int argc, const char* const* argv) {
@@ -134,24 +140,19 @@ int predict(int argc, const char* const* argv) {
     auto& device_name = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
     auto& precision = o.text("--precision", "", "fp32, bf16 or fp16; empty: as in training");
     auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
+    auto& overwrite = overwrite_option(o);
     o.parse(argc, argv);
     for (const std::string& what : save.value)
         if (!std::set<std::string>{"index", "binary", "probability", "overlay"}.count(what))
             throw UsageError("--save '" + what + "' is unknown; expected index, binary, probability or overlay");
 
-    auto pictures = data::list_pictures(input.value, recursive.value);
-    if (recursive.value)  // results of an earlier prediction are no pictures
-        std::erase_if(pictures, [&](const std::string& path) { return is_inside(path, output.value); });
-    if (pictures.empty())
-        throw UsageError("--output " + output.value +
-                         ": all pictures lie in this folder; choose another to write into");
+    data::PictureList list = pictures_of(input.value, output.value, recursive.value);
     LoadedNet loaded = load_net(checkpoint.value, open_device(device_name.value, int(threads.value)), precision.value);
     if (save.value.empty()) save.value = {loaded.recipe.classes() == 2 ? "binary" : "index", "overlay"};
-    Predictor predictor{
-        loaded, {save.value.begin(), save.value.end()}, logit_threshold(threshold, loaded.recipe), output.value};
-    make_folder(output.value);
+    Predictor predictor(loaded, save.value, logit_threshold(threshold, loaded.recipe), output.value);
+    const std::vector<Job> jobs = jobs_of(list, input.value, predictor, overwrite.value);
     std::fputs(format_table(o.table()).c_str(), stdout);
-    predict_all(predictor, input.value, pictures);
+    predict_all(predictor, jobs, std::move(list.skipped));
     return 0;
 }
 

@@ -91,7 +91,7 @@ void Predictor::predict(const Job& job) {
     if (wants("probability")) write(job, "probability", r.probability, {});
     if (wants("overlay")) write(job, "overlay", data::overlay(picture, r.ids, palette), {});
     const int64_t object = int64_t(std::count_if(r.ids.u8.begin(), r.ids.u8.end(), [](uint8_t id) { return id != 0; }));
-    fmt::print("{}: {}x{}, {:.1f} % foreground\n", io::printable(job.picture), picture.w, picture.h,
+    fmt::print("{}: {}x{}, {:.1f} % foreground\n", job.picture, picture.w, picture.h,
                100.0 * double(object) / double(r.ids.count()));
 }
 

@@ -9,4 +9,13 @@ namespace atrous::app {
 // written into it.
 void prepare_process();
 
+// Threads that wait for each other spin a while before they sleep. GCC's OpenMP does so for milliseconds, in which a
+// thread that another program keeps from its core cannot have that of the one waiting for it. How long is read from the
+// environment as the program is loaded, so it is loaded anew with a shorter time in GOMP_SPINCOUNT. Returns where the
+// user set OMP_WAIT_POLICY or GOMP_SPINCOUNT, and where the program cannot be started again.
+void bound_spinning(char** argv);
+
+// Cores that the process may use: those it is allowed to run on, or fewer where its control group has a quota of time.
+int usable_cores();
+
 }  // namespace atrous::app

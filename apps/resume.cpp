@@ -9,6 +9,7 @@
 
 #include "engine/io/durable_file.h"
 #include "engine/io/posix.h"
+#include "kernels/base/paths.h"
 
 namespace atrous::app {
 
@@ -17,7 +18,7 @@ namespace fs = std::filesystem;
 static const char* checkpoint_name = "last.safetensors";
 
 std::string run_folder_of(const std::string& folder_or_file) {
-    if (fs::is_directory(folder_or_file)) return folder_or_file;
+    if (is_folder(folder_or_file)) return folder_or_file;
     const std::string folder = fs::path(folder_or_file).parent_path().string();
     return folder.empty() ? "." : folder;
 }
@@ -35,18 +36,18 @@ std::string resumed_folder(const std::vector<std::string>& words) {
 }
 
 std::string checkpoint_to_resume(const std::string& folder_or_file) {
-    if (!fs::is_directory(folder_or_file)) return folder_or_file;
+    if (!is_folder(folder_or_file)) return folder_or_file;
     const std::string last = (fs::path(folder_or_file) / checkpoint_name).string();
-    if (fs::exists(last)) return last;
-    if (fs::exists(io::previous_of(last))) return io::previous_of(last);
+    if (path_exists(last)) return last;
+    if (path_exists(io::previous_of(last))) return io::previous_of(last);
     throw IoError(folder_or_file + ": holds no checkpoint yet, the first is written after the first epoch; start anew" +
-                  (fs::exists(folder_or_file + "/config.toml")
+                  (path_exists(folder_or_file + "/config.toml")
                        ? fmt::format(" with: atrous train --config {0}/config.toml --output-dir {0}", folder_or_file)
                        : ""));
 }
 
 bool is_whole(const std::string& path) {
-    if (!fs::exists(path)) return false;
+    if (!path_exists(path)) return false;
     try {
         const io::SafetensorsFile file(path);
         return true;

@@ -2,17 +2,22 @@
 
 #include <fmt/core.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 
+#include "apps/score_files.h"
 #include "engine/io/durable_file.h"
 #include "engine/io/event_file.h"
 #include "engine/io/posix.h"
+#include "engine/io/text.h"
+#include "kernels/base/paths.h"
 
 namespace atrous::app {
 
@@ -21,9 +26,15 @@ namespace fs = std::filesystem;
 static const char* csv_header =
     "epoch,step,learning_rate,train_loss,val_loss,val_dice,val_image_dice,val_miou,val_pixel_accuracy,seconds\n";
 
-static std::string free_folder() {
-    for (int i = 1;; ++i)
-        if (const std::string path = fmt::format("runs/{}", i); !fs::exists(path)) return path;
+// Makes runs/N: by that, of two that start at once, only one has it.
+static std::string new_numbered_folder() {
+    std::error_code error;
+    fs::create_directories("runs", error);
+    for (int i = 1;; ++i) {
+        const std::string path = fmt::format("runs/{}", i);
+        if (::mkdir(path.c_str(), 0777) == 0) return path;
+        if (errno != EEXIST) throw io::system_error(path + ": the run folder cannot be made", errno);
+    }
 }
 
 static void write_text(const std::string& path, const std::string& text) {
@@ -40,50 +51,101 @@ static std::string read_metrics(const std::string& path, int64_t epochs) {
     return kept;
 }
 
+static std::vector<std::string> names_in(const std::string& folder) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+        names.push_back(at->path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 static std::vector<std::string> event_files(const std::string& folder) {
     std::vector<std::string> files;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error))
-        if (entry.path().filename().string().starts_with(io::EventFile::name_prefix))
-            files.push_back(entry.path().string());
+    for (const std::string& name : names_in(folder))
+        if (name.starts_with(io::EventFile::name_prefix)) files.push_back(folder + "/" + name);
     return files;
 }
 
 static bool is_same_folder(const std::string& resumed, const std::string& path) {
-    std::error_code error;
-    return !resumed.empty() && fs::equivalent(resumed, path, error);
+    return !resumed.empty() && is_folder(path) && same_file(resumed, path);
 }
 
-void RunFolder::check(const std::string& path, const std::string& resumed) {
-    const fs::path folder = path.empty() ? fs::path("runs") : fs::path(path);
-    const std::string last = (folder / "last.safetensors").string();
-    if (!path.empty() && !is_same_folder(resumed, path) && (fs::exists(last) || fs::exists(io::previous_of(last))))
+// Of the folder's entries the first that is not the mark; empty where there is none.
+static std::string first_entry(const std::string& folder) {
+    for (const std::string& name : names_in(folder))
+        if (name != run_mark) return name;
+    return "";
+}
+
+static void check_contents(const std::string& path) {
+    const std::string last = path + "/last.safetensors";
+    if (path_exists(last) || path_exists(io::previous_of(last)))
         throw UsageError(path + ": holds a training already; go on with --resume " + path +
-                         ", or choose another --output-dir");
-    fs::path there = fs::absolute(folder).lexically_normal();
-    std::error_code error;
-    while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
-    if (!fs::is_directory(there, error))
-        throw IoError(there.string() + ": is no folder, so that no run folder fits there");
-    if (::access(there.c_str(), W_OK | X_OK) != 0)
-        throw io::system_error(folder.string() + ": the run folder cannot be written to", errno);
+                         ", choose another --output-dir, or start anew in its place with --overwrite");
+    const std::string other = first_entry(path);
+    if (!other.empty() && !is_marked(path))
+        throw UsageError(
+            fmt::format("{}: is not empty and no run folder (it holds {}); choose another --output-dir, or "
+                        "write among these files with --overwrite",
+                        path, io::in_quotes(other)));
 }
 
-RunFolder::RunFolder(std::string path, const std::string& resumed)
-    : path_(path.empty() ? free_folder() : std::move(path)) {
+bool RunFolder::is_one(const std::string& folder) {
+    if (is_marked(folder)) return true;
+    std::ifstream in(folder + "/metrics.csv");  // of a training from before folders were marked
+    std::string line;
+    return std::getline(in, line) && line + "\n" == csv_header;
+}
+
+void RunFolder::check(const std::string& path, const std::string& resumed, bool overwrite) {
+    const std::string folder = path.empty() ? "runs" : path;
+    if (!path.empty() && is_folder(path) && !is_same_folder(resumed, path)) {
+        RunLock::check_free(path);
+        if (!overwrite) check_contents(path);
+    }
+    fs::path there = absolute_path(folder);
+    while (!path_exists(there.string()) && there.has_relative_path()) there = there.parent_path();
+    if (!is_folder(there.string())) throw IoError(there.string() + ": is no folder, so that no run folder fits there");
+    if (::access(there.c_str(), W_OK | X_OK) != 0)
+        throw io::system_error(folder + ": the run folder cannot be written to", errno);
+}
+
+std::vector<std::string> RunFolder::files_of(const std::string& folder) {
+    std::vector<std::string> files;
+    for (const char* name : {"last.safetensors", "best.safetensors", "samples.png", "metrics.csv",
+                             "bad_batch.safetensors", "config.toml", "confusion.csv"})
+        files.push_back(folder + "/" + name);
+    return files;
+}
+
+RunFolder::RunFolder(std::string path, const std::string& resumed, bool overwrite, RunLock lock)
+    : path_(path.empty() ? new_numbered_folder() : std::move(path)), lock_(std::move(lock)) {
     while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
-    check(path_, resumed);
+    check(path_, resumed, overwrite);
     const bool goes_on = is_same_folder(resumed, path_);
     std::error_code error;
     fs::create_directories(path_, error);
     if (error) throw IoError(path_ + ": the run folder cannot be made: " + error.message());
-    for (const auto& file :
-         {last(), best(), samples(), metrics(), bad_batch(), path_ + "/config.toml", path_ + "/confusion.csv"})
-        io::remove_stale_temporaries(file);
+    const bool ours = is_marked(path_) || first_entry(path_).empty();
+    if (!lock_.held()) lock_ = RunLock::for_training(path_);
+    if (!goes_on && !overwrite) check_contents(path_);  // another training may have begun and ended meanwhile
+    for (const auto& file : files_of(path_)) io::remove_stale_temporaries(file);
     if (goes_on) return;
-    write_text(metrics(), csv_header);  // rows of a run that was killed before its first checkpoint go
-    for (const std::string& file : event_files(path_)) fs::remove(file, error);
+    remove_earlier_training(ours);
+    write_text(metrics(), csv_header);
     if (!resumed.empty()) continue_from(resumed);
+}
+
+// What a training left that was killed before its first checkpoint, or that --overwrite gives up. Its config.toml,
+// which may be what this training was started with, is replaced later.
+void RunFolder::remove_earlier_training(bool ours) const {
+    std::vector<std::string> files{last(), io::previous_of(last()), best(), samples(), bad_batch(), confusion()};
+    if (ours)
+        for (const std::string& file : event_files(path_)) files.push_back(file);
+    for (const std::string& file : files)
+        if (::unlink(file.c_str()) != 0 && errno != ENOENT)
+            throw io::system_error("cannot remove " + file + " of an earlier training", errno);
 }
 
 static void copy_durably(const std::string& from, const std::string& to) {
@@ -97,9 +159,8 @@ static void copy_durably(const std::string& from, const std::string& to) {
 
 void RunFolder::continue_from(const std::string& other) const {
     write_text(metrics(), read_metrics(other + "/metrics.csv", std::numeric_limits<int64_t>::max()));
-    for (const std::string& file : event_files(other))
-        copy_durably(file, path_ + "/" + fs::path(file).filename().string());
-    if (fs::exists(other + "/best.safetensors")) copy_durably(other + "/best.safetensors", best());
+    for (const std::string& file : event_files(other)) copy_durably(file, path_ + file.substr(other.size()));
+    if (path_exists(other + "/best.safetensors")) copy_durably(other + "/best.safetensors", best());
 }
 
 void RunFolder::write_config(const std::string& toml) const { write_text(path_ + "/config.toml", toml); }
@@ -113,8 +174,8 @@ void RunFolder::truncate_metrics(int64_t epochs) const { write_text(metrics(), r
 void RunFolder::append_metrics(const EpochReport& r, double seconds) const {
     std::string scores = ",,,,";
     if (const auto& s = r.validation)
-        scores = fmt::format("{:.6f},{:.6f},{:.6f},{:.6f},{:.6f}", s->loss, s->dice, s->image_dice, s->mean_iou,
-                             s->pixel_accuracy);
+        scores = fmt::format("{},{},{},{},{}", csv_number(s->loss), csv_number(s->dice), csv_number(s->image_dice),
+                             csv_number(s->mean_iou), csv_number(s->pixel_accuracy));
     const std::string row = fmt::format("{},{},{:.6g},{:.6f},{},{:.2f}\n", r.epoch + 1, r.step, r.learning_rate,
                                         r.train_loss, scores, seconds);
     write_text(metrics(), read_metrics(metrics(), r.epoch) + row);

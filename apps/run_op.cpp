@@ -4,6 +4,7 @@
 
 #include "apps/exit_codes.h"
 #include "apps/options.h"
+#include "apps/outputs.h"
 #include "apps/session.h"
 #include "apps/tensor_io.h"
 #include "apps/ui/suggest.h"
@@ -138,15 +139,17 @@ int run_op(int argc, const char* const* argv) {
     auto& dtype = o.choice("--dtype", {"f32", "f64", "bf16"}, "f32", "element type to compute in");
     auto& device_name = o.text("--device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
     auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
+    auto& overwrite = overwrite_option(o);
     o.parse(argc, argv);
     if (name.value == "list") throw TextRequested{list_of_ops()};
     const CatalogueOp& op = find_op(name.value);
     if (input.value.empty() || output.value.empty()) throw UsageError("run-op needs --input and --output");
+    Outputs().reads("--input", input.value).writes("--output", output.value, FileKind::tensors).check(overwrite.value);
     const auto values = parse_attributes(op, attributes.value);
     const Device device = open_device(device_name.value, int(threads.value));
     const auto file = io::open_tensors(input.value);
     const auto results = OpRun(op, *file, parse_dtype(dtype.value), device).run(values, gradients.value);
-    io::write_safetensors(output.value, results);
+    io::write_safetensors(output.value, results, {{tensors_mark_key, tensors_mark}});
     for (const io::TensorToWrite& t : results)
         fmt::print("{:<24} {} {}\n", t.name, name_of(t.dtype), io::shape_text(t.shape));
     return exit_ok;

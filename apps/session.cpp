@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
+#include "apps/process.h"
 #include "engine/context.h"
 #include "engine/io/durable_file.h"
 #include "engine/ops/elementwise.h"
@@ -14,7 +16,12 @@ namespace atrous::app {
 
 Device open_device(const std::string& name, int threads) {
     const Device device = parse_device(name);
-    const int count = threads > 0 ? threads : omp_get_max_threads();
+    const int cores = usable_cores(), most = omp_get_max_threads();
+    const int count = threads > 0 ? threads : std::getenv("OMP_NUM_THREADS") ? most : std::min(most, cores);
+    if (count > cores)
+        fmt::print(stderr,
+                   "warning: {} threads on {} core{}: they take turns and wait for each other; use --threads {}\n",
+                   count, cores, cores == 1 ? "" : "s", cores);
     omp_set_num_threads(count);
     context_of({DeviceKind::cpu}).set_threads(count);
     context_of(device);
@@ -35,9 +42,12 @@ LoadedNet load_net(const std::string& checkpoint, Device device, const std::stri
     return loaded;
 }
 
+std::string score_text(double score) { return std::isnan(score) ? "-" : fmt::format("{:.4f}", score); }
+
 std::string scores_line(const Scores& s) {
-    return fmt::format("Dice {:.4f} (mean over images {:.4f}), mIoU {:.4f}, pixel accuracy {:.4f}, loss {:.4f}", s.dice,
-                       s.image_dice, s.mean_iou, s.pixel_accuracy, s.loss);
+    return fmt::format("Dice {} (mean over images {}), mIoU {}, pixel accuracy {}, loss {}", score_text(s.dice),
+                       score_text(s.image_dice), score_text(s.mean_iou), score_text(s.pixel_accuracy),
+                       score_text(s.loss));
 }
 
 std::string scores_table(const Scores& s, const std::vector<std::string>& names) {
@@ -45,9 +55,8 @@ std::string scores_table(const Scores& s, const std::vector<std::string>& names)
         fmt::format("  {:<16} {:>7} {:>7} {:>12} {:>12}\n", "class", "Dice", "IoU", "truth px", "predicted px");
     for (size_t c = 0; c < s.classes.size(); ++c) {
         const ClassScore& k = s.classes[c];
-        auto score = [](double v) { return std::isnan(v) ? std::string("-") : fmt::format("{:.4f}", v); };
         text += fmt::format("  {:<16} {:>7} {:>7} {:>12} {:>12}\n", c < names.size() ? names[c] : std::to_string(c),
-                            score(k.dice), score(k.iou), k.truth, k.predicted);
+                            score_text(k.dice), score_text(k.iou), k.truth, k.predicted);
     }
     return text;
 }
@@ -68,11 +77,12 @@ std::string baseline_line(const Scores& s, const std::vector<std::string>& names
     for (size_t c = 0; !binary && c < s.classes.size(); ++c)
         if (s.classes[c].truth > s.classes[id].truth) id = c;
     const Scores one = one_class_everywhere(s, id);
-    std::string line = binary ? fmt::format("baselines: all-foreground Dice {:.4f}", one.dice)
-                              : fmt::format("baselines: '{}' everywhere Dice {:.4f}, mIoU {:.4f}",
-                                            id < names.size() ? names[id] : std::to_string(id), one.dice, one.mean_iou);
-    if (untrained) line += fmt::format("; untrained net Dice {:.4f}", untrained->dice);
-    if (untrained && !binary) line += fmt::format(", mIoU {:.4f}", untrained->mean_iou);
+    std::string line = binary ? "baselines: all-foreground Dice " + score_text(one.dice)
+                              : fmt::format("baselines: '{}' everywhere Dice {}, mIoU {}",
+                                            id < names.size() ? names[id] : std::to_string(id), score_text(one.dice),
+                                            score_text(one.mean_iou));
+    if (untrained) line += "; untrained net Dice " + score_text(untrained->dice);
+    if (untrained && !binary) line += ", mIoU " + score_text(untrained->mean_iou);
     return line;
 }
 
@@ -105,6 +115,16 @@ double logit_threshold(const Option<double>& threshold, const Recipe& recipe) {
         throw UsageError(fmt::format(
             "--threshold: the net has {} classes, of which the likeliest is taken; leave it out", recipe.classes()));
     return std::log(threshold.value / (1 - threshold.value));
+}
+
+void refuse_nonfinite(const std::vector<std::string>& names, int64_t of) {
+    if (names.empty()) return;
+    std::string few;
+    for (size_t i = 0; i < std::min<size_t>(names.size(), 5); ++i) few += (i ? ", " : "") + names[i];
+    throw NumericError(fmt::format(
+        "the net gave NaN or Inf for {} of {} pictures: {}{}; its weights may be damaged or their training may have "
+        "diverged; try --precision fp32, or an earlier checkpoint",
+        names.size(), of, few, names.size() > 5 ? ", …" : ""));
 }
 
 data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold) {

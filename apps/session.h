@@ -22,6 +22,8 @@ struct LoadedNet {
 // Builds the net a checkpoint describes, on the device, in evaluation mode. `precision`: empty for the checkpoint's.
 LoadedNet load_net(const std::string& checkpoint, Device device, const std::string& precision);
 
+// Four decimals, or "-" for a score that is not defined.
+std::string score_text(double score);
 // "Dice 0.91 (images 0.89), mIoU …", and the table by class.
 std::string scores_line(const Scores& scores);
 std::string scores_table(const Scores& scores, const std::vector<std::string>& class_names);
@@ -38,6 +40,9 @@ std::string data_line(const std::string& folder, const data::Dataset& dataset);
 // --threshold, and what it means for a net's logits. UsageError where it is given to a net of several classes.
 Option<double>& threshold_option(Options& o);
 double logit_threshold(const Option<double>& threshold, const Recipe& recipe);
+
+// NumericError that names the pictures for which the net gave NaN or Inf, if there are any.
+void refuse_nonfinite(const std::vector<std::string>& names, int64_t of);
 
 // Class ids of one image of the logits (host values, [h][w][c]).
 data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold = 0);

@@ -4,19 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
+
+#include "kernels/base/paths.h"
 
 namespace atrous::app {
 
-namespace fs = std::filesystem;
-
-static std::string absolute(const std::string& path) {
-    return path.empty() ? path : fs::absolute(path).lexically_normal().string();
-}
+static std::string absolute(const std::string& path) { return path.empty() ? path : absolute_path(path); }
 
 // Kept below 2^48: numbers in JSON are exact to 2^53.
-static uint64_t hash_of(const data::Sample& sample) { return data::name_hash(sample.name, 0) >> 16; }
+static uint64_t hash_of(const std::string& text) { return data::name_hash(text, 0) >> 16; }
 
 static void keep_smallest(std::vector<uint64_t>& hashes) {
     std::sort(hashes.begin(), hashes.end());
@@ -32,26 +29,41 @@ SplitRecord record_split(const data::DatasetOptions& options, const data::Datase
                       .seed = options.seed,
                       .trained = int64_t(dataset.train.size()),
                       .validated = int64_t(dataset.val.size()),
-                      .sketch = {}};
-    for (const data::Sample& sample : dataset.train) split.sketch.push_back(hash_of(sample));
+                      .sketch = {},
+                      .files = {}};
+    for (const data::Sample& sample : dataset.train) {
+        split.sketch.push_back(hash_of(sample.name));
+        if (!sample.image_path.empty()) split.files.push_back(hash_of(data::file_key(sample)));
+    }
     keep_smallest(split.sketch);
+    keep_smallest(split.files);
     return split;
 }
 
 SplitRecord joined(SplitRecord now, const SplitRecord& before) {
     now.sketch.insert(now.sketch.end(), before.sketch.begin(), before.sketch.end());
     keep_smallest(now.sketch);
+    now.files.insert(now.files.end(), before.files.begin(), before.files.end());
+    keep_smallest(now.files);
     now.trained = std::max({now.trained, before.trained, int64_t(now.sketch.size())});
     return now;
 }
 
 int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>& samples) {
-    int64_t found = 0;
-    for (const data::Sample& sample : samples)
-        found += std::binary_search(split.sketch.begin(), split.sketch.end(), hash_of(sample));
+    const auto is_among = [](const std::vector<uint64_t>& hashes, const std::string& text) {
+        return std::binary_search(hashes.begin(), hashes.end(), hash_of(text));
+    };
+    int64_t by_name = 0, by_file = 0, found = 0;
+    for (const data::Sample& sample : samples) {
+        const bool name = is_among(split.sketch, sample.name);
+        const bool file =
+            !split.files.empty() && !sample.image_path.empty() && is_among(split.files, data::file_key(sample));
+        by_name += name, by_file += file, found += name || file;
+    }
     if (split.sketch.size() < sketch_size || found == 0) return found;
-    const auto estimate = std::llround(double(found) * double(split.trained) / double(split.sketch.size()));
-    return std::min(std::max<int64_t>(estimate, found), int64_t(samples.size()));
+    const double share = double(split.trained) / double(split.sketch.size());
+    const int64_t estimate = std::llround(double(std::max(by_name, by_file)) * share);
+    return std::min(std::max(estimate, found), int64_t(samples.size()));
 }
 
 std::string text_of(const SplitRecord& split) {
@@ -66,7 +78,8 @@ void to_json(nlohmann::json& json, const SplitRecord& s) {
     json = {{"train_list", s.train_list},     {"val_list", s.val_list},
             {"val_pattern", s.val_pattern},   {"seed", s.seed},
             {"val_fraction", s.val_fraction}, {"trained", s.trained},
-            {"validated", s.validated},       {"trained_sketch", s.sketch}};
+            {"validated", s.validated},       {"trained_sketch", s.sketch},
+            {"trained_files", s.files}};
 }
 
 void from_json(const nlohmann::json& json, SplitRecord& s) {
@@ -78,6 +91,7 @@ void from_json(const nlohmann::json& json, SplitRecord& s) {
     json.at("trained").get_to(s.trained);
     json.at("validated").get_to(s.validated);
     json.at("trained_sketch").get_to(s.sketch);
+    if (json.contains("trained_files")) json.at("trained_files").get_to(s.files);  // absent: from before it was kept
 }
 
 }  // namespace atrous::app

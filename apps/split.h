@@ -17,8 +17,9 @@ struct SplitRecord {
     uint64_t seed = 0;
     int64_t trained = 0, validated = 0;  // samples
     // Hashes of the names of the samples trained on, ascending: all of them where there are few, else the smallest,
-    // which are a fair sample of them that does not depend on what else is in the set.
-    std::vector<uint64_t> sketch;
+    // which are a fair sample of them that does not depend on what else is in the set. A name holds on another machine;
+    // `files`, likewise of the canonical paths of the pictures, finds a file again by whatever name.
+    std::vector<uint64_t> sketch, files;
 };
 inline constexpr size_t sketch_size = 1024;
 
@@ -27,8 +28,8 @@ SplitRecord record_split(const data::DatasetOptions& options, const data::Datase
 // Of a training that goes on, perhaps with other samples than before: what either part trained on.
 SplitRecord joined(SplitRecord now, const SplitRecord& before);
 
-// How many of the samples have the name of one that was trained on: exact up to `sketch_size` samples trained on, else
-// an estimate, which is 0 only where none was found.
+// How many of the samples were trained on, by their name or their file: exact up to `sketch_size` samples trained on,
+// else an estimate, which is 0 only where none was found.
 int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>& samples);
 
 std::string text_of(const SplitRecord& split);  // "--val-fraction 0.1 --seed 3", as one would type it

@@ -5,6 +5,7 @@
 #include "apps/verbs.h"
 #include "data/synth.h"
 #include "kernels/base/error.h"
+#include "kernels/base/paths.h"
 
 namespace atrous::app {
 
@@ -19,7 +20,10 @@ int synth(int argc, const char* const* argv) {
     auto& classes =
         o.flag("--class-per-kind", "cars are class 1, discs 2, polygons 3; otherwise every object is foreground");
     o.parse(argc, argv);
-    if (std::filesystem::exists(output.value) && !std::filesystem::is_empty(output.value))
+    std::error_code error;
+    if (path_exists(output.value) && !is_folder(output.value))
+        throw UsageError("--output " + output.value + ": is no folder; choose another name");
+    if (is_folder(output.value) && !std::filesystem::is_empty(output.value, error) && !error)
         throw UsageError("--output " + output.value + ": the folder is not empty; choose a new one");
     data::SynthOptions options;
     options.class_per_kind = classes.value;

@@ -1,7 +1,6 @@
 #include <fmt/core.h>
 
 #include <cstdio>
-#include <filesystem>
 
 #include "apps/course.h"
 #include "apps/exit_codes.h"
@@ -19,11 +18,10 @@
 #include "data/dataset.h"
 #include "engine/context.h"
 #include "engine/io/text.h"
+#include "kernels/base/paths.h"
 #include "models/check.h"
 
 namespace atrous::app {
-
-namespace fs = std::filesystem;
 
 static Freezing freezing_of(const TrainArguments& a) { return {a.freeze_bn.value, a.freeze_encoder.value}; }
 
@@ -189,7 +187,7 @@ static void check_shapes(const TrainArguments& a, const Recipe& recipe, const Fr
 // On the best checkpoint; on the last one where there is no best, because it was lost or no epoch had a Dice.
 static void print_result(SegmentationNet& net, const TrainArguments& a, const Recipe& recipe, const Sets& sets,
                          const RunFolder& folder, const Scores& untrained) {
-    const bool has_best = fs::exists(folder.best());
+    const bool has_best = path_exists(folder.best());
     if (has_best) io::load_weights(io::SafetensorsFile(folder.best()), net);
     const DType compute = net.materialized().compute;
     auto source =
@@ -197,7 +195,7 @@ static void print_result(SegmentationNet& net, const TrainArguments& a, const Re
                           loader_options(recipe, a.batch_size.value, int(a.workers.value), net.input_multiple()));
     const Scores scores = evaluate(net, *source, {loss_options(recipe), compute, 0, 255});
     folder.write_samples(data::encode_png(result_sheet(net, recipe, compute, sets.dataset.val, 6)));
-    write_confusion(folder.path() + "/confusion.csv", scores, recipe.class_names);
+    write_confusion(folder.confusion(), scores, recipe.class_names);
     fmt::print("\n{} checkpoint on {} held-out images\n  {}\n", has_best ? "best" : "last", scores.images,
                scores_line(scores));
     fmt::print("  {}\n", baseline_line(scores, recipe.class_names, &untrained));
@@ -255,7 +253,7 @@ static void check_words(const TrainArguments& a, const Freezing& freezing) {
     const NetConfig config = a.net.config(a.channels.value, classes > 2 ? classes : 1);
     auto net = make_net(config);
     freeze(*net, freezing);
-    RunFolder::check(a.output_dir.value, a.resuming() ? run_folder_of(a.resume.value) : "");
+    RunFolder::check(a.output_dir.value, a.resuming() ? run_folder_of(a.resume.value) : "", a.overwrite.value);
     if (!a.profile.value.empty() && a.profile.value != a.profile.alone()) TrainingProfile::check(a.profile.value);
     if (a.resuming()) return void(io::training_progress(io::SafetensorsFile(a.resume.value)));
     if (a.pretrained.value.empty()) {
@@ -310,7 +308,10 @@ static int run_training(TrainArguments& a, Device device, const Sets& sets, cons
     if (resumed) io::load_training(io::SafetensorsFile(a.resume.value), *net, optimizer, trainer.progress);
     if (resumed) trainer.progress = *resumed;
     // Nothing is written before everything that can be refused has been read.
-    const RunFolder folder(a.output_dir.value, resumed ? run_folder_of(a.resume.value) : "");
+    const std::string from = resumed ? run_folder_of(a.resume.value) : "";
+    const bool in_place = resumed && same_file(from, a.output_dir.value);
+    const RunFolder folder(a.output_dir.value, from, a.overwrite.value, in_place ? std::move(a.lock) : RunLock());
+    a.lock = {};  // of another folder that was read
     if (resumed) folder.truncate_metrics(trainer.progress.epoch);
     folder.write_config(a.config());  // when resuming too: a later one goes on with the settings of this one
     fmt::print("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n", recipe.net.model,

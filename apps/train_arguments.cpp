@@ -3,15 +3,15 @@
 #include <fmt/core.h>
 
 #include <cstdio>
-#include <filesystem>
+#include <utility>
 
 #include "apps/loss_choice.h"
 #include "apps/resume.h"
+#include "apps/run_folder.h"
 #include "kernels/base/error.h"
+#include "kernels/base/paths.h"
 
 namespace atrous::app {
-
-namespace fs = std::filesystem;
 
 TrainingSize training_size(const TrainArguments& a) {
     const auto& s = a.scale.value;
@@ -34,19 +34,58 @@ void TrainArguments::parse(int argc, const char* const* argv) {
     const std::string folder = resumed_folder(words);
     bool config_given = false;
     for (const auto& w : words) config_given = config_given || w.rfind("--config", 0) == 0;
-    if (!folder.empty() && !config_given && fs::exists(folder + "/config.toml"))
+    if (!folder.empty() && !config_given && path_exists(folder + "/config.toml"))
         words.insert(words.begin(), {"--config", folder + "/config.toml"});
     o.parse(words);
-    if (!resume.value.empty()) {
-        // A run folder may have been moved or copied since its config.toml was written: only a flag overrules.
-        if (output_dir.origin != Origin::flag || output_dir.value.empty()) output_dir.value = folder;
-        resume.value = settle_previous(checkpoint_to_resume(resume.value));
-    }
+    outputs().check(overwrite.value);
+    outputs_of_run().check_inputs();
+    if (!resume.value.empty()) settle_resumption(folder);
     check_loss_words(loss.value, class_weights.value, classes.value);  // before the data are read
     training_size(*this);
     if (nesterov.value && (optimizer.value != "sgd" || momentum.value == 0))
         throw UsageError("--nesterov: expected --optimizer sgd and a --momentum above 0");
     if (channels.value == 2) throw UsageError("--channels 2: expected 1 or 3");
+}
+
+// What --profile names, which is replaced only where it is a profile.
+Outputs TrainArguments::outputs() const {
+    const bool named = profile.value != profile.alone();
+    return inputs().writes("--profile", named ? profile.value : "", FileKind::json);
+}
+
+// The files of the run folder, which RunFolder checks by itself, against the inputs.
+Outputs TrainArguments::outputs_of_run() const {
+    Outputs files = inputs();
+    if (output_dir.value.empty() || resuming()) return files;
+    const bool own_config = is_marked(output_dir.value);  // a training that is started anew with its own settings
+    for (const std::string& file : RunFolder::files_of(output_dir.value))
+        if (!own_config || !file.ends_with("/config.toml")) files.writes("--output-dir", file, FileKind::weights);
+    return files;
+}
+
+Outputs TrainArguments::inputs() const {
+    Outputs files;
+    files.reads("--config", o.config_file()).reads("--pretrained", pretrained.value);
+    files.reads("--train-list", train_list.value).reads("--val-list", val_list.value);
+    return files;
+}
+
+// Which checkpoint goes on, in which folder. The folder is locked before anything in it is looked at or moved.
+void TrainArguments::settle_resumption(const std::string& folder) {
+    // A run folder may have been moved or copied since its config.toml was written: only a flag overrules.
+    if (output_dir.origin != Origin::flag || output_dir.value.empty()) output_dir.value = folder;
+    checkpoint_to_resume(resume.value);  // refused, where there is none
+    if (!same_file(folder, output_dir.value)) {
+        lock = RunLock::for_reading(folder);
+    } else {
+        if (!RunFolder::is_one(folder) && !overwrite.value)
+            throw UsageError(
+                fmt::format("{}: is no run folder; say with --output-dir where the training is to go on, or "
+                            "write among the files there with --overwrite",
+                            folder));
+        lock = RunLock::for_training(folder);
+    }
+    resume.value = settle_previous(checkpoint_to_resume(resume.value));
 }
 
 // What the data decided, so that config.toml says it. The device and the number of threads stay as they were asked for:
@@ -63,11 +102,13 @@ std::string TrainArguments::config() {
     std::vector<std::string> values;
     for (Option<std::string>* option : changed) {
         values.push_back(option->value);
-        if (fs::exists(option->value)) option->value = fs::absolute(option->value).lexically_normal().string();
+        if (path_exists(option->value)) option->value = absolute_path(option->value);
     }
     resume.value.clear();
     profile.value.clear();  // the training's, not the run's: whoever resumes asks again
+    const bool overwritten = std::exchange(overwrite.value, false);
     const std::string toml = o.as_toml();
+    overwrite.value = overwritten;
     for (size_t i = 0; i < values.size(); ++i) changed[i]->value = values[i];
     return toml;
 }

@@ -6,7 +6,9 @@
 
 #include "apps/net_options.h"
 #include "apps/options.h"
+#include "apps/outputs.h"
 #include "apps/recipe.h"
+#include "apps/run_lock.h"
 
 namespace atrous::app {
 
@@ -125,6 +127,9 @@ struct TrainArguments {
     &resume =
         o.text("--resume", "", "go on with the training of this run folder or last.safetensors, with its config.toml");
 
+    Option<bool>& overwrite = o.flag("--overwrite",
+                                     "write into an --output-dir that holds a training or other files, replacing those "
+                                     "of the same names");
     Option<int64_t>&profile_steps = o.integer("--profile-steps", 10, "steps that --profile times, after one").min(1),
     &save_every =
         o.integer("--save-every", 0,
@@ -133,9 +138,17 @@ struct TrainArguments {
             .min(0);
 
     void parse(int argc, const char* const* argv);
+    // Of the folder whose training goes on: to train in it, or where the training goes on elsewhere, to read it.
+    RunLock lock;
     bool resuming() const { return !resume.value.empty(); }
     void resolve(const Recipe& recipe);
     std::string config();
+
+ private:
+    void settle_resumption(const std::string& folder);
+    Outputs inputs() const;
+    Outputs outputs() const;
+    Outputs outputs_of_run() const;
 };
 
 // Of a picture in a training step; UsageError where --scale or --crop is none.

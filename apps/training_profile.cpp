@@ -8,13 +8,13 @@
 
 #include "engine/io/durable_file.h"
 #include "engine/io/posix.h"
+#include "kernels/base/paths.h"
 
 namespace atrous::app {
 
 void TrainingProfile::check(const std::string& path) {
-    namespace fs = std::filesystem;
-    const std::string folder = fs::absolute(path).parent_path().string();
-    if (fs::is_directory(path)) throw IoError("--profile " + path + ": is a folder; expected a file to write");
+    const std::string folder = std::filesystem::path(absolute_path(path)).parent_path().string();
+    if (is_folder(path)) throw IoError("--profile " + path + ": is a folder; expected a file to write");
     if (::access(folder.c_str(), W_OK | X_OK) != 0)
         throw io::system_error("--profile " + path + ": cannot write to the folder " + folder, errno);
 }

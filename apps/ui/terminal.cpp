@@ -8,18 +8,21 @@
 namespace atrous::app {
 namespace {
 
+// Standard output may be a stream that is no file by itself (apps/ui/plain_output.h).
+int number_of(std::FILE* stream) { return stream == stdout ? STDOUT_FILENO : ::fileno(stream); }
+
 bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 }  // namespace
 
 bool is_terminal(std::FILE* stream) {
     const char* kind = std::getenv("TERM");
-    return ::isatty(::fileno(stream)) == 1 && (kind == nullptr || std::string_view(kind) != "dumb");
+    return ::isatty(number_of(stream)) == 1 && (kind == nullptr || std::string_view(kind) != "dumb");
 }
 
 int terminal_width(std::FILE* stream, int otherwise) {
     winsize size{};
-    if (::ioctl(::fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    if (::ioctl(number_of(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
     const char* columns = std::getenv("COLUMNS");
     const int n = columns == nullptr ? 0 : std::atoi(columns);
     return n > 0 ? n : otherwise;

@@ -16,7 +16,7 @@ NOBODY = 65534
 # One thread and no workers: then the main thread makes the same system calls in every run.
 TRAINING = {"--base-channels": 4, "--depth": 2, "--size": 32, "--batch-size": 2, "--lr": 1e-3, "--threads": 1,
             "--workers": 0, "--device": "cpu", "--epochs": 3, "--output-dir": "run"}
-FINAL_FILES = {"best.safetensors", "config.toml", "confusion.csv", "last.safetensors", "last.safetensors.previous",
+FINAL_FILES = {".atrous-run", "best.safetensors", "config.toml", "confusion.csv", "last.safetensors", "last.safetensors.previous",
                "metrics.csv", "samples.png"}
 EVENTS = "events.out.tfevents."
 
@@ -46,7 +46,8 @@ def protobuf_fields(message):
 
 
 def scalars_in(files):
-    """What TensorBoard shows of a run folder: {(step, tag): value}. A record cut off by a kill ends its file."""
+    """What TensorBoard shows of a run folder: {(step, tag): value}, of which none is shown twice. A record cut off by a
+    kill ends its file."""
     shown = {}
     for name in sorted(files):
         data, at = files[name], 0
@@ -60,6 +61,7 @@ def scalars_in(files):
                 shown = {key: value for key, value in shown.items() if key[0] < fields[2]}
             for _, entry in protobuf_fields(fields.get(5, b"")):
                 scalar = dict(protobuf_fields(entry))
+                expect((fields[2], scalar[1].decode()) not in shown, f"TensorBoard shows step {fields[2]} twice")
                 shown[fields[2], scalar[1].decode()] = struct.unpack("<f", scalar[2])[0]
     return shown
 

@@ -1,0 +1,9 @@
+// Standard output that passes no control characters on: a file's name may hold any, and terminals obey them.
+#pragma once
+
+namespace atrous::app {
+
+// From here on, what the program prints to `stdout` shows control characters other than line ends and tabs as '?'.
+void make_output_plain();
+
+}  // namespace atrous::app

@@ -1,0 +1,220 @@
+"""The kinds of fault_sweep.py that are about what lies beside a training: files of others, a second process, a file
+system that says no, pictures that cannot be taken."""
+import os
+import shutil
+import signal
+import subprocess
+
+from fault_tools import Case, ENVIRONMENT, EVENTS, Reference, expect
+
+LONG = 400  # bytes; longer than a file system's names
+PLACES = {"a link to itself": "loop", "a name that is too long": "x" * LONG, "a path of 5,000 characters": "x/" * 2500,
+          "a file for a folder": "file/below", "a link to nothing": "dangling"}
+
+
+def expect_one_line(outcome, where, codes=(2, 3, 4)):
+    lines = [line for line in outcome.err.splitlines() if line.startswith("atrous: ")]
+    expect(outcome.code in codes and len(lines) == 1 and "unexpected" not in lines[0], f"{where}: no plain error",
+           outcome)
+
+
+def tree(folder):
+    """Every file below, with what it holds."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*"))
+            if path.is_file() and not path.is_symlink()}
+
+
+def refuse(case, words, where, *arguments, code=2):
+    before = tree(case.folder)
+    case.program(*arguments).expect_error(code, words, where)
+    expect(tree(case.folder) == before, f"{where}: a refused command changed {set(tree(case.folder)) ^ set(before)}")
+
+
+def others_run_folder(bench):
+    case = Case(bench, "others")
+    case.run.mkdir()
+    theirs = {EVENTS + "1700000000.host": b"scores of somebody", "config.toml": b"epochs = 1\n", "metrics.csv": b"a,b\n",
+              "notes.txt": b"do not lose"}
+    for name, data in theirs.items():
+        (case.run / name).write_bytes(data)
+    train = bench.training()[1:]
+    refuse(case, "is not empty and no run folder", "a folder of somebody's", *train)
+    refuse(case, "the file that --config reads", "its own --config", *train, "--config", "run/config.toml",
+           "--overwrite")
+    outcome = case.run_command([*bench.training(), "--overwrite"])
+    expect(outcome.code == 0, "not with --overwrite either", outcome)
+    for name in (EVENTS + "1700000000.host", "notes.txt"):
+        expect((case.run / name).read_bytes() == theirs[name], f"--overwrite replaced {name}, which is none of its names")
+
+    case = Case(bench, "again")
+    expect(case.train("--seed", 5).code == 0, "does not train")
+    refuse(case, "holds a training already", "a training over another", *train)
+    refuse(case, "the file that --pretrained reads", "over its own weights", *train, "--overwrite", "--pretrained",
+           "run/best.safetensors")
+    outcome = case.run_command([*bench.training(), "--overwrite"])
+    expect(outcome.code == 0, "not anew with --overwrite", outcome)
+    case.compare("started anew with --overwrite")
+
+    case = bench.half.copy("loose")  # a checkpoint that was copied among other files
+    elsewhere = case.folder / "downloads"
+    elsewhere.mkdir()
+    shutil.copy(case.run / "last.safetensors", elsewhere)
+    (elsewhere / "metrics.csv").write_text("of somebody\n")
+    refuse(case, "is no run folder", "a checkpoint among other files", *train, "--resume",
+           "downloads/last.safetensors", "--output-dir", "downloads")
+
+
+def others_results(bench):
+    case = bench.half.copy("results")
+    net, pictures = "run/best.safetensors", case.folder / "p"
+    shutil.copytree(bench.data / "val" / "images", pictures)
+    first = sorted(pictures.iterdir())[0]
+    shutil.copy(first, pictures / f"{first.stem}_binary.png")
+    refuse(case, "a picture that is predicted", "results over the user's own picture", "predict", "p", "--checkpoint",
+           net, "-o", "p")
+    (case.folder / "out").mkdir()
+    shutil.copy(first, case.folder / "out" / f"{first.stem}_overlay.png")
+    predict = ["predict", "p", "--checkpoint", net, "-o", "out"]
+    refuse(case, "is not one of this program's", "results over a picture of somebody's", *predict)
+    for again in (["--overwrite"], [], []):
+        outcome = case.program(*predict, *again)
+        expect(outcome.code == 0, "does not predict, or not over its own results", outcome)
+
+    score = ["eval", "--data", bench.data, "--checkpoint", net]
+    (case.folder / "mine.json").write_text('{"dice": 1}')
+    os.link(case.run / "best.safetensors", case.folder / "linked")
+    for path in (net, "./run//best.safetensors", "linked"):
+        refuse(case, "the file that --checkpoint reads", "scores over the checkpoint", *score, "--json", path,
+               "--overwrite")
+    refuse(case, "exists and is not one of this program's", "scores over a file of somebody's", *score, "--json",
+           "mine.json")
+    refuse(case, "exists and is not one of this program's", "scores over another checkpoint", *score, "--json",
+           "run/last.safetensors")
+    refuse(case, "writes this file too", "two outputs into one file", *score, "--json", "s", "--per-image", "./s")
+    for _ in range(2):
+        outcome = case.program(*score, "--json", "s.json", "--per-image", "s.csv", "--confusion", "c.csv", "--sheet",
+                               "s.png")
+        expect(outcome.code == 0, "does not score, or not over its own files", outcome)
+    refuse(case, "the file that", "weights over themselves", "convert", net, "run/../run/best.safetensors")
+    refuse(case, "this file exists", "weights over others", "convert", net, "run/last.safetensors")
+
+
+def others_files(bench):
+    """Nothing that is an input, another output or somebody else's is replaced, and nothing is done before that is
+    known."""
+    others_run_folder(bench)
+    others_results(bench)
+    return "run folders, results, scores, weights"
+
+
+def start(bench, folder, command):
+    return subprocess.Popen(list(map(str, command)), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT)
+
+
+def second_process(bench):
+    """A run folder belongs to one training at a time; of several that start at once, each has its own or says why not."""
+    reference = Reference(bench, "long run", "--epochs", 150)
+    case = Case(bench, "one")
+    first = start(bench, case.folder, bench.training("--epochs", 150))
+    while not (case.run / "last.safetensors").exists():
+        expect(first.poll() is None, "the first training ended early")
+    held = f"process {first.pid}"
+    case.train().expect_error(4, held, "a second training into the folder")
+    case.resume().expect_error(4, held, "a resumption beside the training")
+    case.resume("--output-dir", "elsewhere").expect_error(4, held, "a resumption from it into another folder")
+    outcome = case.program("eval", "--data", bench.data, "--checkpoint", "run/best.safetensors")
+    expect(outcome.code == 0, "its best checkpoint cannot be scored meanwhile", outcome)
+    expect(first.poll() is None, "the first training ended too early to show anything")
+    first.send_signal(signal.SIGINT)
+    expect(first.wait() == 130, f"the first training ended with {first.returncode}: {first.communicate()[0][-500:]}")
+    case.finish("disturbed by a second process", reference)
+
+    case = Case(bench, "numbered")
+    options = [word for word in bench.training() if word not in ("--output-dir", "run")]
+    several = [start(bench, case.folder, options) for _ in range(5)]
+    for process in several:
+        expect(process.wait() == 0, f"of five trainings at once one ended with {process.returncode}")
+    made = sorted(path.name for path in (case.folder / "runs").iterdir())
+    expect(made == ["1", "2", "3", "4", "5"], f"five trainings at once made runs/{made}")
+    for name in made:
+        last = (case.folder / "runs" / name / "last.safetensors").read_bytes()
+        expect(last == bench.reference.files["last.safetensors"], f"runs/{name} holds another training")
+
+    case = Case(bench, "same")
+    several = [start(bench, case.folder, bench.training()) for _ in range(4)]
+    codes = sorted(process.wait() for process in several)
+    expect(codes[0] == 0 and set(codes[1:]) <= {2, 4}, f"four trainings into one folder ended with {codes}")
+    case.compare("four trainings into one folder")
+    return f"a second training, a resumption; five into runs/; four into one folder: {codes}"
+
+
+def refusing_file_system(bench):
+    """Wherever a path is given and the file system says no: one line, a documented code."""
+    case = bench.half.copy("refusing")
+    (case.folder / "file").write_text("x")
+    (case.folder / "loop").symlink_to("loop")
+    (case.folder / "dangling").symlink_to("nowhere/at/all")
+    net, train = "run/best.safetensors", ["train", "--data", bench.data, "--epochs", "1"]
+    score = ["eval", "--data", bench.data, "--checkpoint", net]
+    commands = [["train", "--data"], [*train, "--output-dir"], [*train, "--config"], [*train, "--train-list"],
+                [*train, "--val-list"], [*train, "--pretrained"], [*train, "--profile"], ["train", "--resume"],
+                ["eval", "--checkpoint", net, "--data"], ["eval", "--data", bench.data, "--checkpoint"],
+                [*score, "--json"], [*score, "--sheet"], [*score, "--val-list"], ["predict", "--checkpoint", net, "-o", "o"],
+                ["predict", "p", "--checkpoint", net, "-o"], ["predict", bench.data, "-o", "o", "--checkpoint"],
+                ["synth", "--count", "2", "-o"], ["convert", net], ["summary", "--checkpoint"], ["replay"],
+                ["forward", "--checkpoint", net, "--output", "y", "--input"], ["run-op", "relu", "--output", "y", "--input"],
+                ["bench", "step", "--size", "8", "--steps", "1", "--base-channels", "4", "--depth", "1", "--json"]]
+    tried = 0
+    for name, place in PLACES.items():
+        for command in commands:
+            if place == "dangling" and command[-1] in ("--output-dir", "-o", "--profile", "--json", "--sheet", net):
+                continue  # a link to a file that is to be made
+            expect_one_line(case.program(*command, place), f"{' '.join(map(str, command))} {name}")
+            tried += 1
+    for command in commands:
+        script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+        outcome = case.run_command(["sh", "-c", script, "sh", bench.program, *command, "here"])
+        expect_one_line(outcome, f"{' '.join(map(str, command))} in a folder that is gone")
+        tried += 1
+    locked = case.folder / "locked"
+    locked.mkdir()
+    locked.chmod(0)
+    if case.program("--version", unprivileged=True).code == 0:
+        for command in commands:
+            outcome = case.program(*command, "locked/inside", unprivileged=True)
+            expect_one_line(outcome, f"{' '.join(map(str, command))} in an unreadable folder")
+            tried += 1
+    locked.chmod(0o755)
+    return f"{tried} commands"
+
+
+def left_out(bench):
+    """Every picture has results of its own; every one that has none is counted and named, and stops no other."""
+    case = bench.half.copy("left out")
+    pictures, net = case.folder / "p", case.run / "best.safetensors"
+    (pictures / "sub").mkdir(parents=True)
+    picture = sorted((bench.data / "val" / "images").iterdir())[0]
+    names = ["a.jpg", "a.png", "a.png.jpg", "a.png.png", "b.png", "sub/a.png", "c" * 244 + ".png"]
+    for name in names:
+        shutil.copy(picture, pictures / name)
+    (pictures / "broken.png").write_bytes(picture.read_bytes()[:100])
+    (pictures / "lost.png").symlink_to("nowhere.png")
+    (pictures / "self.png").symlink_to("self.png")
+    (pictures / "up").symlink_to(".")
+    beside = case.folder / "beside"
+    beside.mkdir()
+    shutil.copy(picture, beside / "d.png")
+    (pictures / "linked").symlink_to(beside)
+    command = ["predict", "p", "-r", "--checkpoint", net, "-o", "out", "--save", "binary"]
+    outcome = case.program(*command)
+    expect(outcome.code == 3, "left out pictures end with exit code 3", outcome)
+    said = [line for line in outcome.out.splitlines() if line.startswith("skipped: ")]
+    for name in ("broken.png", "lost.png", "self.png", "c" * 244, "up"):
+        expect(sum(name in line for line in said) == 1, f"{name[:20]} is not named once among what was skipped", outcome)
+    expect(len(said) == 5, f"{len(said)} skipped", outcome)
+    results = {str(path.relative_to(case.folder / "out")) for path in (case.folder / "out").rglob("*.png")}
+    wanted = {f"{name}_binary.png" for name in ("a.jpg", "a.png", "a.png.jpg", "a.png.png", "b", "sub/a", "linked/d")}
+    expect(results == wanted, f"results are {sorted(results)}")
+    expect("wrote 7 pictures" in outcome.out, "says another number", outcome)
+    return "names that meet, links, loops, long names, damaged files"
