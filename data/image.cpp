@@ -4,12 +4,13 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 
 #include "data/codecs.h"
+#include "data/folder.h"
 #include "data/transform.h"
 #include "kernels/base/error.h"
+#include "kernels/base/paths.h"
 
 namespace atrous::data {
 
@@ -94,10 +95,8 @@ Image load_image(const std::string& path) {
 }
 
 std::vector<uint8_t> read_file(const std::string& path) {
-    std::error_code error;
-    const auto status = std::filesystem::status(path, error);
-    if (!std::filesystem::exists(status)) throw DataError(fmt::format("{}: no such file; check the path", path));
-    if (!std::filesystem::is_regular_file(status))
+    if (!path_exists(path)) throw DataError(fmt::format("{}: {}; check the path", path, absence(path, "file")));
+    if (!is_file(path))
         throw DataError(fmt::format("{}: not a file but a folder or a device; give the path of a picture", path));
     std::ifstream file(path, std::ios::binary | std::ios::ate);
     if (!file)
