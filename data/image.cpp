@@ -8,7 +8,6 @@
 
 #include "data/codecs.h"
 #include "data/folder.h"
-#include "data/transform.h"
 #include "kernels/base/error.h"
 #include "kernels/base/paths.h"
 
@@ -39,29 +38,9 @@ Decoded decode(Bytes bytes, const std::string& path, bool raw_values) {
     if (bytes.empty()) throw DataError(fmt::format("{}: the file is empty; export it again or remove it", path));
     if (is_png(bytes)) return decode_png(bytes, path, raw_values);
     if (is_gif(bytes)) return decode_gif(bytes, path);
+    if (is_pnm(bytes)) return {decode_pnm(bytes, path, raw_values), {}};
     if (is_jpeg(bytes)) return {decode_jpeg(bytes, path), {}};
     return {decode_other(bytes, path), {}};
-}
-
-Image apply_orientation(const Image& image, int orientation) {
-    switch (orientation) {
-        case 2:
-            return flip_horizontal(image);
-        case 3:
-            return rotate90(image, 2);
-        case 4:
-            return flip_vertical(image);
-        case 5:
-            return transpose(image);
-        case 6:
-            return rotate90(image, 3);
-        case 7:
-            return transpose(rotate90(image, 2));
-        case 8:
-            return rotate90(image, 1);
-        default:
-            return image;
-    }
 }
 
 }  // namespace codec

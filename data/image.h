@@ -52,9 +52,11 @@ auto dispatch_pixels(const Image& image, F f) {
 // Larger pictures are refused before memory is taken for them.
 inline constexpr int64_t max_pixels = int64_t{1} << 28;
 
-// Reads JPEG, PNG, GIF (the first frame), BMP, PNM, PSD by content, and TGA, which has no signature, by its extension.
-// JPEG: CMYK is converted to RGB, the EXIF orientation is applied. PNG: 16 bits are kept, palettes are expanded,
-// gray with alpha becomes gray. Throws DataError with the path for anything that is missing, damaged or truncated.
+// Reads JPEG, PNG, GIF (the first frame), BMP, PNM (P2, P3, P5, P6), PSD by content, and TGA, which has no signature,
+// by its extension. JPEG: CMYK is converted to RGB. PNG: 16 bits are kept, palettes are expanded, gray with alpha
+// becomes gray. Both: the EXIF orientation is applied. PNM: the header's largest value becomes 255, or 65535 where it
+// is above 255. PSD: 16 bits are kept. Throws DataError with the path for anything that is missing, damaged or
+// truncated.
 Image load_image(const std::string& path);
 
 // One colour of a palette is 0xrrggbb.

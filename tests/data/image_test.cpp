@@ -194,6 +194,18 @@ TEST(Image, BmpAndPnm) {
     EXPECT_EQ(load_image(dir / "a.pgm").u8, (std::vector<uint8_t>{'a', 'b', 'c', 'd', 'e', 'f'}));
 }
 
+// A header, empty blocks, then the planes of one pixel.
+TEST(Image, PsdOfSixteenBitsIsReadPlainAndRefusedInRuns) {
+    TempDir dir;
+    std::string psd("8BPS\0\1\0\0\0\0\0\0\0\3\0\0\0\1\0\0\0\1\0\20\0\3", 26);
+    psd += std::string(12, '\0');
+    write_text(dir / "plain.psd", psd + std::string("\0\0\1\2\3\4\5\6", 8));
+    const Image image = load_image(dir / "plain.psd");
+    EXPECT_EQ(image.u16, (std::vector<uint16_t>{0x102, 0x304, 0x506, 0xffff}));
+    write_text(dir / "runs.psd", psd + std::string("\0\1\0\3\0\3\0\3\1\1\2\1\3\4\1\5\6", 17));
+    expect_error([&] { load_image(dir / "runs.psd"); }, {"runs.psd", "16 bits", "PNG"});
+}
+
 TEST(Image, JpegGrayAndColour) {
     TempDir dir;
     for (int c : {1, 3}) {
