@@ -97,8 +97,8 @@ void write_file(const std::string& path, std::span<const uint8_t> bytes) {
     if (!file) throw IoError(fmt::format("{}: writing {} bytes failed; is the disk full?", path, bytes.size()));
 }
 
-void save_png(const std::string& path, const Image& image, const Palette& palette) {
-    write_file(path, encode_png(image, palette));
+void save_png(const std::string& path, const Image& image, const Palette& palette, PngMark mark) {
+    write_file(path, encode_png(image, palette, mark));
 }
 
 void save_jpeg(const std::string& path, const Image& image, int quality) {

@@ -62,14 +62,21 @@ Image load_image(const std::string& path);
 // One colour of a palette is 0xrrggbb.
 using Palette = std::vector<uint32_t>;
 
-// Writes gray, RGB or RGBA, 8 or 16 bits. With a palette, a gray 8-bit picture is written as indices into it.
-void save_png(const std::string& path, const Image& image, const Palette& palette = {});
+// Whether a PNG says that this program wrote it, so that results can be told from the pictures they lie among.
+enum class PngMark { none, ours };
+
+// Writes gray, RGB or RGBA, 8 or 16 bits. With a palette, a gray 8-bit picture is written as indices into it. A mark is
+// the text "Software: atrous" before the pixels.
+void save_png(const std::string& path, const Image& image, const Palette& palette = {}, PngMark mark = PngMark::none);
 // Writes gray or RGB, 8 bits; alpha is dropped. Quality is 1 to 100.
 void save_jpeg(const std::string& path, const Image& image, int quality = 92);
 
 // The same in memory.
-std::vector<uint8_t> encode_png(const Image& image, const Palette& palette = {});
+std::vector<uint8_t> encode_png(const Image& image, const Palette& palette = {}, PngMark mark = PngMark::none);
 std::vector<uint8_t> encode_jpeg(const Image& image, int quality = 92);
+
+// Whether the file is a PNG with the mark, by its first 4 KiB. No for whatever cannot be read.
+bool is_our_png(const std::string& path);
 
 std::vector<uint8_t> read_file(const std::string& path);
 void write_file(const std::string& path, std::span<const uint8_t> bytes);
