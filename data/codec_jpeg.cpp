@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "data/codecs.h"
+#include "data/exif.h"
 #include "kernels/base/error.h"
 
 namespace atrous::data {
@@ -20,34 +21,6 @@ struct Handle {
     ~Handle() { tjDestroy(tj); }
     Handle(const Handle&) = delete;
 };
-
-// Reads integers of an EXIF block in its own byte order; false past the end.
-struct TiffReader {
-    std::span<const uint8_t> bytes;
-    bool little = true;
-
-    bool read(size_t at, size_t size, uint32_t& value) const {
-        if (at > bytes.size() || size > bytes.size() - at) return false;
-        value = 0;
-        for (size_t i = 0; i < size; ++i) value = value << 8 | bytes[at + (little ? size - 1 - i : i)];
-        return true;
-    }
-};
-
-int orientation_in_tiff(std::span<const uint8_t> tiff) {
-    if (tiff.size() < 8) return 1;
-    TiffReader reader{tiff, tiff[0] == 'I'};
-    uint32_t magic, directory, entries, tag, type, value;
-    if (!reader.read(2, 2, magic) || magic != 42 || !reader.read(4, 4, directory)) return 1;
-    if (!reader.read(directory, 2, entries)) return 1;
-    for (uint32_t i = 0; i < entries; ++i) {
-        const size_t entry = size_t(directory) + 2 + size_t(i) * 12;
-        if (!reader.read(entry, 2, tag) || !reader.read(entry + 2, 2, type) || !reader.read(entry + 8, 2, value))
-            return 1;
-        if (tag == 0x0112 && type == 3) return value >= 1 && value <= 8 ? int(value) : 1;
-    }
-    return 1;
-}
 
 // Adobe stores inks inverted: 255 is none. The product is rounded as PIL rounds it.
 Image cmyk_to_rgb(const Image& inks) {
@@ -82,7 +55,8 @@ namespace codec {
 
 bool is_jpeg(Bytes bytes) { return bytes.size() >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff; }
 
-int exif_orientation(Bytes jpeg) {
+// Of the first EXIF segment before the pixels.
+static int orientation_of(Bytes jpeg) {
     size_t at = 2;
     while (at + 4 <= jpeg.size() && jpeg[at] == 0xff) {
         const uint8_t marker = jpeg[at + 1];
@@ -95,7 +69,7 @@ int exif_orientation(Bytes jpeg) {
         if (length < 2 || at + 2 + length > jpeg.size()) break;
         const Bytes segment = jpeg.subspan(at + 4, length - 2);
         if (marker == 0xe1 && segment.size() > 6 && std::memcmp(segment.data(), "Exif\0\0", 6) == 0)
-            return orientation_in_tiff(segment.subspan(6));
+            return exif_orientation(segment.subspan(6));
         at += 2 + length;
     }
     return 1;
@@ -113,7 +87,7 @@ Image decode_jpeg(Bytes bytes, const std::string& path) {
     Image image = make_image<uint8_t>(h, w, tjPixelSize[format]);
     decompress(handle, bytes, path, image, format);
     if (inks) image = cmyk_to_rgb(image);
-    const int orientation = exif_orientation(bytes);
+    const int orientation = orientation_of(bytes);
     return orientation == 1 ? image : apply_orientation(image, orientation);
 }
 

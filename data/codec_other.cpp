@@ -1,4 +1,4 @@
-// BMP, PNM, PSD and TGA through stb_image. Its GIF, JPEG and PNG readers are left out.
+// BMP, PSD and TGA through stb_image. Its GIF, JPEG, PNG and PNM readers are left out.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 #define STBI_NO_JPEG
 #define STBI_NO_PIC
 #define STBI_NO_PNG
+#define STBI_NO_PNM
 #define STBI_NO_STDIO
 #define STBI_NO_FAILURE_STRINGS
 #pragma GCC diagnostic push
@@ -62,7 +63,6 @@ const char* format_of(Bytes bytes, const std::string& path) {
     };
     if (starts("BM")) return "BMP";
     if (starts("8BPS")) return "PSD";
-    if (starts("P5") || starts("P6")) return "PNM";
     std::string extension = std::filesystem::path(path).extension().string();
     std::transform(extension.begin(), extension.end(), extension.begin(),
                    [](unsigned char c) { return std::tolower(c); });
@@ -75,17 +75,20 @@ const char* format_of(Bytes bytes, const std::string& path) {
                     tiff ? "TIFF is not read" : "not a picture that is known", head));
 }
 
-// stb_image adds up the digits of a PNM header without limit.
-void check_pnm_numbers(Bytes bytes, const std::string& path) {
-    bool comment = false;
-    for (size_t i = 2, numbers = 0, digits = 0; i < bytes.size() && numbers < 3; ++i) {
-        const char c = char(bytes[i]);
-        comment = comment ? c != '\n' && c != '\r' : c == '#';
-        const bool digit = !comment && c >= '0' && c <= '9';
-        if (digit && digits == 7) damaged(path, "PNM", "a number of its header has more than 7 digits");
-        numbers += !digit && digits > 0;
-        digits = digit ? digits + 1 : 0;
-    }
+uint64_t big_endian(Bytes bytes, size_t at, size_t size) {
+    uint64_t value = 0;
+    for (size_t i = at; i < at + size; ++i) value = value << 8 | (i < bytes.size() ? bytes[i] : 0u);
+    return value;
+}
+
+// stb_image looks for a PSD's depth in a wrong place, and takes compressed values of 16 bits for ones of 8.
+bool is_deep_psd(Bytes psd, const std::string& path) {
+    if (big_endian(psd, 22, 2) != 16) return false;
+    size_t at = 26;  // after the header come three blocks that say their size, then how the pixels are compressed
+    for (int block = 0; block < 3; ++block) at += 4 + big_endian(psd, at, 4);
+    if (big_endian(psd, at, 2) != 0)
+        throw DataError(fmt::format("{}: a PSD of 16 bits with compressed pixels is not read; save it as PNG", path));
+    return true;
 }
 
 template <class T>
@@ -110,16 +113,15 @@ Image load(Source& source, const std::string& path, const char* format) {
 
 Image decode_other(Bytes bytes, const std::string& path) {
     const char* format = format_of(bytes, path);
-    if (std::strcmp(format, "PNM") == 0) check_pnm_numbers(bytes, path);
+    const bool deep = std::strcmp(format, "PSD") == 0 && is_deep_psd(bytes, path);
     int w = 0, h = 0, c = 0;
     Source header{bytes};
     if (!stbi_info_from_callbacks(&callbacks, &header, &w, &h, &c))
         damaged(path, format, "its header is not understood");
     check_size(h, w, path);
-    check_plausible(h, w, 64, bytes, path, format);  // runs of 128 in two bytes
-    Source probe{bytes}, source{bytes};
-    return stbi_is_16_bit_from_callbacks(&callbacks, &probe) ? load<uint16_t>(source, path, format)
-                                                             : load<uint8_t>(source, path, format);
+    check_plausible(h, w, deep ? 1 : 64, bytes, path, format);  // runs of 128 in two bytes
+    Source source{bytes};
+    return deep ? load<uint16_t>(source, path, format) : load<uint8_t>(source, path, format);
 }
 
 }  // namespace atrous::data::codec

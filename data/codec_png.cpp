@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "data/codecs.h"
+#include "data/exif.h"
+#include "data/png_chunks.h"
 #include "kernels/base/error.h"
 
 namespace atrous::data {
@@ -57,6 +59,12 @@ struct Reader {
         if (!info || setjmp(png_jmpbuf(png))) return false;
         png_set_read_fn(png, &context, read_bytes);
         png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size limits the product instead
+        // No chunk is larger than its file (check_chunks). Of those beside the pixels only one says something about
+        // them; the others, which may unpack to anything, are passed over.
+        png_set_chunk_malloc_max(png, context.input.size());
+        png_set_chunk_cache_max(png, 16);
+        png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+        png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, reinterpret_cast<png_const_bytep>("eXIf"), 1);
         png_read_info(png, info);
         return true;
     }
@@ -75,10 +83,17 @@ struct Reader {
     bool read_rows(png_bytepp rows) {
         if (setjmp(png_jmpbuf(png))) return false;
         png_read_image(png, rows);
-        png_read_end(png, nullptr);
+        png_read_end(png, info);
         return true;
     }
 };
+
+// After read_rows, for the chunk may come after the pixels.
+int orientation_of(Reader& reader) {
+    png_bytep exif = nullptr;
+    png_uint_32 size = 0;
+    return png_get_eXIf_1(reader.png, reader.info, &size, &exif) ? exif_orientation({exif, size}) : 1;
+}
 
 struct Writer {
     Context context;
@@ -92,7 +107,7 @@ struct Writer {
     ~Writer() { png_destroy_write_struct(&png, &info); }
     Writer(const Writer&) = delete;
 
-    bool write(const Image& image, const png_color* palette, int colours, png_bytepp rows) {
+    bool write(const Image& image, const png_color* palette, int colours, PngMark mark, png_bytepp rows) {
         if (!info || setjmp(png_jmpbuf(png))) return false;
         png_set_write_fn(png, &context, write_bytes, flush_bytes);
         const int type = colours        ? PNG_COLOR_TYPE_PALETTE
@@ -102,7 +117,15 @@ struct Writer {
         png_set_IHDR(png, info, png_uint_32(image.w), png_uint_32(image.h), image.is_16bit() ? 16 : 8, type,
                      PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
         if (colours) png_set_PLTE(png, info, palette, colours);
-        png_write_info(png, info);
+        if (mark == PngMark::ours) {
+            png_text text{};
+            text.compression = PNG_TEXT_COMPRESSION_NONE;
+            text.key = const_cast<char*>(codec::mark_key);
+            text.text = const_cast<char*>(codec::mark_text);
+            text.text_length = std::strlen(codec::mark_text);
+            png_set_text(png, info, &text, 1);
+        }
+        png_write_info(png, info);  // puts the text before the pixels
         if (image.is_16bit()) png_set_swap(png);
         png_write_image(png, rows);
         png_write_end(png, info);
@@ -135,6 +158,7 @@ namespace codec {
 bool is_png(Bytes bytes) { return bytes.size() >= 8 && std::memcmp(bytes.data(), "\x89PNG\r\n\x1a\n", 8) == 0; }
 
 Decoded decode_png(Bytes bytes, const std::string& path, bool raw_values) {
+    check_chunks(bytes, path);
     Reader reader(bytes);
     if (!reader.read_header()) damaged(path, "PNG", reader.context.message);
     const int64_t h = png_get_image_height(reader.png, reader.info), w = png_get_image_width(reader.png, reader.info);
@@ -150,12 +174,14 @@ Decoded decode_png(Bytes bytes, const std::string& path, bool raw_values) {
     auto rows = deep ? row_pointers<uint16_t>(decoded.image) : row_pointers<uint8_t>(decoded.image);
     if (!reader.read_rows(rows.data())) damaged(path, "PNG", reader.context.message);
     if (indexed) decoded.palette = palette_of(reader);
+    const int orientation = orientation_of(reader);
+    if (orientation != 1) decoded.image = apply_orientation(decoded.image, orientation);
     return decoded;
 }
 
 }  // namespace codec
 
-std::vector<uint8_t> encode_png(const Image& image, const Palette& palette) {
+std::vector<uint8_t> encode_png(const Image& image, const Palette& palette, PngMark mark) {
     require(image.c == 1 || image.c == 3 || image.c == 4, "encode_png: 1, 3 or 4 channels");
     require(palette.empty() || (image.c == 1 && !image.is_16bit() && palette.size() <= 256),
             "encode_png: a palette needs a gray 8-bit picture and at most 256 colours");
@@ -166,7 +192,7 @@ std::vector<uint8_t> encode_png(const Image& image, const Palette& palette) {
     writer.context.output = &bytes;
     auto& source = const_cast<Image&>(image);  // libpng takes pointers to mutable rows and does not write to them
     auto rows = image.is_16bit() ? row_pointers<uint16_t>(source) : row_pointers<uint8_t>(source);
-    if (!writer.write(image, colours.data(), int(colours.size()), rows.data()))
+    if (!writer.write(image, colours.data(), int(colours.size()), mark, rows.data()))
         throw IoError(
             fmt::format("encoding a PNG of {}x{} pixels failed: {}", image.w, image.h, writer.context.message));
     return bytes;

@@ -11,7 +11,8 @@ namespace atrous::data::codec {
 using Bytes = std::span<const uint8_t>;
 
 // What a file holds before palettes are expanded: one channel of indices where `palette` is not empty.
-// With raw_values, gray PNG of fewer than 8 bits keeps its values instead of being stretched to 0..255.
+// With raw_values, gray PNG of fewer than 8 bits and PNM of any maximum keep their values instead of being stretched to
+// 0..255 (PNM above 8 bits: 0..65535).
 struct Decoded {
     Image image;
     Palette palette;
@@ -20,16 +21,14 @@ struct Decoded {
 bool is_jpeg(Bytes bytes);
 bool is_png(Bytes bytes);
 bool is_gif(Bytes bytes);
+bool is_pnm(Bytes bytes);  // P2, P3, P5 and P6
 
 Decoded decode(Bytes bytes, const std::string& path, bool raw_values);
 Decoded decode_png(Bytes bytes, const std::string& path, bool raw_values);
 Decoded decode_gif(Bytes bytes, const std::string& path);
+Image decode_pnm(Bytes bytes, const std::string& path, bool raw_values);
 Image decode_jpeg(Bytes bytes, const std::string& path);
 Image decode_other(Bytes bytes, const std::string& path);
-
-// 1 to 8; 1 where the file says nothing legible.
-int exif_orientation(Bytes jpeg);
-Image apply_orientation(const Image& image, int orientation);
 
 // Refuses empty and too large pictures.
 void check_size(int64_t h, int64_t w, const std::string& path);

@@ -11,7 +11,7 @@
 namespace atrous::data {
 
 struct Sample {
-    std::string image_path, mask_path, name;      // name: the picture's path below the root, without extension
+    std::string image_path, mask_path, name;  // name: the picture's path below the root, without ".", "//", extension
     std::shared_ptr<const std::string> rle = {};  // the mask as runs (data/rle.h); mask_path is then "file:line"
 };
 
@@ -37,8 +37,12 @@ struct DatasetOptions {
 //   train_masks.csv with run-length masks of the pictures of train/ (Carvana)
 // Masks are paired by stem, also with _mask, _label, _gt and the like appended. Throws DataError where a picture has no
 // mask, names the first few, and where nothing is recognised, names what was found. Where a list of all validates, none
-// is left to train on.
+// is left to train on. A sample is its picture's file, whatever the path that names it or the links that lead to it:
+// none comes twice, and what val_list names does not train.
 Dataset find_dataset(const DatasetOptions& options);
+
+// The picture's file, the same for every spelling of its path: canonical and absolute.
+std::string file_key(const Sample& sample);
 
 // Moves round(fraction * n) samples, at least one of two or more, from train to val: those whose hash of (seed, name)
 // is smallest, so that adding a sample moves few others. Both keep their order.
@@ -51,8 +55,16 @@ uint64_t name_hash(const std::string& name, uint64_t seed);
 // The mask of a sample whose picture has this size. DataError where it has another.
 RawMask load_mask(const Sample& sample, int64_t h, int64_t w);
 
-// The pictures of a folder in order of their names, or the one file; `below`: also those of the folders in it.
-std::vector<std::string> list_pictures(const std::string& path, bool below = false);
+struct PictureList {
+    std::vector<std::string> pictures;
+    std::vector<std::string> skipped;  // one line each, "path: reason"
+};
+
+// The pictures of a folder in order of their names, or the one file; `below`: also those of the folders in it, linked
+// ones too, each folder once. Skipped are folders that cannot be read or were met before, and what has a picture's name
+// but is no file. DataError where `path` itself cannot be read or holds no picture.
+PictureList find_pictures(const std::string& path, bool below = false);
+std::vector<std::string> list_pictures(const std::string& path, bool below = false);  // without what was skipped
 
 struct CheckOptions {
     MaskRule rule;        // may be `auto`

@@ -4,12 +4,12 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 
 #include "data/codecs.h"
-#include "data/transform.h"
+#include "data/folder.h"
 #include "kernels/base/error.h"
+#include "kernels/base/paths.h"
 
 namespace atrous::data {
 
@@ -38,29 +38,9 @@ Decoded decode(Bytes bytes, const std::string& path, bool raw_values) {
     if (bytes.empty()) throw DataError(fmt::format("{}: the file is empty; export it again or remove it", path));
     if (is_png(bytes)) return decode_png(bytes, path, raw_values);
     if (is_gif(bytes)) return decode_gif(bytes, path);
+    if (is_pnm(bytes)) return {decode_pnm(bytes, path, raw_values), {}};
     if (is_jpeg(bytes)) return {decode_jpeg(bytes, path), {}};
     return {decode_other(bytes, path), {}};
-}
-
-Image apply_orientation(const Image& image, int orientation) {
-    switch (orientation) {
-        case 2:
-            return flip_horizontal(image);
-        case 3:
-            return rotate90(image, 2);
-        case 4:
-            return flip_vertical(image);
-        case 5:
-            return transpose(image);
-        case 6:
-            return rotate90(image, 3);
-        case 7:
-            return transpose(rotate90(image, 2));
-        case 8:
-            return rotate90(image, 1);
-        default:
-            return image;
-    }
 }
 
 }  // namespace codec
@@ -94,10 +74,8 @@ Image load_image(const std::string& path) {
 }
 
 std::vector<uint8_t> read_file(const std::string& path) {
-    std::error_code error;
-    const auto status = std::filesystem::status(path, error);
-    if (!std::filesystem::exists(status)) throw DataError(fmt::format("{}: no such file; check the path", path));
-    if (!std::filesystem::is_regular_file(status))
+    if (!path_exists(path)) throw DataError(fmt::format("{}: {}; check the path", path, absence(path, "file")));
+    if (!is_file(path))
         throw DataError(fmt::format("{}: not a file but a folder or a device; give the path of a picture", path));
     std::ifstream file(path, std::ios::binary | std::ios::ate);
     if (!file)
@@ -119,8 +97,8 @@ void write_file(const std::string& path, std::span<const uint8_t> bytes) {
     if (!file) throw IoError(fmt::format("{}: writing {} bytes failed; is the disk full?", path, bytes.size()));
 }
 
-void save_png(const std::string& path, const Image& image, const Palette& palette) {
-    write_file(path, encode_png(image, palette));
+void save_png(const std::string& path, const Image& image, const Palette& palette, PngMark mark) {
+    write_file(path, encode_png(image, palette, mark));
 }
 
 void save_jpeg(const std::string& path, const Image& image, int quality) {

@@ -52,22 +52,31 @@ auto dispatch_pixels(const Image& image, F f) {
 // Larger pictures are refused before memory is taken for them.
 inline constexpr int64_t max_pixels = int64_t{1} << 28;
 
-// Reads JPEG, PNG, GIF (the first frame), BMP, PNM, PSD by content, and TGA, which has no signature, by its extension.
-// JPEG: CMYK is converted to RGB, the EXIF orientation is applied. PNG: 16 bits are kept, palettes are expanded,
-// gray with alpha becomes gray. Throws DataError with the path for anything that is missing, damaged or truncated.
+// Reads JPEG, PNG, GIF (the first frame), BMP, PNM (P2, P3, P5, P6), PSD by content, and TGA, which has no signature,
+// by its extension. JPEG: CMYK is converted to RGB. PNG: 16 bits are kept, palettes are expanded, gray with alpha
+// becomes gray. Both: the EXIF orientation is applied. PNM: the header's largest value becomes 255, or 65535 where it
+// is above 255. PSD: 16 bits are kept. Throws DataError with the path for anything that is missing, damaged or
+// truncated.
 Image load_image(const std::string& path);
 
 // One colour of a palette is 0xrrggbb.
 using Palette = std::vector<uint32_t>;
 
-// Writes gray, RGB or RGBA, 8 or 16 bits. With a palette, a gray 8-bit picture is written as indices into it.
-void save_png(const std::string& path, const Image& image, const Palette& palette = {});
+// Whether a PNG says that this program wrote it, so that results can be told from the pictures they lie among.
+enum class PngMark { none, ours };
+
+// Writes gray, RGB or RGBA, 8 or 16 bits. With a palette, a gray 8-bit picture is written as indices into it. A mark is
+// the text "Software: atrous" before the pixels.
+void save_png(const std::string& path, const Image& image, const Palette& palette = {}, PngMark mark = PngMark::none);
 // Writes gray or RGB, 8 bits; alpha is dropped. Quality is 1 to 100.
 void save_jpeg(const std::string& path, const Image& image, int quality = 92);
 
 // The same in memory.
-std::vector<uint8_t> encode_png(const Image& image, const Palette& palette = {});
+std::vector<uint8_t> encode_png(const Image& image, const Palette& palette = {}, PngMark mark = PngMark::none);
 std::vector<uint8_t> encode_jpeg(const Image& image, int quality = 92);
+
+// Whether the file is a PNG with the mark, by its first 4 KiB. No for whatever cannot be read.
+bool is_our_png(const std::string& path);
 
 std::vector<uint8_t> read_file(const std::string& path);
 void write_file(const std::string& path, std::span<const uint8_t> bytes);

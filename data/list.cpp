@@ -3,10 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "data/folder.h"
 #include "kernels/base/error.h"
+#include "kernels/base/paths.h"
 
 namespace atrous::data {
 
@@ -130,9 +134,13 @@ bool is_picture_name(const std::string& path) {
 }
 
 std::vector<ListEntry> read_list(const std::string& path) {
+    // Asked first, for opening a pipe would wait for its other end.
+    if (!is_file(path))
+        throw DataError(fmt::format("{}: the list cannot be opened ({}); check the path", path, absence(path, "file")));
     std::ifstream file(path);
-    if (!file || !fs::is_regular_file(path))
-        throw DataError(fmt::format("{}: the list cannot be opened; check the path", path));
+    if (!file)
+        throw DataError(
+            fmt::format("{}: the list cannot be opened ({}); check its permissions", path, std::strerror(errno)));
     const bool csv = lower(fs::path(path).extension().string()) == ".csv";
     std::vector<ListEntry> entries;
     Columns columns;
@@ -153,6 +161,7 @@ std::vector<ListEntry> read_list(const std::string& path) {
         }
         for (const auto& part : {entries.back().image, entries.back().mask}) refuse_outside(path, number, part);
     }
+    if (file.bad()) throw DataError(fmt::format("{}: the list cannot be read to its end; check the disk", path));
     return entries;
 }
 

@@ -5,43 +5,11 @@
 #include <algorithm>
 #include <set>
 
-#include "fixtures.h"
+#include "sets.h"
 
 namespace atrous::data::test {
 
 namespace {
-
-void add_picture(const std::string& path, int64_t h = 6, int64_t w = 8) {
-    path.ends_with(".jpg") ? save_jpeg(path, pattern(h, w, 3)) : save_png(path, pattern(h, w, 3));
-}
-void add_mask(const std::string& path, int64_t h = 6, int64_t w = 8) {
-    Image mask = make_image<uint8_t>(h, w, 1);
-    for (size_t i = 0; i < mask.u8.size(); i += 3) mask.u8[i] = 255;
-    save_png(path, mask);
-}
-
-Dataset find(const TempDir& dir, const std::function<void(DatasetOptions&)>& change = {}) {
-    DatasetOptions options;
-    options.root = dir.path().string();
-    if (change) change(options);
-    return find_dataset(options);
-}
-
-std::vector<std::string> names(const std::vector<Sample>& samples) {
-    std::vector<std::string> out;
-    for (const auto& sample : samples) out.push_back(sample.name);
-    return out;
-}
-using Names = std::vector<std::string>;
-
-void flat(const TempDir& dir, int count, const std::string& pictures = "images/", const std::string& masks = "masks/",
-          const std::string& suffix = "") {
-    for (int i = 0; i < count; ++i) {
-        const std::string stem = std::string(1, char('a' + i)) + std::to_string(i);
-        add_picture(dir / (pictures + stem + ".jpg"));
-        add_mask(dir / (masks + stem + suffix + ".png"));
-    }
-}
 
 DatasetReport check(const std::vector<Sample>& samples, const std::string& rule = "auto", int class_count = 0) {
     return check_dataset(samples, {parse_mask_rule(rule), class_count, 2});

@@ -4,6 +4,7 @@
 #include <turbojpeg.h>
 
 #include "fixtures.h"
+#include "png_bytes.h"
 
 namespace atrous::data::test {
 
@@ -64,11 +65,7 @@ std::vector<uint8_t> encode_cmyk_jpeg(int w, int h, const std::vector<uint8_t>& 
 // A JPEG with an EXIF block whose directory holds the orientation alone.
 std::vector<uint8_t> with_orientation(std::vector<uint8_t> jpeg, uint8_t orientation, bool little) {
     std::vector<uint8_t> segment = {0xff, 0xe1, 0, 34, 'E', 'x', 'i', 'f', 0, 0};
-    const std::vector<uint8_t> intel = {'I', 'I', 42, 0, 8, 0,           0, 0, 1, 0, 0x12, 0x01, 3,
-                                        0,   1,   0,  0, 0, orientation, 0, 0, 0, 0, 0,    0,    0};
-    const std::vector<uint8_t> motorola = {'M', 'M', 0, 42, 0, 0, 0,           8, 0, 1, 0x01, 0x12, 0,
-                                           3,   0,   0, 0,  1, 0, orientation, 0, 0, 0, 0,    0,    0};
-    const auto& tiff = little ? intel : motorola;
+    const auto tiff = tiff_of_orientation(orientation, little);
     segment.insert(segment.end(), tiff.begin(), tiff.end());
     jpeg.insert(jpeg.begin() + 2, segment.begin(), segment.end());
     return jpeg;
@@ -194,6 +191,18 @@ TEST(Image, BmpAndPnm) {
     EXPECT_EQ(load_image(dir / "a.pgm").u8, (std::vector<uint8_t>{'a', 'b', 'c', 'd', 'e', 'f'}));
 }
 
+// A header, empty blocks, then the planes of one pixel.
+TEST(Image, PsdOfSixteenBitsIsReadPlainAndRefusedInRuns) {
+    TempDir dir;
+    std::string psd("8BPS\0\1\0\0\0\0\0\0\0\3\0\0\0\1\0\0\0\1\0\20\0\3", 26);
+    psd += std::string(12, '\0');
+    write_text(dir / "plain.psd", psd + std::string("\0\0\1\2\3\4\5\6", 8));
+    const Image image = load_image(dir / "plain.psd");
+    EXPECT_EQ(image.u16, (std::vector<uint16_t>{0x102, 0x304, 0x506, 0xffff}));
+    write_text(dir / "runs.psd", psd + std::string("\0\1\0\3\0\3\0\3\1\1\2\1\3\4\1\5\6", 17));
+    expect_error([&] { load_image(dir / "runs.psd"); }, {"runs.psd", "16 bits", "PNG"});
+}
+
 TEST(Image, JpegGrayAndColour) {
     TempDir dir;
     for (int c : {1, 3}) {
@@ -225,29 +234,38 @@ TEST(Image, CmykJpegIsConverted) {
             EXPECT_NEAR(image.u8[size_t((row * 12 * 8 + 3) * 3 + ch)], expected[row][ch], 2);
 }
 
+// The picture as stored under an orientation; the standard says which side of the scene its row 0 and column 0 show.
+static Image stored_as(const Image& upright, int orientation) {
+    const int64_t h = upright.h, w = upright.w;
+    const bool swapped = orientation >= 5;
+    const bool row_from_far = swapped ? orientation == 6 || orientation == 7 : orientation == 3 || orientation == 4;
+    const bool column_from_far = swapped ? orientation == 7 || orientation == 8 : orientation == 2 || orientation == 3;
+    Image stored = make_image<uint8_t>(swapped ? w : h, swapped ? h : w, 1);
+    for (int64_t r = 0; r < stored.h; ++r)
+        for (int64_t s = 0; s < stored.w; ++s) {
+            const int64_t along = row_from_far ? stored.h - 1 - r : r, across = column_from_far ? stored.w - 1 - s : s;
+            stored.u8[size_t(r * stored.w + s)] = upright.u8[size_t(swapped ? across * w + along : along * w + across)];
+        }
+    return stored;
+}
+
 TEST(Image, ExifOrientationsPutTheTopOnTop) {
     TempDir dir;
     const Image upright = smooth(24, 32, 1);
-    const int64_t h = upright.h, w = upright.w;
-    for (int orientation = 1; orientation <= 8; ++orientation) {
-        // The standard says which side of the scene the stored row 0 and column 0 show.
-        const bool swapped = orientation >= 5;
-        const bool row_from_far = swapped ? orientation == 6 || orientation == 7 : orientation == 3 || orientation == 4;
-        const bool column_from_far =
-            swapped ? orientation == 7 || orientation == 8 : orientation == 2 || orientation == 3;
-        Image stored = make_image<uint8_t>(swapped ? w : h, swapped ? h : w, 1);
-        for (int64_t r = 0; r < stored.h; ++r)
-            for (int64_t s = 0; s < stored.w; ++s) {
-                const int64_t along = row_from_far ? stored.h - 1 - r : r,
-                              across = column_from_far ? stored.w - 1 - s : s;
-                stored.u8[size_t(r * stored.w + s)] =
-                    upright.u8[size_t(swapped ? across * w + along : along * w + across)];
-            }
+    for (int orientation = 1; orientation <= 8; ++orientation)
         for (bool little : {true, false}) {
+            SCOPED_TRACE(orientation);
+            const Image stored = stored_as(upright, orientation);
             write_file(dir / "photo.jpg", with_orientation(encode_jpeg(stored, 98), uint8_t(orientation), little));
-            EXPECT_LT(difference(load_image(dir / "photo.jpg"), upright), 2) << "orientation " << orientation;
+            EXPECT_LT(difference(load_image(dir / "photo.jpg"), upright), 2);
+            for (const char* before : {"IDAT", "IEND"}) {
+                const auto exif = tiff_of_orientation(uint8_t(orientation), little);
+                write_file(dir / "photo.png", with_chunk(encode_png(stored), "eXIf", exif, before));
+                const Image image = load_image(dir / "photo.png");
+                EXPECT_EQ(image.h, upright.h);
+                EXPECT_EQ(image.u8, upright.u8) << before;
+            }
         }
-    }
 }
 
 TEST(Image, NonsenseInExifIsIgnored) {
@@ -256,6 +274,10 @@ TEST(Image, NonsenseInExifIsIgnored) {
     for (uint8_t orientation : {0, 9, 255}) {
         write_file(dir / "photo.jpg", with_orientation(encode_jpeg(image, 98), orientation, true));
         EXPECT_LT(difference(load_image(dir / "photo.jpg"), image), 2);
+        for (const auto& exif : {tiff_of_orientation(orientation, false), std::vector<uint8_t>{'M', 'M', 0, 42}, {}}) {
+            write_file(dir / "photo.png", with_chunk(encode_png(image), "eXIf", exif));
+            EXPECT_EQ(load_image(dir / "photo.png").u8, image.u8);
+        }
     }
 }
 
@@ -329,12 +351,7 @@ TEST(Image, APngThatCannotHoldItsPixelsIsRefused) {
     auto bytes = one_bit_png;
     bytes[18] = bytes[22] = 0x20;
     bytes[19] = bytes[23] = 0;
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 12; i < 29; ++i) {
-        crc ^= bytes[i];
-        for (int k = 0; k < 8; ++k) crc = crc & 1 ? 0xedb88320u ^ crc >> 1 : crc >> 1;
-    }
-    for (size_t k = 0; k < 4; ++k) bytes[29 + k] = uint8_t(~crc >> (24 - 8 * k));
+    put_crc(bytes, 8);
     write_file(dir / "bomb.png", bytes);
     expect_error([&] { load_image(dir / "bomb.png"); }, {"bomb.png", "cannot hold 8192x8192 pixels"});
 }

@@ -1,0 +1,130 @@
+// PNM: gray (P2, P5) and RGB (P3, P6), its values as text (P2, P3) or big endian in one byte, or two where the largest
+// value, which the header states, is above 255. https://netpbm.sourceforge.net/doc/pnm.html
+#include <fmt/core.h>
+
+#include <cmath>
+#include <limits>
+
+#include "data/codecs.h"
+#include "kernels/base/error.h"
+
+namespace atrous::data::codec {
+
+namespace {
+
+bool is_space(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+class Reader {
+ public:
+    Reader(Bytes bytes, const std::string& path) : bytes_(bytes), path_(path) {}
+
+    // A decimal number and the one byte that ends it.
+    uint32_t number() {
+        int c = next();
+        while (is_space(c)) c = next();
+        if (c < 0) damaged(path_, "PNM", "the file ends too early");
+        uint32_t value = 0;
+        int digits = 0;
+        for (; c >= '0' && c <= '9'; c = next()) {
+            if (++digits > 7) damaged(path_, "PNM", "a number has more than 7 digits");
+            value = 10 * value + uint32_t(c - '0');
+        }
+        if (digits == 0 || (c >= 0 && !is_space(c)))
+            damaged(path_, "PNM", fmt::format("byte {} is 0x{:02x}, not part of a number", at_ - 1, c));
+        return value;
+    }
+    uint32_t binary(size_t size) {
+        uint32_t value = 0;
+        for (size_t i = 0; i < size; ++i) value = value << 8 | bytes_[at_++];
+        return value;
+    }
+    void skip(size_t size) { at_ += size; }
+    int64_t left() const { return int64_t(bytes_.size() - at_); }
+
+ private:
+    // -1 at the end. A comment counts as the end of line that closes it.
+    int next() {
+        bool comment = false;
+        while (at_ < bytes_.size()) {
+            const int c = bytes_[at_++];
+            comment = comment ? c != '\n' && c != '\r' : c == '#';
+            if (!comment) return c;
+        }
+        return -1;
+    }
+
+    Bytes bytes_;
+    const std::string& path_;
+    size_t at_ = 0;
+};
+
+struct Header {
+    bool text = false;
+    int channels = 1;
+    int64_t w = 0, h = 0;
+    uint32_t top = 0;  // the largest value
+    bool deep() const { return top > 255; }
+    int64_t count() const { return h * w * channels; }
+};
+
+Header read_header(Reader& reader, Bytes bytes, const std::string& path) {
+    Header header;
+    header.text = bytes[1] < '5';
+    header.channels = bytes[1] == '3' || bytes[1] == '6' ? 3 : 1;
+    reader.skip(2);
+    header.w = reader.number();
+    header.h = reader.number();
+    header.top = reader.number();
+    check_size(header.h, header.w, path);
+    if (header.top < 1 || header.top > 65535)
+        damaged(path, "PNM", fmt::format("its header's largest value is {}, not 1 to 65535", header.top));
+    // As text a value takes a digit and a space.
+    const int64_t needed = header.text ? 2 * header.count() - 1 : header.count() * (header.deep() ? 2 : 1);
+    if (reader.left() < needed)
+        damaged(path, "PNM",
+                fmt::format("{}x{} pixels need {} bytes, {} are there", header.w, header.h, needed, reader.left()));
+    return header;
+}
+
+// What each value becomes. The arithmetic is Pillow's: halves go to the even neighbour.
+template <class T>
+std::vector<T> levels_of(uint32_t top, bool raw_values) {
+    std::vector<T> levels(top + 1);
+    for (uint32_t v = 0; v <= top; ++v)
+        levels[v] = T(raw_values ? v : std::nearbyint(double(v) / top * std::numeric_limits<T>::max()));
+    return levels;
+}
+
+template <class T>
+Image read_pixels(Reader& reader, const Header& header, const std::string& path, bool raw_values) {
+    const std::vector<T> levels = levels_of<T>(header.top, raw_values);
+    Image image = make_image<T>(header.h, header.w, header.channels);
+    T* to = image.pixels<T>().data();
+    for (int64_t i = 0; i < header.count(); ++i) {
+        const uint32_t value = header.text ? reader.number() : reader.binary(sizeof(T));
+        if (value > header.top) {
+            const int64_t pixel = i / header.channels;
+            damaged(path, "PNM",
+                    fmt::format("pixel ({}, {}) has the value {}, above its header's largest, {}", pixel % header.w,
+                                pixel / header.w, value, header.top));
+        }
+        to[i] = levels[value];
+    }
+    return image;
+}
+
+}  // namespace
+
+bool is_pnm(Bytes bytes) {
+    if (bytes.size() < 3 || bytes[0] != 'P' || !(is_space(bytes[2]) || bytes[2] == '#')) return false;
+    return bytes[1] == '2' || bytes[1] == '3' || bytes[1] == '5' || bytes[1] == '6';
+}
+
+Image decode_pnm(Bytes bytes, const std::string& path, bool raw_values) {
+    Reader reader(bytes, path);
+    const Header header = read_header(reader, bytes, path);
+    return header.deep() ? read_pixels<uint16_t>(reader, header, path, raw_values)
+                         : read_pixels<uint8_t>(reader, header, path, raw_values);
+}
+
+}  // namespace atrous::data::codec

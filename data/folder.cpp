@@ -1,0 +1,137 @@
+#include "data/folder.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include "data/few.h"
+#include "data/list.h"
+#include "kernels/base/error.h"
+#include "kernels/base/paths.h"
+
+namespace atrous::data {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string not_there = std::generic_category().message(ENOENT);
+
+// Folders still to be looked into. Links wait until last, so that a folder goes by its own path where it has one.
+struct Pending {
+    std::deque<std::string> folders, links;
+    bool empty() const { return folders.empty() && links.empty(); }
+    std::string take() {
+        auto& queue = folders.empty() ? links : folders;
+        std::string first = std::move(queue.front());
+        queue.pop_front();
+        return first;
+    }
+};
+
+// Appends the names; the system's reason where it does not give them all.
+std::string read_names(const std::string& folder, std::vector<std::string>& names) {
+    std::error_code error;
+    fs::directory_iterator entry(folder, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error))
+        names.push_back(entry->path().filename().string());
+    std::sort(names.begin(), names.end());
+    return error ? error.message() : "";
+}
+
+bool is_link(const std::string& path) {
+    std::error_code ignored;
+    return fs::is_symlink(fs::symlink_status(path, ignored));
+}
+
+// Sorts an entry of a folder; `pending` is null where those below do not count.
+void sort_entry(const std::string& path, Pending* pending, PictureList& found) {
+    const bool picture = is_picture_name(path);
+    if (!picture && !pending) return;
+    if (picture && is_file(path)) return found.pictures.push_back(path);
+    if (is_folder(path)) {
+        if (pending) (is_link(path) ? pending->links : pending->folders).push_back(path);
+        return;
+    }
+    const std::string problem = path_problem(path);
+    if (picture || (!problem.empty() && problem != not_there))
+        found.skipped.push_back(fmt::format("{}: {}", path, problem.empty() ? "neither a file nor a folder" : problem));
+}
+
+std::string look_into(const std::string& folder, Pending* pending, PictureList& found) {
+    std::vector<std::string> names;
+    const std::string problem = read_names(folder, names);
+    for (const auto& name : names) sort_entry((fs::path(folder) / name).string(), pending, found);
+    return problem;
+}
+
+[[noreturn]] void unreadable(const std::string& folder, const std::string& problem) {
+    throw DataError(
+        fmt::format("{}: the folder cannot be read ({}); check its permissions and the disk", folder, problem));
+}
+
+PictureList pictures_below(const std::string& root) {
+    PictureList found;
+    std::map<FileIdentity, std::string> seen;  // a link may lead back to a folder above it, or two to the same
+    for (Pending pending{{root}, {}}; !pending.empty();) {
+        const std::string folder = pending.take();
+        if (const auto identity = identity_of(folder)) {
+            const auto [first, fresh] = seen.emplace(*identity, folder);
+            if (!fresh) {
+                found.skipped.push_back(
+                    fmt::format("{}: the same folder as {}, whose pictures are taken once", folder, first->second));
+                continue;
+            }
+        }
+        const std::string problem = look_into(folder, &pending, found);
+        if (problem.empty()) continue;
+        if (folder == root) unreadable(folder, problem);
+        found.skipped.push_back(fmt::format("{}: {}", folder, problem));
+    }
+    // By the parts of the paths: what lies in "a" comes before "a b.png".
+    std::sort(found.pictures.begin(), found.pictures.end(),
+              [](const std::string& a, const std::string& b) { return fs::path(a) < fs::path(b); });
+    std::sort(found.skipped.begin(), found.skipped.end());
+    return found;
+}
+
+}  // namespace
+
+std::vector<std::string> names_in(const std::string& folder) {
+    std::vector<std::string> names;
+    const std::string problem = read_names(folder, names);
+    if (!problem.empty()) unreadable(folder, problem);
+    return names;
+}
+
+PictureList pictures_in(const std::string& folder) {
+    PictureList found;
+    const std::string problem = look_into(folder, nullptr, found);
+    if (!problem.empty()) unreadable(folder, problem);
+    return found;
+}
+
+std::string absence(const std::string& path, const std::string& kind) {
+    const std::string problem = path_problem(path);
+    return problem.empty() ? "not a " + kind : problem == not_there ? "no such " + kind : problem;
+}
+
+PictureList find_pictures(const std::string& path, bool below) {
+    if (is_file(path)) return {{path}, {}};
+    if (!is_folder(path)) throw DataError(fmt::format("{}: {}; check the path", path, absence(path, "file or folder")));
+    PictureList found = below ? pictures_below(path) : pictures_in(path);
+    if (found.pictures.empty())
+        throw DataError(fmt::format("{}: no pictures in this folder{}{}", path, below ? " or those in it" : "",
+                                    found.skipped.empty() ? "" : "; left out: " + few_of(found.skipped)));
+    return found;
+}
+
+std::vector<std::string> list_pictures(const std::string& path, bool below) {
+    return find_pictures(path, below).pictures;
+}
+
+}  // namespace atrous::data
