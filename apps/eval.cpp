@@ -113,8 +113,8 @@ void print_split(const EvalArguments& a, const std::optional<SplitRecord>& recor
     const bool exact = recorded->sketch.size() < sketch_size;
     if (const int64_t trained = trained_among(*recorded, samples); trained > 0)
         fmt::print(
-            "warning: the net was trained on {}{} of these {} samples, by their names or files; its training "
-            "split by {}\n",
+            "warning: {}{} of these {} samples are among those that the net was trained on, by name or file; its "
+            "training split by {}\n",
             exact ? "" : "about ", trained, samples.size(), text_of(*recorded));
     else if (a.split.value == "val" && !set.train.empty() && trained_among(*recorded, set.train) == 0)
         fmt::print("the net was trained on no sample of this data set: --split all scores its {} others too\n",

@@ -2,6 +2,7 @@
 
 #include "apps/exit_codes.h"
 #include "apps/process.h"
+#include "apps/ui/plain_output.h"
 #include "apps/verbs.h"
 #include "kernels/base/error.h"
 
@@ -12,19 +13,20 @@ struct Verb {
     const char* name;
     int (*run)(int, const char* const*);
     const char* about;
+    bool computes = false;  // with all threads
 };
 
 constexpr Verb verbs[] = {
-    {"train", train, "train a net on a folder of images and masks"},
-    {"eval", eval, "score a checkpoint on a data set"},
-    {"predict", predict, "write masks, probabilities or overlays for pictures"},
+    {"train", train, "train a net on a folder of images and masks", true},
+    {"eval", eval, "score a checkpoint on a data set", true},
+    {"predict", predict, "write masks, probabilities or overlays for pictures", true},
     {"summary", summary, "show a net layer by layer, and the memory it takes"},
     {"convert", convert, "convert weights between .pth and .safetensors"},
-    {"forward", forward, "run a net on a given tensor, with gradients if wanted"},
+    {"forward", forward, "run a net on a given tensor, with gradients if wanted", true},
     {"run-op", run_op, "run one op on given tensors, with gradients if wanted"},
     {"synth", synth, "draw a labelled data set to try things on"},
-    {"replay", replay, "run the step again that ended a training with NaN or Inf"},
-    {"bench", bench, "time kernels and training steps"},
+    {"replay", replay, "run the step again that ended a training with NaN or Inf", true},
+    {"bench", bench, "time kernels and training steps", true},
     {"devices", devices, "say what will be used, and why not what won't"},
 };
 
@@ -53,8 +55,11 @@ int dispatch(int argc, char** argv) {
     const std::string verb = argv[1];
     if (verb == "-h" || verb == "--help" || verb == "help") throw TextRequested{usage()};
     if (verb == "--version") throw TextRequested{"atrous 0.1.0\n"};
-    for (const Verb& v : verbs)
-        if (verb == v.name) return v.run(argc - 1, argv + 1);
+    for (const Verb& v : verbs) {
+        if (verb != v.name) continue;
+        if (v.computes) bound_spinning(argv);
+        return v.run(argc - 1, argv + 1);
+    }
     throw UsageError("verb '" + verb + "' is unknown; expected one of " + names_of_verbs());
 }
 
@@ -63,5 +68,6 @@ int dispatch(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     atrous::app::prepare_process();
+    atrous::app::make_output_plain();
     return atrous::app::run_guarded([&] { return atrous::app::dispatch(argc, argv); });
 }

@@ -90,7 +90,7 @@ static void report_failures(const std::vector<std::string>& skipped, const std::
                             size_t pictures) {
     refuse_nonfinite(nonfinite, int64_t(pictures));
     if (skipped.empty()) return;
-    std::string text = pictures > 1 ? fmt::format("{} of {} were skipped: ", skipped.size(), pictures) : "";
+    std::string text = pictures > 1 ? fmt::format("{} of {} pictures were skipped: ", skipped.size(), pictures) : "";
     for (size_t i = 0; i < std::min<size_t>(skipped.size(), 5); ++i) text += (i ? " | " : "") + skipped[i];
     throw DataError(skipped.size() > 5 ? text + " | and more, listed above" : text);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -297,27 +298,97 @@ TEST_F(ScoreTest, APictureThatCannotBeReadStopsNoOther) {
     // Below: folders are kept apart, and what was written before is no input.
     for (int i = 0; i < 2; ++i) expect_says(run(command + " -r"), 3, {"wrote 3 pictures", "2 of 5 pictures"});
     EXPECT_TRUE(fs::exists(root() / "mixed/out/deeper/a_binary.png"));
-    expect_says(run("predict " + quoted("mixed") + net("net") + " -r --output " + quoted("mixed")), 2, {"--output"});
+    // Results may lie among the user's pictures, which are no results because of that.
+    expect_says(run("predict " + quoted("mixed") + net("net") + " -r --output " + quoted("mixed")), 3,
+                {"passed over 6 results", "wrote 3 pictures", "2 of 5 pictures"});
     expect_says(run("predict " + quoted("mixed/scan.tiff") + net("net") + " --output " + quoted("o")), 3,
                 {"atrous: " + (root() / "mixed/scan.tiff").string() + ": TIFF"});
 }
 
 TEST_F(ScoreTest, PredictionsReplaceFilesAtOnce) {
     const std::string command = "predict " + quoted("two/images/p1.png") + net("net") + " --output " + quoted("once");
-    fs::create_directories(root() / "once");
-    std::ofstream(root() / "once/p1_binary.png") << "old";
+    expect_says(run(command), 0, {});
+    const auto before = data::read_file((root() / "once/p1_binary.png").string());
     fs::create_hard_link(root() / "once/p1_binary.png", root() / "once/link");
     const fs::path left = root() / "once/.p1_binary.png.0123456789abcdef.tmp";  // of a run that was killed
     std::ofstream(left) << "half a picture";
     std::ofstream(root() / "once/.mine.tmp") << "not ours";
     expect_says(run(command), 0, {});
-    std::ifstream old(root() / "once/link");
-    std::stringstream text;
-    text << old.rdbuf();
-    EXPECT_EQ(text.str(), "old") << "another file took the name; the old one was not written into";
+    EXPECT_EQ(data::read_file((root() / "once/link").string()), before);
+    EXPECT_FALSE(fs::equivalent(root() / "once/link", root() / "once/p1_binary.png"))
+        << "another file takes the name; the old one is not written into";
     EXPECT_EQ(pixels("once/p1_binary.png").size(), 256u);
     EXPECT_FALSE(fs::exists(left));
     EXPECT_TRUE(fs::exists(root() / "once/.mine.tmp"));
+}
+
+// Every bias of the last layer is NaN: no mask is better than a wrong one.
+TEST_F(ScoreTest, NanIsNoPrediction) {
+    copy_net(
+        "net", "nan", [](nlohmann::json&) {}, std::nanf(""));
+    const Outcome predicted = run("predict " + quoted("two/images") + net("nan") + " --output " + quoted("nan out"));
+    expect_says(predicted, 6, {"NaN or Inf for 12 of 12 pictures", "p0.png", "wrote 0 pictures"});
+    EXPECT_FALSE(fs::exists(root() / "nan out/p0_binary.png"));
+    expect_says(eval("two", "nan"), 6, {"NaN or Inf for 3 of 3 pictures", "loss -"});
+    EXPECT_EQ(scores().at("nonfinite_images").size(), 3u);
+    EXPECT_TRUE(scores().at("loss").is_null());
+}
+
+TEST_F(ScoreTest, TheLossIsTheSameForEveryBatchSize) {
+    expect_says(eval("two", "net", "--split all --batch-size 1"), 0, {});
+    const double one = scores().at("loss");
+    for (const char* batch : {"5", "12"}) {
+        expect_says(eval("two", "net", std::string("--split all --batch-size ") + batch), 0, {});
+        // Convolutions of other batch sizes may add in another order: some last bits of float.
+        EXPECT_NEAR(scores().at("loss").get<double>(), one, 1e-5 * one) << batch << " images at once";
+    }
+}
+
+TEST_F(ScoreTest, AScoreThatIsNotDefinedIsAbsent) {
+    fs::create_directories(root() / "empty/masks");
+    fs::create_directory_symlink(root() / "two/images", root() / "empty/images");
+    for (int i = 0; i < 12; ++i)
+        data::save_png((root() / "empty/masks/p").string() + std::to_string(i) + ".png",
+                       data::make_image<uint8_t>(16, 16, 1));
+    // A net that never claims the object.
+    copy_net(
+        "net", "silent", [](nlohmann::json&) {}, -100);
+    expect_says(eval("empty", "silent", "--split all"), 0, {"Dice - (mean over images -)", "class 1"});
+    EXPECT_TRUE(scores().at("dice").is_null());
+    std::ifstream csv(root() / "images.csv");
+    std::string heading, line;
+    std::getline(csv, heading);
+    std::getline(csv, line);
+    EXPECT_NE(line.find(",,1.000000"), std::string::npos) << "no Dice, the background's IoU: " << line;
+}
+
+// The same files by other names: a list that spells them otherwise, another folder that leads to them.
+TEST_F(ScoreTest, WhatWasTrainedOnIsKnownByItsFile) {
+    fs::create_directory_symlink(root() / "two", root() / "renamed");
+    fs::create_directories(root() / "parent");
+    fs::create_directory_symlink(root() / "two", root() / "parent/inner");
+    std::ofstream list(root() / "parent/all.txt");
+    for (int i = 0; i < 12; ++i) list << "./inner//images/p" << i << ".png ./inner/masks/p" << i << ".png\n";
+    list.close();
+    for (const char* data : {"renamed", "two"})
+        expect_says(eval(data, "net", "--split all"), 0, {"warning: 9 of these 12 samples"});
+    expect_says(
+        eval("parent", "net", "--val-list " + quoted("parent/all.txt") + " --train-list " + quoted("parent/all.txt")),
+        0, {"warning: 9 of these 12 samples"});
+}
+
+TEST_F(ScoreTest, NamesWithTerminalEscapesAreShownWithoutThem) {
+    const std::string name = "a\033[31mred\a";
+    fs::create_directories(root() / "escapes");
+    fs::copy(root() / "two/images/p1.png", root() / "escapes" / (name + ".png"));
+    const Outcome outcome = run("predict " + quoted("escapes") + net("net") + " --output " + quoted("escapes out"));
+    expect_says(outcome, 0, {"a?[31mred?.png"});
+    std::ofstream(root() / "escapes" / (name + "broken.png")) << "nothing";
+    expect_says(run("predict " + quoted("escapes") + net("net") + " --output " + quoted("escapes out")), 3,
+                {"a?[31mred?broken.png"});
+    EXPECT_EQ(run("predict " + quoted("escapes") + net("net") + " --output " + quoted("escapes out"))
+                  .output.find_first_of("\033\a"),
+              std::string::npos);
 }
 
 // A plain .pth with options that only NetOptions knows: the same logits as the checkpoint that names them itself.
