@@ -1,6 +1,7 @@
 #include "apps/outputs.h"
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -68,6 +69,9 @@ Outputs& Outputs::writes(std::string what, std::string path, FileKind kind) {
 }
 
 static void check_folder(const std::string& what, const std::string& path) {
+    struct stat status;
+    if (::stat(path.c_str(), &status) != 0 && errno != ENOENT)
+        throw io::system_error(fmt::format("{} {}: cannot be written", what, path), errno);
     if (is_folder(path)) throw IoError(fmt::format("{} {}: is a folder; expected a file to write", what, path));
     const std::string parent = std::filesystem::path(path).parent_path().string(),
                       folder = parent.empty() ? "." : parent;

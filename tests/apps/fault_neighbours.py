@@ -60,8 +60,8 @@ def others_run_folder(bench):
     elsewhere.mkdir()
     shutil.copy(case.run / "last.safetensors", elsewhere)
     (elsewhere / "metrics.csv").write_text("of somebody\n")
-    refuse(case, "is no run folder", "a checkpoint among other files", *train, "--resume",
-           "downloads/last.safetensors", "--output-dir", "downloads")
+    refuse(case, "is no run folder", "a checkpoint among other files", "train", "--data", bench.data, "--resume",
+           "downloads/last.safetensors")
 
 
 def others_results(bench):
@@ -155,7 +155,8 @@ def refusing_file_system(bench):
     (case.folder / "file").write_text("x")
     (case.folder / "loop").symlink_to("loop")
     (case.folder / "dangling").symlink_to("nowhere/at/all")
-    net, train = "run/best.safetensors", ["train", "--data", bench.data, "--epochs", "1"]
+    net = "run/best.safetensors"
+    train = ["train", "--data", bench.data, "--epochs", "1", "--size", "32", "--base-channels", "4", "--depth", "2"]
     score = ["eval", "--data", bench.data, "--checkpoint", net]
     commands = [["train", "--data"], [*train, "--output-dir"], [*train, "--config"], [*train, "--train-list"],
                 [*train, "--val-list"], [*train, "--pretrained"], [*train, "--profile"], ["train", "--resume"],
