@@ -81,8 +81,8 @@ TEST(Png, WhatCompressedChunksUnpackToIsNotKept) {
     data.insert(data.end(), zeros.begin(), zeros.end());
     for (int i = 0; i < 10; ++i) bytes = with_chunk(with_chunk(bytes, "iCCP", data), "zTXt", data);
     write_file(dir / "x.png", bytes);
+    EXPECT_LT(memory_taken([&] { load_image(dir / "x.png"); }), size_t(4) << 20);
     EXPECT_EQ(load_image(dir / "x.png").u8, picture.u8);
-    EXPECT_LT(memory_taken([&] { load_image(dir / "x.png"); }), size_t(16) << 20);
 }
 
 TEST(Png, ALargeChunkThatIsThereDoesNotMatter) {
