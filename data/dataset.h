@@ -67,17 +67,19 @@ PictureList find_pictures(const std::string& path, bool below = false);
 std::vector<std::string> list_pictures(const std::string& path, bool below = false);  // without what was skipped
 
 struct CheckOptions {
-    MaskRule rule;        // may be `auto`
-    int class_count = 0;  // 0: found from the masks
-    int threads = 0;      // 0: one a core
+    MaskRule rule;             // may be `auto`
+    int class_count = 0;       // 0: found from the masks
+    int threads = 0;           // 0: one a core
+    int64_t train_count = -1;  // the first so many samples train, the others validate; -1: not split
 };
 
 struct DatasetReport {
     MaskRule rule;  // definite
     int64_t samples = 0, gray_pictures = 0, deep_pictures = 0;
     int64_t min_h = 0, min_w = 0, max_h = 0, max_w = 0;
-    std::vector<int64_t> pixels;        // by class
-    std::vector<int64_t> samples_with;  // by class: masks that contain it
+    std::vector<int64_t> pixels;                // by class
+    std::vector<int64_t> samples_with;          // by class: masks that contain it
+    std::vector<int64_t> train_with, val_with;  // the same of each part; empty where it has no samples
     int64_t ignored_pixels = 0;
     std::vector<std::string> warnings;
     bool one_size() const { return min_h == max_h && min_w == max_w; }
@@ -85,7 +87,7 @@ struct DatasetReport {
 };
 
 // Decodes every picture and mask. Sizes must match and every value must have a class; throws one DataError that names
-// the first few offenders by path.
+// the first few offenders by path. Warns of classes that one part holds and the other does not.
 DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptions& options);
 
 }  // namespace atrous::data

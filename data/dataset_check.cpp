@@ -5,6 +5,7 @@
 #include <map>
 
 #include "data/dataset.h"
+#include "data/few.h"
 #include "data/parallel.h"
 #include "kernels/base/error.h"
 
@@ -53,7 +54,8 @@ std::vector<RawValue> merged(const std::vector<Found>& all) {
     return list;
 }
 
-void count_classes(const Found& found, DatasetReport& report) {
+// `with`: of the part that the sample belongs to, null where not split.
+void count_classes(const Found& found, DatasetReport& report, std::vector<int64_t>* with) {
     std::vector<bool> seen(report.pixels.size(), false);
     for (const auto& v : found.values) {
         const int id = report.rule.class_of(v.value);
@@ -64,13 +66,33 @@ void count_classes(const Found& found, DatasetReport& report) {
         report.pixels[size_t(id)] += v.count;
         seen[size_t(id)] = true;
     }
-    for (size_t id = 0; id < seen.size(); ++id) report.samples_with[id] += seen[id];
+    for (size_t id = 0; id < seen.size(); ++id) {
+        report.samples_with[id] += seen[id];
+        if (with) (*with)[id] += seen[id];
+    }
+}
+
+// Classes that the samples hold but those of one part do not.
+std::vector<std::string> absent_from(const std::vector<int64_t>& part, const DatasetReport& report) {
+    std::vector<std::string> ids;
+    for (size_t id = 0; id < part.size(); ++id)
+        if (part[id] == 0 && report.samples_with[id] > 0) ids.push_back(std::to_string(id));
+    return ids;
+}
+
+void warn_of_parts(DatasetReport& report) {
+    if (const auto ids = absent_from(report.train_with, report); !ids.empty())
+        report.warnings.push_back(fmt::format("no training sample holds class {}: it cannot be learnt", few_of(ids)));
+    if (const auto ids = absent_from(report.val_with, report); !ids.empty())
+        report.warnings.push_back(
+            fmt::format("no validation sample holds class {}: its scores will be absent", few_of(ids)));
 }
 
 void add_warnings(DatasetReport& report) {
-    std::string absent;
+    std::vector<std::string> ids;
     for (size_t id = 0; id < report.pixels.size(); ++id)
-        if (report.pixels[id] == 0) absent += fmt::format("{}{}", absent.empty() ? "" : ", ", id);
+        if (report.pixels[id] == 0) ids.push_back(std::to_string(id));
+    const std::string absent = few_of(ids);
     if (!absent.empty())
         report.warnings.push_back(fmt::format("no pixel has class {}{}", absent,
                                               report.pixels[0] == 0 ? "; do the ids start at 1? then map them with "
@@ -85,6 +107,45 @@ void add_warnings(DatasetReport& report) {
             100.0 * double(report.ignored_pixels) / double(total), absent, report.rule.describe()));
     if (report.gray_pictures > 0 && report.gray_pictures < report.samples)
         report.warnings.push_back(fmt::format("{} of {} pictures are gray", report.gray_pictures, report.samples));
+    warn_of_parts(report);
+}
+
+// Pixels that the rule gives no class.
+void refuse_values(const std::vector<Sample>& samples, const std::vector<Found>& all, const MaskRule& rule) {
+    std::vector<std::string> problems;
+    for (size_t i = 0; i < samples.size(); ++i)
+        for (const auto& v : all[i].values) {
+            const int id = rule.class_of(v.value);
+            if (id >= 0 && (id < rule.class_count || id == ignored_class)) continue;
+            try {
+                refuse_mask_value(rule, v, samples[i].mask_path);
+            } catch (const DataError& error) {
+                problems.push_back(error.what());
+            }
+            break;
+        }
+    refuse_problems(problems, samples.size());
+}
+
+void sum_up(const std::vector<Found>& all, int64_t train_count, DatasetReport& report) {
+    const auto classes = size_t(report.rule.class_count);
+    report.samples = int64_t(all.size());
+    report.pixels.assign(classes, 0);
+    report.samples_with.assign(classes, 0);
+    if (train_count > 0) report.train_with.assign(classes, 0);  // a part without samples lacks nothing
+    if (train_count >= 0 && train_count < report.samples) report.val_with.assign(classes, 0);
+    report.min_h = report.min_w = INT64_MAX;
+    for (size_t i = 0; i < all.size(); ++i) {
+        const Found& found = all[i];
+        auto& part = int64_t(i) < train_count ? report.train_with : report.val_with;
+        count_classes(found, report, part.empty() ? nullptr : &part);
+        report.gray_pictures += found.gray;
+        report.deep_pictures += found.deep;
+        report.min_h = std::min(report.min_h, found.h);
+        report.min_w = std::min(report.min_w, found.w);
+        report.max_h = std::max(report.max_h, found.h);
+        report.max_w = std::max(report.max_w, found.w);
+    }
 }
 
 }  // namespace
@@ -93,6 +154,7 @@ DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptio
     if (samples.empty()) throw DataError("the data set has no samples");
     if (options.class_count < 0 || options.class_count > max_classes)
         throw UsageError(fmt::format("--classes {} is not between 2 and {}", options.class_count, max_classes));
+    require(options.train_count <= int64_t(samples.size()), "check_dataset: train_count is at most all samples");
     std::vector<Found> all(samples.size());
     parallel_for(int64_t(samples.size()), options.threads,
                  [&](int64_t i) { all[size_t(i)] = look_at(samples[size_t(i)], options.rule); });
@@ -100,35 +162,10 @@ DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptio
     for (const auto& found : all)
         if (!found.problem.empty()) problems.push_back(found.problem);
     refuse_problems(problems, samples.size());
-
     DatasetReport report;
-    report.samples = int64_t(samples.size());
     report.rule = resolve_mask_rule(options.rule, merged(all), samples[0].mask_path, options.class_count);
-    for (size_t i = 0; i < samples.size(); ++i)
-        for (const auto& v : all[i].values) {
-            const int id = report.rule.class_of(v.value);
-            if (id >= 0 && (id < report.rule.class_count || id == ignored_class)) continue;
-            try {
-                refuse_mask_value(report.rule, v, samples[i].mask_path);
-            } catch (const DataError& error) {
-                problems.push_back(error.what());
-            }
-            break;
-        }
-    refuse_problems(problems, samples.size());
-
-    report.pixels.assign(size_t(report.rule.class_count), 0);
-    report.samples_with.assign(size_t(report.rule.class_count), 0);
-    report.min_h = report.min_w = INT64_MAX;
-    for (const auto& found : all) {
-        count_classes(found, report);
-        report.gray_pictures += found.gray;
-        report.deep_pictures += found.deep;
-        report.min_h = std::min(report.min_h, found.h);
-        report.min_w = std::min(report.min_w, found.w);
-        report.max_h = std::max(report.max_h, found.h);
-        report.max_w = std::max(report.max_w, found.w);
-    }
+    refuse_values(samples, all, report.rule);
+    sum_up(all, options.train_count, report);
     add_warnings(report);
     return report;
 }

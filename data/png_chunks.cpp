@@ -2,8 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cctype>
-#include <cstring>
 #include <fstream>
 
 #include "kernels/base/paths.h"
@@ -30,14 +30,11 @@ bool is_our_png(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     file.read(reinterpret_cast<char*>(head), sizeof head);
     const codec::Bytes bytes(head, size_t(file.gcount()));
-    constexpr size_t size = sizeof codec::mark_key + std::strlen(codec::mark_text);  // a zero byte lies between
+    const std::string mark = std::string(codec::mark_key) + '\0' + codec::mark_text;
     bool ours = false;
     if (codec::is_png(bytes))
         codec::for_each_chunk(bytes, [&](const codec::PngChunk& chunk) {
-            ours = chunk.is("tEXt") && chunk.length == size && chunk.data.size() == size &&
-                   std::memcmp(chunk.data.data(), codec::mark_key, sizeof codec::mark_key) == 0 &&
-                   std::memcmp(chunk.data.data() + sizeof codec::mark_key, codec::mark_text,
-                               std::strlen(codec::mark_text)) == 0;
+            ours = chunk.is("tEXt") && chunk.length == mark.size() && std::ranges::equal(chunk.data, mark);
             return !ours && !chunk.is("IDAT");
         });
     return ours;

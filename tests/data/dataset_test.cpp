@@ -258,6 +258,53 @@ TEST(Check, ClassesThatVanishAmongIgnoredPixelsAreAWarning) {
     EXPECT_EQ(check(samples, "0=0,255=1").text().find("are ignored"), std::string::npos);
 }
 
+// Of ten samples only the first and the last show class 1, only the last class 2; nobody shows class 3.
+TEST(Check, SaysWhichClassesAPartLacks) {
+    TempDir dir;
+    flat(dir, 10);
+    for (int i = 0; i < 10; ++i) {
+        Image mask = make_image<uint8_t>(6, 8, 1);
+        if (i == 0 || i == 9) mask.u8[5] = 1;
+        if (i == 9) mask.u8[6] = 2;
+        save_png(dir / ("masks/" + std::string(1, char('a' + i)) + std::to_string(i) + ".png"), mask);
+    }
+    auto samples = find(dir, [](auto& o) { o.val_fraction = 0; }).train;
+    const auto split = [&](int64_t train_count) {
+        return check_dataset(samples, {parse_mask_rule("ids"), 4, 2, train_count});
+    };
+    using Counts = std::vector<int64_t>;
+    const std::string nowhere = "no pixel has class 3",
+                      val = "no validation sample holds class 1, 2: its scores will be absent",
+                      train = "no training sample holds class 2: it cannot be learnt";
+    const DatasetReport lacking = split(9);
+    EXPECT_EQ(lacking.train_with, (Counts{9, 1, 0, 0}));
+    EXPECT_EQ(lacking.val_with, (Counts{1, 1, 1, 0}));
+    EXPECT_EQ(lacking.warnings, (Names{nowhere, train}));
+    std::swap(samples[5], samples[9]);
+    EXPECT_EQ(split(6).train_with, (Counts{6, 2, 1, 0}));
+    EXPECT_EQ(split(6).val_with, (Counts{4, 0, 0, 0}));
+    EXPECT_EQ(split(6).warnings, (Names{nowhere, val}));
+    for (int64_t whole : {-1, 0, 10}) {
+        const DatasetReport report = split(whole);
+        EXPECT_EQ(report.warnings, Names{nowhere}) << "there is one part";
+        EXPECT_EQ(report.train_with, whole == 10 ? report.samples_with : Counts{});
+        EXPECT_EQ(report.val_with, whole == 0 ? report.samples_with : Counts{});
+    }
+}
+
+TEST(Check, ManyAbsentClassesAreNotAllNamed) {
+    TempDir dir;
+    flat(dir, 2);
+    Image mask = make_image<uint8_t>(6, 8, 1);
+    save_png(dir / "masks/b1.png", mask);
+    for (size_t i = 0; i < 40; ++i) mask.u8[i] = uint8_t(i);
+    save_png(dir / "masks/a0.png", mask);
+    const auto samples = find(dir, [](auto& o) { o.val_fraction = 0; }).train;
+    EXPECT_EQ(check_dataset(samples, {parse_mask_rule("ids"), 60, 2, 1}).warnings,
+              (Names{"no pixel has class 40, 41, 42, 43, 44 and 15 more",
+                     "no validation sample holds class 1, 2, 3, 4, 5 and 34 more: its scores will be absent"}));
+}
+
 TEST(Check, FindsEveryFaultBeforeTraining) {
     TempDir dir;
     flat(dir, 6);

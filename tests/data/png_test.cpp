@@ -73,18 +73,16 @@ TEST(Png, AChunkThatAnnouncesMoreThanTheFileIsRefusedBeforeMemoryIsTaken) {
 
 TEST(Png, WhatCompressedChunksUnpackToIsNotKept) {
     TempDir dir;
-    const auto zeros = compressed_zeros(64 << 20);
-    EXPECT_LT(zeros.size(), 256u << 10);
+    const auto zeros = compressed_zeros(7 << 20);  // libpng's own limit is 8 MB a chunk
+    EXPECT_LT(zeros.size(), 16u << 10);
     const Image picture = pattern(4, 4, 3);
     auto bytes = encode_png(picture);
-    for (const char* name : {"zTXt", "iCCP", "zTXt", "zTXt"}) {
-        std::vector<uint8_t> data = {'k', 0, 0};
-        data.insert(data.end(), zeros.begin(), zeros.end());
-        bytes = with_chunk(bytes, name, data);
-    }
+    std::vector<uint8_t> data = {'k', 0, 0};
+    data.insert(data.end(), zeros.begin(), zeros.end());
+    for (int i = 0; i < 10; ++i) bytes = with_chunk(with_chunk(bytes, "iCCP", data), "zTXt", data);
     write_file(dir / "x.png", bytes);
+    EXPECT_LT(memory_taken([&] { load_image(dir / "x.png"); }), size_t(4) << 20);
     EXPECT_EQ(load_image(dir / "x.png").u8, picture.u8);
-    EXPECT_LT(memory_taken([&] { load_image(dir / "x.png"); }), size_t(16) << 20);
 }
 
 TEST(Png, ALargeChunkThatIsThereDoesNotMatter) {

@@ -6,6 +6,7 @@
 #include "data/image.h"
 #include "data/rle.h"
 #include "engine/io/safetensors.h"
+#include "tests/data/png_bytes.h"
 #include "tests/engine/pth_bytes.h"
 
 using namespace atrous;
@@ -18,6 +19,15 @@ static data::Image ramp(int64_t h, int64_t w, int c) {
 }
 
 static void text(const fs::path& path, const std::string& words) { std::ofstream(path) << words; }
+
+static void write_pnm_seeds(const fs::path& folder) {
+    text(folder / "pgm", "P5\n2 2\n255\nabcd");
+    text(folder / "pgm16", "P5 #x\n2 1\n40000\nabcd");
+    text(folder / "pgm-text", "P2\n2 2\n15\n1 2\n3 15\n");
+    text(folder / "ppm", "P6\n1 2\n127\nabcdef");
+    text(folder / "ppm16", "P6\n1 1\n65535\nabcdef");
+    text(folder / "ppm-text", "P3\n1 1\n255\n1 2 3\n");
+}
 
 // See pth_fuzz.cpp for the first byte.
 static void write_pth_seeds(const fs::path& folder) {
@@ -43,8 +53,9 @@ int main(int argc, char** argv) {
     for (auto& v : indices.u8) v %= 3;
     data::write_file(images / "palette", data::encode_png(indices, {0, 0x800000, 0x8000}));
     for (int c : {1, 3}) data::write_file(images / ("jpeg" + std::to_string(c)), data::encode_jpeg(ramp(9, 8, c)));
-    text(images / "pgm", "P5\n2 2\n255\nabcd");
-    text(images / "ppm", "P3\n1 1\n255\n1 2 3\n");
+    write_pnm_seeds(images);
+    data::write_file(images / "exif", data::test::with_chunk(data::encode_png(ramp(3, 4, 1), {}, data::PngMark::ours),
+                                                             "eXIf", data::test::tiff_of_orientation(6, true)));
     text(images / "gif", std::string("GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;", 35));
     text(root / "list_fuzz" / "list", "images/a b.png\tmasks/a b.png\n# x\nstem\n");
     text(root / "list_fuzz" / "csv", "img,rle_mask\na.png,1 8 17 8\n\"b.png\",\n");
