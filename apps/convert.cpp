@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "apps/options.h"
+#include "apps/outputs.h"
 #include "apps/verbs.h"
 #include "engine/io/known_weights.h"
 #include "engine/io/pth.h"
@@ -45,11 +46,13 @@ int convert(int argc, const char* const* argv) {
     auto& out = o.text("output", "", "the file to write: *.safetensors, *.pth or *.pt").required();
     auto& entry = o.text("--entry", "", "of a .pth file with several dicts of tensors, the one to take");
     auto& only = o.text("--only", "", "take the tensors whose names begin so, without that beginning");
+    auto& overwrite = overwrite_option(o);
     o.parse(argc, argv);
     const std::string extension = std::filesystem::path(out.value).extension().string();
     const bool pth = extension == ".pth" || extension == ".pt";
     if (!pth && extension != ".safetensors")
         throw UsageError("output " + out.value + ": expected a name that ends in .safetensors, .pth or .pt");
+    Outputs().reads("input", in.value).writes("output", out.value, FileKind::weights).check(overwrite.value);
     const auto file =
         entry.value.empty() ? io::open_tensors(in.value) : std::make_unique<io::PthFile>(in.value, entry.value);
     const std::string known = io::recognised(in.value);

@@ -190,6 +190,31 @@ def refusing_file_system(bench):
     return f"{tried} commands"
 
 
+def large_picture(bench):
+    """Memory of a prediction grows with the picture's pixels, not with pixels times classes."""
+    case = Case(bench, "large")
+    expect(case.train("--classes", 11, "--mask-values", "ids,255=1", "--epochs", 1).code == 0, "does not train 11 classes")
+    picture = case.folder / "large.ppm"
+    side = 4000 if bench.full else 2000
+    with open(picture, "wb") as file:
+        file.write(b"P6 %d %d 255\n" % (side, side))
+        for row in range(side):
+            file.write(bytes([row % 251, 90, 170]) * side)
+    taken = []
+    for path in (sorted((bench.data / "val" / "images").iterdir())[0], picture):
+        process = start(bench, case.folder, [bench.program, "predict", path, "--checkpoint", "run/best.safetensors", "-o",
+                                             f"out{len(taken)}", "--threads", 1, "--save", "index", "overlay"])
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        expect(process.returncode == 0, f"the prediction ended with {process.returncode}: {said[-500:]}")
+        taken.append(usage.ru_maxrss << 10)
+    a_pixel = (taken[1] - taken[0]) / side ** 2
+    # The file and the picture, 3 bytes each; ids, overlay and what is encoded: 12 at most. Logits would be 44.
+    expect(a_pixel < 16, f"{a_pixel:.1f} bytes a pixel for 11 classes")
+    return f"{side} x {side}, 11 classes: {a_pixel:.1f} bytes a pixel"
+
+
 def left_out(bench):
     """Every picture has results of its own; every one that has none is counted and named, and stops no other."""
     case = bench.half.copy("left out")

@@ -23,7 +23,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from fault_neighbours import left_out, others_files, refusing_file_system, second_process
+from fault_neighbours import large_picture, left_out, others_files, refusing_file_system, second_process
 from fault_tools import (Bench, Case, Failure, Reference, Skipped, ENVIRONMENT, expect, file_calls,
                          namespace_command, need_strace, watch_memory, with_new_checksum)
 
@@ -419,8 +419,8 @@ def soak(bench):
 soak.slow = True
 
 KINDS = [kills, random_kills, errors, full_disk, size_limit, read_only, read_only_mount, other_checkpoint,
-         other_course, flips, folders, others_files, second_process, refusing_file_system, left_out, closed_streams,
-         signals, soak]
+         other_course, flips, folders, others_files, second_process, refusing_file_system, left_out, large_picture,
+         closed_streams, signals, soak]
 
 
 def run_kind(kind, bench, arguments):
