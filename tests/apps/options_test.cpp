@@ -174,6 +174,52 @@ TEST_F(OptionsTest, WrongFilesAreRefusedWithFileAndLine) {
     EXPECT_THROW(d.o.parse({"--data", "d", "--config", folder_ / "missing.toml"}), atrous::IoError);
 }
 
+// As large as a file may be: whatever nests is refused, and neither the parser nor the end of what it made overflows.
+TEST_F(OptionsTest, DeepFilesUpToTheLimitAreRefused) {
+    constexpr size_t most = 1 << 20;
+    const auto repeated = [](const std::string& part, size_t bytes) {
+        std::string text;
+        while (text.size() + part.size() <= bytes) text += part;
+        return text;
+    };
+    const auto filled = [&](const std::string& part, const std::string& end, const std::string& begin = "") {
+        return begin + repeated(part, most - begin.size() - end.size()) + end;
+    };
+    const std::string deep = "a key of more than 16 parts";
+    const std::string tails[] = {"a = 1", "a]", "a]]", "a"};
+    for (const char* part : {"a.", "a . ", "'a'.", "\"a\"\t.\t", "\"\\\"\" . ", "'#' .", "é.", "..", "a.b"})
+        for (const char* begin : {"", "[", "[[", "x = {", "x = [{", "lr = 1\r\n", "x = \"\"\"a\"\"\"\"\"\n", "# \"\n"})
+            for (const std::string& tail : tails) {
+                const std::string text = filled(part, tail, begin);
+                ASSERT_LE(text.size(), most);
+                expect_config_refused(text, deep);
+            }
+    expect_config_refused("lr = 1\ndata = \"\"\"\n\n\"\"\"\n" + repeated("a.", 64) + "a = 1", ":5: " + deep);
+    const std::string key = repeated("a.", 30) + "a";  // as deep as a key may be
+    for (const std::string& part : {std::string("["), std::string("{a="), std::string("[{a="), "{" + key + "=",
+                                    "[[" + key + "]]\n", "[" + key + "]\n"})
+        for (const char* end : {"", "1", "]", "}"})
+            expect_config_refused(filled(part, end, part[0] == '[' && part.size() > 4 ? "" : "x="), "run.toml");
+    std::string levels = "x=" + repeated("{" + key + "=", 200 * (key.size() + 2)) + "1" + std::string(200, '}');
+    expect_config_refused(levels, "unknown option 'x'");
+    expect_config_refused(filled("a\n", ""), "run.toml:1: ");
+    expect_config_refused(filled("\"", ""), "run.toml");
+    expect_config_refused(filled("'", ""), "run.toml");
+    expect_config_refused(filled("\\", "", "x = \""), "run.toml:1: ");
+}
+
+TEST_F(OptionsTest, DotsInValuesAndStringsAreNoKeys) {
+    const std::string dots(40, '.');
+    Declared d;
+    d.o.parse({"--config", config("data = \"" + dots + "\" # " + dots +
+                                  "\nscales = [1.5, 0.5, 2.5, 0.25, 1.5, 1.5, 1.5, 1.5, "
+                                  "1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5]\nimages = [\"\"\"\n" +
+                                  dots + "\"\"\"\"\", '''" + dots + "''', '" + dots + "\"', \"\\\"" + dots + "\"]\n")});
+    EXPECT_EQ(d.data.value, dots);
+    EXPECT_EQ(d.scales.value.size(), 18u);
+    EXPECT_EQ(d.images.value, (std::vector<std::string>{dots + "\"\"", dots, dots + "\"", "\"" + dots}));
+}
+
 TEST_F(OptionsTest, HelpSaysEverythingAndFits) {
     for (const std::vector<std::string>& words :
          {std::vector<std::string>{"-h"}, {"--lr", "x", "--help"}, {"-h", "--bad"}}) {
