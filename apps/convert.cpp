@@ -30,6 +30,7 @@ static std::vector<io::TensorToWrite> tensors_of(const io::TensorFile& file, con
         if (!info.name.starts_with(only)) continue;
         tensors.push_back({info.name.substr(only.size()), info.dtype, info.shape, [&file, &info](io::Sink& sink) {
                                const auto bytes = file.bytes(info);
+                               file.verify_unchanged();
                                sink.write(bytes.data(), bytes.size());
                            }});
     }

@@ -1,31 +1,70 @@
 #include "apps/exit_codes.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <system_error>
 
+#include "engine/io/posix.h"
+#include "engine/io/text.h"
 #include "kernels/base/error.h"
 
 namespace atrous::app {
 namespace {
 
-int report(int code, std::string message) {
-    for (char& c : message)
-        if (c == '\n' || c == '\r') c = ' ';
+int report(int code, const std::string& message) {
     std::cout.flush();
     std::fflush(stdout);  // what was printed before the error comes before it
-    std::fprintf(stderr, "atrous: %s\n", message.c_str());
+    std::fprintf(stderr, "atrous: %s\n", io::printable(message).c_str());
     return code;
+}
+
+// A pipe or socket that nobody reads any more, as after `atrous … | head -1`: who closed it knows. Asked of the stream
+// itself: by now errno may be another call's.
+bool nobody_reads_stdout() {
+    pollfd stream{STDOUT_FILENO, POLLOUT, 0};
+    return ::poll(&stream, 1, 0) == 1 && (stream.revents & POLLERR);
 }
 
 int finish(int code) {
     errno = 0;
     std::cout.flush();
     if (std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout) return code;
-    const std::string why = errno != 0 ? std::generic_category().message(errno) : "writing failed";
+    const int error = errno;
+    if (error == EPIPE || nobody_reads_stdout()) return code;
+    const std::string why = error != 0 ? std::generic_category().message(error) : "writing failed";
     return report(code != exit_ok ? code : exit_io, "cannot write to standard output: " + why);
+}
+
+// The library's messages are "what: the system's words"; the words come again with what to do.
+std::string what_failed(const std::system_error& e) {
+    std::string what = e.what();
+    const std::string words = ": " + e.code().message();
+    if (what.ends_with(words)) what.resize(what.size() - words.size());
+    return what;
+}
+
+bool is_of_the_system(const std::error_code& code) {
+    return code.category() == std::generic_category() || code.category() == std::system_category();
+}
+
+int report_system_error(const std::system_error& e) {
+    if (std::ferror(stdout)) {  // fmt::print throws where it cannot write
+        if (e.code().value() == EPIPE || nobody_reads_stdout()) return exit_io;
+        return report(exit_io, "cannot write to standard output: " + e.code().message());
+    }
+    const auto* of_path = dynamic_cast<const std::filesystem::filesystem_error*>(&e);
+    if (is_of_the_system(e.code()) && (of_path || io::remedy(e.code().value()))) {
+        const bool named = of_path && !of_path->path1().empty();
+        return report(exit_io,
+                      io::system_error(named ? of_path->path1().string() : what_failed(e), e.code().value()).what());
+    }
+    return report(exit_other, std::string("unexpected error: ") + e.what());
 }
 
 }  // namespace
@@ -53,8 +92,7 @@ int run_guarded(const std::function<int()>& f) {
     } catch (const std::bad_alloc&) {
         return report(exit_memory, "out of host memory; use smaller images, a smaller batch or fewer workers");
     } catch (const std::system_error& e) {
-        if (std::ferror(stdout)) return report(exit_io, "cannot write to standard output: " + e.code().message());
-        return report(exit_other, std::string("unexpected error: ") + e.what());
+        return report_system_error(e);
     } catch (const std::exception& e) {
         return report(exit_other, std::string("unexpected error: ") + e.what());
     } catch (...) {

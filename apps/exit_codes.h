@@ -28,7 +28,8 @@ struct TextRequested {
 };
 
 // Runs f and returns its exit code, or that of the exception it threw, after one line "atrous: …" on stderr. Output to
-// stdout that cannot be written (a full disk behind `>`) is an error too.
+// stdout that cannot be written (a full disk behind `>`) is an error too. Where a pipe's reader is gone nothing is
+// said: the exit code is f's, or exit_io where f was cut short by it. Control characters in a message are printed as ?.
 int run_guarded(const std::function<int()>& f);
 
 }  // namespace atrous::app

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string_view>
 #define TOML_ENABLE_FORMATTERS 0
 // Its parser asserts what a user's file can break ("[{"): an error, not an abort.
 [[noreturn]] static void broken_toml(const char* condition) { throw std::logic_error(condition); }
@@ -27,6 +28,7 @@ namespace atrous::app {
 namespace {
 
 constexpr size_t max_config_bytes = 1 << 20;
+constexpr int max_key_parts = 16;
 
 std::string read_text(const std::string& path) {
     const io::FileDescriptor file = io::open_for_reading(path);
@@ -34,6 +36,49 @@ std::string read_text(const std::string& path) {
     text.resize(io::read_at(file, text.data(), text.size(), 0, path));
     if (text.size() > max_config_bytes) throw UsageError(path + ": too large for a configuration file (1 MiB at most)");
     return text;
+}
+
+// The end of the string that begins at `at` with a quote, in one line or, after three quotes, in several.
+size_t end_of_string(std::string_view text, size_t at) {
+    const char quote = text[at];
+    const std::string delimiter(text.substr(at, 3) == std::string(3, quote) ? 3 : 1, quote);
+    for (at += delimiter.size(); at < text.size(); ++at) {
+        if (text[at] == '\n' && delimiter.size() == 1) return at;  // not closed, which the parser says
+        if (text[at] == '\\' && quote == '"') {
+            ++at;
+        } else if (text.substr(at, delimiter.size()) == delimiter) {
+            at += delimiter.size();
+            // Up to two quotes may be the string's last characters.
+            for (size_t i = 0; i < 2 && delimiter.size() == 3 && at < text.size() && text[at] == quote; ++i) ++at;
+            return at;
+        }
+    }
+    return text.size();
+}
+
+// The parser makes a table within a table of every dot in a key, and takes them apart again by recursion: a key as long
+// as the file would overflow the stack. Nothing else in TOML has more than one dot between two separators.
+void refuse_deep_keys(std::string_view text, const std::string& path) {
+    int line = 1, parts = 1;
+    for (size_t at = 0; at < text.size();) {
+        const char c = text[at];
+        if (c == '"' || c == '\'') {
+            const size_t end = end_of_string(text, at);
+            line += int(std::count(text.begin() + long(at), text.begin() + long(end), '\n'));
+            at = end;
+            continue;
+        }
+        if (c == '#') {
+            at = std::min(text.find('\n', at), text.size());
+            continue;
+        }
+        if (c == '.' && ++parts > max_key_parts)
+            throw UsageError(fmt::format("{}:{}: a key of more than {} parts; expected lines such as: batch-size = 8",
+                                         path, line, max_key_parts));
+        if (std::string_view("\n=,[]{}").find(c) != std::string_view::npos) parts = 1;
+        line += c == '\n';
+        ++at;
+    }
 }
 
 Word word_of(const toml::node& node) {
@@ -59,6 +104,7 @@ ConfigEntry entry_of(std::string key, const toml::node& node) {
 
 std::vector<ConfigEntry> read_config(const std::string& path) {
     const std::string text = read_text(path);
+    refuse_deep_keys(text, path);
     toml::table table;
     try {
         table = toml::parse(text, path);

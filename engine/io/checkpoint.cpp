@@ -74,7 +74,10 @@ void save_training(const std::string& path, Module& net, const Optimizer& optimi
     write_safetensors(path, std::move(tensors), metadata, {.keep_previous = true});
 }
 
-void load_weights(const TensorFile& file, Module& net) { load_state_dict(net, file, train_prefix); }
+void load_weights(const TensorFile& file, Module& net) {
+    load_state_dict(net, file, train_prefix);
+    file.verify_unchanged();
+}
 
 static nlohmann::json parse_state(const SafetensorsFile& file) {
     const auto it = file.metadata().find(state_key);
@@ -149,6 +152,7 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
                 throw FormatError(file.path() + ": tensor '" + info.name + "' does not fit the net");
             from_file_layout(part, parameter.layout, file.bytes(info));
         }
+    file.verify_unchanged();
     optimizer.set_state(s);
 }
 

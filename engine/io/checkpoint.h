@@ -20,7 +20,8 @@ void save_weights(const std::string& path, Module& net, const Metadata& metadata
 void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress,
                    Metadata metadata);
 
-// From either kind of file, or a .pth file that holds exactly the net's tensors.
+// From either kind of file, or a .pth file that holds exactly the net's tensors. FormatError also where the file is
+// written to meanwhile; the net is then partly filled.
 void load_weights(const TensorFile& file, Module& net);
 
 // Where the training of a file of save_training stands; FormatError for other files.

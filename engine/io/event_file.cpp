@@ -1,10 +1,13 @@
 #include "engine/io/event_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <memory>
 
 #include "engine/io/crc32c.h"
 
@@ -47,25 +50,51 @@ uint32_t masked(std::string_view data) {
     return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 
-// TensorBoard reads a folder's files in the order of their names: microseconds, always sixteen digits.
-std::string name_here() {
-    char host[256] = "localhost";
-    ::gethostname(host, sizeof host - 1);
+constexpr size_t time_digits = 16;  // microseconds since 1970, until the year 2286
+
+int64_t microseconds_now() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const auto count = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-    return std::string(EventFile::name_prefix) + std::to_string(count) + "." + host + "." + std::to_string(::getpid());
+    return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
 }
 
-FileDescriptor create(const std::string& path) {
-    FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (!file) throw system_error("cannot write " + path, errno);
-    return file;
+// The number of sixteen digits under which a name sorts behind all of this beginning; 0 of a name that is no event
+// file's. Other programs write seconds, which are ten digits, or more behind them.
+int64_t time_behind(std::string_view name) {
+    if (!name.starts_with(EventFile::name_prefix)) return 0;
+    std::string digits(name.substr(EventFile::name_prefix.size(), time_digits));
+    digits.resize(std::min(digits.find_first_not_of("0123456789"), digits.size()));
+    digits.resize(time_digits, '0');
+    return std::stoll(digits) + 1;
+}
+
+// TensorBoard reads a folder's files in the order of their names, and what a later one repeats replaces what an earlier
+// one has: a clock that was set back must not put the new file before the old ones.
+int64_t time_for(const std::string& folder) {
+    int64_t time = microseconds_now();
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder.c_str()), &::closedir);
+    if (!entries) return time;  // making the file says why
+    while (const dirent* entry = ::readdir(entries.get())) time = std::max(time, time_behind(entry->d_name));
+    return time;
+}
+
+EventFile::Made create_in(const std::string& folder) {
+    char host[256] = "localhost";
+    ::gethostname(host, sizeof host - 1);
+    for (int64_t time = time_for(folder);; ++time) {
+        const std::string path = folder + "/" + std::string(EventFile::name_prefix) + std::to_string(time) + "." +
+                                 host + "." + std::to_string(::getpid());
+        FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+        if (file) return {path, std::move(file)};
+        if (errno != EEXIST) throw system_error("cannot write " + path, errno);
+    }
 }
 
 }  // namespace
 
-EventFile::EventFile(const std::string& folder, int64_t first_step)
-    : path_(folder + "/" + name_here()), file_(create(path_)), sink_(file_.get(), path_) {
+EventFile::EventFile(const std::string& folder, int64_t first_step) : EventFile(create_in(folder), first_step) {}
+
+EventFile::EventFile(Made made, int64_t first_step)
+    : path_(std::move(made.path)), file_(std::move(made.file)), sink_(file_.get(), path_) {
     std::string version = event(0), start = event(first_step), log;
     put_bytes(version, 3, "brain.Event:2");
     append(version);

@@ -15,8 +15,9 @@ namespace atrous::io {
 
 class EventFile {
  public:
-    // Makes a file of a name of its own in `folder`. What older files there hold of steps from `first_step` on,
-    // TensorBoard forgets: a training that goes on writes them again. IoError where it cannot be written.
+    // Makes a file in `folder` whose name sorts behind those of all event files there. What older files there hold of
+    // steps from `first_step` on, TensorBoard forgets: a training that goes on writes them again. IoError where it
+    // cannot be written.
     EventFile(const std::string& folder, int64_t first_step);
     // After an error (IoError) the file may end within a record, which TensorBoard passes over; a later write completes
     // it.
@@ -25,7 +26,13 @@ class EventFile {
 
     static constexpr std::string_view name_prefix = "events.out.tfevents.";
 
+    struct Made {  // a new file, of which nothing is written yet
+        std::string path;
+        FileDescriptor file;
+    };
+
  private:
+    EventFile(Made made, int64_t first_step);
     void append(const std::string& event);
 
     std::string path_;

@@ -7,7 +7,6 @@
 #include <system_error>
 
 namespace atrous::io {
-namespace {
 
 const char* remedy(int error) {
     switch (error) {
@@ -38,8 +37,6 @@ const char* remedy(int error) {
     }
 }
 
-}  // namespace
-
 IoError system_error(const std::string& what, int error) {
     std::string message = what + ": " + std::generic_category().message(error);
     if (const char* advice = remedy(error)) message += std::string("; ") + advice;
@@ -55,6 +52,12 @@ FileDescriptor open_for_reading(const std::string& path) {
     if (S_ISDIR(status.st_mode)) throw IoError("cannot open " + path + ": it is a folder; name a file in it");
     if (!S_ISREG(status.st_mode)) throw IoError("cannot open " + path + ": it is not a regular file");
     return file;
+}
+
+FileStamp stamp_of(const FileDescriptor& file, const std::string& path) {
+    struct stat status;
+    if (::fstat(file.get(), &status) != 0) throw system_error("cannot read " + path, errno);
+    return {status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
 }
 
 size_t read_at(const FileDescriptor& file, void* to, size_t bytes, uint64_t offset, const std::string& path) {

@@ -177,6 +177,7 @@ class Loader {
             if (fit == Fit::same) fill(*slot, file_, *info);
             if (fit == Fit::first_layer) fill_adapted(*slot, *info);
         }
+        file_.verify_unchanged();
         refresh_halves(net_.arena());
     }
 

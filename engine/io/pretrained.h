@@ -36,7 +36,7 @@ struct PretrainedReport {
 };
 
 // Fills what the file has. FormatError, and nothing is changed, where nothing matches, two prefixes match equally well,
-// or shapes differ (both are named).
+// or shapes differ (both are named); and where the file is written to meanwhile.
 PretrainedReport load_pretrained(Module& net, const TensorFile& file, const PretrainedOptions& options);
 
 }  // namespace atrous::io

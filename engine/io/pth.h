@@ -8,7 +8,6 @@
 
 #include "engine/io/durable_file.h"
 #include "engine/io/pickle.h"
-#include "engine/io/posix.h"
 #include "engine/io/safetensors.h"
 #include "engine/io/tensor_file.h"
 
@@ -30,14 +29,14 @@ class PthFile : public TensorFile {
         Storage storage;
         uint64_t offset = 0;           // elements into the storage
         std::vector<int64_t> strides;  // elements
+        bool negated = false;          // the values are those of the storage times -1
     };
 
  private:
     void read_zip_archive(const std::string& entry);
     void read_legacy(const std::string& entry);
-    void check_amount(uint64_t file_bytes);
+    void check_amount();
 
-    FileDescriptor file_;
     bool legacy_ = false;
     std::vector<Strided> strided_;  // of tensors_
 };

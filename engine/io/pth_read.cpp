@@ -1,10 +1,9 @@
 #include <fmt/core.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <type_traits>
 
 #include "engine/io/pth_tensors.h"
 #include "engine/io/text.h"
@@ -73,11 +72,38 @@ void gather(const std::byte* from, size_t element, const TensorInfo& t, const st
     }
 }
 
+template <class T>
+void negate_as(std::vector<std::byte>& values) {
+    for (size_t at = 0; at < values.size(); at += sizeof(T)) {
+        T value;
+        std::memcpy(&value, values.data() + at, sizeof value);
+        value = std::is_integral_v<T> ? T(0 - value) : -value;  // integers wrap around, as PyTorch's
+        std::memcpy(values.data() + at, &value, sizeof value);
+    }
+}
+
+void negate(std::vector<std::byte>& values, DType dtype) {
+    switch (dtype) {
+        case DType::f32:
+            return negate_as<float>(values);
+        case DType::f64:
+            return negate_as<double>(values);
+        case DType::f16:
+        case DType::bf16:
+            for (size_t at = 1; at < values.size(); at += 2) values[at] ^= std::byte{0x80};
+            return;
+        case DType::i64:
+            return negate_as<uint64_t>(values);
+        case DType::i32:
+            return negate_as<uint32_t>(values);
+        case DType::u8:
+            return negate_as<uint8_t>(values);
+    }
+}
+
 }  // namespace
 
-PthFile::PthFile(const std::string& path, const std::string& entry) : TensorFile(path), file_(open_for_reading(path)) {
-    struct stat status;
-    if (::fstat(file_.get(), &status) != 0) throw system_error("cannot read " + path, errno);
+PthFile::PthFile(const std::string& path, const std::string& entry) : TensorFile(path) {
     unsigned char start[264] = {};
     read_at(file_, start, sizeof start, 0, path);
     if (start[0] == 'P' && start[1] == 'K') {
@@ -92,11 +118,12 @@ PthFile::PthFile(const std::string& path, const std::string& entry) : TensorFile
     }
     if (const TensorInfo* twice = index_names())
         throw FormatError(path + ": two tensors are named " + in_quotes(twice->name));
-    check_amount(uint64_t(status.st_size));
+    check_amount();
 }
 
 // Tensors may share storages, as tied weights do; so many that unpacking them explodes is no honest file.
-void PthFile::check_amount(uint64_t file_bytes) {
+void PthFile::check_amount() {
+    const uint64_t file_bytes = uint64_t(opened_.bytes);
     uint64_t total = 0;
     for (const TensorInfo& t : tensors_)
         if (__builtin_add_overflow(total, t.bytes(), &total)) total = UINT64_MAX;
@@ -136,9 +163,7 @@ void PthFile::read_zip_archive(const std::string& entry) {
 
 // Five pickles (magic number, protocol, system, object, keys of storages), then for each key its count and bytes.
 void PthFile::read_legacy(const std::string& entry) {
-    struct stat status;
-    if (::fstat(file_.get(), &status) != 0) throw system_error("cannot read " + path_, errno);
-    ByteReader reader(file_, sizeof legacy_magic, uint64_t(status.st_size), path_, "the file");
+    ByteReader reader(file_, sizeof legacy_magic, uint64_t(opened_.bytes), path_, "the file");
     const Pickle protocol = read_pickle(reader, path_);
     if (protocol.root().kind != PickleKind::integer || protocol.root().integer != legacy_protocol)
         throw FormatError(fmt::format("{}: not PyTorch's legacy protocol {}", path_, legacy_protocol));
@@ -187,6 +212,7 @@ std::vector<std::byte> PthFile::bytes(const TensorInfo& tensor) const {
     if (read_at(file_, to, wanted, s.storage.begin + s.offset * element, path_) < wanted)
         throw FormatError(path_ + ": the file became shorter while it was being read");
     if (!direct) gather(around.data(), element, tensor, s.strides, values.data());
+    if (s.negated) negate(values, tensor.dtype);
     return values;
 }
 

@@ -219,6 +219,26 @@ class Finder {
         return values;
     }
 
+    // What a view does to its storage's values when it is read: {"neg": True, "conj": True}, as of
+    // torch.imag(x.conj()).
+    bool is_negated(const std::string& name, const std::vector<uint32_t>& arguments) const {
+        if (arguments.size() < 7 || pickle_[arguments[6]].kind == Kind::none) return false;
+        const PickleValue& properties = pickle_[arguments[6]];
+        if (properties.kind != Kind::dict) throw bad(name, "is not put together as PyTorch does it");
+        bool negated = false;
+        for (size_t i = 0; i + 1 < properties.items.size(); i += 2) {
+            const PickleValue &key = pickle_[properties.items[i]], &value = pickle_[properties.items[i + 1]];
+            if (key.kind != Kind::text || value.kind != Kind::boolean)
+                throw bad(name, "is not put together as PyTorch does it");
+            if (key.text == "neg") negated = value.integer != 0;
+            if (key.text == "neg" || value.integer == 0) continue;
+            throw bad(name, key.text == "conj"
+                                ? "is a conjugated view, which is not read; save it after .resolve_conj()"
+                                : "has the property " + in_quotes(key.text) + ", which is not read; save a .clone()");
+        }
+        return negated;
+    }
+
     // (storage, offset, sizes, strides, …): every element must lie in the storage, and no more than the storage has.
     void add_strided(const std::string& name, const std::vector<uint32_t>& arguments) {
         if (pickle_[arguments[0]].kind != Kind::persistent || pickle_[arguments[1]].kind != Kind::integer)
@@ -248,7 +268,8 @@ class Finder {
                                   name_of(type.dtype), shape_text(shape), view.count));
         found_.infos.push_back({name, type.dtype, shape, 0, *bytes});
         const PthFile::Storage storage{type.dtype, view.storage->begin, view.storage->count};
-        found_.strided.push_back({storage, view.offset + uint64_t(pickle_[arguments[1]].integer), strides});
+        found_.strided.push_back(
+            {storage, view.offset + uint64_t(pickle_[arguments[1]].integer), strides, is_negated(name, arguments)});
     }
 
     void leave_out(const PickleValue& key, const PickleValue& value, const std::string& prefix) {

@@ -1,11 +1,9 @@
 #include "engine/io/safetensors.h"
 
 #include <fmt/core.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <numeric>
@@ -99,10 +97,8 @@ class ChecksumSink : public Sink {
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::string& path) : TensorFile(path), file_(open_for_reading(path)) {
-    struct stat status;
-    if (::fstat(file_.get(), &status) != 0) throw system_error("cannot read " + path, errno);
-    const uint64_t file_bytes = uint64_t(status.st_size);
+SafetensorsFile::SafetensorsFile(const std::string& path) : TensorFile(path) {
+    const uint64_t file_bytes = uint64_t(opened_.bytes);
     uint64_t header_bytes = 0;
     if (read_at(file_, &header_bytes, length_bytes, 0, path) < length_bytes)
         throw FormatError(fmt::format(

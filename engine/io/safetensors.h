@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "engine/io/durable_file.h"
-#include "engine/io/posix.h"
 #include "engine/io/tensor_file.h"
 
 namespace atrous::io {
@@ -32,7 +31,6 @@ class SafetensorsFile : public TensorFile {
  private:
     void verify_checksum(uint64_t header_bytes, uint64_t file_bytes);
 
-    FileDescriptor file_;
     uint64_t data_offset_ = 0;
     bool checksummed_ = false;
 };

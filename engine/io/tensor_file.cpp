@@ -11,6 +11,14 @@
 
 namespace atrous::io {
 
+TensorFile::TensorFile(const std::string& path)
+    : path_(path), file_(open_for_reading(path)), opened_(stamp_of(file_, path)) {}
+
+void TensorFile::verify_unchanged() const {
+    if (stamp_of(file_, path_) != opened_)
+        throw FormatError(path_ + ": changed while it was read; read it again when nothing writes to it");
+}
+
 const TensorInfo* TensorFile::index_names() {
     by_name_.resize(tensors_.size());
     std::iota(by_name_.begin(), by_name_.end(), 0u);

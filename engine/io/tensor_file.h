@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/io/posix.h"
 #include "kernels/base/dtype.h"
 
 namespace atrous::io {
@@ -37,11 +38,17 @@ class TensorFile {
     // The values, dense and row-major: tensor.bytes() bytes.
     virtual std::vector<std::byte> bytes(const TensorInfo& tensor) const = 0;
 
+    // After reading: FormatError where the file was written to since it was opened, so that what was read may be
+    // partly of the old and partly of the new contents. A file that another one replaced is as it was.
+    void verify_unchanged() const;
+
  protected:
-    explicit TensorFile(std::string path) : path_(std::move(path)) {}
+    explicit TensorFile(const std::string& path);  // IoError where it cannot be opened
     const TensorInfo* index_names();  // after tensors_ is filled; a tensor whose name another one has, or null
 
     std::string path_;
+    FileDescriptor file_;
+    FileStamp opened_;  // from before anything was read
     std::vector<TensorInfo> tensors_;
     std::map<std::string, std::string> metadata_;
     std::vector<std::string> notes_;

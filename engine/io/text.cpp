@@ -33,8 +33,20 @@ std::string in_quotes(std::string_view text) {
     size_t end = text.size();
     if (end > limit)  // cut before a character, not inside one
         for (end = limit; end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80;) --end;
-    for (const char c : text.substr(0, end)) out += static_cast<unsigned char>(c) < 32 || c == 127 ? '?' : c;
-    return out + (end < text.size() ? "…'" : "'");
+    return out + printable(text.substr(0, end)) + (end < text.size() ? "…'" : "'");
+}
+
+std::string printable(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (size_t i = 0; i < text.size(); ++i) {
+        const auto c = static_cast<unsigned char>(text[i]);
+        // U+0080 to U+009F: some terminals take U+009B for the beginning of an escape sequence.
+        const bool wide = c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) - 0x80u < 0x20;
+        out += c < 32 || c == 127 || wide ? '?' : text[i];
+        i += wide;
+    }
+    return out;
 }
 
 }  // namespace atrous::io

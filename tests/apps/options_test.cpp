@@ -1,11 +1,15 @@
 #include "apps/options.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 
 #include "apps/exit_codes.h"
 #include "apps/ui/suggest.h"
@@ -174,6 +178,52 @@ TEST_F(OptionsTest, WrongFilesAreRefusedWithFileAndLine) {
     EXPECT_THROW(d.o.parse({"--data", "d", "--config", folder_ / "missing.toml"}), atrous::IoError);
 }
 
+// As large as a file may be: whatever nests is refused, and neither the parser nor the end of what it made overflows.
+TEST_F(OptionsTest, DeepFilesUpToTheLimitAreRefused) {
+    constexpr size_t most = 1 << 20;
+    const auto repeated = [](const std::string& part, size_t bytes) {
+        std::string text;
+        while (text.size() + part.size() <= bytes) text += part;
+        return text;
+    };
+    const auto filled = [&](const std::string& part, const std::string& end, const std::string& begin = "") {
+        return begin + repeated(part, most - begin.size() - end.size()) + end;
+    };
+    const std::string deep = "a key of more than 16 parts";
+    const std::string tails[] = {"a = 1", "a]", "a]]", "a"};
+    for (const char* part : {"a.", "a . ", "'a'.", "\"a\"\t.\t", "\"\\\"\" . ", "'#' .", "é.", "..", "a.b"})
+        for (const char* begin : {"", "[", "[[", "x = {", "x = [{", "lr = 1\r\n", "x = \"\"\"a\"\"\"\"\"\n", "# \"\n"})
+            for (const std::string& tail : tails) {
+                const std::string text = filled(part, tail, begin);
+                ASSERT_LE(text.size(), most);
+                expect_config_refused(text, deep);
+            }
+    expect_config_refused("lr = 1\ndata = \"\"\"\n\n\"\"\"\n" + repeated("a.", 64) + "a = 1", ":5: " + deep);
+    const std::string key = repeated("a.", 30) + "a";  // as deep as a key may be
+    for (const std::string& part : {std::string("["), std::string("{a="), std::string("[{a="), "{" + key + "=",
+                                    "[[" + key + "]]\n", "[" + key + "]\n"})
+        for (const char* end : {"", "1", "]", "}"})
+            expect_config_refused(filled(part, end, part[0] == '[' && part.size() > 4 ? "" : "x="), "run.toml");
+    std::string levels = "x=" + repeated("{" + key + "=", 200 * (key.size() + 2)) + "1" + std::string(200, '}');
+    expect_config_refused(levels, "unknown option 'x'");
+    expect_config_refused(filled("a\n", ""), "run.toml:1: ");
+    expect_config_refused(filled("\"", ""), "run.toml");
+    expect_config_refused(filled("'", ""), "run.toml");
+    expect_config_refused(filled("\\", "", "x = \""), "run.toml:1: ");
+}
+
+TEST_F(OptionsTest, DotsInValuesAndStringsAreNoKeys) {
+    const std::string dots(40, '.');
+    Declared d;
+    d.o.parse({"--config", config("data = \"" + dots + "\" # " + dots +
+                                  "\nscales = [1.5, 0.5, 2.5, 0.25, 1.5, 1.5, 1.5, 1.5, "
+                                  "1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5]\nimages = [\"\"\"\n" +
+                                  dots + "\"\"\"\"\", '''" + dots + "''', '" + dots + "\"', \"\\\"" + dots + "\"]\n")});
+    EXPECT_EQ(d.data.value, dots);
+    EXPECT_EQ(d.scales.value.size(), 18u);
+    EXPECT_EQ(d.images.value, (std::vector<std::string>{dots + "\"\"", dots, dots + "\"", "\"" + dots}));
+}
+
 TEST_F(OptionsTest, HelpSaysEverythingAndFits) {
     for (const std::vector<std::string>& words :
          {std::vector<std::string>{"-h"}, {"--lr", "x", "--help"}, {"-h", "--bad"}}) {
@@ -247,7 +297,8 @@ TEST(RunGuarded, EveryErrorHasItsCodeAndOneLine) {
     run([] { return 0; }, 0, "");
     run([] { return exit_after_signal(SIGINT); }, exit_interrupt, "");
     run([] { return exit_after_signal(SIGTERM); }, exit_terminate, "");
-    run([]() -> int { throw atrous::UsageError("a\nb"); }, 2, "atrous: a b\n");
+    run([]() -> int { throw atrous::UsageError("a\nb"); }, 2, "atrous: a?b\n");
+    run([]() -> int { throw atrous::IoError("\x1b]0;x\x07\x7f\xc2\x9b é\xff"); }, 4, "atrous: ?]0;x??? é\xff\n");
     run([]() -> int { throw atrous::DataError("x.png"); }, 3, "atrous: x.png\n");
     run([]() -> int { throw atrous::IoError("disk"); }, 4, "atrous: disk\n");
     run([]() -> int { throw atrous::FormatError("file"); }, 4, "atrous: file\n");
@@ -271,6 +322,64 @@ TEST(RunGuarded, OutputThatCannotBeWrittenIsAnError) {
             _exit(run_guarded([] { return std::fputs("result", stdout) < 0 ? 98 : 0; }));
         },
         testing::ExitedWithCode(exit_io), "atrous: cannot write to standard output: No space left on device");
+}
+
+TEST(RunGuarded, WhatTheFileSystemRefusesIsAnErrorOfFiles) {
+    const auto line_of = [](const std::function<int()>& f, int code) {
+        testing::internal::CaptureStderr();
+        EXPECT_EQ(run_guarded(f), code);
+        return testing::internal::GetCapturedStderr();
+    };
+    EXPECT_EQ(line_of([]() -> int { return int(fs::file_size("/no/such\nfile")); }, exit_io),
+              "atrous: /no/such?file: No such file or directory; check the name, and create the folder if it is "
+              "missing\n");
+    EXPECT_EQ(line_of([]() -> int { throw std::system_error(ENOSPC, std::generic_category(), "runs/1"); }, exit_io),
+              "atrous: runs/1: No space left on device; free some space on that disk or choose another folder\n");
+    EXPECT_EQ(
+        line_of([]() -> int { throw fs::filesystem_error("copy", "a", "b", std::make_error_code(std::errc(EXDEV))); },
+                exit_io),
+        "atrous: a: Invalid cross-device link\n");
+    EXPECT_EQ(line_of([]() -> int { throw std::system_error(EAGAIN, std::generic_category(), "thread"); }, exit_other),
+              "atrous: unexpected error: thread: Resource temporarily unavailable\n");
+}
+
+// The reader that closed the pipe knows; whether the output is cut off at the end or in the middle.
+TEST(RunGuarded, AClosedPipeIsNoErrorWorthWords) {
+    const auto end_of = [](const std::function<int()>& f) {
+        int ends[2], errors[2];
+        if (pipe(ends) != 0 || pipe(errors) != 0) return std::string("no pipe");
+        const pid_t child = fork();
+        if (child == 0) {
+            std::signal(SIGPIPE, SIG_IGN);
+            close(ends[0]);
+            dup2(ends[1], STDOUT_FILENO);
+            dup2(errors[1], STDERR_FILENO);
+            _exit(run_guarded(f));
+        }
+        for (const int fd : {ends[0], ends[1], errors[1]}) close(fd);
+        std::string said;
+        char buffer[4096];
+        for (ssize_t n; (n = read(errors[0], buffer, sizeof buffer)) > 0;) said.append(buffer, size_t(n));
+        close(errors[0]);
+        int status = 0;
+        waitpid(child, &status, 0);
+        return std::to_string(WEXITSTATUS(status)) + " " + said;
+    };
+    const std::string much(1 << 20, 'x');
+    EXPECT_EQ(end_of([]() -> int { throw TextRequested{"help\n"}; }), "0 ");
+    EXPECT_EQ(end_of([] { return std::fputs("result", stdout) < 0 ? 98 : exit_numeric; }), "6 ");
+    EXPECT_EQ(end_of([&] {  // fails at once, and later calls change errno
+                  std::fwrite(much.data(), 1, much.size(), stdout);
+                  return access("/no/such/file", F_OK) == 0 ? 98 : 0;
+              }),
+              "0 ");
+    EXPECT_EQ(end_of([&] {
+                  fmt::print("{}", much);
+                  fmt::print("{}", much);
+                  return 0;
+              }),
+              "4 ");
+    EXPECT_EQ(end_of([]() -> int { throw atrous::DataError("x.png"); }), "3 atrous: x.png\n");
 }
 
 }  // namespace

@@ -122,6 +122,28 @@ TEST_F(EventFileTest, ARecordThatDidNotFitIsCompletedLater) {
     EXPECT_EQ(records(file.path()).size(), 5u);
 }
 
+// TensorBoard reads in the order of names, so that a clock set back would let old epochs replace new ones.
+TEST_F(EventFileTest, TheNewFileSortsBehindAllThatAreThere) {
+    const std::string prefix(EventFile::name_prefix);
+    std::string last = prefix;
+    for (const std::string there :
+         {"", "5000000000000000.host.1", "5000000000000000.z", "1700000000.host.1.0", "7000000000.host.1.0", "8",
+          "8999999999999999.host", "9100000000000000000.host", "x", "9200000000000000"}) {
+        if (!there.empty()) std::ofstream(folder / (prefix + there)) << "before";
+        const EventFile file(folder.string(), 1);
+        const std::string name = fs::path(file.path()).filename();
+        EXPECT_LT(last, name);
+        last = name;
+        for (const auto& entry : fs::directory_iterator(folder)) {
+            const std::string other = entry.path().filename();
+            EXPECT_TRUE(other <= name || other == prefix + "x") << other << " sorts behind " << name;
+        }
+        EXPECT_EQ(name.find('.', prefix.size()), prefix.size() + 16) << name;
+        EXPECT_EQ(records(file.path()).size(), 2u);
+    }
+    for (const auto& entry : fs::directory_iterator(folder)) EXPECT_GT(entry.file_size(), 5u) << entry.path();
+}
+
 TEST_F(EventFileTest, AFolderThatIsNotThereIsNamed) {
     try {
         EventFile file((folder / "missing").string(), 1);

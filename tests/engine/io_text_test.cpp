@@ -42,6 +42,14 @@ TEST(Text, QuotesStayOnOneLine) {
     EXPECT_EQ(in_quotes(std::string(79, 'y') + "é"), "'" + std::string(79, 'y') + "…'");  // é is not cut in two
 }
 
+TEST(Text, TerminalsGetNoControlCharacters) {
+    EXPECT_EQ(printable("a\tb\r\n\x1b[2J\x7f" + std::string(1, '\0')), "a?b???[2J??");
+    EXPECT_EQ(printable("é…\xff\x9b"), "é…\xff\x9b");
+    EXPECT_EQ(printable("\xc2\x9b"
+                        "31m \xc2\xa0 \xc2"),
+              "?31m \xc2\xa0 \xc2");  // U+009B, and U+00A0
+}
+
 TEST(Crc32c, KnownValues) {  // RFC 3720, B.4
     EXPECT_EQ(crc32c("123456789", 9), 0xe3069283u);
     EXPECT_EQ(crc32c(std::vector<char>(32, 0).data(), 32), 0x8a9136aau);

@@ -66,6 +66,46 @@ TEST_F(Pth, MaterialisesViews) {
     EXPECT_TRUE(values<float>("nothing").empty());
 }
 
+// torch.imag(x.conj()): a view whose values are those of its storage times -1.
+TEST_F(Pth, NegatedViewsHaveTheirSign) {
+    const std::string yes = "\x88", no = "\x89";
+    const auto view = [&](RawTensor t, const std::string& properties) {
+        return global("torch._utils", "_rebuild_tensor_v2") + "(" + storage(t) + integer(t.offset) + tuple(t.sizes) +
+               tuple(t.strides) + no + ordered_dict() + properties + "tR";
+    };
+    const std::string neg = dict({{"neg", yes}});
+    put(zip_text(archive(dict({{"dense", view({}, neg)},
+                               {"strided", view({.offset = 1, .sizes = {2}, .strides = {2}}, neg)},
+                               {"both", view({}, dict({{"conj", no}, {"neg", yes}}))},
+                               {"neither", view({}, dict({{"conj", no}, {"neg", no}}))},
+                               {"empty", view({}, "}")},
+                               {"none", view({}, "N")}}),
+                         {four_floats()})));
+    const std::vector<float> negative{-1, -2, -3, -4}, positive{1, 2, 3, 4};
+    for (const char* name : {"dense", "both"}) EXPECT_EQ(values<float>(name), negative) << name;
+    for (const char* name : {"neither", "empty", "none"}) EXPECT_EQ(values<float>(name), positive) << name;
+    EXPECT_EQ(values<float>("strided"), (std::vector<float>{-2, -4}));
+    const auto negated = [&]<class T>(const char* type, std::vector<T> stored) {
+        const auto count = int64_t(stored.size());
+        put(zip_text(
+            archive(dict({{"t", view({.type = type, .count = count, .sizes = {count}}, neg)}}), {bytes_of(stored)})));
+        return values<T>("t");
+    };
+    EXPECT_EQ(negated("DoubleStorage", std::vector<double>{0.5, -2}), (std::vector<double>{-0.5, 2}));
+    EXPECT_EQ(negated("LongStorage", std::vector<int64_t>{1, INT64_MIN}), (std::vector<int64_t>{-1, INT64_MIN}));
+    EXPECT_EQ(negated("IntStorage", std::vector<int32_t>{1, -7}), (std::vector<int32_t>{-1, 7}));
+    EXPECT_EQ(negated("ByteStorage", std::vector<uint8_t>{0, 1}), (std::vector<uint8_t>{0, 255}));
+    EXPECT_EQ(negated("HalfStorage", std::vector<uint16_t>{0x3c00, 0x8001}), (std::vector<uint16_t>{0xbc00, 0x0001}));
+    EXPECT_EQ(negated("BFloat16Storage", std::vector<uint16_t>{0x3f80}), (std::vector<uint16_t>{0xbf80}));
+    const auto refused = [&](const std::string& properties, const char* words) {
+        expect_refused(with(dict({{"t", view({}, properties)}})), words);
+    };
+    refused(dict({{"conj", yes}}), "tensor 't' is a conjugated view, which is not read; save it after .resolve_conj()");
+    refused(dict({{"other", yes}}), "has the property 'other', which is not read; save a .clone()");
+    refused(dict({{"neg", integer(1)}}), "is not put together as PyTorch does it");
+    refused(integer(1), "is not put together as PyTorch does it");
+}
+
 TEST_F(Pth, ReadsParametersSizesAndAttributes) {
     const std::string t = tensor({});
     const std::string parameter =
