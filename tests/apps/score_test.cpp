@@ -334,6 +334,11 @@ TEST_F(ScoreTest, NanIsNoPrediction) {
     EXPECT_TRUE(scores().at("loss").is_null());
 }
 
+TEST_F(ScoreTest, MoreThreadsThanCoresAreWarnedOf) {
+    expect_says(eval("two", "net", "--threads 500"), 0, {"warning: 500 threads on", "use --threads"});
+    EXPECT_EQ(eval("two", "net", "--threads 1").output.find("warning: 1 thread"), std::string::npos);
+}
+
 TEST_F(ScoreTest, TheLossIsTheSameForEveryBatchSize) {
     expect_says(eval("two", "net", "--split all --batch-size 1"), 0, {});
     const double one = scores().at("loss");
