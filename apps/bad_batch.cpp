@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/state_dict.h"
+#include "engine/io/text.h"
 
 namespace atrous::app {
 
@@ -17,6 +18,8 @@ void save_bad_batch(const std::string& path, SegmentationNet& net, const Recipe&
     tensors.push_back(io::tensor_in_memory(prefix + "labels", DType::u8, {b.n, b.h, b.w}, b.labels.data()));
     auto metadata = to_metadata(recipe);
     const StepConditions& c = bad.conditions;
+    std::vector<std::string> names;
+    for (const std::string& name : b.names) names.push_back(io::as_utf8(name));
     metadata[key] = nlohmann::json{
         {"epoch", bad.epoch},
         {"step", bad.step},
@@ -28,7 +31,7 @@ void save_bad_batch(const std::string& path, SegmentationNet& net, const Recipe&
         {"freeze_encoder", freezing.encoder},
         {"seed", net.materialized().seed},
         {"names",
-         b.names}}.dump();
+         names}}.dump();
     io::write_safetensors(path, std::move(tensors), metadata);
 }
 
@@ -68,6 +71,7 @@ BadBatch read_bad_batch(const io::SafetensorsFile& file) {
         bad.freezing.batch_norm = json.value("freeze_bn", false);
         bad.freezing.encoder = json.value("freeze_encoder", false);
         json.at("names").get_to(bad.batch.names);
+        for (std::string& name : bad.batch.names) name = io::from_utf8(name);
     } catch (const nlohmann::json::exception& e) {
         throw FormatError(file.path() + ": the description of its batch cannot be read: " + e.what());
     }

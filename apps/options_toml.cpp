@@ -22,6 +22,7 @@
 
 #include "apps/options.h"
 #include "engine/io/posix.h"
+#include "engine/io/text.h"
 #include "kernels/base/error.h"
 
 namespace atrous::app {
@@ -82,7 +83,7 @@ void refuse_deep_keys(std::string_view text, const std::string& path) {
 }
 
 Word word_of(const toml::node& node) {
-    if (const auto v = node.as_string()) return {v->get(), Word::Kind::text};
+    if (const auto v = node.as_string()) return {io::from_utf8(v->get()), Word::Kind::text};
     if (const auto v = node.as_integer()) return {fmt::format("{}", v->get()), Word::Kind::integer};
     if (const auto v = node.as_floating_point()) return {fmt::format("{}", v->get()), Word::Kind::number};
     if (const auto v = node.as_boolean()) return {v->get() ? "true" : "false", Word::Kind::boolean};

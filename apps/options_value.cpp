@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "apps/options.h"
+#include "engine/io/text.h"
 
 namespace atrous::app {
 namespace {
@@ -38,7 +39,7 @@ std::string show(double v) { return fmt::format("{}", v); }
 
 std::string toml_of(const std::string& v) {
     std::string text = "\"";
-    for (const char c : v) {
+    for (const char c : io::as_utf8(v)) {
         if (c == '"' || c == '\\')
             text += std::string("\\") + c;
         else if (static_cast<unsigned char>(c) < 32 || c == 127)

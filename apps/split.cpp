@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "engine/io/text.h"
 #include "kernels/base/paths.h"
 
 namespace atrous::app {
@@ -75,17 +76,21 @@ std::string text_of(const SplitRecord& split) {
 }
 
 void to_json(nlohmann::json& json, const SplitRecord& s) {
-    json = {{"train_list", s.train_list},     {"val_list", s.val_list},
-            {"val_pattern", s.val_pattern},   {"seed", s.seed},
-            {"val_fraction", s.val_fraction}, {"trained", s.trained},
-            {"validated", s.validated},       {"trained_sketch", s.sketch},
+    json = {{"train_list", io::as_utf8(s.train_list)},
+            {"val_list", io::as_utf8(s.val_list)},
+            {"val_pattern", io::as_utf8(s.val_pattern)},
+            {"seed", s.seed},
+            {"val_fraction", s.val_fraction},
+            {"trained", s.trained},
+            {"validated", s.validated},
+            {"trained_sketch", s.sketch},
             {"trained_files", s.files}};
 }
 
 void from_json(const nlohmann::json& json, SplitRecord& s) {
-    json.at("train_list").get_to(s.train_list);
-    json.at("val_list").get_to(s.val_list);
-    json.at("val_pattern").get_to(s.val_pattern);
+    s.train_list = io::from_utf8(json.at("train_list").get<std::string>());
+    s.val_list = io::from_utf8(json.at("val_list").get<std::string>());
+    s.val_pattern = io::from_utf8(json.at("val_pattern").get<std::string>());
     json.at("val_fraction").get_to(s.val_fraction);
     json.at("seed").get_to(s.seed);
     json.at("trained").get_to(s.trained);

@@ -41,9 +41,8 @@ static Sets open_data(const TrainArguments& a) {
     all.insert(all.end(), sets.dataset.val.begin(), sets.dataset.val.end());
     if (sets.dataset.train.empty())
         throw DataError(a.data.value + ": no sample is left to train on; list fewer in --val-list");
-    sets.report = data::check_dataset(
-        all, {data::parse_mask_rule(a.mask_values.value), int(a.classes.value), int(a.threads.value),
-              int64_t(sets.dataset.train.size())});
+    sets.report = data::check_dataset(all, {data::parse_mask_rule(a.mask_values.value), int(a.classes.value),
+                                            int(a.threads.value), int64_t(sets.dataset.train.size())});
     fmt::print("\n{}\n{}\n", data_line(a.data.value, sets.dataset), sets.report.text());
     for (const auto& warning : sets.dataset.warnings) fmt::print("warning: {}\n", warning);
     return sets;

@@ -1,4 +1,4 @@
-// Quantities as people read them.
+// Quantities as people read them, and text for files and terminals.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,10 @@ std::string format_duration(
     double seconds);  // "0.25 s", "42 s", "3 min 05 s", "2 h 07 min", "4 d 03 h"; "?" if not finite
 std::string in_quotes(
     std::string_view text);  // 'text' for a message: one line, cut at 80 bytes, control characters as ?
+// A path may hold any bytes; TOML and JSON hold UTF-8 alone. Bytes that are none, 0x80 to 0xff, become the private
+// characters U+10FF80 to U+10FFFF and come back as they were; all other text is the same in both forms.
+std::string as_utf8(std::string_view bytes);
+std::string from_utf8(std::string_view text);
 // For a terminal: control characters (below 0x20, 0x7f, and those of two bytes in UTF-8) as ?, all else as it is.
 std::string printable(std::string_view text);
 

@@ -172,7 +172,11 @@ TEST_F(ScoreTest, EvalKnowsListsAndPatternsOfTheTraining) {
     expect_says(eval("two", "listed", "--val-list " + quoted("moved.txt")), 0, {"4 images"});
     fs::rename(root() / "moved.txt", root() / "h\xe9ld.txt");  // not UTF-8, as JSON has to be
     train("two", "latin", "--val-list " + quoted("h\xe9ld.txt"));
-    expect_says(eval("two", "latin", "--val-list " + quoted("h\xe9ld.txt")), 0, {"4 images"});
+    expect_says(eval("two", "latin"), 0, {"4 images"});
+    EXPECT_TRUE(image_scores().count("images/p5"));
+    fs::copy(root() / "two", root() / "caf\xe9", fs::copy_options::recursive);
+    train("caf\xe9", "l\xe9t\xe9", "");
+    expect_says(run("train --resume " + quoted("l\xe9t\xe9") + " --epochs 2"), 0, {"best checkpoint"});
     // A list of every sample there is: a test set to score, but nothing to train on.
     std::ofstream all(root() / "all.txt");
     for (int i = 0; i < 12; ++i) all << "p" << i << "\n";

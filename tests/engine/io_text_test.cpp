@@ -7,6 +7,7 @@
 
 #include "engine/io/crc32c.h"
 #include "engine/io/text.h"
+#include "kernels/base/philox.h"
 
 namespace {
 
@@ -64,6 +65,28 @@ TEST(Crc32c, PiecesAndImplementationsAgree) {
         const uint32_t head = crc32c(bytes.data(), cut);
         EXPECT_EQ(head, detail::crc32c_portable(bytes.data(), cut, 0));
         EXPECT_EQ(crc32c(bytes.data() + cut, bytes.size() - cut, head), crc32c(bytes.data(), bytes.size()));
+    }
+}
+
+TEST(IoText, AnyBytesComeBackFromUtf8) {
+    const std::string plain = "caf\xc3\xa9/\xe2\x82\xac \xf0\x9f\x98\x80.png";
+    EXPECT_EQ(as_utf8(plain), plain);
+    EXPECT_EQ(from_utf8(plain), plain);
+    std::string all;
+    for (int b = 1; b < 256; ++b) all += char(b);
+    for (const std::string& bytes : {all, std::string("caf\xe9"), std::string("\xc3"), std::string("\xe2\x82"),
+                                     std::string("\xc0\xaf"), std::string("\xed\xa0\x80"),
+                                     std::string("\xf4\x90\x80\x80"), std::string("\xf4\x8f\xbe\xa9"), as_utf8(all)}) {
+        const std::string text = as_utf8(bytes);
+        EXPECT_EQ(from_utf8(text), bytes);
+        EXPECT_EQ(as_utf8(text).size() > text.size(), text != bytes)
+            << "valid, but for escapes, which are escaped again";
+    }
+    Random random(5, 6);
+    for (int i = 0; i < 2000; ++i) {
+        std::string bytes;
+        for (uint64_t n = random.below(12); n > 0; --n) bytes += char(0x78 + random.below(0x88));
+        EXPECT_EQ(from_utf8(as_utf8(bytes)), bytes);
     }
 }
 
