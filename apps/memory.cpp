@@ -84,6 +84,8 @@ PlanForBatch plan_of_epochs(const PlanOptions& fixed, int64_t train, int64_t val
         const int64_t left = train % batch;
         o.batch = last_batch == "merge" && batch < train ? batch + left : std::min(batch, train);
         o.last_batch = last_batch == "keep" && batch < train ? left : 0;
+        const int64_t batches = last_batch == "keep" ? ceil_div(train, batch) : std::max<int64_t>(train / batch, 1);
+        o.accumulate = std::min(fixed.accumulate, batches);  // a step ends with its epoch
         o.validation_batch = std::min(batch, val);
         o.last_validation_batch = batch < val ? val % batch : 0;
         return o;

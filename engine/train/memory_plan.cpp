@@ -1,6 +1,7 @@
 #include "engine/train/memory_plan.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "engine/train/evaluate.h"
@@ -17,6 +18,10 @@ size_t MemoryPlan::at_peak(BlockUse use) const {
 }
 
 namespace {
+
+// Micro-batches of one shape take turns in the same memory: the fourth finds it as the third left it. Where they are
+// recorded as one graph, the inputs of the others are there too.
+constexpr int64_t rehearsed_micro_batches = 4;
 
 // A few epochs on meta: the training's own step, and the evaluation's sequence of tensors.
 class Rehearsal {
@@ -55,6 +60,7 @@ class Rehearsal {
                                           .aux_weight = o_.aux_weight,
                                           .scale_loss = o_.optimizer.dynamic_loss_scale,
                                           .graphs = o_.graphs,
+                                          .most_input_bytes = most_input_bytes(),
                                           .log_capacity = read_interval(0, o_.device)});
     }
 
@@ -65,11 +71,39 @@ class Rehearsal {
         return b;
     }
 
+    int64_t rehearsed() const { return std::min(o_.accumulate, rehearsed_micro_batches); }
+    size_t input_bytes(int64_t n) const {  // of a micro-batch of n images, as a step counts them
+        return size_t(n * o_.height * o_.width) * (size_t(net_.in_channels()) * sizeof(float) + 1);
+    }
+    // Whether a step of micro-batches of n images has all their inputs at once.
+    bool recorded(int64_t n) const {
+        return o_.graphs && kernels_of(meta) == DeviceKind::gpu &&
+               size_t(o_.accumulate) * input_bytes(n) <= TrainingStepOptions().most_input_bytes;
+    }
+    // Under which the rehearsed micro-batches run as all of them would. The last batch is smaller than the others.
+    size_t most_input_bytes() const {
+        if (rehearsed() == o_.accumulate || recorded(o_.batch)) return TrainingStepOptions().most_input_bytes;
+        return o_.last_batch > 0 && recorded(o_.last_batch) ? size_t(rehearsed()) * input_bytes(o_.last_batch) : 0;
+    }
+
+    // One block for the inputs of the micro-batches that are not rehearsed, as many bytes as they take in blocks of
+    // their own.
+    Tensor other_inputs(int64_t n) {
+        const UseScope use(BlockUse::batch);
+        const auto held = [&](const Shape& shape, DType dtype) {
+            return int64_t(simulation_.memory().size_of(Tensor::empty(shape, dtype, meta).storage()->data()));
+        };
+        const int64_t bytes = held({n, o_.height, o_.width, net_.in_channels()}, DType::f32) +
+                              held({n, o_.height, o_.width, 1}, DType::u8);
+        return Tensor::empty({(o_.accumulate - rehearsed()) * bytes}, DType::u8, meta);
+    }
+
     void train(int64_t n) {
         if (n == 0) return;
         net_.set_training(true);
-        const std::vector<HostBatch> micro_batches(size_t(o_.accumulate), batch(n, o_.height, o_.width));
-        step_->run(micro_batches.data(), o_.accumulate, 0);
+        if (rehearsed() < o_.accumulate && recorded(n) && !others_.contains(n)) others_.emplace(n, other_inputs(n));
+        const std::vector<HostBatch> micro_batches(size_t(rehearsed()), batch(n, o_.height, o_.width));
+        step_->run(micro_batches.data(), rehearsed(), 0);
     }
 
     // As engine/train/evaluate.h goes through a batch.
@@ -90,6 +124,7 @@ class Rehearsal {
     MemorySimulation simulation_;
     std::optional<Optimizer> optimizer_;
     std::optional<Loss> loss_;
+    std::map<int64_t, Tensor> others_;  // other_inputs, by the images of a micro-batch
     std::optional<TrainingStep> step_;
 };
 
