@@ -60,16 +60,12 @@ class LossSum {
     LossSum(const EvaluateOptions& options, Device device) : loss_of_(options.loss, device, options.compute) {}
 
     void add(const Tensor& logits, const Tensor& labels, const std::vector<std::string>& names) {
-        const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
-        std::vector<Tensor> terms;  // read after the last image's kernels were launched
-        for (int64_t i = 0; i < n; ++i)
-            terms.push_back(
-                loss_of_(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1})).terms);
-        for (int64_t i = 0; i < n; ++i) {
-            const std::vector<double> values = host_terms(terms[size_t(i)]);
+        const std::vector<Tensor> terms = loss_of_.by_image(logits, labels);  // all launched before one is waited for
+        for (size_t i = 0; i < terms.size(); ++i) {
+            const std::vector<double> values = host_terms(terms[i]);
             const double loss = values[0], counted = values[3];
             if (!(counted > 0)) continue;
-            if (!std::isfinite(loss)) nonfinite_.push_back(names.at(size_t(i)));
+            if (!std::isfinite(loss)) nonfinite_.push_back(names.at(i));
             sum_ += loss;
             ++images_;
         }

@@ -42,6 +42,15 @@ LossValue Loss::operator()(const Tensor& logits, const Tensor& labels, const Los
     return bce_dice(logits, labels, o);
 }
 
+std::vector<Tensor> Loss::by_image(const Tensor& logits, const Tensor& labels) const {
+    const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
+    std::vector<Tensor> terms;
+    for (int64_t i = 0; i < n; ++i)
+        terms.push_back(
+            (*this)(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1})).terms);
+    return terms;
+}
+
 double Loss::normalizer_of(const std::vector<uint8_t>& labels, int64_t channels) const {
     std::array<int64_t, 256> counts{};
     for (uint8_t label : labels) ++counts[label];

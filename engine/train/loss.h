@@ -33,6 +33,9 @@ class Loss {
     Loss(const LossOptions& options, Device device, DType compute);
     LossValue operator()(const Tensor& logits, const Tensor& labels, const LossShare& share = {}) const;
 
+    // Of each image by itself: the values do not depend on which images are a batch. LossValue::terms of each.
+    std::vector<Tensor> by_image(const Tensor& logits, const Tensor& labels) const;
+
     // What cross-entropy of these labels is divided by: counted elements or the sum of counted pixels' class weights.
     // micro-batches' sum is the normalizer of a joint step.
     double normalizer_of(const std::vector<uint8_t>& labels, int64_t channels) const;

@@ -116,7 +116,7 @@ class Rehearsal {
             batch(n, other ? o_.validation_height : o_.height, other ? o_.validation_width : o_.width);
         const DeviceBatch d = upload(pictures, meta, o_.compute);
         const Tensor logits = net_.forward(d.images);
-        (*loss_)(logits, d.labels);
+        loss_->by_image(logits, d.labels);
     }
 
     const PlanOptions& o_;

@@ -82,7 +82,7 @@ TEST(IoText, AnyBytesComeBackFromUtf8) {
         EXPECT_EQ(as_utf8(text).size() > text.size(), text != bytes)
             << "valid, but for escapes, which are escaped again";
     }
-    Random random(5, 6);
+    atrous::Random random(5, 6);
     for (int i = 0; i < 2000; ++i) {
         std::string bytes;
         for (uint64_t n = random.below(12); n > 0; --n) bytes += char(0x78 + random.below(0x88));
