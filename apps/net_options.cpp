@@ -8,6 +8,8 @@
 
 namespace atrous::app {
 
+namespace r = net_ranges;
+
 // Members are initialised in the order of declaration, which is the order of -h.
 NetOptions::NetOptions(Options& o, const std::string& group)
     : model((o.group(group), o.choice("--model", model_names(), "unet", "the net"))),
@@ -17,18 +19,22 @@ NetOptions::NetOptions(Options& o, const std::string& group)
                  "with or without _bn; empty: the model's own")),
       output_stride(
           o.integer("--output-stride", 0, "of the encoder of fcn and the deeplabs: 8, 16 or 32; 0: the model's own")
-              .min(0)
-              .max(32)),
-      rates(o.integers("--rates", {}, "dilations of the atrous branches; none: by the output stride, 12 24 36 at 8")),
+              .min(r::output_stride.low)
+              .max(r::output_stride.high)),
+      rates(o.integers("--rates", {}, "dilations of the atrous branches; none: by the output stride, 12 24 36 at 8")
+                .min(r::rate.low)
+                .max(r::rate.high)),
       pooled(o.flag("--aspp-pooling", "the deeplabs' branch of the mean (--no-aspp-pooling: without)", true)),
       aux_weight(o.number("--aux-weight", default_aux_weight,
                           "of the auxiliary head's loss while training fcn and deeplabv3; 0: no such head")
                      .min(0)),
       gentle(o.flag("--gentle-decoder", "deeplabv3: raise the resolution in steps of x2 with convolutions")),
       separable(o.flag("--separable", "deeplabv3plus: depthwise separable convolutions")),
-      base_channels(o.integer("--base-channels", 64, "unet: channels of the first level").min(1).max(1024)),
-      depth(o.integer("--depth", 4, "unet: times the resolution is halved").min(1).max(8)),
-      kernel(o.integer("--kernel", 3, "unet: size of the convolutions, odd").min(1).max(15)),
+      base_channels(o.integer("--base-channels", 64, "unet: channels of the first level")
+                        .min(r::base_channels.low)
+                        .max(r::base_channels.high)),
+      depth(o.integer("--depth", 4, "unet: times the resolution is halved").min(r::depth.low).max(r::depth.high)),
+      kernel(o.integer("--kernel", 3, "unet: size of the convolutions, odd").min(r::kernel.low).max(r::kernel.high)),
       bilinear(o.flag("--bilinear", "unet: bilinear upsampling in place of transposed convolution")),
       align_corners(
           o.flag("--align-corners", "unet: of the bilinear upsampling (--no-align-corners: pixel centres)", true)),
@@ -72,6 +78,8 @@ void NetOptions::refuse_strangers() const {
 
 NetConfig NetOptions::config(int64_t in_channels, int64_t out_channels) const {
     refuse_strangers();
+    if (int64_t(rates.value.size()) > r::most_rates)
+        throw UsageError(fmt::format("--rates: {} dilations; expected at most {}", rates.value.size(), r::most_rates));
     NetConfig c;
     c.model = model.value;
     c.in_channels = in_channels;

@@ -1,53 +1,12 @@
 #include "apps/recipe.h"
 
-#include <nlohmann/json.hpp>
-
 #include "kernels/conv.h"
 
 namespace atrous::app {
 
 static const char* key = "atrous.recipe";
-static constexpr int version = 1;
 
-// Every field of a NetConfig under the name that the recipe has it.
-template <class Net, class F>
-static void visit_net(Net& net, const F& f) {
-    f("model", net.model);
-    f("in_channels", net.in_channels);
-    f("out_channels", net.out_channels);
-    f("base_channels", net.base_channels);
-    f("depth", net.depth);
-    f("bilinear", net.bilinear);
-    f("align_corners", net.align_corners);
-    f("full_width", net.full_width);
-    f("batch_norm", net.batch_norm);
-    f("kernel", net.kernel);
-    f("encoder", net.encoder);
-    f("output_stride", net.output_stride);
-    f("rates", net.rates);
-    f("aspp_pooling", net.pooled);
-    f("auxiliary", net.auxiliary);
-    f("gentle_decoder", net.gentle);
-    f("separable", net.separable);
-}
-
-io::Metadata to_metadata(const Recipe& r) {
-    nlohmann::json json{{"version", version},
-                        {"height", r.height},
-                        {"width", r.width},
-                        {"mean", r.normalisation.mean},
-                        {"std", r.normalisation.stddev},
-                        {"mask_values", r.mask_values},
-                        {"class_names", r.class_names},
-                        {"colours", r.colours},
-                        {"precision", r.precision},
-                        {"loss", r.loss},
-                        {"threads", r.threads}};
-    visit_net(r.net, [&](const char* name, const auto& value) { json[name] = value; });
-    if (r.split) json["split"] = *r.split;
-    // A list's path need not be UTF-8.
-    return {{"format", "pt"}, {key, json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}};
-}
+io::Metadata to_metadata(const Recipe& recipe) { return {{"format", "pt"}, {key, text_of(recipe)}}; }
 
 bool has_recipe(const io::TensorFile& file) { return file.metadata().count(key) > 0; }
 
@@ -56,31 +15,13 @@ Recipe recipe_of(const io::TensorFile& file) {
     if (it == file.metadata().end())
         throw FormatError(file.path() + ": no '" + key +
                           "' in its metadata; expected a checkpoint written by atrous train");
+    const Recipe recipe = parse_recipe(it->second, file.path());
     try {
-        const auto json = nlohmann::json::parse(it->second);
-        if (json.at("version").get<int>() != version)
-            throw FormatError(file.path() + ": recipe version " + json.at("version").dump() +
-                              "; this program reads version " + std::to_string(version));
-        Recipe r;
-        for (const char* name : {"model", "in_channels", "out_channels"}) json.at(name);
-        visit_net(r.net, [&](const char* name, auto& value) {
-            if (json.contains(name)) json.at(name).get_to(value);  // absent: from before the option existed
-        });
-        json.at("height").get_to(r.height);
-        json.at("width").get_to(r.width);
-        json.at("mean").get_to(r.normalisation.mean);
-        json.at("std").get_to(r.normalisation.stddev);
-        json.at("mask_values").get_to(r.mask_values);
-        json.at("class_names").get_to(r.class_names);
-        json.at("colours").get_to(r.colours);
-        json.at("precision").get_to(r.precision);
-        json.at("loss").get_to(r.loss);
-        json.at("threads").get_to(r.threads);
-        if (json.contains("split")) r.split = json.at("split").get<SplitRecord>();
-        return r;
-    } catch (const nlohmann::json::exception& e) {
-        throw FormatError(file.path() + ": its recipe cannot be read: " + e.what());
+        make_net(recipe.net);
+    } catch (const Error& e) {
+        throw FormatError(file.path() + ": its recipe's net cannot be built: " + e.what());
     }
+    return recipe;
 }
 
 data::LoaderOptions loader_options(const Recipe& r, int64_t batch_size, int workers, int64_t input_multiple) {

@@ -14,6 +14,12 @@
 
 namespace atrous::app {
 
+// What its numbers may be: those that the options of atrous train allow; threads may also be the machine's.
+namespace recipe_ranges {
+inline constexpr net_ranges::Range size{8, 8192}, threads{0, 65536};
+inline constexpr double most_val_fraction = 0.9;
+}  // namespace recipe_ranges
+
 struct Recipe {
     NetConfig net;
     int64_t height = 256, width = 256;  // pictures are resized to this
@@ -31,7 +37,13 @@ struct Recipe {
 
 io::Metadata to_metadata(const Recipe& recipe);
 bool has_recipe(const io::TensorFile& file);
-Recipe recipe_of(const io::TensorFile& file);  // FormatError where the file carries none
+// FormatError where the file carries none, or one that train would not have written: a field that is missing, of
+// another type or out of its range, or a net that cannot be built.
+Recipe recipe_of(const io::TensorFile& file);
+std::string text_of(const Recipe& recipe);  // JSON
+// Of that text what recipe_of says of a file; whether its net can be built is not looked at. `path` is for the error
+// message.
+Recipe parse_recipe(const std::string& json, const std::string& path);
 
 // How pictures of this recipe become batches; no augmentation, no shuffling.
 data::LoaderOptions loader_options(const Recipe& recipe, int64_t batch_size, int workers, int64_t input_multiple);

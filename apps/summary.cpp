@@ -25,8 +25,9 @@ struct SummaryArguments {
     NetOptions net{o};
     Option<std::string>& checkpoint =
         o.text("--checkpoint", "", "the net and size of this checkpoint, in place of the options above");
-    Option<int64_t>&channels = o.integer("--channels", 3, "image channels").min(1).max(1024),
-    &classes = o.integer("--classes", 2, "number of classes; 2: one logit").min(2).max(255);
+    Option<int64_t>&channels =
+        o.integer("--channels", 3, "image channels").min(net_ranges::in_channels.low).max(net_ranges::in_channels.high),
+    &classes = o.integer("--classes", 2, "number of classes; 2: one logit").min(2).max(net_ranges::out_channels.high);
     Option<int64_t>&size = (o.group("Work"), o.integer("--size", 256, "width and height, in pixels").min(1).max(65536)),
     &batch_size = o.integer("-b,--batch-size", 8, "images at once").min(1).max(most_images);
     Option<std::string>&precision =

@@ -30,6 +30,16 @@ struct NetConfig {
     bool dropout = true;              // false: none, for comparisons
 };
 
+// What the numbers of a NetConfig may be, whoever sets them: an option, or a checkpoint.
+namespace net_ranges {
+struct Range {
+    int64_t low, high;
+};
+inline constexpr Range in_channels{1, 1024}, out_channels{1, 255}, base_channels{1, 1024}, depth{1, 8}, kernel{1, 15},
+    output_stride{0, 32}, rate{1, 4096};
+inline constexpr int64_t most_rates = 32;
+}  // namespace net_ranges
+
 std::vector<std::string> model_names();
 // UsageError for an unknown name, or for an encoder or output stride that the model does not take.
 std::unique_ptr<SegmentationNet> make_net(const NetConfig& config);
