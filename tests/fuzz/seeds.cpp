@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "apps/recipe.h"
 #include "data/image.h"
 #include "data/rle.h"
 #include "engine/io/safetensors.h"
@@ -29,6 +30,38 @@ static void write_pnm_seeds(const fs::path& folder) {
     text(folder / "ppm-text", "P3\n1 1\n255\n1 2 3\n");
 }
 
+static std::string repeated(const std::string& part, size_t bytes) {
+    std::string all;
+    while (all.size() + part.size() <= bytes) all += part;
+    return all;
+}
+
+// As large as a configuration file may be, so that libFuzzer makes others of that size.
+static void write_deep_configs(const fs::path& folder) {
+    constexpr size_t most = (1 << 20) - 8;
+    text(folder / "deep key", repeated("a.", most) + "a = 1");
+    text(folder / "deep table", "[" + repeated("a . ", most) + "a]");
+    text(folder / "deep inline", "x = {" + repeated("'a'.", most - 8) + "a=1}");
+    text(folder / "deep values", "x = " + repeated("[{a=", most));
+    text(folder / "many keys", repeated("data = \"x\"\n", most));
+    text(folder / "sixteen parts", "[a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a]\na.b = {a.b.c = 1.5}\n");
+}
+
+static void write_recipes(const fs::path& folder) {
+    app::Recipe recipe;
+    recipe.class_names = {"background", "foreground"};
+    recipe.colours = {0, 0x800000};
+    recipe.split = app::SplitRecord{.val_fraction = 0.25, .trained = 3, .sketch = {1, 2, 3}};
+    text(folder / "binary", app::text_of(recipe));
+    recipe.net.model = "deeplabv3";
+    recipe.net.out_channels = 3;
+    recipe.net.rates = {6, 12};
+    recipe.mask_values = "0=0,255=1,128=ignore,*=2";
+    recipe.loss.name = "focal+tversky";
+    recipe.loss.class_weights = {1, 2.5, 0.5};
+    text(folder / "classes", app::text_of(recipe));
+}
+
 // See pth_fuzz.cpp for the first byte.
 static void write_pth_seeds(const fs::path& folder) {
     const test::RawTensor first{.count = 16, .sizes = {4, 4}, .strides = {1, 4}};
@@ -45,7 +78,7 @@ static void write_pth_seeds(const fs::path& folder) {
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
     const fs::path root = argv[1];
-    for (const char* name : {"image_fuzz", "list_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz"})
+    for (const char* name : {"image_fuzz", "list_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz", "recipe_fuzz"})
         fs::create_directories(root / name);
     const fs::path images = root / "image_fuzz";
     for (int c : {1, 3, 4}) data::write_file(images / ("png" + std::to_string(c)), data::encode_png(ramp(5, 6, c)));
@@ -62,6 +95,8 @@ int main(int argc, char** argv) {
     text(root / "list_fuzz" / "rule", "0=1,255=0,*=ignore");
     text(root / "list_fuzz" / "colours", "#402020,#ff0000=2");
     text(root / "config_fuzz" / "toml", "data = \"x\"\nbatch-size = 8\nlr = 1e-3\nturn = true\nloss = \"dice\"\n");
+    write_deep_configs(root / "config_fuzz");
+    write_recipes(root / "recipe_fuzz");
     write_pth_seeds(root / "pth_fuzz");
     const float values[6] = {1, 2, 3, 4, 5, 6};
     io::write_safetensors(
