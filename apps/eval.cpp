@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "apps/checkpoint_path.h"
 #include "apps/options.h"
 #include "apps/outputs.h"
 #include "apps/score_files.h"
@@ -19,7 +20,7 @@ struct EvalArguments {
     Options o{"eval", "Scores a checkpoint on a data set: on the samples that its training held out, unless told."};
     Option<std::string>&data =
         (o.group("Data"), o.text("--data", "", "data set: a folder of images and masks").required()),
-    &checkpoint = o.text("--checkpoint", "", "a checkpoint written by atrous train").required(),
+    &checkpoint = o.text("--checkpoint", "", "a checkpoint or run folder of atrous train").required(),
     &split = o.choice("--split", {"val", "train", "all"}, "val", "which samples"),
     &mask_values = o.text("--mask-values", "", "how mask values become classes; empty: as in training"),
     &train_list =
@@ -152,6 +153,7 @@ void write_files(const EvalArguments& a, LoadedNet& net, const Scores& scores, c
 int eval(int argc, const char* const* argv) {
     EvalArguments a;
     a.o.parse(argc, argv);
+    a.checkpoint.value = checkpoint_file(a.checkpoint.value);
     a.outputs().check(a.overwrite.value);
     LoadedNet loaded =
         load_net(a.checkpoint.value, open_device(a.device.value, int(a.threads.value)), a.precision.value);

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "apps/checkpoint_path.h"
 #include "apps/exit_codes.h"
 #include "apps/net_options.h"
 #include "apps/options.h"
@@ -11,6 +12,7 @@
 #include "apps/verbs.h"
 #include "apps/weights.h"
 #include "engine/ops/dropout.h"
+#include "kernels/base/paths.h"
 
 namespace atrous::app {
 namespace {
@@ -83,6 +85,7 @@ std::vector<io::TensorToWrite> run_with_gradients(SegmentationNet& net, const Te
 int forward(int argc, const char* const* argv) {
     ForwardArguments a;
     a.o.parse(argc, argv);
+    if (is_folder(a.checkpoint.value)) a.checkpoint.value = checkpoint_file(a.checkpoint.value);
     Outputs()
         .reads("--checkpoint", a.checkpoint.value)
         .reads("--input", a.input.value)

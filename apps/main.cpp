@@ -1,9 +1,14 @@
+#include <fmt/format.h>
+
 #include <string>
+#include <vector>
 
 #include "apps/exit_codes.h"
 #include "apps/process.h"
 #include "apps/ui/plain_output.h"
+#include "apps/ui/suggest.h"
 #include "apps/verbs.h"
+#include "engine/io/text.h"
 #include "kernels/base/error.h"
 
 namespace atrous::app {
@@ -44,14 +49,15 @@ std::string usage() {
            "            7 memory, 129, 130 and 143 interrupted after saving, 1 anything else\n";
 }
 
-std::string names_of_verbs() {
-    std::string names;
-    for (const Verb& v : verbs) names += (names.empty() ? "" : ", ") + std::string(v.name);
+std::vector<std::string> names_of_verbs() {
+    std::vector<std::string> names;
+    for (const Verb& v : verbs) names.push_back(v.name);
     return names;
 }
 
 int dispatch(int argc, char** argv) {
-    if (argc < 2) throw UsageError("no verb given; expected one of " + names_of_verbs() + " (atrous -h says more)");
+    const std::string all = fmt::format("{}", fmt::join(names_of_verbs(), ", "));
+    if (argc < 2) throw UsageError("no verb given; expected one of " + all + " (atrous -h says more)");
     const std::string verb = argv[1];
     if (verb == "-h" || verb == "--help" || verb == "help") throw TextRequested{usage()};
     if (verb == "--version") throw TextRequested{"atrous 0.1.0\n"};
@@ -60,7 +66,8 @@ int dispatch(int argc, char** argv) {
         if (v.computes) bound_spinning(argv);
         return v.run(argc - 1, argv + 1);
     }
-    throw UsageError("verb '" + verb + "' is unknown; expected one of " + names_of_verbs());
+    throw UsageError("verb " + io::in_quotes(verb) + " is unknown; expected one of " + all +
+                     did_you_mean(verb, names_of_verbs()));
 }
 
 }  // namespace

@@ -131,6 +131,7 @@ void Options::read_command_line(const std::vector<std::string>& words) {
             p.cli = app.add_flag(o.names + ",!--no-" + o.key, p.flag);
         else
             p.cli = o.is_list() ? app.add_option(o.names, p.words) : app.add_option(o.names, p.word);
+        if (!o.is_list() && !o.positional()) p.cli->take_last();  // a script's flags, and one's own behind them
         if (o.when_alone) p.cli->expected(0, 1);
     }
     const auto help_text = [&] { return TextRequested{help(terminal_width(stdout))}; };
@@ -147,7 +148,8 @@ void Options::read_command_line(const std::vector<std::string>& words) {
     for (const Parsed& p : parsed) {
         if (p.cli->count() == 0) continue;
         if (!p.option->assign(p.given()))
-            refuse(fmt::format("{} takes {}, not {}", p.option->spelled(), p.option->rule(), in_quotes(p.as_typed())));
+            refuse(fmt::format("{} takes {}, not {}{}", p.option->spelled(), p.option->rule(), in_quotes(p.as_typed()),
+                               did_you_mean(p.as_typed(), p.option->words())));
         p.option->origin = Origin::flag;
     }
 }

@@ -54,6 +54,7 @@ class OptionBase {
     virtual std::string kind() const = 0;                     // for -h: NUMBER
     virtual std::string rule() const = 0;                     // what is accepted: "an integer of at least 1"
     virtual bool restricted() const = 0;                      // rule() says more than the type
+    virtual std::vector<std::string> words() const = 0;       // that may be the value, where only some may
     virtual std::string shown() const = 0;                    // the value, as one would type it
     virtual std::string as_toml() const = 0;                  // the value, for a configuration file
     virtual bool assign(const std::vector<Word>& words) = 0;  // false: not what rule() says; the value is unchanged
@@ -125,6 +126,11 @@ class Option : public OptionBase {
     std::string kind() const override;
     std::string rule() const override;
     bool restricted() const override { return low_ || high_ || !choices_.empty(); }
+    std::vector<std::string> words() const override {
+        std::vector<std::string> all = choices_;
+        if (word_) all.push_back(word_->first);
+        return all;
+    }
     std::string shown() const override;
     std::string as_toml() const override;
     bool assign(const std::vector<Word>& words) override;

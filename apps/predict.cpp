@@ -7,6 +7,7 @@
 #include <new>
 #include <set>
 
+#include "apps/checkpoint_path.h"
 #include "apps/options.h"
 #include "apps/outputs.h"
 #include "apps/predictor.h"
@@ -30,18 +31,34 @@ static void make_folder(const fs::path& folder) {
     io::remove_stale_temporaries_in(folder.string());
 }
 
-// The pictures to predict. Results of earlier predictions, which may lie among them, are passed over.
-static data::PictureList pictures_of(const std::string& input, const std::string& output, bool recursive) {
-    data::PictureList list = data::find_pictures(input, recursive);
-    const size_t before = list.pictures.size();
-    std::erase_if(list.pictures,
-                  [&](const std::string& path) { return is_below(path, output) && data::is_our_png(path); });
-    if (const size_t results = before - list.pictures.size())
-        fmt::print("passed over {} results of earlier predictions in {}\n", results, output);
-    if (list.pictures.empty() && list.skipped.empty())
+// What is to be predicted, and what has a picture's name and cannot be.
+struct Pictures {
+    std::vector<InputPicture> taken;
+    std::vector<std::string> skipped;
+};
+
+// Each file once, whichever paths lead to it. Results of earlier predictions, which may lie among them, are passed
+// over.
+static Pictures pictures_of(const std::vector<std::string>& inputs, const std::string& output, bool recursive) {
+    Pictures all;
+    std::set<FileIdentity> seen;
+    size_t results = 0;
+    for (const std::string& input : inputs) {
+        const data::PictureList list = data::find_pictures(input, recursive);
+        all.skipped.insert(all.skipped.end(), list.skipped.begin(), list.skipped.end());
+        for (const std::string& path : list.pictures) {
+            const bool result = is_below(path, output) && data::is_our_png(path);
+            results += result;
+            const auto identity = identity_of(path);
+            if (!result && (!identity || inputs.size() == 1 || seen.insert(*identity).second))
+                all.taken.push_back({path, input});
+        }
+    }
+    if (results) fmt::print("passed over {} results of earlier predictions in {}\n", results, output);
+    if (all.taken.empty() && all.skipped.empty())
         throw UsageError("--output " + output +
                          ": all pictures in it are results of earlier predictions; name a folder of others to predict");
-    return list;
+    return all;
 }
 
 // How long a file's name may be in a folder that may not exist yet.
@@ -53,16 +70,15 @@ static size_t longest_name(const std::string& folder) {
 
 // Nothing that exists and is not ours is replaced, and no picture that is predicted: refused before work begins. A name
 // too long for the file system is one picture's trouble.
-static std::vector<Job> jobs_of(data::PictureList& list, const std::string& input, const Predictor& predictor,
-                                bool overwrite) {
-    const std::vector<std::string> names = result_names(list.pictures, input);
+static std::vector<Job> jobs_of(Pictures& pictures, const Predictor& predictor, bool overwrite) {
+    const std::vector<std::string> names = result_names(pictures.taken);
     const size_t longest = longest_name(predictor.output());
     std::set<FileIdentity> inputs;
-    for (const std::string& picture : list.pictures)
-        if (const auto identity = identity_of(picture)) inputs.insert(*identity);
+    for (const InputPicture& picture : pictures.taken)
+        if (const auto identity = identity_of(picture.path)) inputs.insert(*identity);
     std::vector<Job> jobs;
     for (size_t i = 0; i < names.size(); ++i) {
-        const Job job{list.pictures[i], names[i]};
+        const Job job{pictures.taken[i].path, names[i]};
         bool fits = true;
         for (const std::string& path : predictor.paths_of(job)) {
             fits = fits && fs::path(path).filename().string().size() <= longest;
@@ -80,7 +96,7 @@ static std::vector<Job> jobs_of(data::PictureList& list, const std::string& inpu
         if (fits)
             jobs.push_back(job);
         else
-            list.skipped.push_back(job.picture + ": its results' names would be too long for the file system");
+            pictures.skipped.push_back(job.picture + ": its results' names would be too long for the file system");
     }
     return jobs;
 }
@@ -127,9 +143,9 @@ static void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std:
 }
 
 int predict(int argc, const char* const* argv) {
-    Options o("predict", "Writes masks, probabilities or overlays for a picture or a folder of them.");
-    auto& input = o.text("input", "", "a picture, or a folder of pictures").required();
-    auto& checkpoint = o.text("--checkpoint", "", "a checkpoint written by atrous train").required();
+    Options o("predict", "Writes masks, probabilities or overlays for pictures and folders of them.");
+    auto& input = o.texts("input", {}, "pictures, and folders of pictures").required();
+    auto& checkpoint = o.text("--checkpoint", "", "a checkpoint or run folder of atrous train").required();
     auto& output = o.text("-o,--output", "", "folder to write into").required();
     auto& save = o.texts("--save", {},
                          "what to write: index (class ids, palette PNG), binary (0/255, all classes but the first "
@@ -146,13 +162,14 @@ int predict(int argc, const char* const* argv) {
         if (!std::set<std::string>{"index", "binary", "probability", "overlay"}.count(what))
             throw UsageError("--save '" + what + "' is unknown; expected index, binary, probability or overlay");
 
-    data::PictureList list = pictures_of(input.value, output.value, recursive.value);
-    LoadedNet loaded = load_net(checkpoint.value, open_device(device_name.value, int(threads.value)), precision.value);
+    Pictures pictures = pictures_of(input.value, output.value, recursive.value);
+    LoadedNet loaded = load_net(checkpoint_file(checkpoint.value), open_device(device_name.value, int(threads.value)),
+                                precision.value);
     if (save.value.empty()) save.value = {loaded.recipe.classes() == 2 ? "binary" : "index", "overlay"};
     Predictor predictor(loaded, save.value, logit_threshold(threshold, loaded.recipe), output.value);
-    const std::vector<Job> jobs = jobs_of(list, input.value, predictor, overwrite.value);
+    const std::vector<Job> jobs = jobs_of(pictures, predictor, overwrite.value);
     std::fputs(format_table(o.table()).c_str(), stdout);
-    predict_all(predictor, jobs, std::move(list.skipped));
+    predict_all(predictor, jobs, std::move(pictures.skipped));
     return 0;
 }
 

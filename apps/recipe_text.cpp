@@ -57,6 +57,7 @@ class Fields {
         if (!object.is_object()) throw bad(within_.empty() ? "it" : within_, object, "an object");
     }
 
+    std::string named(const char* name) const { return within_.empty() ? name : within_ + "." + name; }
     bool has(const char* name) const { return object_.contains(name); }
     const json& at(const char* name) const {
         if (!has(name)) throw FormatError(path_ + ": its recipe cannot be read: " + named(name) + " is missing");
@@ -123,7 +124,6 @@ class Fields {
     }
 
  private:
-    std::string named(const char* name) const { return within_.empty() ? name : within_ + "." + name; }
     std::string text(const char* name, const json& value) const {
         if (!value.is_string()) throw bad(named(name), value, "text");
         return value.get<std::string>();
@@ -158,21 +158,30 @@ LossChoice read_loss(const Fields& recipe, const std::string& path, int64_t clas
     return loss;
 }
 
+// Hashes in ascending order, which are searched by halves.
+std::vector<uint64_t> read_hashes(const Fields& f, const char* name) {
+    std::vector<uint64_t> hashes;
+    for (const json& hash : f.list(name, sketch_size)) hashes.push_back(uint64_t(f.integer(name, hash, any_count)));
+    if (!std::is_sorted(hashes.begin(), hashes.end()))
+        throw f.bad(f.named(name), f.at(name), "numbers in ascending order");
+    return hashes;
+}
+
 SplitRecord read_split(const json& object, const std::string& path) {
     const Fields f(object, "split", path);
     SplitRecord split;
     for (const auto& [name, to] : {std::pair{"train_list", &split.train_list},
                                    {"val_list", &split.val_list},
-                                   {"val_pattern", &split.val_pattern}})
+                                   {"val_pattern", &split.val_pattern}}) {
         f.get(name, *to);
+        *to = io::from_utf8(*to);
+    }
     f.get("val_fraction", split.val_fraction, 0, true, recipe_ranges::most_val_fraction);
     split.seed = uint64_t(f.integer("seed", f.at("seed"), any_count));
     f.get("trained", split.trained, any_count);
     f.get("validated", split.validated, any_count);
-    for (const json& hash : f.list("trained_sketch", sketch_size))
-        split.sketch.push_back(uint64_t(f.integer("trained_sketch", hash, any_count)));
-    if (!std::is_sorted(split.sketch.begin(), split.sketch.end()))
-        throw f.bad("split.trained_sketch", f.at("trained_sketch"), "numbers in ascending order");
+    split.sketch = read_hashes(f, "trained_sketch");
+    if (f.has("trained_files")) split.files = read_hashes(f, "trained_files");  // absent: from before it was kept
     return split;
 }
 

@@ -3,23 +3,35 @@
 #include <filesystem>
 #include <map>
 
+#include "kernels/base/error.h"
 #include "kernels/base/paths.h"
 
 namespace atrous::app {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> result_names(const std::vector<std::string>& pictures, const std::string& input) {
-    const bool folder = is_folder(input);
+static void refuse_equal(const std::vector<std::string>& names, const std::vector<InputPicture>& pictures) {
+    std::map<std::string, size_t> first;
+    for (size_t i = 0; i < names.size(); ++i)
+        if (const auto [at, fresh] = first.emplace(names[i], i); !fresh)
+            throw UsageError(pictures[at->second].path + " and " + pictures[i].path +
+                             ": their results would both be called '" + names[i] +
+                             "'; predict them into two folders, or name a folder that holds both and -r");
+}
+
+std::vector<std::string> result_names(const std::vector<InputPicture>& pictures) {
+    std::map<std::string, bool> folders;
     std::vector<std::string> names, whole;
-    for (const std::string& picture : pictures) {
-        const fs::path file = picture;
-        fs::path below = folder ? file.parent_path().lexically_relative(input).lexically_normal() : "";
+    for (const InputPicture& picture : pictures) {
+        const fs::path file = picture.path;
+        const auto [folder, fresh] = folders.try_emplace(picture.input, false);
+        if (fresh) folder->second = is_folder(picture.input);
+        fs::path below = folder->second ? file.parent_path().lexically_relative(picture.input).lexically_normal() : "";
         if (below == ".") below.clear();
         names.push_back((below / file.stem()).string());
         whole.push_back((below / file.filename()).string());
     }
-    // Whole names are unique. A picture that takes its own may meet another's stem, which then gives way as well.
+    // A picture that takes its whole name may meet another's stem, which then gives way as well.
     for (bool changed = true; changed;) {
         changed = false;
         std::map<std::string, int> uses;
@@ -30,6 +42,7 @@ std::vector<std::string> result_names(const std::vector<std::string>& pictures, 
                 changed = true;
             }
     }
+    refuse_equal(names, pictures);
     return names;
 }
 

@@ -36,7 +36,11 @@ std::string resumed_folder(const std::vector<std::string>& words) {
 }
 
 std::string checkpoint_to_resume(const std::string& folder_or_file) {
-    if (!is_folder(folder_or_file)) return folder_or_file;
+    if (!is_folder(folder_or_file)) {
+        if (const std::string problem = path_problem(folder_or_file); !problem.empty())
+            throw IoError(folder_or_file + ": no run folder and no checkpoint: " + problem + "; check the path");
+        return folder_or_file;
+    }
     const std::string last = (fs::path(folder_or_file) / checkpoint_name).string();
     if (path_exists(last)) return last;
     if (path_exists(io::previous_of(last))) return io::previous_of(last);

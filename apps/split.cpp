@@ -87,16 +87,4 @@ void to_json(nlohmann::json& json, const SplitRecord& s) {
             {"trained_files", s.files}};
 }
 
-void from_json(const nlohmann::json& json, SplitRecord& s) {
-    s.train_list = io::from_utf8(json.at("train_list").get<std::string>());
-    s.val_list = io::from_utf8(json.at("val_list").get<std::string>());
-    s.val_pattern = io::from_utf8(json.at("val_pattern").get<std::string>());
-    json.at("val_fraction").get_to(s.val_fraction);
-    json.at("seed").get_to(s.seed);
-    json.at("trained").get_to(s.trained);
-    json.at("validated").get_to(s.validated);
-    json.at("trained_sketch").get_to(s.sketch);
-    if (json.contains("trained_files")) json.at("trained_files").get_to(s.files);  // absent: from before it was kept
-}
-
 }  // namespace atrous::app

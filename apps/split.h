@@ -35,6 +35,5 @@ int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>&
 std::string text_of(const SplitRecord& split);  // "--val-fraction 0.1 --seed 3", as one would type it
 
 void to_json(nlohmann::json& json, const SplitRecord& split);
-void from_json(const nlohmann::json& json, SplitRecord& split);
 
 }  // namespace atrous::app

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "apps/checkpoint_path.h"
 #include "apps/memory.h"
 #include "apps/net_options.h"
 #include "apps/options.h"
@@ -47,7 +48,7 @@ struct Subject {
 
 Subject subject_of(const SummaryArguments& a) {
     if (!a.checkpoint.value.empty()) {
-        const Recipe r = recipe_of(io::SafetensorsFile(a.checkpoint.value));
+        const Recipe r = recipe_of(io::SafetensorsFile(checkpoint_file(a.checkpoint.value)));
         return {r.net, a.size.given() ? a.size.value : r.height, a.size.given() ? a.size.value : r.width,
                 a.precision.given() ? a.precision.value : r.precision};
     }

@@ -319,6 +319,9 @@ static int run_training(TrainArguments& a, Device device, const Sets& sets, cons
                weights_text(recipe.loss.class_weights), folder.path());
     std::fflush(stdout);
 
+    if (trainer.progress.epoch >= a.epochs.value)
+        fmt::print("nothing is left to train, epoch {0} of {1}; to go on, give more: --epochs {2}\n",
+                   trainer.progress.epoch, a.epochs.value, a.epochs.value + 10);
     watch_interrupts();
     Keeper keeper(folder, recipe, course, freezing_of(a), *net, optimizer, trainer);
     keeper.start_epoch(trainer.progress.epoch, a.epochs.value, source->batches_per_epoch(), trainer.progress.batch);

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "apps/checkpoint_path.h"
 #include "apps/loss_choice.h"
 #include "apps/resume.h"
 #include "apps/run_folder.h"
@@ -37,6 +38,7 @@ void TrainArguments::parse(int argc, const char* const* argv) {
     if (!folder.empty() && !config_given && path_exists(folder + "/config.toml"))
         words.insert(words.begin(), {"--config", folder + "/config.toml"});
     o.parse(words);
+    if (is_folder(pretrained.value)) pretrained.value = checkpoint_file(pretrained.value);
     outputs().check(overwrite.value);
     outputs_of_run().check_inputs();
     if (!resume.value.empty()) settle_resumption(folder);

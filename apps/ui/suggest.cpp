@@ -1,6 +1,7 @@
 #include "apps/ui/suggest.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace atrous::app {
 
@@ -34,8 +35,109 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
     return best;
 }
 
+// Of PyTorch's and torchvision's scripts, Ultralytics, MMSegmentation, segmentation_models and Keras.
+static constexpr std::pair<const char*, const char*> other_words[] = {
+    {"--batch", "--batch-size"},
+    {"--bs", "--batch-size"},
+    {"--train-batch-size", "--batch-size"},
+    {"--learning-rate", "--lr"},
+    {"--lr0", "--lr"},
+    {"--img-size", "--size"},
+    {"--imgsz", "--size"},
+    {"--image-size", "--size"},
+    {"--input-size", "--size"},
+    {"--crop-size", "--crop"},
+    {"--amp", "--precision"},
+    {"--fp16", "--precision"},
+    {"--half", "--precision"},
+    {"--gpu", "--device"},
+    {"--gpus", "--device"},
+    {"--cuda", "--device"},
+    {"--num-workers", "--workers"},
+    {"--num-classes", "--classes"},
+    {"--n-classes", "--classes"},
+    {"--nc", "--classes"},
+    {"--arch", "--model"},
+    {"--architecture", "--model"},
+    {"--network", "--model"},
+    {"--backbone", "--encoder"},
+    {"--wd", "--weight-decay"},
+    {"--opt", "--optimizer"},
+    {"--optim", "--optimizer"},
+    {"--scheduler", "--schedule"},
+    {"--lr-scheduler", "--schedule"},
+    {"--early-stopping", "--patience-stop"},
+    {"--weights", "--checkpoint"},
+    {"--ckpt", "--checkpoint"},
+    {"--load", "--resume"},
+    {"--data-path", "--data"},
+    {"--data-dir", "--data"},
+    {"--dataset", "--data"},
+    {"--out", "--output"},
+    {"--out-dir", "--output-dir"},
+    {"--save-dir", "--output-dir"},
+    {"--work-dir", "--output-dir"},
+    {"--grad-accum", "--accumulate"},
+    {"--accumulation-steps", "--accumulate"},
+    {"--max-norm", "--clip-norm"},
+    {"--grad-clip", "--clip-norm"},
+    {"--conf", "--threshold"},
+    {"--mask-threshold", "--threshold"},
+    {"--val-split", "--val-fraction"},
+    {"--validation", "--val-fraction"},
+    {"--force", "--overwrite"},
+    {"--exist-ok", "--overwrite"},
+    {"fit", "train"},
+    {"test", "eval"},
+    {"val", "eval"},
+    {"validate", "eval"},
+    {"evaluate", "eval"},
+    {"infer", "predict"},
+    {"inference", "predict"},
+    {"segment", "predict"},
+    {"info", "summary"},
+    {"export", "convert"},
+    {"benchmark", "bench"},
+    {"miou", "iou"},
+    {"jaccard", "iou"},
+    {"dsc", "dice"},
+    {"f1", "dice"},
+    {"crossentropy", "ce"},
+    {"cross-entropy", "ce"},
+    {"float32", "fp32"},
+    {"float16", "fp16"},
+    {"half", "fp16"},
+    {"bfloat16", "bf16"},
+    {"u-net", "unet"},
+    {"deeplabv3+", "deeplabv3plus"},
+    {"deeplab", "deeplabv3"},
+    {"step_lr", "step"},
+    {"steplr", "step"},
+    {"cosineannealinglr", "cosine"},
+    {"reducelronplateau", "plateau"},
+    {"polynomial", "poly"},
+};
+
+static std::string lower(std::string_view text) {
+    std::string low(text);
+    for (char& c : low) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c == '_' ? '-' : c;
+    return low;
+}
+
+std::string our_word_for(std::string_view theirs) {
+    const std::string word = lower(theirs);
+    for (const auto& [other, ours] : other_words)
+        if (word == lower(other)) return ours;
+    return "";
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
-    const std::string guess = closest(word, candidates);
+    const auto is_candidate = [&](const std::string& w) {
+        return std::find(candidates.begin(), candidates.end(), w) != candidates.end();
+    };
+    std::string guess = our_word_for(word);
+    if (!is_candidate(guess)) guess = lower(word);
+    if (!is_candidate(guess)) guess = closest(word, candidates);
     return guess.empty() ? "" : "; did you mean " + guess + "?";
 }
 

@@ -145,7 +145,6 @@ TEST_F(OptionsTest, WrongCommandLinesAreRefusedWithTheReason) {
     expect_refused({"--data", "d", "--augment=maybe"}, "augment");
     expect_refused({"--data"}, "--data needs a value: text");
     expect_refused({"--data", "d", "--lr"}, "--lr needs a value: a number above 0");
-    expect_refused({"--data", "d", "--data", "e"}, "--data is given more than once");
 }
 
 TEST_F(OptionsTest, WrongFilesAreRefusedWithFileAndLine) {

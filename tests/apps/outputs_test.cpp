@@ -93,8 +93,9 @@ TEST(ResultNames, NoTwoAreEqual) {
     const std::string root = (fs::temp_directory_path() / ("atrous_names_" + std::to_string(::getpid()))).string();
     fs::create_directories(root);
     const auto names = [&](std::vector<std::string> files) {
-        for (std::string& file : files) file = root + "/" + file;
-        return result_names(files, root);
+        std::vector<InputPicture> pictures;
+        for (const std::string& file : files) pictures.push_back({root + "/" + file, root});
+        return result_names(pictures);
     };
     using Names = std::vector<std::string>;
     EXPECT_EQ(names({"a.jpg", "b.png"}), (Names{"a", "b"}));
@@ -102,7 +103,9 @@ TEST(ResultNames, NoTwoAreEqual) {
     EXPECT_EQ(names({"a.jpg", "a.png", "a.png.jpg"}), (Names{"a.jpg", "a.png", "a.png.jpg"}));
     EXPECT_EQ(names({"a.jpg", "a.png", "a.png.jpg", "a.png.png"}), (Names{"a.jpg", "a.png", "a.png.jpg", "a.png.png"}));
     EXPECT_EQ(names({"x/a.jpg", "y/a.jpg", "a.jpg"}), (Names{"x/a", "y/a", "a"}));
-    EXPECT_EQ(result_names({"pictures/a.jpg"}, "pictures/a.jpg"), (Names{"a"}));
+    EXPECT_EQ(result_names({{"pictures/a.jpg", "pictures/a.jpg"}}), (Names{"a"}));
+    EXPECT_EQ(result_names({{"x/a.jpg", "x/a.jpg"}, {"y/a.png", "y/a.png"}}), (Names{"a.jpg", "a.png"}));
+    EXPECT_THROW(result_names({{"x/a.jpg", "x/a.jpg"}, {"y/a.jpg", "y/a.jpg"}}), UsageError);
     fs::remove_all(root);
 }
 
