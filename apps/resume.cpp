@@ -23,16 +23,17 @@ std::string run_folder_of(const std::string& folder_or_file) {
     return folder.empty() ? "." : folder;
 }
 
-std::string resumed_folder(const std::vector<std::string>& words) {
+std::string resumed_path(const std::vector<std::string>& words) {
+    std::string last;
     for (size_t i = 0; i < words.size(); ++i) {
         std::string value;
         if (words[i] == "--resume" && i + 1 < words.size())
             value = words[i + 1];
         else if (words[i].rfind("--resume=", 0) == 0)
             value = words[i].substr(9);
-        if (!value.empty()) return run_folder_of(value);
+        if (!value.empty()) last = value;
     }
-    return "";
+    return last;
 }
 
 std::string checkpoint_to_resume(const std::string& folder_or_file) {

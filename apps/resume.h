@@ -11,8 +11,8 @@ namespace atrous::app {
 // The run folder that a --resume means: the folder, or that of the file.
 std::string run_folder_of(const std::string& folder_or_file);
 
-// That of the --resume among the words of a command line; empty where there is none.
-std::string resumed_folder(const std::vector<std::string>& words);
+// The --resume among the words of a command line; empty where there is none.
+std::string resumed_path(const std::vector<std::string>& words);
 
 // The checkpoint of a run folder, or the file itself. IoError where there is none yet; the previous checkpoint where
 // only that exists (a kill can leave that on file systems without hard links).

@@ -32,7 +32,9 @@ TrainingSize training_size(const TrainArguments& a) {
 
 void TrainArguments::parse(int argc, const char* const* argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
-    const std::string folder = resumed_folder(words);
+    const std::string resumed = resumed_path(words);
+    if (!resumed.empty()) checkpoint_to_resume(resumed);  // before its config.toml is missed
+    const std::string folder = resumed.empty() ? "" : run_folder_of(resumed);
     bool config_given = false;
     for (const auto& w : words) config_given = config_given || w.rfind("--config", 0) == 0;
     if (!folder.empty() && !config_given && path_exists(folder + "/config.toml"))
@@ -41,7 +43,7 @@ void TrainArguments::parse(int argc, const char* const* argv) {
     if (is_folder(pretrained.value)) pretrained.value = checkpoint_file(pretrained.value);
     outputs().check(overwrite.value);
     outputs_of_run().check_inputs();
-    if (!resume.value.empty()) settle_resumption(folder);
+    if (!resume.value.empty()) settle_resumption(run_folder_of(resume.value));
     check_loss_words(loss.value, class_weights.value, classes.value);  // before the data are read
     training_size(*this);
     if (nesterov.value && (optimizer.value != "sgd" || momentum.value == 0))
@@ -76,7 +78,6 @@ Outputs TrainArguments::inputs() const {
 void TrainArguments::settle_resumption(const std::string& folder) {
     // A run folder may have been moved or copied since its config.toml was written: only a flag overrules.
     if (output_dir.origin != Origin::flag || output_dir.value.empty()) output_dir.value = folder;
-    checkpoint_to_resume(resume.value);  // refused, where there is none
     if (!same_file(folder, output_dir.value)) {
         lock = RunLock::for_reading(folder);
     } else {

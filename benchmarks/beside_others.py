@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Times small trainings beside other programs: how much a busy neighbour costs, and what waiting threads do about it.
 
-    benchmarks/beside_others.py build/emulated/bin/atrous [--repetitions 5] [--threads N]
+    benchmarks/beside_others.py build/emulated/bin/atrous [--repetitions 5] [--threads N] [--ways ours]
 
 A training runs alone, beside as many busy processes as half the cores, and twice at once. Threads wait in three ways:
 `ours` as the program chooses by itself, `libgomp` as GCC's OpenMP does by default, `passive` without spinning; besides
 one thread alone. Turns alternate, so that a machine that changes changes for all. Prints medians, and lines
-"ratio <what> <figure>"; below 1 is faster. With --check: exit code 1 where a bound below does not hold.
+"ratio <what> <figure>"; below 1 is faster. With --check: exit code 1 where the bound below does not hold.
 """
 import argparse
 import os
@@ -19,8 +19,8 @@ import time
 
 WAYS = {"ours": {}, "libgomp": {"GOMP_SPINCOUNT": "300000"}, "passive": {"OMP_WAIT_POLICY": "passive"}}
 BUSY = [sys.executable, "-c", "while True: pass"]
-# Of a training with threads that wait as the program chooses.
-BOUNDS = {"idle, ours / libgomp": 1.02, "busy neighbour, ours / libgomp": 1.0, "two at once, ours / one alone": 4.0}
+# 2 would be a fair share, libgomp's own spinning gives 5 to 30; the rest is for machines that others use as well.
+BOUNDS = {"two at once, ours / one alone": 4.0}
 
 
 class Bench:
@@ -57,6 +57,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +65,7 @@ def main():
         neighbours = max(1, arguments.threads // 2)
         turns = {f"{what}, {way}": (lambda way=way, how=how: bench.seconds(way, **how)) for what, how in
                  {"idle": {}, "busy neighbour": {"neighbours": neighbours}, "two at once": {"trainings": 2}}.items()
-                 for way in WAYS}
+                 for way in arguments.ways}
         turns["two at once, one thread each"] = lambda: bench.seconds("ours", trainings=2, threads=1)
         bench.seconds("ours")  # warms the files up
         times = {name: [] for name in turns}
@@ -75,9 +76,11 @@ def main():
     for name, values in times.items():
         print(f"{name:<32} {medians[name]:7.2f} s   ({min(values):.2f} to {max(values):.2f})")
     ratios = {f"{what}, ours / {other}": medians[f"{what}, ours"] / medians[f"{what}, {other}"]
-              for what in ("idle", "busy neighbour", "two at once") for other in ("libgomp", "passive")}
-    ratios["busy neighbour, ours / one alone"] = medians["busy neighbour, ours"] / medians["idle, ours"]
-    ratios["two at once, ours / one alone"] = medians["two at once, ours"] / medians["idle, ours"]
+              for what in ("idle", "busy neighbour", "two at once") for other in ("libgomp", "passive")
+              if {"ours", other} <= set(arguments.ways)}
+    for what in ("busy neighbour", "two at once"):
+        for way in arguments.ways:
+            ratios[f"{what}, {way} / one alone"] = medians[f"{what}, {way}"] / medians[f"idle, {way}"]
     failed = False
     for name, ratio in ratios.items():
         bound = BOUNDS.get(name)

@@ -147,6 +147,13 @@ TEST_F(OptionsTest, WrongCommandLinesAreRefusedWithTheReason) {
     expect_refused({"--data", "d", "--lr"}, "--lr needs a value: a number above 0");
 }
 
+TEST_F(OptionsTest, TheLastOfAFlagCounts) {
+    Declared d;
+    d.o.parse(std::vector<std::string>{"--data", "a", "--lr", "0.5", "--data", "b", "--lr=0.25"});
+    EXPECT_EQ(d.data.value, "b");
+    EXPECT_EQ(d.lr.value, 0.25);
+}
+
 TEST_F(OptionsTest, WrongFilesAreRefusedWithFileAndLine) {
     const std::string where = (folder_ / "run.toml").string();
     expect_config_refused("lr = 1\n\nbatchsize = 4\n",
@@ -285,6 +292,14 @@ TEST(Suggest, NearWordsOnly) {
     EXPECT_EQ(closest("trian", {"train", "predict"}), "train");
     EXPECT_EQ(closest("zebra", {"train", "predict"}), "");
     EXPECT_EQ(closest("x", {}), "");
+}
+
+TEST(Suggest, KnowsOtherProgramsWords) {
+    EXPECT_EQ(did_you_mean("--Learning_Rate", {"--lr", "--data"}), "; did you mean --lr?");
+    EXPECT_EQ(did_you_mean("--learning-rate", {"--data"}), "") << "a word that this verb does not have";
+    EXPECT_EQ(did_you_mean("mIoU", {"dice", "iou", "loss"}), "; did you mean iou?");
+    EXPECT_EQ(did_you_mean("UNet", {"unet", "fcn"}), "; did you mean unet?");
+    EXPECT_EQ(did_you_mean("infer", {"train", "predict"}), "; did you mean predict?");
 }
 
 TEST(RunGuarded, EveryErrorHasItsCodeAndOneLine) {

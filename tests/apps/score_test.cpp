@@ -338,6 +338,26 @@ TEST_F(ScoreTest, NanIsNoPrediction) {
     EXPECT_TRUE(scores().at("loss").is_null());
 }
 
+TEST_F(ScoreTest, ARunFolderServesAsACheckpoint) {
+    const std::string folder = " --checkpoint " + quoted("net");
+    expect_says(run("eval --data " + quoted("two") + folder), 0, {"net/best.safetensors", "3 images"});
+    expect_says(run("predict " + quoted("two/images/p1.png") + " " + quoted("two/images/p2.png") + folder +
+                    " --output " + quoted("several")),
+                0, {"wrote 2 pictures"});
+    EXPECT_TRUE(fs::exists(root() / "several/p1_binary.png") && fs::exists(root() / "several/p2_binary.png"));
+    expect_says(run("predict " + quoted("two/images/p1.png") + " " + quoted("three/images/p1.png") + folder +
+                    " --output " + quoted("several")),
+                2, {"would both be called 'p1.png'"});
+    expect_says(run("summary" + folder), 0, {"unet"});
+    expect_says(run("eval --data " + quoted("two") + " --checkpoint " + quoted("two")), 4,
+                {"neither best.safetensors nor last"});
+    expect_says(run("convert " + quoted("net/best.safetensors") + " " + quoted("named.pth")), 0, {});
+    expect_says(run("eval --data " + quoted("two") + " --checkpoint " + quoted("named.pth")), 4,
+                {"PyTorch's", "--pretrained"});
+    expect_says(run("train --resume " + quoted("nowhere")), 4, {"no run folder and no checkpoint", "No such file"});
+    expect_says(run("train --resume " + quoted("net")), 0, {"nothing is left to train, epoch 1 of 1", "--epochs"});
+}
+
 TEST_F(ScoreTest, MoreThreadsThanCoresAreWarnedOf) {
     expect_says(eval("two", "net", "--threads 500"), 0, {"warning: 500 threads on", "use --threads"});
     EXPECT_EQ(eval("two", "net", "--threads 1").output.find("warning: 1 thread"), std::string::npos);
