@@ -103,8 +103,8 @@ TEST_F(ChangedFile, AReplacedFileIsReadAsItWas) {
     save_training(path, another, Optimizer(another, {}), progress, {});
     save_training(path, another, Optimizer(another, {}), progress, {});
     load_training(file, another, optimizer, progress);
-    EXPECT_EQ(another.conv.parameters()[0].second->value.to_host<float>(),
-              net.conv.parameters()[0].second->value.to_host<float>());
+    EXPECT_EQ(another.conv.parameters()[0].parameter->value.to_host<float>(),
+              net.conv.parameters()[0].parameter->value.to_host<float>());
 }
 
 TEST_F(ChangedFile, AnUnchangedFileIsReadTwice) {
