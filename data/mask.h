@@ -49,6 +49,7 @@ struct MaskRule {
 };
 
 MaskRule parse_mask_rule(const std::string& text);
+std::string text_of(const MaskRule& rule);  // which parse_mask_rule takes; the class count is not in it
 
 // One distinct value of a mask, how often it comes and where first.
 struct RawValue {

@@ -161,6 +161,19 @@ MaskRule parse_mask_rule(const std::string& text) {
     return rule;
 }
 
+std::string text_of(const MaskRule& rule) {
+    if (rule.kind == MaskKind::automatic) return "auto";
+    if (rule.kind == MaskKind::binary) return rule.threshold == 1 ? "binary" : fmt::format("binary:{}", rule.threshold);
+    const auto class_text = [](int id) { return id == ignored_class ? std::string("ignore") : std::to_string(id); };
+    std::vector<std::string> entries;
+    if (rule.kind == MaskKind::ids) entries.push_back("ids");
+    for (const auto& [value, id] : rule.classes) entries.push_back(text_of_value(value) + "=" + class_text(id));
+    if (rule.otherwise >= 0) entries.push_back("*=" + class_text(rule.otherwise));
+    std::string text;
+    for (const std::string& entry : entries) text += (text.empty() ? "" : ",") + entry;
+    return text;
+}
+
 MaskRule resolve_mask_rule(const MaskRule& asked, const std::vector<RawValue>& values, const std::string& example,
                            int class_count) {
     MaskRule rule = asked.kind == MaskKind::automatic ? decide(values, example, class_count) : asked;

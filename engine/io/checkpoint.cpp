@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/state_dict.h"
+#include "engine/io/text.h"
 
 namespace atrous::io {
 
@@ -74,10 +75,9 @@ void save_training(const std::string& path, Module& net, const Optimizer& optimi
     write_safetensors(path, std::move(tensors), metadata, {.keep_previous = true});
 }
 
-void load_weights(const TensorFile& file, Module& net) {
-    load_state_dict(net, file, train_prefix);
-    file.verify_unchanged();
-}
+void check_weights(const TensorFile& file, Module& net) { check_state_dict(net, file, train_prefix); }
+
+void load_weights(const TensorFile& file, Module& net) { load_state_dict(net, file, train_prefix); }
 
 static nlohmann::json parse_state(const SafetensorsFile& file) {
     const auto it = file.metadata().find(state_key);
@@ -92,26 +92,42 @@ static nlohmann::json parse_state(const SafetensorsFile& file) {
     return state;
 }
 
-template <class T>
-static T field(const SafetensorsFile& file, const nlohmann::json& state, const char* name) {
+static const nlohmann::json& present(const SafetensorsFile& file, const nlohmann::json& state, const char* name) {
     const auto it = state.find(name);
     if (it == state.end() || !(it->is_number() || it->is_string()))
         throw FormatError(file.path() + ": the training state has no '" + name + "'");
+    return *it;
+}
+
+template <class T>
+static T field(const SafetensorsFile& file, const nlohmann::json& state, const char* name) {
+    const nlohmann::json& value = present(file, state, name);
     try {
-        return it->get<T>();
+        return value.get<T>();
     } catch (const nlohmann::json::exception&) {
-        throw FormatError(file.path() + ": the training state's '" + name + "' is " + it->dump());
+        throw FormatError(file.path() + ": the training state's '" + name + "' is " + in_quotes(value.dump()));
     }
+}
+
+// An integer from `low` on, which nothing is cut off to make.
+static int64_t count(const SafetensorsFile& file, const nlohmann::json& state, const char* name, int64_t low = 0,
+                     int64_t high = INT64_MAX) {
+    const nlohmann::json& value = present(file, state, name);
+    const bool fits = value.is_number_unsigned() ? value.get<uint64_t>() <= uint64_t(high) : value.is_number_integer();
+    if (!fits || value.get<int64_t>() < low)
+        throw FormatError(file.path() + ": the training state's '" + name + "' is " + in_quotes(value.dump()) +
+                          "; expected an integer of at least " + std::to_string(low));
+    return value.get<int64_t>();
 }
 
 static TrainProgress progress_of(const SafetensorsFile& file, const nlohmann::json& state) {
     TrainProgress p;
-    p.epoch = field<int64_t>(file, state, "epoch");
-    p.batch = field<int64_t>(file, state, "batch");
-    p.step = field<int64_t>(file, state, "step");
+    p.epoch = count(file, state, "epoch");
+    p.batch = count(file, state, "batch");
+    p.step = count(file, state, "step");
     p.loss_sum = field<double>(file, state, "loss_sum");
-    p.loss_images = field<int64_t>(file, state, "loss_images");
-    p.best_epoch = field<int64_t>(file, state, "best_epoch");
+    p.loss_images = count(file, state, "loss_images");
+    p.best_epoch = count(file, state, "best_epoch", -1);
     if (state.contains("best_dice")) {  // from before other scores could be monitored
         p.best_score = field<double>(file, state, "best_dice");
         return p;
@@ -121,8 +137,8 @@ static TrainProgress progress_of(const SafetensorsFile& file, const nlohmann::js
     p.monitor = parse_monitor(field<std::string>(file, state, "monitor"));
     p.plateau.factor = field<double>(file, state, "plateau_factor");
     p.plateau.best = field<double>(file, state, "plateau_best");
-    p.plateau.seen = field<int64_t>(file, state, "plateau_seen") != 0;
-    p.plateau.waited = field<int64_t>(file, state, "plateau_waited");
+    p.plateau.seen = count(file, state, "plateau_seen") != 0;
+    p.plateau.waited = count(file, state, "plateau_waited");
     return p;
 }
 
@@ -135,11 +151,11 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
         throw FormatError(file.path() + ": was trained with optimizer " + kind + ", not " +
                           name_of(optimizer.options().kind) + "; resume with --optimizer " + kind);
     StepState s;
-    s.step = field<int64_t>(file, state, "applied_steps");
-    s.attempts = field<int64_t>(file, state, "attempts");
-    s.first_bad_attempt = field<int64_t>(file, state, "first_bad_attempt");
+    s.step = count(file, state, "applied_steps");
+    s.attempts = count(file, state, "attempts");
+    s.first_bad_attempt = count(file, state, "first_bad_attempt", -1);
     s.loss_scale = field<float>(file, state, "loss_scale");
-    s.good_steps = field<int32_t>(file, state, "good_steps");
+    s.good_steps = int32_t(count(file, state, "good_steps", 0, INT32_MAX));
     progress = progress_of(file, state);
     load_weights(file, net);
     const ParameterArena& arena = net.arena();

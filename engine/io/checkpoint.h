@@ -20,6 +20,10 @@ void save_weights(const std::string& path, Module& net, const Metadata& metadata
 void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress,
                    Metadata metadata);
 
+// FormatError where the file does not hold exactly the net's tensors. The net may be on device meta: a file of a few
+// bytes may speak of a net that takes all memory.
+void check_weights(const TensorFile& file, Module& net);
+
 // From either kind of file, or a .pth file that holds exactly the net's tensors. FormatError also where the file is
 // written to meanwhile; the net is then partly filled.
 void load_weights(const TensorFile& file, Module& net);

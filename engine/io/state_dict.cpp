@@ -122,10 +122,15 @@ void fill(const Slot& slot, const TensorFile& file, const TensorInfo& info) {
     from_file_layout(*slot.tensor, slot.layout, converted(file.bytes(info), info.dtype, slot.tensor->dtype()));
 }
 
+void check_state_dict(Module& net, const TensorFile& file, const std::string& ignored_prefix) {
+    check_fit(slots_of(net), file, ignored_prefix);
+}
+
 void load_state_dict(Module& net, const TensorFile& file, const std::string& ignored_prefix) {
     const auto slots = slots_of(net);
     check_fit(slots, file, ignored_prefix);
     for (const Slot& slot : slots) fill(slot, file, file.at(slot.name));
+    file.verify_unchanged();
     refresh_halves(net.arena());
 }
 

@@ -36,7 +36,11 @@ std::vector<TensorToWrite> state_dict(Module& net);
 
 // Fills parameters and buffers from the file, whose tensors must be exactly the net's (those whose name begins with
 // `ignored_prefix` aside). FormatError naming what is missing, left over, or of another shape. Element types are
-// converted. Nothing is changed unless everything fits.
+// converted. Nothing is changed unless everything fits. FormatError also where the file is written to meanwhile; the
+// net is then partly filled.
 void load_state_dict(Module& net, const TensorFile& file, const std::string& ignored_prefix);
+
+// The same, but nothing is filled; the net may be on device meta.
+void check_state_dict(Module& net, const TensorFile& file, const std::string& ignored_prefix);
 
 }  // namespace atrous::io

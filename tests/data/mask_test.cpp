@@ -150,6 +150,31 @@ TEST(Mask, TheRuleSaysWhatItDoes) {
     EXPECT_EQ(parse_mask_rule("#ff0000=3,#000000=ignore").describe(), "#000000 is ignored, #ff0000 is class 3");
 }
 
+TEST(Mask, TheTextOfARuleGivesTheRuleAgain) {
+    const std::pair<const char*, const char*> texts[] = {{"auto", "auto"},
+                                                         {"ids", "ids"},
+                                                         {"ids,11=ignore,3=0", "ids,3=0,11=ignore"},
+                                                         {"binary", "binary"},
+                                                         {"binary:1", "binary"},
+                                                         {"binary:128", "binary:128"},
+                                                         {"0", "0=1,*=0"},
+                                                         {"3, 7", "3=1,7=2,*=0"},
+                                                         {"0=1,255=0,128=ignore", "0=1,128=ignore,255=0"},
+                                                         {"5=2,*=ignored", "5=2,*=ignore"},
+                                                         {"*=1", "*=1"},
+                                                         {"*=ignore", "*=ignore"},
+                                                         {"#402020,#ff0000", "#402020=0,#ff0000=1"},
+                                                         {"*=1,#000000=ignore", "#000000=ignore,*=1"}};
+    for (const auto& [given, text] : texts) {
+        const MaskRule rule = parse_mask_rule(given), again = parse_mask_rule(text_of(rule));
+        EXPECT_EQ(text_of(rule), text) << given;
+        EXPECT_EQ(again.kind, rule.kind) << given;
+        EXPECT_EQ(again.threshold, rule.threshold) << given;
+        EXPECT_EQ(again.classes, rule.classes) << given;
+        EXPECT_EQ(again.otherwise, rule.otherwise) << given;
+    }
+}
+
 TEST(Mask, BadRulesAreUsageErrors) {
     for (const char* text : {"", "idz", "binary:", "binary:0", "binary:x", "1,,2", "1,1", "#ff00", "#gggggg",
                              "1,#ff0000", "1=1,2", "1=256", "70000", "ids,3", "-1", "1=1=1", "*"})
