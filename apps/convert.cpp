@@ -53,7 +53,11 @@ int convert(int argc, const char* const* argv) {
     const bool pth = extension == ".pth" || extension == ".pt";
     if (!pth && extension != ".safetensors")
         throw UsageError("output " + out.value + ": expected a name that ends in .safetensors, .pth or .pt");
-    Outputs().reads("input", in.value).writes("output", out.value, FileKind::weights).check(overwrite.value);
+    Outputs()
+        .reads("input", in.value)
+        .reads("--config", o.config_file())
+        .writes("output", out.value, FileKind::weights)
+        .check(overwrite.value);
     const auto file =
         entry.value.empty() ? io::open_tensors(in.value) : std::make_unique<io::PthFile>(in.value, entry.value);
     const std::string known = io::recognised(in.value);

@@ -167,9 +167,11 @@ int eval(int argc, const char* const* argv) {
 
     const data::Dataset set = find_as_trained(split, recipe.split);
     const std::vector<data::Sample> samples = samples_of(a, set);
+    a.outputs().check_samples(set.train);
+    a.outputs().check_samples(set.val);
     const auto report = data::check_dataset(
         samples, {data::parse_mask_rule(recipe.mask_values), int(recipe.classes()), int(a.threads.value)});
-    recipe.mask_values = rule_text(report.rule);
+    recipe.mask_values = data::text_of(report.rule);
     fmt::print("\n{}\nscored: split {}, {}\n", data_line(a.data.value, set), a.split.value, report.text());
     for (const auto& warning : set.warnings) fmt::print("warning: {}\n", warning);
     print_split(a, recipe.split, set, samples);

@@ -6,7 +6,9 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <map>
 
+#include "apps/run_lock.h"
 #include "data/image.h"
 #include "engine/io/posix.h"
 #include "kernels/base/error.h"
@@ -28,12 +30,14 @@ static std::string beginning_of(const std::string& path) {
 
 static bool is_empty_file(const std::string& path) {
     std::error_code error;
-    return is_file(path) && std::filesystem::file_size(path, error) == 0 && !error;
+    return is_file(path) && !path.ends_with(run_mark) && std::filesystem::file_size(path, error) == 0 && !error;
 }
 
 static bool has_json_mark(const std::string& text) {
-    const size_t key = text.find(fmt::format("\"{}\"", json_mark_key));
-    if (key == std::string::npos) return false;
+    const size_t key = text.find('"');
+    if (!text.starts_with("{") || text.find_first_not_of(" \n", 1) != key ||
+        !text.substr(key).starts_with(fmt::format("\"{}\"", json_mark_key)))
+        return false;
     const size_t value = text.find_first_not_of(": ", key + json_mark_key.size() + 2);
     return value != std::string::npos && text.substr(value).starts_with(fmt::format("\"{}\"", json_mark));
 }
@@ -68,11 +72,18 @@ Outputs& Outputs::writes(std::string what, std::string path, FileKind kind) {
     return *this;
 }
 
+Outputs& Outputs::keeps(std::string what, std::string path) {
+    kept_.push_back({std::move(what), std::move(path)});
+    return *this;
+}
+
 static void check_folder(const std::string& what, const std::string& path) {
     struct stat status;
     if (::stat(path.c_str(), &status) != 0 && errno != ENOENT)
         throw io::system_error(fmt::format("{} {}: cannot be written", what, path), errno);
     if (is_folder(path)) throw IoError(fmt::format("{} {}: is a folder; expected a file to write", what, path));
+    if (path_exists(path) && !is_file(path))
+        throw IoError(fmt::format("{} {}: is no regular file; expected a file to write", what, path));
     const std::string parent = std::filesystem::path(path).parent_path().string(),
                       folder = parent.empty() ? "." : parent;
     if (::access(folder.c_str(), W_OK | X_OK) != 0)
@@ -91,6 +102,10 @@ void Outputs::check(bool overwrite) const {
     check_inputs();
     for (size_t i = 0; i < outputs_.size(); ++i) {
         const Named& out = outputs_[i];
+        for (const Named& kept : kept_)
+            if (same_file(kept.path, out.path))
+                throw UsageError(
+                    fmt::format("{} {}: is a file of {}; choose another name", out.what, out.path, kept.what));
         for (size_t k = 0; k < i; ++k)
             if (same_file(outputs_[k].path, out.path))
                 throw UsageError(fmt::format("{} {}: {} writes this file too; choose another name", out.what, out.path,
@@ -102,6 +117,20 @@ void Outputs::check(bool overwrite) const {
                 "--overwrite",
                 out.what, out.path, out.kind == FileKind::weights ? "" : " and is not one of this program's"));
     }
+}
+
+void Outputs::check_samples(const std::vector<data::Sample>& samples) const {
+    std::map<FileIdentity, const Named*> there;
+    for (const Named& out : outputs_)
+        if (const auto identity = identity_of(out.path)) there.emplace(*identity, &out);
+    if (there.empty()) return;
+    for (const data::Sample& sample : samples)
+        for (const std::string& path : {sample.image_path, sample.mask_path}) {
+            const auto identity = identity_of(path);
+            if (const auto at = identity ? there.find(*identity) : there.end(); at != there.end())
+                throw UsageError(fmt::format("{} {}: is a file of the data set; choose another name", at->second->what,
+                                             at->second->path));
+        }
 }
 
 Option<bool>& overwrite_option(Options& o) {

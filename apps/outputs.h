@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/options.h"
+#include "data/dataset.h"
 
 namespace atrous::app {
 
@@ -28,17 +29,20 @@ class Outputs {
     // `what` names the option or argument in messages. An empty path is none.
     Outputs& reads(std::string what, std::string path);
     Outputs& writes(std::string what, std::string path, FileKind kind);
+    Outputs& keeps(std::string what, std::string path);  // a file that is written otherwise: no output may be it
     // UsageError for an output that is an input or another output, or that would replace a file of somebody else's (not
     // with `overwrite`); IoError where its folder is missing or cannot be written to.
     void check(bool overwrite) const;
     void check_inputs() const;  // that no output is an input, alone
+    // That no output is a picture or a mask of the data set. Costs nothing where no output exists yet.
+    void check_samples(const std::vector<data::Sample>& samples) const;
 
  private:
     struct Named {
         std::string what, path;
         FileKind kind = FileKind::weights;
     };
-    std::vector<Named> inputs_, outputs_;
+    std::vector<Named> inputs_, outputs_, kept_;
 };
 
 Option<bool>& overwrite_option(Options& o);

@@ -47,7 +47,7 @@ static Pictures pictures_of(const std::vector<std::string>& inputs, const std::s
         const data::PictureList list = data::find_pictures(input, recursive);
         all.skipped.insert(all.skipped.end(), list.skipped.begin(), list.skipped.end());
         for (const std::string& path : list.pictures) {
-            const bool result = is_below(path, output) && data::is_our_png(path);
+            const bool result = path != input && is_below(path, output) && data::is_our_png(path);
             results += result;
             const auto identity = identity_of(path);
             if (!result && (!identity || inputs.size() == 1 || seen.insert(*identity).second))
@@ -70,12 +70,15 @@ static size_t longest_name(const std::string& folder) {
 
 // Nothing that exists and is not ours is replaced, and no picture that is predicted: refused before work begins. A name
 // too long for the file system is one picture's trouble.
-static std::vector<Job> jobs_of(Pictures& pictures, const Predictor& predictor, bool overwrite) {
+static std::vector<Job> jobs_of(Pictures& pictures, const Predictor& predictor, const std::vector<std::string>& read,
+                                bool overwrite) {
     const std::vector<std::string> names = result_names(pictures.taken);
     const size_t longest = longest_name(predictor.output());
     std::set<FileIdentity> inputs;
     for (const InputPicture& picture : pictures.taken)
         if (const auto identity = identity_of(picture.path)) inputs.insert(*identity);
+    for (const std::string& path : read)
+        if (const auto identity = identity_of(path)) inputs.insert(*identity);
     std::vector<Job> jobs;
     for (size_t i = 0; i < names.size(); ++i) {
         const Job job{pictures.taken[i].path, names[i]};
@@ -84,8 +87,13 @@ static std::vector<Job> jobs_of(Pictures& pictures, const Predictor& predictor, 
             fits = fits && fs::path(path).filename().string().size() <= longest;
             if (const auto there = identity_of(path); there && inputs.count(*there))
                 throw UsageError(
-                    fmt::format("--output {}: {} would be replaced, which is a picture that is predicted; "
+                    fmt::format("--output {}: {} would be replaced, which the prediction reads; "
                                 "choose another folder",
+                                predictor.output(), path));
+            if (path_exists(path) && !is_file(path))
+                throw UsageError(
+                    fmt::format("--output {}: {} is no regular file, where a result is to be; choose another "
+                                "folder",
                                 predictor.output(), path));
             if (!overwrite && !is_replaceable(path, FileKind::png))
                 throw UsageError(
@@ -163,11 +171,11 @@ int predict(int argc, const char* const* argv) {
             throw UsageError("--save '" + what + "' is unknown; expected index, binary, probability or overlay");
 
     Pictures pictures = pictures_of(input.value, output.value, recursive.value);
-    LoadedNet loaded = load_net(checkpoint_file(checkpoint.value), open_device(device_name.value, int(threads.value)),
-                                precision.value);
+    const std::string net = checkpoint_file(checkpoint.value);
+    LoadedNet loaded = load_net(net, open_device(device_name.value, int(threads.value)), precision.value);
     if (save.value.empty()) save.value = {loaded.recipe.classes() == 2 ? "binary" : "index", "overlay"};
     Predictor predictor(loaded, save.value, logit_threshold(threshold, loaded.recipe), output.value);
-    const std::vector<Job> jobs = jobs_of(pictures, predictor, overwrite.value);
+    const std::vector<Job> jobs = jobs_of(pictures, predictor, {net, o.config_file()}, overwrite.value);
     std::fputs(format_table(o.table()).c_str(), stdout);
     predict_all(predictor, jobs, std::move(pictures.skipped));
     return 0;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,7 +27,8 @@ void prepare_process() {
 void bound_spinning(char** argv) {
     static constexpr const char* spins = "1000";  // docs/performance-notes.md has what other numbers cost
     if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
-    char program[PATH_MAX];  // by its own name, which ps shows, not /proc/self/exe
+    if (::getauxval(AT_BASE) == 0) return;  // started through the loader, which would be what is started again
+    char program[PATH_MAX];                 // by its own name, which ps shows, not /proc/self/exe
     const ssize_t length = ::readlink("/proc/self/exe", program, sizeof program - 1);
     if (length <= 0) return;
     program[length] = '\0';
@@ -35,16 +37,31 @@ void bound_spinning(char** argv) {
     ::unsetenv("GOMP_SPINCOUNT");
 }
 
-// The control group's quota in cores ("200000 100000" microseconds: two); infinite where there is none.
+// A quota in cores from a control group's file: "200000 100000" microseconds in "cpu.max", or two files of one number.
+static double quota_in(const std::string& group) {
+    double time = 0, period = 0;
+    std::ifstream both(group + "/cpu.max"), quota(group + "/cpu.cfs_quota_us"), of(group + "/cpu.cfs_period_us");
+    const bool read = (both >> time >> period) || ((quota >> time) && (of >> period));
+    return read && time > 0 && period > 0 ? time / period : HUGE_VAL;
+}
+
+// The smallest quota of the process's control group and those above it, of either version; infinite where none has one.
 static double quota() {
+    double smallest = HUGE_VAL;
     std::ifstream groups("/proc/self/cgroup");
     for (std::string line; std::getline(groups, line);) {
-        if (!line.starts_with("0::")) continue;
-        std::ifstream in("/sys/fs/cgroup" + line.substr(3) + "/cpu.max");
-        double time = 0, period = 0;
-        if (in >> time >> period && time > 0 && period > 0) return time / period;
+        const size_t first = line.find(':'), second = line.find(':', first + 1);
+        if (second == std::string::npos) continue;
+        const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+        const bool unified = controllers == ",,";
+        if (!unified && controllers.find(",cpu,") == std::string::npos) continue;
+        const std::string root = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu";
+        for (std::string group = line.substr(second + 1);; group.resize(group.rfind('/'))) {
+            smallest = std::min(smallest, quota_in(root + group));
+            if (group.rfind('/') == std::string::npos) break;
+        }
     }
-    return HUGE_VAL;
+    return smallest;
 }
 
 int usable_cores() {

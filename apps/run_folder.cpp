@@ -63,7 +63,7 @@ static std::vector<std::string> names_in(const std::string& folder) {
 static std::vector<std::string> event_files(const std::string& folder) {
     std::vector<std::string> files;
     for (const std::string& name : names_in(folder))
-        if (name.starts_with(io::EventFile::name_prefix)) files.push_back(folder + "/" + name);
+        if (io::EventFile::is_ours(name)) files.push_back(folder + "/" + name);
     return files;
 }
 
@@ -84,7 +84,7 @@ static void check_contents(const std::string& path) {
         throw UsageError(path + ": holds a training already; go on with --resume " + path +
                          ", choose another --output-dir, or start anew in its place with --overwrite");
     const std::string other = first_entry(path);
-    if (!other.empty() && !is_marked(path))
+    if (!other.empty() && !RunFolder::is_one(path))
         throw UsageError(
             fmt::format("{}: is not empty and no run folder (it holds {}); choose another --output-dir, or "
                         "write among these files with --overwrite",
@@ -104,6 +104,9 @@ void RunFolder::check(const std::string& path, const std::string& resumed, bool 
         RunLock::check_free(path);
         if (!overwrite) check_contents(path);
     }
+    struct stat status;
+    if (::lstat(folder.c_str(), &status) == 0 && !path_exists(folder))
+        throw IoError(folder + ": is a link to what is not there; make that folder, or choose another --output-dir");
     fs::path there = absolute_path(folder);
     while (!path_exists(there.string()) && there.has_relative_path()) there = there.parent_path();
     if (!is_folder(there.string())) throw IoError(there.string() + ": is no folder, so that no run folder fits there");
@@ -113,8 +116,8 @@ void RunFolder::check(const std::string& path, const std::string& resumed, bool 
 
 std::vector<std::string> RunFolder::files_of(const std::string& folder) {
     std::vector<std::string> files;
-    for (const char* name : {"last.safetensors", "best.safetensors", "samples.png", "metrics.csv",
-                             "bad_batch.safetensors", "config.toml", "confusion.csv"})
+    for (const char* name : {"last.safetensors", "last.safetensors.previous", "best.safetensors", "samples.png",
+                             "metrics.csv", "bad_batch.safetensors", "config.toml", "confusion.csv", run_mark})
         files.push_back(folder + "/" + name);
     return files;
 }
@@ -127,22 +130,21 @@ RunFolder::RunFolder(std::string path, const std::string& resumed, bool overwrit
     std::error_code error;
     fs::create_directories(path_, error);
     if (error) throw IoError(path_ + ": the run folder cannot be made: " + error.message());
-    const bool ours = is_marked(path_) || first_entry(path_).empty();
     if (!lock_.held()) lock_ = RunLock::for_training(path_);
     if (!goes_on && !overwrite) check_contents(path_);  // another training may have begun and ended meanwhile
+    lock_.begin();
     for (const auto& file : files_of(path_)) io::remove_stale_temporaries(file);
     if (goes_on) return;
-    remove_earlier_training(ours);
+    remove_earlier_training();
     write_text(metrics(), csv_header);
     if (!resumed.empty()) continue_from(resumed);
 }
 
 // What a training left that was killed before its first checkpoint, or that --overwrite gives up. Its config.toml,
 // which may be what this training was started with, is replaced later.
-void RunFolder::remove_earlier_training(bool ours) const {
+void RunFolder::remove_earlier_training() const {
     std::vector<std::string> files{last(), io::previous_of(last()), best(), samples(), bad_batch(), confusion()};
-    if (ours)
-        for (const std::string& file : event_files(path_)) files.push_back(file);
+    for (const std::string& file : event_files(path_)) files.push_back(file);
     for (const std::string& file : files)
         if (::unlink(file.c_str()) != 0 && errno != ENOENT)
             throw io::system_error("cannot remove " + file + " of an earlier training", errno);

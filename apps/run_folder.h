@@ -45,7 +45,7 @@ class RunFolder {
  private:
     std::string metrics() const { return path_ + "/metrics.csv"; }
     void continue_from(const std::string& other) const;
-    void remove_earlier_training(bool ours) const;
+    void remove_earlier_training() const;
 
     std::string path_;
     RunLock lock_;

@@ -27,10 +27,17 @@ class RunLock {
     static void check_free(const std::string& folder);
 
     bool held() const { return bool(file_); }
+    // What was locked for a training that is refused afterwards is left as it was: a mark made for it goes, unless the
+    // training has begun.
+    void begin() { made_.clear(); }
+    void release();  // the lock, not the file: see above
+    RunLock(RunLock&& other) noexcept { *this = std::move(other); }
+    RunLock& operator=(RunLock&& other) noexcept;
+    ~RunLock();
 
  private:
-    explicit RunLock(io::FileDescriptor file) : file_(std::move(file)) {}
     io::FileDescriptor file_;
+    std::string folder_, made_;  // made_: the mark, where this lock has made it
 };
 
 }  // namespace atrous::app

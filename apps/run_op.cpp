@@ -144,7 +144,11 @@ int run_op(int argc, const char* const* argv) {
     if (name.value == "list") throw TextRequested{list_of_ops()};
     const CatalogueOp& op = find_op(name.value);
     if (input.value.empty() || output.value.empty()) throw UsageError("run-op needs --input and --output");
-    Outputs().reads("--input", input.value).writes("--output", output.value, FileKind::tensors).check(overwrite.value);
+    Outputs()
+        .reads("--input", input.value)
+        .reads("--config", o.config_file())
+        .writes("--output", output.value, FileKind::tensors)
+        .check(overwrite.value);
     const auto values = parse_attributes(op, attributes.value);
     const Device device = open_device(device_name.value, int(threads.value));
     const auto file = io::open_tensors(input.value);

@@ -36,6 +36,9 @@ LoadedNet load_net(const std::string& checkpoint, Device device, const std::stri
     const std::string& trained = loaded.recipe.precision;
     loaded.compute = half_on_cpu ? DType::f32 : compute_type(precision.empty() ? trained : precision, device);
     loaded.net = make_net(loaded.recipe.net);
+    loaded.net->materialize({.device = {DeviceKind::meta}, .compute = loaded.compute});
+    io::check_weights(file, *loaded.net);  // before memory is taken for what a damaged file claims to be
+    loaded.net = make_net(loaded.recipe.net);
     loaded.net->materialize({.device = device, .compute = loaded.compute, .initialize = false});
     io::load_weights(file, *loaded.net);
     loaded.net->set_training(false);
@@ -174,29 +177,6 @@ data::Image result_sheet(SegmentationNet& net, const Recipe& recipe, DType compu
     }
     net.set_training(training);
     return data::contact_sheet(sheet, int(recipe.classes()));
-}
-
-std::string rule_text(const data::MaskRule& rule) {
-    auto entries = [&] {
-        std::string text;
-        for (const auto& [value, id] : rule.classes)
-            text += (text.empty() ? "" : ",") + data::text_of_value(value) + "=" +
-                    (id == data::ignored_class ? "ignore" : std::to_string(id));
-        return text;
-    };
-    switch (rule.kind) {
-        case data::MaskKind::automatic:
-            return "auto";
-        case data::MaskKind::ids:
-            return rule.classes.empty() ? "ids" : "ids," + entries();
-        case data::MaskKind::binary:
-            return rule.threshold == 1 ? "binary" : fmt::format("binary:{}", rule.threshold);
-        default:
-            return rule.otherwise < 0 ? entries()
-                                      : entries() + fmt::format(",*={}", rule.otherwise == data::ignored_class
-                                                                             ? "ignore"
-                                                                             : std::to_string(rule.otherwise));
-    }
 }
 
 }  // namespace atrous::app

@@ -55,6 +55,4 @@ data::Image probability_of(const float* logits, int64_t h, int64_t w, int64_t c,
 data::Image result_sheet(SegmentationNet& net, const Recipe& recipe, DType compute,
                          const std::vector<data::Sample>& samples, int64_t rows, double threshold = 0);
 
-std::string rule_text(const data::MaskRule& rule);  // in --mask-values' words
-
 }  // namespace atrous::app

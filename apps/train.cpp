@@ -64,7 +64,7 @@ static Recipe make_recipe(const TrainArguments& a, const Sets& sets, int threads
     r.net = a.net.config(a.channels.value, classes == 2 ? 1 : classes);
     r.height = r.width = a.size.value;
     if (a.normalise.value == "imagenet") r.normalisation = data::Normalisation::imagenet();
-    r.mask_values = rule_text(report.rule);
+    r.mask_values = data::text_of(report.rule);
     const auto palette = data::mask_palette(classes);
     for (int c = 0; c < classes; ++c) {
         r.class_names.push_back(classes == 2 ? (c ? "foreground" : "background") : fmt::format("class {}", c));
@@ -311,7 +311,7 @@ static int run_training(TrainArguments& a, Device device, const Sets& sets, cons
     const std::string from = resumed ? run_folder_of(a.resume.value) : "";
     const bool in_place = resumed && same_file(from, a.output_dir.value);
     const RunFolder folder(a.output_dir.value, from, a.overwrite.value, in_place ? std::move(a.lock) : RunLock());
-    a.lock = {};  // of another folder that was read
+    a.lock.release();  // of another folder, which was read
     if (resumed) folder.truncate_metrics(trainer.progress.epoch);
     folder.write_config(a.config());  // when resuming too: a later one goes on with the settings of this one
     fmt::print("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n", recipe.net.model,
@@ -366,6 +366,8 @@ int train(int argc, const char* const* argv) {
     check_words(a, freezing);
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     const Sets sets = open_data(a);
+    a.check_outputs(sets.dataset.train);
+    a.check_outputs(sets.dataset.val);
     if (sets.dataset.val.empty() && (a.patience_stop.value > 0 || a.schedule.value == "plateau"))
         throw UsageError(
             "--patience-stop and --schedule plateau go by the validation, and no sample validates; raise "

@@ -41,9 +41,9 @@ void TrainArguments::parse(int argc, const char* const* argv) {
         words.insert(words.begin(), {"--config", folder + "/config.toml"});
     o.parse(words);
     if (is_folder(pretrained.value)) pretrained.value = checkpoint_file(pretrained.value);
-    outputs().check(overwrite.value);
     outputs_of_run().check_inputs();
     if (!resume.value.empty()) settle_resumption(run_folder_of(resume.value));
+    outputs().check(overwrite.value);
     check_loss_words(loss.value, class_weights.value, classes.value);  // before the data are read
     training_size(*this);
     if (nesterov.value && (optimizer.value != "sgd" || momentum.value == 0))
@@ -54,14 +54,24 @@ void TrainArguments::parse(int argc, const char* const* argv) {
 // What --profile names, which is replaced only where it is a profile.
 Outputs TrainArguments::outputs() const {
     const bool named = profile.value != profile.alone();
-    return inputs().writes("--profile", named ? profile.value : "", FileKind::json);
+    Outputs files = inputs();
+    files.writes("--profile", named ? profile.value : "", FileKind::json);
+    if (!output_dir.value.empty())
+        for (const std::string& file : RunFolder::files_of(output_dir.value)) files.keeps("the run folder", file);
+    return files;
+}
+
+void TrainArguments::check_outputs(const std::vector<data::Sample>& samples) const {
+    outputs().check_samples(samples);
+    if (!resuming()) outputs_of_run().check_samples(samples);
 }
 
 // The files of the run folder, which RunFolder checks by itself, against the inputs.
 Outputs TrainArguments::outputs_of_run() const {
     Outputs files = inputs();
     if (output_dir.value.empty() || resuming()) return files;
-    const bool own_config = is_marked(output_dir.value);  // a training that is started anew with its own settings
+    const bool own_config =
+        RunFolder::is_one(output_dir.value);  // a training that is started anew with its own settings
     for (const std::string& file : RunFolder::files_of(output_dir.value))
         if (!own_config || !file.ends_with("/config.toml")) files.writes("--output-dir", file, FileKind::weights);
     return files;
@@ -80,6 +90,7 @@ void TrainArguments::settle_resumption(const std::string& folder) {
     if (output_dir.origin != Origin::flag || output_dir.value.empty()) output_dir.value = folder;
     if (!same_file(folder, output_dir.value)) {
         lock = RunLock::for_reading(folder);
+        resume.value = checkpoint_to_resume(resume.value);
     } else {
         if (!RunFolder::is_one(folder) && !overwrite.value)
             throw UsageError(
@@ -87,8 +98,8 @@ void TrainArguments::settle_resumption(const std::string& folder) {
                             "write among the files there with --overwrite",
                             folder));
         lock = RunLock::for_training(folder);
+        resume.value = settle_previous(checkpoint_to_resume(resume.value));
     }
-    resume.value = settle_previous(checkpoint_to_resume(resume.value));
 }
 
 // What the data decided, so that config.toml says it. The device and the number of threads stay as they were asked for:

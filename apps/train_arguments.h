@@ -25,15 +25,19 @@ struct TrainArguments {
     &mask_values = o.text("--mask-values", "auto",
                           "how mask values become classes: auto, ids, binary, binary:128, '0' (value 0 is foreground), "
                           "'#402020,#ff0000', '0=1,255=0,128=ignore'");
-    Option<int64_t>& classes = o.integer("--classes", 0, "number of classes; 0: found from the masks").min(0).max(255);
+    Option<int64_t>& classes = o.integer("--classes", 0, "number of classes; 0: found from the masks")
+                                   .min(0)
+                                   .max(net_ranges::out_channels.high);
     Option<std::string>&train_list =
         o.text("--train-list", "", "list file of the training samples; its lines 'image mask' are relative to --data"),
     &val_list = o.text("--val-list", "", "list file of the validation samples, likewise"),
     &val_pattern = o.text("--val-pattern", "", "pictures whose file name matches validate, such as '*9.png'");
-    Option<double>& val_fraction =
-        o.number("--val-fraction", 0.1, "share that validates where nothing else says").min(0).max(0.9);
-    Option<int64_t>& size =
-        o.integer("--size", 256, "pictures are resized to this width and height, in pixels").min(8).max(8192);
+    Option<double>& val_fraction = o.number("--val-fraction", 0.1, "share that validates where nothing else says")
+                                       .min(0)
+                                       .max(recipe_ranges::most_val_fraction);
+    Option<int64_t>& size = o.integer("--size", 256, "pictures are resized to this width and height, in pixels")
+                                .min(recipe_ranges::size.low)
+                                .max(recipe_ranges::size.high);
     Option<std::string>& normalise =
         o.choice("--normalise", {"none", "imagenet"}, "none", "none: values 0..1; imagenet: minus mean, over std");
     Option<int64_t>& channels = o.integer("--channels", 3, "image channels: 1 or 3").min(1).max(3);
@@ -143,6 +147,7 @@ struct TrainArguments {
     bool resuming() const { return !resume.value.empty(); }
     void resolve(const Recipe& recipe);
     std::string config();
+    void check_outputs(const std::vector<data::Sample>& samples) const;  // that none is a picture or a mask
 
  private:
     void settle_resumption(const std::string& folder);

@@ -26,7 +26,7 @@ class Reader {
         uint32_t value = 0;
         int digits = 0;
         for (; c >= '0' && c <= '9'; c = next()) {
-            if (++digits > 7) damaged(path_, "PNM", "a number has more than 7 digits");
+            if (++digits > 7 && value >= 1000000) damaged(path_, "PNM", "a number has more than 7 digits");
             value = 10 * value + uint32_t(c - '0');
         }
         if (digits == 0 || (c >= 0 && !is_space(c)))

@@ -22,24 +22,31 @@ namespace atrous::data {
 namespace {
 
 // Samples that validate are not trained on, whatever the lists say. A sample is its picture's file: another spelling
-// of the path, or a link, is no other sample.
-void refuse_overlap(const Dataset& dataset) {
-    std::map<FileIdentity, const Sample*> seen;
-    std::vector<std::string> twice;
-    for (const auto* part : {&dataset.train, &dataset.val})
-        for (const auto& sample : *part) {
+// of the path, or a link, is no other sample. Within a part hard links are allowed, and said: programs that find equal
+// files join them so.
+void refuse_overlap(Dataset& dataset) {
+    std::map<FileIdentity, std::pair<const Sample*, bool>> seen;  // and whether it validates
+    std::vector<std::string> twice, linked;
+    for (const bool validates : {false, true})
+        for (const auto& sample : validates ? dataset.val : dataset.train) {
             const auto identity = identity_of(sample.image_path);
             if (!identity) continue;
-            const auto [first, fresh] = seen.emplace(*identity, &sample);
+            const auto [first, fresh] = seen.emplace(*identity, std::pair{&sample, validates});
             if (fresh) continue;
-            const std::string& other = first->second->name;
-            twice.push_back(other == sample.name ? other : fmt::format("{} (the same file as {})", sample.name, other));
+            const auto& [before, part] = first->second;
+            const std::string& other = before->name;
+            const bool hard_link = part == validates && file_key(*before) != file_key(sample);
+            (hard_link ? linked : twice)
+                .push_back(other == sample.name ? other : fmt::format("{} (the same file as {})", sample.name, other));
         }
     if (!twice.empty())
         throw DataError(
             fmt::format("{} pictures are listed twice or both train and validate: {}; list each file once, whatever "
                         "its path or the links to it",
                         twice.size(), few_of(twice)));
+    if (!linked.empty())
+        dataset.warnings.push_back(
+            fmt::format("{} pictures are hard links to others of the same part: {}", linked.size(), few_of(linked)));
 }
 
 // --val-list: what it names validates, the rest trains.

@@ -39,6 +39,10 @@ step "build and tests, emulated world"
 build_and_test emulated all
 
 if [ $full = yes ]; then
+    step "hardening"
+    scripts/check_hardening.sh build/emulated/bin/atrous
+    step "small trainings beside other programs"
+    python3 benchmarks/beside_others.py build/emulated/bin/atrous --ways ours --repetitions 3 --check
     step "faults: every system call that touches files, 100 random kills, full disks, soaks"
     python3 tests/apps/fault_sweep.py build/emulated/bin/atrous --full
     step "kernels under address and undefined-behaviour checks"

@@ -9,19 +9,27 @@
 namespace atrous::app {
 namespace {
 
-// Of the bytes below 0x20 and of DEL; and of U+0080 to U+009F, which in UTF-8 follow a byte 0xC2.
-bool is_control(unsigned char before, unsigned char c) {
-    return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || (before == 0xc2 && c >= 0x80 && c < 0xa0);
+// What of a character of several bytes, in UTF-8, is still to come; its first byte.
+struct State {
+    int left = 0;
+    unsigned char first = 0;
+};
+
+// Bytes below 0x20 and DEL; 0x80 to 0x9f by themselves, and as U+0080 to U+009F.
+bool is_control(State& state, unsigned char c) {
+    const bool continues = (c & 0xc0) == 0x80;
+    if (continues && state.left > 0) {
+        --state.left;
+        return state.first == 0xc2 && c < 0xa0;
+    }
+    state = {c < 0xc2 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 0, c};
+    return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || (c >= 0x80 && c < 0xa0);
 }
 
-ssize_t write_plain(void* last, const char* text, size_t bytes) {
-    auto& before = *static_cast<unsigned char*>(last);
+ssize_t write_plain(void* state, const char* text, size_t bytes) {
     std::string plain(text, bytes);
-    for (char& c : plain) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (is_control(before, byte)) c = '?';
-        before = byte;
-    }
+    for (char& c : plain)
+        if (is_control(*static_cast<State*>(state), static_cast<unsigned char>(c))) c = '?';
     for (size_t done = 0; done < bytes;) {
         const ssize_t n = ::write(STDOUT_FILENO, plain.data() + done, bytes - done);
         if (n < 0 && errno == EINTR) continue;
@@ -34,9 +42,9 @@ ssize_t write_plain(void* last, const char* text, size_t bytes) {
 }  // namespace
 
 void make_output_plain() {
-    static unsigned char before = 0;
+    static State state;
     std::FILE* plain =
-        ::fopencookie(&before, "w", {.read = nullptr, .write = write_plain, .seek = nullptr, .close = nullptr});
+        ::fopencookie(&state, "w", {.read = nullptr, .write = write_plain, .seek = nullptr, .close = nullptr});
     if (!plain) return;
     std::setvbuf(plain, nullptr, ::isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, BUFSIZ);
     std::fflush(stdout);

@@ -91,6 +91,12 @@ EventFile::Made create_in(const std::string& folder) {
 
 }  // namespace
 
+bool EventFile::is_ours(std::string_view name) {
+    if (!name.starts_with(name_prefix)) return false;
+    name.remove_prefix(name_prefix.size());
+    return std::min(name.find_first_not_of("0123456789"), name.size()) == time_digits;
+}
+
 EventFile::EventFile(const std::string& folder, int64_t first_step) : EventFile(create_in(folder), first_step) {}
 
 EventFile::EventFile(Made made, int64_t first_step)

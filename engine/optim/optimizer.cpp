@@ -61,10 +61,11 @@ static std::vector<k::OptimChunk> chunks_of(const ParameterArena& arena, const O
     return chunks;
 }
 
-static Tensor bytes_on(Device device, const void* data, size_t bytes) {
-    Tensor t = Tensor::empty({int64_t(bytes)}, DType::u8, device);
-    t.copy_from_host(data, bytes);
-    return t;
+static int64_t count_of_chunks(const ParameterArena& arena) {
+    int64_t count = 0;
+    for (const NamedParameter& p : arena.parameters)
+        if (p.parameter->trainable) count += ceil_div(p.parameter->shape.count(), k::optim_chunk_elements);
+    return count;
 }
 
 Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), options_(options) {
@@ -75,10 +76,11 @@ Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), 
     if (options.kind != OptimizerKind::sgd)
         moment2_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
     check_lr_scales(a, options);
-    const auto chunks = chunks_of(a, options);
-    if (chunks.empty()) throw UsageError("there is nothing to train: every parameter is frozen");
-    chunk_count_ = int64_t(chunks.size());
-    chunks_ = bytes_on(a.values.device(), chunks.data(), chunks.size() * sizeof(k::OptimChunk));
+    chunk_count_ = count_of_chunks(a);
+    if (chunk_count_ == 0) throw UsageError("there is nothing to train: every parameter is frozen");
+    chunks_ = Tensor::empty({chunk_count_ * int64_t(sizeof(k::OptimChunk))}, DType::u8, a.values.device());
+    if (a.values.device().kind != DeviceKind::meta)  // where the size is all that there is
+        chunks_.copy_from_host(chunks_of(a, options).data(), chunks_.bytes());
     StepState state;
     state.loss_scale = options.initial_loss_scale;
     static_assert(sizeof state % sizeof(float) == 0 && offsetof(StepState, loss_scale) % sizeof(float) == 0);

@@ -36,10 +36,22 @@ std::optional<FileIdentity> identity_of(const std::string& path) {
     return FileIdentity{uint64_t(status.st_dev), uint64_t(status.st_ino)};
 }
 
+// Where a path leads that ends in a link to a file that does not exist yet.
+static fs::path behind_dangling_links(fs::path path) {
+    std::error_code error;
+    for (int links = 0; links < 40 && !fs::exists(path, error); ++links) {
+        const fs::path target = fs::read_symlink(path, error);
+        if (error) break;
+        path = path.parent_path() / target;
+    }
+    return path;
+}
+
 std::string canonical_path(const std::string& path) {
     std::error_code error;
-    const fs::path whole = fs::absolute(path, error);
+    fs::path whole = fs::absolute(path, error);
     if (error) return fs::path(path).lexically_normal().string();
+    whole = behind_dangling_links(whole);
     const fs::path canonical = fs::weakly_canonical(whole, error);
     std::string text = (error ? whole.lexically_normal() : canonical.lexically_normal()).string();
     while (text.size() > 1 && text.back() == '/') text.pop_back();
@@ -52,7 +64,10 @@ std::string absolute_path(const std::string& path) {
     if (error)
         throw IoError("the working folder cannot be read: " + error.message() +
                       "; was it deleted? change into another one");
-    return whole.lexically_normal().string();
+    const std::string normal = whole.lexically_normal().string();
+    // Behind a link to a folder ".." is not the folder that the link is in.
+    const bool same = !path_exists(whole.string()) || same_file(normal, whole.string());
+    return same ? normal : whole.string();
 }
 
 bool same_file(const std::string& a, const std::string& b) {

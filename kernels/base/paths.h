@@ -27,7 +27,8 @@ std::optional<FileIdentity> identity_of(const std::string& path);  // none where
 // where the working folder is gone: `path` itself, without "." and "..".
 std::string canonical_path(const std::string& path);
 
-// Absolute, without "." and "..", links as they are. IoError where the working folder is gone.
+// Absolute, links as they are; without "." and "..", unless that would be another file. IoError where the working
+// folder is gone.
 std::string absolute_path(const std::string& path);
 
 bool same_file(const std::string& a, const std::string& b);         // both may not exist yet

@@ -214,6 +214,9 @@ bool dnnl_convolution(Queue& q, const DnnlConv& c, const void* x, const void* w,
     if (c.dtype == DType::bf16) require_bf16();
     // Without AVX-512, oneDNN 2.6 hangs or aborts in some strided 1x1 convolutions.
     if (!has_avx512() && c.r == 1 && c.s == 1 && c.stride > 1) return false;
+    // oneDNN 2.6 divides by zero where an image has 2^31 values.
+    constexpr int64_t most_values = int64_t{1} << 31;
+    if (c.h * c.w * c.c >= most_values || c.p * c.q * c.o >= most_values) return false;
     omp_set_num_threads(q.threads());
     Plan& plan = plan_for(library().convolutions, c);
     if (plan.variant.empty()) return false;

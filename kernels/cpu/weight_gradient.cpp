@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "kernels/base/dispatch.h"
 #include "kernels/cpu/outer_sums.h"
@@ -59,9 +58,10 @@ class Accumulator {
     int64_t narrow_, wide_, narrow_tiles_, narrow_tile_, wide_panels_;
     int64_t taps_ = 1, tap_groups_;
     const T *last_image_row_, *last_gradient_row_;
-    std::vector<Block> blocks_;
+    // Not kept as a list: a rehearsal of large pictures would spend its time on writing it.
+    Block block_at(int64_t index) const { return {index * rows_ / blocks_, (index + 1) * rows_ / blocks_}; }
     static constexpr int64_t max_rows = 256;  // of a block
-    int64_t splits_ = 1, block_rows_ = 1;
+    int64_t rows_ = 0, blocks_ = 0, splits_ = 1, block_rows_ = 1;
     T* packed_ = nullptr;  // a block's gradient by panels, where many tiles read it; else absent
 };
 
@@ -101,12 +101,12 @@ template <class T>
 void Accumulator<T>::choose_blocks() {
     const bool small = partial_count() * sizeof(T) <= (512 << 10);
     const View &x = p_.image, &g = p_.gradient;
-    const int64_t row_bytes = (g.w * g.c + p_.geometry.stride * x.w * x.c) * sizeof(T), rows = g.n * g.h;
+    const int64_t row_bytes = (g.w * g.c + p_.geometry.stride * x.w * x.c) * sizeof(T);
     const int64_t a_block = std::clamp<int64_t>((64 << 10) / row_bytes, ceil_div(256, g.w), max_rows);
-    const int64_t count = ceil_div(rows, a_block);
-    for (int64_t b = 0; b < count; ++b) blocks_.push_back({b * rows / count, (b + 1) * rows / count});
-    block_rows_ = ceil_div(rows, count);
-    splits_ = small ? std::min<int64_t>(32, count) : 1;
+    rows_ = g.n * g.h;
+    blocks_ = ceil_div(rows_, a_block);
+    block_rows_ = ceil_div(rows_, blocks_);
+    splits_ = small ? std::min<int64_t>(32, blocks_) : 1;
 }
 
 // Channels of distant pixels that lie a power of two apart would evict each other from the caches.
@@ -198,11 +198,10 @@ void Accumulator<T>::store_item(T* partials, int64_t index) const {
 
 template <class T>
 void Accumulator<T>::run(Queue& q) {
-    const int64_t blocks = int64_t(blocks_.size());
     T* partials = q.scratch<T>(splits_ * partial_count());
     if (q.rehearses()) return;
     const auto add = [&](int64_t block, int64_t item, int64_t split) {
-        add_item(blocks_[block], item_at(item), partials + split * partial_count() + item * item_size());
+        add_item(block_at(block), item_at(item), partials + split * partial_count() + item * item_size());
     };
 #pragma omp parallel num_threads(q.threads())
     {
@@ -211,14 +210,14 @@ void Accumulator<T>::run(Queue& q) {
         if (splits_ > 1) {
 #pragma omp for schedule(dynamic)
             for (int64_t split = 0; split < splits_; ++split)
-                for (int64_t b = split * blocks / splits_; b < (split + 1) * blocks / splits_; ++b)
+                for (int64_t b = split * blocks_ / splits_; b < (split + 1) * blocks_ / splits_; ++b)
                     for (int64_t item = 0; item < items(); ++item) add(b, item, split);
         } else {
-            for (int64_t b = 0; b < blocks; ++b) {
+            for (int64_t b = 0; b < blocks_; ++b) {
+                const Block block = block_at(b);
                 if (packed_) {
 #pragma omp for schedule(static)
-                    for (int64_t row = blocks_[b].first_row; row < blocks_[b].last_row; ++row)
-                        pack_row(blocks_[b], row, packed_);
+                    for (int64_t row = block.first_row; row < block.last_row; ++row) pack_row(block, row, packed_);
                 }
 #pragma omp for schedule(dynamic)
                 for (int64_t item = 0; item < items(); ++item) add(b, item, 0);

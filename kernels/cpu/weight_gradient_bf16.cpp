@@ -73,6 +73,8 @@ class PairAccumulator {
         return std::min(tile_, narrow_->panel - tile % tiles_per_panel_ * tile_);
     }
     void choose_chunks();
+    int64_t chunks() const { return p_.gradient.n * chunks_of_image_; }
+    Chunk chunk_at(int64_t index) const;
     Range columns_used(int64_t group) const;
     void pack(const Chunk&, Pair* packed) const;
     void add_taps(const Chunk&, int64_t r, int64_t group, const Pair* packed, float* sums) const;
@@ -85,7 +87,7 @@ class PairAccumulator {
     int64_t half_;                    // packed columns of the gradient
     int64_t tiles_per_panel_, tile_;  // of narrow channels
     int64_t taps_ = 1, tap_groups_;   // neighbouring taps of an image of few channels share a tile
-    std::vector<Chunk> chunks_;
+    int64_t chunks_of_image_ = 1;
     int64_t splits_ = 1;
     const bf16* zeros_ = nullptr;
 };
@@ -120,22 +122,27 @@ PairAccumulator::PairAccumulator(const WeightGradient& problem) : p_(problem) {
 // for its neighbours. Up to 32 independent sums, one a thread.
 void PairAccumulator::choose_chunks() {
     const ConvGeometry& g = p_.geometry;
-    const int64_t height = p_.gradient.h, reach = (p_.r - 1) * g.dilation + 1;
+    const int64_t height = p_.gradient.h;
     constexpr int64_t chunk_bytes = 256 << 10;
     const int64_t row_bytes =
         (gradient_.panels * gradient_.row_size() + image_.panels * image_.row_size() * g.stride) * sizeof(Pair);
-    const int64_t count = ceil_div(height, std::clamp<int64_t>(chunk_bytes / row_bytes, 1, height));
-    for (int64_t n = 0; n < p_.gradient.n; ++n)
-        for (int64_t i = 0; i < count; ++i) {
-            const int64_t first = i * height / count, last = (i + 1) * height / count;
-            const int64_t first_input = std::clamp<int64_t>(first * g.stride - g.padding, 0, p_.image.h);
-            const int64_t last_input =
-                std::clamp<int64_t>((last - 1) * g.stride - g.padding + reach, first_input, p_.image.h);
-            chunks_.push_back({n, first, last, first_input, last_input});
-            gradient_.rows = std::max(gradient_.rows, last - first);
-            image_.rows = std::max(image_.rows, last_input - first_input);
-        }
-    splits_ = std::min<int64_t>(32, int64_t(chunks_.size()));
+    chunks_of_image_ = ceil_div(height, std::clamp<int64_t>(chunk_bytes / row_bytes, 1, height));
+    for (int64_t i = 0; i < chunks_of_image_; ++i) {
+        const Chunk chunk = chunk_at(i);
+        gradient_.rows = std::max(gradient_.rows, chunk.rows());
+        image_.rows = std::max(image_.rows, chunk.input_rows());
+    }
+    splits_ = std::min<int64_t>(32, chunks());
+}
+
+// Not kept as a list: a rehearsal of large pictures would spend its time on writing it.
+Chunk PairAccumulator::chunk_at(int64_t index) const {
+    const ConvGeometry& g = p_.geometry;
+    const int64_t height = p_.gradient.h, reach = (p_.r - 1) * g.dilation + 1, i = index % chunks_of_image_;
+    const int64_t first = i * height / chunks_of_image_, last = (i + 1) * height / chunks_of_image_;
+    const int64_t first_input = std::clamp<int64_t>(first * g.stride - g.padding, 0, p_.image.h);
+    const int64_t last_input = std::clamp<int64_t>((last - 1) * g.stride - g.padding + reach, first_input, p_.image.h);
+    return {index / chunks_of_image_, first, last, first_input, last_input};
 }
 
 // Packed columns in which one of a group's taps meets the image.
@@ -209,7 +216,7 @@ void PairAccumulator::store_tile(int64_t tile, const float* sums) const {
 
 // Each split packs and sums its own chunks; the others are then added to the first, in order.
 void PairAccumulator::run(Queue& q) {
-    const int64_t chunks = int64_t(chunks_.size()), packed_size = gradient_.size() + image_.size();
+    const int64_t packed_size = gradient_.size() + image_.size();
     const int64_t channels = std::max(p_.image.c, p_.gradient.c);
     bf16* zeros = q.scratch<bf16>(channels);
     Pair* all_packed = q.scratch<Pair>(q.threads() * packed_size);
@@ -224,10 +231,11 @@ void PairAccumulator::run(Queue& q) {
         for (int64_t split = 0; split < splits_; ++split) {
             float* own = sums + split * split_size();
             std::fill_n(own, split_size(), 0.0f);
-            for (int64_t i = split * chunks / splits_; i < (split + 1) * chunks / splits_; ++i) {
-                pack(chunks_[i], packed);
+            for (int64_t i = split * chunks() / splits_; i < (split + 1) * chunks() / splits_; ++i) {
+                const Chunk chunk = chunk_at(i);
+                pack(chunk, packed);
                 for (int64_t r = 0; r < p_.r; ++r)
-                    for (int64_t group = 0; group < tap_groups_; ++group) add_taps(chunks_[i], r, group, packed, own);
+                    for (int64_t group = 0; group < tap_groups_; ++group) add_taps(chunk, r, group, packed, own);
             }
         }
         const int64_t size = split_size() / tiles();

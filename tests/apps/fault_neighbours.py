@@ -41,10 +41,30 @@ def others_run_folder(bench):
     refuse(case, "is not empty and no run folder", "a folder of somebody's", *train)
     refuse(case, "the file that --config reads", "its own --config", *train, "--config", "run/config.toml",
            "--overwrite")
-    outcome = case.run_command([*bench.training(), "--overwrite"])
-    expect(outcome.code == 0, "not with --overwrite either", outcome)
+    for again in range(2):
+        outcome = case.run_command([*bench.training(), "--overwrite"])
+        expect(outcome.code == 0, "not with --overwrite either", outcome)
     for name in (EVENTS + "1700000000.host", "notes.txt"):
         expect((case.run / name).read_bytes() == theirs[name], f"--overwrite replaced {name}, which is none of its names")
+
+    case = Case(bench, "link to nothing")
+    case.run.symlink_to("nowhere")
+    refuse(case, "is a link to what is not there", "a run folder behind a dangling link", *train, code=4)
+
+    case = Case(bench, "profiled")
+    case.run.mkdir()
+    (case.run / ".atrous-run").touch()
+    for name in ("last.safetensors", "best.safetensors", "metrics.csv", ".atrous-run"):
+        refuse(case, "is a file of the run folder", "a profile over the run folder's files", *train, "--profile",
+               f"run/./{name}")
+    refuse(case, "is a file of the data set", "a profile over a picture", *train, "--overwrite", "--profile",
+           sorted((bench.data / "train" / "images").iterdir())[0])
+
+    case = bench.half.copy("of before")  # a run folder of a version that marked none, killed before its first checkpoint
+    for name in (".atrous-run", "best.safetensors", "last.safetensors", "last.safetensors.previous"):
+        (case.run / name).unlink()
+    outcome = case.program("train", "--config", "run/config.toml", "--output-dir", "run")
+    expect(outcome.code == 0, "a training of before cannot be started anew as it is told", outcome)
 
     case = Case(bench, "again")
     expect(case.train("--seed", 5).code == 0, "does not train")
@@ -62,6 +82,8 @@ def others_run_folder(bench):
     (elsewhere / "metrics.csv").write_text("of somebody\n")
     refuse(case, "is no run folder", "a checkpoint among other files", "train", "--data", bench.data, "--resume",
            "downloads/last.safetensors")
+    refuse(case, "no such folder", "a refused resumption marks nothing", "train", "--data", "/nowhere", "--resume",
+           "downloads/last.safetensors", "--overwrite", code=3)
 
 
 def others_results(bench):
@@ -70,7 +92,7 @@ def others_results(bench):
     shutil.copytree(bench.data / "val" / "images", pictures)
     first = sorted(pictures.iterdir())[0]
     shutil.copy(first, pictures / f"{first.stem}_binary.png")
-    refuse(case, "a picture that is predicted", "results over the user's own picture", "predict", "p", "--checkpoint",
+    refuse(case, "which the prediction reads", "results over the user's own picture", "predict", "p", "--checkpoint",
            net, "-o", "p")
     (case.folder / "out").mkdir()
     shutil.copy(first, case.folder / "out" / f"{first.stem}_overlay.png")
@@ -80,7 +102,16 @@ def others_results(bench):
         outcome = case.program(*predict, *again)
         expect(outcome.code == 0, "does not predict, or not over its own results", outcome)
 
+    expect(case.program("predict", f"out/{first.stem}_binary.png", "--checkpoint", net, "-o", "out").code == 0,
+           "a result that is named is not predicted")
+    (case.folder / "linked results").mkdir()
+    os.link(case.run / "best.safetensors", case.folder / "linked results" / f"{first.stem}_overlay.png")
+    refuse(case, "which the prediction reads", "results over the checkpoint", *predict[:-1], "linked results",
+           "--overwrite")
+
     score = ["eval", "--data", bench.data, "--checkpoint", net]
+    refuse(case, "is a file of the data set", "a sheet over a picture", *score, "--overwrite", "--sheet",
+           sorted((bench.data / "val" / "masks").iterdir())[0])
     (case.folder / "mine.json").write_text('{"dice": 1}')
     os.link(case.run / "best.safetensors", case.folder / "linked")
     for path in (net, "./run//best.safetensors", "linked"):
@@ -129,6 +160,28 @@ def second_process(bench):
     first.send_signal(signal.SIGINT)
     expect(first.wait() == 130, f"the first training ended with {first.returncode}: {first.communicate()[0][-500:]}")
     case.finish("disturbed by a second process", reference)
+
+    case = bench.half.copy("shared")  # by a group: of another user's folder the files can be replaced
+    for path in (case.folder, case.run):
+        path.chmod(0o777)
+    for path in case.run.iterdir():
+        path.chmod(0o644)
+    if case.program("--version", unprivileged=True).code == 0:
+        outcome = case.resume(unprivileged=True)
+        expect(outcome.code == 0, "a shared run folder cannot be resumed by another user", outcome)
+
+    case = bench.half.copy("snapshot")  # by hard links, as backups make them
+    subprocess.run(["cp", "-al", case.run, case.folder / "copy"], check=True)
+    first = start(bench, case.folder, [bench.program, "train", "--resume", "run", "--output-dir", "copy", "--overwrite",
+                                       "--epochs", 300])
+    while b"epochs = 300" not in (case.folder / "copy" / "config.toml").read_bytes():
+        expect(first.poll() is None, "the training into the snapshot ended early")
+    outcome = case.resume(target="copy")
+    outcome.expect_error(4, f"process {first.pid}", "a second training into the snapshot")
+    outcome = case.resume()
+    expect(outcome.code == 0, "the original cannot be resumed while its snapshot trains", outcome)
+    first.send_signal(signal.SIGINT)
+    expect(first.wait() == 130, f"the training into the snapshot ended with {first.returncode}")
 
     case = Case(bench, "numbered")
     options = [word for word in bench.training() if word not in ("--output-dir", "run")]

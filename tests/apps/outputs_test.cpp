@@ -54,11 +54,15 @@ TEST_F(OutputsTest, TwoOutputsAreTwoFiles) {
     Outputs outputs;
     outputs.writes("--json", path("a"), FileKind::json).writes("--confusion", path("./a"), FileKind::csv);
     expect_refused<UsageError>(outputs, true, "--json writes this file too");
+    fs::create_symlink("new", path("dangling"));
+    Outputs linked;
+    linked.writes("--json", path("new"), FileKind::json).writes("--confusion", path("dangling"), FileKind::csv);
+    expect_refused<UsageError>(linked, true, "--json writes this file too");
 }
 
 TEST_F(OutputsTest, OnlyOurFilesOfTheSameKindAreReplaced) {
     write("ours.json", "{\n  \"engine\": \"atrous\",\n  \"dice\": 1\n}");
-    write("theirs.json", "{\"name\": \"atrous\"}");
+    write("theirs.json", "{\"name\": 1, \"engine\": \"atrous\"}");
     write("ours.csv", "name,dice,mean_iou,pixel_accuracy\n");
     write("theirs.csv", "name,score\n");
     write("empty", "");
@@ -79,6 +83,16 @@ TEST_F(OutputsTest, OnlyOurFilesOfTheSameKindAreReplaced) {
     outputs.writes("--json", path("theirs.json"), FileKind::json);
     expect_refused<UsageError>(outputs, false, "--overwrite");
     EXPECT_NO_THROW(outputs.check(true));
+}
+
+TEST_F(OutputsTest, NoOutputIsAPictureOrAMask) {
+    write("picture.png", "p");
+    write("mask.png", "m");
+    fs::create_symlink("mask.png", path("link"));
+    const std::vector<data::Sample> samples{{path("picture.png"), path("mask.png"), "picture"}};
+    for (const char* name : {"picture.png", "link"})
+        EXPECT_THROW(Outputs().writes("--sheet", path(name), FileKind::png).check_samples(samples), UsageError);
+    EXPECT_NO_THROW(Outputs().writes("--sheet", path("new"), FileKind::png).check_samples(samples));
 }
 
 TEST_F(OutputsTest, AFolderThatIsMissingIsSaidBeforeTheWork) {

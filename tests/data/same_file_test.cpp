@@ -69,11 +69,25 @@ TEST(SameFile, TwiceInAListIsRefused) {
     TempDir dir;
     split_set(dir);
     fs::create_directory_symlink("val", dir.path() / "linked");
-    fs::create_hard_link(dir.path() / "val/images/a0.jpg", dir.path() / "val/hard.jpg");
     const std::string first = line("val/images/a0.jpg", "val/masks/a0.png");
-    for (const char* again : {"./val/images/a0.jpg", "val//images/a0.jpg", "linked/images/a0.jpg", "val/hard.jpg"})
+    for (const char* again : {"./val/images/a0.jpg", "val//images/a0.jpg", "linked/images/a0.jpg"})
         expect_error([&] { with_val_list(dir, first + line(again, "val/masks/a0.png")); },
                      {"1 pictures", "twice", "val/images/a0"});
+}
+
+// Programs that find equal files join them so. One that validates must not train all the same.
+TEST(SameFile, HardLinksWithinAPartAreSaid) {
+    TempDir dir;
+    split_set(dir);
+    fs::create_hard_link(dir.path() / "val/images/a0.jpg", dir.path() / "val/hard.jpg");
+    const Dataset set =
+        with_val_list(dir, line("val/images/a0.jpg", "val/masks/a0.png") + line("val/hard.jpg", "val/masks/a0.png"));
+    EXPECT_EQ(set.val.size(), 2u);
+    ASSERT_EQ(set.warnings.size(), 1u);
+    EXPECT_NE(set.warnings[0].find("1 pictures are hard links"), std::string::npos) << set.warnings[0];
+    fs::create_hard_link(dir.path() / "val/images/b1.jpg", dir.path() / "train/images/b1.jpg");
+    fs::copy(dir.path() / "val/masks/b1.png", dir.path() / "train/masks/b1.png");
+    expect_error([&] { find(dir); }, {"1 pictures", "the same file as train/images/b1"});
 }
 
 TEST(SameFile, ALayoutWhoseTrainingPicturesAreLinkedForValidationIsRefused) {

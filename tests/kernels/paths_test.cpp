@@ -51,6 +51,21 @@ TEST_F(Paths, WhatTheFileSystemRefusesIsNotThere) {
     EXPECT_EQ(path_problem(folder), "");
 }
 
+TEST_F(Paths, LinksToWhatIsNotThereYet) {
+    fs::create_symlink("new", folder + "/dangling");
+    fs::create_symlink(folder + "/dangling", folder + "/twice");
+    EXPECT_TRUE(same_file(folder + "/dangling", folder + "/new"));
+    EXPECT_TRUE(same_file(folder + "/twice", folder + "/new"));
+    EXPECT_FALSE(same_file(folder + "/dangling", folder + "/other"));
+}
+
+TEST_F(Paths, TheFolderAboveALinkedOne) {
+    fs::create_directories(folder + "/c");
+    fs::create_symlink("../a/b", folder + "/c/linked");
+    EXPECT_TRUE(same_file(absolute_path(folder + "/c/linked/.."), folder + "/a")) << "not " << folder << "/c";
+    EXPECT_EQ(absolute_path(folder + "/a/./b/.."), folder + "/a/");
+}
+
 TEST_F(Paths, Below) {
     fs::create_symlink(folder + "/a", folder + "/linked");
     EXPECT_TRUE(is_below(folder + "/a/b/new.png", folder + "/a"));
