@@ -46,8 +46,7 @@ std::vector<Tensor> Loss::by_image(const Tensor& logits, const Tensor& labels) c
     const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
     std::vector<Tensor> terms;
     for (int64_t i = 0; i < n; ++i)
-        terms.push_back(
-            (*this)(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1})).terms);
+        terms.push_back((*this)(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1})).terms);
     return terms;
 }
 
