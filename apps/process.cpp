@@ -25,7 +25,7 @@ void prepare_process() {
 }
 
 void bound_spinning(char** argv) {
-    static constexpr const char* spins = "1000";  // docs/performance-notes.md has what other numbers cost
+    static constexpr const char* spins = "2000";  // docs/performance-notes.md has what other numbers cost
     if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
     if (::getauxval(AT_BASE) == 0) return;  // started through the loader, which would be what is started again
     char program[PATH_MAX];                 // by its own name, which ps shows, not /proc/self/exe
