@@ -121,7 +121,7 @@ void Options::read_command_line(const std::vector<std::string>& words) {
     app.set_help_flag();
     app.allow_extras();  // refused below, with a suggestion
     bool help_wanted = false;
-    app.add_flag("-h,--help", help_wanted);
+    app.add_flag("-h,--help,--help-all", help_wanted);
     std::vector<Parsed> parsed(options_.size());  // not resized any more: CLI11 writes into it
     for (size_t i = 0; i < options_.size(); ++i) {
         OptionBase& o = *options_[i];
@@ -134,11 +134,12 @@ void Options::read_command_line(const std::vector<std::string>& words) {
         if (!o.is_list() && !o.positional()) p.cli->take_last();  // a script's flags, and one's own behind them
         if (o.when_alone) p.cli->expected(0, 1);
     }
-    const auto help_text = [&] { return TextRequested{help(terminal_width(stdout))}; };
+    const bool all_wanted = examples_.empty() || std::count(words.begin(), words.end(), "--help-all") > 0;
+    const auto help_text = [&] { return TextRequested{help(terminal_width(stdout), all_wanted)}; };
     try {
         app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them last first
     } catch (const CLI::ParseError& e) {
-        if (std::any_of(words.begin(), words.end(), [](const auto& w) { return w == "-h" || w == "--help"; }))
+        if (std::any_of(words.begin(), words.end(), [](const auto& w) { return w == "-h" || w.starts_with("--help"); }))
             throw help_text();
         refuse(reworded(e.what()));
     }
@@ -212,8 +213,16 @@ std::string Options::spelled_similar_to(const std::string& word) const {
 
 std::vector<TableRow> Options::table() const {
     std::vector<TableRow> rows;
-    for (const auto& o : options_)
-        if (o.get() != config_) rows.push_back({o->key, o->shown(), name_of(o->origin)});
+    size_t others = 0;
+    for (const auto& o : options_) {
+        if (o.get() == config_) continue;
+        const bool asked = o->origin == Origin::flag || o->origin == Origin::checkpoint;
+        if (asked || o->differs())
+            rows.push_back({o->key, o->shown(), o->origin == Origin::by_default ? "found" : name_of(o->origin)});
+        else
+            ++others;
+    }
+    rows.push_back({fmt::format("({} others)", others), "as -h says", "default"});
     return rows;
 }
 

@@ -49,6 +49,8 @@ class OptionBase {
 
     bool positional() const { return names.front() != '-'; }
     std::string spelled() const { return positional() ? key : "--" + key; }
+    bool is_common = false;            // shown by -h of a verb with many options
+    virtual bool differs() const = 0;  // from the default
     virtual bool is_list() const = 0;
     virtual bool is_flag() const = 0;
     virtual std::string kind() const = 0;                     // for -h: NUMBER
@@ -77,7 +79,7 @@ class Option : public OptionBase {
     static constexpr bool list = !std::is_same_v<T, Element>;
 
     Option(std::string names, T value, std::string help)
-        : OptionBase(std::move(names), std::move(help)), value(std::move(value)) {}
+        : OptionBase(std::move(names), std::move(help)), value(std::move(value)), default_(this->value) {}
 
     T value;
 
@@ -121,6 +123,7 @@ class Option : public OptionBase {
         origin = Origin::checkpoint;
     }
 
+    bool differs() const override { return value != default_; }
     bool is_list() const override { return list; }
     bool is_flag() const override { return std::is_same_v<T, bool>; }
     std::string kind() const override;
@@ -139,6 +142,7 @@ class Option : public OptionBase {
     bool accepts(const Element& e) const;
     bool is_word() const;  // the value is what or_word stands for
 
+    T default_;
     std::optional<Element> low_, high_;
     bool low_open_ = false;
     std::vector<std::string> choices_;
@@ -176,9 +180,13 @@ class Options {
     void parse(const std::vector<std::string>& words);
 
     const std::string& config_file() const { return config_->value; }  // of --config; empty where there is none
-    std::string help(int width) const;
-    std::vector<TableRow> table() const;  // every option but --config
-    std::string as_toml() const;          // a configuration file that gives these values again
+    // Of a verb with examples the common options alone, unless `all`.
+    std::string help(int width, bool all = true) const;
+    // A line an example, shown by -h before the options, of which it then shows the common ones: --help-all shows all.
+    void examples(std::vector<std::string> lines) { examples_ = std::move(lines); }
+    // What was asked for, and what differs from the defaults; the last row counts the others.
+    std::vector<TableRow> table() const;
+    std::string as_toml() const;  // a configuration file that gives these values again
 
  private:
     static constexpr const char* default_group = "Options";
@@ -195,6 +203,7 @@ class Options {
     std::string verb_, about_, group_ = default_group;
     std::vector<std::unique_ptr<OptionBase>> options_;
     Option<std::string>* config_;
+    std::vector<std::string> examples_;
 };
 
 // A configuration file's lines (options_toml.cpp). IoError, or UsageError with file and line.

@@ -37,7 +37,7 @@ std::string help_line(const OptionBase& o, int width) {
 
 }  // namespace
 
-std::string Options::help(int width) const {
+std::string Options::help(int width, bool all) const {
     width = std::clamp(width, 60, 110);
     std::string usage = "usage: atrous " + verb_ + " [options]", text;
     std::vector<std::string> groups = {default_group};
@@ -47,13 +47,26 @@ std::string Options::help(int width) const {
         const std::string name = o->key + (o->is_list() ? "..." : "");
         usage += o->is_required ? " " + name : " [" + name + "]";
     }
+    size_t left_out = 0;
     for (const std::string& group : groups) {
-        text += "\n" + group + ":\n";
-        if (group == default_group) text += help_line("-h, --help", "this text", width);
-        for (const auto& o : options_)
-            if (o->group == group) text += help_line(*o, width);
+        std::string lines;
+        if (group == default_group) {
+            lines += help_line("-h, --help", "this text", width);
+            if (!examples_.empty()) lines += help_line("--help-all", "every option", width);
+        }
+        for (const auto& o : options_) {
+            if (o->group != group) continue;
+            const bool shown = all || o->is_common || o->is_required || o->positional() || o.get() == config_;
+            if (shown) lines += help_line(*o, width);
+            left_out += !shown;
+        }
+        if (!lines.empty()) text += "\n" + group + ":\n" + lines;
     }
-    return about_ + "\n\n" + usage + "\n" + text;
+    std::string examples;
+    for (const std::string& line : examples_) examples += "  " + line + "\n";
+    if (!examples.empty()) examples = "\nexamples:\n" + examples;
+    if (left_out) text += "\n" + std::to_string(left_out) + " more: atrous " + verb_ + " --help-all\n";
+    return about_ + "\n\n" + usage + "\n" + examples + text;
 }
 
 }  // namespace atrous::app

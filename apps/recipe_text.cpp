@@ -185,7 +185,7 @@ SplitRecord read_split(const json& object, const std::string& path) {
     return split;
 }
 
-// What fields must agree in, in the words of whoever knows.
+// Fields that have to fit each other; the complaint is that of the function that knows the rule.
 void check_words(const Recipe& r, const std::string& path) {
     try {
         const data::MaskRule rule = data::parse_mask_rule(r.mask_values);

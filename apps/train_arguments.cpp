@@ -30,6 +30,21 @@ TrainingSize training_size(const TrainArguments& a) {
     return {h, w};
 }
 
+// -h shows what a first training and most others need.
+TrainArguments::TrainArguments() {
+    o.examples(
+        {"atrous train --data DIR                                     two classes, U-Net, 10 epochs, run folder runs/1",
+         "atrous train --data DIR --size 512 -b 4 --epochs 50 --lr 1e-4 --schedule cosine --vflip 0.5",
+         "atrous train --data DIR --model deeplabv3 --pretrained resnet50.pth --normalise imagenet",
+         "atrous train --resume runs/1 --epochs 100                   go on, to 100 epochs in all"});
+    OptionBase* const common[] = {&data,       &mask_values, &classes,    &val_list,  &val_fraction,     &size,
+                                  &hflip,      &vflip,       &scale,      &crop,      &net.model,        &net.encoder,
+                                  &pretrained, &epochs,      &batch_size, &loss,      &optimizer,        &lr,
+                                  &schedule,   &monitor,     &seed,       &device,    &precision,        &threads,
+                                  &output_dir, &resume,      &overwrite,  &normalise, &net.base_channels};
+    for (OptionBase* option : common) option->is_common = true;
+}
+
 void TrainArguments::parse(int argc, const char* const* argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     const std::string resumed = resumed_path(words);

@@ -141,6 +141,7 @@ struct TrainArguments {
                   "losses are read (every 16 steps); 0: after each epoch only")
             .min(0);
 
+    TrainArguments();
     void parse(int argc, const char* const* argv);
     // Of the folder whose training goes on: to train in it, or where the training goes on elsewhere, to read it.
     RunLock lock;

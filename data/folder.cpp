@@ -33,7 +33,7 @@ struct Pending {
     }
 };
 
-// Appends the names; the system's reason where it does not give them all.
+// Appends the folder's names. Returns the system's reason where it could not read all of them, else nothing.
 std::string read_names(const std::string& folder, std::vector<std::string>& names) {
     std::error_code error;
     fs::directory_iterator entry(folder, error);

@@ -263,9 +263,32 @@ TEST_F(OptionsTest, TheTableShowsValuesAndOrigins) {
     EXPECT_EQ(table.find("config "), std::string::npos);
     EXPECT_NE(table.find("  data        somewhere/far  flag\n"), std::string::npos) << table;
     EXPECT_NE(table.find("  lr          0.5            config\n"), std::string::npos) << table;
-    EXPECT_NE(table.find("  rates       6 12           default\n"), std::string::npos) << table;
+    EXPECT_EQ(table.find("rates"), std::string::npos) << "it has its default: " << table;
+    EXPECT_NE(table.find("  (7 others)  as -h says     default\n"), std::string::npos) << table;
     EXPECT_EQ(format_table({{"a", "1", ""}, {"long", "äö", ""}}), "  a     1\n  long  äö\n");
     EXPECT_EQ(format_table({{"p", "/very/long/path/to/a/file.png", "flag"}}, 30), "  p  ...th/to/a/file.png  flag\n");
+}
+
+TEST_F(OptionsTest, AVerbOfManyOptionsShowsTheCommonOnesFirst) {
+    Declared d;
+    d.o.examples({"atrous train --data DIR"});
+    d.lr.is_common = true;
+    const std::string common = d.o.help(100, false), all = d.o.help(100);
+    for (const char* words : {"examples:\n  atrous train --data DIR\n", "--lr NUMBER", "--data TEXT", "--help-all"}) {
+        EXPECT_NE(common.find(words), std::string::npos) << common;
+        EXPECT_NE(all.find(words), std::string::npos) << all;
+    }
+    EXPECT_EQ(common.find("--rates"), std::string::npos) << common;
+    EXPECT_NE(common.find("6 more: atrous train --help-all"), std::string::npos) << common;
+    EXPECT_NE(all.find("--rates"), std::string::npos) << all;
+    for (const auto& [flag, whole] : {std::pair{"-h", false}, {"--help", false}, {"--help-all", true}}) {
+        try {
+            d.o.parse(std::vector<std::string>{flag});
+            FAIL() << flag << " shows nothing";
+        } catch (const TextRequested& request) {
+            EXPECT_EQ(request.text.find("--rates") != std::string::npos, whole) << flag;
+        }
+    }
 }
 
 TEST_F(OptionsTest, AWordMayStandInANumbersPlace) {
