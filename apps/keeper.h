@@ -101,7 +101,7 @@ class Keeper : public TrainObserver {
     const Optimizer& optimizer_;
     Trainer& trainer_;
     io::EventFile events_;
-    Progress progress_;
+    Progress progress_{{.lines = stdout}};
     static constexpr int64_t most_warnings = 3;  // of one training; the same cause tends to come back
     int64_t shown_ = -1, warnings_ = 0, save_every_ = 0, saved_ = 0;
     TrainingProfile* profile_ = nullptr;

@@ -92,7 +92,7 @@ static void check_contents(const std::string& path) {
 }
 
 bool RunFolder::is_one(const std::string& folder) {
-    if (is_marked(folder)) return true;
+    if (!is_folder(folder) || is_marked(folder)) return is_folder(folder);
     std::ifstream in(folder + "/metrics.csv");  // of a training from before folders were marked
     std::string line;
     return std::getline(in, line) && line + "\n" == csv_header;

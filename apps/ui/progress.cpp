@@ -136,14 +136,14 @@ void Progress::end_epoch(std::string_view summary) {
     clear_line();
     std::string line = fmt::format("epoch {}/{}", state_.epoch, state_.epochs);
     if (!summary.empty()) line += fmt::format(" {}", summary);
-    put(line + fmt::format(" ({})\n", io::format_duration(settings_.clock() - epoch_start_s_)));
+    put_line(line + fmt::format(" ({})\n", io::format_duration(settings_.clock() - epoch_start_s_)));
     last_draw_s_ = settings_.clock();
 }
 
 void Progress::message(std::string_view line) {
     const bool redraw = line_open_;
     clear_line();
-    put(std::string(line) + "\n");
+    put_line(std::string(line) + "\n");
     if (redraw) draw();
 }
 
@@ -159,6 +159,12 @@ void Progress::draw() {
 void Progress::clear_line() {
     if (line_open_) put(to_line_start_and_clear);
     line_open_ = false;
+}
+
+void Progress::put_line(const std::string& text) {
+    std::FILE* lines = settings_.lines ? settings_.lines : settings_.out;
+    std::fwrite(text.data(), 1, text.size(), lines);
+    std::fflush(lines);
 }
 
 void Progress::put(std::string_view text) {

@@ -29,6 +29,7 @@ class Progress {
  public:
     struct Settings {
         std::FILE* out = stderr;
+        std::FILE* lines = nullptr;   // where lines go that stay; null: to `out` as well
         double plain_interval_s = 5;  // between lines where `out` is no terminal
         // Replaced in tests:
         int terminal = -1;                   // 1 or 0; -1: ask the stream
@@ -54,6 +55,7 @@ class Progress {
     void measure(int64_t images);
     void draw();
     void put(std::string_view text);
+    void put_line(const std::string& text);
     void clear_line();
 
     Settings settings_;

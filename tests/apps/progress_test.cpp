@@ -120,6 +120,27 @@ TEST(ProgressOnATerminal, RedrawsOneLineAtMostTenTimesASecond) {
     EXPECT_EQ(text.find("\x1b[?"), std::string::npos);  // no mode is switched that a kill would leave on
 }
 
+// The bar on stderr, what stays on stdout: `atrous train … >log` keeps the epochs.
+TEST(ProgressOnATerminal, LinesThatStayMayGoElsewhere) {
+    std::FILE *bar = std::tmpfile(), *lines = std::tmpfile();
+    {
+        Progress progress({.out = bar, .lines = lines, .terminal = 1, .width = 60, .clock = [] { return 1.0; }});
+        progress.start_epoch(1, 1, 2);
+        progress.step(2, 0.5, 4);
+        progress.end_epoch("done");
+        progress.message("a warning");
+    }
+    const auto text_of = [](std::FILE* file) {
+        std::string text(1000, 0);
+        std::rewind(file);
+        text.resize(std::fread(text.data(), 1, text.size(), file));
+        std::fclose(file);
+        return text;
+    };
+    EXPECT_EQ(text_of(lines), "epoch 1/1 done (0.00 s)\na warning\n");
+    EXPECT_EQ(screen_of(text_of(bar)).back(), "") << "the bar is wiped before a line is written";
+}
+
 TEST(ProgressOnATerminal, MessagesStayAboveTheBarAndTheEndLeavesACleanLine) {
     Recorded r(true);
     r.progress->start_epoch(1, 1, 10);
