@@ -10,6 +10,7 @@
 #include <new>
 #include <system_error>
 
+#include "apps/ui/plain_output.h"
 #include "engine/io/posix.h"
 #include "engine/io/text.h"
 #include "kernels/base/error.h"
@@ -35,7 +36,7 @@ int finish(int code) {
     errno = 0;
     std::cout.flush();
     if (std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout) return code;
-    const int error = errno;
+    const int error = errno != 0 ? errno : output_error();
     if (error == EPIPE || nobody_reads_stdout()) return code;
     const std::string why = error != 0 ? std::generic_category().message(error) : "writing failed";
     return report(code != exit_ok ? code : exit_io, "cannot write to standard output: " + why);
@@ -56,7 +57,8 @@ bool is_of_the_system(const std::error_code& code) {
 int report_system_error(const std::system_error& e) {
     if (std::ferror(stdout)) {  // fmt::print throws where it cannot write
         if (e.code().value() == EPIPE || nobody_reads_stdout()) return exit_io;
-        return report(exit_io, "cannot write to standard output: " + e.code().message());
+        const int error = output_error() != 0 ? output_error() : e.code().value();
+        return report(exit_io, "cannot write to standard output: " + std::generic_category().message(error));
     }
     const auto* of_path = dynamic_cast<const std::filesystem::filesystem_error*>(&e);
     if (is_of_the_system(e.code()) && (of_path || io::remedy(e.code().value()))) {

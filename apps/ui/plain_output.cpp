@@ -9,6 +9,8 @@
 namespace atrous::app {
 namespace {
 
+int last_error = 0;
+
 // What of a character of several bytes, in UTF-8, is still to come; its first byte.
 struct State {
     int left = 0;
@@ -33,13 +35,18 @@ ssize_t write_plain(void* state, const char* text, size_t bytes) {
     for (size_t done = 0; done < bytes;) {
         const ssize_t n = ::write(STDOUT_FILENO, plain.data() + done, bytes - done);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return 0;  // an error, as fopencookie wants it said
+        if (n <= 0) {
+            last_error = n < 0 ? errno : EIO;
+            return 0;  // an error, as fopencookie wants it said
+        }
         done += size_t(n);
     }
     return ssize_t(bytes);
 }
 
 }  // namespace
+
+int output_error() { return last_error; }
 
 void make_output_plain() {
     static State state;

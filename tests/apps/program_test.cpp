@@ -131,6 +131,11 @@ TEST_F(ProgramTest, ATrainingOutlivesItsPagerAndUnderNohupItsTerminal) {
     std::ifstream(root() / "piped.code") >> code;
     EXPECT_EQ(code, 0) << "whoever closed the pipe knows; the training is whole";
 
+    if (fs::exists("/dev/full")) {
+        const Outcome full = shell("{ " + program() + " summary >/dev/full; }");
+        EXPECT_EQ(full.code, 4);
+        EXPECT_NE(full.output.find("standard output: No space left on device"), std::string::npos) << full.output;
+    }
     const std::string log = quoted("nohup.log");
     const Outcome outcome =
         shell("(trap '' HUP; exec " + program() + " " + small_training("nohup", "", 40) + ") >" + log +
