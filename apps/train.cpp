@@ -365,6 +365,7 @@ int train(int argc, const char* const* argv) {
     const Freezing freezing = freezing_of(a);
     check_words(a, freezing);
     std::fputs(format_table(a.o.table()).c_str(), stdout);
+    for (const std::string& line : a.without_effect()) fmt::print("warning: {}\n", line);
     const Sets sets = open_data(a);
     a.check_outputs(sets.dataset.train);
     a.check_outputs(sets.dataset.val);

@@ -66,6 +66,40 @@ void TrainArguments::parse(int argc, const char* const* argv) {
     if (channels.value == 2) throw UsageError("--channels 2: expected 1 or 3");
 }
 
+std::vector<std::string> TrainArguments::without_effect() const {
+    const std::string &rule = optimizer.value, &over_time = schedule.value;
+    const bool adam = rule == "adam" || rule == "adamw", by_tversky = loss.value.find("tversky") != std::string::npos;
+    const bool by_focal = loss.value.starts_with("focal") && !loss.value.starts_with("focal-");
+    struct Concern {
+        const OptionBase& option;
+        bool counts;
+        const char* with;
+    };
+    const Concern concerns[] = {
+        {patience, over_time == "plateau", "--schedule plateau"},
+        {factor, over_time == "plateau", "--schedule plateau"},
+        {step_epochs, over_time == "step", "--schedule step"},
+        {step_factor, over_time == "step", "--schedule step"},
+        {poly_power, over_time == "poly", "--schedule poly"},
+        {momentum, rule == "sgd" || rule == "rmsprop", "--optimizer sgd or rmsprop"},
+        {beta1, adam, "--optimizer adam or adamw"},
+        {beta2, adam, "--optimizer adam or adamw"},
+        {eps, rule != "sgd", "--optimizer adam, adamw or rmsprop"},
+        {rms_alpha, rule == "rmsprop", "--optimizer rmsprop"},
+        {focal_gamma, by_focal, "--loss focal"},
+        {tversky_alpha, by_tversky, "--loss tversky or focal-tversky"},
+        {tversky_beta, by_tversky, "--loss tversky or focal-tversky"},
+        {tversky_exponent, loss.value.find("focal-tversky") != std::string::npos, "--loss focal-tversky"},
+        {new_head, !pretrained.value.empty(), "--pretrained"},
+        {profile_steps, !profile.value.empty(), "--profile"},
+        {val_fraction, val_list.value.empty() && val_pattern.value.empty(), "a split that the program draws"}};
+    std::vector<std::string> lines;
+    for (const auto& [option, counts, with] : concerns)
+        if (!counts && option.origin == Origin::flag)
+            lines.push_back(fmt::format("{} changes nothing here: it belongs to {}", option.spelled(), with));
+    return lines;
+}
+
 // What --profile names, which is replaced only where it is a profile.
 Outputs TrainArguments::outputs() const {
     const bool named = profile.value != profile.alone();

@@ -148,6 +148,7 @@ struct TrainArguments {
     bool resuming() const { return !resume.value.empty(); }
     void resolve(const Recipe& recipe);
     std::string config();
+    std::vector<std::string> without_effect() const;  // a line for each flag that changes nothing beside the others
     void check_outputs(const std::vector<data::Sample>& samples) const;  // that none is a picture or a mask
 
  private:

@@ -145,6 +145,25 @@ TEST_F(ProgramTest, ATrainingOutlivesItsPagerAndUnderNohupItsTerminal) {
     EXPECT_NE(outcome.output.find("best checkpoint"), std::string::npos) << outcome.output;
 }
 
+TEST_F(ProgramTest, OptionsThatChangeNothingAreSaid) {
+    const auto warnings = [](const std::string& options) {
+        const std::string text = run("train --data /nowhere --device cpu " + options).output;
+        std::vector<std::string> lines;
+        std::istringstream stream(text);
+        for (std::string line; std::getline(stream, line);)
+            if (line.starts_with("warning: ")) lines.push_back(line);
+        return lines;
+    };
+    EXPECT_EQ(warnings("--patience 3 --momentum 0.5 --tversky-alpha 0.2").size(), 3u);
+    EXPECT_EQ(warnings("--patience 3").at(0),
+              "warning: --patience changes nothing here: it belongs to --schedule plateau");
+    EXPECT_TRUE(warnings("--schedule plateau --patience 3 --optimizer sgd --momentum 0.5 --loss tversky "
+                         "--tversky-alpha 0.2 --classes 3")
+                    .empty());
+    EXPECT_TRUE(warnings("--loss focal+dice --focal-gamma 1 --classes 3").empty());
+    EXPECT_EQ(warnings("--loss focal-tversky --focal-gamma 1 --classes 3").size(), 1u);
+}
+
 // Three classes from grey masks, softmax losses, weights from the data, ignored pixels, the confusion matrix.
 // Scale and crop go by (seed, epoch, sample), the plateau by the checkpoint: two epochs and a resumption are four.
 TEST_F(ProgramTest, AugmentedTrainingsResumeToTheSameWeights) {
