@@ -53,7 +53,7 @@ bool is_replaceable(const std::string& path, FileKind kind) {
         case FileKind::png:
             return data::is_our_png(path);
         case FileKind::svg:
-            return begin.find("<!-- atrous -->") != std::string::npos;
+            return begin.find("<desc>atrous</desc>") != std::string::npos;
         case FileKind::tensors:
             return begin.find(fmt::format("\"{}\":\"{}\"", tensors_mark_key, tensors_mark)) != std::string::npos;
         case FileKind::weights:

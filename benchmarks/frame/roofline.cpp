@@ -37,7 +37,7 @@ class Drawing {
     std::string svg(const std::string& title) {
         out_ = fmt::format(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
-            "font-family=\"sans-serif\" font-size=\"12\">\n<!-- atrous -->\n<rect width=\"{0}\" height=\"{1}\" "
+            "font-family=\"sans-serif\" font-size=\"12\">\n<desc>atrous</desc>\n<rect width=\"{0}\" height=\"{1}\" "
             "fill=\"white\"/>\n",
             width, height);
         text(left, 28, title, "start", 15);
