@@ -95,23 +95,19 @@ std::vector<Wanted> KernelArguments::wanted(DType type) const {
     return {w};
 }
 
-void write_text(const std::string& path, const std::string& text) {
-    io::write_durably(path, [&](io::FileSink& sink) { sink.write(std::string_view(text)); });
-}
-
 int predict(const KernelArguments& a, DType dtype) {
     const Prediction p{named_gpu(a.predict.value).name, named_gpu(a.predict.value).source, dtype,
                        ceilings_of_named(a.predict.value, dtype), a.wanted(dtype)};
     std::fputs(prediction_table(p).c_str(), stdout);
-    if (!a.json.value.empty()) write_text(a.json.value, prediction_json(p));
+    if (!a.json.value.empty()) io::write_durably(a.json.value, prediction_json(p));
     if (a.svg.value.empty()) return 0;
     std::vector<RooflinePoint> points;
     for (const Wanted& w : p.ops)
         for (const Pass& pass : passes_of(w, dtype))
             points.push_back({w.op, w.text(), pass.name == "backward", pass.work.flops / pass.work.bytes,
                               pass.work.flops / floor_s(p.ceilings, pass.work.bytes, pass.work.flops)});
-    write_text(a.svg.value, roofline_svg(fmt::format("{}, {}: the most each op could do", p.gpu, name_of(dtype)),
-                                         p.ceilings, points));
+    io::write_durably(a.svg.value, roofline_svg(fmt::format("{}, {}: the most each op could do", p.gpu, name_of(dtype)),
+                                                p.ceilings, points));
     return 0;
 }
 
@@ -121,7 +117,7 @@ void write_roofline(const std::string& path, const Run& run, const std::string& 
         for (const Pass& p : m.passes)
             points.push_back({m.wanted.op, m.wanted.text() + " " + p.name, p.name == "backward",
                               p.work.flops / p.work.bytes, p.work.flops / p.seconds.median});
-    write_text(path, roofline_svg(fmt::format("{}, {}", device, name_of(run.dtype)), best_of(run), points));
+    io::write_durably(path, roofline_svg(fmt::format("{}, {}", device, name_of(run.dtype)), best_of(run), points));
 }
 
 // Says what is wrong with a run, if anything is. A GPU that was not steady makes it worthless; a busy cpu is common.
@@ -176,7 +172,7 @@ int kernels(int argc, const char* const* argv) {
     run.last = measure_ceilings(device, dtype);
     if (run.measurements.empty()) return 0;
     std::fputs(totals(run.measurements, best_of(run)).c_str(), stdout);
-    if (!a.json.value.empty()) write_text(a.json.value, json_lines(run));
+    if (!a.json.value.empty()) io::write_durably(a.json.value, json_lines(run));
     if (!a.svg.value.empty()) write_roofline(a.svg.value, run, name_of(device));
     return judge(run, device);
 }
@@ -217,7 +213,7 @@ int step(int argc, const char* const* argv) {
     const StepResult result = measure_step(options);
     if (json.value != "-") std::fputs(step_table(options, result).c_str(), stdout);
     if (json.value == "-") std::fputs(step_json(options, result).c_str(), stdout);
-    if (!json.value.empty() && json.value != "-") write_text(json.value, step_json(options, result));
+    if (!json.value.empty() && json.value != "-") io::write_durably(json.value, step_json(options, result));
     return 0;
 }
 

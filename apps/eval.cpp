@@ -144,7 +144,7 @@ void write_files(const EvalArguments& a, LoadedNet& net, const Scores& scores, c
     const auto png = data::encode_png(
         result_sheet(*net.net, net.recipe, net.compute, samples, 8, logit_threshold(a.threshold, net.recipe)), {},
         data::PngMark::ours);
-    io::write_durably(a.sheet.value, [&](io::FileSink& sink) { sink.write(png.data(), png.size()); });
+    io::write_durably(a.sheet.value, png);
     wrote(a.sheet.value);
 }
 
@@ -162,7 +162,7 @@ int eval(int argc, const char* const* argv) {
     a.mask_values.settle(recipe.mask_values);
     recipe.mask_values = a.mask_values.value;
     const data::DatasetOptions split = settle_split(a, recipe.split);
-    a.outputs().check(a.overwrite.value);  // the lists may be those of the checkpoint
+    a.outputs().check_inputs();  // the lists may be those of the checkpoint
     std::fputs(format_table(a.o.table()).c_str(), stdout);
 
     const data::Dataset set = find_as_trained(split, recipe.split);

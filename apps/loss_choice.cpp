@@ -146,14 +146,4 @@ void to_json(nlohmann::json& json, const LossChoice& c) {
             {"class_weights", c.class_weights}};
 }
 
-void from_json(const nlohmann::json& json, LossChoice& c) {
-    if (json.is_string()) return void(json.get_to(c.name));  // checkpoints before there were class losses
-    json.at("name").get_to(c.name);
-    json.at("focal_gamma").get_to(c.focal_gamma);
-    json.at("tversky_alpha").get_to(c.tversky_alpha);
-    json.at("tversky_beta").get_to(c.tversky_beta);
-    json.at("tversky_exponent").get_to(c.tversky_exponent);
-    json.at("class_weights").get_to(c.class_weights);
-}
-
 }  // namespace atrous::app

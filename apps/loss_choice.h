@@ -36,6 +36,5 @@ std::vector<double> class_weights(const std::string& words, const std::vector<in
 void check_loss_words(const std::string& loss, const std::string& weights, int64_t classes);
 
 void to_json(nlohmann::json& json, const LossChoice& choice);
-void from_json(const nlohmann::json& json, LossChoice& choice);
 
 }  // namespace atrous::app

@@ -17,19 +17,11 @@
 #include "apps/verbs.h"
 #include "data/dataset.h"
 #include "engine/io/durable_file.h"
-#include "engine/io/text.h"
 #include "kernels/base/paths.h"
 
 namespace atrous::app {
 
 namespace fs = std::filesystem;
-
-static void make_folder(const fs::path& folder) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) throw IoError(folder.string() + ": the folder cannot be made: " + error.message());
-    io::remove_stale_temporaries_in(folder.string());
-}
 
 // What is to be predicted, and what has a picture's name and cannot be.
 struct Pictures {
@@ -131,7 +123,10 @@ static void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std:
     for (const std::string& why : skipped) fmt::print("skipped: {}\n", why);
     for (const Job& job : jobs) {
         const fs::path folder = (fs::path(predictor.output()) / job.name).parent_path();
-        if (made.insert(folder).second) make_folder(folder);
+        if (made.insert(folder).second) {
+            make_folders(folder.string());
+            io::remove_stale_temporaries_in(folder.string());
+        }
         try {
             predictor.predict(job);
         } catch (const DataError& e) {

@@ -78,8 +78,7 @@ Predictor::Results Predictor::results_of(const data::Image& picture, const std::
 void Predictor::write(const Job& job, const std::string& what, const data::Image& image,
                       const data::Palette& colours) const {
     const auto png = data::encode_png(image, colours, data::PngMark::ours);
-    io::write_durably(path_of(job, what), [&](io::FileSink& sink) { sink.write(png.data(), png.size()); },
-                      {.quick = true});
+    io::write_durably(path_of(job, what), png, {.quick = true});
 }
 
 void Predictor::predict(const Job& job) {

@@ -28,17 +28,12 @@ static const char* csv_header =
 
 // Makes runs/N: by that, of two that start at once, only one has it.
 static std::string new_numbered_folder() {
-    std::error_code error;
-    fs::create_directories("runs", error);
+    make_folders("runs");
     for (int i = 1;; ++i) {
         const std::string path = fmt::format("runs/{}", i);
         if (::mkdir(path.c_str(), 0777) == 0) return path;
         if (errno != EEXIST) throw io::system_error(path + ": the run folder cannot be made", errno);
     }
-}
-
-static void write_text(const std::string& path, const std::string& text) {
-    io::write_durably(path, [&](io::FileSink& sink) { sink.write(std::string_view(text)); });
 }
 
 // The heading and the rows of the first `epochs` epochs.
@@ -127,16 +122,14 @@ RunFolder::RunFolder(std::string path, const std::string& resumed, bool overwrit
     while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
     check(path_, resumed, overwrite);
     const bool goes_on = is_same_folder(resumed, path_);
-    std::error_code error;
-    fs::create_directories(path_, error);
-    if (error) throw IoError(path_ + ": the run folder cannot be made: " + error.message());
+    make_folders(path_);
     if (!lock_.held()) lock_ = RunLock::for_training(path_);
     if (!goes_on && !overwrite) check_contents(path_);  // another training may have begun and ended meanwhile
     lock_.begin();
     for (const auto& file : files_of(path_)) io::remove_stale_temporaries(file);
     if (goes_on) return;
     remove_earlier_training();
-    write_text(metrics(), csv_header);
+    io::write_durably(metrics(), csv_header);
     if (!resumed.empty()) continue_from(resumed);
 }
 
@@ -160,18 +153,18 @@ static void copy_durably(const std::string& from, const std::string& to) {
 }
 
 void RunFolder::continue_from(const std::string& other) const {
-    write_text(metrics(), read_metrics(other + "/metrics.csv", std::numeric_limits<int64_t>::max()));
+    io::write_durably(metrics(), read_metrics(other + "/metrics.csv", std::numeric_limits<int64_t>::max()));
     for (const std::string& file : event_files(other)) copy_durably(file, path_ + file.substr(other.size()));
     if (path_exists(other + "/best.safetensors")) copy_durably(other + "/best.safetensors", best());
 }
 
-void RunFolder::write_config(const std::string& toml) const { write_text(path_ + "/config.toml", toml); }
+void RunFolder::write_config(const std::string& toml) const { io::write_durably(path_ + "/config.toml", toml); }
 
-void RunFolder::write_samples(const std::vector<uint8_t>& png) const {
-    io::write_durably(samples(), [&](io::FileSink& sink) { sink.write(png.data(), png.size()); });
+void RunFolder::write_samples(const std::vector<uint8_t>& png) const { io::write_durably(samples(), png); }
+
+void RunFolder::truncate_metrics(int64_t epochs) const {
+    io::write_durably(metrics(), read_metrics(metrics(), epochs));
 }
-
-void RunFolder::truncate_metrics(int64_t epochs) const { write_text(metrics(), read_metrics(metrics(), epochs)); }
 
 void RunFolder::append_metrics(const EpochReport& r, double seconds) const {
     std::string scores = ",,,,";
@@ -180,7 +173,7 @@ void RunFolder::append_metrics(const EpochReport& r, double seconds) const {
                              csv_number(s->mean_iou), csv_number(s->pixel_accuracy));
     const std::string row = fmt::format("{},{},{:.6g},{:.6f},{},{:.2f}\n", r.epoch + 1, r.step, r.learning_rate,
                                         r.train_loss, scores, seconds);
-    write_text(metrics(), read_metrics(metrics(), r.epoch) + row);
+    io::write_durably(metrics(), read_metrics(metrics(), r.epoch) + row);
 }
 
 }  // namespace atrous::app

@@ -10,10 +10,6 @@
 
 namespace atrous::app {
 
-static void write_text(const std::string& path, const std::string& text) {
-    io::write_durably(path, [&](io::FileSink& sink) { sink.write(std::string_view(text)); });
-}
-
 std::string csv_field(const std::string& text) {
     if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
     std::string quoted = "\"";
@@ -36,7 +32,7 @@ void ImageScores::add(const std::string& name, const int64_t* counts) {
 void ImageScores::write(const std::string& path, const std::vector<std::string>& class_names) const {
     std::string heading = "name,dice,mean_iou,pixel_accuracy";
     for (const std::string& name : class_names) heading += "," + csv_field("iou " + name);
-    write_text(path, heading + "\n" + rows_);
+    io::write_durably(path, heading + "\n" + rows_);
 }
 
 nlohmann::json json_of(const Scores& s, const std::vector<std::string>& class_names) {
@@ -66,7 +62,7 @@ void write_json(const std::string& path, const nlohmann::json& json) {
     nlohmann::ordered_json marked;
     marked[std::string(json_mark_key)] = json_mark;  // first, so that the file is known by its beginning
     for (const auto& [key, value] : json.items()) marked[key] = value;
-    write_text(path, marked.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    io::write_durably(path, marked.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace atrous::app

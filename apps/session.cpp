@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "apps/process.h"
+#include "data/few.h"
 #include "engine/context.h"
 #include "engine/io/durable_file.h"
 #include "engine/ops/elementwise.h"
@@ -99,7 +100,7 @@ void write_confusion(const std::string& path, const Scores& s, const std::vector
         for (size_t p = 0; p < classes; ++p) text += fmt::format(",{}", s.confusion[t * classes + p]);
     }
     text += "\n";
-    io::write_durably(path, [&](io::FileSink& sink) { sink.write(std::string_view(text)); });
+    io::write_durably(path, text);
 }
 
 std::string data_line(const std::string& folder, const data::Dataset& dataset) {
@@ -122,12 +123,10 @@ double logit_threshold(const Option<double>& threshold, const Recipe& recipe) {
 
 void refuse_nonfinite(const std::vector<std::string>& names, int64_t of) {
     if (names.empty()) return;
-    std::string few;
-    for (size_t i = 0; i < std::min<size_t>(names.size(), 5); ++i) few += (i ? ", " : "") + names[i];
     throw NumericError(fmt::format(
-        "the net gave NaN or Inf for {} of {} pictures: {}{}; its weights may be damaged or their training may have "
+        "the net gave NaN or Inf for {} of {} pictures: {}; its weights may be damaged or their training may have "
         "diverged; try --precision fp32, or an earlier checkpoint",
-        names.size(), of, few, names.size() > 5 ? ", …" : ""));
+        names.size(), of, data::few_of(names)));
 }
 
 data::Image classes_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold) {

@@ -254,7 +254,6 @@ static void check_words(const TrainArguments& a, const Freezing& freezing) {
     auto net = make_net(config);
     freeze(*net, freezing);
     RunFolder::check(a.output_dir.value, a.resuming() ? run_folder_of(a.resume.value) : "", a.overwrite.value);
-    if (!a.profile.value.empty() && a.profile.value != a.profile.alone()) TrainingProfile::check(a.profile.value);
     if (a.resuming()) return void(io::training_progress(io::SafetensorsFile(a.resume.value)));
     if (a.pretrained.value.empty()) {
         if (freezing.encoder) fmt::print("warning: --freeze-encoder without --pretrained keeps random weights\n");

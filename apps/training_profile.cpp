@@ -1,23 +1,11 @@
 #include "apps/training_profile.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <filesystem>
 
 #include "engine/io/durable_file.h"
-#include "engine/io/posix.h"
-#include "kernels/base/paths.h"
+#include "kernels/base/error.h"
 
 namespace atrous::app {
-
-void TrainingProfile::check(const std::string& path) {
-    const std::string folder = std::filesystem::path(absolute_path(path)).parent_path().string();
-    if (is_folder(path)) throw IoError("--profile " + path + ": is a folder; expected a file to write");
-    if (::access(folder.c_str(), W_OK | X_OK) != 0)
-        throw io::system_error("--profile " + path + ": cannot write to the folder " + folder, errno);
-}
 
 void TrainingProfile::on_step() {
     if (over_) return;
@@ -31,7 +19,7 @@ void TrainingProfile::on_step() {
 
 void TrainingProfile::write() {
     try {
-        io::write_durably(path_, [&](io::FileSink& file) { file.write(profiler_->chrome_trace()); });
+        io::write_durably(path_, profiler_->chrome_trace());
     } catch (const IoError& e) {  // no reason to end a training
         failure_ = e.what();
     }

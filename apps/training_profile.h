@@ -11,8 +11,6 @@ namespace atrous::app {
 
 class TrainingProfile {
  public:
-    // IoError where no file can be written there.
-    static void check(const std::string& path);
     TrainingProfile(std::string path, int64_t steps) : path_(std::move(path)), wanted_(steps) {}
     void on_step();  // after each step; the first one, which makes primitives and takes memory, does not count
     void finish();   // writes what there is; prints the table, and a warning where the trace could not be written

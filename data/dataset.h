@@ -64,7 +64,6 @@ struct PictureList {
 // ones too, each folder once. Skipped are folders that cannot be read or were met before, and what has a picture's name
 // but is no file. DataError where `path` itself cannot be read or holds no picture.
 PictureList find_pictures(const std::string& path, bool below = false);
-std::vector<std::string> list_pictures(const std::string& path, bool below = false);  // without what was skipped
 
 struct CheckOptions {
     MaskRule rule;             // may be `auto`

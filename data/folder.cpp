@@ -130,8 +130,4 @@ PictureList find_pictures(const std::string& path, bool below) {
     return found;
 }
 
-std::vector<std::string> list_pictures(const std::string& path, bool below) {
-    return find_pictures(path, below).pictures;
-}
-
 }  // namespace atrous::data

@@ -9,6 +9,7 @@
 
 #include "data/parallel.h"
 #include "kernels/base/error.h"
+#include "kernels/base/paths.h"
 #include "kernels/base/philox.h"
 
 namespace atrous::data {
@@ -304,14 +305,6 @@ SynthSample draw_sample(uint64_t seed, uint64_t index, int64_t size, const Synth
     return sample;
 }
 
-static void make_folder(const fs::path& folder) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error)
-        throw IoError(fmt::format("{}: the folder cannot be made ({}); check the path and its permissions",
-                                  folder.string(), error.message()));
-}
-
 void write_dataset(const std::string& dir, int64_t count, int64_t size, uint64_t seed, double val_fraction,
                    const SynthOptions& options) {
     if (count < 1 || size < 8 || !(val_fraction >= 0 && val_fraction < 1))
@@ -319,7 +312,7 @@ void write_dataset(const std::string& dir, int64_t count, int64_t size, uint64_t
             fmt::format("{} pictures of {} pixels with a validation part of {}: at least 1, at least 8, in [0, 1)",
                         count, size, val_fraction));
     for (const char* part : {"train", "val"})
-        for (const char* kind : {"images", "masks"}) make_folder(fs::path(dir) / part / kind);
+        for (const char* kind : {"images", "masks"}) make_folders((fs::path(dir) / part / kind).string());
     const int64_t train = count - std::llround(val_fraction * double(count));
     parallel_for(count, 0, [&](int64_t i) {
         SynthSample sample = draw_sample(seed, uint64_t(i), size, options);

@@ -208,4 +208,14 @@ void write_durably(const std::string& path, const std::function<void(FileSink&)>
     if (!options.quick) sync_folder(target, path);
 }
 
+void write_durably(const std::string& path, std::string_view bytes, DurableOptions options) {
+    write_durably(
+        path, [&](FileSink& sink) { sink.write(bytes); }, options);
+}
+
+void write_durably(const std::string& path, std::span<const uint8_t> bytes, DurableOptions options) {
+    write_durably(
+        path, [&](FileSink& sink) { sink.write(bytes.data(), bytes.size()); }, options);
+}
+
 }  // namespace atrous::io

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,10 @@ std::string previous_of(const std::string& path);  // "<path>.previous"
 // and the file that was there is unchanged. With keep_previous, `path` exists at every moment where the file system
 // has hard links; elsewhere there is a moment when only the previous file does.
 void write_durably(const std::string& path, const std::function<void(FileSink&)>& fill, DurableOptions options = {});
+
+// The same of bytes that are there already.
+void write_durably(const std::string& path, std::string_view bytes, DurableOptions options = {});
+void write_durably(const std::string& path, std::span<const uint8_t> bytes, DurableOptions options = {});
 
 // Removes the temporaries that killed runs left while writing `path`, not those of runs still writing; returns how
 // many. write_durably calls it.

@@ -70,6 +70,14 @@ std::string absolute_path(const std::string& path) {
     return same ? normal : whole.string();
 }
 
+void make_folders(const std::string& path) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error)
+        throw IoError(path + ": the folder cannot be made: " + error.message() +
+                      "; check the path and its permissions");
+}
+
 bool same_file(const std::string& a, const std::string& b) {
     const auto first = identity_of(a), second = identity_of(b);
     return first && second ? *first == *second : !first && !second && canonical_path(a) == canonical_path(b);

@@ -31,6 +31,8 @@ std::string canonical_path(const std::string& path);
 // folder is gone.
 std::string absolute_path(const std::string& path);
 
+void make_folders(const std::string& path);  // with those above it; IoError
+
 bool same_file(const std::string& a, const std::string& b);         // both may not exist yet
 bool is_below(const std::string& path, const std::string& folder);  // or the folder itself
 

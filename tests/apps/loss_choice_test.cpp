@@ -6,6 +6,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "apps/recipe.h"
+
 namespace atrous::app {
 namespace {
 
@@ -62,9 +64,13 @@ TEST(LossChoice, ClassWeightsByTheirFormulas) {
 
 TEST(LossChoice, ACheckpointKeepsIt) {
     const LossChoice c{.name = "focal+tversky", .focal_gamma = 1.5, .tversky_beta = 0.6, .class_weights = {1, 4}};
-    const auto back = nlohmann::json::parse(nlohmann::json(c).dump()).get<LossChoice>();
-    EXPECT_EQ(nlohmann::json(back), nlohmann::json(c));
-    EXPECT_EQ(nlohmann::json("bce+dice").get<LossChoice>().name, "bce+dice") << "checkpoints of an earlier form";
+    Recipe recipe;
+    recipe.net.out_channels = 2;
+    recipe.loss = c;
+    EXPECT_EQ(nlohmann::json(parse_recipe(text_of(recipe), "file").loss), nlohmann::json(c));
+    auto earlier = nlohmann::json::parse(text_of(recipe));
+    earlier["loss"] = "ce+dice";
+    EXPECT_EQ(parse_recipe(earlier.dump(), "file").loss.name, "ce+dice") << "checkpoints of an earlier form";
 }
 
 }  // namespace

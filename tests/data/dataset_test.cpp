@@ -335,12 +335,13 @@ TEST(Pictures, OfAFolderAndOfAFile) {
     add_picture(dir / "b.png");
     add_picture(dir / "a.jpg");
     write_text(dir / "readme.txt", "");
-    EXPECT_EQ(list_pictures(dir.path().string()), (Names{dir / "a.jpg", dir / "b.png"}));
-    EXPECT_EQ(list_pictures(dir / "b.png"), (Names{dir / "b.png"}));
+    EXPECT_EQ(find_pictures(dir.path().string()).pictures, (Names{dir / "a.jpg", dir / "b.png"}));
+    EXPECT_EQ(find_pictures(dir / "b.png").pictures, (Names{dir / "b.png"}));
     add_picture(dir / "more/c.png");
-    EXPECT_EQ(list_pictures(dir.path().string()).size(), 2u);
-    EXPECT_EQ(list_pictures(dir.path().string(), true), (Names{dir / "a.jpg", dir / "b.png", dir / "more/c.png"}));
-    expect_error([&] { list_pictures(dir / "c.png"); }, {"c.png", "no such"});
+    EXPECT_EQ(find_pictures(dir.path().string()).pictures.size(), 2u);
+    EXPECT_EQ(find_pictures(dir.path().string(), true).pictures,
+              (Names{dir / "a.jpg", dir / "b.png", dir / "more/c.png"}));
+    expect_error([&] { find_pictures(dir / "c.png").pictures; }, {"c.png", "no such"});
 }
 
 }  // namespace atrous::data::test

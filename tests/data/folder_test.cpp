@@ -69,7 +69,7 @@ TEST(Folder, BadEntriesAreNamedAndStopNoOther) {
     skipped.insert(skipped.begin() + 2, "loop: " + loop_reason);
     EXPECT_EQ(found(dir, true).pictures, pictures);
     EXPECT_EQ(found(dir, true).skipped, skipped);
-    EXPECT_EQ(list_pictures(dir.path().string()).size(), 2u);
+    EXPECT_EQ(find_pictures(dir.path().string()).pictures.size(), 2u);
 }
 
 TEST(Folder, LinkedFoldersAreFollowedEachOnce) {

@@ -10,6 +10,7 @@
 #include "engine/train/trainer.h"
 #include "kernels/conv.h"
 #include "models/unet.h"
+#include "tests/models/plan_against_count.h"
 
 namespace atrous {
 namespace {
@@ -90,26 +91,7 @@ TEST_P(MemoryPlanTest, MeetsWhatTheAllocatorCounts) {
     const Setting& s = GetParam();
     if (!can_run(s)) GTEST_SKIP() << "not on this machine";
     UNet net = net_of(s);
-    const MemoryPlan plan = plan_memory(net, plan_of(s));
-    CachingAllocator& memory = context_of({s.device}).memory();
-    memory.release_cache();
-    memory.reset_peak();
-    const size_t before = memory.statistics().in_use_bytes;
-    train(s);
-    const MemoryStatistics found = memory.statistics();
-    const auto off = [&](size_t planned, size_t counted) {
-        return std::abs(double(planned) / double(counted - before) - 1);
-    };
-    const std::string figures =
-        fmt::format("peak {} planned, {} counted; held {}, {}", plan.peak_bytes, found.peak_bytes - before,
-                    plan.reserved_bytes, found.reserved_bytes - before);
-    EXPECT_LE(off(plan.peak_bytes, found.peak_bytes), 0.02) << figures;
-    if (memory_is_cached) {
-        EXPECT_LE(off(plan.reserved_bytes, found.reserved_bytes), 0.02) << figures;
-    }
-    size_t sum = 0;
-    for (const SimulatedBlock& b : plan.blocks) sum += b.bytes;
-    EXPECT_EQ(sum, plan.peak_bytes) << "the blocks in use at the peak do not add up to it";
+    expect_plan_meets_count(net, plan_of(s), [&] { train(s); });
 }
 
 // Under a limit blocks are given back and asked for again, so that a training gets by with less than the plan's peak.

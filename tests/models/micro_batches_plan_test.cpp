@@ -9,6 +9,7 @@
 #include "engine/train/memory_plan.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
+#include "tests/models/plan_against_count.h"
 
 namespace atrous {
 namespace {
@@ -63,26 +64,7 @@ TEST_P(MicroBatchesPlan, MeetsWhatTheAllocatorCounts) {
     if (s.device == DeviceKind::gpu && gpu::device_count() == 0) GTEST_SKIP() << "not on this machine";
     const PlanOptions options = plan_of(s.device, s.batch, s.last_batch, s.accumulate);
     UNet net = net_for(s.device);
-    const MemoryPlan plan = plan_memory(net, options);
-    CachingAllocator& memory = context_of({s.device}).memory();
-    memory.release_cache();
-    memory.reset_peak();
-    const size_t before = memory.statistics().in_use_bytes;
-    train(options);
-    const MemoryStatistics found = memory.statistics();
-    const auto off = [&](size_t planned, size_t counted) {
-        return std::abs(double(planned) / double(counted - before) - 1);
-    };
-    const std::string figures =
-        fmt::format("peak {} planned, {} counted; held {}, {}", plan.peak_bytes, found.peak_bytes - before,
-                    plan.reserved_bytes, found.reserved_bytes - before);
-    EXPECT_LE(off(plan.peak_bytes, found.peak_bytes), 0.02) << figures;
-    if (memory_is_cached) {
-        EXPECT_LE(off(plan.reserved_bytes, found.reserved_bytes), 0.02) << figures;
-    }
-    size_t sum = 0;
-    for (const SimulatedBlock& b : plan.blocks) sum += b.bytes;
-    EXPECT_EQ(sum, plan.peak_bytes) << "the blocks in use at the peak do not add up to it";
+    expect_plan_meets_count(net, options, [&] { train(options); });
 }
 
 constexpr auto host = DeviceKind::cpu, accelerator = DeviceKind::gpu;
