@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "engine/io/state_dict.h"
-#include "engine/io/text.h"
 
 namespace atrous::app {
 

@@ -8,12 +8,12 @@
 #include "apps/outputs.h"
 #include "apps/session.h"
 #include "apps/verbs.h"
+#include "base/durable_file.h"
 #include "benchmarks/frame/environment.h"
 #include "benchmarks/frame/report.h"
 #include "benchmarks/frame/roofline.h"
 #include "benchmarks/frame/step.h"
 #include "engine/context.h"
-#include "engine/io/durable_file.h"
 
 namespace atrous::app {
 namespace {

@@ -1,7 +1,7 @@
 #include "apps/checkpoint_path.h"
 
-#include "engine/io/posix.h"
-#include "kernels/base/paths.h"
+#include "base/paths.h"
+#include "base/posix.h"
 
 namespace atrous::app {
 

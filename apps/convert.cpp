@@ -6,11 +6,11 @@
 #include "apps/options.h"
 #include "apps/outputs.h"
 #include "apps/verbs.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "engine/io/known_weights.h"
 #include "engine/io/pth.h"
 #include "engine/io/safetensors.h"
-#include "engine/io/text.h"
-#include "kernels/base/error.h"
 
 namespace atrous::app {
 

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/io/sha256.h"
+#include "base/sha256.h"
 
 namespace atrous::app {
 

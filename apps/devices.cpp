@@ -7,9 +7,9 @@
 
 #include "apps/options.h"
 #include "apps/verbs.h"
+#include "base/cpu_info.h"
+#include "base/text.h"
 #include "engine/context.h"
-#include "engine/io/cpu_info.h"
-#include "engine/io/text.h"
 #include "kernels/gpu/libraries.h"
 #include "kernels/gpu/runtime.h"
 

@@ -10,8 +10,8 @@
 #include "apps/session.h"
 #include "apps/ui/table.h"
 #include "apps/verbs.h"
+#include "base/durable_file.h"
 #include "data/dataset.h"
-#include "engine/io/durable_file.h"
 
 namespace atrous::app {
 namespace {

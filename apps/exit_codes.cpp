@@ -11,9 +11,9 @@
 #include <system_error>
 
 #include "apps/ui/plain_output.h"
-#include "engine/io/posix.h"
-#include "engine/io/text.h"
-#include "kernels/base/error.h"
+#include "base/error.h"
+#include "base/posix.h"
+#include "base/text.h"
 
 namespace atrous::app {
 namespace {

@@ -11,8 +11,8 @@
 #include "apps/tensor_io.h"
 #include "apps/verbs.h"
 #include "apps/weights.h"
+#include "base/paths.h"
 #include "engine/ops/dropout.h"
-#include "kernels/base/paths.h"
 
 namespace atrous::app {
 namespace {

@@ -8,8 +8,8 @@
 #include "apps/ui/plain_output.h"
 #include "apps/ui/suggest.h"
 #include "apps/verbs.h"
-#include "engine/io/text.h"
-#include "kernels/base/error.h"
+#include "base/error.h"
+#include "base/text.h"
 
 namespace atrous::app {
 namespace {

@@ -6,9 +6,9 @@
 #include <cstdio>
 #include <new>
 
+#include "base/text.h"
 #include "engine/context.h"
 #include "engine/free_memory.h"
-#include "engine/io/text.h"
 
 namespace atrous::app {
 

@@ -9,8 +9,8 @@
 #include "apps/exit_codes.h"
 #include "apps/ui/suggest.h"
 #include "apps/ui/terminal.h"
-#include "engine/io/text.h"
-#include "kernels/base/error.h"
+#include "base/error.h"
+#include "base/text.h"
 
 namespace atrous::app {
 namespace {

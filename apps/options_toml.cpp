@@ -21,9 +21,9 @@
 #include <toml++/toml.h>
 
 #include "apps/options.h"
-#include "engine/io/posix.h"
-#include "engine/io/text.h"
-#include "kernels/base/error.h"
+#include "base/error.h"
+#include "base/posix.h"
+#include "base/text.h"
 
 namespace atrous::app {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "apps/options.h"
-#include "engine/io/text.h"
+#include "base/text.h"
 
 namespace atrous::app {
 namespace {

@@ -9,10 +9,10 @@
 #include <map>
 
 #include "apps/run_lock.h"
+#include "base/error.h"
+#include "base/paths.h"
+#include "base/posix.h"
 #include "data/image.h"
-#include "engine/io/posix.h"
-#include "kernels/base/error.h"
-#include "kernels/base/paths.h"
 
 namespace atrous::app {
 

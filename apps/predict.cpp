@@ -15,9 +15,9 @@
 #include "apps/session.h"
 #include "apps/ui/table.h"
 #include "apps/verbs.h"
+#include "base/durable_file.h"
+#include "base/paths.h"
 #include "data/dataset.h"
-#include "engine/io/durable_file.h"
-#include "kernels/base/paths.h"
 
 namespace atrous::app {
 

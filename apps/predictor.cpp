@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "apps/logit_rows.h"
-#include "engine/io/durable_file.h"
-#include "engine/io/text.h"
+#include "base/durable_file.h"
+#include "base/text.h"
 
 namespace atrous::app {
 

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/recipe.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "data/mask.h"
-#include "engine/io/text.h"
-#include "kernels/base/error.h"
 
 namespace atrous::app {
 namespace {

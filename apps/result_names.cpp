@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <map>
 
-#include "kernels/base/error.h"
-#include "kernels/base/paths.h"
+#include "base/error.h"
+#include "base/paths.h"
 
 namespace atrous::app {
 

@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "engine/io/durable_file.h"
-#include "engine/io/posix.h"
-#include "kernels/base/paths.h"
+#include "base/durable_file.h"
+#include "base/paths.h"
+#include "base/posix.h"
 
 namespace atrous::app {
 

@@ -13,11 +13,11 @@
 #include <limits>
 
 #include "apps/score_files.h"
-#include "engine/io/durable_file.h"
+#include "base/durable_file.h"
+#include "base/paths.h"
+#include "base/posix.h"
+#include "base/text.h"
 #include "engine/io/event_file.h"
-#include "engine/io/posix.h"
-#include "engine/io/text.h"
-#include "kernels/base/paths.h"
 
 namespace atrous::app {
 

@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-#include "kernels/base/paths.h"
+#include "base/paths.h"
 
 namespace atrous::app {
 namespace {

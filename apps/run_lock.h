@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "engine/io/posix.h"
+#include "base/posix.h"
 
 namespace atrous::app {
 

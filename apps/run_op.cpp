@@ -9,8 +9,8 @@
 #include "apps/tensor_io.h"
 #include "apps/ui/suggest.h"
 #include "apps/verbs.h"
+#include "base/text.h"
 #include "engine/autograd/tape.h"
-#include "engine/io/text.h"
 #include "engine/ops/catalogue.h"
 
 namespace atrous::app {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/outputs.h"
-#include "engine/io/durable_file.h"
+#include "base/durable_file.h"
 
 namespace atrous::app {
 

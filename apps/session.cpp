@@ -8,9 +8,9 @@
 #include <cstdlib>
 
 #include "apps/process.h"
+#include "base/durable_file.h"
 #include "data/few.h"
 #include "engine/context.h"
-#include "engine/io/durable_file.h"
 #include "engine/ops/elementwise.h"
 
 namespace atrous::app {

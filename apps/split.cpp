@@ -6,8 +6,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "engine/io/text.h"
-#include "kernels/base/paths.h"
+#include "base/paths.h"
+#include "base/text.h"
 
 namespace atrous::app {
 

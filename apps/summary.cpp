@@ -10,8 +10,8 @@
 #include "apps/options.h"
 #include "apps/session.h"
 #include "apps/verbs.h"
+#include "base/text.h"
 #include "engine/io/checkpoint.h"
-#include "engine/io/text.h"
 #include "engine/nn/summary.h"
 #include "models/check.h"
 

@@ -3,9 +3,9 @@
 
 #include "apps/options.h"
 #include "apps/verbs.h"
+#include "base/error.h"
+#include "base/paths.h"
 #include "data/synth.h"
-#include "kernels/base/error.h"
-#include "kernels/base/paths.h"
 
 namespace atrous::app {
 

@@ -15,10 +15,10 @@
 #include "apps/ui/table.h"
 #include "apps/verbs.h"
 #include "apps/weights.h"
+#include "base/paths.h"
+#include "base/text.h"
 #include "data/dataset.h"
 #include "engine/context.h"
-#include "engine/io/text.h"
-#include "kernels/base/paths.h"
 #include "models/check.h"
 
 namespace atrous::app {

@@ -9,8 +9,8 @@
 #include "apps/loss_choice.h"
 #include "apps/resume.h"
 #include "apps/run_folder.h"
-#include "kernels/base/error.h"
-#include "kernels/base/paths.h"
+#include "base/error.h"
+#include "base/paths.h"
 
 namespace atrous::app {
 

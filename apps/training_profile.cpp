@@ -2,8 +2,8 @@
 
 #include <fmt/core.h>
 
-#include "engine/io/durable_file.h"
-#include "kernels/base/error.h"
+#include "base/durable_file.h"
+#include "base/error.h"
 
 namespace atrous::app {
 

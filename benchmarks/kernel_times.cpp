@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
+#include "base/variant.h"
 #include "engine/context.h"
 #include "engine/tensor.h"
-#include "kernels/base/error.h"
-#include "kernels/base/variant.h"
 #include "kernels/conv.h"
 #include "kernels/conv_transpose.h"
 #include "kernels/loss.h"

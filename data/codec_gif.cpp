@@ -4,8 +4,8 @@
 
 #include <cstring>
 
+#include "base/error.h"
 #include "data/codecs.h"
-#include "kernels/base/error.h"
 
 namespace atrous::data::codec {
 

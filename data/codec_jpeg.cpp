@@ -5,9 +5,9 @@
 #include <cstring>
 #include <memory>
 
+#include "base/error.h"
 #include "data/codecs.h"
 #include "data/exif.h"
-#include "kernels/base/error.h"
 
 namespace atrous::data {
 

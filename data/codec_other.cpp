@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/error.h"
 #include "data/codecs.h"
-#include "kernels/base/error.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC

@@ -6,10 +6,10 @@
 #include <csetjmp>
 #include <cstring>
 
+#include "base/error.h"
 #include "data/codecs.h"
 #include "data/exif.h"
 #include "data/png_chunks.h"
-#include "kernels/base/error.h"
 
 namespace atrous::data {
 

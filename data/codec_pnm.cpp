@@ -5,8 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/error.h"
 #include "data/codecs.h"
-#include "kernels/base/error.h"
 
 namespace atrous::data::codec {
 

@@ -9,13 +9,13 @@
 #include <map>
 #include <set>
 
+#include "base/error.h"
+#include "base/paths.h"
+#include "base/philox.h"
 #include "data/few.h"
 #include "data/folder.h"
 #include "data/layouts.h"
 #include "data/rle.h"
-#include "kernels/base/error.h"
-#include "kernels/base/paths.h"
-#include "kernels/base/philox.h"
 
 namespace atrous::data {
 

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <map>
 
+#include "base/error.h"
 #include "data/dataset.h"
 #include "data/few.h"
 #include "data/parallel.h"
-#include "kernels/base/error.h"
 
 namespace atrous::data {
 

@@ -8,10 +8,10 @@
 #include <map>
 #include <system_error>
 
+#include "base/error.h"
+#include "base/paths.h"
 #include "data/few.h"
 #include "data/list.h"
-#include "kernels/base/error.h"
-#include "kernels/base/paths.h"
 
 namespace atrous::data {
 

@@ -6,10 +6,10 @@
 #include <cstring>
 #include <fstream>
 
+#include "base/error.h"
+#include "base/paths.h"
 #include "data/codecs.h"
 #include "data/folder.h"
-#include "kernels/base/error.h"
-#include "kernels/base/paths.h"
 
 namespace atrous::data {
 

@@ -7,11 +7,11 @@
 #include <map>
 #include <optional>
 
+#include "base/error.h"
+#include "base/paths.h"
 #include "data/few.h"
 #include "data/folder.h"
 #include "data/list.h"
-#include "kernels/base/error.h"
-#include "kernels/base/paths.h"
 
 namespace atrous::data {
 

@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/error.h"
+#include "base/paths.h"
 #include "data/folder.h"
-#include "kernels/base/error.h"
-#include "kernels/base/paths.h"
 
 namespace atrous::data {
 

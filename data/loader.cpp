@@ -9,9 +9,9 @@
 #include <mutex>
 #include <thread>
 
+#include "base/error.h"
+#include "base/philox.h"
 #include "data/prepare.h"
-#include "kernels/base/error.h"
-#include "kernels/base/philox.h"
 
 namespace atrous::data {
 

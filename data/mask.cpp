@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/error.h"
 #include "data/codecs.h"
 #include "data/transform.h"
-#include "kernels/base/error.h"
 
 namespace atrous::data {
 

@@ -5,8 +5,8 @@
 #include <charconv>
 #include <set>
 
+#include "base/error.h"
 #include "data/mask.h"
-#include "kernels/base/error.h"
 
 namespace atrous::data {
 

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <string_view>
 
+#include "base/error.h"
 #include "data/mask.h"
 #include "data/transform.h"
-#include "kernels/base/error.h"
 
 namespace atrous::data {
 

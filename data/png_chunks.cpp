@@ -6,7 +6,7 @@
 #include <cctype>
 #include <fstream>
 
-#include "kernels/base/paths.h"
+#include "base/paths.h"
 
 namespace atrous::data {
 

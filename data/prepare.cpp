@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
+#include "base/philox.h"
 #include "data/loader.h"
 #include "data/prepare.h"
-#include "kernels/base/error.h"
-#include "kernels/base/philox.h"
 
 namespace atrous::data {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "data/transform.h"
-#include "kernels/base/error.h"
 
 namespace atrous::data {
 

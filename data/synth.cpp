@@ -7,10 +7,10 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/error.h"
+#include "base/paths.h"
+#include "base/philox.h"
 #include "data/parallel.h"
-#include "kernels/base/error.h"
-#include "kernels/base/paths.h"
-#include "kernels/base/philox.h"
 
 namespace atrous::data {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <new>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace atrous {
 

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <new>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace atrous {
 

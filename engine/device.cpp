@@ -4,7 +4,7 @@
 
 #include <charconv>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/gpu/runtime.h"
 
 namespace atrous {

@@ -8,7 +8,7 @@
 #include <limits>
 #include <sstream>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/gpu/runtime.h"
 
 namespace atrous {

@@ -7,9 +7,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
+#include "base/variant.h"
 #include "engine/context.h"
-#include "kernels/base/error.h"
-#include "kernels/base/variant.h"
 
 namespace atrous {
 

@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <string>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace atrous {
 

@@ -6,9 +6,9 @@
 #include <memory>
 #include <vector>
 
+#include "base/view.h"
 #include "engine/device.h"
 #include "engine/shape.h"
-#include "kernels/base/view.h"
 
 namespace atrous {
 

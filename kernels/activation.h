@@ -3,7 +3,7 @@
 //   sigmoid: y = 1 / (1 + exp(-x)); backward dx = dy * y * (1 - y).
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

@@ -1,14 +1,14 @@
 // Two-dimensional convolution (cross-correlation) with stride, zero padding and dilation.
 //
-//   y[n,p,q,o] = bias[o] + sum_{r,s,i} x[n, p*stride - padding + r*dilation, q*stride - padding + s*dilation, i] *
-//   w[o,r,s,i]
+//   y[n,p,q,o] = bias[o] + sum_{r,s,i} w[o,r,s,i]
+//                          * x[n, p*stride - padding + r*dilation, q*stride - padding + s*dilation, i]
 //
 // x [N][H][W][I], w [O][R][S][I] dense, y [N][P][Q][O] with P = (H + 2*padding - dilation*(R-1) - 1) / stride + 1.
 // x, w and y have one element type; bias, dw and dbias have accumulator_of(it): parameter gradients of half-precision
 // layers are float. Sums are in that type too. Any channel count works; multiples of 8 are the fast path on GPUs.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

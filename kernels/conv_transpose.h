@@ -6,7 +6,7 @@
 // columns of one output row are one product of width 2*O. Element types as in conv.h.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

@@ -1,13 +1,13 @@
 // Depthwise convolution: every channel with a kernel of its own (torch.nn.Conv2d with groups = channels).
 //
-//   y[n,p,q,c] = bias[c] + sum_{r,s} x[n, p*stride - padding + r*dilation, q*stride - padding + s*dilation, c] *
-//   w[r,s,c]
+//   y[n,p,q,c] = bias[c] + sum_{r,s} w[r,s,c]
+//                          * x[n, p*stride - padding + r*dilation, q*stride - padding + s*dilation, c]
 //
 // x [N][H][W][C], w the view [1][R][S][C], dense, y [N][P][Q][C]; P and Q as in kernels/conv.h. x, w and y have one
 // element type, activations may be pitched; bias, dw and dbias have accumulator_of(it), and so have the sums.
 #pragma once
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/conv.h"
 
 namespace atrous::kernels {

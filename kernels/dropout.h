@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

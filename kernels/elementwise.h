@@ -1,7 +1,7 @@
 // Copies, casts and sums. Views have one shape and may be pitched; element types are as stated.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

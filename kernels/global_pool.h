@@ -4,7 +4,7 @@
 // order fixed by the shape. Back to H x W goes kernels/resize.h from 1x1 (DeepLabV3's image pooling, Chen et al. 2017).
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

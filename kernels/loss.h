@@ -13,7 +13,7 @@
 // Sums and the loss are accumulator_of(logits' type), added in a fixed order.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

@@ -4,7 +4,7 @@
 // ignore_index are not counted. NaN never wins; where nothing wins, class 0 is predicted.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/base/error.h"
-#include "kernels/base/view.h"
+#include "base/error.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

@@ -9,7 +9,7 @@
 // accumulator_of(it), statistics are summed in at least that precision and in a fixed order.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

@@ -7,7 +7,7 @@
 // Where found_nonfinite is set, the step leaves parameters, moments and its count untouched.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {
@@ -65,8 +65,8 @@ struct SgdArgs {
     bool nesterov = false;
 };
 
-// As torch.optim.Adam (weight decay added to the gradient) or AdamW (decoupled: p *= 1 - lr * weight_decay), t = step +
-// 1:
+// As torch.optim.Adam (weight decay added to the gradient) or AdamW (decoupled: p *= 1 - lr * weight_decay), with
+// t = step + 1:
 //   m = b1*m + (1-b1)*g;  v = b2*v + (1-b2)*g^2;  p -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + epsilon)
 struct AdamArgs {
     Arena arena;

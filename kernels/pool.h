@@ -4,7 +4,7 @@
 // windows need no atomics. indices is u8 [N][P][Q][C] dense; x and y may be pitched.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

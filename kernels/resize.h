@@ -5,7 +5,7 @@
 // Coordinates are computed in double by the reference and f64, and in float (double where it costs nothing) elsewhere.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

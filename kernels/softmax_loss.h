@@ -17,7 +17,7 @@
 // Sums and the loss are accumulator_of(logits' type), added in a fixed order; pixels are counted in int64.
 #pragma once
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/loss.h"
 
 namespace atrous::kernels {

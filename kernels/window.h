@@ -4,7 +4,7 @@
 // x and y have one element type, n and c, may be pitched, and do not overlap; top and left may be negative.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {

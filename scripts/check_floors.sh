@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Each floor includes only what is below it:
-# kernels/base -> kernels/gpu -> kernels -> engine -> models, data -> apps. oneDNN and CUDA stay in their corners.
+# base -> kernels/gpu -> kernels -> engine -> models, data -> apps. oneDNN and CUDA stay in their corners.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=0
@@ -16,8 +16,8 @@ forbid() {
     printf '%s\n%s\n' "floors: $3:" "$hits" >&2
 }
 
-forbid kernels/base -- '#include "(kernels/(gpu|cpu|cuda|reference|[a-z_]+\.h)|engine|models|data|apps)' "kernels/base includes nothing above it"
-forbid kernels/gpu -- '#include "(kernels/(cpu|cuda|reference|[a-z_]+\.h)|engine|models|data|apps)' "kernels/gpu includes only kernels/base"
+forbid base -- '#include "(kernels|engine|models|data|apps)/' "base includes nothing above it"
+forbid kernels/gpu -- '#include "(kernels/(cpu|cuda|reference|[a-z_]+\.h)|engine|models|data|apps)' "kernels/gpu includes only base"
 forbid kernels -- '#include "(engine|models|data|apps)/' "kernels know no tensor"
 forbid engine -- '#include "(models|data|apps)/' "the engine includes neither models nor data nor apps"
 forbid engine/autograd -- '#include "engine/(ops|nn|optim|io|train)/' "autograd is below ops"
@@ -26,10 +26,10 @@ forbid engine/nn -- '#include "engine/(optim|io|train)/' "nn is below optim, io 
 forbid engine/optim -- '#include "engine/(io|train)/' "optim is below train"
 forbid models -- '#include "(data|apps)/' "models never meet data"
 forbid data -- '#include "(models|apps|engine/(autograd|ops|nn|optim|io|train))/' "data never meets models"
-forbid kernels engine models data -- '#include "(benchmarks|tests)/' "the product does not include its tests and benchmarks"
+forbid base kernels engine models data -- '#include "(benchmarks|tests)/' "the product does not include its tests and benchmarks"
 forbid benchmarks/frame -- '#include "(apps|data)/' "the benchmarks' frame is below apps and never meets data"
-forbid kernels/base kernels/gpu kernels/reference kernels/cuda engine models data apps -- 'dnnl\.hpp' "oneDNN appears in kernels/cpu alone"
-forbid kernels/base kernels/cpu kernels/reference kernels/cuda kernels/gpu/emu engine models data apps tests -- '#include <cu(da|dnn|blas)|asm volatile|__CUDACC__' \
+forbid base kernels/gpu kernels/reference kernels/cuda engine models data apps -- 'dnnl\.hpp' "oneDNN appears in kernels/cpu alone"
+forbid base kernels/cpu kernels/reference kernels/cuda kernels/gpu/emu engine models data apps tests -- '#include <cu(da|dnn|blas)|asm volatile|__CUDACC__' \
     "CUDA's headers and assembly appear in kernels/gpu/cuda alone"
 [ $failed = 0 ] && echo "floors: in order"
 exit $failed

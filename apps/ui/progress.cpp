@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "apps/ui/terminal.h"
-#include "engine/io/text.h"
+#include "base/text.h"
 
 namespace atrous::app {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "base/dtype.h"
 #include "engine/device.h"
-#include "kernels/base/dtype.h"
 
 namespace atrous::bench {
 

@@ -8,9 +8,9 @@
 #include <fstream>
 #include <memory>
 
+#include "base/cpu_info.h"
 #include "commit.h"
 #include "engine/context.h"
-#include "engine/io/cpu_info.h"
 #include "kernels/gpu/runtime.h"
 
 namespace atrous::bench {

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <memory>
 
+#include "base/variant.h"
 #include "benchmarks/frame/clock.h"
 #include "benchmarks/frame/environment.h"
 #include "benchmarks/frame/inputs.h"
 #include "engine/autograd/tape.h"
-#include "kernels/base/variant.h"
 #include "tests/cases/run.h"
 
 namespace atrous::bench {

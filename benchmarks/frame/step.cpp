@@ -7,10 +7,10 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "benchmarks/frame/clock.h"
 #include "benchmarks/frame/environment.h"
 #include "benchmarks/frame/measure.h"
-#include "engine/io/text.h"
 #include "engine/ops/elementwise.h"
 #include "engine/train/training_step.h"
 #include "tests/models/hashed.h"

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "engine/io/state_dict.h"
-#include "engine/io/text.h"
 
 namespace atrous::io {
 

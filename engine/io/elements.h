@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "kernels/base/dtype.h"
+#include "base/dtype.h"
 
 namespace atrous::io {
 

@@ -9,7 +9,7 @@
 #include <chrono>
 #include <memory>
 
-#include "engine/io/crc32c.h"
+#include "base/crc32c.h"
 
 namespace atrous::io {
 

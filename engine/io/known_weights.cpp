@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "engine/io/sha256.h"
+#include "base/sha256.h"
 
 namespace atrous::io {
 

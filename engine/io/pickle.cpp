@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/io/text.h"
+#include "base/text.h"
 
 namespace atrous::io {
 namespace {

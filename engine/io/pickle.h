@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/io/byte_reader.h"
+#include "base/byte_reader.h"
 
 namespace atrous::io {
 

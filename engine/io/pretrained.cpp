@@ -7,8 +7,8 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/text.h"
 #include "engine/io/state_dict.h"
-#include "engine/io/text.h"
 #include "engine/nn/init.h"
 
 namespace atrous::io {

@@ -6,7 +6,7 @@
 // name does not begin with 'optim'. Dicts within it give dotted names. What is left out is told in notes().
 #pragma once
 
-#include "engine/io/durable_file.h"
+#include "base/durable_file.h"
 #include "engine/io/pickle.h"
 #include "engine/io/safetensors.h"
 #include "engine/io/tensor_file.h"

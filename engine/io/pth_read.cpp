@@ -5,8 +5,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "base/text.h"
 #include "engine/io/pth_tensors.h"
-#include "engine/io/text.h"
 #include "engine/io/zip.h"
 
 namespace atrous::io {

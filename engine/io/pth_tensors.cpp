@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/text.h"
 #include "engine/io/safetensors_header.h"
-#include "engine/io/text.h"
 
 namespace atrous::io::detail {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <set>
 
+#include "base/text.h"
 #include "engine/io/pth.h"
 #include "engine/io/safetensors_header.h"
-#include "engine/io/text.h"
 #include "engine/io/zip.h"
 
 namespace atrous::io {

@@ -9,9 +9,9 @@
 #include <numeric>
 #include <tuple>
 
-#include "engine/io/crc32c.h"
+#include "base/crc32c.h"
+#include "base/text.h"
 #include "engine/io/safetensors_header.h"
-#include "engine/io/text.h"
 
 namespace atrous::io {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/io/durable_file.h"
+#include "base/durable_file.h"
 #include "engine/io/tensor_file.h"
 
 namespace atrous::io {

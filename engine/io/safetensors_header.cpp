@@ -6,7 +6,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "engine/io/text.h"
+#include "base/text.h"
 
 namespace atrous::io::detail {
 namespace {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/text.h"
 #include "engine/io/pth.h"
 #include "engine/io/safetensors.h"
-#include "engine/io/text.h"
 
 namespace atrous::io {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/io/posix.h"
-#include "kernels/base/dtype.h"
+#include "base/dtype.h"
+#include "base/posix.h"
 
 namespace atrous::io {
 

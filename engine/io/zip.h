@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/io/durable_file.h"
-#include "engine/io/posix.h"
+#include "base/durable_file.h"
+#include "base/posix.h"
 
 namespace atrous::io {
 

@@ -6,9 +6,9 @@
 #include <initializer_list>
 #include <utility>
 
-#include "engine/io/byte_reader.h"
-#include "engine/io/crc32.h"
-#include "engine/io/text.h"
+#include "base/byte_reader.h"
+#include "base/crc32.h"
+#include "base/text.h"
 #include "engine/io/zip.h"
 
 namespace atrous::io {

@@ -1,7 +1,7 @@
 #include <fmt/core.h>
 
-#include "engine/io/crc32.h"
-#include "engine/io/text.h"
+#include "base/crc32.h"
+#include "base/text.h"
 #include "engine/io/zip.h"
 
 namespace atrous::io {

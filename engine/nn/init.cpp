@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/base/philox.h"
+#include "base/philox.h"
 
 namespace atrous {
 

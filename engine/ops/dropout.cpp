@@ -2,9 +2,9 @@
 
 #include <fmt/core.h>
 
+#include "base/philox.h"
 #include "engine/context.h"
 #include "engine/ops/shapes.h"
-#include "kernels/base/philox.h"
 #include "kernels/dropout.h"
 
 namespace atrous {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace atrous {
 

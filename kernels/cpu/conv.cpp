@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/cpu/dnnl.h"
 #include "kernels/cpu/product.h"
 #include "kernels/cpu/weight_gradient.h"

@@ -8,8 +8,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "kernels/base/error.h"
-#include "kernels/base/variant.h"
+#include "base/error.h"
+#include "base/variant.h"
 #include "kernels/conv.h"
 
 namespace atrous::kernels::cpu {

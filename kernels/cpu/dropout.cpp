@@ -2,8 +2,8 @@
 // words, then multiplied: both loops vectorise.
 #include "kernels/dropout.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 

@@ -1,8 +1,8 @@
 // Copies, sums and fills: element-wise loops over rows.
 #include "kernels/elementwise.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 

@@ -3,8 +3,8 @@
 // fixed by the shape.
 #include "kernels/global_pool.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vector_math.h"
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/conv.h"
 #include "kernels/cpu/register_tile.h"
 

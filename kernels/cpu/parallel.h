@@ -8,8 +8,8 @@
 #include <numeric>
 #include <type_traits>
 
-#include "kernels/base/error.h"
-#include "kernels/base/view.h"
+#include "base/error.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels::cpu {

@@ -1,8 +1,8 @@
 // Max pooling, vectorised over channels. 2x2 windows with stride 2 and no padding have a path of their own.
 #include "kernels/pool.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/cpu/register_tile.h"
 
 namespace atrous::kernels::cpu {

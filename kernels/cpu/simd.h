@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/base/dtype.h"
+#include "base/dtype.h"
 
 namespace atrous::kernels::cpu {
 

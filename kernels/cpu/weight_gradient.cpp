@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/cpu/outer_sums.h"
 #include "kernels/cpu/simd.h"
 

@@ -1,10 +1,10 @@
 // Weight gradients as outer products of pixels, which NHWC tensors offer without a rearrangement:
-//   dw[g][r][s][c] = sum_{n,p,q} gradient[n,p,q,g] * image[n, p*stride - padding + r*dilation, q*stride - padding +
-//   s*dilation, c]
+//   dw[g][r][s][c] = sum_{n,p,q} gradient[n,p,q,g]
+//                                * image[n, p*stride - padding + r*dilation, q*stride - padding + s*dilation, c]
 // The order of summation depends on the shapes alone, not on the number of threads.
 #pragma once
 
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/conv.h"
 
 namespace atrous::kernels::cpu {

@@ -1,8 +1,8 @@
 // A window of each image: rows of it are copied, and what lies outside is zero.
 #include "kernels/window.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 

@@ -2,7 +2,7 @@
 // every thread up to `unroll` vectors of it at a time. No shared memory.
 #include "kernels/activation.h"
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 
 namespace atrous::kernels::cuda {

@@ -6,7 +6,7 @@
 //   weight gradient    rows = O,             columns = (r, s, i), depth = output pixels, split; then a fixed-order sum
 #include "kernels/conv.h"
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/cuda/conv_product.h"
 
 namespace atrous::kernels::cuda {

@@ -5,9 +5,9 @@
 // channel_sums: grid x = groups of 8 chunks of channels, y = shares of the pixels. A block of 8x32 threads owns 8
 // chunks of W channels over its share; 32 pixel lanes meet in shared memory (8 W 32 floats: 1, 4 or 8 KB) in a fixed
 // order.
-#include "kernels/base/dispatch.h"
-#include "kernels/base/error.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/error.h"
+#include "base/variant.h"
 #include "kernels/cuda/conv_product.h"
 #include "kernels/gpu/pixels.h"
 

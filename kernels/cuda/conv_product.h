@@ -1,8 +1,9 @@
 // The two products behind every convolution, its gradients and the 2x2 transposed convolution. conv.cu and
 // conv_transpose.cu describe their work in these terms; conv_product.cu chooses the kernels that do it.
 //
-//   PixelProduct   out[pixel, column] = bias[column] + sum over (tap, channel) source[gathered pixel, channel] *
-//   weights WeightProduct  out[row, column] = sum over pixels a[gathered pixel, row] * b[gathered pixel, column]
+//   PixelProduct   out[pixel, column] = bias[column] + sum over (tap, channel) of
+//                                                      source[gathered pixel, channel] * weights[tap, channel, column]
+//   WeightProduct  out[row, column]   = sum over pixels of a[gathered pixel, row] * b[gathered pixel, column]
 //
 // A convolution gathers with its stride. A gradient of a strided convolution falls apart into stride * stride phases,
 // output pixels of equal remainder, each of which is a stride-1 gather over its own few taps: no tap is tried in vain.

@@ -5,7 +5,7 @@
 // of 16 through two buffers, so that a step costs one barrier: the next step is read into registers meanwhile.
 // Tiles are 64x64, and 128x32, 128x16 or 256x8 where there are few channels.
 // Shared memory: a table of the rows (24 m bytes) and 2 * 16 * (m + n + 8) floats: 18.5, 24, 22 or 40 KB.
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/cuda/conv_simt.h"
 
 namespace atrous::kernels::cuda {

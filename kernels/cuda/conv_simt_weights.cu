@@ -4,7 +4,7 @@
 // by n columns (tap, input channel) of one split's partial sums; a thread tm by tn of them. Pixels go by k at a time
 // through two buffers, so that a step costs one barrier: the next step is read into registers meanwhile.
 // Shared memory: 2 * k * (m + n + 8) floats: 17 KB (64x64, k 16), 22 KB (16x64, k 32) or 20 KB (8x64, k 32).
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/cuda/conv_simt.h"
 
 namespace atrous::kernels::cuda {

@@ -3,12 +3,12 @@
 // not overlap, it is the input gradient of a convolution with that kernel and stride, and its gradients are that one's
 // others:
 //
-//   forward            four phases; each rows = input pixels, columns = O, depth = i, stored to one pixel of the 2x2
-//   block input gradient     rows = input pixels, columns = I, depth = (a, b, o) weight gradient    rows = (a, b, o),
-//   columns = I, depth = input pixels, split; then a fixed-order sum
+//   forward            four phases; rows = input pixels, columns = O, depth = i, stored to one pixel of the 2x2 block
+//   input gradient     rows = input pixels, columns = I, depth = (a, b, o)
+//   weight gradient    rows = (a, b, o), columns = I, depth = input pixels, split; then a sum in a fixed order
 #include "kernels/conv_transpose.h"
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/cuda/conv_product.h"
 
 namespace atrous::kernels::cuda {

@@ -5,7 +5,7 @@
 // Shared memory: weight gradient one float for each channel of each thread (8 KiB for 8-vectors), finishing 2 KiB.
 #include "kernels/depthwise.h"
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 #include "kernels/gpu/reduce.h"
 

@@ -3,7 +3,7 @@
 // fit). No shared memory.
 #include "kernels/dropout.h"
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 #include "kernels/gpu/random.h"
 

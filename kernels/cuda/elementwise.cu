@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 
 namespace atrous::kernels::cuda {

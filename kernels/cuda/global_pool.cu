@@ -5,7 +5,7 @@
 // (8 KiB for 8-vectors); finishing 2 KiB.
 #include "kernels/global_pool.h"
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 #include "kernels/gpu/reduce.h"
 

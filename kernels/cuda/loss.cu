@@ -7,7 +7,7 @@
 // Backward: one block for the coefficients of every image and class, then one read of logits and labels and one write.
 #include "kernels/loss.h"
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 #include "kernels/gpu/reduce.h"
 

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 
 namespace atrous::kernels::cuda {

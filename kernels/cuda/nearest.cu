@@ -3,7 +3,7 @@
 // where it sums the block of outputs that read it. No shared memory.
 #include "kernels/nearest.h"
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 
 namespace atrous::kernels::cuda {

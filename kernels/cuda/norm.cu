@@ -8,7 +8,7 @@
 // residual, y; writes dresidual), finish, input gradient (reads the masked gradient and x, writes dx).
 #include "kernels/norm.h"
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 #include "kernels/gpu/reduce.h"
 

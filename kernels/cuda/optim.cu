@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 #include "kernels/gpu/reduce.h"
 

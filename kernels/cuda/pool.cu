@@ -4,7 +4,7 @@
 // windows, reads each gradient once and writes its four inputs. No shared memory.
 #include "kernels/pool.h"
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 
 namespace atrous::kernels::cuda {

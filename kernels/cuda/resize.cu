@@ -9,7 +9,7 @@
 
 #include <numeric>
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 
 namespace atrous::kernels::cuda {

@@ -8,7 +8,7 @@
 // Backward: one block for the coefficients of every image and class, then one read and one write.
 #include "kernels/softmax_loss.h"
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 #include "kernels/gpu/reduce.h"
 

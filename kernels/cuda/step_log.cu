@@ -1,8 +1,8 @@
 // One thread writes one entry. No shared memory.
 #include "kernels/step_log.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/gpu/device.h"
 
 namespace atrous::kernels::cuda {

@@ -2,7 +2,7 @@
 // Rows). A thread owns one group of one pixel of y. No shared memory.
 #include "kernels/window.h"
 
-#include "kernels/base/dispatch.h"
+#include "base/dispatch.h"
 #include "kernels/gpu/pixels.h"
 
 namespace atrous::kernels::cuda {

@@ -10,7 +10,7 @@
 #include <cstdint>
 
 #include <world/language.h>
-#include "kernels/base/view.h"
+#include "base/view.h"
 #include "kernels/gpu/runtime.h"
 
 namespace atrous::gpu {

@@ -10,8 +10,8 @@
 #include <initializer_list>
 #include <type_traits>
 
-#include "kernels/base/error.h"
-#include "kernels/base/variant.h"
+#include "base/error.h"
+#include "base/variant.h"
 #include "kernels/gpu/device.h"
 
 namespace atrous::gpu {

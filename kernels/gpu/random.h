@@ -1,4 +1,4 @@
-// Philox4x32-10 in device code; the numbers of kernels/base/philox.h.
+// Philox4x32-10 in device code; the numbers of base/philox.h.
 #pragma once
 
 #include "kernels/gpu/device.h"

@@ -1,8 +1,8 @@
 // Convolution by its definition. Sums are kept in double and rounded once.
 #include "kernels/conv.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 
 namespace atrous::kernels::reference {
 

@@ -1,8 +1,8 @@
 // The 2x2 stride-2 transposed convolution by its definition. Sums are kept in double and rounded once.
 #include "kernels/conv_transpose.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 
 namespace atrous::kernels::reference {
 

@@ -1,9 +1,9 @@
 // Dropout by its definition: one element, one draw.
 #include "kernels/dropout.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/philox.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/philox.h"
+#include "base/variant.h"
 #include "kernels/reference/loops.h"
 
 namespace atrous::kernels::reference {

@@ -1,8 +1,8 @@
 // Copies, sums and fills by their definitions.
 #include "kernels/elementwise.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/reference/loops.h"
 
 namespace atrous::kernels::reference {

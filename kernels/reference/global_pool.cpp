@@ -1,8 +1,8 @@
 // Global average pooling by its definition. Sums are kept in double and rounded once.
 #include "kernels/global_pool.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/reference/loops.h"
 
 namespace atrous::kernels::reference {

@@ -1,8 +1,8 @@
 // What the plain loops share: elements by name, sums in double, gradients that add or overwrite.
 #pragma once
 
-#include "kernels/base/error.h"
-#include "kernels/base/view.h"
+#include "base/error.h"
+#include "base/view.h"
 
 namespace atrous::kernels::reference {
 

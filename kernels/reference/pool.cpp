@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/reference/loops.h"
 
 namespace atrous::kernels::reference {

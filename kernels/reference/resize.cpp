@@ -5,8 +5,8 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/reference/loops.h"
 
 namespace atrous::kernels::reference {

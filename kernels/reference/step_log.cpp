@@ -1,6 +1,6 @@
 #include "kernels/step_log.h"
 
-#include "kernels/base/variant.h"
+#include "base/variant.h"
 
 namespace atrous::kernels::reference {
 

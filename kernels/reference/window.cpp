@@ -1,8 +1,8 @@
 // A window of each image, by its definition.
 #include "kernels/window.h"
 
-#include "kernels/base/dispatch.h"
-#include "kernels/base/variant.h"
+#include "base/dispatch.h"
+#include "base/variant.h"
 #include "kernels/reference/loops.h"
 
 namespace atrous::kernels::reference {

@@ -14,7 +14,7 @@
 #include "apps/exit_codes.h"
 #include "apps/ui/suggest.h"
 #include "apps/ui/table.h"
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace {
 

@@ -10,10 +10,10 @@
 
 #include "apps/logit_rows.h"
 #include "apps/result_names.h"
+#include "base/error.h"
+#include "base/philox.h"
 #include "data/image.h"
 #include "engine/ops/resize.h"
-#include "kernels/base/error.h"
-#include "kernels/base/philox.h"
 
 namespace atrous::app {
 namespace {

@@ -4,8 +4,8 @@
 #include <map>
 #include <numeric>
 
-#include "kernels/base/half.h"
-#include "kernels/base/philox.h"
+#include "base/half.h"
+#include "base/philox.h"
 
 namespace atrous::cases {
 

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <limits>
 
+#include "base/philox.h"
 #include "engine/context.h"
-#include "kernels/base/philox.h"
 #include "tests/cases/case.h"
 #include "tests/cases/run.h"
 

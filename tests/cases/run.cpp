@@ -2,10 +2,10 @@
 
 #include <cstring>
 
+#include "base/half.h"
+#include "base/philox.h"
 #include "engine/autograd/tape.h"
 #include "engine/context.h"
-#include "kernels/base/half.h"
-#include "kernels/base/philox.h"
 
 namespace atrous::cases {
 

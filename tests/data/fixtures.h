@@ -10,8 +10,8 @@
 #include <functional>
 #include <string>
 
+#include "base/error.h"
 #include "data/image.h"
-#include "kernels/base/error.h"
 
 namespace atrous::data::test {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/gpu/device.h"
 #include "kernels/gpu/emu/emulator.h"
 

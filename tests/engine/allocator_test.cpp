@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace atrous {
 namespace {

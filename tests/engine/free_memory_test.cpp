@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace atrous {
 namespace {

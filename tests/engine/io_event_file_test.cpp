@@ -10,7 +10,7 @@
 #include <fstream>
 #include <map>
 
-#include "engine/io/crc32c.h"
+#include "base/crc32c.h"
 
 namespace atrous::io {
 namespace {

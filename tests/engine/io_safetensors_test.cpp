@@ -9,8 +9,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/error.h"
 #include "engine/io/safetensors.h"
-#include "kernels/base/error.h"
 
 namespace {
 

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/philox.h"
 #include "engine/io/safetensors.h"
 #include "engine/io/state_dict.h"
 #include "engine/nn/layers.h"
-#include "kernels/base/philox.h"
 
 namespace atrous::io {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/io/crc32.h"
+#include "base/crc32.h"
 
 namespace atrous::test {
 

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/io/pth.h"
-#include "kernels/base/error.h"
 #include "tests/engine/pth_bytes.h"
 
 namespace atrous::test {

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "tests/engine/pth_fixture.h"
 
 namespace atrous::io {

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "engine/io/crc32.h"
+#include "base/crc32.h"
+#include "base/sha256.h"
 #include "engine/io/known_weights.h"
-#include "engine/io/sha256.h"
 
 namespace atrous::io {
 namespace {

@@ -1,6 +1,6 @@
 // Any bytes as --config FILE.
 #include "apps/options.h"
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "tests/fuzz/scratch_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,6 +1,6 @@
 // Any bytes as a picture and as a mask: decoded or refused with a DataError, nothing else.
+#include "base/error.h"
 #include "data/codecs.h"
-#include "kernels/base/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (bool raw_values : {false, true}) try {

@@ -1,8 +1,8 @@
 // Any bytes as a list file, as CSV, as runs and as a rule for mask values.
+#include "base/error.h"
 #include "data/list.h"
 #include "data/mask.h"
 #include "data/rle.h"
-#include "kernels/base/error.h"
 #include "tests/fuzz/scratch_file.h"
 
 using namespace atrous;

@@ -1,8 +1,8 @@
 // Any bytes as a file of PyTorch's: read whole, or refused with an Error. The first byte says what the others are: the
 // file itself, the pickle of an archive whose checksums are right, or the object of a legacy file; otherwise the
 // fuzzer would spend its life on checksums.
+#include "base/error.h"
 #include "engine/io/tensor_file.h"
-#include "kernels/base/error.h"
 #include "tests/engine/pth_bytes.h"
 #include "tests/fuzz/scratch_file.h"
 

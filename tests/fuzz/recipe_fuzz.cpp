@@ -1,6 +1,6 @@
 // Any text as the recipe of a checkpoint: read, and then the same when it is written and read again, or refused.
 #include "apps/recipe.h"
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 using namespace atrous;
 

@@ -1,6 +1,6 @@
 // Any bytes as a safetensors file: read whole, or refused with a FormatError or IoError.
+#include "base/error.h"
 #include "engine/io/safetensors.h"
-#include "kernels/base/error.h"
 #include "tests/fuzz/scratch_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "kernels/base/error.h"
-#include "kernels/base/philox.h"
-#include "kernels/base/variant.h"
+#include "base/error.h"
+#include "base/philox.h"
+#include "base/variant.h"
 #include "kernels/conv.h"
 #include "kernels/conv_transpose.h"
 #include "kernels/cpu/weight_gradient.h"

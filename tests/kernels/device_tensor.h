@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/base/philox.h"
-#include "kernels/base/variant.h"
+#include "base/philox.h"
+#include "base/variant.h"
 #include "kernels/queue.h"
 
 namespace atrous::test {

@@ -101,7 +101,7 @@ TEST(HostElementwise, CopyConvertsBetweenAllTypes) {
                 }
 }
 
-// The branch-free conversions equal those of kernels/base/half.h: all 65,536 half values, and floats around every
+// The branch-free conversions equal those of base/half.h: all 65,536 half values, and floats around every
 // boundary between them.
 TEST(HostElementwise, HalfConversionsAreExact) {
     for (uint32_t bits = 0; bits < 65536; ++bits) {

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/base/philox.h"
-#include "kernels/base/view.h"
+#include "base/philox.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::host_test {

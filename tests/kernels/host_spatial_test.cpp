@@ -1,6 +1,6 @@
 // Max pooling and bilinear resampling on the host.
-#include "kernels/base/error.h"
-#include "kernels/base/variant.h"
+#include "base/error.h"
+#include "base/variant.h"
 #include "kernels/pool.h"
 #include "kernels/resize.h"
 #include "tests/kernels/host_fixture.h"

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "base/philox.h"
 #include "engine/io/state_dict.h"
 #include "engine/nn/init.h"
-#include "kernels/base/philox.h"
 
 namespace atrous {
 

@@ -3,9 +3,9 @@
 
 #include <cmath>
 
+#include "base/philox.h"
 #include "engine/context.h"
 #include "engine/train/trainer.h"
-#include "kernels/base/philox.h"
 #include "models/unet.h"
 
 namespace atrous {

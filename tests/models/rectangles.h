@@ -1,8 +1,8 @@
 // Drawn batches for tests of training.
 #pragma once
 
+#include "base/philox.h"
 #include "engine/host_batch.h"
-#include "kernels/base/philox.h"
 
 namespace atrous {
 

@@ -9,9 +9,9 @@
 
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "engine/context.h"
 #include "engine/io/checkpoint.h"
-#include "engine/io/crc32c.h"
 #include "engine/ops/loss.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"

@@ -9,7 +9,7 @@
 #include <map>
 #include <mutex>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace atrous::gpu {
 

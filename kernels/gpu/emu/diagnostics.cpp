@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/gpu/emu/internal.h"
 
 extern "C" char __executable_start[];

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <map>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/gpu/emu/internal.h"
 #include "kernels/gpu/emu/launch.h"
 

@@ -10,7 +10,7 @@
 #include <functional>
 #include <vector>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/gpu/emu/internal.h"
 #include "kernels/gpu/emu/launch.h"
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <thread>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 #include "kernels/gpu/emu/internal.h"
 #include "kernels/gpu/emu/launch.h"
 

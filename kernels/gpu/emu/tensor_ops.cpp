@@ -2,7 +2,7 @@
 #include <bit>
 #include <cstring>
 
-#include "kernels/base/half.h"
+#include "base/half.h"
 #include "kernels/gpu/emu/internal.h"
 
 namespace atrous::gpu::emu {

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "kernels/base/half.h"
+#include "base/half.h"
 #include "kernels/gpu/runtime.h"
 
 namespace atrous::gpu {

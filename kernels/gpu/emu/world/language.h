@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "kernels/base/half.h"
+#include "base/half.h"
 #include "kernels/gpu/emu/services.h"
 
 // ---- qualifiers -----------------------------------------------------------------------------------------------------

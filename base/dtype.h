@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/base/half.h"
+#include "base/half.h"
 
 namespace atrous {
 

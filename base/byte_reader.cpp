@@ -1,4 +1,4 @@
-#include "engine/io/byte_reader.h"
+#include "base/byte_reader.h"
 
 #include <fmt/core.h>
 

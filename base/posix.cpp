@@ -1,4 +1,4 @@
-#include "engine/io/posix.h"
+#include "base/posix.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

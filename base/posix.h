@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace atrous::io {
 

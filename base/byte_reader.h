@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/io/posix.h"
+#include "base/posix.h"
 
 namespace atrous::io {
 

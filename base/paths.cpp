@@ -1,4 +1,4 @@
-#include "kernels/base/paths.h"
+#include "base/paths.h"
 
 #include <sys/stat.h>
 
@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace atrous {
 

@@ -1,4 +1,4 @@
-#include "kernels/base/paths.h"
+#include "base/paths.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "kernels/base/error.h"
+#include "base/error.h"
 
 namespace atrous {
 namespace fs = std::filesystem;

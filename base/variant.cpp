@@ -1,4 +1,4 @@
-#include "kernels/base/variant.h"
+#include "base/variant.h"
 
 namespace atrous {
 

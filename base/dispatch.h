@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "kernels/base/dtype.h"
-#include "kernels/base/error.h"
+#include "base/dtype.h"
+#include "base/error.h"
 
 namespace atrous {
 

@@ -1,9 +1,9 @@
-#include "engine/io/crc32c.h"
+#include "base/crc32c.h"
 
 #include <bit>
 #include <cstring>
 
-#include "engine/io/crc_tables.h"
+#include "base/crc_tables.h"
 
 namespace atrous::io {
 namespace {

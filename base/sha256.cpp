@@ -1,4 +1,4 @@
-#include "engine/io/sha256.h"
+#include "base/sha256.h"
 
 #include <fmt/core.h>
 
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "engine/io/posix.h"
+#include "base/posix.h"
 
 namespace atrous::io {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/io/crc32c.h"
-#include "engine/io/text.h"
-#include "kernels/base/philox.h"
+#include "base/crc32c.h"
+#include "base/philox.h"
+#include "base/text.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "engine/io/durable_file.h"
+#include "base/durable_file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,8 +12,8 @@
 #include <filesystem>
 #include <memory>
 
-#include "engine/io/posix.h"
-#include "engine/io/text.h"
+#include "base/posix.h"
+#include "base/text.h"
 
 namespace atrous::io {
 namespace {

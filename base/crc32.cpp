@@ -1,8 +1,8 @@
-#include "engine/io/crc32.h"
+#include "base/crc32.h"
 
 #include <bit>
 
-#include "engine/io/crc_tables.h"
+#include "base/crc_tables.h"
 
 namespace atrous::io {
 

@@ -1,4 +1,4 @@
-#include "engine/io/text.h"
+#include "base/text.h"
 
 #include <fmt/core.h>
 

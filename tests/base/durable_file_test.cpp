@@ -15,8 +15,8 @@
 #include <set>
 #include <sstream>
 
-#include "engine/io/durable_file.h"
-#include "kernels/base/error.h"
+#include "base/durable_file.h"
+#include "base/error.h"
 
 namespace {
 
