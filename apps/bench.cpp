@@ -24,40 +24,40 @@ struct KernelArguments {
     Options o{"bench kernels",
               "Times ops, forward and backward, against what this machine can do at most, and compares them with the "
               "reference. GB/s and TFLOP/s count what cannot be avoided."};
-    Option<std::string>& op = (o.group("What"), o.text("--op", "", "one op: conv2d, batch_norm, max_pool, …"));
-    Option<std::vector<std::string>>& shape =
-        o.texts("--shape", {}, "batch x height x width x channels, such as 16x256x256x64; one for each activation");
-    Option<int64_t>&kernel = o.integer("--kernel", 3, "of a convolution or pooling").min(1).max(15),
-    &stride = o.integer("--stride", 1, "of a convolution or pooling").min(1),
-    &padding = o.integer("--padding", 0, "of a convolution or pooling; not given: the one that keeps the size").min(0),
-    &dilation = o.integer("--dilation", 1, "of a convolution").min(1),
-    &out_channels = o.integer("--out-channels", 1, "of a convolution; not given: as many as go in").min(1);
-    Option<double>& scale = o.number("--scale", 2, "of bilinear upsampling").above(0);
-    Option<bool>&align_corners = o.flag("--align-corners", "of bilinear upsampling"),
-    &relu = o.flag("--relu", "of batch norm; the usual case"), &bias = o.flag("--bias", "of a convolution");
-    Option<std::string>& model =
-        (o.group("Or a net"), o.text("--from-model", "", "all distinct ops of a training step of this net"));
-    Option<std::string>& encoder = o.text("--encoder", "", "of the net, where it takes one");
-    Option<int64_t>&base_channels =
-        o.integer("--base-channels", 64, "unet: channels of the first level").min(1).max(1024),
-    &depth = o.integer("--depth", 4, "unet: times the resolution is halved").min(1).max(8),
-    &output_stride = o.integer("--output-stride", 0, "of the encoder; 0: the model's own").min(0).max(32),
-    &size = o.integer("--size", 256, "width and height of an image").min(8).max(8192),
-    &batch_size = o.integer("-b,--batch-size", 4, "images at once").min(1).max(most_images),
-    &classes = o.integer("--classes", 2, "of a mask").min(2).max(255);
-    Option<bool>& bilinear = o.flag("--bilinear", "unet: bilinear upsampling in place of transposed convolution");
-    Option<std::string>&dtype =
-        (o.group("How"), o.choice("--dtype", {"fp32", "bf16", "fp16"}, "fp32", "of activations")),
-    &device = o.text("--device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
-    Option<int64_t>&threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024),
-    &repetitions = o.integer("--repetitions", 20, "of each pass, at most").min(5);
-    Option<double>& budget = o.number("--budget", 2, "seconds an op may take; then five repetitions suffice").min(0);
-    Option<bool>& no_check = o.flag("--unchecked", "leave out the comparison with the reference");
-    Option<std::string>& predict =
-        o.text("--predict", "", "measure nothing: bytes, FLOPs and least time on this GPU, such as H200, A100, T4");
-    Option<std::string>&json = (o.group("Output"), o.text("--json", "", "JSON lines to this file")),
-    &svg = o.text("--svg", "", "a roofline to this file");
-    Option<bool>& overwrite = overwrite_option(o);
+    Setting<std::string>& op = (o.group("What"), o.text("op", "", "one op: conv2d, batch_norm, max_pool, …"));
+    Setting<std::vector<std::string>>& shape =
+        o.texts("shape", {}, "batch x height x width x channels, such as 16x256x256x64; one for each activation");
+    Setting<int64_t>&kernel = o.integer("kernel", 3, "of a convolution or pooling").min(1).max(15),
+    &stride = o.integer("stride", 1, "of a convolution or pooling").min(1),
+    &padding = o.integer("padding", 0, "of a convolution or pooling; not given: the one that keeps the size").min(0),
+    &dilation = o.integer("dilation", 1, "of a convolution").min(1),
+    &out_channels = o.integer("out-channels", 1, "of a convolution; not given: as many as go in").min(1);
+    Setting<double>& scale = o.number("scale", 2, "of bilinear upsampling").above(0);
+    Setting<bool>&align_corners = o.flag("align-corners", "of bilinear upsampling"),
+    &relu = o.flag("relu", "of batch norm; the usual case"), &bias = o.flag("bias", "of a convolution");
+    Setting<std::string>& model =
+        (o.group("Or a net"), o.text("from-model", "", "all distinct ops of a training step of this net"));
+    Setting<std::string>& encoder = o.text("encoder", "", "of the net, where it takes one");
+    Setting<int64_t>&base_channels =
+        o.integer("base-channels", 64, "unet: channels of the first level").min(1).max(1024),
+    &depth = o.integer("depth", 4, "unet: times the resolution is halved").min(1).max(8),
+    &output_stride = o.integer("output-stride", 0, "of the encoder; 0: the model's own").min(0).max(32),
+    &size = o.integer("size", 256, "width and height of an image").min(8).max(8192),
+    &batch_size = o.integer("batch-size", 4, "images at once").letter('b').min(1).max(max_images),
+    &classes = o.integer("classes", 2, "of a mask").min(2).max(255);
+    Setting<bool>& bilinear = o.flag("bilinear", "unet: bilinear upsampling in place of transposed convolution");
+    Setting<std::string>&dtype =
+        (o.group("How"), o.choice("dtype", {"fp32", "bf16", "fp16"}, "fp32", "of activations")),
+    &device = o.text("device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
+    Setting<int64_t>&threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024),
+    &repetitions = o.integer("repetitions", 20, "of each pass, at most").min(5);
+    Setting<double>& budget = o.number("budget", 2, "seconds an op may take; then five repetitions suffice").min(0);
+    Setting<bool>& no_check = o.flag("unchecked", "leave out the comparison with the reference");
+    Setting<std::string>& predict =
+        o.text("predict", "", "measure nothing: bytes, FLOPs and least time on this GPU, such as H200, A100, T4");
+    Setting<std::string>&json = (o.group("Output"), o.text("json", "", "JSON lines to this file")),
+    &svg = o.text("svg", "", "a roofline to this file");
+    Setting<bool>& overwrite = overwrite_option(o);
 
     NetConfig net() const;
     std::vector<Wanted> wanted(DType dtype) const;
@@ -181,18 +181,18 @@ int step(int argc, const char* const* argv) {
     Options o("bench step",
               "Times training steps, or forward passes alone, on a fixed batch of random images, without a loader.");
     NetOptions net(o);
-    auto& classes = o.integer("--classes", 2, "of a mask").min(2).max(255);
+    auto& classes = o.integer("classes", 2, "of a mask").min(2).max(255);
     o.group("Step");
-    auto& size = o.integer("--size", 256, "width and height of an image").min(8).max(8192);
-    auto& batch_size = o.integer("-b,--batch-size", 4, "images at once").min(1).max(most_images);
-    auto& optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw", "rmsprop"}, "adam", "the optimizer");
-    auto& precision = o.choice("--precision", {"fp32", "bf16"}, "fp32", "of activations and convolutions");
-    auto& device = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
-    auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    auto& steps = o.integer("--steps", 10, "timed steps, after those that warm up").min(1);
-    auto& graphs = o.flag("--graphs", "replay the step as a graph on a GPU (--no-graphs: launch each kernel)", true);
-    auto& forward = o.flag("--forward", "the forward pass alone, in evaluation mode, in place of the step");
-    auto& json = o.text("--json", "", "one JSON line to this file; -: to standard output, without the table");
+    auto& size = o.integer("size", 256, "width and height of an image").min(8).max(8192);
+    auto& batch_size = o.integer("batch-size", 4, "images at once").letter('b').min(1).max(max_images);
+    auto& optimizer = o.choice("optimizer", {"sgd", "adam", "adamw", "rmsprop"}, "adam", "the optimizer");
+    auto& precision = o.choice("precision", {"fp32", "bf16"}, "fp32", "of activations and convolutions");
+    auto& device = o.text("device", "auto", "auto, cpu, cuda, cuda:N or emulated");
+    auto& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
+    auto& steps = o.integer("steps", 10, "timed steps, after those that warm up").min(1);
+    auto& graphs = o.flag("graphs", "replay the step as a graph on a GPU (--no-graphs: launch each kernel)", true);
+    auto& forward = o.flag("forward", "the forward pass alone, in evaluation mode, in place of the step");
+    auto& json = o.text("json", "", "one JSON line to this file; -: to standard output, without the table");
     auto& overwrite = overwrite_option(o);
     o.parse(argc, argv);
     Outputs()

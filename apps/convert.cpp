@@ -43,10 +43,10 @@ int convert(int argc, const char* const* argv) {
     Options o("convert",
               "Converts weights between .pth or .pt (PyTorch's, zip and legacy) and .safetensors. Names, shapes and "
               "values stay as they are.");
-    auto& in = o.text("input", "", "a file of weights").required();
-    auto& out = o.text("output", "", "the file to write: *.safetensors, *.pth or *.pt").required();
-    auto& entry = o.text("--entry", "", "of a .pth file with several dicts of tensors, the one to take");
-    auto& only = o.text("--only", "", "take the tensors whose names begin so, without that beginning");
+    auto& in = o.text("input", "", "a file of weights").positional().required();
+    auto& out = o.text("output", "", "the file to write: *.safetensors, *.pth or *.pt").positional().required();
+    auto& entry = o.text("entry", "", "of a .pth file with several dicts of tensors, the one to take");
+    auto& only = o.text("only", "", "take the tensors whose names begin so, without that beginning");
     auto& overwrite = overwrite_option(o);
     o.parse(argc, argv);
     const std::string extension = std::filesystem::path(out.value).extension().string();

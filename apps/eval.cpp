@@ -18,34 +18,35 @@ namespace {
 
 struct EvalArguments {
     Options o{"eval", "Scores a checkpoint on a data set: on the samples that its training held out, unless told."};
-    Option<std::string>&data =
-        (o.group("Data"), o.text("--data", "", "data set: a folder of images and masks").required()),
-    &checkpoint = o.text("--checkpoint", "", "a checkpoint or run folder of atrous train").required(),
-    &split = o.choice("--split", {"val", "train", "all"}, "val", "which samples"),
-    &mask_values = o.text("--mask-values", "", "how mask values become classes; empty: as in training"),
+    Setting<std::string>&data =
+        (o.group("Data"), o.text("data", "", "data set: a folder of images and masks").required()),
+    &checkpoint = o.text("checkpoint", "", "a checkpoint or run folder of atrous train").required(),
+    &split = o.choice("split", {"val", "train", "all"}, "val", "which samples"),
+    &mask_values = o.text("mask-values", "", "how mask values become classes; empty: as in training"),
     &train_list =
-        o.text("--train-list", "",
+        o.text("train-list", "",
                "list file of the training samples, its lines relative to --data; empty: split as in training"),
-    &val_list = o.text("--val-list", "", "list file of the validation samples; empty: split as in training"),
-    &val_pattern = o.text("--val-pattern", "", "pictures whose file name matches validate; empty: as in training");
-    Option<double>& val_fraction =
-        o.number("--val-fraction", 0.1, "share that validates where nothing else says; not given: as in training")
+    &val_list = o.text("val-list", "", "list file of the validation samples; empty: split as in training"),
+    &val_pattern = o.text("val-pattern", "", "pictures whose file name matches validate; empty: as in training");
+    Setting<double>& val_fraction =
+        o.number("val-fraction", 0.1, "share that validates where nothing else says; not given: as in training")
             .min(0)
             .max(0.9);
-    Option<int64_t>& seed = o.integer("--seed", 0, "of that share; not given: training's").min(0);
+    Setting<int64_t>& seed = o.integer("seed", 0, "of that share; not given: training's").min(0);
 
-    Option<int64_t>& batch_size = (o.group("Machine"), o.integer("-b,--batch-size", 8, "images at once").min(1));
-    Option<std::string>&device = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated"),
-    &precision = o.text("--precision", "", "fp32, bf16 or fp16; empty: as in training");
-    Option<int64_t>&threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024),
-    &workers = o.integer("--workers", 1, "threads that load images").min(0).max(64);
+    Setting<int64_t>& batch_size =
+        (o.group("Machine"), o.integer("batch-size", 8, "images at once").letter('b').min(1));
+    Setting<std::string>&device = o.text("device", "auto", "auto, cpu, cuda, cuda:N or emulated"),
+    &precision = o.text("precision", "", "fp32, bf16 or fp16; empty: as in training");
+    Setting<int64_t>&threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024),
+    &workers = o.integer("workers", 1, "threads that load images").min(0).max(64);
 
-    Option<double>& threshold = (o.group("Scores"), threshold_option(o));
-    Option<std::string>&per_image = o.text("--per-image", "", "write each image's scores (CSV)"),
-    &json = o.text("--json", "", "write the scores as JSON"),
-    &confusion = o.text("--confusion", "", "write the confusion matrix (CSV): a row a true class, in pixels"),
-    &sheet = o.text("--sheet", "", "write a contact sheet (PNG): picture, truth, prediction, overlay");
-    Option<bool>& overwrite = overwrite_option(o);
+    Setting<double>& threshold = (o.group("Scores"), threshold_option(o));
+    Setting<std::string>&per_image = o.text("per-image", "", "write each image's scores (CSV)"),
+    &json = o.text("json", "", "write the scores as JSON"),
+    &confusion = o.text("confusion", "", "write the confusion matrix (CSV): a row a true class, in pixels"),
+    &sheet = o.text("sheet", "", "write a contact sheet (PNG): picture, truth, prediction, overlay");
+    Setting<bool>& overwrite = overwrite_option(o);
 
     Outputs outputs() const;
 };
@@ -64,12 +65,12 @@ data::DatasetOptions settle_split(EvalArguments& a, const std::optional<SplitRec
     const bool anew = a.train_list.given() || a.val_list.given() || a.val_pattern.given() || a.val_fraction.given();
     if (recorded) {
         if (!anew) {
-            a.train_list.settle(recorded->train_list);
-            a.val_list.settle(recorded->val_list);
-            a.val_pattern.settle(recorded->val_pattern);
+            a.train_list.default_from(recorded->train_list);
+            a.val_list.default_from(recorded->val_list);
+            a.val_pattern.default_from(recorded->val_pattern);
         }
-        a.val_fraction.settle(recorded->val_fraction);
-        a.seed.settle(int64_t(recorded->seed));
+        a.val_fraction.default_from(recorded->val_fraction);
+        a.seed.default_from(int64_t(recorded->seed));
     }
     return {.root = a.data.value,
             .train_list = a.train_list.value,
@@ -159,7 +160,7 @@ int eval(int argc, const char* const* argv) {
         load_net(a.checkpoint.value, open_device(a.device.value, int(a.threads.value)), a.precision.value);
     Recipe& recipe = loaded.recipe;
     const double threshold = logit_threshold(a.threshold, recipe);
-    a.mask_values.settle(recipe.mask_values);
+    a.mask_values.default_from(recipe.mask_values);
     recipe.mask_values = a.mask_values.value;
     const data::DatasetOptions split = settle_split(a, recipe.split);
     a.outputs().check_inputs();  // the lists may be those of the checkpoint

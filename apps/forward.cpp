@@ -21,21 +21,21 @@ struct ForwardArguments {
     Options o{
         "forward",
         "Runs a net on a given tensor x [N][C][H][W] and writes its logits y, to compare with another framework."};
-    Option<std::string>&checkpoint =
-        o.text("--checkpoint", "", "weights: a checkpoint of atrous train, or any .pth or .safetensors of the net")
+    Setting<std::string>&checkpoint =
+        o.text("checkpoint", "", "weights: a checkpoint of atrous train, or any .pth or .safetensors of the net")
             .required(),
-    &input = o.text("--input", "", "file with the tensor x").required(),
-    &output = o.text("-o,--output", "", "safetensors file to write: y, and gradient.NAME").required();
-    Option<bool>&gradients = o.flag("--gradients",
-                                    "also the gradients of x and of every parameter, of the sum of y, or of "
-                                    "sum(y * gradient.y) where the input file has that tensor"),
-    &training = o.flag("--training", "batch norm uses the batch's statistics");
-    Option<std::string>&dtype = o.choice("--dtype", {"f32", "f64", "bf16"}, "f32", "element type to compute in"),
-    &device = o.text("--device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
-    Option<int64_t>& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
+    &input = o.text("input", "", "file with the tensor x").required(),
+    &output = o.text("output", "", "safetensors file to write: y, and gradient.NAME").letter('o').required();
+    Setting<bool>&gradients = o.flag("gradients",
+                                     "also the gradients of x and of every parameter, of the sum of y, or of "
+                                     "sum(y * gradient.y) where the input file has that tensor"),
+    &training = o.flag("training", "batch norm uses the batch's statistics");
+    Setting<std::string>&dtype = o.choice("dtype", {"f32", "f64", "bf16"}, "f32", "element type to compute in"),
+    &device = o.text("device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
+    Setting<int64_t>& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
     NetOptions net{o, "Net, where the checkpoint carries no recipe"};
-    Option<int64_t>& out_channels = o.integer("--out-channels", 1, "channels of the logits").min(1).max(255);
-    Option<bool>& overwrite = overwrite_option(o);
+    Setting<int64_t>& out_channels = o.integer("out-channels", 1, "channels of the logits").min(1).max(255);
+    Setting<bool>& overwrite = overwrite_option(o);
 };
 
 std::unique_ptr<SegmentationNet> build(const ForwardArguments& a, const io::TensorFile& weights, int64_t in_channels,

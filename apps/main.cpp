@@ -6,9 +6,9 @@
 #include "apps/exit_codes.h"
 #include "apps/process.h"
 #include "apps/ui/plain_output.h"
-#include "apps/ui/suggest.h"
 #include "apps/verbs.h"
 #include "base/error.h"
+#include "base/suggest.h"
 #include "base/text.h"
 
 namespace atrous::app {

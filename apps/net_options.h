@@ -11,14 +11,14 @@ struct NetOptions {
     // UsageError for an option on the command line that the chosen model does not take.
     NetConfig config(int64_t in_channels, int64_t out_channels) const;
 
-    Option<std::string>&model, &encoder;
-    Option<int64_t>& output_stride;
-    Option<std::vector<int64_t>>& rates;
-    Option<bool>& pooled;
-    Option<double>& aux_weight;
-    Option<bool>&gentle, &separable;
-    Option<int64_t>&base_channels, &depth, &kernel;
-    Option<bool>&bilinear, &align_corners, &full_width, &batch_norm;
+    Setting<std::string>&model, &encoder;
+    Setting<int64_t>& output_stride;
+    Setting<std::vector<int64_t>>& rates;
+    Setting<bool>& pooled;
+    Setting<double>& aux_weight;
+    Setting<bool>&gentle, &separable;
+    Setting<int64_t>&base_channels, &depth, &kernel;
+    Setting<bool>&bilinear, &align_corners, &full_width, &batch_norm;
 
  private:
     void refuse_strangers() const;

@@ -23,40 +23,41 @@ std::string help_line(const std::string& left, const std::string& right, int wid
     return text;
 }
 
-std::string help_line(const OptionBase& o, int width) {
+std::string help_line(const SettingBase& o, int width) {
     const std::string value = o.shown();
     const bool no_default = value.empty() || value == "\"\"" || (o.is_flag() && value == "false");
     std::string notes = o.restricted() ? o.rule() : "";
-    const std::string state = o.is_required ? "required" : no_default ? "" : "default " + value;
+    const std::string state = o.is_required ? "required"
+                              : no_default  ? ""
+                                            : "default " + value + (o.unit_name.empty() ? "" : " " + o.unit_name);
     if (!state.empty()) notes += (notes.empty() ? "" : "; ") + state;
-    std::string names = o.names;
-    if (const size_t comma = names.find(','); comma != names.npos) names.insert(comma + 1, " ");
-    return help_line(names + (o.is_flag() || o.positional() ? "" : " " + o.kind()),
+    const std::string names = (o.short_name ? std::string{'-', o.short_name} + ", " : "") + spelled(o);
+    return help_line(names + (o.is_flag() || o.is_positional ? "" : " " + o.kind()),
                      o.help + (notes.empty() ? "" : " [" + notes + "]"), width);
 }
 
 }  // namespace
 
-std::string Options::help(int width, bool all) const {
+std::string Options::help(int width, bool whole) const {
     width = std::clamp(width, 60, 110);
     std::string usage = "usage: atrous " + verb_ + " [options]", text;
-    std::vector<std::string> groups = {default_group};
-    for (const auto& o : options_) {
+    std::vector<std::string> groups = {"Options"};
+    for (const auto& o : all()) {
         if (std::find(groups.begin(), groups.end(), o->group) == groups.end()) groups.push_back(o->group);
-        if (!o->positional()) continue;
+        if (!o->is_positional) continue;
         const std::string name = o->key + (o->is_list() ? "..." : "");
         usage += o->is_required ? " " + name : " [" + name + "]";
     }
     size_t left_out = 0;
     for (const std::string& group : groups) {
         std::string lines;
-        if (group == default_group) {
+        if (group == groups.front()) {
             lines += help_line("-h, --help", "this text", width);
             if (!examples_.empty()) lines += help_line("--help-all", "every option", width);
         }
-        for (const auto& o : options_) {
+        for (const auto& o : all()) {
             if (o->group != group) continue;
-            const bool shown = all || o->is_common || o->is_required || o->positional() || o.get() == config_;
+            const bool shown = whole || o->is_common || o->is_required || o->is_positional || o.get() == &config_;
             if (shown) lines += help_line(*o, width);
             left_out += !shown;
         }

@@ -133,8 +133,8 @@ void Outputs::check_samples(const std::vector<data::Sample>& samples) const {
         }
 }
 
-Option<bool>& overwrite_option(Options& o) {
-    return o.flag("--overwrite", "replace files that exist, whoever wrote them; inputs are never replaced");
+Setting<bool>& overwrite_option(Options& o) {
+    return o.flag("overwrite", "replace files that exist, whoever wrote them; inputs are never replaced");
 }
 
 }  // namespace atrous::app

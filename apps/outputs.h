@@ -45,6 +45,6 @@ class Outputs {
     std::vector<Named> inputs_, outputs_, kept_;
 };
 
-Option<bool>& overwrite_option(Options& o);
+Setting<bool>& overwrite_option(Options& o);
 
 }  // namespace atrous::app

@@ -147,18 +147,18 @@ static void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std:
 
 int predict(int argc, const char* const* argv) {
     Options o("predict", "Writes masks, probabilities or overlays for pictures and folders of them.");
-    auto& input = o.texts("input", {}, "pictures, and folders of pictures").required();
-    auto& checkpoint = o.text("--checkpoint", "", "a checkpoint or run folder of atrous train").required();
-    auto& output = o.text("-o,--output", "", "folder to write into").required();
-    auto& save = o.texts("--save", {},
+    auto& input = o.texts("input", {}, "pictures, and folders of pictures").positional().required();
+    auto& checkpoint = o.text("checkpoint", "", "a checkpoint or run folder of atrous train").required();
+    auto& output = o.text("output", "", "folder to write into").letter('o').required();
+    auto& save = o.texts("save", {},
                          "what to write: index (class ids, palette PNG), binary (0/255, all classes but the first "
                          "alike), probability (0..255), overlay; not given: binary overlay, or of a net of several "
                          "classes index overlay");
     auto& threshold = threshold_option(o);
-    auto& recursive = o.flag("-r,--recursive", "also the pictures of the folders in the folder");
-    auto& device_name = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
-    auto& precision = o.text("--precision", "", "fp32, bf16 or fp16; empty: as in training");
-    auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
+    auto& recursive = o.flag("recursive", "also the pictures of the folders in the folder").letter('r');
+    auto& device_name = o.text("device", "auto", "auto, cpu, cuda, cuda:N or emulated");
+    auto& precision = o.text("precision", "", "fp32, bf16 or fp16; empty: as in training");
+    auto& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
     auto& overwrite = overwrite_option(o);
     o.parse(argc, argv);
     for (const std::string& what : save.value)

@@ -36,11 +36,11 @@ static void print_layers(const StepDiagnosis& d, bool all) {
 int replay(int argc, const char* const* argv) {
     Options o("replay",
               "Runs the step again that ended a training with NaN or Inf, and shows the numbers of every layer.");
-    auto& path = o.text("FILE", "", "bad_batch.safetensors of a run folder").required();
-    auto& device_name = o.text("--device", "auto", "auto, cpu, cuda, cuda:N or emulated");
-    auto& precision = o.text("--precision", "", "fp32, bf16 or fp16; empty: as in training");
-    auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    auto& all = o.flag("--all", "every layer, not only those up to the first bad one");
+    auto& path = o.text("FILE", "", "bad_batch.safetensors of a run folder").positional().required();
+    auto& device_name = o.text("device", "auto", "auto, cpu, cuda, cuda:N or emulated");
+    auto& precision = o.text("precision", "", "fp32, bf16 or fp16; empty: as in training");
+    auto& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
+    auto& all = o.flag("all", "every layer, not only those up to the first bad one");
     o.parse(argc, argv);
 
     const Device device = open_device(device_name.value, int(threads.value));

@@ -7,8 +7,8 @@
 #include "apps/outputs.h"
 #include "apps/session.h"
 #include "apps/tensor_io.h"
-#include "apps/ui/suggest.h"
 #include "apps/verbs.h"
+#include "base/suggest.h"
 #include "base/text.h"
 #include "engine/autograd/tape.h"
 #include "engine/ops/catalogue.h"
@@ -130,15 +130,15 @@ class OpRun {
 int run_op(int argc, const char* const* argv) {
     Options o("run-op",
               "Runs one op on given tensors, to compare it with another framework. 'run-op list' lists the ops.");
-    auto& name = o.text("op", "", "the op, or 'list'").required();
-    auto& input = o.text("--input", "", "file with the op's tensors under their names");
-    auto& output = o.text("-o,--output", "", "safetensors file to write: y, and gradient.NAME for every input");
-    auto& attributes = o.texts("--attributes", {}, "NAME=VALUE …");
+    auto& name = o.text("op", "", "the op, or 'list'").positional().required();
+    auto& input = o.text("input", "", "file with the op's tensors under their names");
+    auto& output = o.text("output", "", "safetensors file to write: y, and gradient.NAME for every input").letter('o');
+    auto& attributes = o.texts("attributes", {}, "NAME=VALUE …");
     auto& gradients =
-        o.flag("--gradients", "also run backward, from the input file's gradient.y, or ones where it has none");
-    auto& dtype = o.choice("--dtype", {"f32", "f64", "bf16"}, "f32", "element type to compute in");
-    auto& device_name = o.text("--device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
-    auto& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
+        o.flag("gradients", "also run backward, from the input file's gradient.y, or ones where it has none");
+    auto& dtype = o.choice("dtype", {"f32", "f64", "bf16"}, "f32", "element type to compute in");
+    auto& device_name = o.text("device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
+    auto& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
     auto& overwrite = overwrite_option(o);
     o.parse(argc, argv);
     if (name.value == "list") throw TextRequested{list_of_ops()};

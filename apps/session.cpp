@@ -108,13 +108,13 @@ std::string data_line(const std::string& folder, const data::Dataset& dataset) {
                        dataset.val.size());
 }
 
-Option<double>& threshold_option(Options& o) {
-    return o.number("--threshold", 0.5, "probability above which a pixel is foreground (nets of two classes)")
+Setting<double>& threshold_option(Options& o) {
+    return o.number("threshold", 0.5, "probability above which a pixel is foreground (nets of two classes)")
         .above(0)
         .max(0.999999);
 }
 
-double logit_threshold(const Option<double>& threshold, const Recipe& recipe) {
+double logit_threshold(const Setting<double>& threshold, const Recipe& recipe) {
     if (threshold.given() && recipe.net.out_channels > 1)
         throw UsageError(fmt::format(
             "--threshold: the net has {} classes, of which the likeliest is taken; leave it out", recipe.classes()));

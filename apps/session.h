@@ -38,8 +38,8 @@ void write_confusion(const std::string& path, const Scores& scores, const std::v
 std::string data_line(const std::string& folder, const data::Dataset& dataset);
 
 // --threshold, and what it means for a net's logits. UsageError where it is given to a net of several classes.
-Option<double>& threshold_option(Options& o);
-double logit_threshold(const Option<double>& threshold, const Recipe& recipe);
+Setting<double>& threshold_option(Options& o);
+double logit_threshold(const Setting<double>& threshold, const Recipe& recipe);
 
 // NumericError that names the pictures for which the net gave NaN or Inf, if there are any.
 void refuse_nonfinite(const std::vector<std::string>& names, int64_t of);

@@ -24,20 +24,20 @@ struct SummaryArguments {
               "Shows a net layer by layer, and the memory that it takes to train it and to predict with it. Nothing is "
               "computed: the net runs on shapes alone."};
     NetOptions net{o};
-    Option<std::string>& checkpoint =
-        o.text("--checkpoint", "", "the net and size of this checkpoint, in place of the options above");
-    Option<int64_t>&channels =
-        o.integer("--channels", 3, "image channels").min(net_ranges::in_channels.low).max(net_ranges::in_channels.high),
-    &classes = o.integer("--classes", 2, "number of classes; 2: one logit").min(2).max(net_ranges::out_channels.high);
-    Option<int64_t>&size = (o.group("Work"), o.integer("--size", 256, "width and height, in pixels").min(1).max(65536)),
-    &batch_size = o.integer("-b,--batch-size", 8, "images at once").min(1).max(most_images);
-    Option<std::string>&precision =
-        o.choice("--precision", {"fp32", "bf16", "fp16"}, "fp32", "of activations and convolutions"),
-    &optimizer = o.choice("--optimizer", {"sgd", "adam", "adamw", "rmsprop"}, "adam", "the optimizer"),
-    &device = o.choice("--device", {"auto", "cpu", "cuda", "emulated"}, "auto",
+    Setting<std::string>& checkpoint =
+        o.text("checkpoint", "", "the net and size of this checkpoint, in place of the options above");
+    Setting<int64_t>&channels =
+        o.integer("channels", 3, "image channels").min(net_ranges::in_channels.low).max(net_ranges::in_channels.high),
+    &classes = o.integer("classes", 2, "number of classes; 2: one logit").min(2).max(net_ranges::out_channels.high);
+    Setting<int64_t>&size = (o.group("Work"), o.integer("size", 256, "width and height, in pixels").min(1).max(65536)),
+    &batch_size = o.integer("batch-size", 8, "images at once").letter('b').min(1).max(max_images);
+    Setting<std::string>&precision =
+        o.choice("precision", {"fp32", "bf16", "fp16"}, "fp32", "of activations and convolutions"),
+    &optimizer = o.choice("optimizer", {"sgd", "adam", "adamw", "rmsprop"}, "adam", "the optimizer"),
+    &device = o.choice("device", {"auto", "cpu", "cuda", "emulated"}, "auto",
                        "whose memory is planned; a GPU need not be here");
-    Option<int64_t>& threads = o.integer("--threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    Option<bool>& json = (o.group("Output"), o.flag("--json", "JSON with exact numbers in place of the tables"));
+    Setting<int64_t>& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
+    Setting<bool>& json = (o.group("Output"), o.flag("json", "JSON with exact numbers in place of the tables"));
 };
 
 struct Subject {

@@ -384,7 +384,7 @@ int train(int argc, const char* const* argv) {
     const auto samples = int64_t(sets.dataset.train.size());
     const Budget budget = memory_budget(device, a.memory_limit.value);
     if (a.batch_size.value == 0)
-        a.batch_size.value = automatic_batch(make, plan, budget, std::min(samples, most_images));
+        a.batch_size.value = automatic_batch(make, plan, budget, std::min(samples, max_images));
     const Course course = course_of(a, sets, device);
     std::optional<TrainProgress> resumed;
     if (a.resuming()) resumed = check_resumption(a, recipe, course);

@@ -11,6 +11,7 @@
 #include "apps/run_folder.h"
 #include "base/error.h"
 #include "base/paths.h"
+#include "segmentation/config_file.h"
 
 namespace atrous::app {
 
@@ -37,12 +38,12 @@ TrainArguments::TrainArguments() {
          "atrous train --data DIR --size 512 -b 4 --epochs 50 --lr 1e-4 --schedule cosine --vflip 0.5",
          "atrous train --data DIR --model deeplabv3 --pretrained resnet50.pth --normalise imagenet",
          "atrous train --resume runs/1 --epochs 100                   go on, to 100 epochs in all"});
-    OptionBase* const common[] = {&data,       &mask_values, &classes,    &val_list,  &val_fraction,     &size,
-                                  &hflip,      &vflip,       &scale,      &crop,      &net.model,        &net.encoder,
-                                  &pretrained, &epochs,      &batch_size, &loss,      &optimizer,        &lr,
-                                  &schedule,   &monitor,     &seed,       &device,    &precision,        &threads,
-                                  &output_dir, &resume,      &overwrite,  &normalise, &net.base_channels};
-    for (OptionBase* option : common) option->is_common = true;
+    SettingBase* const common[] = {&data,       &mask_values, &classes,    &val_list,  &val_fraction,     &size,
+                                   &hflip,      &vflip,       &scale,      &crop,      &net.model,        &net.encoder,
+                                   &pretrained, &epochs,      &batch_size, &loss,      &optimizer,        &lr,
+                                   &schedule,   &monitor,     &seed,       &device,    &precision,        &threads,
+                                   &output_dir, &resume,      &overwrite,  &normalise, &net.base_channels};
+    for (SettingBase* option : common) option->is_common = true;
 }
 
 void TrainArguments::parse(int argc, const char* const* argv) {
@@ -71,7 +72,7 @@ std::vector<std::string> TrainArguments::without_effect() const {
     const bool adam = rule == "adam" || rule == "adamw", by_tversky = loss.value.find("tversky") != std::string::npos;
     const bool by_focal = loss.value.starts_with("focal") && !loss.value.starts_with("focal-");
     struct Concern {
-        const OptionBase& option;
+        const SettingBase& option;
         bool counts;
         const char* with;
     };
@@ -96,7 +97,7 @@ std::vector<std::string> TrainArguments::without_effect() const {
     std::vector<std::string> lines;
     for (const auto& [option, counts, with] : concerns)
         if (!counts && option.origin == Origin::flag)
-            lines.push_back(fmt::format("{} changes nothing here: it belongs to {}", option.spelled(), with));
+            lines.push_back(fmt::format("{} changes nothing here: it belongs to {}", spelled(option), with));
     return lines;
 }
 
@@ -161,16 +162,16 @@ void TrainArguments::resolve(const Recipe& recipe) {
 
 // For a later --resume from any folder: paths are absolute, and what was resumed to get here is left out.
 std::string TrainArguments::config() {
-    Option<std::string>* const changed[] = {&data, &train_list, &val_list, &pretrained, &resume, &profile};
+    Setting<std::string>* const changed[] = {&data, &train_list, &val_list, &pretrained, &resume, &profile};
     std::vector<std::string> values;
-    for (Option<std::string>* option : changed) {
+    for (Setting<std::string>* option : changed) {
         values.push_back(option->value);
         if (path_exists(option->value)) option->value = absolute_path(option->value);
     }
     resume.value.clear();
     profile.value.clear();  // the training's, not the run's: whoever resumes asks again
     const bool overwritten = std::exchange(overwrite.value, false);
-    const std::string toml = o.as_toml();
+    const std::string toml = as_toml(o);
     overwrite.value = overwritten;
     for (size_t i = 0; i < values.size(); ++i) changed[i]->value = values[i];
     return toml;

@@ -12,28 +12,29 @@
 #include <system_error>
 
 #include "apps/exit_codes.h"
-#include "apps/ui/suggest.h"
 #include "apps/ui/table.h"
 #include "base/error.h"
+#include "base/suggest.h"
+#include "segmentation/config_file.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using namespace atrous;
 using namespace atrous::app;
-using atrous::UsageError;
 
 // One option of each type.
 struct Declared {
     Options o{"train", "Trains a net."};
-    Option<std::string>& data = o.text("--data", "", "folder with images and masks").required();
-    Option<int64_t>& batch = o.integer("-b,--batch-size", 4, "images in a step").min(1).max(64);
-    Option<double>& lr = o.number("--lr", 1e-4, "learning rate").above(0);
-    Option<double>& offset = o.number("--offset", 0, "any number");
-    Option<bool>& augment = o.flag("-a,--augment", "vary the images");
-    Option<std::string>& model = o.choice("--model", {"unet", "resnet"}, "unet", "the net");
-    Option<std::vector<int64_t>>& rates = o.integers("--rates", {6, 12}, "dilations, pixels").min(1);
-    Option<std::vector<double>>& scales = o.numbers("--scales", {}, "scales");
-    Option<std::vector<std::string>>& images = o.texts("images", {}, "images to look at");
+    Setting<std::string>& data = o.text("data", "", "folder with images and masks").required();
+    Setting<int64_t>& batch = o.integer("batch-size", 4, "images in a step").letter('b').min(1).max(64);
+    Setting<double>& lr = o.number("lr", 1e-4, "learning rate").above(0);
+    Setting<double>& offset = o.number("offset", 0, "any number");
+    Setting<bool>& augment = o.flag("augment", "vary the images").letter('a');
+    Setting<std::string>& model = o.choice("model", {"unet", "resnet"}, "unet", "the net");
+    Setting<std::vector<int64_t>>& rates = o.integers("rates", {6, 12}, "dilations, pixels").min(1);
+    Setting<std::vector<double>>& scales = o.numbers("scales", {}, "scales");
+    Setting<std::vector<std::string>>& images = o.texts("images", {}, "images to look at").positional();
 };
 
 class OptionsTest : public ::testing::Test {
@@ -119,13 +120,13 @@ TEST_F(OptionsTest, WhatWasUsedCanBeSavedAndUsedAgain) {
     Declared first;
     first.o.parse({"--data", "quote \" slash \\ tab \t", "-b", "7", "-a", "--scales", "0.1", "1", "--lr", "1e-300"});
     Declared second;
-    second.o.parse({"--config", config(first.o.as_toml())});
+    second.o.parse({"--config", config(as_toml(first.o))});
     EXPECT_EQ(second.data.value, first.data.value);
     EXPECT_EQ(second.batch.value, 7);
     EXPECT_EQ(second.scales.value, first.scales.value);
     EXPECT_EQ(second.lr.value, 1e-300);
     EXPECT_EQ(second.images.value, first.images.value);
-    EXPECT_EQ(second.o.as_toml(), first.o.as_toml());
+    EXPECT_EQ(as_toml(second.o), as_toml(first.o));
 }
 
 TEST_F(OptionsTest, WrongCommandLinesAreRefusedWithTheReason) {
@@ -239,7 +240,7 @@ TEST_F(OptionsTest, HelpSaysEverythingAndFits) {
     Declared d;
     d.o.group("Rare");
     d.o.text(
-        "--name", "",
+        "name", "",
         std::string("a long description ") + std::string(30, 'x') + " that is wrapped over several lines of the help");
     const std::string help = d.o.help(70);
     std::string unwrapped = help;
@@ -293,18 +294,18 @@ TEST_F(OptionsTest, AVerbOfManyOptionsShowsTheCommonOnesFirst) {
 
 TEST_F(OptionsTest, AWordMayStandInANumbersPlace) {
     Options o("train", "Trains a net.");
-    auto& batch = o.integer("-b,--batch-size", 8, "images").min(1).or_word("auto", 0);
+    auto& batch = o.integer("batch-size", 8, "images").letter('b').min(1).or_word("auto", 0);
     o.parse(std::vector<std::string>{"--batch-size", "auto"});
     EXPECT_EQ(batch.value, 0);
     EXPECT_EQ(batch.shown(), "auto");
-    EXPECT_EQ(batch.as_toml(), "\"auto\"");
+    EXPECT_EQ(as_toml(o), "batch-size = \"auto\"\n");
     EXPECT_EQ(batch.rule(), "an integer of at least 1 or auto");
     EXPECT_FALSE(batch.assign({{"0", Word::Kind::any}})) << "the value that the word stands for is not one to type";
     EXPECT_FALSE(batch.assign({{"manual", Word::Kind::any}}));
     EXPECT_TRUE(batch.assign({{"16", Word::Kind::integer}}));
     EXPECT_TRUE(batch.assign({{"auto", Word::Kind::text}})) << "from a configuration file";
     batch.value = 4;
-    EXPECT_EQ(batch.as_toml(), "4");
+    EXPECT_EQ(as_toml(o), "batch-size = 4\n");
 }
 
 TEST(Suggest, NearWordsOnly) {

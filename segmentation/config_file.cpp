@@ -1,4 +1,6 @@
 // toml++ stays in this file.
+#include "segmentation/config_file.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -20,12 +22,13 @@
 #endif
 #include <toml++/toml.h>
 
-#include "apps/options.h"
 #include "base/error.h"
 #include "base/posix.h"
+#include "base/settings.h"
+#include "base/suggest.h"
 #include "base/text.h"
 
-namespace atrous::app {
+namespace atrous {
 namespace {
 
 constexpr size_t max_config_bytes = 1 << 20;
@@ -90,6 +93,14 @@ Word word_of(const toml::node& node) {
     return {node.is_table() ? "a table" : node.is_array() ? "a list" : "a date", Word::Kind::other};
 }
 
+// A line of the file: its key with - for _.
+struct ConfigEntry {
+    std::string key;
+    int line = 0;
+    bool list = false;
+    std::vector<Word> words;
+};
+
 ConfigEntry entry_of(std::string key, const toml::node& node) {
     std::replace(key.begin(), key.end(), '_', '-');
     ConfigEntry entry{std::move(key), int(node.source().begin.line), node.is_array(), {}};
@@ -101,9 +112,7 @@ ConfigEntry entry_of(std::string key, const toml::node& node) {
     return entry;
 }
 
-}  // namespace
-
-std::vector<ConfigEntry> read_config(const std::string& path) {
+std::vector<ConfigEntry> entries_of(const std::string& path) {
     const std::string text = read_text(path);
     refuse_deep_keys(text, path);
     toml::table table;
@@ -121,4 +130,64 @@ std::vector<ConfigEntry> read_config(const std::string& path) {
     return entries;
 }
 
-}  // namespace atrous::app
+std::string toml_of(const Word& word) {
+    if (word.kind != Word::Kind::text) return word.text;
+    std::string text = "\"";
+    for (const char c : io::as_utf8(word.text)) {
+        if (c == '"' || c == '\\')
+            text += std::string("\\") + c;
+        else if (static_cast<unsigned char>(c) < 32 || c == 127)
+            text += fmt::format("\\u{:04x}", int(c));
+        else
+            text += c;
+    }
+    return text + '"';
+}
+
+std::string toml_of(const std::vector<Word>& words) {
+    std::string text;
+    for (const Word& word : words) text += (text.empty() ? "" : ", ") + toml_of(word);
+    return text;
+}
+
+void assign(SettingBase& setting, const ConfigEntry& entry, const std::string& where) {
+    if ((!entry.list || setting.is_list()) && setting.assign(entry.words)) return;
+    std::string found;
+    for (const Word& w : entry.words)
+        found += (found.empty() ? "" : ", ") + (w.kind == Word::Kind::text ? '"' + w.text + '"' : w.text);
+    throw UsageError(where + entry.key + " takes " + setting.rule() + ", not " +
+                     io::in_quotes(entry.list ? "[" + found + "]" : found));
+}
+
+}  // namespace
+
+void read_config_file(Settings& settings, const std::string& path) {
+    std::vector<std::string> seen, known;
+    for (const auto& s : settings.all())
+        if (s->key != config_key) known.push_back(s->key);
+    for (const ConfigEntry& entry : entries_of(path)) {
+        const std::string where = fmt::format("{}:{}: ", path, entry.line);
+        SettingBase* setting = settings.find(entry.key);
+        if (!setting || entry.key == config_key) {
+            const bool table = entry.words.size() == 1 && entry.words[0].kind == Word::Kind::other && !entry.list;
+            throw UsageError(where + "unknown option " + io::in_quotes(entry.key) + did_you_mean(entry.key, known) +
+                             (table ? "; options stand at the top level, not in tables" : ""));
+        }
+        if (std::find(seen.begin(), seen.end(), entry.key) != seen.end())
+            throw UsageError(where + io::in_quotes(entry.key) + " appears twice");
+        seen.push_back(entry.key);
+        if (setting->origin == Origin::flag) continue;
+        assign(*setting, entry, where);
+        setting->origin = Origin::config;
+    }
+}
+
+std::string as_toml(const Settings& settings) {
+    std::string text;
+    for (const auto& s : settings.all())
+        if (s->key != config_key)
+            text += s->key + " = " + (s->is_list() ? "[" + toml_of(s->words()) + "]" : toml_of(s->words())) + "\n";
+    return text;
+}
+
+}  // namespace atrous

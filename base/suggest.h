@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace atrous::app {
+namespace atrous {
 
 // Insertions, deletions, replacements and swaps of neighbours that turn a into b (bytes).
 int edit_distance(std::string_view a, std::string_view b);
@@ -20,4 +20,4 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 // is none of theirs. Case does not count.
 std::string our_word_for(std::string_view theirs);
 
-}  // namespace atrous::app
+}  // namespace atrous

@@ -1,9 +1,9 @@
-#include "apps/ui/suggest.h"
+#include "base/suggest.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace atrous::app {
+namespace atrous {
 
 int edit_distance(std::string_view a, std::string_view b) {
     std::vector<int> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
@@ -128,7 +128,7 @@ std::string our_word_for(std::string_view theirs) {
     const std::string word = lower(theirs);
     for (const auto& [other, ours] : other_words)
         if (word == lower(other)) return ours;
-    return "";
+    return {};
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
@@ -136,9 +136,10 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
         return std::find(candidates.begin(), candidates.end(), w) != candidates.end();
     };
     std::string guess = our_word_for(word);
+    if (!is_candidate(guess)) guess = our_word_for("--" + std::string(word)).erase(0, 2);  // a key of a file
     if (!is_candidate(guess)) guess = lower(word);
     if (!is_candidate(guess)) guess = closest(word, candidates);
     return guess.empty() ? "" : "; did you mean " + guess + "?";
 }
 
-}  // namespace atrous::app
+}  // namespace atrous

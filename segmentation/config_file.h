@@ -1,0 +1,18 @@
+// Settings in a TOML file: one line each, `batch-size = 4` (or batch_size); lists are arrays.
+#pragma once
+
+#include <string>
+
+#include "base/settings.h"
+
+namespace atrous {
+
+inline constexpr const char* config_key = "config";  // of the setting that names such a file, which it cannot hold
+
+// Sets what the file gives and the command line does not. IoError, or UsageError with file and line.
+void read_config_file(Settings& settings, const std::string& path);
+
+// A file that gives these values again.
+std::string as_toml(const Settings& settings);
+
+}  // namespace atrous
