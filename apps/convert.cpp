@@ -4,13 +4,13 @@
 #include <filesystem>
 
 #include "apps/options.h"
-#include "apps/outputs.h"
 #include "apps/verbs.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "engine/io/known_weights.h"
 #include "engine/io/pth.h"
 #include "engine/io/safetensors.h"
+#include "segmentation/outputs.h"
 
 namespace atrous::app {
 
@@ -43,42 +43,42 @@ int convert(int argc, const char* const* argv) {
     Options o("convert",
               "Converts weights between .pth or .pt (PyTorch's, zip and legacy) and .safetensors. Names, shapes and "
               "values stay as they are.");
-    auto& in = o.text("input", "", "a file of weights").positional().required();
-    auto& out = o.text("output", "", "the file to write: *.safetensors, *.pth or *.pt").positional().required();
-    auto& entry = o.text("entry", "", "of a .pth file with several dicts of tensors, the one to take");
-    auto& only = o.text("only", "", "take the tensors whose names begin so, without that beginning");
-    auto& overwrite = overwrite_option(o);
+    std::string in, out, entry, only;
+    bool overwrite = false;
+    o.bind("input", in, "file of weights").positional().required();
+    o.bind("output", out, "file to write: *.safetensors, *.pth or *.pt").positional().required();
+    o.bind("entry", entry, "dict to take of a .pth file with several dicts of tensors");
+    o.bind("only", only, "beginning of the names of the tensors to take, which they lose");
+    describe_overwrite(o, overwrite);
     o.parse(argc, argv);
-    const std::string extension = std::filesystem::path(out.value).extension().string();
+    const std::string extension = std::filesystem::path(out).extension().string();
     const bool pth = extension == ".pth" || extension == ".pt";
     if (!pth && extension != ".safetensors")
-        throw UsageError("output " + out.value + ": expected a name that ends in .safetensors, .pth or .pt");
+        throw UsageError("output " + out + ": expected a name that ends in .safetensors, .pth or .pt");
     Outputs()
-        .reads("input", in.value)
+        .reads("input", in)
         .reads("--config", o.config_file())
-        .writes("output", out.value, FileKind::weights)
-        .check(overwrite.value);
-    const auto file =
-        entry.value.empty() ? io::open_tensors(in.value) : std::make_unique<io::PthFile>(in.value, entry.value);
-    const std::string known = io::recognised(in.value);
+        .writes("output", out, FileKind::weights)
+        .check(overwrite);
+    const auto file = entry.empty() ? io::open_tensors(in) : std::make_unique<io::PthFile>(in, entry);
+    const std::string known = io::recognised(in);
     if (!known.empty()) fmt::print("{}\n", known);
     for (const std::string& note : file->notes()) fmt::print("{}\n", note);
-    const auto tensors = tensors_of(*file, only.value);
+    const auto tensors = tensors_of(*file, only);
     if (pth) {
-        io::write_pth(out.value, tensors);
+        io::write_pth(out, tensors);
         if (file->metadata().count("atrous.recipe"))
-            fmt::print("note: a .pth file has no place for the recipe; forward needs --model and the like\n");
+            fmt::print("note: a .pth file has no place for the model card; forward needs --model and the like\n");
     } else {
         auto metadata = file->metadata();
         metadata.erase("atrous.training");
         metadata.emplace("format", "pt");
-        io::write_safetensors(out.value, tensors, metadata);
+        io::write_safetensors(out, tensors, metadata);
     }
     uint64_t bytes = 0;
     for (const io::TensorInfo& info : file->tensors())
-        if (info.name.starts_with(only.value) && !belongs_to_training(*file, info.name)) bytes += info.bytes();
-    fmt::print("{} ({}) -> {}: {} tensors, {}\n", in.value, file->format(), out.value, tensors.size(),
-               io::format_bytes(bytes));
+        if (info.name.starts_with(only) && !belongs_to_training(*file, info.name)) bytes += info.bytes();
+    fmt::print("{} ({}) -> {}: {} tensors, {}\n", in, file->format(), out, tensors.size(), io::format_bytes(bytes));
     return 0;
 }
 

@@ -3,81 +3,85 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "apps/checkpoint_path.h"
+#include "apps/console.h"
 #include "apps/options.h"
-#include "apps/outputs.h"
-#include "apps/score_files.h"
-#include "apps/session.h"
-#include "apps/ui/table.h"
 #include "apps/verbs.h"
 #include "base/durable_file.h"
+#include "base/text_table.h"
 #include "data/dataset.h"
+#include "engine/train/evaluate.h"
+#include "segmentation/checkpoint_path.h"
+#include "segmentation/experiment.h"
+#include "segmentation/load_net.h"
+#include "segmentation/outputs.h"
+#include "segmentation/postprocess.h"
+#include "segmentation/result_sheet.h"
+#include "segmentation/score_files.h"
+#include "segmentation/score_text.h"
+#include "segmentation/training_setup.h"
 
 namespace atrous::app {
 namespace {
 
 struct EvalArguments {
+    data::DatasetOptions data;
+    std::string checkpoint, split = "val", mask_values;
+    int64_t batch_size = 8;
+    Machine machine;
+    double threshold = 0.5;
+    std::string per_image, json, confusion, sheet;
+    bool overwrite = false;
     Options o{"eval", "Scores a checkpoint on a data set: on the samples that its training held out, unless told."};
-    Setting<std::string>&data =
-        (o.group("Data"), o.text("data", "", "data set: a folder of images and masks").required()),
-    &checkpoint = o.text("checkpoint", "", "a checkpoint or run folder of atrous train").required(),
-    &split = o.choice("split", {"val", "train", "all"}, "val", "which samples"),
-    &mask_values = o.text("mask-values", "", "how mask values become classes; empty: as in training"),
-    &train_list =
-        o.text("train-list", "",
-               "list file of the training samples, its lines relative to --data; empty: split as in training"),
-    &val_list = o.text("val-list", "", "list file of the validation samples; empty: split as in training"),
-    &val_pattern = o.text("val-pattern", "", "pictures whose file name matches validate; empty: as in training");
-    Setting<double>& val_fraction =
-        o.number("val-fraction", 0.1, "share that validates where nothing else says; not given: as in training")
-            .min(0)
-            .max(0.9);
-    Setting<int64_t>& seed = o.integer("seed", 0, "of that share; not given: training's").min(0);
 
-    Setting<int64_t>& batch_size =
-        (o.group("Machine"), o.integer("batch-size", 8, "images at once").letter('b').min(1));
-    Setting<std::string>&device = o.text("device", "auto", "auto, cpu, cuda, cuda:N or emulated"),
-    &precision = o.text("precision", "", "fp32, bf16 or fp16; empty: as in training");
-    Setting<int64_t>&threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024),
-    &workers = o.integer("workers", 1, "threads that load images").min(0).max(64);
-
-    Setting<double>& threshold = (o.group("Scores"), threshold_option(o));
-    Setting<std::string>&per_image = o.text("per-image", "", "write each image's scores (CSV)"),
-    &json = o.text("json", "", "write the scores as JSON"),
-    &confusion = o.text("confusion", "", "write the confusion matrix (CSV): a row a true class, in pixels"),
-    &sheet = o.text("sheet", "", "write a contact sheet (PNG): picture, truth, prediction, overlay");
-    Setting<bool>& overwrite = overwrite_option(o);
-
+    EvalArguments() {
+        o.group("Data (what is not given: as in training)");
+        describe(o, data);
+        describe_mask_values(o, mask_values);
+        o.bind("checkpoint", checkpoint, "checkpoint or run folder of atrous train").required();
+        o.bind("split", split, "samples to score").one_of({"val", "train", "all"});
+        o.group("Machine");
+        describe_batch_size(o, batch_size);
+        describe_device(o, machine);
+        describe_precision(o, machine);
+        describe_workers(o, machine);
+        o.group("Scores");
+        describe_threshold(o, threshold);
+        o.bind("per-image", per_image, "file to write each image's scores to (CSV)");
+        o.bind("json", json, "file to write the scores to (JSON)");
+        o.bind("confusion", confusion, "file to write the confusion matrix to (CSV): rows true classes, in pixels");
+        o.bind("sheet", sheet, "file to write a contact sheet to (PNG): picture, truth, prediction, overlay");
+        describe_overwrite(o, overwrite);
+    }
     Outputs outputs() const;
 };
 
 Outputs EvalArguments::outputs() const {
     Outputs files;
-    files.reads("--checkpoint", checkpoint.value).reads("--config", o.config_file());
-    files.reads("--train-list", train_list.value).reads("--val-list", val_list.value);
-    files.writes("--per-image", per_image.value, FileKind::csv).writes("--json", json.value, FileKind::json);
-    files.writes("--confusion", confusion.value, FileKind::csv).writes("--sheet", sheet.value, FileKind::png);
+    files.reads("--checkpoint", checkpoint).reads("--config", o.config_file());
+    files.reads("--train-list", data.train_list).reads("--val-list", data.val_list);
+    files.writes("--per-image", per_image, FileKind::csv).writes("--json", json, FileKind::json);
+    files.writes("--confusion", confusion, FileKind::csv).writes("--sheet", sheet, FileKind::png);
     return files;
 }
 
+// A setting that is not given takes what the checkpoint's training had.
+template <class T>
+void as_trained(Options& o, const char* key, T trained) {
+    dynamic_cast<Setting<T>&>(o.at(key)).default_from(std::move(trained));
+}
+
 // The split of the checkpoint's training; flags replace it. The options then show what is used.
-data::DatasetOptions settle_split(EvalArguments& a, const std::optional<SplitRecord>& recorded) {
-    const bool anew = a.train_list.given() || a.val_list.given() || a.val_pattern.given() || a.val_fraction.given();
-    if (recorded) {
-        if (!anew) {
-            a.train_list.default_from(recorded->train_list);
-            a.val_list.default_from(recorded->val_list);
-            a.val_pattern.default_from(recorded->val_pattern);
-        }
-        a.val_fraction.default_from(recorded->val_fraction);
-        a.seed.default_from(int64_t(recorded->seed));
+void settle_split(EvalArguments& a, const std::optional<SplitRecord>& recorded) {
+    if (!recorded) return;
+    bool anew = false;
+    for (const char* key : {"train-list", "val-list", "val-pattern", "val-fraction"}) anew |= a.o.at(key).given();
+    if (!anew) {
+        as_trained(a.o, "train-list", recorded->train_list);
+        as_trained(a.o, "val-list", recorded->val_list);
+        as_trained(a.o, "val-pattern", recorded->val_pattern);
     }
-    return {.root = a.data.value,
-            .train_list = a.train_list.value,
-            .val_list = a.val_list.value,
-            .val_pattern = a.val_pattern.value,
-            .val_fraction = a.val_fraction.value,
-            .seed = uint64_t(a.seed.value)};
+    as_trained(a.o, "val-fraction", recorded->val_fraction);
+    as_trained(a.o, "seed", recorded->seed);
 }
 
 data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded) {
@@ -97,9 +101,9 @@ data::Dataset find_as_trained(const data::DatasetOptions& options, const std::op
 }
 
 std::vector<data::Sample> samples_of(const EvalArguments& a, const data::Dataset& set) {
-    std::vector<data::Sample> samples = a.split.value == "train" ? set.train : set.val;
-    if (a.split.value == "all") samples.insert(samples.end(), set.train.begin(), set.train.end());
-    if (samples.empty()) throw DataError(a.data.value + ": no samples in split " + a.split.value + "; try --split all");
+    std::vector<data::Sample> samples = a.split == "train" ? set.train : set.val;
+    if (a.split == "all") samples.insert(samples.end(), set.train.begin(), set.train.end());
+    if (samples.empty()) throw DataError(a.data.root + ": no samples in split " + a.split + "; try --split all");
     return samples;
 }
 
@@ -118,7 +122,7 @@ void print_split(const EvalArguments& a, const std::optional<SplitRecord>& recor
             "warning: {}{} of these {} samples are among those that the net was trained on, by name or file; its "
             "training split by {}\n",
             exact ? "" : "about ", trained, samples.size(), text_of(*recorded));
-    else if (a.split.value == "val" && !set.train.empty() && trained_among(*recorded, set.train) == 0)
+    else if (a.split == "val" && !set.train.empty() && trained_among(*recorded, set.train) == 0)
         fmt::print("the net was trained on no sample of this data set: --split all scores its {} others too\n",
                    set.train.size());
 }
@@ -126,73 +130,72 @@ void print_split(const EvalArguments& a, const std::optional<SplitRecord>& recor
 // Writes --per-image, --json, --confusion and --sheet.
 void write_files(const EvalArguments& a, LoadedNet& net, const Scores& scores, const ImageScores& images,
                  const std::vector<data::Sample>& samples) {
-    const std::vector<std::string>& names = net.recipe.class_names;
+    const std::vector<std::string>& names = net.card.class_names;
     const auto wrote = [](const std::string& path) { fmt::print("wrote {}\n", path); };
-    if (!a.per_image.value.empty()) images.write(a.per_image.value, names), wrote(a.per_image.value);
-    if (!a.json.value.empty()) {
+    if (!a.per_image.empty()) images.write(a.per_image, names), wrote(a.per_image);
+    if (!a.json.empty()) {
         nlohmann::json json = json_of(scores, names);
-        json["data"] = a.data.value;
-        json["checkpoint"] = a.checkpoint.value;
-        json["split"] = a.split.value;
-        json["mask_values"] = net.recipe.mask_values;
-        if (net.recipe.classes() == 2) json["threshold"] = a.threshold.value;
-        json["trained_on"] = net.recipe.split ? nlohmann::json(trained_among(*net.recipe.split, samples)) : nullptr;
-        write_json(a.json.value, json);
-        wrote(a.json.value);
+        json["data"] = a.data.root;
+        json["checkpoint"] = a.checkpoint;
+        json["split"] = a.split;
+        json["mask_values"] = net.card.mask_values;
+        if (net.card.classes() == 2) json["threshold"] = a.threshold;
+        json["trained_on"] = net.card.split ? nlohmann::json(trained_among(*net.card.split, samples)) : nullptr;
+        write_json(a.json, json);
+        wrote(a.json);
     }
-    if (!a.confusion.value.empty()) write_confusion(a.confusion.value, scores, names), wrote(a.confusion.value);
-    if (a.sheet.value.empty()) return;
+    if (!a.confusion.empty()) write_confusion(a.confusion, scores, names), wrote(a.confusion);
+    if (a.sheet.empty()) return;
     const auto png = data::encode_png(
-        result_sheet(*net.net, net.recipe, net.compute, samples, 8, logit_threshold(a.threshold, net.recipe)), {},
+        result_sheet(*net.net, net.card, net.compute, samples, 8, logit_threshold(a.o, a.threshold, net.card)), {},
         data::PngMark::ours);
-    io::write_durably(a.sheet.value, png);
-    wrote(a.sheet.value);
+    io::write_durably(a.sheet, png);
+    wrote(a.sheet);
 }
 
 }  // namespace
 
 int eval(int argc, const char* const* argv) {
     EvalArguments a;
+    Console console;
     a.o.parse(argc, argv);
-    a.checkpoint.value = checkpoint_file(a.checkpoint.value);
-    a.outputs().check(a.overwrite.value);
-    LoadedNet loaded =
-        load_net(a.checkpoint.value, open_device(a.device.value, int(a.threads.value)), a.precision.value);
-    Recipe& recipe = loaded.recipe;
-    const double threshold = logit_threshold(a.threshold, recipe);
-    a.mask_values.default_from(recipe.mask_values);
-    recipe.mask_values = a.mask_values.value;
-    const data::DatasetOptions split = settle_split(a, recipe.split);
+    a.checkpoint = checkpoint_file(a.checkpoint);
+    a.outputs().check(a.overwrite);
+    LoadedNet loaded = load_net(a.checkpoint, open_device(a.machine, console), a.machine.precision);
+    ModelCard& card = loaded.card;
+    const double threshold = logit_threshold(a.o, a.threshold, card);
+    as_trained(a.o, "mask-values", card.mask_values);
+    card.mask_values = a.mask_values;
+    settle_split(a, card.split);
     a.outputs().check_inputs();  // the lists may be those of the checkpoint
     std::fputs(format_table(a.o.table()).c_str(), stdout);
 
-    const data::Dataset set = find_as_trained(split, recipe.split);
+    const data::Dataset set = find_as_trained(a.data, card.split);
     const std::vector<data::Sample> samples = samples_of(a, set);
     a.outputs().check_samples(set.train);
     a.outputs().check_samples(set.val);
     const auto report = data::check_dataset(
-        samples, {data::parse_mask_rule(recipe.mask_values), int(recipe.classes()), int(a.threads.value)});
-    recipe.mask_values = data::text_of(report.rule);
-    fmt::print("\n{}\nscored: split {}, {}\n", data_line(a.data.value, set), a.split.value, report.text());
+        samples, {data::parse_mask_rule(card.mask_values), int(card.classes()), int(a.machine.threads)});
+    card.mask_values = data::text_of(report.rule);
+    fmt::print("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text());
     for (const auto& warning : set.warnings) fmt::print("warning: {}\n", warning);
-    print_split(a, recipe.split, set, samples);
+    print_split(a, card.split, set, samples);
     std::fflush(stdout);
 
     auto source = data::make_loader(
-        samples, report.rule,
-        loader_options(recipe, a.batch_size.value, int(a.workers.value), loaded.net->input_multiple()));
-    ImageScores images{recipe.classes()};
+        samples, report.rule, loader_options(card, a.batch_size, int(a.machine.workers), loaded.net->input_multiple()));
+    ImageScores images{card.classes()};
     const Scores scores =
         evaluate(*loaded.net, *source,
-                 {.loss = loss_options(recipe),
+                 {.loss = loss_options(card),
                   .compute = loaded.compute,
                   .threshold = threshold,
                   .ignore_index = 255,
                   .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }});
-    fmt::print("\n{} images of {} at {}x{}\n{}\n", scores.images, a.data.value, recipe.height, recipe.width,
+    fmt::print("\n{} images of {} at {}x{}\n{}\n", scores.images, a.data.root, card.height, card.width,
                scores_line(scores));
-    fmt::print("{}\n", baseline_line(scores, recipe.class_names));
-    fmt::print("{}", scores_table(scores, recipe.class_names));
+    fmt::print("{}\n", baseline_line(scores, card.class_names));
+    fmt::print("{}", scores_table(scores, card.class_names));
     write_files(a, loaded, scores, images, samples);
     std::fflush(stdout);
     refuse_nonfinite(scores.nonfinite, scores.images);

@@ -13,6 +13,7 @@
 #include "apps/ui/plain_output.h"
 #include "base/error.h"
 #include "base/posix.h"
+#include "base/settings.h"
 #include "base/text.h"
 
 namespace atrous::app {
@@ -21,7 +22,7 @@ namespace {
 int report(int code, const std::string& message) {
     std::cout.flush();
     std::fflush(stdout);  // what was printed before the error comes before it
-    std::fprintf(stderr, "atrous: %s\n", io::printable(message).c_str());
+    std::fprintf(stderr, "atrous: %s\n", io::printable(with_flags(message)).c_str());
     return code;
 }
 

@@ -2,62 +2,78 @@
 
 #include <cstdio>
 
-#include "apps/checkpoint_path.h"
+#include "apps/console.h"
 #include "apps/exit_codes.h"
-#include "apps/net_options.h"
 #include "apps/options.h"
-#include "apps/outputs.h"
-#include "apps/session.h"
 #include "apps/tensor_io.h"
 #include "apps/verbs.h"
-#include "apps/weights.h"
 #include "base/paths.h"
 #include "engine/ops/dropout.h"
+#include "segmentation/checkpoint_path.h"
+#include "segmentation/machine.h"
+#include "segmentation/model_card.h"
+#include "segmentation/outputs.h"
+#include "segmentation/pretrained_report.h"
 
 namespace atrous::app {
 namespace {
 
 struct ForwardArguments {
+    std::string checkpoint, input, output, dtype = "f32";
+    bool gradients = false, training = false, overwrite = false;
+    Machine machine;
+    NetConfig net;
     Options o{
         "forward",
         "Runs a net on a given tensor x [N][C][H][W] and writes its logits y, to compare with another framework."};
-    Setting<std::string>&checkpoint =
-        o.text("checkpoint", "", "weights: a checkpoint of atrous train, or any .pth or .safetensors of the net")
-            .required(),
-    &input = o.text("input", "", "file with the tensor x").required(),
-    &output = o.text("output", "", "safetensors file to write: y, and gradient.NAME").letter('o').required();
-    Setting<bool>&gradients = o.flag("gradients",
-                                     "also the gradients of x and of every parameter, of the sum of y, or of "
-                                     "sum(y * gradient.y) where the input file has that tensor"),
-    &training = o.flag("training", "batch norm uses the batch's statistics");
-    Setting<std::string>&dtype = o.choice("dtype", {"f32", "f64", "bf16"}, "f32", "element type to compute in"),
-    &device = o.text("device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
-    Setting<int64_t>& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    NetOptions net{o, "Net, where the checkpoint carries no recipe"};
-    Setting<int64_t>& out_channels = o.integer("out-channels", 1, "channels of the logits").min(1).max(255);
-    Setting<bool>& overwrite = overwrite_option(o);
+
+    ForwardArguments() {
+        o.bind("checkpoint", checkpoint,
+               "weights: a checkpoint of atrous train, or any .pth or .safetensors of the net")
+            .required();
+        describe_tensor_files(o, input, output);
+        o.at("input").is_required = o.at("output").is_required = true;
+        o.bind("gradients", gradients,
+               "also the gradients of x and of every parameter, of the sum of y, or of sum(y * gradient.y) where the "
+               "input file has that tensor");
+        o.bind("training", training, "batch norm uses the batch's statistics");
+        describe_dtype(o, dtype);
+        describe_device(o, machine);
+        describe_overwrite(o, overwrite);
+        o.group("Net, where the checkpoint does not describe it");
+        describe(o, net);
+        o.bind("out-channels", net.out_channels, "channels of the logits")
+            .min(net_ranges::out_channels.low)
+            .max(net_ranges::out_channels.high);
+    }
 };
 
+NetConfig described(const ForwardArguments& a, int64_t in_channels) {
+    check_applicable(a.o, a.net);
+    NetConfig net = a.net;
+    net.in_channels = in_channels;
+    return net;
+}
+
 std::unique_ptr<SegmentationNet> build(const ForwardArguments& a, const io::TensorFile& weights, int64_t in_channels,
-                                       DType compute, Device device) {
-    const NetConfig config =
-        has_recipe(weights) ? recipe_of(weights).net : a.net.config(in_channels, a.out_channels.value);
+                                       DType compute, Device device, Messages& messages) {
+    const NetConfig config = has_model_card(weights) ? model_card_of(weights).net : described(a, in_channels);
     auto net = make_net(config);
     if (net->in_channels() != in_channels)
-        throw UsageError(fmt::format("--input {}: x has {} channels, the net takes {}", a.input.value, in_channels,
-                                     net->in_channels()));
+        throw UsageError(
+            fmt::format("--input {}: x has {} channels, the net takes {}", a.input, in_channels, net->in_channels()));
     net->materialize({.device = device, .dtype = accumulator_of(compute), .compute = compute});
-    if (has_recipe(weights)) {
+    if (has_model_card(weights)) {
         io::load_weights(weights, *net);
     } else {
-        const auto report = load_pretrained(*net, a.checkpoint.value, false);
+        const auto report = load_pretrained(*net, a.checkpoint, false, messages);
         if (report.loaded != report.of)
             throw FormatError(fmt::format(
                 "{}: {} of the net's {} tensors are missing; say which net it is with --model, --encoder, "
                 "--base-channels, --depth and the like (atrous forward -h); --aux-weight 0: no auxiliary head",
-                a.checkpoint.value, report.of - report.loaded, report.of));
+                a.checkpoint, report.of - report.loaded, report.of));
     }
-    net->set_training(a.training.value);
+    net->set_training(a.training);
     return net;
 }
 
@@ -84,29 +100,29 @@ std::vector<io::TensorToWrite> run_with_gradients(SegmentationNet& net, const Te
 
 int forward(int argc, const char* const* argv) {
     ForwardArguments a;
+    Console console;
     a.o.parse(argc, argv);
-    if (is_folder(a.checkpoint.value)) a.checkpoint.value = checkpoint_file(a.checkpoint.value);
+    if (is_folder(a.checkpoint)) a.checkpoint = checkpoint_file(a.checkpoint);
     Outputs()
-        .reads("--checkpoint", a.checkpoint.value)
-        .reads("--input", a.input.value)
+        .reads("--checkpoint", a.checkpoint)
+        .reads("--input", a.input)
         .reads("--config", a.o.config_file())
-        .writes("--output", a.output.value, FileKind::tensors)
-        .check(a.overwrite.value);
-    const Device device = open_device(a.device.value, int(a.threads.value));
-    const DType compute = parse_dtype(a.dtype.value);
-    const auto input = io::open_tensors(a.input.value);
+        .writes("--output", a.output, FileKind::tensors)
+        .check(a.overwrite);
+    const Device device = open_device(a.machine, console);
+    const DType compute = parse_dtype(a.dtype);
+    const auto input = io::open_tensors(a.input);
     const Tensor x = read_operand(*input, {"x"}, compute, device);
-    const auto weights = io::open_tensors(a.checkpoint.value);
-    const auto net = build(a, *weights, x.dim(3), compute, device);
+    const auto weights = io::open_tensors(a.checkpoint);
+    const auto net = build(a, *weights, x.dim(3), compute, device, console);
     const StepRandomness random(0, 0);  // of dropout, where --training has it draw
     std::vector<io::TensorToWrite> results;
-    if (a.gradients.value)
+    if (a.gradients)
         results = run_with_gradients(*net, x, *input, compute);
     else
         results.push_back(operand_to_write("y", OperandKind::activation, net->forward(x)));
-    io::write_safetensors(a.output.value, results, {{tensors_mark_key, tensors_mark}});
-    fmt::print("{} -> {}: y {} {}{}\n", a.input.value, a.output.value, name_of(results[0].dtype),
-               io::shape_text(results[0].shape),
+    io::write_safetensors(a.output, results, {{tensors_mark_key, tensors_mark}});
+    fmt::print("{} -> {}: y {} {}{}\n", a.input, a.output, name_of(results[0].dtype), io::shape_text(results[0].shape),
                results.size() > 1 ? fmt::format(" and {} gradients", results.size() - 1) : "");
     return exit_ok;
 }

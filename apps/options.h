@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/ui/table.h"
 #include "base/settings.h"
+#include "base/text_table.h"
 
 namespace atrous::app {
 

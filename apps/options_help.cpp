@@ -3,6 +3,7 @@
 
 #include "apps/options.h"
 #include "apps/ui/terminal.h"
+#include "base/text_columns.h"
 
 namespace atrous::app {
 namespace {
@@ -33,7 +34,7 @@ std::string help_line(const SettingBase& o, int width) {
     if (!state.empty()) notes += (notes.empty() ? "" : "; ") + state;
     const std::string names = (o.short_name ? std::string{'-', o.short_name} + ", " : "") + spelled(o);
     return help_line(names + (o.is_flag() || o.is_positional ? "" : " " + o.kind()),
-                     o.help + (notes.empty() ? "" : " [" + notes + "]"), width);
+                     with_flags(o.help) + (notes.empty() ? "" : " [" + notes + "]"), width);
 }
 
 }  // namespace

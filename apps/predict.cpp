@@ -7,17 +7,20 @@
 #include <new>
 #include <set>
 
-#include "apps/checkpoint_path.h"
+#include "apps/console.h"
+#include "apps/exit_codes.h"
 #include "apps/options.h"
-#include "apps/outputs.h"
-#include "apps/predictor.h"
-#include "apps/result_names.h"
-#include "apps/session.h"
-#include "apps/ui/table.h"
 #include "apps/verbs.h"
 #include "base/durable_file.h"
 #include "base/paths.h"
+#include "base/text_table.h"
 #include "data/dataset.h"
+#include "segmentation/checkpoint_path.h"
+#include "segmentation/outputs.h"
+#include "segmentation/postprocess.h"
+#include "segmentation/predictor.h"
+#include "segmentation/result_names.h"
+#include "segmentation/score_text.h"
 
 namespace atrous::app {
 
@@ -128,7 +131,7 @@ static void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std:
             io::remove_stale_temporaries_in(folder.string());
         }
         try {
-            predictor.predict(job);
+            fmt::print("{}\n", predictor.predict(job));
         } catch (const DataError& e) {
             skip(e.what());
         } catch (const MemoryError& e) {
@@ -147,33 +150,35 @@ static void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std:
 
 int predict(int argc, const char* const* argv) {
     Options o("predict", "Writes masks, probabilities or overlays for pictures and folders of them.");
-    auto& input = o.texts("input", {}, "pictures, and folders of pictures").positional().required();
-    auto& checkpoint = o.text("checkpoint", "", "a checkpoint or run folder of atrous train").required();
-    auto& output = o.text("output", "", "folder to write into").letter('o').required();
-    auto& save = o.texts("save", {},
-                         "what to write: index (class ids, palette PNG), binary (0/255, all classes but the first "
-                         "alike), probability (0..255), overlay; not given: binary overlay, or of a net of several "
-                         "classes index overlay");
-    auto& threshold = threshold_option(o);
-    auto& recursive = o.flag("recursive", "also the pictures of the folders in the folder").letter('r');
-    auto& device_name = o.text("device", "auto", "auto, cpu, cuda, cuda:N or emulated");
-    auto& precision = o.text("precision", "", "fp32, bf16 or fp16; empty: as in training");
-    auto& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    auto& overwrite = overwrite_option(o);
+    std::vector<std::string> input, save;
+    std::string checkpoint, output;
+    double threshold = 0.5;
+    bool recursive = false, overwrite = false;
+    Machine machine;
+    o.bind("input", input, "pictures, and folders of pictures").positional().required();
+    o.bind("checkpoint", checkpoint, "checkpoint or run folder of atrous train").required();
+    o.bind("output", output, "folder to write into").letter('o').required();
+    o.bind("save", save,
+           "what to write: index (class ids, palette PNG), binary (0/255, all classes but the first alike), "
+           "probability (0..255), overlay; not given: binary overlay, or of a net of several classes index overlay")
+        .one_of({"index", "binary", "probability", "overlay"});
+    describe_threshold(o, threshold);
+    o.bind("recursive", recursive, "also the pictures of the folders in the folder").letter('r');
+    describe_device(o, machine);
+    describe_precision(o, machine);
+    describe_overwrite(o, overwrite);
     o.parse(argc, argv);
-    for (const std::string& what : save.value)
-        if (!std::set<std::string>{"index", "binary", "probability", "overlay"}.count(what))
-            throw UsageError("--save '" + what + "' is unknown; expected index, binary, probability or overlay");
 
-    Pictures pictures = pictures_of(input.value, output.value, recursive.value);
-    const std::string net = checkpoint_file(checkpoint.value);
-    LoadedNet loaded = load_net(net, open_device(device_name.value, int(threads.value)), precision.value);
-    if (save.value.empty()) save.value = {loaded.recipe.classes() == 2 ? "binary" : "index", "overlay"};
-    Predictor predictor(loaded, save.value, logit_threshold(threshold, loaded.recipe), output.value);
-    const std::vector<Job> jobs = jobs_of(pictures, predictor, {net, o.config_file()}, overwrite.value);
+    Console console;
+    Pictures pictures = pictures_of(input, output, recursive);
+    const std::string net = checkpoint_file(checkpoint);
+    LoadedNet loaded = load_net(net, open_device(machine, console), machine.precision);
+    if (save.empty()) save = {loaded.card.classes() == 2 ? "binary" : "index", "overlay"};
+    Predictor predictor(loaded, save, logit_threshold(o, threshold, loaded.card), output);
+    const std::vector<Job> jobs = jobs_of(pictures, predictor, {net, o.config_file()}, overwrite);
     std::fputs(format_table(o.table()).c_str(), stdout);
     predict_all(predictor, jobs, std::move(pictures.skipped));
-    return 0;
+    return exit_ok;
 }
 
 }  // namespace atrous::app

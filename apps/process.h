@@ -15,7 +15,4 @@ void prepare_process();
 // user set OMP_WAIT_POLICY or GOMP_SPINCOUNT, and where the program cannot be started again.
 void bound_spinning(char** argv);
 
-// Cores that the process may use: those it is allowed to run on, or fewer where its control group has a quota of time.
-int usable_cores();
-
 }  // namespace atrous::app

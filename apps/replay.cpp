@@ -3,12 +3,13 @@
 #include <cmath>
 #include <cstdio>
 
-#include "apps/bad_batch.h"
+#include "apps/console.h"
 #include "apps/exit_codes.h"
 #include "apps/options.h"
-#include "apps/session.h"
 #include "apps/verbs.h"
 #include "engine/train/diagnosis.h"
+#include "segmentation/bad_batch.h"
+#include "segmentation/machine.h"
 
 namespace atrous::app {
 
@@ -36,29 +37,32 @@ static void print_layers(const StepDiagnosis& d, bool all) {
 int replay(int argc, const char* const* argv) {
     Options o("replay",
               "Runs the step again that ended a training with NaN or Inf, and shows the numbers of every layer.");
-    auto& path = o.text("FILE", "", "bad_batch.safetensors of a run folder").positional().required();
-    auto& device_name = o.text("device", "auto", "auto, cpu, cuda, cuda:N or emulated");
-    auto& precision = o.text("precision", "", "fp32, bf16 or fp16; empty: as in training");
-    auto& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    auto& all = o.flag("all", "every layer, not only those up to the first bad one");
+    std::string path;
+    bool all = false;
+    Machine machine;
+    o.bind("FILE", path, "bad_batch.safetensors of a run folder").positional().required();
+    describe_device(o, machine);
+    describe_precision(o, machine);
+    o.bind("all", all, "every layer, not only those up to the first bad one");
     o.parse(argc, argv);
 
-    const Device device = open_device(device_name.value, int(threads.value));
-    const io::SafetensorsFile file(path.value);
+    Console console;
+    const Device device = open_device(machine, console);
+    const io::SafetensorsFile file(path);
     BadBatch bad = read_bad_batch(file);
     const DType compute = bad.conditions.compute =
-        compute_type(precision.value.empty() ? bad.recipe.precision : precision.value, device);
-    auto net = make_net(bad.recipe.net);
+        compute_type(machine.precision.empty() ? bad.card.precision : machine.precision, device);
+    auto net = make_net(bad.card.net);
     freeze(*net, bad.freezing);
     net->materialize({.device = device, .compute = compute, .seed = bad.seed});
     load_bad_weights(file, *net);
-    fmt::print("step {} (epoch {}) of {} on {}: {} images of {}x{}\n", bad.step, bad.epoch + 1, bad.recipe.net.model,
+    fmt::print("step {} (epoch {}) of {} on {}: {} images of {}x{}\n", bad.step, bad.epoch + 1, bad.card.net.model,
                name_of(device), bad.batch.n, bad.batch.w, bad.batch.h);
     for (size_t i = 0; i < bad.batch.names.size(); ++i) fmt::print("  image {}: {}\n", i, bad.batch.names[i]);
 
-    const Loss loss(loss_options(bad.recipe), device, compute);
+    const Loss loss(loss_options(bad.card), device, compute);
     const StepDiagnosis d = diagnose_step(*net, loss, bad.batch, bad.conditions);
-    print_layers(d, all.value);
+    print_layers(d, all);
     fmt::print("\nloss {}; {}\n", std::isnan(d.loss) ? "nan" : fmt::format("{}", d.loss), d.text());
     for (int i : d.bad_images) fmt::print("bad image: {}\n", bad.batch.names[size_t(i)]);
     std::fflush(stdout);

@@ -2,16 +2,17 @@
 
 #include <cstdio>
 
+#include "apps/console.h"
 #include "apps/exit_codes.h"
 #include "apps/options.h"
-#include "apps/outputs.h"
-#include "apps/session.h"
 #include "apps/tensor_io.h"
 #include "apps/verbs.h"
 #include "base/suggest.h"
 #include "base/text.h"
 #include "engine/autograd/tape.h"
 #include "engine/ops/catalogue.h"
+#include "segmentation/machine.h"
+#include "segmentation/outputs.h"
 
 namespace atrous::app {
 namespace {
@@ -130,30 +131,32 @@ class OpRun {
 int run_op(int argc, const char* const* argv) {
     Options o("run-op",
               "Runs one op on given tensors, to compare it with another framework. 'run-op list' lists the ops.");
-    auto& name = o.text("op", "", "the op, or 'list'").positional().required();
-    auto& input = o.text("input", "", "file with the op's tensors under their names");
-    auto& output = o.text("output", "", "safetensors file to write: y, and gradient.NAME for every input").letter('o');
-    auto& attributes = o.texts("attributes", {}, "NAME=VALUE …");
-    auto& gradients =
-        o.flag("gradients", "also run backward, from the input file's gradient.y, or ones where it has none");
-    auto& dtype = o.choice("dtype", {"f32", "f64", "bf16"}, "f32", "element type to compute in");
-    auto& device_name = o.text("device", "auto", "auto, cpu, cuda, cuda:N, emulated or reference");
-    auto& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    auto& overwrite = overwrite_option(o);
+    std::string name, input, output, dtype = "f32";
+    std::vector<std::string> attributes;
+    bool gradients = false, overwrite = false;
+    Machine machine;
+    o.bind("op", name, "the op, or 'list'").positional().required();
+    describe_tensor_files(o, input, output);
+    o.bind("attributes", attributes, "NAME=VALUE …");
+    o.bind("gradients", gradients, "also run backward, from the input file's gradient.y, or ones where it has none");
+    describe_dtype(o, dtype);
+    describe_device(o, machine);
+    describe_overwrite(o, overwrite);
     o.parse(argc, argv);
-    if (name.value == "list") throw TextRequested{list_of_ops()};
-    const CatalogueOp& op = find_op(name.value);
-    if (input.value.empty() || output.value.empty()) throw UsageError("run-op needs --input and --output");
+    if (name == "list") throw TextRequested{list_of_ops()};
+    const CatalogueOp& op = find_op(name);
+    if (input.empty() || output.empty()) throw UsageError("run-op needs --input and --output");
     Outputs()
-        .reads("--input", input.value)
+        .reads("--input", input)
         .reads("--config", o.config_file())
-        .writes("--output", output.value, FileKind::tensors)
-        .check(overwrite.value);
-    const auto values = parse_attributes(op, attributes.value);
-    const Device device = open_device(device_name.value, int(threads.value));
-    const auto file = io::open_tensors(input.value);
-    const auto results = OpRun(op, *file, parse_dtype(dtype.value), device).run(values, gradients.value);
-    io::write_safetensors(output.value, results, {{tensors_mark_key, tensors_mark}});
+        .writes("--output", output, FileKind::tensors)
+        .check(overwrite);
+    Console console;
+    const auto values = parse_attributes(op, attributes);
+    const Device device = open_device(machine, console);
+    const auto file = io::open_tensors(input);
+    const auto results = OpRun(op, *file, parse_dtype(dtype), device).run(values, gradients);
+    io::write_safetensors(output, results, {{tensors_mark_key, tensors_mark}});
     for (const io::TensorToWrite& t : results)
         fmt::print("{:<24} {} {}\n", t.name, name_of(t.dtype), io::shape_text(t.shape));
     return exit_ok;

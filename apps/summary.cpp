@@ -4,40 +4,50 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "apps/checkpoint_path.h"
-#include "apps/memory.h"
-#include "apps/net_options.h"
+#include "apps/console.h"
 #include "apps/options.h"
-#include "apps/session.h"
 #include "apps/verbs.h"
 #include "base/text.h"
 #include "engine/io/checkpoint.h"
 #include "engine/nn/summary.h"
 #include "models/check.h"
+#include "segmentation/checkpoint_path.h"
+#include "segmentation/experiment.h"
+#include "segmentation/memory_advice.h"
+#include "segmentation/model_card.h"
 
 namespace atrous::app {
 
 namespace {
 
 struct SummaryArguments {
-    Options o{"summary",
-              "Shows a net layer by layer, and the memory that it takes to train it and to predict with it. Nothing is "
-              "computed: the net runs on shapes alone."};
-    NetOptions net{o};
-    Setting<std::string>& checkpoint =
-        o.text("checkpoint", "", "the net and size of this checkpoint, in place of the options above");
-    Setting<int64_t>&channels =
-        o.integer("channels", 3, "image channels").min(net_ranges::in_channels.low).max(net_ranges::in_channels.high),
-    &classes = o.integer("classes", 2, "number of classes; 2: one logit").min(2).max(net_ranges::out_channels.high);
-    Setting<int64_t>&size = (o.group("Work"), o.integer("size", 256, "width and height, in pixels").min(1).max(65536)),
-    &batch_size = o.integer("batch-size", 8, "images at once").letter('b').min(1).max(max_images);
-    Setting<std::string>&precision =
-        o.choice("precision", {"fp32", "bf16", "fp16"}, "fp32", "of activations and convolutions"),
-    &optimizer = o.choice("optimizer", {"sgd", "adam", "adamw", "rmsprop"}, "adam", "the optimizer"),
-    &device = o.choice("device", {"auto", "cpu", "cuda", "emulated"}, "auto",
-                       "whose memory is planned; a GPU need not be here");
-    Setting<int64_t>& threads = o.integer("threads", 0, "cpu threads; 0: all").min(0).max(1024);
-    Setting<bool>& json = (o.group("Output"), o.flag("json", "JSON with exact numbers in place of the tables"));
+    NetConfig net;
+    std::string checkpoint;
+    int64_t channels = 3, classes = 2, size = 256, batch_size = 8;
+    OptimizerOptions optimizer;
+    Machine machine{.precision = "fp32"};
+    bool json = false;
+    Options o{
+        "summary",
+        "Shows a net layer by layer, and the memory that it takes to train it and to predict with it. Nothing is "
+        "computed: the net runs on shapes alone. The device, auto, cpu, cuda or emulated, is that whose memory is "
+        "planned; a GPU need not be here."};
+
+    SummaryArguments() {
+        o.group("Net");
+        describe(o, net);
+        o.bind("checkpoint", checkpoint, "checkpoint whose net and size are shown, in place of the options above");
+        describe_channels(o, channels);
+        describe_classes(o, classes);
+        o.group("Work");
+        describe_size(o, size);
+        describe_batch_size(o, batch_size);
+        describe_precision(o, machine);
+        describe(o, optimizer);
+        describe_device(o, machine);
+        o.group("Output");
+        o.bind("json", json, "JSON with exact numbers in place of the tables");
+    }
 };
 
 struct Subject {
@@ -47,13 +57,17 @@ struct Subject {
 };
 
 Subject subject_of(const SummaryArguments& a) {
-    if (!a.checkpoint.value.empty()) {
-        const Recipe r = recipe_of(io::SafetensorsFile(checkpoint_file(a.checkpoint.value)));
-        return {r.net, a.size.given() ? a.size.value : r.height, a.size.given() ? a.size.value : r.width,
-                a.precision.given() ? a.precision.value : r.precision};
+    if (!a.checkpoint.empty()) {
+        const ModelCard card = model_card_of(io::SafetensorsFile(checkpoint_file(a.checkpoint)));
+        const bool sized = a.o.at("size").given();
+        return {card.net, sized ? a.size : card.height, sized ? a.size : card.width,
+                a.o.at("precision").given() ? a.machine.precision : card.precision};
     }
-    return {a.net.config(a.channels.value, a.classes.value == 2 ? 1 : a.classes.value), a.size.value, a.size.value,
-            a.precision.value};
+    check_applicable(a.o, a.net);
+    NetConfig net = a.net;
+    net.in_channels = a.channels;
+    net.out_channels = a.classes == 2 ? 1 : a.classes;
+    return {net, a.size, a.size, a.machine.precision};
 }
 
 std::string grouped(int64_t n) {  // 31,037,633
@@ -137,7 +151,7 @@ void print_json(const SummaryArguments& a, const Subject& subject, const Summary
     nlohmann::json rows = nlohmann::json::array();
     for (const LayerRow& r : s.rows) rows.push_back(to_json(r));
     const nlohmann::json all{{"model", subject.net.model},
-                             {"batch_size", a.batch_size.value},
+                             {"batch_size", a.batch_size},
                              {"height", subject.height},
                              {"width", subject.width},
                              {"precision", subject.precision},
@@ -167,10 +181,11 @@ std::string size_notes(const SegmentationNet& net, const Subject& subject) {
 }
 
 Device planned_device(const SummaryArguments& a) {
-    const std::string& name = a.device.value;
+    const std::string& name = a.machine.device;
     const Device device =
         name == "cuda" || name == "emulated" ? Device{DeviceKind::gpu} : parse_device(name);  // it need not be here
-    open_device("cpu", int(a.threads.value));
+    Console console;
+    open_device({.device = "cpu", .threads = a.machine.threads}, console);
     return device;
 }
 
@@ -179,21 +194,22 @@ Device planned_device(const SummaryArguments& a) {
 int summary(int argc, const char* const* argv) {
     SummaryArguments a;
     a.o.parse(argc, argv);
+    check(a.optimizer);
     const Subject subject = subject_of(a);
     auto net = make_net(subject.net);
     PlanOptions plan;
     plan.device = planned_device(a);
     const DType compute = plan.compute = compute_type(subject.precision, plan.device);
-    plan.batch = a.batch_size.value;
+    plan.batch = a.batch_size;
     plan.height = subject.height;
     plan.width = subject.width;
-    plan.aux_weight = a.net.aux_weight.value;
-    plan.optimizer.kind = parse_optimizer(a.optimizer.value);
+    plan.aux_weight = a.net.aux_weight;
+    plan.optimizer = a.optimizer;
     const Summary s = summarize(*net, {plan.batch, plan.height, plan.width, net->in_channels()}, compute, plan.device);
     const MemoryPlan training = plan_memory(*net, plan);
     plan.training = false;
     const MemoryPlan prediction = plan_memory(*net, plan);
-    if (a.json.value) {
+    if (a.json) {
         print_json(a, subject, s, training, prediction);
         return 0;
     }

@@ -126,4 +126,13 @@ DType parse_dtype(const std::string& name) {
     throw UsageError("--dtype '" + name + "' is unknown; expected f32, f64 or bf16");
 }
 
+void describe_tensor_files(Settings& s, std::string& input, std::string& output) {
+    s.bind("input", input, "file with the tensors that go in, under their names");
+    s.bind("output", output, "safetensors file to write: y, and gradient.NAME of what went in").letter('o');
+}
+
+void describe_dtype(Settings& s, std::string& dtype) {
+    s.bind("dtype", dtype, "element type to compute in").one_of({"f32", "f64", "bf16"});
+}
+
 }  // namespace atrous::app

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/settings.h"
 #include "engine/io/safetensors.h"
 #include "engine/nn/module.h"
 #include "engine/ops/catalogue.h"
@@ -21,5 +22,9 @@ io::TensorToWrite tensor_to_write(const std::string& name, FileLayout layout, co
 io::TensorToWrite operand_to_write(const std::string& name, OperandKind kind, const Tensor& tensor);
 
 DType parse_dtype(const std::string& name);  // f32, f64, bf16; UsageError
+
+// Settings of the verbs that exchange tensors with another framework.
+void describe_tensor_files(Settings& settings, std::string& input, std::string& output);
+void describe_dtype(Settings& settings, std::string& dtype);
 
 }  // namespace atrous::app

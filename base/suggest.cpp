@@ -37,56 +37,58 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
 
 // Of PyTorch's and torchvision's scripts, Ultralytics, MMSegmentation, segmentation_models and Keras.
 static constexpr std::pair<const char*, const char*> other_words[] = {
-    {"--batch", "--batch-size"},
-    {"--bs", "--batch-size"},
-    {"--train-batch-size", "--batch-size"},
-    {"--learning-rate", "--lr"},
-    {"--lr0", "--lr"},
-    {"--img-size", "--size"},
-    {"--imgsz", "--size"},
-    {"--image-size", "--size"},
-    {"--input-size", "--size"},
-    {"--crop-size", "--crop"},
-    {"--amp", "--precision"},
-    {"--fp16", "--precision"},
-    {"--half", "--precision"},
-    {"--gpu", "--device"},
-    {"--gpus", "--device"},
-    {"--cuda", "--device"},
-    {"--num-workers", "--workers"},
-    {"--num-classes", "--classes"},
-    {"--n-classes", "--classes"},
-    {"--nc", "--classes"},
-    {"--arch", "--model"},
-    {"--architecture", "--model"},
-    {"--network", "--model"},
-    {"--backbone", "--encoder"},
-    {"--wd", "--weight-decay"},
-    {"--opt", "--optimizer"},
-    {"--optim", "--optimizer"},
-    {"--scheduler", "--schedule"},
-    {"--lr-scheduler", "--schedule"},
-    {"--early-stopping", "--patience-stop"},
-    {"--weights", "--checkpoint"},
-    {"--ckpt", "--checkpoint"},
-    {"--load", "--resume"},
-    {"--data-path", "--data"},
-    {"--data-dir", "--data"},
-    {"--dataset", "--data"},
-    {"--out", "--output"},
-    {"--out-dir", "--output-dir"},
-    {"--save-dir", "--output-dir"},
-    {"--work-dir", "--output-dir"},
-    {"--grad-accum", "--accumulate"},
-    {"--accumulation-steps", "--accumulate"},
-    {"--max-norm", "--clip-norm"},
-    {"--grad-clip", "--clip-norm"},
-    {"--conf", "--threshold"},
-    {"--mask-threshold", "--threshold"},
-    {"--val-split", "--val-fraction"},
-    {"--validation", "--val-fraction"},
-    {"--force", "--overwrite"},
-    {"--exist-ok", "--overwrite"},
+    {"batch", "batch-size"},
+    {"bs", "batch-size"},
+    {"train-batch-size", "batch-size"},
+    {"learning-rate", "lr"},
+    {"lr0", "lr"},
+    {"img-size", "size"},
+    {"imgsz", "size"},
+    {"image-size", "size"},
+    {"input-size", "size"},
+    {"crop-size", "crop"},
+    {"amp", "precision"},
+    {"fp16", "precision"},
+    {"half", "precision"},
+    {"gpu", "device"},
+    {"gpus", "device"},
+    {"cuda", "device"},
+    {"num-workers", "workers"},
+    {"num-classes", "classes"},
+    {"n-classes", "classes"},
+    {"nc", "classes"},
+    {"arch", "model"},
+    {"architecture", "model"},
+    {"from-model", "model"},
+    {"dtype", "precision"},
+    {"network", "model"},
+    {"backbone", "encoder"},
+    {"wd", "weight-decay"},
+    {"opt", "optimizer"},
+    {"optim", "optimizer"},
+    {"scheduler", "schedule"},
+    {"lr-scheduler", "schedule"},
+    {"early-stopping", "patience-stop"},
+    {"weights", "checkpoint"},
+    {"ckpt", "checkpoint"},
+    {"load", "resume"},
+    {"data-path", "data"},
+    {"data-dir", "data"},
+    {"dataset", "data"},
+    {"out", "output"},
+    {"out-dir", "output-dir"},
+    {"save-dir", "output-dir"},
+    {"work-dir", "output-dir"},
+    {"grad-accum", "accumulate"},
+    {"accumulation-steps", "accumulate"},
+    {"max-norm", "clip-norm"},
+    {"grad-clip", "clip-norm"},
+    {"conf", "threshold"},
+    {"mask-threshold", "threshold"},
+    {"val-split", "val-fraction"},
+    {"validation", "val-fraction"},
+    {"force", "overwrite"},
+    {"exist-ok", "overwrite"},
     {"fit", "train"},
     {"test", "eval"},
     {"val", "eval"},
@@ -111,7 +113,7 @@ static constexpr std::pair<const char*, const char*> other_words[] = {
     {"u-net", "unet"},
     {"deeplabv3+", "deeplabv3plus"},
     {"deeplab", "deeplabv3"},
-    {"step_lr", "step"},
+    {"step-lr", "step"},
     {"steplr", "step"},
     {"cosineannealinglr", "cosine"},
     {"reducelronplateau", "plateau"},
@@ -124,21 +126,21 @@ static std::string lower(std::string_view text) {
     return low;
 }
 
-std::string our_word_for(std::string_view theirs) {
-    const std::string word = lower(theirs);
-    for (const auto& [other, ours] : other_words)
-        if (word == lower(other)) return ours;
-    return {};
+static std::string without_dashes(std::string_view word) {
+    return std::string(word.substr(std::min<size_t>(word.find_first_not_of('-'), word.size())));
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
-    const auto is_candidate = [&](const std::string& w) {
-        return std::find(candidates.begin(), candidates.end(), w) != candidates.end();
+    const auto candidate = [&](const std::string& bare) -> std::string {
+        for (const std::string& c : candidates)
+            if (without_dashes(c) == bare) return c;
+        return "";
     };
-    std::string guess = our_word_for(word);
-    if (!is_candidate(guess)) guess = our_word_for("--" + std::string(word)).erase(0, 2);  // a key of a file
-    if (!is_candidate(guess)) guess = lower(word);
-    if (!is_candidate(guess)) guess = closest(word, candidates);
+    const std::string bare = lower(without_dashes(word));
+    std::string guess = candidate(bare);
+    for (const auto& [other, ours] : other_words)
+        if (guess.empty() && bare == other) guess = candidate(ours);
+    if (guess.empty()) guess = closest(word, candidates);
     return guess.empty() ? "" : "; did you mean " + guess + "?";
 }
 

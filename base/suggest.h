@@ -13,11 +13,8 @@ int edit_distance(std::string_view a, std::string_view b);
 // The candidate nearest to the word, or "" if none is near.
 std::string closest(std::string_view word, const std::vector<std::string>& candidates);
 
-// "; did you mean x?", or "". Other programs' words come before near ones.
+// "; did you mean x?", or "". What other programs call a candidate comes before near words: "learning-rate" is lr,
+// "mIoU" iou. Case, and dashes in front, do not count.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
-
-// What this program calls what other programs call otherwise: "--learning-rate" is --lr, "mIoU" iou. "" for a word that
-// is none of theirs. Case does not count.
-std::string our_word_for(std::string_view theirs);
 
 }  // namespace atrous

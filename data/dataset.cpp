@@ -49,7 +49,7 @@ void refuse_overlap(Dataset& dataset) {
             fmt::format("{} pictures are hard links to others of the same part: {}", linked.size(), few_of(linked)));
 }
 
-// --val-list: what it names validates, the rest trains.
+// `val-list`: what it names validates, the rest trains.
 void apply_val_list(const DatasetOptions& options, Dataset& dataset) {
     dataset.val = samples_of_list(options.val_list, options.root);
     std::set<FileIdentity> validates;
@@ -71,6 +71,25 @@ void apply_val_list(const DatasetOptions& options, Dataset& dataset) {
 
 }  // namespace
 
+void describe(Settings& s, DatasetOptions& o) {
+    const auto drawn = [&o] { return o.val_list.empty() && o.val_pattern.empty(); };
+    s.bind("data", o.root, "data set: images/ + masks/, {train,val}/{images,masks}, list files, VOCdevkit, …")
+        .required()
+        .when_resumed(Resume::free);
+    s.bind("train-list", o.train_list,
+           "list file of the training samples; its lines 'image mask' are relative to `data`")
+        .when_resumed(Resume::free);
+    s.bind("val-list", o.val_list, "list file of the validation samples, likewise").when_resumed(Resume::free);
+    s.bind("val-pattern", o.val_pattern, "file names of the pictures that validate, such as '*9.png'")
+        .when_resumed(Resume::free);
+    s.bind("val-fraction", o.val_fraction, "share that validates where nothing else says")
+        .min(0)
+        .max(max_val_fraction)
+        .only_with("a split that the program draws", drawn)
+        .when_resumed(Resume::free);
+    s.bind("seed", o.seed, "seed of weights, order, augmentation and split").min(0).when_resumed(Resume::within_epoch);
+}
+
 uint64_t name_hash(const std::string& name, uint64_t seed) {
     uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
     for (unsigned char c : name) hash = (hash ^ c) * 0x100000001b3u;
@@ -80,7 +99,7 @@ uint64_t name_hash(const std::string& name, uint64_t seed) {
 void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed) {
     if (!(fraction >= 0 && fraction < 1))
         throw UsageError(
-            fmt::format("--val-fraction {} is not in [0, 1); 0.1 validates on every tenth sample", fraction));
+            fmt::format("`val-fraction` {} is not in [0, 1); 0.1 validates on every tenth sample", fraction));
     const size_t n = dataset.train.size();
     size_t count = size_t(std::llround(fraction * double(n)));
     if (fraction > 0 && n >= 2) count = std::clamp<size_t>(count, 1, n - 1);
@@ -104,7 +123,7 @@ void split_by_pattern(Dataset& dataset, const std::string& pattern) {
     dataset.val = std::move(val);
     if (dataset.val.empty() || dataset.train.empty())
         throw DataError(
-            fmt::format("--val-pattern '{}' matches {} of the pictures; it is a glob on file names, such as "
+            fmt::format("`val-pattern` '{}' matches {} of the pictures; it is a glob on file names, such as "
                         "'*9.png'",
                         pattern, dataset.val.empty() ? "none" : "all"));
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/settings.h"
 #include "data/mask.h"
 
 namespace atrous::data {
@@ -21,13 +22,18 @@ struct Dataset {
     std::vector<std::string> warnings;  // masks without a picture, and the like
 };
 
+inline constexpr double max_val_fraction = 0.9;
+
 struct DatasetOptions {
     std::string root;
     std::string train_list, val_list;  // list files (data/list.h); the paths in them are relative to the root
     std::string val_pattern;           // a glob on picture file names, such as "*9.png"
     double val_fraction = 0.1;         // used where neither the layout, a list nor a pattern says what validates
-    uint64_t seed = 0;
+    int64_t seed = 0;                  // of that share
 };
+
+// The seed is the whole experiment's.
+void describe(Settings& settings, DatasetOptions& options);
 
 // Layouts, in the order they are looked for:
 //   VOCdevkit/VOC*/ or JPEGImages/ + SegmentationClass/ + ImageSets/Segmentation/{train,val}.txt

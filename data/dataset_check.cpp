@@ -96,14 +96,14 @@ void add_warnings(DatasetReport& report) {
     if (!absent.empty())
         report.warnings.push_back(fmt::format("no pixel has class {}{}", absent,
                                               report.pixels[0] == 0 ? "; do the ids start at 1? then map them with "
-                                                                      "--mask-values 1=0,2=1,…"
+                                                                      "`mask-values` 1=0,2=1,…"
                                                                     : ""));
     int64_t total = report.ignored_pixels;
     for (int64_t count : report.pixels) total += count;
     if (!absent.empty() && 10 * report.ignored_pixels > total)
         report.warnings.push_back(fmt::format(
             "{:.0f} % of the pixels are ignored while no pixel has class {}; do these masks follow the rule "
-            "'{}'? else give theirs with --mask-values",
+            "'{}'? else give theirs with `mask-values`",
             100.0 * double(report.ignored_pixels) / double(total), absent, report.rule.describe()));
     if (report.gray_pictures > 0 && report.gray_pictures < report.samples)
         report.warnings.push_back(fmt::format("{} of {} pictures are gray", report.gray_pictures, report.samples));
@@ -153,7 +153,7 @@ void sum_up(const std::vector<Found>& all, int64_t train_count, DatasetReport& r
 DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptions& options) {
     if (samples.empty()) throw DataError("the data set has no samples");
     if (options.class_count < 0 || options.class_count > max_classes)
-        throw UsageError(fmt::format("--classes {} is not between 2 and {}", options.class_count, max_classes));
+        throw UsageError(fmt::format("`classes` {} is not between 2 and {}", options.class_count, max_classes));
     require(options.train_count <= int64_t(samples.size()), "check_dataset: train_count is at most all samples");
     std::vector<Found> all(samples.size());
     parallel_for(int64_t(samples.size()), options.threads,

@@ -73,15 +73,14 @@ class Loader : public BatchSource {
 void check_options(const LoaderOptions& o, size_t samples) {
     const auto refuse = [](const std::string& text) { throw UsageError(text); };
     if (samples == 0) throw DataError("the loader has no samples");
-    if (o.batch_size < 1) refuse(fmt::format("--batch-size {} is not positive", o.batch_size));
+    if (o.batch_size < 1) refuse(fmt::format("`batch-size` {} is not positive", o.batch_size));
     if ((o.resize_h > 0) != (o.resize_w > 0) || (o.crop_h > 0) != (o.crop_w > 0))
         refuse("a size needs both its height and its width");
     if (o.size_multiple < 1) refuse("the size multiple must be at least 1");
     if (o.channels != 1 && o.channels != 3) refuse(fmt::format("{} channels: pictures are read as 1 or 3", o.channels));
-    if (o.augmentation.scale_min <= 0 || o.augmentation.scale_max < o.augmentation.scale_min)
-        refuse("the range of scales must be positive and ascending");
+    check(o.augmentation);
     if (o.last == LastBatch::drop && int64_t(samples) < o.batch_size)
-        refuse(fmt::format("{} samples make no full batch of {}, and partial ones are dropped; lower --batch-size",
+        refuse(fmt::format("{} samples make no full batch of {}, and partial ones are dropped; lower `batch-size`",
                            samples, o.batch_size));
 }
 

@@ -16,10 +16,13 @@ struct Augmentation {
     double hflip = 0, vflip = 0;          // probability
     bool turn = false;                    // by 0, 90, 180 or 270 degrees, transposed or not; not square: by 0 or 180
     double rotate_degrees = 0;            // an angle in [-r, r], mirrored at the border
-    double scale_min = 1, scale_max = 1;  // the picture is resized by a factor in this range, then cropped or padded
+    std::vector<double> scale{1, 1};      // the picture is resized by a factor in this range, then cropped or padded
     double brightness = 0, contrast = 0;  // factors in [1 - b, 1 + b]
     bool random_crop = true;              // where there is a crop size: anywhere, or in the middle
 };
+
+void describe(Settings& settings, Augmentation& augmentation);
+void check(const Augmentation& augmentation);  // UsageError
 
 enum class LastBatch { keep, drop, merge };  // merge: a last partial batch joins the one before it
 

@@ -98,7 +98,7 @@ std::vector<RawValue> raw_values(const RawMask& mask, const MaskRule& rule, size
 
 void refuse_mask_value(const MaskRule& rule, const RawValue& value, const std::string& path) {
     throw DataError(fmt::format(
-        "{}: pixel ({}, {}) has the {} {}, which stands for no class; allowed: {} (--mask-values)", path, value.x,
+        "{}: pixel ({}, {}) has the {} {}, which stands for no class; allowed: {} (`mask-values`)", path, value.x,
         value.y, value.value & colour_flag ? "colour" : "value", text_of_value(value.value), rule.allowed()));
 }
 

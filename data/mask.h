@@ -28,7 +28,7 @@ RawMask load_mask(const std::string& path);
 
 enum class MaskKind { automatic, ids, binary, values, colours };
 
-// Raw values to class ids. Text form (parse_mask_rule), as a user gives it to --mask-values:
+// Raw values to class ids. Text form (parse_mask_rule), as a user gives it to `mask-values`:
 //   auto                   decided from all masks of the data set, and reported
 //   ids                    the value is the class, 255 is ignored; "ids,11=ignore" adds exceptions
 //   binary, binary:128     1 where the value is not 0, or at least 128 (anti-aliased and JPEG masks)

@@ -17,7 +17,7 @@ constexpr const char* forms =
     "(#402020,#ff0000)";
 
 [[noreturn]] void refuse(const std::string& text, const std::string& why) {
-    throw UsageError(fmt::format("--mask-values '{}': {}; it takes {}", text, why, forms));
+    throw UsageError(fmt::format("`mask-values` '{}': {}; it takes {}", text, why, forms));
 }
 
 std::vector<std::string> split(const std::string& text, char separator) {
@@ -100,12 +100,12 @@ std::string list_of(const std::vector<RawValue>& values, size_t most) {
     if (colours)
         advice =
             values.size() <= 32
-                ? fmt::format("give the colours in the order of the classes: --mask-values '{}'", list_of(values, 32))
+                ? fmt::format("give the colours in the order of the classes: `mask-values` '{}'", list_of(values, 32))
                 : "so many colours come from JPEG or anti-aliasing: export the masks as PNG without it";
     else if (values.size() > 16)
-        advice = "so many values come from JPEG or anti-aliasing (then --mask-values binary:128) or are ids (then ids)";
+        advice = "so many values come from JPEG or anti-aliasing (then `mask-values` binary:128) or are ids (then ids)";
     else
-        advice = "say what they are: --mask-values binary, ids, or value=class pairs";
+        advice = "say what they are: `mask-values` binary, ids, or value=class pairs";
     throw DataError(fmt::format("{}: the masks hold {} different {} ({}), which could mean several things; {}", example,
                                 values.size(), colours ? "colours" : "values", list_of(values, 8), advice));
 }
@@ -187,7 +187,7 @@ MaskRule resolve_mask_rule(const MaskRule& asked, const std::vector<RawValue>& v
     } else {
         needed = rule.kind == MaskKind::binary ? 2 : highest_class(rule) + 1;
         if (class_count > 0 && needed > class_count)
-            throw UsageError(fmt::format("--mask-values gives {} classes, but --classes is {}; make them agree", needed,
+            throw UsageError(fmt::format("`mask-values` gives {} classes, but `classes` is {}; make them agree", needed,
                                          class_count));
     }
     rule.class_count = class_count > 0 ? class_count : std::max(needed, 2);

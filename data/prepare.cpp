@@ -73,8 +73,8 @@ void finish_augmented(Prepared& sample, const LoaderOptions& options, int64_t ep
     const Augmentation& a = options.augmentation;
     const auto stream = [&](Draw draw) { return Random(options.seed, uint64_t(epoch), uint64_t(index), draw); };
     int64_t h = sample.picture.h, w = sample.picture.w;
-    if (a.scale_min != 1 || a.scale_max != 1) {
-        const double scale = stream(draw_scale).uniform(a.scale_min, a.scale_max);
+    if (a.scale[0] != 1 || a.scale[1] != 1) {
+        const double scale = stream(draw_scale).uniform(a.scale[0], a.scale[1]);
         resize_both(sample, std::max<int64_t>(1, std::llround(double(h) * scale)),
                     std::max<int64_t>(1, std::llround(double(w) * scale)));
     }

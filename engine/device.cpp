@@ -29,7 +29,7 @@ static Device parse_cuda(const std::string& name) {
     if (emulated_world())
         throw GpuError(
             "device " + name +
-            ": this binary was built without CUDA; use --device cpu or emulated, or build with -DATROUS_WORLD=cuda");
+            ": this binary was built without CUDA; use `device` cpu or emulated, or build with -DATROUS_WORLD=cuda");
     int index = 0;
     if (name != "cuda") {
         const char *begin = name.data() + 5, *end = name.data() + name.size();
@@ -39,7 +39,7 @@ static Device parse_cuda(const std::string& name) {
     }
     std::string why;
     const int count = gpu::device_count(&why);
-    if (count == 0) throw GpuError("device " + name + ": no usable GPU: " + why + "; use --device cpu");
+    if (count == 0) throw GpuError("device " + name + ": no usable GPU: " + why + "; use `device` cpu");
     if (index >= count) throw GpuError(fmt::format("device {}: there are {} GPUs, numbered from 0", name, count));
     return {DeviceKind::gpu, index};
 }

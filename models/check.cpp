@@ -15,7 +15,7 @@ void freeze(SegmentationNet& net, const Freezing& freezing) {
     if (!freezing.encoder) return;
     if (!net.encoder())
         throw UsageError(
-            "this model has no encoder to freeze; models with one: unet with --encoder, deeplabv3, fcn, …");
+            "this model has no encoder to freeze; models with one: unet with `encoder`, deeplabv3, fcn, …");
     net.encoder()->freeze();
 }
 
@@ -58,7 +58,7 @@ static int attribute(const Entry& entry, const char* name) {
 std::string text_of(const DeadTaps& d) {
     return fmt::format(
         "{}: with dilation {} on {}x{} features, {:.1f} of its {} taps read the picture and the rest padding; larger "
-        "pictures (--size) or smaller --rates make use of it",
+        "pictures (`size`) or smaller `rates` make use of it",
         d.layer, d.dilation, d.width, d.height, d.live, d.taps);
 }
 

@@ -8,6 +8,7 @@
 
 #include "apps/ui/terminal.h"
 #include "base/text.h"
+#include "base/text_columns.h"
 
 namespace atrous::app {
 namespace {

@@ -115,7 +115,7 @@ Ceilings ceilings_of_named(const std::string& name, DType dtype) {
     const NamedGpu& g = named_gpu(name);
     const double flops = dtype == DType::bf16 ? g.bf16 : dtype == DType::f16 ? g.f16 : g.f32;
     if (flops == 0 || dtype == DType::f64)
-        throw UsageError(std::string(g.name) + " has no " + name_of(dtype) + "; try --dtype fp16 or fp32");
+        throw UsageError(std::string(g.name) + " has no " + name_of(dtype) + "; try `precision` fp16 or fp32");
     return {g.bytes_per_s, flops};
 }
 

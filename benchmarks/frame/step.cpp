@@ -73,10 +73,10 @@ static std::vector<double> timed_in_a_row(Device device, int runs, const std::fu
 }
 
 static void measure_steps(const StepOptions& o, SegmentationNet& net, const Loss& loss, StepResult& r) {
-    Optimizer optimizer(net, {.kind = o.optimizer});
+    Optimizer optimizer(net, o.optimizer);
     TrainingStep step(net, optimizer, loss,
                       {.compute = o.compute,
-                       .aux_weight = o.aux_weight,
+                       .aux_weight = o.net.aux_weight,
                        .graphs = o.graphs,
                        .log_capacity = o.steps + most_warm_ups + 1});
     const HostBatch batch = batch_of(o);
@@ -151,7 +151,7 @@ std::string step_json(const StepOptions& o, const StepResult& r) {
     j["size"] = o.size;
     j["batch_size"] = o.batch_size;
     j["precision"] = name_of(o.compute);
-    j["optimizer"] = name_of(o.optimizer);
+    j["optimizer"] = name_of(o.optimizer.kind);
     j["parameters"] = r.parameters;
     j["median_s"] = r.seconds.median;
     j["p10_s"] = r.seconds.p10;

@@ -19,8 +19,8 @@ struct StepOptions {
     int steps = 10;  // timed; before them those that make primitives, take memory, and are recorded as a graph
     Device device;
     DType compute = DType::f32;
-    OptimizerKind optimizer = OptimizerKind::adam;
-    double learning_rate = 1e-4, aux_weight = 0.5;
+    OptimizerOptions optimizer = {};
+    double learning_rate = 1e-4;
     bool graphs = true;         // replay the step as a graph where the device can
     bool forward_only = false;  // the forward pass in evaluation mode, without a tape, in place of the step
 };

@@ -149,7 +149,7 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
     const auto kind = field<std::string>(file, state, "optimizer");
     if (kind != name_of(optimizer.options().kind))
         throw FormatError(file.path() + ": was trained with optimizer " + kind + ", not " +
-                          name_of(optimizer.options().kind) + "; resume with --optimizer " + kind);
+                          name_of(optimizer.options().kind) + "; resume with `optimizer` " + kind);
     StepState s;
     s.step = count(file, state, "applied_steps");
     s.attempts = count(file, state, "attempts");

@@ -66,7 +66,7 @@ Prefixes align(const std::vector<Slot>& slots, const TensorFile& file) {
     if (rival != best)
         throw FormatError(
             fmt::format("{}: it is ambiguous what to load: {} fits as well as {}, {} names each; keep one with: "
-                        "atrous convert IN OUT --only PREFIX",
+                        "atrous convert IN OUT `only` PREFIX",
                         file.path(), spoken(best), spoken(rival), most));
     return best;
 }
@@ -155,7 +155,7 @@ class Loader {
             throw FormatError(fmt::format("{}: tensor {} is {} {}, the net's {} is {} {}{}", file_.path(),
                                           in_quotes(info.name), name_of(info.dtype), shape_text(info.shape),
                                           in_quotes(slot.name), name_of(slot.tensor->dtype()), shape_text(slot.shape()),
-                                          fit == Fit::head ? "; train --new-head lets the head start anew"
+                                          fit == Fit::head ? "; train `new-head` lets the head start anew"
                                                            : "; choose the net that these weights were made for"));
         used_.insert(info.name);
         matches_.push_back({&slot, &info, fit});

@@ -135,7 +135,7 @@ class Finder {
         const PickleValue* chosen = pick(candidates, entry);
         if (!chosen && (!entry.empty() || candidates.size() > 1))
             throw FormatError(
-                fmt::format("{}: {} among its entries {}; choose one with: atrous convert IN OUT --entry NAME", path_,
+                fmt::format("{}: {} among its entries {}; choose one with: atrous convert IN OUT `entry` NAME", path_,
                             entry.empty() ? std::string("it is not clear which is the state dict")
                                           : "there is no dict " + in_quotes(entry),
                             names));

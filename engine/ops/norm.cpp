@@ -45,7 +45,7 @@ Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNorm
     if (o.training && x.dim(0) * x.dim(1) * x.dim(2) < 2)
         throw ShapeError("batch_norm " + ModuleScope::path() +
                          ": training needs more than one value per channel, the input is " + x.shape().text() +
-                         "; use a larger batch, larger images, or frozen statistics (--freeze-bn)");
+                         "; use a larger batch, larger images, or frozen statistics (`freeze-bn`)");
     const DType statistics = accumulator_of(x.dtype());
     Tensor y = output_or("batch_norm", destination, x.shape(), x);
     Tensor mean = Tensor::empty({x.dim(3)}, statistics, x.device()), inv_std = empty_like(mean);

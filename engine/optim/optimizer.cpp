@@ -32,12 +32,49 @@ const char* name_of(OptimizerKind kind) {
     return "?";
 }
 
+void describe(Settings& s, OptimizerOptions& o) {
+    const auto is = [&o](auto... kinds) { return [&o, kinds...] { return ((o.kind == kinds) || ...); }; };
+    constexpr auto sgd = OptimizerKind::sgd, adam = OptimizerKind::adam, adamw = OptimizerKind::adamw,
+                   rmsprop = OptimizerKind::rmsprop;
+    s.choice<OptimizerKind>("optimizer", o.kind, {{"sgd", sgd}, {"adam", adam}, {"adamw", adamw}, {"rmsprop", rmsprop}},
+                            "update rule")
+        .when_resumed(Resume::fixed);
+    s.bind("momentum", o.momentum, "momentum of sgd and rmsprop")
+        .min(0)
+        .max(1)
+        .only_with("`optimizer` sgd or rmsprop", is(sgd, rmsprop));
+    s.bind("nesterov", o.nesterov, "Nesterov's momentum in sgd");
+    s.bind("beta1", o.beta1, "decay of the mean of gradients in adam and adamw")
+        .min(0)
+        .max(0.999999)
+        .only_with("`optimizer` adam or adamw", is(adam, adamw));
+    s.bind("beta2", o.beta2, "decay of the mean of squares in adam and adamw")
+        .min(0)
+        .max(0.99999999)
+        .only_with("`optimizer` adam or adamw", is(adam, adamw));
+    s.bind("eps", o.epsilon, "term added to the root of the mean of squares in adam, adamw and rmsprop")
+        .above(0)
+        .only_with("`optimizer` adam, adamw or rmsprop", is(adam, adamw, rmsprop));
+    s.bind("rms-alpha", o.alpha, "decay of the mean of squares in rmsprop")
+        .min(0)
+        .max(0.99999999)
+        .only_with("`optimizer` rmsprop", is(rmsprop));
+    s.bind("weight-decay", o.weight_decay, "weight decay").min(0);
+    s.bind("decay-weights-only", o.decay_weights_only, "biases and batch norm do not decay");
+    s.bind("clip-norm", o.clip_norm, "largest norm of the gradient; 0: no clipping").min(0);
+}
+
+void check(const OptimizerOptions& o) {
+    if (o.nesterov && (o.kind != OptimizerKind::sgd || o.momentum == 0))
+        throw UsageError("`nesterov`: expected `optimizer` sgd and a `momentum` above 0");
+}
+
 // Two groups for each learning rate, with and without weight decay; group 0 is everything without a scale of its own.
 static int32_t group_of(const NamedParameter& p, const OptimizerOptions& o) {
     int32_t rate = 0;
     for (size_t i = o.lr_scales.size(); i-- > 0;)
         if (p.path.rfind(o.lr_scales[i].first, 0) == 0) rate = int32_t(i) + 1;
-    return 2 * rate + (p.parameter->decays || o.decay_vectors ? 0 : 1);
+    return 2 * rate + (p.parameter->decays || !o.decay_weights_only ? 0 : 1);
 }
 
 static void check_lr_scales(const ParameterArena& arena, const OptimizerOptions& o) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/settings.h"
 #include "engine/nn/module.h"
 #include "kernels/optim.h"
 
@@ -23,7 +24,7 @@ struct OptimizerOptions {
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
     double alpha = 0.99;  // RMSprop: decay of the mean of squares
     double weight_decay = 0;
-    bool decay_vectors = true;  // false: biases and batch norm's parameters do not decay
+    bool decay_weights_only = false;  // biases and batch norm's parameters do not decay
     // Learning rates of parameters whose path begins so, relative to the others'; the first that fits counts. At
     // most 3.
     std::vector<std::pair<std::string, double>> lr_scales = {};
@@ -33,6 +34,9 @@ struct OptimizerOptions {
     int growth_interval = 2000;      // good steps after which the loss scale doubles
     bool halt_at_nonfinite = false;  // after gradients that are not finite nothing is changed any more
 };
+
+void describe(Settings& settings, OptimizerOptions& options);  // all but the learning rates and the loss scale
+void check(const OptimizerOptions& options);                   // UsageError for what does not go together
 
 class Optimizer {
  public:

@@ -38,13 +38,40 @@ void Plateau::see(double score, bool higher_is_better, const Schedule& schedule)
     waited = 0;
 }
 
-Schedule::Kind parse_schedule(const std::string& name) {
-    if (name == "constant") return Schedule::Kind::constant;
-    if (name == "step") return Schedule::Kind::step;
-    if (name == "poly") return Schedule::Kind::poly;
-    if (name == "cosine") return Schedule::Kind::cosine;
-    if (name == "plateau") return Schedule::Kind::plateau;
-    throw UsageError("schedule '" + name + "' is unknown; expected constant, step, poly, cosine or plateau");
+void Schedule::set_length(int64_t epochs, int64_t steps_per_epoch) {
+    total_steps = epochs * steps_per_epoch;
+    step_every = step_epochs * steps_per_epoch;
+}
+
+void describe(Settings& s, Schedule& schedule) {
+    using Kind = Schedule::Kind;
+    const auto is = [&schedule](Kind kind) { return [&schedule, kind] { return schedule.kind == kind; }; };
+    s.bind("lr", schedule.base, "learning rate").above(0);
+    s.choice<Kind>("schedule", schedule.kind,
+                   {{"constant", Kind::constant},
+                    {"step", Kind::step},
+                    {"poly", Kind::poly},
+                    {"cosine", Kind::cosine},
+                    {"plateau", Kind::plateau}},
+                   "learning rate over time; plateau: lower where `monitor` no longer improves");
+    s.bind("warmup-steps", schedule.warmup_steps, "steps of linear warm-up").min(0);
+    s.bind("patience", schedule.patience, "epochs without a better score that plateau lets pass")
+        .min(0)
+        .only_with("`schedule` plateau", is(Kind::plateau));
+    s.bind("factor", schedule.plateau_factor, "factor of the learning rate at each drop of plateau")
+        .above(0)
+        .max(1)
+        .only_with("`schedule` plateau", is(Kind::plateau));
+    s.bind("step-epochs", schedule.step_epochs, "epochs between the drops of schedule step")
+        .min(1)
+        .only_with("`schedule` step", is(Kind::step));
+    s.bind("step-factor", schedule.step_factor, "factor of the learning rate at each drop of step")
+        .above(0)
+        .max(1)
+        .only_with("`schedule` step", is(Kind::step));
+    s.bind("poly-power", schedule.poly_power, "exponent of poly: (1 - step/steps) to this")
+        .above(0)
+        .only_with("`schedule` poly", is(Kind::poly));
 }
 
 }  // namespace atrous

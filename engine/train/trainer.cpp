@@ -26,6 +26,16 @@ Monitor parse_monitor(const std::string& name) {
     throw UsageError("monitor '" + name + "' is unknown; expected dice, iou or loss");
 }
 
+void describe(Settings& s, TrainerOptions& o) {
+    s.bind("epochs", o.epochs, "passes over the training samples").min(1).when_resumed(Resume::free);
+    s.bind("accumulate", o.accumulate, "batches a step").min(1).max(65536);
+    describe(s, o.schedule);
+    s.choice<Monitor>("monitor", o.monitor, {{"dice", Monitor::dice}, {"iou", Monitor::iou}, {"loss", Monitor::loss}},
+                      "validation score that says which epoch is the best");
+    s.bind("patience-stop", o.patience_stop, "epochs without a better one after which the training ends; 0: never")
+        .min(0);
+}
+
 const char* name_of(Monitor monitor) {
     return monitor == Monitor::dice ? "dice" : monitor == Monitor::iou ? "iou" : "loss";
 }
@@ -131,7 +141,7 @@ void Trainer::refuse(const Pending& p, const StepLogEntry& entry, BatchSource& t
         for (int i : diagnosis.bad_images) images += (images.empty() ? "" : ", ") + batch.names[size_t(i)];
     }
     throw NumericError(
-        fmt::format("step {}: NaN or Inf, {} (loss {}; images: {}); lower --lr, clip with --clip-norm, or "
+        fmt::format("step {}: NaN or Inf, {} (loss {}; images: {}); lower `lr`, clip with `clip-norm`, or "
                     "check the images",
                     p.step, diagnosis.text(), entry.loss, images));
 }
@@ -220,7 +230,7 @@ bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver&
     if (progress.best_epoch >= 0 && progress.monitor != options_.monitor)
         throw UsageError(
             fmt::format("the best epoch so far was found by {0}, and {1} is monitored now; resume with "
-                        "--monitor {0}",
+                        "`monitor` {0}",
                         name_of(progress.monitor), name_of(options_.monitor)));
     net_.set_training(true);
     while (progress.epoch < options_.epochs && !out_of_patience()) {

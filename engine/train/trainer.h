@@ -33,6 +33,8 @@ struct TrainerOptions {
     int64_t patience_stop = 0;  // the training ends after so many epochs without a better one; 0: never
 };
 
+void describe(Settings& settings, TrainerOptions& options);  // the schedule too; not the loss, nor what a machine has
+
 // Where a training stands; with the net and the optimizer, all that resuming needs.
 struct TrainProgress {
     int64_t epoch = 0;    // being trained, from 0

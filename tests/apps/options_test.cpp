@@ -12,9 +12,9 @@
 #include <system_error>
 
 #include "apps/exit_codes.h"
-#include "apps/ui/table.h"
 #include "base/error.h"
 #include "base/suggest.h"
+#include "base/text_table.h"
 #include "segmentation/config_file.h"
 
 namespace {

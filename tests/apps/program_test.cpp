@@ -264,7 +264,7 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
         {"bench kernels --op conv2d", 2, "shape"},
         {"bench kernels --op relu --shape 16x16", 2, "16x16"},
         {"bench kernels --op relo --shape 1x2x3x4", 2, "relu"},
-        {"bench kernels --from-model unet --predict H2000", 2, "H200"},
+        {"bench kernels --model unet --predict H2000", 2, "H200"},
         {"train --data " + data + " --lr -1", 2, "--lr"},
         {"train --data " + data + " --epoch 3", 2, "--epochs"},
         {"train --data " + data + " --loss ce+cee", 2, "ce+cee"},
@@ -408,7 +408,7 @@ TEST_F(ProgramTest, MeasuresAndPredictsKernels) {
     EXPECT_TRUE(fs::exists(root() / "kernels.svg"));
 
     const Outcome predicted =
-        run("bench kernels --from-model unet --size 512 --batch-size 16 --dtype bf16 --predict H200");
+        run("bench kernels --model unet --size 512 --batch-size 16 --precision bf16 --predict H200");
     ASSERT_EQ(predicted.code, 0) << predicted.output;
     EXPECT_NE(predicted.output.find("18.523 TFLOP"), std::string::npos) << predicted.output;
 

@@ -9,9 +9,12 @@
 #include <vector>
 
 #include "apps/ui/terminal.h"
+#include "base/text_columns.h"
+#include "base/text_columns.h"
 
 namespace {
 
+using namespace atrous;
 using namespace atrous::app;
 
 // What a Progress writes, with a clock that the test moves.

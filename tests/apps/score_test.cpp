@@ -11,9 +11,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "apps/split.h"
 #include "data/image.h"
 #include "engine/io/safetensors.h"
+#include "segmentation/split_record.h"
 #include "tests/apps/program.h"
 
 namespace atrous {
@@ -92,7 +92,7 @@ class ScoreTest : public testing::Test {
         std::ifstream file(root() / "scores.json");
         return nlohmann::json::parse(file);
     }
-    // A copy of a checkpoint with another recipe, and `more` added to every bias of the last layer.
+    // A copy of a checkpoint with another model card, and `more` added to every bias of the last layer.
     static void copy_net(const std::string& from, const std::string& to,
                          const std::function<void(nlohmann::json&)>& change, float more = 0) {
         const io::SafetensorsFile file((root() / from / "best.safetensors").string());
@@ -108,10 +108,10 @@ class ScoreTest : public testing::Test {
             const auto& t = file.tensors()[i];
             tensors.push_back(io::tensor_in_memory(t.name, t.dtype, t.shape, values[i].data()));
         }
-        auto recipe = nlohmann::json::parse(file.metadata().at("atrous.recipe"));
-        change(recipe);
+        auto card = nlohmann::json::parse(file.metadata().at("atrous.recipe"));
+        change(card);
         fs::create_directories(root() / to);
-        io::write_safetensors((root() / to / "best.safetensors").string(), tensors, {{"atrous.recipe", recipe.dump()}});
+        io::write_safetensors((root() / to / "best.safetensors").string(), tensors, {{"atrous.recipe", card.dump()}});
     }
     static std::vector<uint8_t> pixels(const std::string& file) {
         return data::load_image((root() / file).string()).u8;
@@ -186,20 +186,20 @@ TEST_F(ScoreTest, EvalKnowsListsAndPatternsOfTheTraining) {
 }
 
 TEST_F(ScoreTest, CheckpointsFromBeforeTheSplitWasRecordedLoad) {
-    copy_net("net", "old", [](nlohmann::json& recipe) { recipe.erase("split"); });
+    copy_net("net", "old", [](nlohmann::json& card) { card.erase("split"); });
     expect_says(eval("two", "old", "--val-fraction 0.25 --seed 5"), 0, {"3 images", "does not say how"});
     EXPECT_TRUE(scores().at("trained_on").is_null());
-    copy_net("net", "wrong", [](nlohmann::json& recipe) { recipe["split"]["trained_sketch"] = "many"; });
-    expect_says(eval("two", "wrong"), 4, {"recipe cannot be read"});
+    copy_net("net", "wrong", [](nlohmann::json& card) { card["split"]["trained_sketch"] = "many"; });
+    expect_says(eval("two", "wrong"), 4, {"model card cannot be read"});
     // A training goes on from one, and then records the split.
     fs::copy(root() / "net", root() / "before");
     const io::SafetensorsFile last((root() / "before/last.safetensors").string());
-    auto recipe = nlohmann::json::parse(last.metadata().at("atrous.recipe"));
-    EXPECT_EQ(recipe.at("split").at("trained"), 9);
+    auto card = nlohmann::json::parse(last.metadata().at("atrous.recipe"));
+    EXPECT_EQ(card.at("split").at("trained"), 9);
     expect_says(run("train --resume " + quoted("before") + " --epochs 2 --val-fraction 0.5"), 0, {});
     const io::SafetensorsFile on((root() / "before/last.safetensors").string());
-    recipe = nlohmann::json::parse(on.metadata().at("atrous.recipe"));
-    EXPECT_EQ(recipe.at("split").at("trained_sketch").size(), 9u) << "what either part was trained on";
+    card = nlohmann::json::parse(on.metadata().at("atrous.recipe"));
+    EXPECT_EQ(card.at("split").at("trained_sketch").size(), 9u) << "what either part was trained on";
 }
 
 TEST_F(ScoreTest, EvalShowsTheDataAndWarnsOfClassesThatVanish) {
@@ -450,22 +450,22 @@ std::vector<data::Sample> named(const std::string& prefix, int from, int to) {
 }
 
 TEST(Split, SaysHowManySamplesWereTrainedOn) {
-    const app::SplitRecord few = app::record_split({}, {named("a", 0, 500), named("a", 500, 600), "", {}});
-    EXPECT_EQ(app::trained_among(few, named("a", 500, 600)), 0);
-    EXPECT_EQ(app::trained_among(few, named("a", 450, 600)), 50) << "exact, of so few";
-    EXPECT_EQ(app::trained_among(few, named("b", 0, 600)), 0);
+    const SplitRecord few = record_split({}, {named("a", 0, 500), named("a", 500, 600), "", {}});
+    EXPECT_EQ(trained_among(few, named("a", 500, 600)), 0);
+    EXPECT_EQ(trained_among(few, named("a", 450, 600)), 50) << "exact, of so few";
+    EXPECT_EQ(trained_among(few, named("b", 0, 600)), 0);
 
-    const app::SplitRecord many = app::record_split({}, {named("a", 0, 20000), named("a", 20000, 22000), "", {}});
-    EXPECT_EQ(many.sketch.size(), app::sketch_size);
-    EXPECT_EQ(app::trained_among(many, named("a", 20000, 22000)), 0);
+    const SplitRecord many = record_split({}, {named("a", 0, 20000), named("a", 20000, 22000), "", {}});
+    EXPECT_EQ(many.sketch.size(), sketch_size);
+    EXPECT_EQ(trained_among(many, named("a", 20000, 22000)), 0);
     // 1024 of 20000 are known, so of 4000 about 205, give or take 13 (one standard deviation).
-    EXPECT_NEAR(double(app::trained_among(many, named("a", 16000, 22000))), 4000, 4000 * 3 * 13 / 205.0);
-    EXPECT_EQ(app::trained_among(many, named("a", 0, 20000)), 20000);
+    EXPECT_NEAR(double(trained_among(many, named("a", 16000, 22000))), 4000, 4000 * 3 * 13 / 205.0);
+    EXPECT_EQ(trained_among(many, named("a", 0, 20000)), 20000);
 
-    const app::SplitRecord both = app::joined(few, app::record_split({}, {named("b", 0, 100), {}, "", {}}));
+    const SplitRecord both = joined(few, record_split({}, {named("b", 0, 100), {}, "", {}}));
     EXPECT_EQ(both.trained, 600);
-    EXPECT_EQ(app::trained_among(both, named("b", 50, 150)), 50);
-    EXPECT_EQ(app::trained_among(both, named("a", 490, 510)), 10);
+    EXPECT_EQ(trained_among(both, named("b", 50, 150)), 50);
+    EXPECT_EQ(trained_among(both, named("a", 490, 510)), 10);
 }
 
 }  // namespace

@@ -299,7 +299,7 @@ std::vector<Row> masks() {
          [](const DatasetReport& r) {
              EXPECT_EQ(r.pixels, (std::vector<int64_t>{72, 72}));
          }},
-        {"masks 0/128", [](Scene& s) { s.all_masks(Scene::binary(6, 8, 128)); }, {"values (0,128)", "--mask-values"}},
+        {"masks 0/128", [](Scene& s) { s.all_masks(Scene::binary(6, 8, 128)); }, {"values (0,128)", "`mask-values`"}},
         {"label out of range",
          [](Scene& s) {
              Image m = Scene::filled({0, 1});
@@ -325,7 +325,7 @@ std::vector<Row> masks() {
              for (size_t i = 0; i < m.u8.size(); ++i) m.u8[i] = uint8_t(i % 5 * 50);
              s.all_masks(m);
          },
-         {"colours", "--mask-values"}},
+         {"colours", "`mask-values`"}},
         {"masks in RGBA",
          [](Scene& s) {
              Image m = make_image<uint8_t>(6, 8, 4);
@@ -375,7 +375,7 @@ std::vector<Row> masks() {
          [](const DatasetReport& r) {
              EXPECT_EQ(r.pixels, (std::vector<int64_t>{72, 72}));
          }},
-        {"more classes than --classes",
+        {"more classes than `classes`",
          [](Scene& s) {
              s.all_masks(Scene::filled({0, 1, 2, 3}));
              s.check.class_count = 3;

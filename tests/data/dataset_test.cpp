@@ -326,8 +326,8 @@ TEST(Check, LabelsOutOfRangeNameFileAndPixel) {
     const auto samples = find(dir, [](auto& o) { o.val_fraction = 0; }).train;
     expect_error([&] { check(samples, "ids", 5); }, {"masks/c2.png", "(5, 2)", "value 9", "0 to 4"});
     expect_error([&] { check(samples, "0=0,255=1"); }, {"masks/c2.png", "(5, 2)", "value 9"});
-    expect_error<UsageError>([&] { check(samples, "ids", 300); }, {"--classes 300"});
-    expect_error<UsageError>([&] { check(samples, "0,9,255", 2); }, {"4 classes", "--classes is 2"});
+    expect_error<UsageError>([&] { check(samples, "ids", 300); }, {"`classes` 300"});
+    expect_error<UsageError>([&] { check(samples, "0,9,255", 2); }, {"4 classes", "`classes` is 2"});
 }
 
 TEST(Pictures, OfAFolderAndOfAFile) {

@@ -61,8 +61,7 @@ class LoaderTest : public ::testing::Test {
                           .vflip = 0.5,
                           .turn = true,
                           .rotate_degrees = 20,
-                          .scale_min = 0.7,
-                          .scale_max = 1.3,
+                          .scale = {0.7, 1.3},
                           .brightness = 0.1,
                           .contrast = 0.1};
         return o;
@@ -280,7 +279,7 @@ TEST_F(LoaderTest, BadOptionsAreUsageErrors) {
     with([](auto& o) { o.batch_size = 0; });
     with([](auto& o) { o.resize_h = 5; });
     with([](auto& o) { o.channels = 4; });
-    with([](auto& o) { o.augmentation.scale_min = 2; });
+    with([](auto& o) { o.augmentation.scale = {2, 1}; });
     with([](auto& o) { o.size_multiple = 0; });
     expect_error([&] { make_loader({}, rule_, options_); }, {"no samples"});
 }

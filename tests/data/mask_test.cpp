@@ -57,7 +57,7 @@ TEST(Mask, AutoTellsBinaryFromIds) {
     save_png(dir / "a.png", gray(1, 4, {0, 1, 255, 2}));
     EXPECT_EQ(labels_of(dir / "a.png", "auto"), (Labels{0, 1, 255, 2}));
     save_png(dir / "a.png", gray(1, 4, {0, 11, 3, 11}));  // sparse ids need the number of classes
-    expect_error([&] { labels_of(dir / "a.png", "auto"); }, {"a.png", "0,3,11", "--mask-values"});
+    expect_error([&] { labels_of(dir / "a.png", "auto"); }, {"a.png", "0,3,11", "`mask-values`"});
     EXPECT_EQ(labels_of(dir / "a.png", "auto", 12), (Labels{0, 11, 3, 11}));
 }
 
@@ -72,7 +72,7 @@ TEST(Mask, AutoRefusesWhatIsUnclear) {
     save_png(dir / "none.png", gray(1, 2, {0, 0}));
     expect_error([&] { labels_of(dir / "none.png", "auto"); }, {"none.png", "nothing to learn"});
     save_png(dir / "colour.png", rgb(2, {0x402020, 0xff0000}));
-    expect_error([&] { labels_of(dir / "colour.png", "auto"); }, {"colour.png", "--mask-values '#402020,#ff0000'"});
+    expect_error([&] { labels_of(dir / "colour.png", "auto"); }, {"colour.png", "`mask-values` '#402020,#ff0000'"});
 }
 
 TEST(Mask, BinaryIsNonzeroOrAThreshold) {
@@ -102,7 +102,7 @@ TEST(Mask, ListsOfValues) {
     EXPECT_EQ(labels_of(dir / "a.png", "7=1,*=0"), (Labels{0, 0, 1, 0}));
     EXPECT_EQ(labels_of(dir / "a.png", "ids,7=ignore"), (Labels{0, 255, 255, 0}));
     expect_error([&] { labels_of(dir / "a.png", "0=0,255=1"); },
-                 {"a.png", "(2, 0)", "value 7", "0, 255", "--mask-values"});
+                 {"a.png", "(2, 0)", "value 7", "0, 255", "`mask-values`"});
 }
 
 TEST(Mask, ColoursAreExact) {
@@ -178,7 +178,7 @@ TEST(Mask, TheTextOfARuleGivesTheRuleAgain) {
 TEST(Mask, BadRulesAreUsageErrors) {
     for (const char* text : {"", "idz", "binary:", "binary:0", "binary:x", "1,,2", "1,1", "#ff00", "#gggggg",
                              "1,#ff0000", "1=1,2", "1=256", "70000", "ids,3", "-1", "1=1=1", "*"})
-        expect_error<UsageError>([&] { parse_mask_rule(text); }, {"--mask-values", "binary:128"});
+        expect_error<UsageError>([&] { parse_mask_rule(text); }, {"`mask-values`", "binary:128"});
 }
 
 }  // namespace atrous::data::test

@@ -203,7 +203,7 @@ TEST_F(Pretrained, TheHeadMayStartAnew) {
     const auto before = in_file_order(net, "head.weight");
     const std::string said = refusal(net, names);
     EXPECT_NE(said.find("[21x6x1x1]"), std::string::npos) << said;
-    EXPECT_NE(said.find("--new-head"), std::string::npos) << said;
+    EXPECT_NE(said.find("`new-head`"), std::string::npos) << said;
     const auto r = load(net, names, "", {3, 2, true});
     EXPECT_TRUE(tells(r, "new head", "head.weight"));
     EXPECT_TRUE(tells(r, "new head", "head.bias"));

@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "apps/recipe.h"
 #include "data/image.h"
 #include "data/rle.h"
 #include "engine/io/safetensors.h"
+#include "segmentation/model_card.h"
 #include "tests/data/png_bytes.h"
 #include "tests/engine/pth_bytes.h"
 
@@ -47,19 +47,19 @@ static void write_deep_configs(const fs::path& folder) {
     text(folder / "sixteen parts", "[a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a]\na.b = {a.b.c = 1.5}\n");
 }
 
-static void write_recipes(const fs::path& folder) {
-    app::Recipe recipe;
-    recipe.class_names = {"background", "foreground"};
-    recipe.colours = {0, 0x800000};
-    recipe.split = app::SplitRecord{.val_fraction = 0.25, .trained = 3, .sketch = {1, 2, 3}};
-    text(folder / "binary", app::text_of(recipe));
-    recipe.net.model = "deeplabv3";
-    recipe.net.out_channels = 3;
-    recipe.net.rates = {6, 12};
-    recipe.mask_values = "0=0,255=1,128=ignore,*=2";
-    recipe.loss.name = "focal+tversky";
-    recipe.loss.class_weights = {1, 2.5, 0.5};
-    text(folder / "classes", app::text_of(recipe));
+static void write_model_cards(const fs::path& folder) {
+    app::ModelCard card;
+    card.class_names = {"background", "foreground"};
+    card.colours = {0, 0x800000};
+    card.split = app::SplitRecord{.val_fraction = 0.25, .trained = 3, .sketch = {1, 2, 3}};
+    text(folder / "binary", app::text_of(card));
+    card.net.model = "deeplabv3";
+    card.net.out_channels = 3;
+    card.net.rates = {6, 12};
+    card.mask_values = "0=0,255=1,128=ignore,*=2";
+    card.loss.name = "focal+tversky";
+    card.loss.class_weights = {1, 2.5, 0.5};
+    text(folder / "classes", app::text_of(card));
 }
 
 // See pth_fuzz.cpp for the first byte.
@@ -78,7 +78,7 @@ static void write_pth_seeds(const fs::path& folder) {
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
     const fs::path root = argv[1];
-    for (const char* name : {"image_fuzz", "list_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz", "recipe_fuzz"})
+    for (const char* name : {"image_fuzz", "list_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz", "model_card_fuzz"})
         fs::create_directories(root / name);
     const fs::path images = root / "image_fuzz";
     for (int c : {1, 3, 4}) data::write_file(images / ("png" + std::to_string(c)), data::encode_png(ramp(5, 6, c)));
@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
     text(root / "list_fuzz" / "colours", "#402020,#ff0000=2");
     text(root / "config_fuzz" / "toml", "data = \"x\"\nbatch-size = 8\nlr = 1e-3\nturn = true\nloss = \"dice\"\n");
     write_deep_configs(root / "config_fuzz");
-    write_recipes(root / "recipe_fuzz");
+    write_model_cards(root / "model_card_fuzz");
     write_pth_seeds(root / "pth_fuzz");
     const float values[6] = {1, 2, 3, 4, 5, 6};
     io::write_safetensors(

@@ -71,13 +71,13 @@ TEST(NetsTest, PaddingIsZerosBelowAndOnTheRight) {
 
 TEST(NetsTest, AnAuxiliaryHeadRunsWhileTrainingOnly) {
     const NetConfig with{.model = "fcn", .encoder = "resnet18"},
-        without{.model = "fcn", .encoder = "resnet18", .auxiliary = false};
+        without{.model = "fcn", .encoder = "resnet18", .aux_weight = 0};
     for (const NetConfig& config : {with, without}) {
         const auto net = make_net(config);
         net->materialize({.device = {DeviceKind::meta}});
         Tape tape(Tape::Mode::tracing);
         const StepRandomness random(0, 0);
-        EXPECT_EQ(net->forward_training(shape_only(2, 32, 32, 3)).aux.defined(), config.auxiliary);
+        EXPECT_EQ(net->forward_training(shape_only(2, 32, 32, 3)).aux.defined(), config.aux_weight > 0);
         const size_t training = tape.entries().size();
         net->set_training(false);
         net->forward(shape_only(2, 32, 32, 3));
@@ -202,7 +202,7 @@ std::pair<Values, Values> around_a_step(const NetConfig& config, const Freezing&
 }
 
 TEST(FreezingTest, AFrozenEncoderKeepsWeightsAndStatistics) {
-    const NetConfig config{.model = "fcn", .encoder = "resnet18", .auxiliary = false};
+    const NetConfig config{.model = "fcn", .encoder = "resnet18", .aux_weight = 0};
     const auto [before, after] = around_a_step(config, {.encoder = true});
     for (const auto& [path, values] : after)
         EXPECT_EQ(values == before.at(path), path.starts_with("backbone.")) << path;
@@ -235,7 +235,7 @@ std::string refusal(const NetConfig& config, const Freezing& freezing, int64_t i
 TEST(CheckTest, BatchNormOverOneValueNamesLayerReasonAndRemedies) {
     const NetConfig deeplab{.model = "deeplabv3", .encoder = "resnet18"};
     const std::string text = refusal(deeplab, {}, 1, 256);
-    for (const char* part : {"classifier.0.convs.4.2", "1x1x1x256", "more than one value per channel", "--freeze-bn"})
+    for (const char* part : {"classifier.0.convs.4.2", "1x1x1x256", "more than one value per channel", "`freeze-bn`"})
         EXPECT_NE(text.find(part), text.npos) << part << " is missing in: " << text;
     EXPECT_EQ(refusal(deeplab, {}, 2, 256), "");
     EXPECT_EQ(refusal(deeplab, {.batch_norm = true}, 1, 256), "");

@@ -39,13 +39,13 @@ TEST(PlateauTest, AScoreThatIsNotANumberIsNoBetterOne) {
 
 // Plain SGD moves a weight by rate * gradient: the parts' weights move by their scale of what they would.
 TEST(LearningRateOfPartsTest, ScalesTheStepsOfItsPrefixAlone) {
-    const auto moved = [](std::vector<std::pair<std::string, double>> scales, bool decay_vectors) {
+    const auto moved = [](std::vector<std::pair<std::string, double>> scales, bool decay_weights_only) {
         UNet net({.base_channels = 4, .depth = 2});
         net.materialize({.device = {DeviceKind::cpu}, .dtype = DType::f64, .seed = 3});
         const auto before = net.arena().values.to_host<double>();
         Optimizer optimizer(net, {.kind = OptimizerKind::sgd,
                                   .momentum = 0,
-                                  .decay_vectors = decay_vectors,
+                                  .decay_weights_only = decay_weights_only,
                                   .lr_scales = std::move(scales)});
         net.arena().gradients.copy_from(
             Tensor::full(net.arena().gradients.shape(), DType::f64, net.arena().gradients.device(), 1));
@@ -58,9 +58,9 @@ TEST(LearningRateOfPartsTest, ScalesTheStepsOfItsPrefixAlone) {
         }
         return by_path;
     };
-    for (bool decay_vectors : {true, false}) {
+    for (bool decay_weights_only : {false, true}) {
         int slow = 0, fast = 0;
-        for (const auto& [path, by] : moved({{"inc.", 0.5}, {"outc.", 8}}, decay_vectors)) {
+        for (const auto& [path, by] : moved({{"inc.", 0.5}, {"outc.", 8}}, decay_weights_only)) {
             const bool is_slow = path.rfind("inc.", 0) == 0, is_fast = path.rfind("outc.", 0) == 0;
             // 1e-12: differences of numbers below 10 in float64
             EXPECT_NEAR(by, is_slow ? 0.125 : is_fast ? 2 : 0.25, 1e-12) << path;
@@ -160,7 +160,7 @@ TEST_F(TrainChoicesTest, ABestEpochOfAnotherScoreIsRefused) {
         session({.monitor = Monitor::dice}, 2, true);
         FAIL() << "compared Dice with IoU";
     } catch (const UsageError& e) {
-        EXPECT_NE(std::string(e.what()).find("--monitor iou"), std::string::npos) << e.what();
+        EXPECT_NE(std::string(e.what()).find("`monitor` iou"), std::string::npos) << e.what();
     }
 }
 

@@ -1,0 +1,176 @@
+#include "segmentation/experiment.h"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+
+#include "base/paths.h"
+#include "segmentation/config_file.h"
+
+namespace atrous {
+
+Setting<int64_t>& describe_size(Settings& s, int64_t& size) {
+    return s.bind("size", size, "width and height that pictures are resized to")
+        .min(min_size)
+        .max(max_size)
+        .unit("pixels")
+        .when_resumed(Resume::fixed);
+}
+
+Setting<int64_t>& describe_channels(Settings& s, int64_t& channels) {
+    return s.bind("channels", channels, "image channels")
+        .min(net_ranges::in_channels.low)
+        .max(net_ranges::in_channels.high)
+        .when_resumed(Resume::fixed);
+}
+
+Setting<int64_t>& describe_classes(Settings& s, int64_t& classes) {
+    const std::string found = classes == 0 ? "; 0: found from the masks" : "; 2: one logit";
+    return s.bind("classes", classes, "number of classes" + found)
+        .min(classes == 0 ? 0 : 2)
+        .max(net_ranges::out_channels.high)
+        .when_resumed(Resume::fixed);
+}
+
+void describe_mask_values(Settings& s, std::string& mask_values) {
+    s.bind("mask-values", mask_values,
+           "how mask values become classes: auto, ids, binary, binary:128, '0' (value 0 is foreground), "
+           "'#402020,#ff0000', '0=1,255=0,128=ignore'" +
+               std::string(mask_values.empty() ? "; empty: as in training" : ""))
+        .when_resumed(Resume::fixed);
+}
+
+static void describe_data(Settings& s, Experiment& e) {
+    s.group("Data");
+    describe(s, e.data);
+    describe_mask_values(s, e.mask_values);
+    describe_classes(s, e.classes);
+    describe_size(s, e.size);
+    s.bind("normalise", e.normalise, "none: values 0..1; imagenet: minus mean, over std")
+        .one_of({"none", "imagenet"})
+        .when_resumed(Resume::fixed);
+    describe_channels(s, e.channels);
+    describe(s, e.augmentation);
+    s.bind("crop", e.crop,
+           "random crop of the training pictures: N or WIDTHxHEIGHT; padded with ignored pixels where the picture is "
+           "smaller. Empty: as large as `size`");
+    describe_workers(s, e.machine);
+    s.bind("cache", e.cache_mib, "decoded samples kept in memory, training and validation together")
+        .min(0)
+        .max(1 << 30)
+        .unit("MiB")
+        .when_resumed(Resume::free);
+}
+
+static void describe_net(Settings& s, Experiment& e) {
+    s.group("Net");
+    describe(s, e.net);
+    s.bind("pretrained", e.pretrained, "weights to start from, of an encoder or a whole net: .pth, .pt or .safetensors")
+        .when_resumed(Resume::free);
+    s.bind("new-head", e.new_head, "a new head where the pretrained one has another number of classes")
+        .only_with("`pretrained`", [&e] { return !e.pretrained.empty(); })
+        .when_resumed(Resume::free);
+    s.bind("freeze-bn", e.freezing.batch_norm, "batch norm keeps its running statistics; scale and shift train");
+    s.bind("freeze-encoder", e.freezing.encoder, "the encoder stays as it is");
+}
+
+static void describe_training(Settings& s, Experiment& e) {
+    s.group("Training");
+    describe(s, e.trainer);
+    describe_batch_size(s, e.batch_size).or_word("auto", 0).help +=
+        "; auto: the largest power of two whose memory plan fits";
+    s.choice<data::LastBatch>(
+         "last-batch", e.last_batch,
+         {{"keep", data::LastBatch::keep}, {"drop", data::LastBatch::drop}, {"merge", data::LastBatch::merge}},
+         "a last, smaller batch of an epoch")
+        .when_resumed(Resume::within_epoch);
+    describe(s, e.loss);
+    describe(s, e.optimizer);
+    s.bind("encoder-lr", e.encoder_lr, "learning rate of the encoder, relative to `lr`").above(0);
+    s.bind("aux-lr", e.aux_lr, "learning rate of the auxiliary head, relative to `lr`; torchvision: 10").above(0);
+}
+
+static void describe_run(Settings& s, Experiment& e) {
+    s.group("Machine");
+    describe_device(s, e.machine);
+    describe_precision(s, e.machine);
+    describe_memory_limit(s, e.machine);
+    s.group("Run");
+    s.bind("output-dir", e.run.output_dir, "run folder; empty: runs/1, runs/2, …").when_resumed(Resume::free);
+    s.bind("profile", e.run.profile,
+           "time some steps by op: a table, and a trace in this file for Perfetto or Chrome; no step of this run is "
+           "replayed as a graph")
+        .alone(default_profile)
+        .when_resumed(Resume::free);
+    s.bind("resume", e.run.resume,
+           "go on with the training of this run folder or last.safetensors, with its config.toml")
+        .when_resumed(Resume::free);
+    s.bind("overwrite", e.run.overwrite,
+           "write into an `output-dir` that holds a training or other files, replacing those of the same names")
+        .when_resumed(Resume::free);
+    s.bind("profile-steps", e.run.profile_steps, "steps that `profile` times, after one")
+        .min(1)
+        .only_with("`profile`", [&e] { return !e.run.profile.empty(); })
+        .when_resumed(Resume::free);
+    s.bind("save-every", e.run.save_every,
+           "steps after which last.safetensors is written within an epoch too, on a GPU the next time that the losses "
+           "are read (every 16 steps); 0: after each epoch only")
+        .min(0)
+        .when_resumed(Resume::free);
+}
+
+void describe(Settings& s, Experiment& e) {
+    describe_data(s, e);
+    describe_net(s, e);
+    describe_training(s, e);
+    describe_run(s, e);
+    // What a first training and most others need.
+    s.mark_common({"data",       "mask-values", "classes",    "val-list",  "val-fraction", "size",
+                   "hflip",      "vflip",       "scale",      "crop",      "model",        "encoder",
+                   "pretrained", "epochs",      "batch-size", "loss",      "optimizer",    "lr",
+                   "schedule",   "monitor",     "seed",       "device",    "precision",    "threads",
+                   "output-dir", "resume",      "overwrite",  "normalise", "base-channels"});
+}
+
+TrainingSize training_size(const Experiment& e) {
+    if (e.crop.empty()) return {e.size, e.size};
+    const std::string& text = e.crop;
+    int w = 0, h = 0, end = 0;
+    const bool one = std::sscanf(text.c_str(), "%5d%n", &w, &end) == 1 && text.size() == size_t(end);
+    if (one) h = w;
+    const bool two = !one && std::sscanf(text.c_str(), "%5dx%5d%n", &w, &h, &end) == 2 && text.size() == size_t(end);
+    if (!(one || two) || w < min_size || h < min_size || w > max_size || h > max_size)
+        throw UsageError(
+            fmt::format("`crop` {}: expected N or WIDTHxHEIGHT, each from {} to {} pixels", text, min_size, max_size));
+    return {h, w};
+}
+
+NetConfig net_config(const Experiment& e, int64_t classes) {
+    NetConfig c = e.net;
+    c.in_channels = e.channels;
+    c.out_channels = classes > 2 ? classes : 1;
+    return c;
+}
+
+void check(const Settings& settings, const Experiment& e) {
+    check_applicable(settings, e.net);
+    check(e.loss, e.classes);
+    check(e.augmentation);
+    check(e.optimizer);
+    training_size(e);
+    if (e.channels != 1 && e.channels != 3) throw UsageError(fmt::format("`channels` {}: expected 1 or 3", e.channels));
+    if (e.classes == 1) throw UsageError("`classes` 1: expected at least 2, or 0 to find them from the masks");
+}
+
+std::string config_of(Experiment e) {
+    for (std::string* path : {&e.data.root, &e.data.train_list, &e.data.val_list, &e.pretrained})
+        if (path_exists(*path)) *path = absolute_path(*path);
+    e.run.resume.clear();
+    e.run.profile.clear();
+    e.run.overwrite = false;
+    Settings settings;
+    describe(settings, e);
+    return as_toml(settings);
+}
+
+}  // namespace atrous

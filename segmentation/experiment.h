@@ -1,0 +1,80 @@
+// An experiment: everything that a training follows from, each setting once. Its description gives the command line, the
+// configuration file, the table of what was used, what a checkpoint says of its training, and what a resumed run may
+// change.
+#pragma once
+
+#include <string>
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "engine/optim/optimizer.h"
+#include "engine/train/trainer.h"
+#include "models/catalogue.h"
+#include "models/check.h"
+#include "segmentation/loss_config.h"
+#include "segmentation/machine.h"
+
+namespace atrous {
+
+inline constexpr const char* default_profile = "profile.json in the run folder";
+
+// Where a training writes, and what it goes on from.
+struct RunOptions {
+    std::string output_dir;  // empty: runs/1, runs/2, …
+    std::string resume;      // a run folder or its last.safetensors; empty: a new training
+    bool overwrite = false;
+    int64_t save_every = 0;  // steps; 0: after each epoch only
+    std::string profile;     // a file, or default_profile; empty: none
+    int64_t profile_steps = 10;
+};
+
+struct Experiment {
+    data::DatasetOptions data;
+    std::string mask_values = "auto";  // data/mask.h
+    int64_t classes = 0;               // 0: found from the masks
+    int64_t channels = 3, size = 256;  // of the pictures as the net sees them; pixels
+    std::string normalise = "none", crop = "";
+    data::Augmentation augmentation{.hflip = 0.5};
+    int64_t cache_mib = 1024;  // of decoded samples
+
+    NetConfig net;
+    std::string pretrained = "";
+    bool new_head = false;
+    Freezing freezing;
+
+    TrainerOptions trainer;  // its loss, element type and auxiliary weight follow from the rest
+    int64_t batch_size = 8;  // 0: the largest power of two whose memory plan fits
+    data::LastBatch last_batch = data::LastBatch::keep;
+    LossConfig loss;
+    OptimizerOptions optimizer;
+    double encoder_lr = 1, aux_lr = 1;  // relative to the learning rate
+
+    Machine machine{.precision = "fp32"};
+    RunOptions run;
+};
+
+void describe(Settings& settings, Experiment& experiment);
+// UsageError for what can be known to be wrong before any file is opened. `settings` are the experiment's.
+void check(const Settings& settings, const Experiment& experiment);
+
+// Of a picture in a training step; UsageError where the crop is none.
+struct TrainingSize {
+    int64_t height, width;
+};
+TrainingSize training_size(const Experiment& experiment);
+
+// The net of so many classes; 2: one logit.
+NetConfig net_config(const Experiment& experiment, int64_t classes);
+
+// The configuration file with which the training goes on from any folder: paths are absolute, and what concerns this run
+// alone (what it was resumed from, its profile, what it overwrote) is left out.
+std::string config_of(Experiment experiment);
+
+// Width and height of the pictures, and of what is cropped from them; shared by the programs that have the setting.
+inline constexpr int64_t min_size = 8, max_size = 8192;
+Setting<int64_t>& describe_size(Settings& settings, int64_t& size);
+Setting<int64_t>& describe_channels(Settings& settings, int64_t& channels);
+Setting<int64_t>& describe_classes(Settings& settings, int64_t& classes);
+void describe_mask_values(Settings& settings, std::string& mask_values);
+
+}  // namespace atrous

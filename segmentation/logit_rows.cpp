@@ -1,0 +1,48 @@
+#include "segmentation/logit_rows.h"
+
+#include <algorithm>
+
+namespace atrous {
+
+std::vector<LogitRows::Tap> LogitRows::taps(int64_t in, int64_t out) {
+    std::vector<Tap> taps;
+    for (int64_t p = 0; p < out; ++p) {
+        const double position = std::max((double(p) + 0.5) * double(in) / double(out) - 0.5, 0.0);
+        const int64_t i0 = std::min(int64_t(position), in - 1);
+        const double weight = position - double(i0);
+        taps.push_back({i0, std::min(i0 + 1, in - 1), float(1 - weight), float(weight)});
+    }
+    return taps;
+}
+
+LogitRows::LogitRows(const std::vector<float>& logits, int64_t h, int64_t w, int64_t c, int64_t height, int64_t width)
+    : logits_(logits),
+      w_(w),
+      c_(c),
+      height_(height),
+      width_(width),
+      vertical_(taps(h, height)),
+      horizontal_(taps(w, width)) {}
+
+int64_t LogitRows::rows_at_once() const { return std::clamp<int64_t>((int64_t(1) << 20) / (width_ * c_), 1, height_); }
+
+const float* LogitRows::rows(int64_t first, int64_t count) {
+    rows_.resize(size_t(count * width_ * c_));
+    const int64_t elements = w_ * c_;
+#pragma omp parallel for schedule(static)
+    for (int64_t y = 0; y < count; ++y) {
+        const Tap& v = vertical_[size_t(first + y)];
+        const float *upper = logits_.data() + v.i0 * elements, *lower = logits_.data() + v.i1 * elements;
+        std::vector<float> row(static_cast<size_t>(elements));  // blended along the height
+#pragma omp simd
+        for (int64_t i = 0; i < elements; ++i) row[size_t(i)] = v.weight0 * upper[i] + v.weight1 * lower[i];
+        float* to = rows_.data() + y * width_ * c_;
+        for (const Tap& t : horizontal_) {
+            const float *a = row.data() + t.i0 * c_, *b = row.data() + t.i1 * c_;
+            for (int64_t ch = 0; ch < c_; ++ch) *to++ = t.weight0 * a[ch] + t.weight1 * b[ch];
+        }
+    }
+    return rows_.data();
+}
+
+}  // namespace atrous

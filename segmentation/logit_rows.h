@@ -1,0 +1,37 @@
+// The logits of a picture at its own size, some rows at a time: a large picture of many classes would not fit as a
+// whole.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace atrous {
+
+class LogitRows {
+ public:
+    // `logits` [h][w][c] are enlarged or reduced to height x width, bilinearly, as engine/ops/resize.h does with
+    // align_corners off. They are not copied.
+    LogitRows(const std::vector<float>& logits, int64_t h, int64_t w, int64_t c, int64_t height, int64_t width);
+
+    // Rows [first, first + count) of the result: [count][width][c], valid until the next call.
+    const float* rows(int64_t first, int64_t count);
+
+    int64_t height() const { return height_; }
+    int64_t width() const { return width_; }
+    // As many rows as make about a million values: the memory that rows() takes.
+    int64_t rows_at_once() const;
+
+ private:
+    struct Tap {  // of an output coordinate: two source coordinates and the weight of the second
+        int64_t i0, i1;
+        float weight0, weight1;
+    };
+    static std::vector<Tap> taps(int64_t in, int64_t out);
+
+    const std::vector<float>& logits_;
+    int64_t w_, c_, height_, width_;
+    std::vector<Tap> vertical_, horizontal_;
+    std::vector<float> rows_;
+};
+
+}  // namespace atrous

@@ -1,0 +1,41 @@
+// The loss of an experiment: from words to options, and back into a checkpoint.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/settings.h"
+#include "engine/train/loss.h"
+
+namespace atrous {
+
+// One term for pixels, one for regions, or both joined by '+':
+//   bce                          every channel by itself, labels one-hot
+//   ce, focal                    classes exclude each other (softmax)
+//   dice, tversky, focal-tversky of the sigmoids beside bce and in a binary net's 'dice', else of the softmax
+struct LossConfig {
+    std::string name = "auto";
+    double focal_gamma = 2;
+    double tversky_alpha = 0.3, tversky_beta = 0.7, tversky_exponent = 0.75;
+    std::string weighting = "none";          // how class weights are found: see class_weights
+    std::vector<double> class_weights = {};  // that were found
+};
+
+void describe(Settings& settings, LossConfig& config);
+
+// "auto" becomes bce+dice for a net with one output channel, ce+dice for more.
+std::string resolve_loss(const std::string& name, int64_t out_channels);
+LossOptions loss_options(const LossConfig& choice, int64_t out_channels, int ignore_index);  // UsageError
+
+// none, enet, median, or one number a class, from the pixels of each class and the samples that contain it:
+//   enet: 1 / ln(1.02 + p), p the class's share of pixels (Paszke et al. 2016)
+//   median: median frequency / frequency, a class's frequency being its share where it occurs (Eigen & Fergus 2015)
+// A class without pixels gets 1.
+std::vector<double> class_weights(const std::string& words, const std::vector<int64_t>& pixels,
+                                  const std::vector<int64_t>& samples_with);
+
+// UsageError for what is wrong with a loss whatever the data hold. `classes` 0: not known yet, then only what is refused
+// for two classes as well as for more.
+void check(const LossConfig& config, int64_t classes);
+
+}  // namespace atrous

@@ -1,0 +1,78 @@
+#include "segmentation/machine.h"
+
+#include <fmt/core.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/cores.h"
+#include "base/error.h"
+#include "engine/context.h"
+#include "kernels/conv.h"
+
+namespace atrous {
+
+void describe_device(Settings& s, Machine& m) {
+    s.bind("device", m.device, "auto, cpu, cuda, cuda:N or emulated").when_resumed(Resume::free);
+    s.bind("threads", m.threads, "cpu threads; 0: all").min(0).max(1024).when_resumed(Resume::free);
+}
+
+Setting<std::string>& describe_precision(Settings& s, Machine& m) {
+    const std::string otherwise = m.precision.empty() ? "; not given: as in training" : "";
+    return s
+        .bind("precision", m.precision,
+              "element type of activations and convolutions; fp16 (GPU) scales the loss" + otherwise)
+        .one_of({"fp32", "bf16", "fp16"})
+        .when_resumed(Resume::fixed);
+}
+
+void describe_workers(Settings& s, Machine& m) {
+    s.bind("workers", m.workers, "threads that load images").min(0).max(64).when_resumed(Resume::free);
+}
+
+void describe_memory_limit(Settings& s, Machine& m) {
+    s.bind("memory-limit", m.memory_limit_mib, "most memory that tensors may take on the device; 0: no limit")
+        .min(0)
+        .max(1 << 30)
+        .unit("MiB")
+        .when_resumed(Resume::free);
+}
+
+Setting<int64_t>& describe_batch_size(Settings& s, int64_t& batch_size) {
+    return s.bind("batch-size", batch_size, "images at once")
+        .letter('b')
+        .min(1)
+        .max(max_batch_size)
+        .when_resumed(Resume::within_epoch);
+}
+
+Device open_device(const Machine& machine, Messages& messages) {
+    const Device device = parse_device(machine.device);
+    const int cores = usable_cores(), most = omp_get_max_threads();
+    const int count = machine.threads > 0              ? int(machine.threads)
+                      : std::getenv("OMP_NUM_THREADS") ? most
+                                                       : std::min(most, cores);
+    if (count > cores)
+        messages.warning(
+            fmt::format("{} threads on {} core{}: they take turns and wait for each other; use `threads` {}", count,
+                        cores, cores == 1 ? "" : "s", cores));
+    omp_set_num_threads(count);
+    context_of({DeviceKind::cpu}).set_threads(count);
+    context_of(device);
+    return device;
+}
+
+DType compute_type(const std::string& precision, Device device) {
+    if (precision == "fp32") return DType::f32;
+    if (precision == "bf16") {
+        if (device.kind == DeviceKind::cpu && !kernels::cpu::has_bf16_convolutions())
+            throw UsageError("`precision` bf16 on the cpu needs AVX-512, which this processor lacks; use fp32");
+        return DType::bf16;
+    }
+    if (precision != "fp16") throw UsageError("precision '" + precision + "' is unknown; expected fp32, bf16 or fp16");
+    if (device.kind != DeviceKind::gpu) throw UsageError("`precision` fp16 needs a GPU; on the cpu use bf16 or fp32");
+    return DType::f16;
+}
+
+}  // namespace atrous

@@ -1,0 +1,43 @@
+#include "segmentation/model_card.h"
+
+namespace atrous {
+
+static const char* key = "atrous.recipe";
+
+io::Metadata to_metadata(const ModelCard& card) { return {{"format", "pt"}, {key, text_of(card)}}; }
+
+bool has_model_card(const io::TensorFile& file) { return file.metadata().count(key) > 0; }
+
+ModelCard model_card_of(const io::TensorFile& file) {
+    const auto it = file.metadata().find(key);
+    if (it == file.metadata().end())
+        throw FormatError(file.path() + ": no '" + key +
+                          "' in its metadata; expected a checkpoint written by atrous train");
+    const ModelCard card = parse_model_card(it->second, file.path());
+    try {
+        make_net(card.net);
+    } catch (const Error& e) {
+        throw FormatError(file.path() + ": its model card's net cannot be built: " + e.what());
+    }
+    return card;
+}
+
+data::LoaderOptions loader_options(const ModelCard& r, int64_t batch_size, int workers, int64_t input_multiple) {
+    data::LoaderOptions o;
+    o.batch_size = batch_size;
+    o.resize_h = r.height;
+    o.resize_w = r.width;
+    o.size_multiple = input_multiple;
+    o.channels = int(r.net.in_channels);
+    o.normalisation = r.normalisation;
+    o.workers = workers;
+    return o;
+}
+
+bool is_softmax(const ModelCard& r) {
+    return r.net.out_channels > 1 && std::holds_alternative<SoftmaxLossOptions>(loss_options(r).terms);
+}
+
+LossOptions loss_options(const ModelCard& r) { return loss_options(r.loss, r.net.out_channels, 255); }
+
+}  // namespace atrous

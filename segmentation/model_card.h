@@ -1,0 +1,56 @@
+// What a checkpoint says about itself, so that it alone suffices to evaluate and predict: the net, how pictures are
+// prepared, what the classes are. Kept as JSON in the file's metadata.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/loader.h"
+#include "engine/io/checkpoint.h"
+#include "models/catalogue.h"
+#include "segmentation/loss_config.h"
+#include "segmentation/machine.h"
+#include "segmentation/split_record.h"
+
+namespace atrous {
+
+// What its numbers may be: those that the options of atrous train allow; threads may also be the machine's.
+namespace card_ranges {
+inline constexpr net_ranges::Range size{8, 8192}, threads{0, 65536};
+}  // namespace card_ranges
+
+struct ModelCard {
+    NetConfig net;
+    int64_t height = 256, width = 256;  // pictures are resized to this
+    data::Normalisation normalisation;
+    std::string mask_values = "auto";  // the definite rule, in `mask-values`' words
+    std::vector<std::string> class_names;
+    std::vector<uint32_t> colours;  // 0xrrggbb by class
+    std::string precision = "fp32";
+    LossConfig loss;
+    int threads = 0;                   // the cpu's; the last bits of convolutions depend on it
+    std::optional<SplitRecord> split;  // absent: from before it was recorded
+
+    int64_t classes() const { return net.out_channels == 1 ? 2 : net.out_channels; }
+};
+
+io::Metadata to_metadata(const ModelCard& card);
+bool has_model_card(const io::TensorFile& file);
+// FormatError where the file carries none, or one that train would not have written: a field that is missing, of
+// another type or out of its range, or a net that cannot be built.
+ModelCard model_card_of(const io::TensorFile& file);
+std::string text_of(const ModelCard& card);  // JSON
+// Of that text what model_card_of says of a file; whether its net can be built is not looked at. `path` is for the error
+// message.
+ModelCard parse_model_card(const std::string& json, const std::string& path);
+
+// How pictures of this card become batches; no augmentation, no shuffling.
+data::LoaderOptions loader_options(const ModelCard& card, int64_t batch_size, int workers, int64_t input_multiple);
+
+// Whether the logits' channels are classes that exclude each other (softmax); else each is a class by itself (sigmoid).
+bool is_softmax(const ModelCard& card);
+
+LossOptions loss_options(const ModelCard& card);  // of labels in which 255 is ignored
+
+}  // namespace atrous

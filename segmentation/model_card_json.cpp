@@ -1,0 +1,265 @@
+// A model card as JSON, and back with every field looked at: what follows from one may trust it.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "data/mask.h"
+#include "segmentation/model_card.h"
+#include "segmentation/settings_json.h"
+
+namespace atrous {
+namespace {
+
+using net_ranges::Range;
+using nlohmann::json;
+
+constexpr int version = 1;
+constexpr Range any_count{0, std::numeric_limits<int64_t>::max()};
+const std::vector<std::string> precisions{"fp32", "bf16", "fp16"};
+
+// What a description of settings calls a setting in a card.
+using Name = std::function<std::string(const SettingBase&)>;
+
+std::string loss_name(const SettingBase& s) { return s.key == "loss" ? "name" : json_key(s); }
+bool is_in_card(const SettingBase& s) { return s.key != "class-weights"; }  // which the card has as numbers
+
+template <class T>
+json settings_of(T config, const Name& name) {  // by value: settings are bound to fields that may change
+    Settings settings;
+    describe(settings, config);
+    json object;
+    for (const auto& s : settings.all())
+        if (is_in_card(*s)) object[name(*s)] = json_of(*s);
+    return object;
+}
+
+std::string text_of(const Range& r) {
+    return r.high == any_count.high ? fmt::format("an integer of at least {}", r.low)
+                                    : fmt::format("an integer from {} to {}", r.low, r.high);
+}
+
+// One object's fields. JSON's numbers would otherwise be cut to whatever type is asked for.
+class Fields {
+ public:
+    Fields(const json& object, std::string within, const std::string& path)
+        : object_(object), within_(std::move(within)), path_(path) {
+        if (!object.is_object()) throw bad(within_.empty() ? "it" : within_, object, "an object");
+    }
+
+    std::string named(const char* name) const { return within_.empty() ? name : within_ + "." + name; }
+    bool has(const char* name) const { return object_.contains(name); }
+    const json& at(const char* name) const {
+        if (!has(name)) throw FormatError(path_ + ": its model card cannot be read: " + named(name) + " is missing");
+        return object_.at(name);
+    }
+
+    void get(const char* name, int64_t& to, const Range& range) const { to = integer(name, at(name), range); }
+    void get(const char* name, bool& to) const {
+        if (!at(name).is_boolean()) throw bad(named(name), at(name), "true or false");
+        to = at(name).get<bool>();
+    }
+    void get(const char* name, std::string& to) const { to = text(name, at(name)); }
+    void get(const char* name, std::vector<std::string>& to, size_t most) const {
+        to.clear();
+        for (const json& value : list(name, most)) to.push_back(text(name, value));
+    }
+    void get(const char* name, double& to, double low, bool low_is_allowed, double high = HUGE_VAL) const {
+        to = number(name, at(name), low, low_is_allowed, high);
+    }
+    void get(const char* name, std::array<float, 3>& to, double low) const {
+        const json& values = list(name, 3);
+        if (values.size() != 3) throw bad(named(name), values, "three numbers");
+        for (size_t i = 0; i < 3; ++i)
+            to[i] = float(number(name, values[i], low, false, std::numeric_limits<float>::max()));
+    }
+    const json& list(const char* name, size_t most) const {
+        const json& value = at(name);
+        if (!value.is_array() || value.size() > most)
+            throw bad(named(name), value, fmt::format("a list of at most {}", most));
+        return value;
+    }
+    int64_t integer(const char* name, const json& value, const Range& range) const {
+        const bool fits = value.is_number_unsigned() ? value.get<uint64_t>() <= uint64_t(range.high)
+                                                     : value.is_number_integer() && value.get<int64_t>() <= range.high;
+        if (!fits || value.get<int64_t>() < range.low) throw bad(named(name), value, text_of(range));
+        return value.get<int64_t>();
+    }
+    double number(const char* name, const json& value, double low, bool low_is_allowed, double high) const {
+        const double x = value.is_number() ? value.get<double>() : NAN;
+        const bool fits = std::isfinite(x) && (low_is_allowed ? x >= low : x > low) && x <= high;
+        if (!fits)
+            throw bad(named(name), value,
+                      std::isinf(low) ? "a number"
+                                      : fmt::format("a number {} {}{}", low_is_allowed ? "of at least" : "above", low,
+                                                    std::isinf(high) ? "" : fmt::format(" and up to {}", high)));
+        return x;
+    }
+    void one_of(const char* name, const std::vector<std::string>& words) const {
+        std::string known;
+        for (const std::string& word : words) known += (known.empty() ? "" : ", ") + word;
+        if (std::find(words.begin(), words.end(), text(name, at(name))) == words.end())
+            throw bad(named(name), at(name), "one of " + known);
+    }
+    FormatError bad(const std::string& name, const json& value, const std::string& expected) const {
+        const std::string found = value.is_structured() && value.size() > 16
+                                      ? fmt::format("{} of {}", value.is_array() ? "a list" : "an object", value.size())
+                                      : io::in_quotes(value.dump(-1, ' ', false, json::error_handler_t::replace));
+        return FormatError(
+            fmt::format("{}: its model card cannot be read: {} is {}; expected {}", path_, name, found, expected));
+    }
+
+ private:
+    std::string text(const char* name, const json& value) const {
+        if (!value.is_string()) throw bad(named(name), value, "text");
+        return value.get<std::string>();
+    }
+
+    const json& object_;
+    std::string within_;
+    const std::string& path_;
+};
+
+// Fields that are absent keep their defaults: the file is from before they existed.
+template <class T>
+void read_settings(const Fields& f, T& config, const Name& name) {
+    Settings settings;
+    describe(settings, config);
+    for (const auto& s : settings.all()) {
+        const std::string field = name(*s);
+        if (!is_in_card(*s) || !f.has(field.c_str())) continue;
+        if (!assign_json(*s, f.at(field.c_str()))) throw f.bad(f.named(field.c_str()), f.at(field.c_str()), s->rule());
+    }
+}
+
+void read_net(const Fields& f, NetConfig& net) {
+    f.at("model");
+    f.get("in_channels", net.in_channels, net_ranges::in_channels);
+    f.get("out_channels", net.out_channels, net_ranges::out_channels);
+    read_settings(f, net, json_key);
+    if (net.rates.size() > size_t(net_ranges::max_rates))
+        throw f.bad("rates", f.at("rates"), fmt::format("a list of at most {}", net_ranges::max_rates));
+    bool auxiliary = true;  // as files had it before they had the weight
+    if (f.has("auxiliary")) f.get("auxiliary", auxiliary);
+    if (!auxiliary) net.aux_weight = 0;
+}
+
+LossConfig read_loss(const Fields& card, const std::string& path, int64_t classes) {
+    LossConfig loss;
+    if (card.at("loss").is_string()) {  // checkpoints before there were class losses
+        card.get("loss", loss.name);
+        return loss;
+    }
+    const Fields f(card.at("loss"), "loss", path);
+    for (const char* name : {"name", "focal_gamma", "tversky_alpha", "tversky_beta", "tversky_exponent"}) f.at(name);
+    read_settings(f, loss, loss_name);
+    for (const json& weight : f.list("class_weights", size_t(classes)))
+        loss.class_weights.push_back(f.number("class_weights", weight, 0, true, HUGE_VAL));
+    return loss;
+}
+
+// Hashes in ascending order, which are searched by halves.
+std::vector<uint64_t> read_hashes(const Fields& f, const char* name) {
+    std::vector<uint64_t> hashes;
+    for (const json& hash : f.list(name, sketch_size)) hashes.push_back(uint64_t(f.integer(name, hash, any_count)));
+    if (!std::is_sorted(hashes.begin(), hashes.end()))
+        throw f.bad(f.named(name), f.at(name), "numbers in ascending order");
+    return hashes;
+}
+
+SplitRecord read_split(const json& object, const std::string& path) {
+    const Fields f(object, "split", path);
+    SplitRecord split;
+    for (const auto& [name, to] : {std::pair{"train_list", &split.train_list},
+                                   {"val_list", &split.val_list},
+                                   {"val_pattern", &split.val_pattern}}) {
+        f.get(name, *to);
+        *to = io::from_utf8(*to);
+    }
+    f.get("val_fraction", split.val_fraction, 0, true, data::max_val_fraction);
+    split.seed = f.integer("seed", f.at("seed"), any_count);
+    f.get("trained", split.trained, any_count);
+    f.get("validated", split.validated, any_count);
+    split.sketch = read_hashes(f, "trained_sketch");
+    if (f.has("trained_files")) split.files = read_hashes(f, "trained_files");  // absent: from before it was kept
+    return split;
+}
+
+// Fields that have to fit each other; the complaint is that of the function that knows the rule.
+void check_words(const ModelCard& r, const std::string& path) {
+    try {
+        const data::MaskRule rule = data::parse_mask_rule(r.mask_values);
+        int highest = rule.otherwise == data::ignored_class ? 0 : rule.otherwise;
+        for (const auto& [value, id] : rule.classes) highest = std::max(highest, id == data::ignored_class ? 0 : id);
+        if (highest >= r.classes())
+            throw UsageError(fmt::format("mask_values '{}' has class {}, the net has {} classes", r.mask_values,
+                                         highest, r.classes()));
+        loss_options(r.loss, r.net.out_channels, data::ignored_class);
+    } catch (const UsageError& e) {
+        throw FormatError(path + ": its model card cannot be read: " + e.what());
+    }
+}
+
+ModelCard read(const json& object, const std::string& path) {
+    const Fields f(object, "", path);
+    int64_t number = 0;
+    f.get("version", number, any_count);
+    if (number != version)
+        throw FormatError(fmt::format("{}: model card version {}; this program reads version {}", path, number, version));
+    ModelCard r;
+    read_net(f, r.net);
+    if (r.net.in_channels != 1 && r.net.in_channels != 3)  // as train `channels` has it
+        throw f.bad("in_channels", f.at("in_channels"), "1 or 3");
+    f.get("height", r.height, card_ranges::size);
+    f.get("width", r.width, card_ranges::size);
+    f.get("mean", r.normalisation.mean, -HUGE_VAL);
+    f.get("std", r.normalisation.stddev, 0);
+    f.get("mask_values", r.mask_values);
+    f.get("class_names", r.class_names, size_t(r.classes()));
+    for (const json& colour : f.list("colours", size_t(r.classes())))
+        r.colours.push_back(uint32_t(f.integer("colours", colour, {0, 0xffffff})));
+    f.one_of("precision", precisions);
+    f.get("precision", r.precision);
+    r.loss = read_loss(f, path, r.classes());
+    f.get("threads", number, card_ranges::threads);
+    r.threads = int(number);
+    if (f.has("split")) r.split = read_split(f.at("split"), path);
+    check_words(r, path);
+    return r;
+}
+
+}  // namespace
+
+std::string text_of(const ModelCard& r) {
+    json object{{"version", version},
+                {"height", r.height},
+                {"width", r.width},
+                {"mean", r.normalisation.mean},
+                {"std", r.normalisation.stddev},
+                {"mask_values", r.mask_values},
+                {"class_names", r.class_names},
+                {"colours", r.colours},
+                {"precision", r.precision},
+                {"loss", settings_of(r.loss, loss_name)},
+                {"threads", r.threads}};
+    object["loss"]["class_weights"] = r.loss.class_weights;
+    object.update(settings_of(r.net, json_key));
+    object["in_channels"] = r.net.in_channels;
+    object["out_channels"] = r.net.out_channels;
+    if (r.split) object["split"] = *r.split;
+    // A list's path need not be UTF-8.
+    return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+ModelCard parse_model_card(const std::string& text, const std::string& path) {
+    const json object = json::parse(text, nullptr, false);
+    if (object.is_discarded()) throw FormatError(path + ": its model card cannot be read: it is not JSON");
+    return read(object, path);
+}
+
+}  // namespace atrous

@@ -1,0 +1,51 @@
+#include "segmentation/postprocess.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/ops/elementwise.h"
+
+namespace atrous {
+
+void describe_threshold(Settings& settings, double& threshold) {
+    settings.bind("threshold", threshold, "probability above which a pixel is foreground (nets of two classes)")
+        .above(0)
+        .max(0.999999);
+}
+
+double logit_threshold(const Settings& settings, double threshold, const ModelCard& card) {
+    if (settings.at("threshold").given() && card.net.out_channels > 1)
+        throw UsageError(fmt::format(
+            "`threshold`: the net has {} classes, of which the likeliest is taken; leave it out", card.classes()));
+    return std::log(threshold / (1 - threshold));
+}
+
+data::Image class_ids(const float* logits, int64_t h, int64_t w, int64_t c, double threshold) {
+    data::Image ids = data::make_image<uint8_t>(h, w, 1);
+    for (int64_t p = 0; p < h * w; ++p) {
+        const float* z = logits + p * c;
+        ids.u8[size_t(p)] = c == 1 ? uint8_t(z[0] > threshold) : uint8_t(std::max_element(z, z + c) - z);
+    }
+    return ids;
+}
+
+data::Image probability_map(const float* logits, int64_t h, int64_t w, int64_t c, bool softmax) {
+    data::Image image = data::make_image<uint8_t>(h, w, 1);
+    for (int64_t p = 0; p < h * w; ++p) {
+        const float* z = logits + p * c;
+        const double best = *std::max_element(z, z + c);
+        double others = std::exp(-best);  // of the sigmoid's other class, whose logit is 0
+        if (softmax) {
+            others = -1;  // the best one itself, of the sum
+            for (int64_t k = 0; k < c; ++k) others += std::exp(z[k] - best);
+        }
+        image.u8[size_t(p)] = uint8_t(std::lround(255 / (1 + others)));
+    }
+    return image;
+}
+
+std::vector<float> host_logits(const Tensor& logits) { return cast(logits, DType::f32).to_host<float>(); }
+
+}  // namespace atrous

@@ -1,0 +1,23 @@
+// From logits to masks.
+#pragma once
+
+#include <vector>
+
+#include "base/settings.h"
+#include "segmentation/model_card.h"
+
+namespace atrous {
+
+// The probability above which a pixel is foreground, for nets of two classes.
+void describe_threshold(Settings& settings, double& threshold);
+// The logit for it. UsageError where it is given to a net of several classes.
+double logit_threshold(const Settings& settings, double threshold, const ModelCard& card);
+
+std::vector<float> host_logits(const Tensor& logits);
+// Class ids of one image of the logits (host values, [h][w][c]).
+data::Image class_ids(const float* logits, int64_t h, int64_t w, int64_t c, double threshold = 0);
+// 0..255: the probability of the foreground (one channel), or of the class with the largest logit, which is its softmax
+// or, where every channel is a class by itself, its sigmoid.
+data::Image probability_map(const float* logits, int64_t h, int64_t w, int64_t c, bool softmax);
+
+}  // namespace atrous

@@ -1,0 +1,86 @@
+#include "segmentation/run_logger.h"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+namespace atrous {
+
+void ObserverList::on_step(const StepReport& report) {
+    for (TrainObserver* o : observers_) o->on_step(report);
+}
+void ObserverList::on_read() {
+    for (TrainObserver* o : observers_) o->on_read();
+}
+void ObserverList::on_epoch(const EpochReport& report) {
+    for (TrainObserver* o : observers_) o->on_epoch(report);
+}
+void ObserverList::on_warning(const std::string& text) {
+    for (TrainObserver* o : observers_) o->on_warning(text);
+}
+void ObserverList::on_nonfinite(const BadStep& bad) {
+    for (TrainObserver* o : observers_) o->on_nonfinite(bad);
+}
+bool ObserverList::stop_requested() {
+    bool stop = false;
+    for (TrainObserver* o : observers_) stop = o->stop_requested() || stop;
+    return stop;
+}
+
+// An epoch's scores stand at its last step, and are written before the checkpoint that says it is over: where the
+// training stands behind that step but within the epoch, they come again.
+static int64_t first_step_to_come(const TrainProgress& p) { return p.batch > 0 ? p.step : p.step + 1; }
+
+RunLogger::RunLogger(const RunFolder& folder, const ModelCard& card, const RunFingerprint& fingerprint,
+                     const Freezing& freezing, SegmentationNet& net, const Optimizer& optimizer, Trainer& trainer,
+                     Messages& messages)
+    : folder_(folder),
+      card_(card),
+      fingerprint_(fingerprint),
+      freezing_(freezing),
+      net_(net),
+      optimizer_(optimizer),
+      trainer_(trainer),
+      messages_(messages),
+      events_(folder.path(), first_step_to_come(trainer.progress)),
+      saved_(trainer.progress.step) {}
+
+void RunLogger::save() {
+    saved_ = trainer_.progress.step;
+    io::Metadata metadata = to_metadata(card_);
+    add_to(metadata, fingerprint_);
+    io::save_training(folder_.last(), net_, optimizer_, trainer_.progress, metadata);
+}
+
+void RunLogger::on_read() {
+    if (save_every_ > 0 && trainer_.progress.step - saved_ >= save_every_) save();
+}
+
+static std::vector<std::pair<std::string, double>> scalars_of(const EpochReport& r) {
+    std::vector<std::pair<std::string, double>> all{{"loss/train", r.train_loss}, {"learning_rate", r.learning_rate}};
+    if (const auto& s = r.validation)
+        all.insert(all.end(), {{"loss/validation", s->loss},
+                               {"score/dice", s->dice},
+                               {"score/image_dice", s->image_dice},
+                               {"score/miou", s->mean_iou},
+                               {"score/pixel_accuracy", s->pixel_accuracy}});
+    std::erase_if(all, [](const auto& scalar) { return !std::isfinite(scalar.second); });
+    return all;
+}
+
+void RunLogger::on_epoch(const EpochReport& r) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+    if (r.best) io::save_weights(folder_.best(), net_, to_metadata(card_));
+    folder_.append_metrics(r, seconds);
+    events_.write(r.step, scalars_of(r));
+    save();
+    began_ = std::chrono::steady_clock::now();
+}
+
+void RunLogger::on_nonfinite(const BadStep& bad) {
+    save_bad_batch(folder_.bad_batch(), net_, card_, bad, freezing_);
+    messages_.text(fmt::format("step {}: saved its batch and weights; look at them with: atrous replay {}\n", bad.step,
+                               folder_.bad_batch()));
+}
+
+}  // namespace atrous

@@ -1,0 +1,56 @@
+// Keeps the run folder while a training runs: checkpoints, metrics.csv, TensorBoard's events, bad_batch.safetensors.
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "engine/io/event_file.h"
+#include "segmentation/bad_batch.h"
+#include "segmentation/messages.h"
+#include "segmentation/run_fingerprint.h"
+#include "segmentation/run_folder.h"
+
+namespace atrous {
+
+// Several observers as one, called in their order.
+class ObserverList : public TrainObserver {
+ public:
+    explicit ObserverList(std::vector<TrainObserver*> observers) : observers_(std::move(observers)) {}
+    void on_step(const StepReport& report) override;
+    void on_read() override;
+    void on_epoch(const EpochReport& report) override;
+    void on_warning(const std::string& text) override;
+    void on_nonfinite(const BadStep& bad) override;
+    bool stop_requested() override;
+
+ private:
+    std::vector<TrainObserver*> observers_;
+};
+
+class RunLogger : public TrainObserver {
+ public:
+    RunLogger(const RunFolder& folder, const ModelCard& card, const RunFingerprint& fingerprint,
+              const Freezing& freezing, SegmentationNet& net, const Optimizer& optimizer, Trainer& trainer,
+              Messages& messages);
+
+    void save_every(int64_t steps) { save_every_ = steps; }  // 0: after each epoch only
+    void save();                                             // last.safetensors
+    void on_read() override;
+    void on_epoch(const EpochReport& report) override;
+    void on_nonfinite(const BadStep& bad) override;
+
+ private:
+    const RunFolder& folder_;
+    const ModelCard& card_;
+    const RunFingerprint& fingerprint_;
+    Freezing freezing_;
+    SegmentationNet& net_;
+    const Optimizer& optimizer_;
+    Trainer& trainer_;
+    Messages& messages_;
+    io::EventFile events_;
+    int64_t save_every_ = 0, saved_ = 0;
+    std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace atrous

@@ -1,0 +1,37 @@
+// Scores as files for other programs: CSV by image, JSON.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/train/metrics.h"
+
+namespace atrous {
+
+// The scores of every image, kept until they are written. A line an image: its name, Dice (binary: of the foreground;
+// else the mean over classes that occur in the image or its prediction), mean IoU, pixel accuracy, and the IoU of each
+// class; empty where it is not defined, since the class occurs in neither.
+class ImageScores {
+ public:
+    explicit ImageScores(int64_t classes) : classes_(classes) {}
+    void add(const std::string& name, const int64_t* counts);  // [truth][predicted], pixels
+    void write(const std::string& path, const std::vector<std::string>& class_names) const;
+
+ private:
+    int64_t classes_;
+    std::string rows_;
+};
+
+// Rows: ground truth; columns: prediction; values in pixels.
+void write_confusion(const std::string& path, const Scores& scores, const std::vector<std::string>& class_names);
+
+// Text as a field of a CSV file: quoted where it has to be.
+std::string csv_field(const std::string& text);
+
+std::string csv_number(double value);  // six decimals; empty where it is not defined
+
+nlohmann::json json_of(const Scores& scores, const std::vector<std::string>& class_names);  // null for NaN
+void write_json(const std::string& path, const nlohmann::json& json);
+
+}  // namespace atrous

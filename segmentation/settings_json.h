@@ -1,0 +1,16 @@
+// Settings as JSON, under their keys with _ for -.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "base/settings.h"
+
+namespace atrous {
+
+std::string json_key(const SettingBase& setting);  // "batch_size"
+nlohmann::json json_of(const SettingBase& setting);
+// Whether the setting took the value; unchanged where it is not what its rule says.
+bool assign_json(SettingBase& setting, const nlohmann::json& value);
+
+}  // namespace atrous

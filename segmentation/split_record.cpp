@@ -1,0 +1,90 @@
+#include "segmentation/split_record.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/paths.h"
+#include "base/text.h"
+
+namespace atrous {
+
+static std::string absolute(const std::string& path) { return path.empty() ? path : absolute_path(path); }
+
+// Kept below 2^48: numbers in JSON are exact to 2^53.
+static uint64_t hash_of(const std::string& text) { return data::name_hash(text, 0) >> 16; }
+
+static void keep_smallest(std::vector<uint64_t>& hashes) {
+    std::sort(hashes.begin(), hashes.end());
+    hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
+    if (hashes.size() > sketch_size) hashes.resize(sketch_size);
+}
+
+SplitRecord record_split(const data::DatasetOptions& options, const data::Dataset& dataset) {
+    SplitRecord split{.train_list = absolute(options.train_list),
+                      .val_list = absolute(options.val_list),
+                      .val_pattern = options.val_pattern,
+                      .val_fraction = options.val_fraction,
+                      .seed = options.seed,
+                      .trained = int64_t(dataset.train.size()),
+                      .validated = int64_t(dataset.val.size()),
+                      .sketch = {},
+                      .files = {}};
+    for (const data::Sample& sample : dataset.train) {
+        split.sketch.push_back(hash_of(sample.name));
+        if (!sample.image_path.empty()) split.files.push_back(hash_of(data::file_key(sample)));
+    }
+    keep_smallest(split.sketch);
+    keep_smallest(split.files);
+    return split;
+}
+
+SplitRecord joined(SplitRecord now, const SplitRecord& before) {
+    now.sketch.insert(now.sketch.end(), before.sketch.begin(), before.sketch.end());
+    keep_smallest(now.sketch);
+    now.files.insert(now.files.end(), before.files.begin(), before.files.end());
+    keep_smallest(now.files);
+    now.trained = std::max({now.trained, before.trained, int64_t(now.sketch.size())});
+    return now;
+}
+
+int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>& samples) {
+    const auto is_among = [](const std::vector<uint64_t>& hashes, const std::string& text) {
+        return std::binary_search(hashes.begin(), hashes.end(), hash_of(text));
+    };
+    int64_t by_name = 0, by_file = 0, found = 0;
+    for (const data::Sample& sample : samples) {
+        const bool name = is_among(split.sketch, sample.name);
+        const bool file =
+            !split.files.empty() && !sample.image_path.empty() && is_among(split.files, data::file_key(sample));
+        by_name += name, by_file += file, found += name || file;
+    }
+    if (split.sketch.size() < sketch_size || found == 0) return found;
+    const double share = double(split.trained) / double(split.sketch.size());
+    const int64_t estimate = std::llround(double(std::max(by_name, by_file)) * share);
+    return std::min(std::max(estimate, found), int64_t(samples.size()));
+}
+
+std::string text_of(const SplitRecord& split) {
+    std::string text;
+    if (!split.train_list.empty()) text += "`train-list` '" + split.train_list + "' ";
+    if (!split.val_list.empty()) return text + "`val-list` '" + split.val_list + "'";
+    if (!split.val_pattern.empty()) return text + "`val-pattern` '" + split.val_pattern + "'";
+    return text + fmt::format("`val-fraction` {:g} `seed` {}", split.val_fraction, split.seed);
+}
+
+void to_json(nlohmann::json& json, const SplitRecord& s) {
+    json = {{"train_list", io::as_utf8(s.train_list)},
+            {"val_list", io::as_utf8(s.val_list)},
+            {"val_pattern", io::as_utf8(s.val_pattern)},
+            {"seed", s.seed},
+            {"val_fraction", s.val_fraction},
+            {"trained", s.trained},
+            {"validated", s.validated},
+            {"trained_sketch", s.sketch},
+            {"trained_files", s.files}};
+}
+
+}  // namespace atrous

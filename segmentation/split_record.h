@@ -1,0 +1,39 @@
+// What a checkpoint knows about its training's split, so that eval scores the samples that were held out, and says so
+// where it does not.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace atrous {
+
+struct SplitRecord {
+    // How the data set was split: DatasetOptions without the root; the lists' paths are absolute.
+    std::string train_list, val_list, val_pattern;
+    double val_fraction = 0.1;
+    int64_t seed = 0;
+    int64_t trained = 0, validated = 0;  // samples
+    // Hashes of the names of the samples trained on, ascending: all of them where there are few, else the smallest,
+    // which are a fair sample of them that does not depend on what else is in the set. A name holds on another machine;
+    // `files`, likewise of the canonical paths of the pictures, finds a file again by whatever name.
+    std::vector<uint64_t> sketch, files;
+};
+inline constexpr size_t sketch_size = 1024;
+
+SplitRecord record_split(const data::DatasetOptions& options, const data::Dataset& dataset);
+
+// Of a training that goes on, perhaps with other samples than before: what either part trained on.
+SplitRecord joined(SplitRecord now, const SplitRecord& before);
+
+// How many of the samples were trained on, by their name or their file: exact up to `sketch_size` samples trained on,
+// else an estimate, which is 0 only where none was found.
+int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>& samples);
+
+std::string text_of(const SplitRecord& split);  // "`val-fraction` 0.1 `seed` 3", as one would type it
+
+void to_json(nlohmann::json& json, const SplitRecord& split);
+
+}  // namespace atrous

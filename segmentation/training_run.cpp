@@ -1,0 +1,140 @@
+#include "segmentation/training_run.h"
+
+#include <fmt/core.h>
+
+#include "base/paths.h"
+#include "segmentation/pretrained_report.h"
+#include "segmentation/result_sheet.h"
+#include "segmentation/score_files.h"
+#include "segmentation/score_text.h"
+
+namespace atrous {
+
+// The cache, shared between training and validation by their samples.
+static int64_t cache_bytes(const TrainingSetup& t, const std::vector<data::Sample>& of) {
+    const double all = double(t.sets.dataset.train.size() + t.sets.dataset.val.size());
+    return int64_t(double(t.experiment.cache_mib << 20) * double(of.size()) / all);
+}
+
+static data::LoaderOptions validation_loader(const TrainingSetup& t, int64_t multiple) {
+    return loader_options(t.card, t.experiment.batch_size, int(t.experiment.machine.workers), multiple);
+}
+
+static data::LoaderOptions training_loader(const TrainingSetup& t, int64_t multiple) {
+    auto o = validation_loader(t, multiple);
+    o.augment = o.shuffle = true;
+    o.augmentation = t.experiment.augmentation;
+    o.crop_h = training_size(t.experiment).height;
+    o.crop_w = training_size(t.experiment).width;
+    o.last = t.experiment.last_batch;
+    o.seed = uint64_t(t.experiment.data.seed);
+    o.cache_bytes = cache_bytes(t, t.sets.dataset.train);
+    return o;
+}
+
+// With the learning rates of the net's parts.
+static OptimizerOptions optimizer_options(const Experiment& e, SegmentationNet& net) {
+    OptimizerOptions o = optimizer_options(e);
+    if (e.encoder_lr != 1) {
+        if (!net.encoder()) throw UsageError("`encoder-lr`: this model has no encoder; see unet `encoder`, fcn, …");
+        o.lr_scales.push_back({net.encoder()->name() + ".", e.encoder_lr});
+    }
+    if (e.aux_lr != 1) o.lr_scales.push_back({"aux_classifier.", e.aux_lr});
+    return o;
+}
+
+static TrainerOptions trainer_options(const TrainingSetup& t, int64_t batches_per_epoch) {
+    TrainerOptions o = t.experiment.trainer;
+    o.schedule.set_length(o.epochs, ceil_div(batches_per_epoch, o.accumulate));
+    o.loss = loss_options(t.card);
+    o.compute = t.compute;
+    o.aux_weight = t.experiment.net.aux_weight;
+    if (!t.experiment.run.profile.empty()) {  // a replayed graph has no ops, and steps are told apart by reading each
+        o.graphs = false;
+        o.read_every = 1;
+    }
+    return o;
+}
+
+static std::string weights_text(const std::vector<double>& weights) {
+    std::string text;
+    for (double w : weights) text += fmt::format("{}{:.4g}", text.empty() ? ", class weights " : ",", w);
+    return text;
+}
+
+TrainingRun::TrainingRun(TrainingSetup& setup, Messages& messages)
+    : setup_(setup), e_(setup.experiment), messages_(messages), net_(setup.make()) {
+    const int64_t multiple = net_->input_multiple();
+    const auto& [train, val, layout, warnings] = setup.sets.dataset;
+    source_ = data::make_loader(train, setup.sets.report.rule, training_loader(setup, multiple));
+    auto val_options = validation_loader(setup, multiple);
+    val_options.cache_bytes = cache_bytes(setup, val);
+    if (!val.empty()) validation_ = data::make_loader(val, setup.sets.report.rule, val_options);
+    score_untrained();  // before the training's own net takes its memory
+    net_->materialize({.device = setup.device, .compute = setup.compute, .seed = uint64_t(e_.data.seed)});
+    auto& resumed = setup.resumed;
+    if (!resumed && !e_.pretrained.empty()) load_pretrained(*net_, e_.pretrained, e_.new_head, messages);
+    optimizer_ = std::make_unique<Optimizer>(*net_, optimizer_options(e_, *net_));
+    trainer_ = std::make_unique<Trainer>(*net_, *optimizer_, trainer_options(setup, source_->batches_per_epoch()));
+    if (resumed) {
+        io::load_training(*resumed->file, *net_, *optimizer_, trainer_->progress);
+        trainer_->progress = resumed->progress;
+    }
+    open_folder();
+}
+
+void TrainingRun::score_untrained() {
+    if (!validation_) return;
+    auto fresh = make_net(setup_.card.net);
+    fresh->materialize({.device = setup_.device, .compute = setup_.compute, .seed = uint64_t(e_.data.seed)});
+    untrained_ = evaluate(*fresh, *validation_, {loss_options(setup_.card), setup_.compute, 0, 255});
+}
+
+void TrainingRun::open_folder() {
+    auto& resumed = setup_.resumed;
+    RunLock lock;
+    if (resumed && resumed->in_place) lock = std::move(resumed->lock);
+    folder_.emplace(e_.run.output_dir, resumed ? resumed->folder : "", e_.run.overwrite, std::move(lock), messages_);
+    if (resumed) {
+        resumed->lock.release();  // of another folder, which was read
+        resumed->file.reset();
+        folder_->truncate_metrics(trainer_->progress.epoch);
+    }
+    folder_->write_config(config_of(e_));  // when resuming too: a later run goes on with the settings of this one
+    messages_.text(fmt::format("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n",
+                               setup_.card.net.model, net_->parameter_count(), name_of(setup_.device),
+                               source_->batches_per_epoch(), setup_.card.loss.name,
+                               weights_text(setup_.card.loss.class_weights), folder_->path()));
+    if (trainer_->progress.epoch >= e_.trainer.epochs)
+        messages_.text(fmt::format("nothing is left to train, epoch {0} of {1}; to go on, give more: `epochs` {2}\n",
+                                   trainer_->progress.epoch, e_.trainer.epochs, e_.trainer.epochs + 10));
+    logger_.emplace(*folder_, setup_.card, setup_.fingerprint, e_.freezing, *net_, *optimizer_, *trainer_, messages_);
+    logger_->save_every(e_.run.save_every);
+}
+
+bool TrainingRun::train(TrainObserver& observer) {
+    ObserverList observers({&observer, &*logger_});
+    const bool finished = trainer_->run(*source_, validation_.get(), observers);
+    if (!finished) logger_->save();
+    return finished;
+}
+
+void TrainingRun::report_result() {
+    if (!validation_) return;
+    const bool has_best = path_exists(folder_->best());
+    if (has_best) io::load_weights(io::SafetensorsFile(folder_->best()), *net_);
+    auto source = data::make_loader(setup_.sets.dataset.val, setup_.sets.report.rule,
+                                    validation_loader(setup_, net_->input_multiple()));
+    const Scores scores = evaluate(*net_, *source, {loss_options(setup_.card), setup_.compute, 0, 255});
+    folder_->write_samples(
+        data::encode_png(result_sheet(*net_, setup_.card, setup_.compute, setup_.sets.dataset.val, 6)));
+    const std::vector<std::string>& names = setup_.card.class_names;
+    write_confusion(folder_->confusion(), scores, names);
+    messages_.text(fmt::format("\n{} checkpoint on {} held-out images\n  {}\n  {}\n{}", has_best ? "best" : "last",
+                               scores.images, scores_line(scores), baseline_line(scores, names, &untrained_),
+                               scores_table(scores, names)));
+    messages_.text(fmt::format("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv\n",
+                               folder_->path(), has_best ? "best.safetensors, " : ""));
+}
+
+}  // namespace atrous

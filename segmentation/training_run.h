@@ -1,0 +1,46 @@
+// A training while it runs: the net, its data, and the folder that it writes.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "engine/host_batch.h"
+#include "segmentation/run_folder.h"
+#include "segmentation/run_logger.h"
+#include "segmentation/training_setup.h"
+
+namespace atrous {
+
+class TrainingRun {
+ public:
+    // Makes the net and takes memory for it; then makes the run folder, once all that can be refused has been.
+    TrainingRun(TrainingSetup& setup, Messages& messages);
+
+    // Trains to the end, or until the observer asks to stop, and saves; false in the last case.
+    bool train(TrainObserver& observer);
+    // Of the best checkpoint, or of the last one where no epoch was the best or its file was lost: scores, tables and
+    // the contact sheet. Nothing where no sample validates.
+    void report_result();
+
+    const TrainProgress& progress() const { return trainer_->progress; }
+    const RunFolder& folder() const { return *folder_; }
+    int64_t batches_per_epoch() const { return source_->batches_per_epoch(); }
+    bool out_of_patience() const { return trainer_->out_of_patience(); }
+
+ private:
+    void score_untrained();
+    void open_folder();
+
+    TrainingSetup& setup_;
+    const Experiment& e_;
+    Messages& messages_;
+    std::unique_ptr<SegmentationNet> net_;
+    std::unique_ptr<BatchSource> source_, validation_;
+    Scores untrained_;
+    std::unique_ptr<Optimizer> optimizer_;
+    std::unique_ptr<Trainer> trainer_;
+    std::optional<RunFolder> folder_;
+    std::optional<RunLogger> logger_;
+};
+
+}  // namespace atrous

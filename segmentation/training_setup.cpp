@@ -1,0 +1,209 @@
+#include "segmentation/training_setup.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "data/palette.h"
+#include "engine/context.h"
+#include "segmentation/pretrained_report.h"
+#include "segmentation/run_folder.h"
+
+namespace atrous {
+
+std::string data_line(const std::string& folder, const data::Dataset& dataset) {
+    return fmt::format("{}: {}; {} train, {} validate", folder, dataset.layout, dataset.train.size(),
+                       dataset.val.size());
+}
+
+static Outputs files_read(const Experiment& e, const std::string& config) {
+    Outputs files;
+    files.reads("`config`", config).reads("`pretrained`", e.pretrained);
+    files.reads("`train-list`", e.data.train_list).reads("`val-list`", e.data.val_list);
+    return files;
+}
+
+// What the profile is written to, which is replaced only where it is a profile.
+static Outputs files_beside_run(const Experiment& e, const std::string& config) {
+    Outputs files = files_read(e, config);
+    files.writes("`profile`", e.run.profile != default_profile ? e.run.profile : "", FileKind::json);
+    if (!e.run.output_dir.empty())
+        for (const std::string& file : RunFolder::files_of(e.run.output_dir)) files.keeps("the run folder", file);
+    return files;
+}
+
+// The files of the run folder, which RunFolder checks by itself, against the inputs.
+static Outputs files_of_run(const Experiment& e, const std::string& config) {
+    Outputs files = files_read(e, config);
+    const std::string& folder = e.run.output_dir;
+    if (folder.empty() || !e.run.resume.empty()) return files;
+    const bool own_config = RunFolder::is_one(folder);  // a training that is started anew with its own settings
+    for (const std::string& file : RunFolder::files_of(folder))
+        if (!own_config || !file.ends_with("/config.toml")) files.writes("`output-dir`", file, FileKind::weights);
+    return files;
+}
+
+void check_outputs(const Experiment& e, const std::string& config) {
+    files_of_run(e, config).check_inputs();
+    files_beside_run(e, config).check(e.run.overwrite);
+}
+
+static void check_outputs(const Experiment& e, const std::vector<data::Sample>& samples) {
+    files_beside_run(e, "").check_samples(samples);
+    if (e.run.resume.empty()) files_of_run(e, "").check_samples(samples);
+}
+
+void check_before_data(const Experiment& e, const ResumedRun* resumed, Messages& messages) {
+    auto net = make_net(net_config(e, e.classes));
+    freeze(*net, e.freezing);
+    RunFolder::check(e.run.output_dir, resumed ? resumed->folder : "", e.run.overwrite);
+    if (resumed) return;
+    if (!e.pretrained.empty()) return check_pretrained(*net, e.pretrained, e.new_head || e.classes == 0);
+    if (e.freezing.encoder) messages.warning("`freeze-encoder` without `pretrained` keeps random weights");
+}
+
+int64_t threads_of(const Machine& machine, const ResumedRun* resumed, Messages& messages) {
+    if (!resumed) return machine.threads;
+    const int64_t asked = machine.threads, before = resumed->card.threads;
+    if (asked != 0 && asked != before)
+        messages.warning(fmt::format(
+            "goes on with {} threads in place of {}; on the cpu the last bits of convolutions' weight gradients can "
+            "depend on that",
+            asked, before));
+    return asked != 0 ? asked : before;
+}
+
+static DataSets open_data(const Experiment& e, Messages& messages) {
+    DataSets sets;
+    sets.dataset = data::find_dataset(e.data);
+    sets.split = record_split(e.data, sets.dataset);
+    std::vector<data::Sample> all = sets.dataset.train;
+    all.insert(all.end(), sets.dataset.val.begin(), sets.dataset.val.end());
+    if (sets.dataset.train.empty())
+        throw DataError(e.data.root + ": no sample is left to train on; list fewer in `val-list`");
+    sets.report = data::check_dataset(all, {data::parse_mask_rule(e.mask_values), int(e.classes),
+                                            int(e.machine.threads), int64_t(sets.dataset.train.size())});
+    messages.text(fmt::format("\n{}\n{}\n", data_line(e.data.root, sets.dataset), sets.report.text()));
+    for (const auto& warning : sets.dataset.warnings) messages.warning(warning);
+    return sets;
+}
+
+static ModelCard model_card(const Experiment& e, const DataSets& sets, int threads, const ResumedRun* resumed) {
+    const data::DatasetReport& report = sets.report;
+    ModelCard card;
+    const int classes = std::max(report.rule.class_count, 2);
+    card.net = net_config(e, classes);
+    card.height = card.width = e.size;
+    if (e.normalise == "imagenet") card.normalisation = data::Normalisation::imagenet();
+    card.mask_values = data::text_of(report.rule);
+    const auto palette = data::mask_palette(classes);
+    for (int c = 0; c < classes; ++c) {
+        card.class_names.push_back(classes == 2 ? (c ? "foreground" : "background") : fmt::format("class {}", c));
+        card.colours.push_back(palette[size_t(c)]);
+    }
+    card.precision = e.machine.precision;
+    card.loss = e.loss;
+    card.loss.name = resolve_loss(e.loss.name, card.net.out_channels);
+    card.loss.class_weights = class_weights(e.loss.weighting, report.pixels, report.samples_with);
+    card.threads = threads;
+    card.split = sets.split;
+    if (resumed && resumed->card.split) card.split = joined(sets.split, *resumed->card.split);
+    return card;
+}
+
+// What the data decided, so that config.toml says it. The device and the number of threads stay as they were asked for:
+// another machine has others.
+static void resolve(Experiment& e, const ModelCard& card) {
+    e.mask_values = card.mask_values;
+    e.classes = card.classes();
+    e.loss.name = card.loss.name;
+}
+
+OptimizerOptions optimizer_options(const Experiment& e) {
+    OptimizerOptions o = e.optimizer;
+    if (e.machine.precision == "fp16") {  // as torch.cuda.amp.GradScaler
+        o.dynamic_loss_scale = true;
+        o.initial_loss_scale = 65536;
+    }
+    o.halt_at_nonfinite = !o.dynamic_loss_scale;
+    return o;
+}
+
+// Everything that decides about memory, by batch size.
+static PlanForBatch plan_for(const TrainingSetup& t) {
+    const Experiment& e = t.experiment;
+    PlanOptions o;
+    const int64_t multiple = make_net(t.card.net)->input_multiple();
+    const auto padded = [&](int64_t pixels) { return ceil_div(pixels, multiple) * multiple; };
+    o.device = t.device;
+    o.compute = t.compute;
+    o.height = padded(training_size(e).height);
+    o.width = padded(training_size(e).width);
+    o.validation_height = padded(t.card.height);
+    o.validation_width = padded(t.card.width);
+    o.accumulate = e.trainer.accumulate;
+    o.optimizer = optimizer_options(e);
+    o.loss = loss_options(t.card);
+    o.aux_weight = e.net.aux_weight;
+    return plan_of_epochs(o, int64_t(t.sets.dataset.train.size()), int64_t(t.sets.dataset.val.size()), e.last_batch);
+}
+
+// What the shapes tell before the first step: batches too small for batch norm, atrous branches that read padding.
+static void check_shapes(const TrainingSetup& t, Messages& messages) {
+    const Experiment& e = t.experiment;
+    const auto samples = int64_t(t.sets.dataset.train.size());
+    const int64_t left = samples % e.batch_size;
+    const bool kept = e.last_batch == data::LastBatch::keep && left > 0;
+    const int64_t images = kept ? left : std::min(e.batch_size, samples);
+    const TrainingSize size = training_size(e);
+    try {
+        check_training_step(t.card.net, e.freezing, images, size.height, size.width);
+    } catch (const ShapeError& error) {
+        throw UsageError(fmt::format("a step on {} image{} of {}x{}{} cannot work: {}{}", images,
+                                     images == 1 ? "" : "s", size.height, size.width,
+                                     kept ? ", the last batch of each epoch," : "", error.what(),
+                                     kept ? "; or leave that batch out (`last-batch` drop, merge)" : ""));
+    }
+    for (const DeadTaps& d : mostly_dead_taps(t.card.net, size.height, size.width)) messages.warning(text_of(d));
+}
+
+static void check_validation(const Experiment& e, const data::Dataset& dataset) {
+    const bool plateau = e.trainer.schedule.kind == Schedule::Kind::plateau;
+    if (dataset.val.empty() && (e.trainer.patience_stop > 0 || plateau))
+        throw UsageError(
+            "`patience-stop` and `schedule` plateau go by the validation, and no sample validates; raise "
+            "`val-fraction` or name them with `val-list`");
+}
+
+TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device device,
+                               std::optional<ResumedRun> resumed, Messages& messages) {
+    TrainingSetup t{.experiment = {}, .device = device, .compute = compute_type(e.machine.precision, device)};
+    t.resumed = std::move(resumed);
+    ResumedRun* run = t.resumed ? &*t.resumed : nullptr;
+    t.sets = open_data(e, messages);
+    check_outputs(e, t.sets.dataset.train);
+    check_outputs(e, t.sets.dataset.val);
+    check_validation(e, t.sets.dataset);
+    t.card = model_card(e, t.sets, context_of({DeviceKind::cpu}).threads(), run);
+    resolve(e, t.card);
+    t.make = [config = t.card.net, freezing = e.freezing] {
+        auto net = make_net(config);
+        freeze(*net, freezing);
+        return net;
+    };
+    if (!run && !e.pretrained.empty()) check_pretrained(*t.make(), e.pretrained, e.new_head);
+    t.experiment = e;
+    t.plan = plan_for(t);
+    const Budget budget = memory_budget(device, e.machine.memory_limit_mib);
+    const auto samples = int64_t(t.sets.dataset.train.size());
+    if (e.batch_size == 0)
+        e.batch_size = t.experiment.batch_size =
+            automatic_batch(t.make, t.plan, budget, std::min(samples, max_batch_size), messages);
+    t.fingerprint = fingerprint_of(settings, t.sets.dataset, device);
+    if (run) check_resumption(*run, settings, e, t.card, t.fingerprint, messages);
+    check_shapes(t, messages);
+    show_plan(t.make, t.plan(e.batch_size), budget, messages);
+    return t;
+}
+
+}  // namespace atrous

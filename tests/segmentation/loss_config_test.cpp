@@ -1,0 +1,81 @@
+// Losses and class weights: words to options, and through a checkpoint's metadata.
+#include "segmentation/loss_config.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "segmentation/model_card.h"
+
+namespace atrous {
+namespace {
+
+SoftmaxLossOptions softmax(const std::string& name, int64_t channels) {
+    return std::get<SoftmaxLossOptions>(loss_options({.name = name}, channels, 255).terms);
+}
+BceDiceOptions sigmoid(const std::string& name, int64_t channels) {
+    return std::get<BceDiceOptions>(loss_options({.name = name}, channels, 255).terms);
+}
+
+TEST(LossConfig, TheNumberOfClassesDecidesWhatAutoAndDiceAre) {
+    EXPECT_EQ(resolve_loss("auto", 1), "bce+dice");
+    EXPECT_EQ(resolve_loss("auto", 5), "ce+dice");
+    EXPECT_EQ(sigmoid("auto", 1).dice_weight, 1);
+    EXPECT_EQ(softmax("auto", 5).region_weight, 1);
+    EXPECT_EQ(softmax("auto", 5).ce_weight, 1);
+    EXPECT_EQ(sigmoid("dice", 1).bce_weight, 0);
+    EXPECT_EQ(softmax("dice", 5).ce_weight, 0);
+    EXPECT_EQ(sigmoid("bce+dice", 5).dice_weight, 1);
+    EXPECT_EQ(softmax("ce", 1).region_weight, 0);
+}
+
+TEST(LossConfig, TermsTakeTheirParameters) {
+    EXPECT_EQ(softmax("focal", 5).gamma, 2);
+    EXPECT_EQ(softmax("ce", 5).gamma, 0);
+    EXPECT_EQ(softmax("tversky", 5).alpha, 0.3);
+    EXPECT_EQ(softmax("tversky", 5).exponent, 1);
+    EXPECT_EQ(softmax("ce+focal-tversky", 1).exponent, 0.75);
+    EXPECT_EQ(softmax("ce+dice", 5).alpha, 0.5);
+    EXPECT_EQ(loss_options({.name = "ce"}, 5, 11).ignore_index(), 11);
+}
+
+TEST(LossConfig, OtherWordsAreRefused) {
+    for (const char* name : {"", "cee", "ce+", "+dice", "ce+bce", "dice+tversky", "bce+tversky", "ce dice"})
+        EXPECT_THROW(loss_options({.name = name}, 5, 255), UsageError) << name;
+    EXPECT_THROW(loss_options({.name = "bce", .class_weights = {1, 2}}, 1, 255), UsageError);
+    EXPECT_THROW(loss_options({.name = "dice", .class_weights = {1, 2, 3}}, 3, 255), UsageError);
+    EXPECT_THROW(loss_options({.name = "ce", .class_weights = {1, 2}}, 3, 255), UsageError);
+    for (const char* words : {"1,x", "1,-2", "inf", "1,nan", "3em"})
+        EXPECT_THROW(class_weights(words, {5, 5}, {1, 1}), UsageError) << words;
+}
+
+TEST(LossConfig, ClassWeightsByTheirFormulas) {
+    EXPECT_TRUE(class_weights("none", {5, 5}, {1, 1}).empty());
+    EXPECT_EQ(class_weights("1,2.5,0", {5, 5, 5}, {1, 1, 1}), (std::vector<double>{1, 2.5, 0}));
+    const auto enet = class_weights("enet", {900, 100, 0}, {10, 5, 0});
+    EXPECT_DOUBLE_EQ(enet[0], 1 / std::log(1.02 + 0.9));
+    EXPECT_DOUBLE_EQ(enet[1], 1 / std::log(1.02 + 0.1));
+    EXPECT_EQ(enet[2], 1);
+    // Where they occur, the classes have 90, 20 and 40 pixels an image; the median is 40.
+    const auto median = class_weights("median", {900, 100, 0, 80}, {10, 5, 0, 2});
+    EXPECT_EQ(median, (std::vector<double>{40.0 / 90, 2, 1, 1}));
+}
+
+TEST(LossConfig, ACheckpointKeepsIt) {
+    const LossConfig c{.name = "focal+tversky", .focal_gamma = 1.5, .tversky_beta = 0.6, .class_weights = {1, 4}};
+    ModelCard card;
+    card.net.out_channels = 2;
+    card.loss = c;
+    const LossConfig read = parse_model_card(text_of(card), "file").loss;
+    EXPECT_EQ(read.name, c.name);
+    EXPECT_EQ(read.focal_gamma, c.focal_gamma);
+    EXPECT_EQ(read.tversky_beta, c.tversky_beta);
+    EXPECT_EQ(read.class_weights, c.class_weights);
+    auto earlier = nlohmann::json::parse(text_of(card));
+    earlier["loss"] = "ce+dice";
+    EXPECT_EQ(parse_model_card(earlier.dump(), "file").loss.name, "ce+dice") << "checkpoints of an earlier form";
+}
+
+}  // namespace
+}  // namespace atrous
