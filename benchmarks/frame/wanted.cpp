@@ -91,7 +91,7 @@ NetOps ops_of(const NetConfig& config, int64_t size, int64_t batch_size, DType c
     for (const Tensor& logits : {y.out, y.aux})
         if (training && logits.defined())
             config.out_channels == 1 ? bce_dice(logits, labels) : softmax_loss(logits, labels);
-    const auto measured = cases::Family::ops();
+    const auto measured = cases::measured_ops();
     std::set<int64_t> made;
     std::map<std::string, int> free;
     for (const Entry& e : tape.entries()) {
@@ -109,7 +109,7 @@ NetOps ops_of(const NetConfig& config, int64_t size, int64_t batch_size, DType c
             result.ops.push_back(w);
     }
     for (const auto& [op, times] : free)
-        result.notes.push_back(fmt::format("{} of {} copy nothing; they are left out", times, op));
+        result.notes.push_back(fmt::format("{} copies nothing in {} places; they are left out", op, times));
     return result;
 }
 

@@ -3,9 +3,9 @@
 
 #include <set>
 
+#include "benchmarks/cases/run.h"
 #include "engine/ops/descriptor.h"
-#include "tests/cases/case.h"
-#include "tests/cases/run.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 namespace {
@@ -14,7 +14,7 @@ TEST(Catalogue, HoldsEveryOpThatHasCases) {
     std::set<std::string> names;
     for (const OpDescriptor& op : op_catalogue()) names.insert(op.name);
     std::set<std::string> missing;
-    for (const Case& c : Family::all_cases())
+    for (const Tested& c : Family::all_cases())
         if (!names.count(c.op)) missing.insert(c.op);
     for (const std::string& op : missing)
         ADD_FAILURE() << op << " has cases, but no descriptor that engine/ops/catalogue.cpp includes";
@@ -22,7 +22,7 @@ TEST(Catalogue, HoldsEveryOpThatHasCases) {
 
 TEST(Catalogue, WhatATapeRecordsIsDescribed) {
     std::set<std::string> recorded;
-    for (const Case& c : Family::all_cases()) {
+    for (const Tested& c : Family::all_cases()) {
         const Tape tape(Tape::Mode::tracing);
         output_on_meta(c, DType::f32);
         for (const Entry& e : tape.entries()) {
