@@ -108,23 +108,24 @@ std::vector<data::Sample> samples_of(const EvalArguments& a, const data::Dataset
 }
 
 // What the scores are worth: on samples that the net was trained on, little.
-void print_split(const EvalArguments& a, const std::optional<SplitRecord>& recorded, const data::Dataset& set,
-                 const std::vector<data::Sample>& samples) {
+void say_split(const EvalArguments& a, const std::optional<SplitRecord>& recorded, const data::Dataset& set,
+               const std::vector<data::Sample>& samples, Messages& messages) {
     if (!recorded) {
-        fmt::print(
-            "warning: the checkpoint does not say how its training split the data; samples that it was trained "
-            "on may be among these\n");
+        messages.warning(
+            "the checkpoint does not say how its training split the data; samples that it was trained on may be among "
+            "these");
         return;
     }
     const bool exact = recorded->sketch.size() < sketch_size;
     if (const int64_t trained = trained_among(*recorded, samples); trained > 0)
-        fmt::print(
-            "warning: {}{} of these {} samples are among those that the net was trained on, by name or file; its "
-            "training split by {}\n",
-            exact ? "" : "about ", trained, samples.size(), text_of(*recorded));
+        messages.warning(fmt::format(
+            "{}{} of these {} samples are among those that the net was trained on, by name or file; its training split "
+            "by {}",
+            exact ? "" : "about ", trained, samples.size(), text_of(*recorded)));
     else if (a.split == "val" && !set.train.empty() && trained_among(*recorded, set.train) == 0)
-        fmt::print("the net was trained on no sample of this data set: --split all scores its {} others too\n",
-                   set.train.size());
+        messages.text(
+            fmt::format("the net was trained on no sample of this data set: `split` all scores its {} others too\n",
+                        set.train.size()));
 }
 
 // Writes --per-image, --json, --confusion and --sheet.
@@ -177,10 +178,9 @@ int eval(int argc, const char* const* argv) {
     const auto report = data::check_dataset(
         samples, {data::parse_mask_rule(card.mask_values), int(card.classes()), int(a.machine.threads)});
     card.mask_values = data::text_of(report.rule);
-    fmt::print("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text());
-    for (const auto& warning : set.warnings) fmt::print("warning: {}\n", warning);
-    print_split(a, card.split, set, samples);
-    std::fflush(stdout);
+    console.text(fmt::format("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text()));
+    for (const auto& warning : set.warnings) console.warning(warning);
+    say_split(a, card.split, set, samples, console);
 
     auto source = data::make_loader(
         samples, report.rule, loader_options(card, a.batch_size, int(a.machine.workers), loaded.net->input_multiple()));

@@ -10,7 +10,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "engine/autograd/tape.h"
-#include "engine/ops/catalogue.h"
+#include "engine/ops/descriptor.h"
 #include "segmentation/machine.h"
 #include "segmentation/outputs.h"
 
@@ -19,7 +19,7 @@ namespace {
 
 std::string list_of_ops() {
     std::string text = "Ops, their tensors (in brackets: may be absent) and attributes:\n";
-    for (const CatalogueOp& op : op_catalogue()) {
+    for (const OpDescriptor& op : op_catalogue()) {
         text += fmt::format("  {:<20}", op.name);
         for (const Operand& i : op.inputs) text += i.required ? " " + i.name : " [" + i.name + "]";
         for (const AttributeDefault& a : op.attributes) text += "  " + a.name + "=" + a.value;
@@ -28,16 +28,16 @@ std::string list_of_ops() {
     return text + "Tensors are in PyTorch's order: activations [N][C][H][W], weights [out][in][height][width].\n";
 }
 
-const CatalogueOp& find_op(const std::string& name) {
+const OpDescriptor& find_op(const std::string& name) {
     std::string names;
-    for (const CatalogueOp& op : op_catalogue()) {
+    for (const OpDescriptor& op : op_catalogue()) {
         if (op.name == name) return op;
         names += (names.empty() ? "" : ", ") + op.name;
     }
     throw UsageError("op '" + name + "' is unknown; expected one of " + names);
 }
 
-std::map<std::string, std::string> parse_attributes(const CatalogueOp& op, const std::vector<std::string>& words) {
+std::map<std::string, std::string> parse_attributes(const OpDescriptor& op, const std::vector<std::string>& words) {
     std::map<std::string, std::string> attributes;
     std::string names;
     for (const AttributeDefault& a : op.attributes) {
@@ -67,7 +67,7 @@ void want_gradient(Tape& tape, const Operand& operand, Tensor& tensor) {
 
 class OpRun {
  public:
-    OpRun(const CatalogueOp& op, const io::TensorFile& file, DType compute, Device device)
+    OpRun(const OpDescriptor& op, const io::TensorFile& file, DType compute, Device device)
         : op_(op), file_(file), compute_(compute), device_(device) {
         for (const Operand& operand : op.inputs)
             if (operand.required || file.find(operand.name))
@@ -118,7 +118,7 @@ class OpRun {
         }
     }
 
-    const CatalogueOp& op_;
+    const OpDescriptor& op_;
     const io::TensorFile& file_;
     DType compute_;
     Device device_;
@@ -144,7 +144,7 @@ int run_op(int argc, const char* const* argv) {
     describe_overwrite(o, overwrite);
     o.parse(argc, argv);
     if (name == "list") throw TextRequested{list_of_ops()};
-    const CatalogueOp& op = find_op(name);
+    const OpDescriptor& op = find_op(name);
     if (input.empty() || output.empty()) throw UsageError("run-op needs --input and --output");
     Outputs()
         .reads("--input", input)

@@ -40,7 +40,7 @@ struct SummaryArguments {
         describe_channels(o, channels);
         describe_classes(o, classes);
         o.group("Work");
-        describe_size(o, size);
+        describe_size(o, size).min(1).max(65536);
         describe_batch_size(o, batch_size);
         describe_precision(o, machine);
         describe(o, optimizer);

@@ -7,7 +7,7 @@
 #include "base/settings.h"
 #include "engine/io/safetensors.h"
 #include "engine/nn/module.h"
-#include "engine/ops/catalogue.h"
+#include "engine/ops/descriptor.h"
 
 namespace atrous::app {
 

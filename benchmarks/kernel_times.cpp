@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/variant.h"
+#include "benchmarks/frame/hashed.h"
 #include "engine/context.h"
 #include "engine/tensor.h"
 #include "kernels/conv.h"
@@ -24,7 +25,6 @@
 #include "kernels/optim.h"
 #include "kernels/pool.h"
 #include "kernels/resize.h"
-#include "tests/models/hashed.h"
 
 using namespace atrous;
 namespace k = atrous::kernels;

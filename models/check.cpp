@@ -3,10 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <variant>
 
+#include "engine/ops/descriptor.h"
 #include "engine/ops/dropout.h"
-#include "kernels/conv.h"
 
 namespace atrous {
 
@@ -37,24 +36,6 @@ void check_training_step(const NetConfig& config, const Freezing& freezing, int6
     net->forward_training(picture(config, images, height, width));
 }
 
-// Along one axis: taps inside the input, the mean over output positions.
-static double live_along(int64_t in, int64_t kernel, const kernels::ConvGeometry& g) {
-    const int64_t out = g.output_size(in, kernel);
-    int64_t live = 0;
-    for (int64_t o = 0; o < out; ++o)
-        for (int64_t k = 0; k < kernel; ++k) {
-            const int64_t at = o * g.stride - g.padding + k * g.dilation;
-            live += at >= 0 && at < in;
-        }
-    return double(live) / double(out);
-}
-
-static int attribute(const Entry& entry, const char* name) {
-    for (const auto& [key, value] : entry.attributes)
-        if (key == name) return int(std::get<int64_t>(value));
-    return 1;
-}
-
 std::string text_of(const DeadTaps& d) {
     return fmt::format(
         "{}: with dilation {} on {}x{} features, {:.1f} of its {} taps read the picture and the rest padding; larger "
@@ -69,16 +50,16 @@ std::vector<DeadTaps> mostly_dead_taps(const NetConfig& config, int64_t height, 
     net->forward_training(picture(config, 1, height, width));
     std::vector<DeadTaps> found;
     for (const Entry& e : tape.entries()) {
-        if (e.op != "conv2d" && e.op != "depthwise_conv2d") continue;
-        const kernels::ConvGeometry g{attribute(e, "stride"), attribute(e, "padding"), attribute(e, "dilation")};
-        const Shape &x = e.inputs[0].shape, &weight = e.inputs[1].shape;
-        const int64_t taps = weight[1] * weight[2];
-        const double live = live_along(x[1], weight[1], g) * live_along(x[2], weight[2], g);
+        if (!is_map(e)) continue;
+        const Reach rows = reach_of(e, 0), columns = reach_of(e, 1);
+        const int64_t taps = rows.taps() * columns.taps(), dilation = std::max(rows.dilation(), columns.dilation());
+        const double live = rows.taps_inside() * columns.taps_inside();
+        const Shape& x = e.inputs[0].shape;
         const bool named = std::any_of(found.begin(), found.end(), [&](const DeadTaps& d) {
-            return d.dilation == g.dilation && d.height == x[1] && d.width == x[2];
+            return d.dilation == dilation && d.height == x[1] && d.width == x[2];
         });
-        if (g.dilation > 1 && live < double(taps) / 2 && !named)
-            found.push_back({e.module, g.dilation, x[1], x[2], taps, live});
+        if (dilation > 1 && live < double(taps) / 2 && !named)
+            found.push_back({e.module, dilation, x[1], x[2], taps, live});
     }
     return found;
 }

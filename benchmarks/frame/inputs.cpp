@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "tests/cases/run.h"
+#include "benchmarks/cases/run.h"
 
 namespace atrous::bench {
 

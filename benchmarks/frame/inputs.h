@@ -1,8 +1,8 @@
 // Operands of real sizes: random, never zeros, made in little time and memory.
 #pragma once
 
+#include "benchmarks/cases/case.h"
 #include "engine/tensor.h"
-#include "tests/cases/case.h"
 
 namespace atrous::bench {
 

@@ -5,11 +5,11 @@
 #include <memory>
 
 #include "base/variant.h"
+#include "benchmarks/cases/run.h"
 #include "benchmarks/frame/clock.h"
 #include "benchmarks/frame/environment.h"
 #include "benchmarks/frame/inputs.h"
 #include "engine/autograd/tape.h"
-#include "tests/cases/run.h"
 
 namespace atrous::bench {
 

@@ -10,10 +10,10 @@
 #include "base/text.h"
 #include "benchmarks/frame/clock.h"
 #include "benchmarks/frame/environment.h"
+#include "benchmarks/frame/hashed.h"
 #include "benchmarks/frame/measure.h"
 #include "engine/ops/elementwise.h"
 #include "engine/train/training_step.h"
-#include "tests/models/hashed.h"
 
 namespace atrous::bench {
 

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <set>
 
-#include "engine/autograd/tape.h"
+#include "engine/ops/descriptor.h"
 #include "engine/ops/dropout.h"
 #include "engine/ops/softmax_loss.h"
 
@@ -69,12 +70,6 @@ static Wanted wanted_of(const Entry& e, const std::set<int64_t>& made) {
     return w;
 }
 
-// Parts that already lie side by side are joined without a copy.
-static bool copies_nothing(const Entry& e) {
-    return e.op == "concat" &&
-           std::all_of(e.inputs.begin(), e.inputs.end(), [&](const Value& v) { return v.pitch == e.output.shape[3]; });
-}
-
 static bool same(const Wanted& a, const Wanted& b) {
     return a.op == b.op && a.request.shapes == b.request.shapes && a.request.parameters == b.request.parameters &&
            a.request.numbers == b.request.numbers && a.request.output == b.request.output &&
@@ -96,16 +91,16 @@ NetOps ops_of(const NetConfig& config, int64_t size, int64_t batch_size, DType c
     for (const Tensor& logits : {y.out, y.aux})
         if (training && logits.defined())
             config.out_channels == 1 ? bce_dice(logits, labels) : softmax_loss(logits, labels);
-    const auto measured = cases::Family::ops();
+    const auto measured = cases::measured_ops();
     std::set<int64_t> made;
-    int joined = 0;
+    std::map<std::string, int> free;
     for (const Entry& e : tape.entries()) {
         const Wanted w = wanted_of(e, made);
         made.insert(e.output.id);
         const auto known =
             std::find_if(result.ops.begin(), result.ops.end(), [&](const Wanted& k) { return same(k, w); });
-        if (copies_nothing(e))
-            ++joined;
+        if (descriptor_of(e).copies_nothing(e))
+            ++free[e.op];
         else if (known != result.ops.end())
             ++known->count;
         else if (std::find(measured.begin(), measured.end(), e.op) == measured.end())
@@ -113,7 +108,8 @@ NetOps ops_of(const NetConfig& config, int64_t size, int64_t batch_size, DType c
         else
             result.ops.push_back(w);
     }
-    if (joined) result.notes.push_back(fmt::format("{} concatenations copy nothing; they are left out", joined));
+    for (const auto& [op, times] : free)
+        result.notes.push_back(fmt::format("{} copies nothing in {} places; they are left out", op, times));
     return result;
 }
 

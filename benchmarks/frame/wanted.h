@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/cases/case.h"
 #include "models/catalogue.h"
-#include "tests/cases/case.h"
 
 namespace atrous::bench {
 
@@ -15,7 +15,7 @@ struct Wanted {
     int count = 1;      // times in a step
     std::string where;  // the first layer that runs it
 
-    cases::Case make() const { return cases::Family::at(op, request); }
+    cases::Case make() const { return cases::case_at(op, request); }
     std::string text() const;  // "16x64x64x256 w 512x3x3x256 dilation 2"
 };
 

@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "engine/ops/descriptor.h"
 #include "engine/ops/dropout.h"
 #include "engine/simulation.h"
 
@@ -21,21 +22,6 @@ std::vector<Entry> trace(SegmentationNet& net, const Shape& input, DType compute
     const Tape tape(Tape::Mode::tracing);
     net.forward_training(x);
     return tape.entries();
-}
-
-int64_t multiply_adds(const Entry& e) {
-    if (e.op.find("conv") == std::string::npos || e.inputs.size() < 2 || e.inputs[1].shape.rank() != 4) return 0;
-    const bool transposed = e.op.find("transpose") != std::string::npos;  // every input pixel meets every weight
-    const Shape& pixels = transposed ? e.inputs[0].shape : e.output.shape;
-    return pixels[0] * pixels[1] * pixels[2] * e.inputs[1].shape.count();
-}
-
-static std::string op_text(const Entry& e) {
-    std::string text = e.op;
-    if (e.op == "batch_norm" && e.inputs.size() > 3) text += "+add";
-    for (const auto& [name, value] : e.attributes)
-        if (name == "relu" && std::get<bool>(value)) text += "+relu";
-    return text;
 }
 
 namespace {
@@ -118,8 +104,16 @@ Summary summarize(SegmentationNet& net, const Shape& input, DType compute, Devic
     s.unused_parameters = s.parameters;
     for (size_t i = 0; i < entries.size(); ++i) {
         const Entry& e = entries[i];
-        const LayerRow row{e.module,         op_text(e),   e.output.shape, e.output.dtype, parameters.first_used_by(e),
-                           multiply_adds(e), kept.next(e), fields[i],      strides[i]};
+        const OpDescriptor& op = descriptor_of(e);
+        const LayerRow row{e.module,
+                           e.op + op.fused(e),
+                           e.output.shape,
+                           e.output.dtype,
+                           parameters.first_used_by(e),
+                           op.multiply_adds(e),
+                           kept.next(e),
+                           fields[i],
+                           strides[i]};
         s.unused_parameters -= row.parameters;
         s.multiply_adds += row.multiply_adds;
         s.kept_bytes += row.kept_bytes;

@@ -13,10 +13,6 @@ namespace atrous {
 // and the shapes and types of inputs and output. `image` receives the input, if it is given.
 std::vector<Entry> trace(SegmentationNet& net, const Shape& input, DType compute, Value* image = nullptr);
 
-// Multiply-adds of one entry: of convolutions and products, an output's sum of k products counting k (padding
-// included, biases not); everything else counts 0.
-int64_t multiply_adds(const Entry& entry);
-
 struct LayerRow {
     std::string module, op;  // path of the layer, "down1.maxpool_conv.1.double_conv.0"; "batch_norm+relu"
     Shape output;            // [N][H][W][C]

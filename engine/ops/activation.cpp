@@ -31,4 +31,17 @@ Tensor sigmoid(const Tensor& x) {
                       {k::reference::sigmoid_backward, k::cpu::sigmoid_backward, k::cuda::sigmoid_backward});
 }
 
+static OpDescriptor describe(const char* name, Tensor (*f)(const Tensor&)) {
+    return {.name = name,
+            .inputs = {{"x"}},
+            .call = [f](const OpArguments& a) { return result(f(a.tensor("x"))); },
+            .reach = same_position};
+}
+
+OpDescriptor describe_relu() {
+    return describe("relu", [](const Tensor& x) { return relu(x); });
+}
+
+OpDescriptor describe_sigmoid() { return describe("sigmoid", sigmoid); }
+
 }  // namespace atrous

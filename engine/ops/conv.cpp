@@ -108,4 +108,44 @@ Tensor conv_transpose2x2(const Tensor& x, const Tensor& weight, const Tensor& bi
                    .backward = [has_bias](Gradients& g) { conv_transpose_backward(g, has_bias); }});
 }
 
+// Every pixel of `map` meets every weight.
+static int64_t products(const Value& map, const Value& weight) {
+    return map.shape[0] * map.shape[1] * map.shape[2] * weight.shape.count();
+}
+
+static Reach window_reach(const Entry& e, int axis) {
+    const int64_t one = 1, zero = 0;
+    return Reach::window(e.inputs[1].shape[1 + axis], attribute(e, "stride", one), attribute(e, "padding", zero),
+                         attribute(e, "dilation", one));
+}
+
+OpDescriptor describe_convolution(const char* name, OperandKind weight,
+                                  Tensor (*f)(const Tensor&, const Tensor&, const Tensor&, ConvGeometry)) {
+    return {.name = name,
+            .inputs = {{"x"}, {"weight", weight}, {"bias", OperandKind::vector, false}},
+            .attributes = {{"stride", "1"}, {"padding", "0"}, {"dilation", "1"}},
+            .call =
+                [f](const OpArguments& a) {
+                    const ConvGeometry geometry{.stride = int(a.integer("stride", 1)),
+                                                .padding = int(a.integer("padding", 0)),
+                                                .dilation = int(a.integer("dilation", 1))};
+                    return result(f(a.tensor("x"), a.tensor("weight"), a.tensor("bias"), geometry));
+                },
+            .reach = window_reach,
+            .multiply_adds = [](const Entry& e) { return products(e.output, e.inputs[1]); }};
+}
+
+OpDescriptor describe_conv2d() { return describe_convolution("conv2d", OperandKind::conv_weight, conv2d); }
+
+OpDescriptor describe_conv_transpose2x2() {
+    return {.name = "conv_transpose2x2",
+            .inputs = {{"x"}, {"weight", OperandKind::conv_transpose_weight}, {"bias", OperandKind::vector, false}},
+            .call =
+                [](const OpArguments& a) {
+                    return result(conv_transpose2x2(a.tensor("x"), a.tensor("weight"), a.tensor("bias")));
+                },
+            .reach = [](const Entry&, int) { return Reach::transposed(2, 2); },
+            .multiply_adds = [](const Entry& e) { return products(e.inputs[0], e.inputs[1]); }};
+}
+
 }  // namespace atrous

@@ -1,7 +1,7 @@
 // Convolutions; formulas and layouts in kernels/conv.h and kernels/conv_transpose.h.
 #pragma once
 
-#include "engine/autograd/tape.h"
+#include "engine/ops/descriptor.h"
 #include "kernels/conv.h"
 
 namespace atrous {
@@ -15,5 +15,13 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeo
 // 2x2 transposed convolution of stride 2: x [N][H][W][I], weight [2][2][O][I], bias [O] or undefined -> [N][2H][2W][O],
 // written into `destination` (a channel slice, say) if that is given.
 Tensor conv_transpose2x2(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& destination = {});
+
+// What the convolutions of a ConvGeometry have in common.
+OpDescriptor describe_convolution(const char* name, OperandKind weight,
+                                  Tensor (*f)(const Tensor&, const Tensor&, const Tensor&, ConvGeometry));
+
+OpDescriptor describe_conv2d();
+OpDescriptor describe_conv_transpose2x2();
+inline const AddedOps convolutions_added{describe_conv2d, describe_conv_transpose2x2};
 
 }  // namespace atrous

@@ -53,4 +53,8 @@ Tensor depthwise_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bia
                    .backward = [geometry, has_bias](Gradients& g) { backward(g, geometry, has_bias); }});
 }
 
+OpDescriptor describe_depthwise_conv2d() {
+    return describe_convolution("depthwise_conv2d", OperandKind::depthwise_weight, depthwise_conv2d);
+}
+
 }  // namespace atrous

@@ -9,4 +9,7 @@ namespace atrous {
 // Throws ShapeError where channels differ or the kernel does not fit.
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry);
 
+OpDescriptor describe_depthwise_conv2d();
+inline const AddedOps depthwise_added{describe_depthwise_conv2d};
+
 }  // namespace atrous

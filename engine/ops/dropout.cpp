@@ -51,4 +51,16 @@ Tensor dropout(const Tensor& x, double p, bool training) {
          }});
 }
 
+OpDescriptor describe_dropout() {
+    return {.name = "dropout",
+            .inputs = {{"x"}},
+            .attributes = {{"p", "0.5"}, {"seed", "0"}, {"step", "0"}},
+            .call =
+                [](const OpArguments& a) {
+                    const StepRandomness random(uint64_t(a.integer("seed", 0)), a.integer("step", 0));
+                    return result(dropout(a.tensor("x"), a.number("p"), true));
+                },
+            .reach = same_position};
+}
+
 }  // namespace atrous

@@ -1,7 +1,7 @@
 // Dropout; formula in kernels/dropout.h.
 #pragma once
 
-#include "engine/autograd/tape.h"
+#include "engine/ops/descriptor.h"
 
 namespace atrous {
 
@@ -31,5 +31,8 @@ class StepRandomness {
 // x with each element zeroed with probability p and the others divided by 1 - p; x itself where not training or p = 0.
 // Throws ShapeError where p is not in [0, 1], Error where a training forward pass has no StepRandomness.
 Tensor dropout(const Tensor& x, double p, bool training);
+
+OpDescriptor describe_dropout();
+inline const AddedOps dropout_added{describe_dropout};
 
 }  // namespace atrous

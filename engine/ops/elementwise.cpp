@@ -1,5 +1,7 @@
 #include "engine/ops/elementwise.h"
 
+#include <algorithm>
+
 #include "engine/context.h"
 #include "engine/ops/shapes.h"
 #include "kernels/elementwise.h"
@@ -94,6 +96,45 @@ std::vector<Tensor> reserve_concat(int64_t n, int64_t h, int64_t w, std::span<co
         begin += c;
     }
     return parts;
+}
+
+OpDescriptor describe_add() {
+    return {.name = "add",
+            .inputs = {{"a"}, {"b"}},
+            .call = [](const OpArguments& a) { return result(add(a.tensor("a"), a.tensor("b"))); },
+            .reach = same_position};
+}
+
+OpDescriptor describe_cast() {
+    return {.name = "cast",
+            .inputs = {{"x"}},
+            .attributes = {{"dtype", ""}},
+            .call =
+                [](const OpArguments& a) {
+                    constexpr DType types[] = {DType::f32, DType::bf16, DType::f16, DType::f64};
+                    return result(cast(a.tensor("x"), types[a.choice("dtype", {"f32", "bf16", "f16", "f64"})]));
+                },
+            .reach = same_position};
+}
+
+static OpResults call_concat(const OpArguments& a) {
+    std::vector<Tensor> parts;
+    for (const char* name : {"a", "b", "c", "d"})
+        if (a.tensor(name).defined()) parts.push_back(a.tensor(name));
+    return result(concat(parts));
+}
+
+// Whether parts lie side by side shows in the record: each has the pitch of the whole.
+static bool is_joined(const Entry& e) {
+    return std::all_of(e.inputs.begin(), e.inputs.end(), [&](const Value& v) { return v.pitch == e.output.shape[3]; });
+}
+
+OpDescriptor describe_concat() {
+    return {.name = "concat",
+            .inputs = {{"a"}, {"b"}, {"c", OperandKind::activation, false}, {"d", OperandKind::activation, false}},
+            .call = call_concat,
+            .reach = same_position,
+            .copies_nothing = is_joined};
 }
 
 }  // namespace atrous

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "engine/autograd/tape.h"
+#include "engine/ops/descriptor.h"
 
 namespace atrous {
 
@@ -19,5 +19,10 @@ Tensor concat(const Tensor& a, const Tensor& b);
 // The parts of a concatenation to come: channel slices of one new block.
 std::vector<Tensor> reserve_concat(int64_t n, int64_t h, int64_t w, std::span<const int64_t> channels, DType dtype,
                                    Device device);
+
+OpDescriptor describe_add();
+OpDescriptor describe_cast();
+OpDescriptor describe_concat();
+inline const AddedOps elementwise_added{describe_add, describe_cast, describe_concat};
 
 }  // namespace atrous

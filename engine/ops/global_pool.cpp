@@ -25,4 +25,11 @@ Tensor global_average_pool(const Tensor& x) {
          }});
 }
 
+OpDescriptor describe_global_average_pool() {
+    return {.name = "global_average_pool",
+            .inputs = {{"x"}},
+            .call = [](const OpArguments& a) { return result(global_average_pool(a.tensor("x"))); },
+            .reach = [](const Entry&, int) { return Reach::all(); }};
+}
+
 }  // namespace atrous

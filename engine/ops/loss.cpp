@@ -32,4 +32,34 @@ LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOpti
     return {loss, terms};
 }
 
+DiceGroups dice_groups(const OpArguments& a) {
+    constexpr DiceGroups groups[] = {DiceGroups::batch, DiceGroups::sample, DiceGroups::all};
+    return groups[a.choice("groups", {"batch", "sample", "all"})];
+}
+
+OpResults as_results(const LossValue& value) {
+    return {{{"loss", OperandKind::vector}, value.loss}, {{"terms", OperandKind::vector}, value.terms}};
+}
+
+static OpResults call(const OpArguments& a) {
+    BceDiceOptions o;
+    o.bce_weight = a.number("bce_weight");
+    o.dice_weight = a.number("dice_weight");
+    o.smooth = a.number("smooth");
+    o.ignore_index = int(a.integer("ignore_index", -1));
+    o.groups = dice_groups(a);
+    return as_results(bce_dice(a.tensor("logits"), a.tensor("labels"), o));
+}
+
+OpDescriptor describe_bce_dice() {
+    return {.name = "bce_dice",
+            .inputs = {{"logits"}, {"labels", OperandKind::labels, true, false}},
+            .attributes = {{"bce_weight", "1"},
+                           {"dice_weight", "1"},
+                           {"smooth", "1"},
+                           {"groups", "batch"},
+                           {"ignore_index", "255"}},
+            .call = call};
+}
+
 }  // namespace atrous

@@ -23,4 +23,21 @@ void count_confusion(const Tensor& logits, const Tensor& labels, Tensor& counts,
         k::ConfusionArgs{logits.view(), labels.as<uint8_t>(), counts.as<int64_t>(), threshold, ignore_index});
 }
 
+static OpResults call(const OpArguments& a) {
+    const Tensor logits = a.tensor("logits");
+    const int64_t classes = std::max<int64_t>(2, logits.dim(3));
+    Tensor counts = Tensor::empty({classes * classes}, DType::i64, logits.device());
+    const std::vector<int64_t> zeros(static_cast<size_t>(counts.count()));
+    counts.copy_from_host(zeros.data(), counts.bytes());
+    count_confusion(logits, a.tensor("labels"), counts, a.number("threshold"), int(a.integer("ignore_index", -1)));
+    return result(counts, OperandKind::counts);
+}
+
+OpDescriptor describe_confusion() {
+    return {.name = "confusion",
+            .inputs = {{"logits", OperandKind::activation, true, false}, {"labels", OperandKind::labels, true, false}},
+            .attributes = {{"threshold", "0"}, {"ignore_index", "255"}},
+            .call = call};
+}
+
 }  // namespace atrous

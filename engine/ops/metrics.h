@@ -1,12 +1,15 @@
 // Confusion counts of predictions; conventions in kernels/metrics.h.
 #pragma once
 
-#include "engine/tensor.h"
+#include "engine/ops/descriptor.h"
 
 namespace atrous {
 
 // Adds to counts, i64 [classes * classes], truth-major. Dense labels u8 [N][H][W][1].
 void count_confusion(const Tensor& logits, const Tensor& labels, Tensor& counts, double threshold = 0,
                      int ignore_index = 255);
+
+OpDescriptor describe_confusion();
+inline const AddedOps confusion_added{describe_confusion};
 
 }  // namespace atrous

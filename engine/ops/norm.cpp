@@ -83,4 +83,35 @@ Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNorm
          }});
 }
 
+static OpResults call(const OpArguments& a) {
+    const BatchNormParameters p{
+        a.tensor("weight"), a.tensor("bias"), a.tensor("running_mean"), a.tensor("running_var"), {}};
+    const BatchNormOptions options{.momentum = a.number("momentum"),
+                                   .epsilon = a.number("epsilon"),
+                                   .training = a.flag("training"),
+                                   .relu = a.flag("relu")};
+    const Tensor y = batch_norm(a.tensor("x"), p, options, a.tensor("residual"));
+    return {{{"y"}, y},
+            {{"running_mean", OperandKind::vector}, p.running_mean},
+            {{"running_var", OperandKind::vector}, p.running_var}};
+}
+
+static std::string fused(const Entry& e) {
+    return std::string(e.inputs.size() > 3 ? "+add" : "") + (attribute(e, "relu", false) ? "+relu" : "");
+}
+
+OpDescriptor describe_batch_norm() {
+    return {.name = "batch_norm",
+            .inputs = {{"x"},
+                       {"weight", OperandKind::vector},
+                       {"bias", OperandKind::vector},
+                       {"running_mean", OperandKind::vector, true, false},
+                       {"running_var", OperandKind::vector, true, false},
+                       {"residual", OperandKind::activation, false}},
+            .attributes = {{"training", "true"}, {"momentum", "0.1"}, {"epsilon", "1e-5"}, {"relu", "false"}},
+            .call = call,
+            .reach = same_position,
+            .fused = fused};
+}
+
 }  // namespace atrous

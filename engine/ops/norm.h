@@ -1,7 +1,7 @@
 // Batch normalisation fused with residual addition and ReLU; formulas in kernels/norm.h.
 #pragma once
 
-#include "engine/autograd/tape.h"
+#include "engine/ops/descriptor.h"
 
 namespace atrous {
 
@@ -21,5 +21,8 @@ struct BatchNormParameters {
 // `destination` if that is given. Training over one value per channel is a ShapeError.
 Tensor batch_norm(const Tensor& x, const BatchNormParameters& parameters, const BatchNormOptions& options,
                   const Tensor& residual = {}, const Tensor& destination = {});
+
+OpDescriptor describe_batch_norm();
+inline const AddedOps batch_norm_added{describe_batch_norm};
 
 }  // namespace atrous

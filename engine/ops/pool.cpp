@@ -41,4 +41,21 @@ Tensor max_pool(const Tensor& x, PoolGeometry geometry) {
          }});
 }
 
+static OpResults call(const OpArguments& a) {
+    const PoolGeometry geometry{int(a.integer("kernel", 1)), int(a.integer("stride", 1)), int(a.integer("padding", 0))};
+    return result(max_pool(a.tensor("x"), geometry));
+}
+
+OpDescriptor describe_max_pool() {
+    return {.name = "max_pool",
+            .inputs = {{"x"}},
+            .attributes = {{"kernel", "2"}, {"stride", "2"}, {"padding", "0"}},
+            .call = call,
+            .reach = [](const Entry& e, int) {
+                const int64_t one = 1, zero = 0;
+                return Reach::window(attribute(e, "kernel", one), attribute(e, "stride", one),
+                                     attribute(e, "padding", zero));
+            }};
+}
+
 }  // namespace atrous

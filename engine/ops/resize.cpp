@@ -43,4 +43,28 @@ Tensor nearest(const Tensor& x, int64_t height, int64_t width, const Tensor& des
                    }});
 }
 
+OpDescriptor describe_bilinear() {
+    return {.name = "bilinear",
+            .inputs = {{"x"}},
+            .attributes = {{"height", ""}, {"width", ""}, {"align_corners", "false"}},
+            .call =
+                [](const OpArguments& a) {
+                    return result(bilinear(a.tensor("x"), a.integer("height", 1), a.integer("width", 1),
+                                           a.flag("align_corners")));
+                },
+            .reach = [](const Entry& e,
+                        int) { return attribute(e, "align_corners", false) ? Reach::corners() : Reach::centres(); }};
+}
+
+OpDescriptor describe_nearest() {
+    return {.name = "nearest",
+            .inputs = {{"x"}},
+            .attributes = {{"height", ""}, {"width", ""}},
+            .call =
+                [](const OpArguments& a) {
+                    return result(nearest(a.tensor("x"), a.integer("height", 1), a.integer("width", 1)));
+                },
+            .reach = [](const Entry&, int) { return Reach::nearest(); }};
+}
+
 }  // namespace atrous

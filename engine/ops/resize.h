@@ -1,7 +1,7 @@
 // Bilinear and nearest resampling; formulas in kernels/resize.h and kernels/nearest.h.
 #pragma once
 
-#include "engine/autograd/tape.h"
+#include "engine/ops/descriptor.h"
 
 namespace atrous {
 
@@ -11,5 +11,9 @@ Tensor bilinear(const Tensor& x, int64_t height, int64_t width, bool align_corne
 
 // The same by PyTorch's mode "nearest": source = floor(destination * scale).
 Tensor nearest(const Tensor& x, int64_t height, int64_t width, const Tensor& destination = {});
+
+OpDescriptor describe_bilinear();
+OpDescriptor describe_nearest();
+inline const AddedOps resizes_added{describe_bilinear, describe_nearest};
 
 }  // namespace atrous

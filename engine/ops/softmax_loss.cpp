@@ -65,4 +65,37 @@ LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const Softmax
     return {loss, terms};
 }
 
+static OpResults call(const OpArguments& a) {
+    SoftmaxLossOptions o;
+    o.ce_weight = a.number("ce_weight");
+    o.region_weight = a.number("region_weight");
+    o.gamma = a.number("gamma");
+    o.alpha = a.number("alpha");
+    o.beta = a.number("beta");
+    o.smooth = a.number("smooth");
+    o.exponent = a.number("exponent");
+    o.background = a.flag("background");
+    o.ignore_index = int(a.integer("ignore_index", -1));
+    o.groups = dice_groups(a);
+    return as_results(softmax_loss(a.tensor("logits"), a.tensor("labels"), o, a.tensor("class_weights")));
+}
+
+OpDescriptor describe_softmax_loss() {
+    return {.name = "softmax_loss",
+            .inputs = {{"logits"},
+                       {"labels", OperandKind::labels, true, false},
+                       {"class_weights", OperandKind::vector, false, false}},
+            .attributes = {{"ce_weight", "1"},
+                           {"region_weight", "0"},
+                           {"gamma", "0"},
+                           {"alpha", "0.5"},
+                           {"beta", "0.5"},
+                           {"smooth", "1"},
+                           {"exponent", "1"},
+                           {"groups", "batch"},
+                           {"background", "true"},
+                           {"ignore_index", "255"}},
+            .call = call};
+}
+
 }  // namespace atrous

@@ -14,4 +14,7 @@ using kernels::SoftmaxLossOptions;
 LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const SoftmaxLossOptions& options = {},
                        const Tensor& class_weights = {});
 
+OpDescriptor describe_softmax_loss();
+inline const AddedOps softmax_loss_added{describe_softmax_loss};
+
 }  // namespace atrous

@@ -29,4 +29,19 @@ Tensor window(const Tensor& x, const Window& w) {
                    }});
 }
 
+static OpResults call(const OpArguments& a) {
+    return result(window(a.tensor("x"), {a.integer("top", -65536), a.integer("left", -65536), a.integer("height", 1),
+                                         a.integer("width", 1)}));
+}
+
+OpDescriptor describe_window() {
+    return {.name = "window",
+            .inputs = {{"x"}},
+            .attributes = {{"top", "0"}, {"left", "0"}, {"height", ""}, {"width", ""}},
+            .call = call,
+            .reach = [](const Entry& e, int axis) {
+                return Reach::shifted(attribute(e, axis ? "left" : "top", int64_t(0)));
+            }};
+}
+
 }  // namespace atrous

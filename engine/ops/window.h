@@ -1,7 +1,7 @@
 // Cropping and zero padding; formula in kernels/window.h.
 #pragma once
 
-#include "engine/autograd/tape.h"
+#include "engine/ops/descriptor.h"
 
 namespace atrous {
 
@@ -12,5 +12,8 @@ struct Window {
 
 // x [N][H][W][C] -> [N][height][width][C]: x inside the window, zero where the window reaches beyond x.
 Tensor window(const Tensor& x, const Window& w);
+
+OpDescriptor describe_window();
+inline const AddedOps window_added{describe_window};
 
 }  // namespace atrous

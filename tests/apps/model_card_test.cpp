@@ -111,7 +111,7 @@ TEST_F(ModelCardTest, NumbersOutOfTheirRangeAreRefused) {
 TEST_F(ModelCardTest, WordsThatMeanNothingAreRefused) {
     const std::string unbuilt = "its model card's net cannot be built: ";
     expect_refused("/model", "unett", "model is '\"unett\"'; expected unet, unet11");
-    expect_refused("/model", 3, "model is '3'; expected text");
+    expect_refused("/model", 3, "model is '3'; expected unet");
     expect_refused("/encoder", "resnet19", unbuilt + "encoder 'resnet19' is unknown");
     expect_refused("/kernel", 2, unbuilt + "U-Net: a 2x2 kernel");
     expect_refused("/output_stride", 8, unbuilt + "model unet takes no output stride");

@@ -1,5 +1,5 @@
 #include "engine/ops/norm.h"
-#include "tests/cases/case.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 
@@ -13,39 +13,18 @@ struct Setup {
     double offset = 0;  // of x: a large mean beside a small deviation
 };
 
-Case batch_norm_case(const Setup& u) {
-    const Shape vector{u.x[3]};
-    const bool updates = u.options.training && u.options.update_running;
-    Case c{.label = u.label};
-    c.inputs = {
-        {.name = "x", .shape = u.x, .offset = u.offset},
-        {"gamma", vector, Role::parameter},
-        {"beta", vector, Role::parameter},
-        {.name = "running_mean", .shape = vector, .role = Role::parameter, .differentiable = false, .written = true},
-        {.name = "running_var",
-         .shape = vector,
-         .role = Role::parameter,
-         .fill = Fill::positive,
-         .differentiable = false,
-         .written = true}};
-    if (u.tracked)
-        c.inputs.push_back({.name = "batches_tracked",
-                            .shape = {1},
-                            .role = Role::counts,
-                            .differentiable = false,
-                            .written = updates});
-    if (u.residual) c.inputs.push_back({"residual", u.x});
-    c.call = [u](const std::vector<Tensor>& in, const Tensor& to) {
-        const BatchNormParameters p{in[1], in[2], in[3], in[4], u.tracked ? in[5] : Tensor()};
-        return batch_norm(in[0], p, u.options, u.residual ? in.back() : Tensor(), to);
-    };
+Tested batch_norm_case(const Setup& u) {
+    Request r{.shapes = {u.x}};
+    if (u.residual) r.shapes.push_back(u.x);
+    r.numbers = {{"relu", u.options.relu},
+                 {"training", u.options.training},
+                 {"update_running", u.options.update_running},
+                 {"momentum", u.options.momentum},
+                 {"epsilon", u.options.epsilon},
+                 {"tracked", u.tracked}};
+    Tested c("batch_norm", u.label, r);
+    c.inputs[0].offset = u.offset;
     c.takes_destination = true;
-    c.flops = 8 * double(u.x.count());
-    c.backward_flops = 12 * double(u.x.count());
-    if (u.options.training) {  // statistics first, values after: x is read twice, and on the way back x and dy are
-        c.forward_extra.elements = double(u.x.count());
-        c.backward_extra.elements = 2 * double(u.x.count());
-    }
     c.least_nonzero = 0.15;  // ReLU
     if (u.offset != 0) {
         // inv_std amplifies the rounding of a mean of 100 by 100 / deviation.
@@ -66,7 +45,7 @@ const std::vector<Setup> shapes = {
     {"wide_channels", {1, 3, 2, 136}},
 };
 
-void add_modes(std::vector<Case>& cases, Setup u, const std::string& mode) {
+void add_modes(std::vector<Tested>& cases, Setup u, const std::string& mode) {
     const std::string shape = u.label;
     for (bool relu : {false, true})
         for (bool residual : {false, true}) {
@@ -77,18 +56,8 @@ void add_modes(std::vector<Case>& cases, Setup u, const std::string& mode) {
         }
 }
 
-Case batch_norm_at(const Request& r) {
-    Setup u{"", r.shape(0)};
-    u.options.relu = r.number("relu", 1) != 0;
-    u.options.training = r.number("training", 1) != 0;
-    u.options.epsilon = r.number("epsilon", u.options.epsilon);
-    u.options.momentum = r.number("momentum", u.options.momentum);
-    u.residual = r.shapes.size() > 1;
-    return batch_norm_case(u);
-}
-
-const Family family("batch_norm", batch_norm_at, [] {
-    std::vector<Case> cases;
+const Family family("batch_norm", [] {
+    std::vector<Tested> cases;
     for (Setup u : shapes) {
         u.tracked = u.x[3] % 8 != 0;
         add_modes(cases, u, "train");

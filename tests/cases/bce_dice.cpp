@@ -1,44 +1,28 @@
 #include "engine/ops/loss.h"
-#include "tests/cases/case.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 
 namespace {
 
-Case loss_case(const std::string& label, const Shape& logits, const BceDiceOptions& options) {
-    Case c{.label = label, .inputs = {{"logits", logits}}};
-    c.inputs.push_back({.name = "labels",
-                        .shape = {logits[0], logits[1], logits[2], 1},
-                        .role = Role::labels,
-                        .fill = Fill::labels,
-                        .differentiable = false,
-                        .classes = int(std::max<int64_t>(2, logits[3]))});
-    c.call = [options](const std::vector<Tensor>& in, const Tensor&) { return bce_dice(in[0], in[1], options).loss; };
-    c.flops = c.backward_flops = 12 * double(logits.count());
-    return c;
+Tested loss_case(const std::string& label, const Shape& logits, const BceDiceOptions& o, bool terms = false) {
+    return {"bce_dice",
+            (terms ? "terms_" : "") + label,
+            {.shapes = {logits},
+             .numbers = {{"bce_weight", o.bce_weight},
+                         {"dice_weight", o.dice_weight},
+                         {"smooth", o.smooth},
+                         {"normalizer", o.normalizer},
+                         {"groups", double(o.groups)},
+                         {"ignore_index", double(o.ignore_index)},
+                         {"terms", terms}}}};
 }
 
-// All four terms; the loss alone has a gradient.
-Case terms_case(const std::string& label, const Shape& logits, const BceDiceOptions& options) {
-    Case c = loss_case("terms_" + label, logits, options);
-    c.inputs[0].differentiable = false;
-    c.call = [options](const std::vector<Tensor>& in, const Tensor&) { return bce_dice(in[0], in[1], options).terms; };
-    return c;
-}
-
-Case bce_dice_at(const Request& r) {
-    BceDiceOptions o;
-    o.bce_weight = r.number("bce_weight", o.bce_weight);
-    o.dice_weight = r.number("dice_weight", o.dice_weight);
-    o.smooth = r.number("smooth", o.smooth);
-    return loss_case("", r.shape(0), o);
-}
-
-const Family family("bce_dice", bce_dice_at, [] {
-    std::vector<Case> cases;
+const Family family("bce_dice", [] {
+    std::vector<Tested> cases;
     const auto add = [&](const std::string& label, const Shape& logits, const BceDiceOptions& options) {
         cases.push_back(loss_case(label, logits, options));
-        cases.push_back(terms_case(label, logits, options));
+        cases.push_back(loss_case(label, logits, options, true));
     };
     const Shape binary{2, 5, 7, 1}, multi{3, 5, 4, 5};
     add("one_value", {1, 1, 1, 1}, {.ignore_index = -1});

@@ -1,32 +1,19 @@
-#include "engine/ops/resize.h"
-#include "tests/cases/case.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 
-static Case bilinear_case(const std::string& label, const Shape& x, int64_t height, int64_t width, bool align_corners,
-                          bool exact = false) {
-    Case c{.label = label + (align_corners ? "_aligned" : "_half_pixel"), .inputs = {{"x", x}}};
-    c.call = [=](const std::vector<Tensor>& in, const Tensor& to) {
-        return bilinear(in[0], height, width, align_corners, to);
-    };
+static Tested bilinear_case(const std::string& label, const Shape& x, int64_t height, int64_t width, bool align_corners,
+                            bool exact = false) {
+    Tested c("bilinear", label + (align_corners ? "_aligned" : "_half_pixel"),
+             {.shapes = {x}, .output = {x[0], height, width, x[3]}, .numbers = {{"align_corners", align_corners}}});
     c.takes_destination = true;
     c.exact = exact;
-    c.flops = 7.0 * double(x[0] * height * width * x[3]);
-    c.backward_flops = c.flops;
-    c.backward_reads_inputs = false;
     c.least_nonzero = 0.03;  // shrinking passes over inputs
     return c;
 }
 
-static Case bilinear_at(const Request& r) {
-    const Shape& x = r.shape(0);
-    const double scale = r.number("scale", 2);
-    const auto scaled = [&](int dim) { return r.output.rank() == 4 ? r.output[dim] : int64_t(double(x[dim]) * scale); };
-    return bilinear_case("", x, scaled(1), scaled(2), r.number("align_corners", 0) != 0);
-}
-
-static const Family family("bilinear", bilinear_at, [] {
-    std::vector<Case> cases;
+static const Family family("bilinear", [] {
+    std::vector<Tested> cases;
     for (bool aligned : {false, true}) {
         const bool half_pixel = !aligned;
         // Scales of 2, 4 and 1/2 by half pixels have weights that are multiples of 1/8: no rounding anywhere.

@@ -10,7 +10,7 @@
 namespace atrous::cases {
 
 struct Combination {
-    Case tested;
+    Tested tested;
     Check check;
 };
 
@@ -18,7 +18,7 @@ static const std::vector<Combination>& combinations() {
     static const auto all = [] {
         std::vector<Combination> list;
         const auto checks = all_checks();
-        for (const Case& c : Family::all_cases())
+        for (const Tested& c : Family::all_cases())
             for (const Check& check : checks)
                 if (check.applies(c)) list.push_back({c, check});
         return list;

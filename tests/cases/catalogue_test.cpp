@@ -1,23 +1,62 @@
-// The catalogue of ops that `atrous run-op` runs: complete, and each op callable with its defaults.
+// What ops say of themselves: of every op that has cases, and strictly parsed.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <set>
 
-#include "engine/ops/catalogue.h"
-#include "tests/cases/case.h"
+#include "benchmarks/cases/run.h"
+#include "engine/ops/descriptor.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 namespace {
 
 TEST(Catalogue, HoldsEveryOpThatHasCases) {
     std::set<std::string> names;
-    for (const CatalogueOp& op : op_catalogue()) EXPECT_TRUE(names.insert(op.name).second) << op.name << " twice";
+    for (const OpDescriptor& op : op_catalogue()) names.insert(op.name);
     std::set<std::string> missing;
-    for (const Case& c : Family::all_cases())
+    for (const Tested& c : Family::all_cases())
         if (!names.count(c.op)) missing.insert(c.op);
     for (const std::string& op : missing)
-        ADD_FAILURE() << op << " has cases, but no entry in engine/ops/catalogue.cpp: atrous run-op cannot run it";
+        ADD_FAILURE() << op << " has cases, but no descriptor that engine/ops/catalogue.cpp includes";
+}
+
+TEST(Catalogue, WhatATapeRecordsIsDescribed) {
+    std::set<std::string> recorded;
+    for (const Tested& c : Family::all_cases()) {
+        const Tape tape(Tape::Mode::tracing);
+        output_on_meta(c, DType::f32);
+        for (const Entry& e : tape.entries()) {
+            recorded.insert(e.op);
+            EXPECT_NO_THROW(descriptor_of(e)) << "recorded by " << c.op;
+            if (!is_map(e)) continue;
+            EXPECT_NO_THROW(reach_of(e, 0)) << e.op;
+        }
+    }
+    EXPECT_EQ(recorded.size() + 1, op_catalogue().size()) << "confusion alone records nothing";
+}
+
+TEST(Catalogue, AnOpIsDescribedOnceAndCanBeCalled) {
+    OpDescriptor op{.name = "conv2d", .call = [](const OpArguments& a) { return result(a.tensor("x")); }};
+    EXPECT_THROW(add_op(op), Error) << "there is a conv2d";
+    op.name = "";
+    EXPECT_THROW(add_op(op), Error);
+    EXPECT_THROW(add_op({.name = "uncallable"}), Error);
+    Entry entry;
+    entry.op = "uncallable";
+    EXPECT_THROW(descriptor_of(entry), Error);
+}
+
+TEST(Catalogue, AChoiceIsOneOfItsWords) {
+    OpArguments a;
+    a.attributes["groups"] = "all";
+    EXPECT_EQ(a.choice("groups", {"batch", "sample", "all"}), 2u);
+    a.attributes["groups"] = "al";
+    try {
+        a.choice("groups", {"batch", "sample", "all"});
+        FAIL();
+    } catch (const UsageError& e) {
+        EXPECT_STREQ(e.what(), "attribute groups=al: expected batch, sample or all");
+    }
 }
 
 TEST(Catalogue, AttributesAreParsedStrictly) {
@@ -37,7 +76,7 @@ TEST(Catalogue, AttributesAreParsedStrictly) {
 
 TEST(Catalogue, ValuesOutOfRangeAreRefused) {
     const auto& ops = op_catalogue();
-    const auto conv = std::find_if(ops.begin(), ops.end(), [](const CatalogueOp& op) { return op.name == "conv2d"; });
+    const auto conv = ops.find("conv2d");
     ASSERT_NE(conv, ops.end());
     for (const char* stride : {"0", "-1", "100000"}) {
         OpArguments a;

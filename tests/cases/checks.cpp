@@ -6,8 +6,8 @@
 #include <cmath>
 #include <tuple>
 
+#include "benchmarks/cases/run.h"
 #include "engine/context.h"
-#include "tests/cases/run.h"
 
 #ifdef ATROUS_EMULATED
 #include "kernels/gpu/emu/emulator.h"
@@ -20,7 +20,7 @@ namespace {
 constexpr Device reference{DeviceKind::reference}, cpu{DeviceKind::cpu}, accelerator{DeviceKind::gpu};
 
 // A case whose values are mostly zero would agree with a kernel that writes nothing.
-std::string emptiness(const Case& c, const std::string& name, const std::vector<double>& values) {
+std::string emptiness(const Tested& c, const std::string& name, const std::vector<double>& values) {
     size_t nonzero = 0;
     for (double x : values) {
         if (!std::isfinite(x)) return fmt::format("{} holds {}; ", name, x);
@@ -54,7 +54,8 @@ std::string difference(const std::string& name, const std::vector<double>& got, 
 }
 
 // `prior`: what the gradient buffers held before the run under test added to them.
-std::string compare(const Case& c, const Outcome& got, const Outcome& expected, double tolerance, bool prior = false) {
+std::string compare(const Tested& c, const Outcome& got, const Outcome& expected, double tolerance,
+                    bool prior = false) {
     std::string fault = got.damage + expected.damage;
     for (const auto& [name, array] : expected.arrays) {
         const auto found = got.arrays.find(name);
@@ -71,24 +72,24 @@ std::string compare(const Case& c, const Outcome& got, const Outcome& expected, 
     return fault;
 }
 
-Outcome truth(const Case& c, DType storage) {
+Outcome truth(const Tested& c, DType storage) {
     return run_case(c, {.device = reference, .dtype = DType::f64, .rounding = storage});
 }
 
 RunOptions plain(Device device, DType dtype) { return {.device = device, .dtype = dtype, .rounding = dtype}; }
 
-std::string parity(const Case& c, const RunOptions& options) {
+std::string parity(const Tested& c, const RunOptions& options) {
     return compare(c, run_case(c, options), truth(c, options.rounding), c.tolerance.of(options.dtype), options.prior);
 }
 
 // Small integers are summed without rounding: every device gives the same values, rounded once where they are stored.
-std::string exactness(const Case& c, Device device, DType dtype) {
+std::string exactness(const Tested& c, Device device, DType dtype) {
     RunOptions options = plain(device, dtype), exact = {.device = reference, .dtype = DType::f32, .rounding = dtype};
     options.integers = exact.integers = true;
     return compare(c, run_case(c, options), run_case(c, exact), 0);
 }
 
-std::string slices(const Case& c, Device device, DType dtype) {
+std::string slices(const Tested& c, Device device, DType dtype) {
     std::string fault;
     for (Pitch pitch : {Pitch::aligned, Pitch::odd}) {
         RunOptions options = plain(device, dtype);
@@ -98,7 +99,7 @@ std::string slices(const Case& c, Device device, DType dtype) {
     return fault;
 }
 
-std::string destination(const Case& c, Device device, DType dtype) {
+std::string destination(const Tested& c, Device device, DType dtype) {
     std::string fault;
     for (Pitch pitch : {Pitch::dense, Pitch::odd}) {
         RunOptions options = plain(device, dtype);
@@ -109,14 +110,14 @@ std::string destination(const Case& c, Device device, DType dtype) {
     return fault;
 }
 
-std::string accumulation(const Case& c, Device device, DType dtype) {
+std::string accumulation(const Tested& c, Device device, DType dtype) {
     RunOptions options = plain(device, dtype);
     options.prior = true;
     return parity(c, options);
 }
 
 // Each gradient alone equals that gradient among all, and without a tape the output is the same.
-std::string alone(const Case& c, Device device, DType dtype) {
+std::string alone(const Tested& c, Device device, DType dtype) {
     RunOptions options = plain(device, dtype);
     Outcome all = run_case(c, options);
     std::string fault;
@@ -132,7 +133,7 @@ std::string alone(const Case& c, Device device, DType dtype) {
                               all.arrays["output"].values, 0);
 }
 
-std::string meta(const Case& c) {
+std::string meta(const Tested& c) {
     const Tensor planned = output_on_meta(c, DType::f32);
     const Array made = run_case(c, {.device = reference, .dtype = DType::f32, .backward = false}).arrays["output"];
     if (planned.count() == int64_t(made.values.size()) && planned.dtype() == made.type) return "";
@@ -152,7 +153,7 @@ class OneThread {
 };
 
 // d(seed . output)/d(value), by a central difference: exact to h^2 and to rounding / h.
-double central_difference(const Case& c, Device device, std::vector<std::vector<double>>& values, size_t input,
+double central_difference(const Tested& c, Device device, std::vector<std::vector<double>>& values, size_t input,
                           size_t element, const std::vector<double>& seed) {
     const double h = 1e-5, x = values[input][element];
     values[input][element] = x + h;
@@ -165,7 +166,7 @@ double central_difference(const Case& c, Device device, std::vector<std::vector<
     return sum / (2 * h);
 }
 
-std::string gradient_check(const Case& c, Device device) {
+std::string gradient_check(const Tested& c, Device device) {
     const size_t most = 48;
     const Outcome taped = run_case(c, plain(device, DType::f64));
     const auto seed = seed_of(c, int64_t(taped.arrays.at("output").values.size()), DType::f64, false);
@@ -194,7 +195,7 @@ std::string gradient_check(const Case& c, Device device) {
 #ifdef ATROUS_EMULATED
 using Order = gpu::emu::Options::Order;
 
-Outcome run_in_order(const Case& c, DType dtype, Order order, uint64_t seed) {
+Outcome run_in_order(const Tested& c, DType dtype, Order order, uint64_t seed) {
     const gpu::emu::ScopedOptions scope;
     gpu::emu::options().order = order;
     gpu::emu::options().seed = seed;
@@ -202,7 +203,7 @@ Outcome run_in_order(const Case& c, DType dtype, Order order, uint64_t seed) {
 }
 
 // A kernel whose result depends on which thread runs first has a race, or sums in an order that it does not fix.
-std::string thread_orders(const Case& c, Device, DType dtype) {
+std::string thread_orders(const Tested& c, Device, DType dtype) {
     const Outcome forward = run_in_order(c, dtype, Order::forward, 1);
     std::string fault;
     for (const auto& [name, order, seed] : {std::tuple("reversed", Order::reverse, 1),
@@ -217,16 +218,17 @@ std::string thread_orders(const Case& c, Device, DType dtype) {
 }
 #endif
 
-bool runs(const Case& c, Device device, DType dtype) { return !c.supports || c.supports(device.kind, dtype); }
+bool runs(const Tested& c, Device device, DType dtype) { return !c.supports || c.supports(device.kind, dtype); }
 
 class Checks {
  public:
-    using Fault = std::string (*)(const Case&, Device, DType);
-    void add(const char* name, Device device, DType dtype, Fault fault, std::function<bool(const Case&)> applies = {}) {
+    using Fault = std::string (*)(const Tested&, Device, DType);
+    void add(const char* name, Device device, DType dtype, Fault fault,
+             std::function<bool(const Tested&)> applies = {}) {
         const std::string where = device.kind == DeviceKind::gpu ? "gpu" : name_of(device);
         all.push_back({fmt::format("{}_{}_{}", name, where, name_of(dtype)),
-                       [=](const Case& c) { return runs(c, device, dtype) && (!applies || applies(c)); },
-                       [=, threaded = std::string(name) == "parity"](const Case& c) {
+                       [=](const Tested& c) { return runs(c, device, dtype) && (!applies || applies(c)); },
+                       [=, threaded = std::string(name) == "parity"](const Tested& c) {
                            if (threaded) return fault(c, device, dtype);
                            const OneThread one;
                            return fault(c, device, dtype);
@@ -236,16 +238,16 @@ class Checks {
 };
 
 void add_for(Checks& checks, Device device, const std::vector<DType>& types) {
-    const auto plain_parity = [](const Case& c, Device d, DType t) { return parity(c, plain(d, t)); };
-    const auto has_slices = [](const Case& c) {
+    const auto plain_parity = [](const Tested& c, Device d, DType t) { return parity(c, plain(d, t)); };
+    const auto has_slices = [](const Tested& c) {
         return std::any_of(c.inputs.begin(), c.inputs.end(), [](const Input& i) { return i.role == Role::activation; });
     };
     for (DType t : types) {
         if (device.kind != DeviceKind::reference || t != DType::f64) checks.add("parity", device, t, plain_parity);
         if (device.kind != DeviceKind::reference && t != DType::f64)
-            checks.add("exact", device, t, exactness, [](const Case& c) { return c.exact; });
+            checks.add("exact", device, t, exactness, [](const Tested& c) { return c.exact; });
         checks.add("slices", device, t, slices, has_slices);
-        checks.add("destination", device, t, destination, [](const Case& c) { return c.takes_destination; });
+        checks.add("destination", device, t, destination, [](const Tested& c) { return c.takes_destination; });
         checks.add("accumulation", device, t, accumulation, differentiable);
     }
     checks.add("alone", device, types.back(), alone, differentiable);
@@ -261,12 +263,12 @@ std::vector<Check> all_checks() {
 #ifdef ATROUS_EMULATED
     for (DType t : {DType::f32, DType::bf16}) checks.add("orders", accelerator, t, thread_orders);
 #endif
-    const auto smooth = [](const Case& c) { return c.smooth && differentiable(c); };
+    const auto smooth = [](const Tested& c) { return c.smooth && differentiable(c); };
     for (Device device : {reference, cpu})
         checks.add(
-            "gradient", device, DType::f64, [](const Case& c, Device d, DType) { return gradient_check(c, d); },
+            "gradient", device, DType::f64, [](const Tested& c, Device d, DType) { return gradient_check(c, d); },
             smooth);
-    checks.add("shape", {DeviceKind::meta}, DType::f32, [](const Case& c, Device, DType) { return meta(c); });
+    checks.add("shape", {DeviceKind::meta}, DType::f32, [](const Tested& c, Device, DType) { return meta(c); });
     return std::move(checks.all);
 }
 

@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "tests/cases/case.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 
 struct Check {
     std::string name;  // "parity_emulated_bf16"
-    std::function<bool(const Case&)> applies;
-    std::function<std::string(const Case&)> find_fault;
+    std::function<bool(const Tested&)> applies;
+    std::function<std::string(const Tested&)> find_fault;
 };
 
 // Those that can run in this build and on this machine.

@@ -1,5 +1,5 @@
 #include "engine/ops/conv.h"
-#include "tests/cases/case.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 
@@ -13,16 +13,13 @@ struct Setup {
     bool bias = false;
 };
 
-Case conv2d_case(const Setup& u) {
-    Case c{.label = u.label, .inputs = {{"x", u.x}, {"weight", {u.o, u.r, u.s, u.x[3]}, Role::weight}}};
-    if (u.bias) c.inputs.push_back({"bias", {u.o}, Role::parameter});
-    c.call = [g = u.geometry](const std::vector<Tensor>& in, const Tensor&) {
-        return conv2d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), g);
-    };
+Tested conv2d_case(const Setup& u) {
+    Request r{.shapes = {u.x}, .parameters = {{u.o, u.r, u.s, u.x[3]}}};
+    if (u.bias) r.parameters.push_back({u.o});
+    const ConvGeometry& g = u.geometry;
+    r.numbers = {{"stride", g.stride}, {"padding", g.padding}, {"dilation", g.dilation}};
+    Tested c("conv2d", u.label, r);
     c.exact = true;
-    const int64_t p = u.geometry.output_size(u.x[1], u.r), q = u.geometry.output_size(u.x[2], u.s);
-    c.flops = 2.0 * double(u.x[0] * p * q * u.o * u.r * u.s * u.x[3]);
-    c.backward_flops = 2 * c.flops;
     c.least_nonzero =
         0.05;  // where stride and dilation pass over inputs, or taps lie in the padding, gradients are zero
     return c;
@@ -73,26 +70,8 @@ const std::vector<Setup> setups = {
     {"k3_column", {2, 19, 1, 8}, 8, 3, 3, {.padding = 1}},
 };
 
-// Without a padding, the one that keeps the size.
-Case conv2d_at(const Request& r) {
-    Setup u{"", r.shape(0), 0, 0, 0, {}, false};
-    if (!r.parameters.empty()) {
-        const Shape& w = r.parameters[0];
-        u.o = w[0], u.r = w[1], u.s = w[2];
-        u.bias = r.parameters.size() > 1;
-    } else {
-        u.o = r.integer("out_channels", u.x[3]);
-        u.r = u.s = r.integer("kernel", 3);
-        u.bias = r.number("bias", 0) != 0;
-    }
-    u.geometry.stride = int(r.integer("stride", 1));
-    u.geometry.dilation = int(r.integer("dilation", 1));
-    u.geometry.padding = int(r.integer("padding", u.geometry.dilation * (u.r - 1) / 2));
-    return conv2d_case(u);
-}
-
-const Family family("conv2d", conv2d_at, [] {
-    std::vector<Case> cases;
+const Family family("conv2d", [] {
+    std::vector<Tested> cases;
     for (const Setup& u : setups) cases.push_back(conv2d_case(u));
     return cases;
 });

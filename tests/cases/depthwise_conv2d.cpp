@@ -1,5 +1,5 @@
-#include "engine/ops/depthwise.h"
-#include "tests/cases/case.h"
+#include "engine/ops/conv.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 
@@ -13,16 +13,13 @@ struct Setup {
     bool bias = false;
 };
 
-Case depthwise_case(const Setup& u) {
-    Case c{.label = u.label, .inputs = {{"x", u.x}, {"weight", {1, u.r, u.s, u.x[3]}, Role::weight}}};
-    if (u.bias) c.inputs.push_back({"bias", {u.x[3]}, Role::parameter});
-    c.call = [g = u.geometry](const std::vector<Tensor>& in, const Tensor&) {
-        return depthwise_conv2d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), g);
-    };
+Tested depthwise_case(const Setup& u) {
+    Request r{.shapes = {u.x}, .parameters = {{1, u.r, u.s, u.x[3]}}};
+    if (u.bias) r.parameters.push_back({u.x[3]});
+    const ConvGeometry& g = u.geometry;
+    r.numbers = {{"stride", g.stride}, {"padding", g.padding}, {"dilation", g.dilation}};
+    Tested c("depthwise_conv2d", u.label, r);
     c.exact = true;
-    const int64_t p = u.geometry.output_size(u.x[1], u.r), q = u.geometry.output_size(u.x[2], u.s);
-    c.flops = 2.0 * double(u.x[0] * p * q * u.r * u.s * u.x[3]);
-    c.backward_flops = 2 * c.flops;
     c.least_nonzero =
         0.05;  // where stride and dilation pass over inputs, or taps lie in the padding, gradients are zero
     return c;
@@ -52,18 +49,8 @@ const std::vector<Setup> setups = {
     {"k3_many_pixels", {2, 37, 29, 8}, 3, 3, {.padding = 1}, true},
 };
 
-// Without a padding, the one that keeps the size.
-Case depthwise_at(const Request& r) {
-    Setup u{"", r.shape(0), r.integer("kernel", 3), r.integer("kernel", 3), {}, r.number("bias", 0) != 0};
-    if (!r.parameters.empty()) u.r = r.parameters[0][1], u.s = r.parameters[0][2], u.bias = r.parameters.size() > 1;
-    u.geometry.stride = int(r.integer("stride", 1));
-    u.geometry.dilation = int(r.integer("dilation", 1));
-    u.geometry.padding = int(r.integer("padding", u.geometry.dilation * (u.r - 1) / 2));
-    return depthwise_case(u);
-}
-
-const Family family("depthwise_conv2d", depthwise_at, [] {
-    std::vector<Case> cases;
+const Family family("depthwise_conv2d", [] {
+    std::vector<Tested> cases;
     for (const Setup& u : setups) cases.push_back(depthwise_case(u));
     return cases;
 });

@@ -1,10 +1,10 @@
 // A normaliser that the loss reads from the device is the one given as an option.
 #include <gtest/gtest.h>
 
+#include "benchmarks/cases/case.h"
+#include "benchmarks/cases/run.h"
 #include "engine/context.h"
 #include "engine/ops/loss.h"
-#include "tests/cases/case.h"
-#include "tests/cases/run.h"
 
 namespace atrous::cases {
 namespace {

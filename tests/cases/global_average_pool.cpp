@@ -1,21 +1,18 @@
 #include "engine/ops/global_pool.h"
 #include "engine/ops/resize.h"
-#include "tests/cases/case.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 
-static Case pool_case(const std::string& label, const Shape& x, bool exact) {
-    Case c{.label = label, .inputs = {{"x", x}}};
-    c.call = [](const std::vector<Tensor>& in, const Tensor&) { return global_average_pool(in[0]); };
-    c.flops = c.backward_flops = double(x.count());
-    c.backward_reads_inputs = false;
+static Tested pool_case(const std::string& label, const Shape& x, bool exact) {
+    Tested c("global_average_pool", label, {.shapes = {x}});
     c.exact = exact;  // where the number of pixels is a power of two, its inverse is exact
     return c;
 }
 
 // The pooled branch as DeepLabV3 has it: pooled, then spread over the image again.
-static Case image_level(const std::string& label, const Shape& x, bool align_corners) {
-    Case c = pool_case(label, x, false);
+static Tested image_level(const std::string& label, const Shape& x, bool align_corners) {
+    Tested c = pool_case(label, x, false);
     c.call = [=](const std::vector<Tensor>& in, const Tensor&) {
         return bilinear(global_average_pool(in[0]), x[1], x[2], align_corners);
     };
@@ -23,10 +20,8 @@ static Case image_level(const std::string& label, const Shape& x, bool align_cor
     return c;
 }
 
-static Case pool_at(const Request& r) { return pool_case("", r.shape(0), false); }
-
-static const Family family("global_average_pool", pool_at, [] {
-    return std::vector<Case>{
+static const Family family("global_average_pool", [] {
+    return std::vector<Tested>{
         pool_case("one_value", {1, 1, 1, 1}, true),
         pool_case("one_pixel", {3, 1, 1, 16}, true),
         pool_case("odd", {2, 5, 7, 3}, false),

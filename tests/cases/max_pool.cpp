@@ -1,29 +1,19 @@
 #include "engine/ops/pool.h"
-#include "tests/cases/case.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 
-static Case max_pool_case(const std::string& label, const Shape& x, PoolGeometry geometry) {
-    Case c{.label = label, .inputs = {{"x", x, Role::activation, Fill::distinct}}};
-    c.call = [geometry](const std::vector<Tensor>& in, const Tensor&) { return max_pool(in[0], geometry); };
-    c.exact = true;  // small integers are full of ties: the first maximum takes the gradient everywhere
-    c.flops = double(x.count()) * geometry.kernel * geometry.kernel / (geometry.stride * geometry.stride);
-    c.backward_reads_inputs = false;
-    c.forward_extra.bytes = c.backward_extra.bytes =  // where each maximum lay, a byte each
-        double(x.count()) / (geometry.stride * geometry.stride);
+static Tested max_pool_case(const std::string& label, const Shape& x, PoolGeometry g) {
+    Tested c("max_pool", label,
+             {.shapes = {x}, .numbers = {{"kernel", g.kernel}, {"stride", g.stride}, {"padding", g.padding}}});
+    c.exact = true;          // small integers are full of ties: the first maximum takes the gradient everywhere
     c.least_nonzero = 0.02;  // of a window, one element gets a gradient
     return c;
 }
 
-static Case max_pool_at(const Request& r) {
-    const int kernel = int(r.integer("kernel", 2));
-    return max_pool_case("", r.shape(0),
-                         {kernel, int(r.integer("stride", 2)), int(r.integer("padding", (kernel - 1) / 2))});
-}
-
 // kernel, stride, padding
-static const Family family("max_pool", max_pool_at, [] {
-    return std::vector<Case>{
+static const Family family("max_pool", [] {
+    return std::vector<Tested>{
         max_pool_case("k1_one_value", {1, 1, 1, 1}, {1, 1, 0}),  max_pool_case("k2_even", {2, 6, 4, 8}, {2, 2, 0}),
         max_pool_case("k2_odd", {2, 7, 5, 3}, {2, 2, 0}),        max_pool_case("k2_vectors", {1, 8, 10, 32}, {2, 2, 0}),
         max_pool_case("k2_one_window", {1, 2, 2, 5}, {2, 2, 0}), max_pool_case("k2_overlap", {1, 6, 7, 8}, {2, 1, 0}),

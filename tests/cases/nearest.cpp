@@ -1,27 +1,17 @@
-#include "engine/ops/resize.h"
-#include "tests/cases/case.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 
-static Case nearest_case(const std::string& label, const Shape& x, int64_t height, int64_t width) {
-    Case c{.label = label, .inputs = {{"x", x}}};
-    c.call = [=](const std::vector<Tensor>& in, const Tensor& to) { return nearest(in[0], height, width, to); };
+static Tested nearest_case(const std::string& label, const Shape& x, int64_t height, int64_t width) {
+    Tested c("nearest", label, {.shapes = {x}, .output = {x[0], height, width, x[3]}});
     c.takes_destination = true;
     c.exact = true;
-    c.backward_reads_inputs = false;
     c.least_nonzero = 0.01;  // shrinking passes over inputs
     return c;
 }
 
-static Case nearest_at(const Request& r) {
-    const Shape& x = r.shape(0);
-    const double scale = r.number("scale", 2);
-    const auto scaled = [&](int dim) { return r.output.rank() == 4 ? r.output[dim] : int64_t(double(x[dim]) * scale); };
-    return nearest_case("", x, scaled(1), scaled(2));
-}
-
-static const Family family("nearest", nearest_at, [] {
-    return std::vector<Case>{
+static const Family family("nearest", [] {
+    return std::vector<Tested>{
         nearest_case("one_value", {1, 1, 1, 1}, 1, 1),
         nearest_case("x2", {2, 3, 5, 8}, 6, 10),
         nearest_case("x2_odd", {1, 5, 3, 3}, 10, 6),

@@ -8,9 +8,9 @@
 #include <limits>
 
 #include "base/philox.h"
+#include "benchmarks/cases/case.h"
+#include "benchmarks/cases/run.h"
 #include "engine/context.h"
-#include "tests/cases/case.h"
-#include "tests/cases/run.h"
 
 namespace atrous::cases {
 

@@ -1,61 +1,36 @@
 #include "engine/ops/softmax_loss.h"
-#include "tests/cases/case.h"
+#include "tests/cases/tested.h"
 
 namespace atrous::cases {
 
 namespace {
 
-Case loss_case(const std::string& label, const Shape& logits, const SoftmaxLossOptions& options, bool weighted) {
-    Case c{.label = label, .inputs = {{"logits", logits}}};
-    const int64_t classes = std::max<int64_t>(2, logits[3]);
-    c.inputs.push_back({.name = "labels",
-                        .shape = {logits[0], logits[1], logits[2], 1},
-                        .role = Role::labels,
-                        .fill = Fill::labels,
-                        .differentiable = false,
-                        .classes = int(classes)});
-    if (weighted)
-        c.inputs.push_back({.name = "class weights",
-                            .shape = {classes},
-                            .role = Role::parameter,
-                            .fill = Fill::positive,
-                            .differentiable = false});
-    c.call = [options](const std::vector<Tensor>& in, const Tensor&) {
-        return softmax_loss(in[0], in[1], options, in.size() > 2 ? in[2] : Tensor()).loss;
-    };
-    c.flops = c.backward_flops = 14 * double(logits.count());
-    return c;
+Tested loss_case(const std::string& label, const Shape& logits, const SoftmaxLossOptions& o, bool weighted,
+                 bool terms = false) {
+    return {"softmax_loss",
+            (terms ? "terms_" : "") + label,
+            {.shapes = {logits},
+             .numbers = {{"ce_weight", o.ce_weight},
+                         {"region_weight", o.region_weight},
+                         {"gamma", o.gamma},
+                         {"alpha", o.alpha},
+                         {"beta", o.beta},
+                         {"smooth", o.smooth},
+                         {"exponent", o.exponent},
+                         {"normalizer", o.normalizer},
+                         {"groups", double(o.groups)},
+                         {"background", o.background},
+                         {"ignore_index", double(o.ignore_index)},
+                         {"class_weights", weighted},
+                         {"terms", terms}}}};
 }
 
-// All four terms; the loss alone has a gradient.
-Case terms_case(const std::string& label, const Shape& logits, const SoftmaxLossOptions& options, bool weighted) {
-    Case c = loss_case("terms_" + label, logits, options, weighted);
-    c.inputs[0].differentiable = false;
-    c.call = [options](const std::vector<Tensor>& in, const Tensor&) {
-        return softmax_loss(in[0], in[1], options, in.size() > 2 ? in[2] : Tensor()).terms;
-    };
-    return c;
-}
-
-Case softmax_loss_at(const Request& r) {
-    SoftmaxLossOptions o;
-    for (const auto& [name, value] : {std::pair{"ce_weight", &o.ce_weight},
-                                      {"region_weight", &o.region_weight},
-                                      {"gamma", &o.gamma},
-                                      {"alpha", &o.alpha},
-                                      {"beta", &o.beta},
-                                      {"smooth", &o.smooth},
-                                      {"exponent", &o.exponent}})
-        *value = r.number(name, *value);
-    return loss_case("", r.shape(0), o, false);
-}
-
-const Family family("softmax_loss", softmax_loss_at, [] {
-    std::vector<Case> cases;
+const Family family("softmax_loss", [] {
+    std::vector<Tested> cases;
     const auto add = [&](const std::string& label, const Shape& logits, const SoftmaxLossOptions& options,
                          bool weighted = false) {
         cases.push_back(loss_case(label, logits, options, weighted));
-        cases.push_back(terms_case(label, logits, options, weighted));
+        cases.push_back(loss_case(label, logits, options, weighted, true));
     };
     const Shape binary{2, 5, 7, 1}, odd{3, 5, 4, 5}, vectors{2, 7, 4, 24};
     const SoftmaxLossOptions both{.region_weight = 0.7}, region{.ce_weight = 0, .region_weight = 1};

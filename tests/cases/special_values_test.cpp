@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "benchmarks/cases/run.h"
 #include "engine/autograd/tape.h"
 #include "engine/ops/activation.h"
 #include "engine/ops/loss.h"
@@ -12,7 +13,6 @@
 #include "engine/ops/pool.h"
 #include "engine/ops/resize.h"
 #include "kernels/gpu/runtime.h"
-#include "tests/cases/run.h"
 
 namespace atrous::cases {
 namespace {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/goldens/*.json: what PyTorch computes in float64 for nets whose weights and data both sides can make.
 
-Values come from an integer hash of (name, index), coded here and in tests/models/hashed.h; nothing random is stored.
+Values come from an integer hash of (name, index), coded here and in benchmarks/frame/hashed.h; nothing random is stored.
 Run with Debian's python3-torch and python3-torchvision (1.13, 0.14):  /usr/bin/python3 tests/goldens/make.py [NAME…]
 """
 import json

@@ -5,13 +5,13 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "benchmarks/frame/hashed.h"
 #include "engine/ops/dropout.h"
 #include "engine/ops/loss.h"
 #include "engine/optim/optimizer.h"
 #include "engine/train/trainer.h"
 #include "models/check.h"
 #include "models/encoder.h"
-#include "tests/models/hashed.h"
 #include "tests/paths.h"
 
 namespace atrous {

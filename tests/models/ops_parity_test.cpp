@@ -5,12 +5,12 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "benchmarks/frame/hashed.h"
 #include "engine/ops/depthwise.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/global_pool.h"
 #include "engine/ops/resize.h"
 #include "engine/ops/softmax_loss.h"
-#include "tests/models/hashed.h"
 #include "tests/paths.h"
 
 namespace atrous {

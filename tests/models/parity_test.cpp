@@ -6,11 +6,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "benchmarks/frame/hashed.h"
 #include "engine/context.h"
 #include "engine/ops/loss.h"
 #include "engine/optim/optimizer.h"
 #include "models/catalogue.h"
-#include "tests/models/hashed.h"
 #include "tests/paths.h"
 
 namespace atrous {

@@ -10,6 +10,7 @@
 
 #include "engine/context.h"
 #include "engine/nn/layers.h"
+#include "engine/ops/descriptor.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/resize.h"
@@ -196,6 +197,76 @@ TEST(ReceptiveFields, OfAGlobalMeanAreTheWholeImage) {
     EXPECT_FALSE(fields[0].whole);
     for (size_t i = 1; i < 4; ++i) EXPECT_TRUE(fields[i].whole) << entries[i].op;
     EXPECT_EQ(output_strides(entries, value(1, 32)), (std::vector<double>{2, 32, 2, 2}));
+}
+
+// ---- ops from outside the engine
+
+// Means of 5 pixels that lie `dilation` apart along the width, at every second column. Shapes alone.
+Tensor comb(const Tensor& x, int64_t dilation) {
+    const Tensor y = Tensor::empty({x.dim(0), x.dim(1), (x.dim(2) + 1) / 2, x.dim(3)}, x.dtype(), x.device());
+    return record({.op = "comb", .inputs = {x}, .output = y, .attributes = {{"dilation", dilation}}});
+}
+
+OpDescriptor describe_comb() {
+    return {.name = "comb",
+            .inputs = {{"x"}},
+            .attributes = {{"dilation", "1"}},
+            .call = [](const OpArguments& a) { return result(comb(a.tensor("x"), a.integer("dilation", 1))); },
+            .reach =
+                [](const Entry& e, int axis) {
+                    const auto dilation = attribute(e, "dilation", int64_t(1));
+                    return axis == 0 ? Reach::same() : Reach::window(5, 2, 2 * dilation, dilation);
+                },
+            .multiply_adds = [](const Entry& e) { return 5 * e.output.shape.count(); },
+            .fused = [](const Entry&) { return "+nothing"; }};
+}
+
+const AddedOps added{describe_comb};
+
+struct Combed : SegmentationNet {
+    Conv2d first{*this, "first", {.in_channels = 1, .out_channels = 1, .padding = 1}};
+    NetOutputs compute(const Tensor& x, bool) override { return {comb(first.forward(x), 3), {}}; }
+    int64_t in_channels() const override { return 1; }
+    int64_t out_channels() const override { return 1; }
+    int64_t input_multiple() const override { return 1; }
+};
+
+TEST(OpFromOutside, IsInTheTableLikeAnyOther) {
+    Combed net;
+    const LayerRow row = summarize(net, {2, 16, 20, 1}, DType::f32, cpu).rows.back();
+    EXPECT_EQ(row.op, "comb+nothing");
+    EXPECT_EQ(row.multiply_adds, 5 * 2 * 16 * 10);
+    EXPECT_EQ(row.receptive_field.height, 3);
+    EXPECT_EQ(row.receptive_field.width, 3 + 4 * 3);
+    EXPECT_EQ(row.output_stride, 1) << "of the height, which it keeps";
+}
+
+// Columns 0, 2, 4 and 6 of 8 see taps at -6, -3, 0, 3 and 6 from them: 3, 2, 3 and 3 lie inside.
+TEST(OpFromOutside, CountsItsDeadTaps) {
+    Tape tape(Tape::Mode::tracing);
+    comb(Tensor::empty({1, 4, 8, 1}, DType::f32, {DeviceKind::meta}), 3);
+    const Reach columns = reach_of(tape.entries()[0], 1);
+    EXPECT_EQ(columns.taps(), 5);
+    EXPECT_EQ(columns.dilation(), 3);
+    EXPECT_DOUBLE_EQ(columns.taps_inside(), 2.75);
+    EXPECT_DOUBLE_EQ(reach_of(tape.entries()[0], 0).taps_inside(), 1);
+}
+
+TEST(OpFromOutside, WithoutADescriptorIsAnError) {
+    std::vector<Entry> entries(1);
+    entries[0].op = "unheard_of";
+    entries[0].inputs = {Value{1, {1, 8, 8, 1}, DType::f32, nullptr}};
+    entries[0].output = Value{2, {1, 8, 8, 1}, DType::f32, nullptr};
+    EXPECT_THROW(receptive_fields(entries, 1), Error);
+    EXPECT_THROW(output_strides(entries, entries[0].inputs[0]), Error);
+}
+
+TEST(Reach, OfAResizeToTheSameSizeIsTheSamePosition) {
+    for (const Reach& r : {Reach::corners(), Reach::centres(), Reach::nearest(), Reach::all()}) {
+        EXPECT_FALSE(r.between(7, 7).resizes() || r.between(7, 7).is_all());
+        EXPECT_EQ(r.between(7, 7).inputs_of({2, 3}).last, 3);
+        EXPECT_NE(r.between(7, 14).inputs_of({9, 9}).first, 9);
+    }
 }
 
 }  // namespace

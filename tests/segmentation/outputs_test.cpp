@@ -81,7 +81,7 @@ TEST_F(OutputsTest, OnlyOurFilesOfTheSameKindAreReplaced) {
     EXPECT_FALSE(is_replaceable(path("ours.json"), FileKind::csv));
     Outputs outputs;
     outputs.writes("--json", path("theirs.json"), FileKind::json);
-    expect_refused<UsageError>(outputs, false, "--overwrite");
+    expect_refused<UsageError>(outputs, false, "`overwrite`");
     EXPECT_NO_THROW(outputs.check(true));
 }
 

@@ -1,11 +1,12 @@
-// What an op is tested and measured with. One file an op states its cases; everything else is derived from them:
-// parity with the reference, gradient checks, pitched and destination slices, thread orders, benchmarks.
+// An op on operands of given sizes: what `atrous bench` measures. One file an op makes its case, and the tests of the op
+// are such cases with what they check (tests/cases/tested.h).
 //
-//   static Tensor call(const std::vector<Tensor>& in, const Tensor&) { return relu(in[0]); }
-//   static Case relu_at(const Request& r) { … the op at the shapes of r, to be measured … }
-//   static const Family family("relu", relu_at, [] {
-//       return std::vector<Case>{{.label = "odd", .inputs = {…}, .call = call}};
-//   });
+//   static Case relu_at(const Request& r) {
+//       Case c{.inputs = {{"x", r.shape(0)}}};
+//       c.call = [](const std::vector<Tensor>& in, const Tensor&) { return relu(in[0]); };
+//       return c;
+//   }
+//   static const Measured measured("relu", relu_at);
 #pragma once
 
 #include <functional>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "engine/tensor.h"
+#include "kernels/conv.h"
 
 namespace atrous::cases {
 
@@ -64,14 +66,10 @@ struct Case {
     std::vector<Input> inputs = {};
     // The op: its output, written into the destination if there is one.
     std::function<Tensor(const std::vector<Tensor>&, const Tensor& destination)> call = {};
-    bool takes_destination = false;
-    bool exact = false;  // small integers give the same values in any order of summation
-    bool smooth = true;  // central differences apply
-    double flops = 0;    // of the forward pass
+    double flops = 0;  // of the forward pass
     double backward_flops = 0;
     bool backward_reads_inputs = true;
     Extra forward_extra = {}, backward_extra = {};
-    double least_nonzero = 0.2;  // the smallest fraction of non-zero values that outputs and gradients may have
     Tolerance tolerance = {};
     std::function<bool(DeviceKind, DType)> supports = {};  // absent: every device and type
 };
@@ -102,18 +100,23 @@ struct Request {
         return int64_t(number(name, double(otherwise)));
     }
     const Shape& shape(size_t i) const;  // UsageError where it is missing or not of rank 4
+
+    // Of a convolution: the weight that the tape has seen, or the one given; whether there is a bias, which "bias" says
+    // where no tape has seen it; and its geometry, without a padding the one that keeps the size.
+    Shape weight_or(const Shape& weight) const { return parameters.empty() ? weight : parameters[0]; }
+    bool has_bias(bool otherwise) const;
+    kernels::ConvGeometry convolution(int64_t kernel) const;
+    Shape resized() const;  // the output, or the first shape times "scale", 2 where it is absent
 };
 
-// The cases of one op. Defined once in each op's file, so that adding an op edits no list.
-class Family {
- public:
-    using MakeAll = std::vector<Case> (*)();
-    using MakeAt = Case (*)(const Request&);
-    Family(const char* op, MakeAll all);  // tested, not measured
-    Family(const char* op, MakeAt at, MakeAll all);
-    static std::vector<Case> all_cases();  // in order of op and statement
-    static std::vector<std::string> ops();
-    static Case at(const std::string& op, const Request& request);  // UsageError for an unknown op
+Input labels_for(const Shape& logits);
+
+// Makes an op's case. Defined once in each op's file, so that adding an op edits no list.
+struct Measured {
+    using Make = Case (*)(const Request&);
+    Measured(const char* op, Make make);
 };
+std::vector<std::string> measured_ops();
+Case case_at(const std::string& op, const Request& request);  // UsageError for an unknown op, or shapes it cannot take
 
 }  // namespace atrous::cases

@@ -1,4 +1,4 @@
-#include "tests/cases/run.h"
+#include "benchmarks/cases/run.h"
 
 #include <cstring>
 

@@ -1,4 +1,4 @@
-// The numbers that tests/goldens/make.py made its nets and data from: an integer hash of (name, index).
+// Numbers that need no file: an integer hash of (name, index). tests/goldens/make.py and benchmarks/peers make the same.
 #pragma once
 
 #include <cmath>

@@ -1,5 +1,6 @@
-#include "tests/cases/case.h"
+#include "benchmarks/cases/case.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -154,23 +155,44 @@ const Shape& Request::shape(size_t i) const {
                                              std::to_string(shapes.size()));
 }
 
-struct Makers {
-    Family::MakeAll all;
-    Family::MakeAt at;
-};
+bool Request::has_bias(bool otherwise) const {
+    return parameters.empty() ? number("bias", otherwise) != 0 : parameters.size() > 1;
+}
 
-static std::map<std::string, Makers>& families() {
-    static std::map<std::string, Makers> all;
+kernels::ConvGeometry Request::convolution(int64_t kernel) const {
+    kernels::ConvGeometry g;
+    g.stride = int(integer("stride", 1));
+    g.dilation = int(integer("dilation", 1));
+    g.padding = int(integer("padding", g.dilation * (kernel - 1) / 2));
+    return g;
+}
+
+Shape Request::resized() const {
+    const Shape& x = shape(0);
+    const double scale = number("scale", 2);
+    if (output.rank() == 4) return {x[0], output[1], output[2], x[3]};
+    return {x[0], int64_t(double(x[1]) * scale), int64_t(double(x[2]) * scale), x[3]};
+}
+
+Input labels_for(const Shape& logits) {
+    return {.name = "labels",
+            .shape = {logits[0], logits[1], logits[2], 1},
+            .role = Role::labels,
+            .fill = Fill::labels,
+            .differentiable = false,
+            .classes = int(std::max<int64_t>(2, logits[3]))};
+}
+
+static std::map<std::string, Measured::Make>& makers() {
+    static std::map<std::string, Measured::Make> all;
     return all;
 }
 
-Family::Family(const char* op, MakeAll all) { families()[op] = {all, nullptr}; }
-Family::Family(const char* op, MakeAt at, MakeAll all) { families()[op] = {all, at}; }
+Measured::Measured(const char* op, Make make) { makers()[op] = make; }
 
-std::vector<std::string> Family::ops() {
+std::vector<std::string> measured_ops() {
     std::vector<std::string> names;
-    for (const auto& [op, makers] : families())
-        if (makers.at) names.push_back(op);
+    for (const auto& [op, make] : makers()) names.push_back(op);
     return names;
 }
 
@@ -188,14 +210,14 @@ static void check_shapes(const Case& c, const Request& request) {
                              ", expected " + taken[i].text() + " beside " + taken[0].text());
 }
 
-Case Family::at(const std::string& op, const Request& request) {
-    const auto it = families().find(op);
-    if (it == families().end() || !it->second.at) {
+Case case_at(const std::string& op, const Request& request) {
+    const auto it = makers().find(op);
+    if (it == makers().end()) {
         std::string known;
-        for (const std::string& name : ops()) known += (known.empty() ? "" : ", ") + name;
+        for (const std::string& name : measured_ops()) known += (known.empty() ? "" : ", ") + name;
         throw UsageError("op '" + op + "' has no cases of a given size; expected one of " + known);
     }
-    Case c = it->second.at(request);
+    Case c = it->second(request);
     c.op = op;
     check_shapes(c, request);
     if (!request.first_wanted && c.inputs[0].differentiable) {
@@ -203,16 +225,6 @@ Case Family::at(const std::string& op, const Request& request) {
         c.backward_flops /= 2;  // of the products alone are flops counted that matter: one of two is left
     }
     return c;
-}
-
-std::vector<Case> Family::all_cases() {
-    std::vector<Case> all;
-    for (const auto& [op, makers] : families())
-        for (Case& c : makers.all()) {
-            c.op = op;
-            all.push_back(std::move(c));
-        }
-    return all;
 }
 
 }  // namespace atrous::cases

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/cases/case.h"
+#include "benchmarks/cases/case.h"
 
 namespace atrous::cases {
 

@@ -1,0 +1,28 @@
+#include "benchmarks/cases/case.h"
+#include "engine/ops/loss.h"
+
+namespace atrous::cases {
+
+// Numbers: the options under their names; terms, which asks for all four terms in place of the loss.
+static Case bce_dice_at(const Request& r) {
+    const Shape& logits = r.shape(0);
+    BceDiceOptions o;
+    o.bce_weight = r.number("bce_weight", o.bce_weight);
+    o.dice_weight = r.number("dice_weight", o.dice_weight);
+    o.smooth = r.number("smooth", o.smooth);
+    o.normalizer = r.number("normalizer", o.normalizer);
+    o.groups = DiceGroups(r.integer("groups", int64_t(o.groups)));
+    o.ignore_index = int(r.integer("ignore_index", o.ignore_index));
+    const bool terms = r.number("terms", 0) != 0;
+    Case c{.inputs = {{.name = "logits", .shape = logits, .differentiable = !terms}, labels_for(logits)}};
+    c.call = [=](const std::vector<Tensor>& in, const Tensor&) {
+        const LossValue value = bce_dice(in[0], in[1], o);
+        return terms ? value.terms : value.loss;
+    };
+    c.flops = c.backward_flops = 12 * double(logits.count());
+    return c;
+}
+
+static const Measured measured("bce_dice", bce_dice_at);
+
+}  // namespace atrous::cases
