@@ -11,6 +11,7 @@
 #include "data/dataset.h"
 #include "engine/train/evaluate.h"
 #include "segmentation/checkpoint_path.h"
+#include "segmentation/evaluation_data.h"
 #include "segmentation/experiment.h"
 #include "segmentation/load_net.h"
 #include "segmentation/outputs.h"
@@ -64,68 +65,11 @@ Outputs EvalArguments::outputs() const {
     return files;
 }
 
-// A setting that is not given takes what the checkpoint's training had.
-template <class T>
-void as_trained(Options& o, const char* key, T trained) {
-    dynamic_cast<Setting<T>&>(o.at(key)).default_from(std::move(trained));
-}
-
-// The split of the checkpoint's training; flags replace it. The options then show what is used.
-void settle_split(EvalArguments& a, const std::optional<SplitRecord>& recorded) {
-    if (!recorded) return;
-    bool anew = false;
-    for (const char* key : {"train-list", "val-list", "val-pattern", "val-fraction"}) anew |= a.o.at(key).given();
-    if (!anew) {
-        as_trained(a.o, "train-list", recorded->train_list);
-        as_trained(a.o, "val-list", recorded->val_list);
-        as_trained(a.o, "val-pattern", recorded->val_pattern);
-    }
-    as_trained(a.o, "val-fraction", recorded->val_fraction);
-    as_trained(a.o, "seed", recorded->seed);
-}
-
-data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded) {
-    try {
-        return data::find_dataset(options);
-    } catch (const DataError& e) {
-        const bool by_record = recorded && (!recorded->train_list.empty() || !recorded->val_list.empty() ||
-                                            !recorded->val_pattern.empty());
-        const bool same = by_record && options.train_list == recorded->train_list &&
-                          options.val_list == recorded->val_list && options.val_pattern == recorded->val_pattern;
-        if (!same) throw;
-        throw DataError(
-            fmt::format("{} (the checkpoint's training split by {}; for another data set give its own "
-                        "--val-list, --val-pattern or --val-fraction)",
-                        e.what(), text_of(*recorded)));
-    }
-}
-
 std::vector<data::Sample> samples_of(const EvalArguments& a, const data::Dataset& set) {
     std::vector<data::Sample> samples = a.split == "train" ? set.train : set.val;
     if (a.split == "all") samples.insert(samples.end(), set.train.begin(), set.train.end());
     if (samples.empty()) throw DataError(a.data.root + ": no samples in split " + a.split + "; try --split all");
     return samples;
-}
-
-// What the scores are worth: on samples that the net was trained on, little.
-void say_split(const EvalArguments& a, const std::optional<SplitRecord>& recorded, const data::Dataset& set,
-               const std::vector<data::Sample>& samples, Messages& messages) {
-    if (!recorded) {
-        messages.warning(
-            "the checkpoint does not say how its training split the data; samples that it was trained on may be among "
-            "these");
-        return;
-    }
-    const bool exact = recorded->sketch.size() < sketch_size;
-    if (const int64_t trained = trained_among(*recorded, samples); trained > 0)
-        messages.warning(fmt::format(
-            "{}{} of these {} samples are among those that the net was trained on, by name or file; its training split "
-            "by {}",
-            exact ? "" : "about ", trained, samples.size(), text_of(*recorded)));
-    else if (a.split == "val" && !set.train.empty() && trained_among(*recorded, set.train) == 0)
-        messages.text(
-            fmt::format("the net was trained on no sample of this data set: `split` all scores its {} others too\n",
-                        set.train.size()));
 }
 
 // Writes --per-image, --json, --confusion and --sheet.
@@ -165,9 +109,9 @@ int eval(int argc, const char* const* argv) {
     LoadedNet loaded = load_net(a.checkpoint, open_device(a.machine, console), a.machine.precision);
     ModelCard& card = loaded.card;
     const double threshold = logit_threshold(a.o, a.threshold, card);
-    as_trained(a.o, "mask-values", card.mask_values);
+    a.o.default_from("mask-values", card.mask_values);
     card.mask_values = a.mask_values;
-    settle_split(a, card.split);
+    default_split_from(card.split, a.o);
     a.outputs().check_inputs();  // the lists may be those of the checkpoint
     std::fputs(format_table(a.o.table()).c_str(), stdout);
 
@@ -180,7 +124,7 @@ int eval(int argc, const char* const* argv) {
     card.mask_values = data::text_of(report.rule);
     console.text(fmt::format("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text()));
     for (const auto& warning : set.warnings) console.warning(warning);
-    say_split(a, card.split, set, samples, console);
+    say_what_was_trained_on(card.split, set, samples, a.split == "val", console);
 
     auto source = data::make_loader(
         samples, report.rule, loader_options(card, a.batch_size, int(a.machine.workers), loaded.net->input_multiple()));

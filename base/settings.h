@@ -244,6 +244,11 @@ class Settings {
     const std::vector<std::unique_ptr<SettingBase>>& all() const { return all_; }
     SettingBase* find(const std::string& key) const;  // null where there is none
     SettingBase& at(const std::string& key) const;    // Error where there is none
+    // What a checkpoint says in the place of a setting that is not given.
+    template <class T>
+    void default_from(const std::string& key, T checkpoint) {
+        dynamic_cast<Setting<T>&>(at(key)).default_from(std::move(checkpoint));
+    }
     // Marks these as those that a short help shows.
     void mark_common(const std::vector<std::string>& keys);
 
@@ -263,7 +268,8 @@ class Settings {
     std::vector<std::unique_ptr<SettingBase>> all_;
 };
 
-// "`key`" of a message as a command line has it, "--key": other text in backquotes stays as it is.
+// A message with its settings as a command line has them, with two dashes in front; other text in backquotes stays as it
+// is.
 std::string with_flags(const std::string& message);
 
 }  // namespace atrous

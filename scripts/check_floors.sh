@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Each floor includes only what is below it:
-# base -> kernels/gpu -> kernels -> engine -> models, data -> apps. oneDNN and CUDA stay in their corners.
+# base -> kernels/gpu -> kernels -> engine -> models, data -> segmentation -> apps. oneDNN and CUDA stay in their corners.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=0
@@ -16,21 +16,23 @@ forbid() {
     printf '%s\n%s\n' "floors: $3:" "$hits" >&2
 }
 
-forbid base -- '#include "(kernels|engine|models|data|apps)/' "base includes nothing above it"
-forbid kernels/gpu -- '#include "(kernels/(cpu|cuda|reference|[a-z_]+\.h)|engine|models|data|apps)' "kernels/gpu includes only base"
-forbid kernels -- '#include "(engine|models|data|apps)/' "kernels know no tensor"
-forbid engine -- '#include "(models|data|apps)/' "the engine includes neither models nor data nor apps"
+forbid base -- '#include "(kernels|engine|models|data|segmentation|apps)/' "base includes nothing above it"
+forbid kernels/gpu -- '#include "(kernels/(cpu|cuda|reference|[a-z_]+\.h)|engine|models|data|segmentation|apps)' "kernels/gpu includes only base"
+forbid kernels -- '#include "(engine|models|data|segmentation|apps)/' "kernels know no tensor"
+forbid engine -- '#include "(models|data|segmentation|apps)/' "the engine includes neither models nor data nor apps"
 forbid engine/autograd -- '#include "engine/(ops|nn|optim|io|train)/' "autograd is below ops"
 forbid engine/ops -- '#include "engine/(nn|optim|io|train)/' "ops are below nn"
 forbid engine/nn -- '#include "engine/(optim|io|train)/' "nn is below optim, io and train"
 forbid engine/optim -- '#include "engine/(io|train)/' "optim is below train"
-forbid models -- '#include "(data|apps)/' "models never meet data"
-forbid data -- '#include "(models|apps|engine/(autograd|ops|nn|optim|io|train))/' "data never meets models"
-forbid base kernels engine models data -- '#include "(benchmarks|tests)/' "the product does not include its tests and benchmarks"
+forbid models -- '#include "(data|segmentation|apps)/' "models never meet data"
+forbid data -- '#include "(models|segmentation|apps|engine/(autograd|ops|nn|optim|io|train))/' "data never meets models"
+forbid segmentation -- '#include "apps/' "the workflow does not include the program"
+forbid base kernels engine models data segmentation -- '#include "(benchmarks|tests)/' "the product does not include its tests and benchmarks"
 forbid benchmarks/frame benchmarks/cases -- '#include "(apps|data)/' "benchmarks are below apps and never meet data"
 forbid benchmarks apps -- '#include "tests/' "the program does not include its tests"
-forbid base kernels/gpu kernels/reference kernels/cuda engine models data apps -- 'dnnl\.hpp' "oneDNN appears in kernels/cpu alone"
-forbid base kernels/cpu kernels/reference kernels/cuda kernels/gpu/emu engine models data apps tests -- '#include <cu(da|dnn|blas)|asm volatile|__CUDACC__' \
+forbid base kernels/gpu kernels/reference kernels/cuda engine models data segmentation apps -- 'dnnl\.hpp' "oneDNN appears in kernels/cpu alone"
+forbid base kernels/cpu kernels/reference kernels/cuda kernels/gpu/emu engine models data segmentation apps tests -- '#include <cu(da|dnn|blas)|asm volatile|__CUDACC__' \
     "CUDA's headers and assembly appear in kernels/gpu/cuda alone"
+forbid base kernels engine models data segmentation -- '"[^"]*(^|[^-a-z`])--[a-z]' "messages below apps name settings, not flags"
 [ $failed = 0 ] && echo "floors: in order"
 exit $failed

@@ -228,23 +228,28 @@ def stopped_within_an_epoch(bench):
     raise Failure("never interrupted within an epoch")
 
 
-def other_course(bench):
-    """Going on with another batch size, seed, data, thread count, or without the best checkpoint."""
+def other_settings(bench):
+    """Going on with another batch size, seed, rate, augmentation, data, thread count, or without the best checkpoint."""
     other = bench.work / "other data"
     drawn = Case(bench, "drawing").program("synth", "--output", other, "--count", 12, "--size", 32,
                                            "--val-fraction", 0.25)
     expect(drawn.code == 0, "no data set was drawn", drawn)
     within = stopped_within_an_epoch(bench)
     before = within.contents()
-    for change, words in ((("--batch-size", 2), "of batch size 1; here batch size 2"), (("--seed", 5), "seed 5"),
-                          (("--last-batch", "drop"), "last batch drop"), (("--data", other), "training samples 9")):
+    for change, words in ((("--batch-size", 2), "of --batch-size 1; here --batch-size 2"), (("--seed", 5), "--seed 5"),
+                          (("--last-batch", "drop"), '--last-batch "drop"'), (("--data", other), "training samples 9")):
         within.resume(*change).expect_error(2, words, f"{change} within an epoch")
         expect(within.contents() == before, f"{change}: the refused resumption changed the run folder")
     outcome = within.resume()
     expect(outcome.code == 0, "does not go on after refusals", outcome)
 
     larger = bench.half.copy("larger batches")
-    expect_warning(larger.resume("--batch-size", 4), "batch size 4 in place of batch size 2", "at an epoch's end")
+    expect_warning(larger.resume("--batch-size", 4), "--batch-size 4 in place of --batch-size 2", "at an epoch's end")
+    for change in (("--lr", 0.5), ("--hflip", 0.25), ("--weight-decay", 0.125)):
+        words = f"goes on with {change[0]} {change[1]} in place of"
+        expect_warning(bench.half.copy(change[0][2:]).resume(*change), words, f"{change} at an epoch's end")
+    for change in (("--loss", "dice"), ("--normalise", "imagenet"), ("--optimizer", "sgd")):
+        bench.half.copy(change[0][2:]).resume(*change).expect_error(2, change[0], f"{change}: another training")
     expect_warning(bench.half.copy("threads").resume("--threads", 2), "2 threads in place of 1", "threads")
     moved = bench.half.copy("other samples")
     expect_warning(moved.resume("--data", other), "other validation samples (3 in place of 2)", "other data")
@@ -257,7 +262,22 @@ def other_course(bench):
     (lost.run / "best.safetensors").unlink()
     outcome = lost.resume()
     expect(outcome.code == 0 and "last checkpoint on 2 held-out images" in outcome.out, "finished, best lost", outcome)
-    return "4 changes refused within an epoch, 5 accepted at its end"
+    return "4 changes refused within an epoch, 3 at its end, 8 accepted there"
+
+
+def opened_once(bench):
+    """A training that goes on opens its checkpoint once, in place and into another folder."""
+    need_strace()
+    for where in ("run", "elsewhere"):
+        case = bench.half.copy("opened " + where)
+        trace = case.folder / "trace"
+        command = [bench.program, "train", "--resume", "run", *(["--output-dir", where] if where != "run" else [])]
+        outcome = case.run_command(["strace", "-f", "-qq", "-o", trace, "-e", "trace=openat", *command])
+        expect(outcome.code == 0, f"a traced resumption into {where} fails", outcome)
+        opened = [line for line in trace.read_text(errors="replace").splitlines()
+                  if '/last.safetensors"' in line and "O_RDONLY" in line and "run/" in line]
+        expect(len(opened) == 1, f"last.safetensors is opened {len(opened)} times:\n" + "\n".join(opened))
+    return "in place and elsewhere"
 
 
 def flips(bench):
@@ -419,7 +439,7 @@ def soak(bench):
 soak.slow = True
 
 KINDS = [kills, random_kills, errors, full_disk, size_limit, read_only, read_only_mount, other_checkpoint,
-         other_course, flips, folders, others_files, second_process, refusing_file_system, left_out, large_picture,
+         other_settings, opened_once, flips, folders, others_files, second_process, refusing_file_system, left_out, large_picture,
          closed_streams, signals, soak]
 
 

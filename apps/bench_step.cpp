@@ -1,0 +1,56 @@
+#include <cstdio>
+
+#include "apps/bench.h"
+#include "apps/console.h"
+#include "apps/exit_codes.h"
+#include "apps/options.h"
+#include "base/durable_file.h"
+#include "base/error.h"
+#include "benchmarks/frame/step.h"
+#include "segmentation/experiment.h"
+#include "segmentation/outputs.h"
+
+namespace atrous::app {
+
+using namespace bench;
+
+int bench_step(int argc, const char* const* argv) {
+    Options o("bench step",
+              "Times training steps, or forward passes alone, on a fixed batch of random images, without a loader.");
+    StepOptions options;
+    int64_t classes = 2, steps = 10;
+    Machine machine{.precision = "fp32"};
+    std::string json;
+    bool overwrite = false;
+    o.group("Net");
+    describe(o, options.net);
+    describe_classes(o, classes);
+    o.group("Step");
+    describe_size(o, options.size);
+    describe_batch_size(o, options.batch_size);
+    describe(o, options.optimizer);
+    describe_precision(o, machine);
+    describe_device(o, machine);
+    o.bind("steps", steps, "timed steps, after those that warm up").min(1);
+    o.bind("graphs", options.graphs, "replay the step as a graph on a GPU (--no-graphs: launch each kernel)");
+    o.bind("forward", options.forward_only, "the forward pass alone, in evaluation mode, in place of the step");
+    o.bind("json", json, "file for one JSON line; -: to standard output, without the table");
+    describe_overwrite(o, overwrite);
+    o.parse(argc, argv);
+    const bool to_file = !json.empty() && json != "-";
+    Outputs().reads("--config", o.config_file()).writes("--json", to_file ? json : "", FileKind::json).check(overwrite);
+    if (machine.precision == "fp16") throw UsageError("--precision fp16: bench step measures fp32 and bf16");
+    Console console;
+    check(options.optimizer);
+    options.net = measured_net(o, options.net, classes);
+    options.steps = int(steps);
+    options.device = open_device(machine, console);
+    options.compute = compute_type(machine.precision, options.device);
+    const StepResult result = measure_step(options);
+    const std::string shown = json == "-" ? step_json(options, result) : step_table(options, result);
+    std::fputs(shown.c_str(), stdout);
+    if (to_file) io::write_durably(json, step_json(options, result));
+    return 0;
+}
+
+}  // namespace atrous::app

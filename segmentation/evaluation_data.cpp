@@ -1,0 +1,56 @@
+#include "segmentation/evaluation_data.h"
+
+#include <fmt/core.h>
+
+namespace atrous {
+
+void default_split_from(const std::optional<SplitRecord>& recorded, Settings& settings) {
+    if (!recorded) return;
+    bool anew = false;
+    for (const char* key : {"train-list", "val-list", "val-pattern", "val-fraction"}) anew |= settings.at(key).given();
+    if (!anew) {
+        settings.default_from("train-list", recorded->train_list);
+        settings.default_from("val-list", recorded->val_list);
+        settings.default_from("val-pattern", recorded->val_pattern);
+    }
+    settings.default_from("val-fraction", recorded->val_fraction);
+    settings.default_from("seed", recorded->seed);
+}
+
+data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded) {
+    try {
+        return data::find_dataset(options);
+    } catch (const DataError& e) {
+        const bool by_record = recorded && (!recorded->train_list.empty() || !recorded->val_list.empty() ||
+                                            !recorded->val_pattern.empty());
+        const bool same = by_record && options.train_list == recorded->train_list &&
+                          options.val_list == recorded->val_list && options.val_pattern == recorded->val_pattern;
+        if (!same) throw;
+        throw DataError(
+            fmt::format("{} (the checkpoint's training split by {}; for another data set give its own "
+                        "`val-list`, `val-pattern` or `val-fraction`)",
+                        e.what(), text_of(*recorded)));
+    }
+}
+
+void say_what_was_trained_on(const std::optional<SplitRecord>& recorded, const data::Dataset& set,
+                             const std::vector<data::Sample>& samples, bool held_out, Messages& messages) {
+    if (!recorded) {
+        messages.warning(
+            "the checkpoint does not say how its training split the data; samples that it was trained on may be among "
+            "these");
+        return;
+    }
+    const bool exact = recorded->sketch.size() < sketch_size;
+    if (const int64_t trained = trained_among(*recorded, samples); trained > 0)
+        messages.warning(fmt::format(
+            "{}{} of these {} samples are among those that the net was trained on, by name or file; its training split "
+            "by {}",
+            exact ? "" : "about ", trained, samples.size(), text_of(*recorded)));
+    else if (held_out && !set.train.empty() && trained_among(*recorded, set.train) == 0)
+        messages.text(
+            fmt::format("the net was trained on no sample of this data set: `split` all scores its {} others too\n",
+                        set.train.size()));
+}
+
+}  // namespace atrous

@@ -1,0 +1,150 @@
+// The one description of an experiment, and what follows from it.
+#include "segmentation/experiment.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/error.h"
+#include "segmentation/config_file.h"
+#include "segmentation/run_fingerprint.h"
+#include "segmentation/settings_markdown.h"
+
+namespace atrous {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Described {
+    Experiment e;
+    Settings s;
+    Described() { describe(s, e); }
+    void set(const std::string& key, const std::string& value) {
+        ASSERT_TRUE(s.at(key).assign({{value}})) << key << " takes " << s.at(key).rule();
+        s.at(key).origin = Origin::flag;
+    }
+};
+
+TEST(Experiment, ASettingIsDeclaredOnce) {
+    Described d;
+    double other = 0;
+    EXPECT_THROW(d.s.bind("lr", other, "again"), Error);
+}
+
+TEST(Experiment, HelpTextsAreSentencesOfTheirOwn) {
+    for (const auto& s : Described().s.all()) {
+        EXPECT_FALSE(s->help.empty()) << s->key;
+        EXPECT_NE(s->help.rfind("of ", 0), 0u) << s->key << ": " << s->help << ": begins with a noun";
+        EXPECT_FALSE(s->group.empty() || s->group == "Options") << s->key;
+    }
+}
+
+// Every value goes into the file and comes back from it, also where it is no default.
+TEST(Experiment, AConfigurationFileGivesEveryValueAgain) {
+    Described first;
+    first.set("data", "some folder");
+    first.set("lr", "0.0003");
+    first.set("schedule", "poly");
+    first.set("last-batch", "merge");
+    first.set("batch-size", "auto");
+    first.set("optimizer", "sgd");
+    first.set("decay-weights-only", "true");
+    first.set("seed", "9");
+    const fs::path file = fs::temp_directory_path() / ("atrous experiment " + std::to_string(getpid()) + ".toml");
+    std::ofstream(file) << config_of(first.e);
+    Described second;
+    read_config_file(second.s, file.string());
+    fs::remove(file);
+    EXPECT_EQ(as_toml(second.s), as_toml(first.s));
+    EXPECT_EQ(second.e.trainer.schedule.kind, Schedule::Kind::poly) << "settings are bound to the fields";
+    EXPECT_EQ(second.e.optimizer.kind, OptimizerKind::sgd);
+    EXPECT_EQ(second.e.batch_size, 0);
+}
+
+std::string refusal(const std::function<void(Described&)>& change) {
+    Described d;
+    change(d);
+    try {
+        check(d.s, d.e);
+    } catch (const UsageError& e) {
+        return e.what();
+    }
+    return "accepted";
+}
+
+TEST(Experiment, WhatDoesNotGoTogetherIsRefused) {
+    EXPECT_EQ(refusal([](Described&) {}), "accepted");
+    EXPECT_NE(refusal([](Described& d) { d.set("nesterov", "true"); }).find("`nesterov`: expected"), std::string::npos);
+    EXPECT_NE(refusal([](Described& d) { d.set("channels", "2"); }).find("`channels` 2"), std::string::npos);
+    EXPECT_NE(refusal([](Described& d) { d.set("classes", "1"); }).find("`classes` 1"), std::string::npos);
+    EXPECT_NE(refusal([](Described& d) { d.set("crop", "5x5"); }).find("`crop` 5x5"), std::string::npos);
+    EXPECT_NE(refusal([](Described& d) { d.set("loss", "hinge"); }).find("`loss` hinge"), std::string::npos);
+    EXPECT_NE(refusal([](Described& d) { d.set("rates", "6"); }).find("`rates` means nothing to model unet"),
+              std::string::npos);
+    EXPECT_NE(refusal([](Described& d) {
+                  d.set("encoder", "resnet18");
+                  d.set("base-channels", "8");
+              }).find("`base-channels` means nothing to model unet with `encoder`"),
+              std::string::npos);
+}
+
+data::Dataset samples() {
+    data::Dataset set;
+    for (int i = 0; i < 4; ++i) set.train.push_back({"", "", "t" + std::to_string(i)});
+    set.val.push_back({"", "", "v"});
+    return set;
+}
+
+// What a run that changes one setting is told, `batch` batches into an epoch.
+std::string resumed_with(const std::string& key, const std::string& value, int64_t batch = 0) {
+    Described before, now;
+    now.set(key, value);
+    TrainProgress progress;
+    progress.batch = batch;
+    std::string said;
+    try {
+        const auto changes =
+            compare(now.s, fingerprint_of(now.s, samples(), {DeviceKind::cpu}),
+                    fingerprint_of(before.s, samples(), {DeviceKind::cpu}), progress, "last.safetensors");
+        for (const std::string& warning : changes.warnings) said += warning;
+    } catch (const UsageError& e) {
+        return std::string("refused: ") + e.what();
+    }
+    return said;
+}
+
+TEST(Resume, AChangedSettingIsNoticedUnlessItIsFree) {
+    EXPECT_EQ(resumed_with("lr", "0.5"), "goes on with `lr` 0.5 in place of `lr` 0.0001");
+    EXPECT_EQ(resumed_with("hflip", "0"), "goes on with `hflip` 0.0 in place of `hflip` 0.5");
+    EXPECT_EQ(resumed_with("weight-decay", "0.1"), "goes on with `weight-decay` 0.1 in place of `weight-decay` 0.0");
+    EXPECT_EQ(resumed_with("epochs", "99"), "");
+    EXPECT_EQ(resumed_with("threads", "3"), "");
+    EXPECT_NE(resumed_with("batch-size", "2").find("the learning rate's schedule counts steps"), std::string::npos);
+    EXPECT_EQ(resumed_with("batch-size", "2", 1).rfind("refused: ", 0), 0u) << "other batches within the epoch";
+    EXPECT_EQ(resumed_with("loss", "dice").rfind("refused: ", 0), 0u);
+    EXPECT_EQ(resumed_with("focal-gamma", "1").rfind("refused: ", 0), 0u);
+}
+
+// Every setting says what a resumed run may do with it; the three kinds that are noticed have to be in the fingerprint.
+TEST(Resume, TheFingerprintHoldsEverySettingThatIsNotFree) {
+    Described d;
+    const RunFingerprint f = fingerprint_of(d.s, samples(), {DeviceKind::cpu});
+    for (const auto& s : d.s.all()) EXPECT_EQ(f.settings.count(s->key), s->resume == Resume::free ? 0u : 1u) << s->key;
+}
+
+TEST(Experiment, TheTableOfSettingsIsCurrent) {
+    const fs::path page = fs::path(ATROUS_SOURCE_DIR) / "docs/settings.md";
+    std::stringstream text;
+    text << std::ifstream(page).rdbuf();
+    const std::string table = as_markdown(Described().s);
+    if (text.str().ends_with(table)) return;
+    const fs::path fresh = fs::temp_directory_path() / "settings.md";
+    std::ofstream(fresh) << text.str().substr(0, text.str().find("\n## ")) << table;
+    FAIL() << page << " is not what the settings say; the page with the new table is " << fresh;
+}
+
+}  // namespace
+}  // namespace atrous
