@@ -105,11 +105,7 @@ Tensor read_operand(const io::TensorFile& file, const Operand& operand, DType co
 }
 
 io::TensorToWrite tensor_to_write(const std::string& name, FileLayout layout, const Tensor& tensor) {
-    Tensor dense = tensor;
-    if (!dense.is_dense()) {
-        dense = empty_like(tensor);
-        dense.copy_from(tensor);
-    }
+    const Tensor dense = tensor.dense();
     return {name, dense.dtype(), io::file_shape(dense.shape(), layout), [dense, layout](io::Sink& sink) {
                 const auto bytes = io::to_file_layout(dense, layout);
                 sink.write(bytes.data(), bytes.size());

@@ -25,6 +25,9 @@ struct View {
     }
 };
 
+inline bool same_shape(const View& a, const View& b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
+inline bool alike(const View& a, const View& b) { return same_shape(a, b) && a.dtype == b.dtype; }
+
 // A gradient buffer: the kernel adds to it if accumulate is set and overwrites it otherwise; absent if not wanted.
 struct Into {
     View view;

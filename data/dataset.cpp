@@ -90,11 +90,7 @@ void describe(Settings& s, DatasetOptions& o) {
     s.bind("seed", o.seed, "seed of weights, order, augmentation and split").min(0).when_resumed(Resume::within_epoch);
 }
 
-uint64_t name_hash(const std::string& name, uint64_t seed) {
-    uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-    for (unsigned char c : name) hash = (hash ^ c) * 0x100000001b3u;
-    return Random(seed, hash).next_u64();
-}
+uint64_t name_hash(const std::string& name, uint64_t seed) { return Random(seed, atrous::name_hash(name)).next_u64(); }
 
 void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed) {
     if (!(fraction >= 0 && fraction < 1))

@@ -147,24 +147,27 @@ void Tensor::copy_from(const Tensor& other) {
     if (other.shape() != shape_ || other.device() != device_)
         throw ShapeError("copy of " + other.shape().text() + " into " + shape_.text());
     if (storage_) storage_->touch();
-    run(device_, {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{other.view(), {view(), false}});
+    copy_into(other, {view(), false});
+}
+
+Tensor Tensor::dense() const {
+    if (is_dense()) return *this;
+    Tensor copy = empty_like(*this);
+    copy.copy_from(*this);
+    return copy;
 }
 
 Tensor Tensor::to(Device device) const {
-    Tensor dense = *this;
-    if (!is_dense()) {
-        dense = empty(shape_, dtype_, device_);
-        dense.copy_from(*this);
-    }
+    const Tensor source = dense();
     Tensor t = empty(shape_, dtype_, device);
     if (device.kind == DeviceKind::meta || device_.kind == DeviceKind::meta) return t;
     if (on_host(device_)) {
-        t.copy_from_host(dense.data(), bytes());
+        t.copy_from_host(source.data(), bytes());
     } else if (on_host(device)) {
-        dense.copy_to_host(t.data(), bytes());
+        source.copy_to_host(t.data(), bytes());
     } else {
         std::vector<char> host(bytes());
-        dense.copy_to_host(host.data(), host.size());
+        source.copy_to_host(host.data(), host.size());
         t.copy_from_host(host.data(), host.size());
     }
     return t;
@@ -194,6 +197,10 @@ double Tensor::item() const {
         default:
             throw ShapeError(std::string("item() of element type ") + name_of(dtype_));
     }
+}
+
+void copy_into(const Tensor& x, const Into& y) {
+    if (y) run(x.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{x.view(), y});
 }
 
 }  // namespace atrous

@@ -72,6 +72,7 @@ class Tensor {
     // `count` elements from `begin` of a dense tensor, seen as `shape` (arenas). Shares memory.
     Tensor part(int64_t begin, const Shape& shape) const;
 
+    Tensor dense() const;                                 // this one where it is dense, else a copy that is
     Tensor to(Device device) const;                       // a copy, dense; waits where the host is involved
     void copy_from(const Tensor& other);                  // same shape; converts the element type on one device
     void copy_from_host(const void* data, size_t bytes);  // dense
@@ -101,5 +102,8 @@ class Tensor {
 };
 
 inline Tensor empty_like(const Tensor& x) { return Tensor::empty(x.shape(), x.dtype(), x.device()); }
+
+// Copies or adds x to y, on x's device, converting the element type; does nothing where y is absent.
+void copy_into(const Tensor& x, const Into& y);
 
 }  // namespace atrous

@@ -3,6 +3,7 @@
 //   sigmoid: y = 1 / (1 + exp(-x)); backward dx = dy * y * (1 - y).
 #pragma once
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -15,6 +16,12 @@ struct ActivationBackwardArgs {
     View dy, y;
     Into dx;
 };
+
+// What every implementation requires.
+inline void check(const ActivationArgs& a) { require(alike(a.x, a.y), "activation: x and y do not match"); }
+inline void check(const ActivationBackwardArgs& a) {
+    require(alike(a.dy, a.y) && alike(a.dy, a.dx.view), "activation backward: dy, y and dx do not match");
+}
 
 // clang-format off
 namespace reference {

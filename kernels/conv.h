@@ -8,6 +8,7 @@
 // layers are float. Sums are in that type too. Any channel count works; multiples of 8 are the fast path on GPUs.
 #pragma once
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -41,6 +42,31 @@ struct ConvBackwardWeightArgs {
     VectorInto dbias;  // [O]
     ConvGeometry geometry;
 };
+
+// What every implementation requires.
+inline void check_convolution(const View& x, const View& w, const View& y, const ConvGeometry& g) {
+    require(g.stride >= 1 && g.dilation >= 1 && g.padding >= 0,
+            "convolution: stride and dilation start at 1, padding at 0");
+    require(x.c == w.c && y.c == w.n && x.n == y.n, "convolution: channels or batch of x, w and y do not match");
+    require(y.h == g.output_size(x.h, w.h) && y.w == g.output_size(x.w, w.w),
+            "convolution: output size does not match");
+    require(x.count() > 0 && y.count() > 0, "convolution: a tensor is empty");
+    require(x.dtype == y.dtype, "convolution: x and y differ in element type");
+}
+inline void check(const ConvForwardArgs& a) {
+    check_convolution(a.x, a.w, a.y, a.geometry);
+    require(a.w.dense() && a.w.dtype == a.x.dtype, "convolution: weights must be dense and of x's element type");
+}
+inline void check(const ConvBackwardInputArgs& a) {
+    check_convolution(a.dx.view, a.w, a.dy, a.geometry);
+    require(a.w.dense() && a.w.dtype == a.dy.dtype, "convolution: weights must be dense and of dy's element type");
+}
+inline void check(const ConvBackwardWeightArgs& a) {
+    if (!a.dw) return;
+    check_convolution(a.x, a.dw.view, a.dy, a.geometry);
+    require(a.dw.view.dense() && a.dw.view.dtype == accumulator_of(a.x.dtype),
+            "convolution: the weights' gradient must be dense and of x's accumulator type");
+}
 
 // clang-format off
 namespace reference {

@@ -6,6 +6,7 @@
 // columns of one output row are one product of width 2*O. Element types as in conv.h.
 #pragma once
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -25,6 +26,29 @@ struct ConvTransposeBackwardWeightArgs {
     Into dw;  // [2][2][O][I], accumulator type
     VectorInto dbias;
 };
+
+// What every implementation requires.
+inline void check_transposed_convolution(const View& x, const View& w, const View& y) {
+    require(w.n == 2 && w.h == 2 && w.dense(), "transposed convolution: weights must be [2][2][O][I], dense");
+    require(x.c == w.c && y.c == w.w && x.n == y.n, "transposed convolution: channels or batch do not match");
+    require(y.h == 2 * x.h && y.w == 2 * x.w, "transposed convolution: the output must be twice the input's size");
+    require(x.count() > 0 && y.count() > 0, "transposed convolution: a tensor is empty");
+    require(x.dtype == y.dtype, "transposed convolution: x and y differ in element type");
+}
+inline void check(const ConvTransposeForwardArgs& a) {
+    check_transposed_convolution(a.x, a.w, a.y);
+    require(a.w.dtype == a.x.dtype, "transposed convolution: x and weights differ in element type");
+}
+inline void check(const ConvTransposeBackwardInputArgs& a) {
+    check_transposed_convolution(a.dx.view, a.w, a.dy);
+    require(a.w.dtype == a.dy.dtype, "transposed convolution: dy and weights differ in element type");
+}
+inline void check(const ConvTransposeBackwardWeightArgs& a) {
+    if (!a.dw) return;
+    check_transposed_convolution(a.x, a.dw.view, a.dy);
+    require(a.dw.view.dtype == accumulator_of(a.x.dtype),
+            "transposed convolution: the weights' gradient must be of x's accumulator type");
+}
 
 // clang-format off
 namespace reference {

@@ -38,6 +38,20 @@ inline void check_depthwise(const View& x, const View& w, const View& y, const C
                 y.w == g.output_size(x.w, w.w),
             "depthwise convolution: output size does not match");
 }
+inline void check(const DepthwiseForwardArgs& a) {
+    check_depthwise(a.x, a.w, a.y, a.geometry);
+    require(a.w.dtype == a.x.dtype, "depthwise convolution: weights must have x's element type");
+}
+inline void check(const DepthwiseBackwardInputArgs& a) {
+    check_depthwise(a.dx.view, a.w, a.dy, a.geometry);
+    require(a.w.dtype == a.dy.dtype, "depthwise convolution: weights must have dy's element type");
+}
+inline void check(const DepthwiseBackwardWeightArgs& a) {
+    if (!a.dw) return;
+    check_depthwise(a.x, a.dw.view, a.dy, a.geometry);
+    require(a.dw.view.dtype == accumulator_of(a.x.dtype),
+            "depthwise convolution: the weights' gradient must be of x's accumulator type");
+}
 
 // clang-format off
 namespace reference {

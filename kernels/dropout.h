@@ -7,6 +7,7 @@
 
 #include <cmath>
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -24,6 +25,12 @@ struct DropoutArgs {
 // An element is kept where its random word is at least this; 2^32 keeps none.
 inline uint64_t dropout_threshold(double p) { return uint64_t(std::llround(p * 0x1p32)); }
 inline double dropout_scale(double p) { return p < 1 ? 1 / (1 - p) : 0; }
+
+// What every implementation requires.
+inline void check(const DropoutArgs& a) {
+    require(alike(a.x, a.y.view), "dropout: x and y do not match");
+    require(a.p >= 0 && a.p <= 1, "dropout: p is not between 0 and 1");
+}
 
 // clang-format off
 namespace reference { void dropout(Queue&, const DropoutArgs&); }

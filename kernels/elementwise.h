@@ -1,6 +1,7 @@
 // Copies, casts and sums. Views have one shape and may be pitched; element types are as stated.
 #pragma once
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -23,6 +24,13 @@ struct FillArgs {
     int64_t count = 0;
     double value = 0;
 };
+
+// What every implementation requires.
+inline void check(const CopyArgs& a) { require(same_shape(a.x, a.y.view), "copy: shapes do not match"); }
+inline void check(const AddArgs& args) {
+    require(alike(args.a, args.b) && alike(args.a, args.y), "add: a, b and y do not match");
+}
+inline void check(const FillArgs& a) { require(a.count >= 0 && (a.y || a.count == 0), "fill: elements are needed"); }
 
 // clang-format off
 namespace reference {

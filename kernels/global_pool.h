@@ -4,6 +4,7 @@
 // order fixed by the shape. Back to H x W goes kernels/resize.h from 1x1 (DeepLabV3's image pooling, Chen et al. 2017).
 #pragma once
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -16,6 +17,14 @@ struct GlobalPoolBackwardArgs {
     View dy;
     Into dx;
 };
+
+// What every implementation requires.
+inline void check_global_pool(const View& x, const View& y) {
+    require(x.n == y.n && x.c == y.c && x.dtype == y.dtype && y.h == 1 && y.w == 1 && x.h * x.w > 0,
+            "global pool: y is not [N][1][1][C] of x");
+}
+inline void check(const GlobalPoolForwardArgs& a) { check_global_pool(a.x, a.y); }
+inline void check(const GlobalPoolBackwardArgs& a) { check_global_pool(a.dx.view, a.dy); }
 
 // clang-format off
 namespace reference {
@@ -31,10 +40,5 @@ void global_pool_forward(Queue&, const GlobalPoolForwardArgs&);
 void global_pool_backward(Queue&, const GlobalPoolBackwardArgs&);
 }
 // clang-format on
-
-// What every implementation requires of the two views.
-inline bool pools_globally(const View& x, const View& y) {
-    return x.n == y.n && x.c == y.c && x.dtype == y.dtype && y.h == 1 && y.w == 1 && x.h * x.w > 0;
-}
 
 }  // namespace atrous::kernels

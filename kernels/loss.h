@@ -13,12 +13,21 @@
 // Sums and the loss are accumulator_of(logits' type), added in a fixed order.
 #pragma once
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {
 
 enum class DiceGroups { batch, sample, all };
+
+constexpr int64_t group_count(DiceGroups groups, int64_t images, int64_t classes) {
+    return groups == DiceGroups::all ? 1 : groups == DiceGroups::batch ? classes : images * classes;
+}
+// Groups are numbered as image * classes + class, class, or 0.
+constexpr int64_t group_of(DiceGroups groups, int64_t image, int64_t c, int64_t classes) {
+    return groups == DiceGroups::all ? 0 : groups == DiceGroups::batch ? c : image * classes + c;
+}
 
 struct BceDiceOptions {
     double bce_weight = 1, dice_weight = 1, smooth = 1, normalizer = 0;
@@ -51,6 +60,17 @@ struct BceDiceBackwardArgs {
     Into dlogits;
     BceDiceOptions options;
 };
+
+// What every implementation requires.
+inline void check(const BceDiceForwardArgs& a) {
+    require(a.labels && a.sums && a.loss, "bce_dice: labels, sums and loss are needed");
+    require(a.logits.count() > 0, "bce_dice: pixels are needed");
+}
+inline void check(const BceDiceBackwardArgs& a) {
+    require(alike(a.logits, a.dlogits.view), "bce_dice_backward: logits and dlogits do not match");
+    require(a.labels && a.sums && a.grad_output, "bce_dice_backward: labels, sums and grad_output are needed");
+    require(a.logits.count() > 0, "bce_dice_backward: pixels are needed");
+}
 
 // clang-format off
 namespace reference {

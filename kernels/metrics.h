@@ -4,6 +4,7 @@
 // ignore_index are not counted. NaN never wins; where nothing wins, class 0 is predicted.
 #pragma once
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -16,6 +17,9 @@ struct ConfusionArgs {
     double threshold = 0;
     int ignore_index = 255;  // -1: none
 };
+
+// What every implementation requires.
+inline void check(const ConfusionArgs& a) { require(a.labels && a.counts, "confusion: labels and counts are needed"); }
 
 // clang-format off
 namespace reference { void confusion(Queue&, const ConfusionArgs&); }

@@ -28,6 +28,9 @@ inline void check_nearest(const View& x, const View& y) {
     const int64_t most = int64_t(1) << 24;  // floats count to here
     require(x.h < most && x.w < most && y.h < most && y.w < most, "nearest: a height or width is 2^24 or more");
 }
+inline void check(const NearestForwardArgs& a) { check_nearest(a.x, a.y); }
+inline void check(const NearestBackwardArgs& a) { check_nearest(a.dx.view, a.dy); }
+
 inline int64_t nearest_source(int64_t p, int64_t in, int64_t out) {
     const float scale = float(in) / float(out), position = float(p) * scale;
     return std::min(int64_t(std::floor(position)), in - 1);

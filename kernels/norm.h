@@ -9,6 +9,7 @@
 // accumulator_of(it), statistics are summed in at least that precision and in a fixed order.
 #pragma once
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -39,6 +40,22 @@ struct BatchNormBackwardArgs {
     bool training = true;  // mean and inv_std came from this batch
     bool relu = false;
 };
+
+// What every implementation requires.
+inline void check(const BatchNormForwardArgs& a) {
+    require(alike(a.x, a.y) && (!a.residual || alike(a.x, a.residual)), "batch norm: x, residual and y do not match");
+    require(!a.training || a.x.pixels() >= 2, "batch norm: training needs at least two values per channel");
+    require(a.gamma && a.beta && a.mean && a.inv_std, "batch norm: gamma, beta, mean and inv_std are needed");
+    require((a.training && !a.update_running) || (a.running_mean && a.running_var),
+            "batch norm: the running statistics are needed");
+}
+inline void check(const BatchNormBackwardArgs& a) {
+    require(alike(a.x, a.dy) && (!a.y || alike(a.x, a.y)), "batch norm backward: dy, x and y do not match");
+    require(!a.dx || alike(a.x, a.dx.view), "batch norm backward: dx does not match x");
+    require(!a.dresidual || alike(a.x, a.dresidual.view), "batch norm backward: dresidual does not match x");
+    require(!a.relu || !a.dresidual || a.y, "batch norm backward: ReLU with a residual needs y");
+    require(a.gamma && a.beta && a.mean && a.inv_std, "batch norm backward: gamma, beta, mean and inv_std are needed");
+}
 
 // clang-format off
 namespace reference {

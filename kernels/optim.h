@@ -7,6 +7,9 @@
 // Where found_nonfinite is set, the step leaves parameters, moments and its count untouched.
 #pragma once
 
+#include <algorithm>
+
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -92,6 +95,60 @@ struct FinishStepArgs {
     bool dynamic_loss_scale = false;
     int growth_interval = 2000;
 };
+
+// What every implementation requires.
+inline void check_step(const Arena& a, const StepState* state) {
+    require(state, "optimizer: the step's state is needed");
+    require(a.chunk_count == 0 || (a.parameters && a.gradients && a.chunks),
+            "optimizer: parameters, gradients and chunks are needed");
+    require(!a.half || is_half(a.half_dtype), "optimizer: the half-precision copy is bf16 or f16");
+}
+inline void check(const GradStatisticsArgs& a) {
+    require(a.state, "grad_statistics: the step's state is needed");
+    require(a.arena.chunk_count == 0 || (a.arena.gradients && a.arena.chunks),
+            "grad_statistics: gradients and chunks are needed");
+}
+inline void check(const SgdArgs& a) {
+    check_step(a.arena, a.state);
+    require(a.momentum == 0 || a.arena.moment1, "sgd_step: momentum needs its buffer");
+}
+inline void check(const AdamArgs& a) {
+    check_step(a.arena, a.state);
+    require(a.arena.moment1 && a.arena.moment2, "adam_step: both moments are needed");
+}
+inline void check(const RmspropArgs& a) {
+    check_step(a.arena, a.state);
+    require(a.arena.moment2, "rmsprop_step: the mean of squares is needed");
+    require(a.momentum == 0 || a.arena.moment1, "rmsprop_step: momentum needs its buffer");
+}
+inline void check(const FinishStepArgs& a) { require(a.state, "finish_step: the step's state is needed"); }
+
+// The end of grad_statistics in every backend, from the root of the sum of squares of the gradients as they lie in the
+// arena and whether all of them are finite. constexpr, so that device code may call it.
+constexpr void finish_statistics(const GradStatisticsArgs& a, double root, bool finite) {
+    StepState& s = *a.state;
+    s.grad_norm = root / s.loss_scale;
+    const double factor = a.max_norm / (s.grad_norm + 1e-6);
+    s.clip_factor = a.max_norm > 0 && factor < 1 ? factor : 1;
+    s.found_nonfinite = !finite || (a.halt && s.first_bad_attempt >= 0);
+}
+
+// What finish_step does in every backend, in its own memory. constexpr, so that device code may call it.
+constexpr void advance(const FinishStepArgs& a) {
+    StepState& s = *a.state;
+    const bool bad = s.found_nonfinite != 0;
+    if (bad && s.first_bad_attempt < 0) s.first_bad_attempt = s.attempts;
+    if (!bad) ++s.step;
+    ++s.attempts;
+    if (!a.dynamic_loss_scale) return;
+    if (bad) {
+        s.loss_scale = std::max(s.loss_scale / 2, 1.0f);
+        s.good_steps = 0;
+    } else if (++s.good_steps >= a.growth_interval) {
+        s.loss_scale = std::min(s.loss_scale * 2, 0x1p24f);
+        s.good_steps = 0;
+    }
+}
 
 // clang-format off
 namespace reference {

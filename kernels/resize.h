@@ -5,6 +5,7 @@
 // Coordinates are computed in double by the reference and f64, and in float (double where it costs nothing) elsewhere.
 #pragma once
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -19,6 +20,14 @@ struct BilinearBackwardArgs {
     Into dx;
     bool align_corners = false;
 };
+
+// What every implementation requires.
+inline void check_bilinear(const View& x, const View& y) {
+    require(x.n == y.n && x.c == y.c && x.dtype == y.dtype, "bilinear: x and y do not match");
+    require(x.pixels() > 0 && y.pixels() > 0, "bilinear: a size is 0");
+}
+inline void check(const BilinearForwardArgs& a) { check_bilinear(a.x, a.y); }
+inline void check(const BilinearBackwardArgs& a) { check_bilinear(a.dx.view, a.dy); }
 
 // clang-format off
 namespace reference {

@@ -40,6 +40,9 @@ inline int64_t classes_of(const View& logits) { return logits.c == 1 ? 2 : logit
 inline int64_t first_class(const View& logits, const SoftmaxLossOptions& o) {
     return logits.c > 1 && o.background ? 0 : 1;
 }
+inline int64_t region_groups(const View& logits, const SoftmaxLossOptions& o) {
+    return group_count(o.groups, logits.n, classes_of(logits) - first_class(logits, o));
+}
 // Sums of an image: ce, then TP and sum of p of each class.
 inline int64_t softmax_loss_sums(const View& logits) { return 1 + 2 * classes_of(logits); }
 
@@ -70,12 +73,11 @@ inline void check(const SoftmaxLossForwardArgs& a) {
             "softmax_loss: 1 to 256 channels are needed, and pixels");
 }
 inline void check(const SoftmaxLossBackwardArgs& a) {
-    const View &z = a.logits, &dz = a.dlogits.view;
-    require(z.n == dz.n && z.h == dz.h && z.w == dz.w && z.c == dz.c && z.dtype == dz.dtype,
-            "softmax_loss_backward: logits and dlogits do not match");
+    require(alike(a.logits, a.dlogits.view), "softmax_loss_backward: logits and dlogits do not match");
     require(a.labels && a.sums && a.counts && a.grad_output,
             "softmax_loss_backward: labels, sums, counts and grad_output are needed");
-    require(z.count() > 0 && z.c <= most_classes, "softmax_loss_backward: 1 to 256 channels are needed, and pixels");
+    require(a.logits.count() > 0 && a.logits.c <= most_classes,
+            "softmax_loss_backward: 1 to 256 channels are needed, and pixels");
 }
 
 // clang-format off

@@ -27,6 +27,13 @@ struct StepLogArgs {
     int64_t capacity = 1;
 };
 
+// What every implementation requires.
+inline void check(const StepLogArgs& a) {
+    require(a.terms && a.sums, "log_step: terms and sums are needed");
+    require(!a.last || (a.state && a.ring && a.capacity >= 1), "log_step: state and ring are needed after the last");
+    require(a.dtype == DType::f32 || a.dtype == DType::f64, "log_step: loss terms are f32 or f64");
+}
+
 // What every backend does, in its own memory. constexpr, so that device code may call it.
 template <class T>
 constexpr void log_step_entry(const StepLogArgs& a) {

@@ -4,6 +4,7 @@
 // x and y have one element type, n and c, may be pitched, and do not overlap; top and left may be negative.
 #pragma once
 
+#include "base/error.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -14,6 +15,11 @@ struct WindowArgs {
     Into y;
     int64_t top = 0, left = 0;
 };
+
+// What every implementation requires.
+inline void check(const WindowArgs& a) {
+    require(a.x.n == a.y.view.n && a.x.c == a.y.view.c && a.x.dtype == a.y.view.dtype, "window: x and y do not match");
+}
 
 // clang-format off
 namespace reference { void window(Queue&, const WindowArgs&); }

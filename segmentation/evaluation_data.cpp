@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "base/error.h"
+
 namespace atrous {
 
 void default_split_from(const std::optional<SplitRecord>& recorded, Settings& settings) {

@@ -3,11 +3,8 @@
 #include "engine/context.h"
 #include "engine/profile.h"
 #include "engine/simulation.h"
-#include "kernels/elementwise.h"
 
 namespace atrous {
-
-namespace k = kernels;
 
 static thread_local Tape* current_tape = nullptr;
 
@@ -122,13 +119,6 @@ void Tape::backward(const std::vector<Start>& starts) {
     }
 }
 
-Tensor Gradients::dense_output() const {
-    if (output_.is_dense()) return output_;
-    Tensor dense = empty_like(output_);
-    dense.copy_from(output_);
-    return dense;
-}
-
 bool Gradients::wants(size_t input) const { return tape_.wants(entry_.inputs[input]); }
 
 Into Gradients::into(size_t input) {
@@ -155,8 +145,7 @@ void Gradients::give(size_t input, const Tensor& gradient) {
     const bool kept =
         tape_.watched_[entry_.output.id];  // then the output's gradient, which this may lie in, stays as it is
     if (!v.leaf && !kept && tape_.gradients_.try_emplace(v.id, gradient).second) return;
-    run(gradient.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy},
-        k::CopyArgs{gradient.view(), into(input)});
+    copy_into(gradient, into(input));
 }
 
 }  // namespace atrous

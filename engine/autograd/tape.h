@@ -128,7 +128,6 @@ class Gradients {
  public:
     Gradients(Tape& tape, Entry& entry, Tensor output) : tape_(tape), entry_(entry), output_(std::move(output)) {}
     const Tensor& output() const { return output_; }  // d(objective)/d(output); may be pitched
-    Tensor dense_output() const;                      // the same, copied if it is a channel slice
     const Tensor& saved(size_t i) const { return entry_.saved[i].get(entry_.op); }
     size_t saved_count() const { return entry_.saved.size(); }
     bool wants(size_t input) const;

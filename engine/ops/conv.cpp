@@ -5,18 +5,10 @@
 #include "engine/context.h"
 #include "engine/ops/shapes.h"
 #include "kernels/conv_transpose.h"
-#include "kernels/elementwise.h"
 
 namespace atrous {
 
 namespace k = kernels;
-
-static Tensor dense(const Tensor& x) {
-    if (x.is_dense()) return x;
-    Tensor copy = empty_like(x);
-    copy.copy_from(x);
-    return copy;
-}
 
 static std::vector<Tensor> with_bias(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     if (bias.defined()) return {x, weight, bias};
@@ -31,12 +23,11 @@ static void conv2d_backward_input(const Tensor& dy, const Tensor& weight, Into d
     run(dy.device(),
         {k::reference::conv_backward_input, k::cpu::conv_backward_input, k::cuda::conv_backward_input, cpu_rehearses},
         k::ConvBackwardInputArgs{dy.view(), weight.view(), apart.defined() ? Into{apart.view(), false} : dx, geometry});
-    if (apart.defined())
-        run(dy.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{apart.view(), dx});
+    if (apart.defined()) copy_into(apart, dx);
 }
 
 static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has_bias) {
-    const Tensor &x = g.saved(0), &weight = g.saved(1), dy = g.dense_output();
+    const Tensor &x = g.saved(0), &weight = g.saved(1), dy = g.output().dense();
     if (g.wants(0)) conv2d_backward_input(dy, weight, g.into(0), geometry);
     const bool bias_wanted = has_bias && g.wants(2);
     if (g.wants(1) || bias_wanted)
@@ -58,7 +49,7 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, Con
         throw ShapeError(
             fmt::format("conv2d: a {}x{} kernel with dilation {} and padding {} does not fit an input of {}x{}",
                         weight.dim(1), weight.dim(2), geometry.dilation, geometry.padding, input.dim(1), input.dim(2)));
-    const Tensor x = kernels_of(input.device()) == DeviceKind::cpu ? dense(input) : input;
+    const Tensor x = kernels_of(input.device()) == DeviceKind::cpu ? input.dense() : input;
     Tensor y = Tensor::empty({x.dim(0), p, q, weight.dim(0)}, x.dtype(), x.device());
     run(x.device(), {k::reference::conv_forward, k::cpu::conv_forward, k::cuda::conv_forward, cpu_rehearses},
         k::ConvForwardArgs{x.view(), weight.view(), bias.data(), y.view(), geometry});

@@ -10,10 +10,6 @@ namespace atrous {
 
 namespace k = kernels;
 
-static void copy_into(const Tensor& x, Into y) {
-    if (y) run(x.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{x.view(), y});
-}
-
 Tensor add(const Tensor& a, const Tensor& b) {
     check_same("add", a, b);
     Tensor y = empty_like(a);

@@ -39,7 +39,7 @@ void map_backward(const Queue& q, const ActivationBackwardArgs& a, F f) {
 }  // namespace
 
 void relu(Queue& q, const ActivationArgs& a) {
-    require(alike(a.x, a.y), "relu: x and y do not match");
+    check(a);
     ran("relu/omp");
     dispatch_cpu("relu", a.x.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -48,7 +48,7 @@ void relu(Queue& q, const ActivationArgs& a) {
 }
 
 void relu_backward(Queue& q, const ActivationBackwardArgs& a) {
-    require(alike(a.dy, a.y) && alike(a.dy, a.dx.view), "relu_backward: dy, y and dx do not match");
+    check(a);
     ran("relu_backward/omp");
     dispatch_cpu("relu_backward", a.dy.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -57,7 +57,7 @@ void relu_backward(Queue& q, const ActivationBackwardArgs& a) {
 }
 
 void sigmoid(Queue& q, const ActivationArgs& a) {
-    require(alike(a.x, a.y), "sigmoid: x and y do not match");
+    check(a);
     ran("sigmoid/omp");
     dispatch_cpu("sigmoid", a.x.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -70,7 +70,7 @@ void sigmoid(Queue& q, const ActivationArgs& a) {
 }
 
 void sigmoid_backward(Queue& q, const ActivationBackwardArgs& a) {
-    require(alike(a.dy, a.y) && alike(a.dy, a.dx.view), "sigmoid_backward: dy, y and dx do not match");
+    check(a);
     ran("sigmoid_backward/omp");
     dispatch_cpu("sigmoid_backward", a.dy.dtype, [&](auto zero) {
         using T = decltype(zero);

@@ -15,14 +15,6 @@ namespace atrous::kernels::cpu {
 
 namespace {
 
-void check(const View& x, const View& w, const View& y) {
-    require(w.n == 2 && w.h == 2 && w.dense(), "transposed convolution: weights must be [2][2][O][I], dense");
-    require(x.c == w.c && y.c == w.w && x.n == y.n, "transposed convolution: channels or batch do not match");
-    require(y.h == 2 * x.h && y.w == 2 * x.w, "transposed convolution: the output must be twice the input's size");
-    require(x.count() > 0, "transposed convolution: empty input");
-    require(x.dtype == y.dtype, "transposed convolution: x and y must have one element type");
-}
-
 // Offsets of the four pixels of a 2x2 block of y, in the order of the weights.
 std::vector<int64_t> block_offsets(const View& y) { return {0, y.pitch, y.w * y.pitch, (y.w + 1) * y.pitch}; }
 
@@ -158,7 +150,7 @@ bool backward_weight_by_dnnl(Queue& q, const ConvTransposeBackwardWeightArgs& a)
 }  // namespace
 
 void conv_transpose_forward(Queue& q, const ConvTransposeForwardArgs& a) {
-    check(a.x, a.w, a.y);
+    check(a);
     if (a.x.dtype == DType::bf16) {
         if (forward_by_dnnl(q, a)) return;
         const View y = space_for<float>(q, a.y);
@@ -171,7 +163,7 @@ void conv_transpose_forward(Queue& q, const ConvTransposeForwardArgs& a) {
 }
 
 void conv_transpose_backward_input(Queue& q, const ConvTransposeBackwardInputArgs& a) {
-    check(a.dx.view, a.w, a.dy);
+    check(a);
     if (a.dy.dtype == DType::bf16) {
         if (backward_input_by_dnnl(q, a)) return;
         const View dx = space_for<float>(q, a.dx.view);
@@ -185,9 +177,9 @@ void conv_transpose_backward_input(Queue& q, const ConvTransposeBackwardInputArg
 }
 
 void conv_transpose_backward_weight(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
+    check(a);
     if (a.dbias) channel_sums(q, a.dy, a.dbias);
     if (!a.dw) return;
-    check(a.x, a.dw.view, a.dy);
     if (a.x.dtype == DType::bf16) {
         if (backward_weight_by_dnnl(q, a)) return;
         ran("conv_transpose_backward_weight/outer_f32");

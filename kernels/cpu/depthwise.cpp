@@ -142,7 +142,7 @@ void backward_weight(Queue& q, const DepthwiseBackwardWeightArgs& a) {
 }  // namespace
 
 void depthwise_forward(Queue& q, const DepthwiseForwardArgs& a) {
-    check_depthwise(a.x, a.w, a.y, a.geometry);
+    check(a);
     ran("depthwise_forward/omp");
     dispatch_cpu("depthwise_forward", a.x.dtype, [&](auto zero) {
         gather_all<ForwardAxis, decltype(zero)>(q, a.x, a.w, a.bias, {a.y, false}, {a.geometry});
@@ -150,7 +150,7 @@ void depthwise_forward(Queue& q, const DepthwiseForwardArgs& a) {
 }
 
 void depthwise_backward_input(Queue& q, const DepthwiseBackwardInputArgs& a) {
-    check_depthwise(a.dx.view, a.w, a.dy, a.geometry);
+    check(a);
     ran("depthwise_backward_input/omp");
     dispatch_cpu("depthwise_backward_input", a.dy.dtype, [&](auto zero) {
         gather_all<BackwardAxis, decltype(zero)>(q, a.dy, a.w, nullptr, a.dx, {a.geometry});
@@ -158,7 +158,7 @@ void depthwise_backward_input(Queue& q, const DepthwiseBackwardInputArgs& a) {
 }
 
 void depthwise_backward_weight(Queue& q, const DepthwiseBackwardWeightArgs& a) {
-    if (a.dw) check_depthwise(a.x, a.dw.view, a.dy, a.geometry);
+    check(a);
     ran("depthwise_backward_weight/omp");
     dispatch_cpu("depthwise_backward_weight", a.x.dtype, [&](auto zero) { backward_weight<decltype(zero)>(q, a); });
 }

@@ -85,8 +85,7 @@ void apply(Queue& q, const DropoutArgs& a) {
 }  // namespace
 
 void dropout(Queue& q, const DropoutArgs& a) {
-    require(alike(a.x, a.y.view), "dropout: x and y do not match");
-    require(a.p >= 0 && a.p <= 1, "dropout: p is not between 0 and 1");
+    check(a);
     ran("dropout/omp");
     dispatch_cpu("dropout", a.x.dtype, [&](auto zero) { apply<decltype(zero)>(q, a); });
 }

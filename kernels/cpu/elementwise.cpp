@@ -43,7 +43,7 @@ void fill_with(const Queue& q, const FillArgs& a, T value) {
 }  // namespace
 
 void copy(Queue& q, const CopyArgs& a) {
-    require(same_shape(a.x, a.y.view), "copy: shapes do not match");
+    check(a);
     ran("copy/omp");
     dispatch_real("copy", a.x.dtype, [&](auto from) {
         dispatch_real("copy", a.y.view.dtype, [&](auto to) { copy_rows<decltype(from), decltype(to)>(q, a); });
@@ -51,7 +51,7 @@ void copy(Queue& q, const CopyArgs& a) {
 }
 
 void add(Queue& q, const AddArgs& args) {
-    require(alike(args.a, args.b) && alike(args.a, args.y), "add: a, b and y do not match");
+    check(args);
     ran("add/omp");
     dispatch_cpu("add", args.y.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -66,6 +66,7 @@ void add(Queue& q, const AddArgs& args) {
 }
 
 void fill(Queue& q, const FillArgs& a) {
+    check(a);
     ran("fill/omp");
     switch (a.dtype) {
         case DType::f32:

@@ -87,13 +87,13 @@ void backward(Queue& q, const GlobalPoolBackwardArgs& a) {
 }  // namespace
 
 void global_pool_forward(Queue& q, const GlobalPoolForwardArgs& a) {
-    require(pools_globally(a.x, a.y), "global pool: y is not [N][1][1][C] of x");
+    check(a);
     ran("global_pool_forward/omp");
     dispatch_cpu("global_pool_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(q, a); });
 }
 
 void global_pool_backward(Queue& q, const GlobalPoolBackwardArgs& a) {
-    require(pools_globally(a.dx.view, a.dy), "global pool backward: dy is not [N][1][1][C] of dx");
+    check(a);
     ran("global_pool_backward/omp");
     dispatch_cpu("global_pool_backward", a.dy.dtype, [&](auto zero) { backward<decltype(zero)>(q, a); });
 }

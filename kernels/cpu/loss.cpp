@@ -146,7 +146,7 @@ struct Sums {
     double denominator(double smooth) const { return p + t + smooth; }
 };
 
-// The sums of each Dice group, groups numbered as image * C + class, class, or 0, and of everything.
+// The sums of each Dice group, and of everything.
 struct Groups {
     DiceGroups kind;
     int64_t channels, count;
@@ -154,7 +154,7 @@ struct Groups {
 
     template <class A>
     Groups(Queue& q, const A* image_sums, const View& z, DiceGroups groups) : kind(groups), channels(z.c) {
-        count = kind == DiceGroups::all ? 1 : kind == DiceGroups::batch ? z.c : z.n * z.c;
+        count = group_count(kind, z.n, z.c);
         sums = q.scratch<Sums>(count);
         std::fill_n(sums, count, Sums{});
         for (int64_t n = 0; n < z.n; ++n)
@@ -164,9 +164,7 @@ struct Groups {
                 all.add(s);
             }
     }
-    int64_t index(int64_t n, int64_t c) const {
-        return kind == DiceGroups::all ? 0 : kind == DiceGroups::batch ? c : n * channels + c;
-    }
+    int64_t index(int64_t n, int64_t c) const { return group_of(kind, n, c, channels); }
 };
 
 template <class A>
@@ -289,14 +287,13 @@ void backward(Queue& q, const BceDiceBackwardArgs& a) {
 }  // namespace
 
 void bce_dice_forward(Queue& q, const BceDiceForwardArgs& a) {
-    require(a.labels && a.sums && a.loss, "bce_dice: labels, sums and loss are needed");
+    check(a);
     ran("bce_dice_forward/omp");
     dispatch_cpu("bce_dice_forward", a.logits.dtype, [&](auto zero) { forward<decltype(zero)>(q, a); });
 }
 
 void bce_dice_backward(Queue& q, const BceDiceBackwardArgs& a) {
-    require(alike(a.logits, a.dlogits.view), "bce_dice_backward: logits and dlogits do not match");
-    require(a.labels && a.sums && a.grad_output, "bce_dice_backward: labels, sums and grad_output are needed");
+    check(a);
     ran("bce_dice_backward/omp");
     dispatch_cpu("bce_dice_backward", a.logits.dtype, [&](auto zero) { backward<decltype(zero)>(q, a); });
 }

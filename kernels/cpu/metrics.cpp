@@ -60,7 +60,7 @@ void count_classes(const ConfusionArgs& a, int64_t begin, int64_t end, int64_t* 
 }  // namespace
 
 void confusion(Queue& q, const ConfusionArgs& a) {
-    require(a.labels && a.counts, "confusion: labels and counts are needed");
+    check(a);
     ran("confusion/omp");
     const int64_t classes = a.logits.c == 1 ? 2 : a.logits.c, cells = classes * classes;
     int64_t* all = q.scratch<int64_t>(size_t(q.threads()) * cells);

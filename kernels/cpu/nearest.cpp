@@ -63,13 +63,13 @@ void backward(Queue& q, const NearestBackwardArgs& a) {
 }  // namespace
 
 void nearest_forward(Queue& q, const NearestForwardArgs& a) {
-    check_nearest(a.x, a.y);
+    check(a);
     ran("nearest_forward/omp");
     dispatch_cpu("nearest_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(q, a); });
 }
 
 void nearest_backward(Queue& q, const NearestBackwardArgs& a) {
-    check_nearest(a.dx.view, a.dy);
+    check(a);
     ran("nearest_backward/omp");
     dispatch_cpu("nearest_backward", a.dy.dtype, [&](auto zero) { backward<decltype(zero)>(q, a); });
 }

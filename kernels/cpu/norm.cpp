@@ -410,17 +410,13 @@ void backward(Queue& q, const BatchNormBackwardArgs& a) {
 }  // namespace
 
 void batch_norm_forward(Queue& q, const BatchNormForwardArgs& a) {
-    require(alike(a.x, a.y) && (!a.residual || alike(a.x, a.residual)), "batch norm: x, residual and y do not match");
-    require(!a.training || a.x.pixels() >= 2, "batch norm: training needs at least two values per channel");
+    check(a);
     ran("batch_norm_forward/omp");
     dispatch_cpu("batch_norm_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(q, a); });
 }
 
 void batch_norm_backward(Queue& q, const BatchNormBackwardArgs& a) {
-    require(alike(a.x, a.dy) && (!a.y || alike(a.x, a.y)), "batch norm backward: dy, x and y do not match");
-    require(!a.dx || alike(a.x, a.dx.view), "batch norm backward: dx does not match x");
-    require(!a.dresidual || alike(a.x, a.dresidual.view), "batch norm backward: dresidual does not match x");
-    require(!a.relu || !a.dresidual || a.y, "batch norm backward: ReLU with a residual needs y");
+    check(a);
     ran("batch_norm_backward/omp");
     dispatch_cpu("batch_norm_backward", a.x.dtype, [&](auto zero) { backward<decltype(zero)>(q, a); });
 }

@@ -188,6 +188,7 @@ void rmsprop(const Queue& q, const RmspropArgs& args) {
 }  // namespace
 
 void grad_statistics(Queue& q, const GradStatisticsArgs& args) {
+    check(args);
     ran("grad_statistics/omp");
     const Arena& a = args.arena;
     double* sums = q.scratch<double>(a.chunk_count);
@@ -203,49 +204,34 @@ void grad_statistics(Queue& q, const GradStatisticsArgs& args) {
         sum += sums[i];
         all_finite = all_finite && finite[i];
     }
-    StepState& state = *args.state;
-    state.grad_norm = std::sqrt(sum) / state.loss_scale;
-    state.clip_factor = args.max_norm > 0 ? std::min(1.0, args.max_norm / (state.grad_norm + 1e-6)) : 1.0;
-    state.found_nonfinite = !all_finite || (args.halt && state.first_bad_attempt >= 0);
+    finish_statistics(args, std::sqrt(sum), all_finite);
 }
 
 void sgd_step(Queue& q, const SgdArgs& a) {
-    require(a.momentum == 0 || a.arena.moment1, "sgd_step: momentum needs its buffer");
+    check(a);
     ran("sgd_step/omp");
     if (a.state->found_nonfinite) return;
     dispatch_exact("sgd_step", a.arena.dtype, [&](auto zero) { sgd<decltype(zero)>(q, a); });
 }
 
 void adam_step(Queue& q, const AdamArgs& a) {
-    require(a.arena.moment1 && a.arena.moment2, "adam_step: both moments are needed");
+    check(a);
     ran("adam_step/omp");
     if (a.state->found_nonfinite) return;
     dispatch_exact("adam_step", a.arena.dtype, [&](auto zero) { adam<decltype(zero)>(q, a); });
 }
 
 void rmsprop_step(Queue& q, const RmspropArgs& a) {
-    require(a.arena.moment2, "rmsprop_step: the mean of squares is needed");
-    require(a.momentum == 0 || a.arena.moment1, "rmsprop_step: momentum needs its buffer");
+    check(a);
     ran("rmsprop_step/omp");
     if (a.state->found_nonfinite) return;
     dispatch_exact("rmsprop_step", a.arena.dtype, [&](auto zero) { rmsprop<decltype(zero)>(q, a); });
 }
 
 void finish_step(Queue&, const FinishStepArgs& a) {
+    check(a);
     ran("finish_step/omp");
-    StepState& s = *a.state;
-    const bool bad = s.found_nonfinite != 0;
-    if (bad && s.first_bad_attempt < 0) s.first_bad_attempt = s.attempts;
-    if (!bad) ++s.step;
-    ++s.attempts;
-    if (!a.dynamic_loss_scale) return;
-    if (bad) {
-        s.loss_scale = std::max(s.loss_scale / 2, 1.0f);
-        s.good_steps = 0;
-    } else if (++s.good_steps >= a.growth_interval) {
-        s.loss_scale = std::min(s.loss_scale * 2, 0x1p24f);
-        s.good_steps = 0;
-    }
+    advance(a);
 }
 
 }  // namespace atrous::kernels::cpu

@@ -45,9 +45,6 @@ void with_flag(bool flag, F f) {
     flag ? f(std::true_type{}) : f(std::false_type{});
 }
 
-inline bool same_shape(const View& a, const View& b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
-inline bool alike(const View& a, const View& b) { return same_shape(a, b) && a.dtype == b.dtype; }
-
 // Equal-shaped views cut into rows of contiguous elements: `rows` of `width`, then one of `tail` if that is positive.
 struct RowSplit {
     int64_t rows = 0, width = 0, tail = 0;

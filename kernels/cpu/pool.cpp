@@ -10,16 +10,6 @@ namespace atrous::kernels::cpu {
 
 namespace {
 
-void check(const View& x, const View& y, const PoolGeometry& g) {
-    require(g.kernel >= 1 && g.kernel <= 15 && g.stride >= 1 && g.padding >= 0 && 2 * g.padding <= g.kernel,
-            "max pool: 1 <= kernel <= 15, stride >= 1 and 0 <= 2 * padding <= kernel are needed");
-    require(x.h + 2 * g.padding >= g.kernel && x.w + 2 * g.padding >= g.kernel, "max pool: the window does not fit");
-    require(x.n == y.n && x.c == y.c && x.dtype == y.dtype, "max pool: x and y do not match");
-    require(y.h == (x.h + 2 * g.padding - g.kernel) / g.stride + 1 &&
-                y.w == (x.w + 2 * g.padding - g.kernel) / g.stride + 1,
-            "max pool: output size does not match");
-}
-
 bool is_halving(const PoolGeometry& g) { return g.kernel == 2 && g.stride == 2 && g.padding == 0; }
 
 // Whether x follows `best` as the maximum: larger, or the first NaN. Of the ways to write it g++ vectorises this one.
@@ -204,7 +194,7 @@ void pool_backward(Queue& q, const MaxPoolBackwardArgs& a) {
 }  // namespace
 
 void max_pool_forward(Queue& q, const MaxPoolForwardArgs& a) {
-    check(a.x, a.y, a.geometry);
+    check(a);
     const bool halving = is_halving(a.geometry);
     ran(halving ? "max_pool_forward/omp_2x2" : "max_pool_forward/omp");
     dispatch_cpu("max_pool_forward", a.x.dtype,
@@ -212,8 +202,7 @@ void max_pool_forward(Queue& q, const MaxPoolForwardArgs& a) {
 }
 
 void max_pool_backward(Queue& q, const MaxPoolBackwardArgs& a) {
-    check(a.dx.view, a.dy, a.geometry);
-    require(a.indices, "max pool backward: indices are needed");
+    check(a);
     const bool halving = is_halving(a.geometry);
     ran(halving ? "max_pool_backward/omp_2x2" : "max_pool_backward/omp");
     dispatch_cpu("max_pool_backward", a.dy.dtype, [&](auto zero) {

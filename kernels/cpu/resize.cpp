@@ -13,11 +13,6 @@ namespace atrous::kernels::cpu {
 
 namespace {
 
-void check(const View& x, const View& y) {
-    require(x.n == y.n && x.c == y.c && x.dtype == y.dtype, "bilinear: x and y do not match");
-    require(x.pixels() > 0 && y.pixels() > 0, "bilinear: a size is 0");
-}
-
 struct Source {
     int64_t i0, i1;
     double weight1;
@@ -199,13 +194,13 @@ void backward(Queue& q, const BilinearBackwardArgs& a) {
 }  // namespace
 
 void bilinear_forward(Queue& q, const BilinearForwardArgs& a) {
-    check(a.x, a.y);
+    check(a);
     ran("bilinear_forward/omp");
     dispatch_cpu("bilinear_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(q, a); });
 }
 
 void bilinear_backward(Queue& q, const BilinearBackwardArgs& a) {
-    check(a.dx.view, a.dy);
+    check(a);
     ran("bilinear_backward/omp");
     dispatch_cpu("bilinear_backward", a.dy.dtype, [&](auto zero) { backward<decltype(zero)>(q, a); });
 }

@@ -150,8 +150,7 @@ struct Groups {
     Groups(Queue& q, const Args& a, const A*) : kind(a.options.groups), first(first_class(a.logits, a.options)) {
         const View& z = a.logits;
         classes = classes_of(z);
-        const int64_t images = kind == DiceGroups::sample ? z.n : 1;
-        count = kind == DiceGroups::all ? 1 : images * (classes - first);
+        count = region_groups(z, a.options);
         groups = q.scratch<Group>(count);
         std::fill_n(groups, count, Group{});
         for (int64_t n = 0; n < z.n; ++n) {
@@ -167,9 +166,7 @@ struct Groups {
         }
         weight = divisor_of(a.options, weight);
     }
-    int64_t index(int64_t n, int64_t c) const {
-        return kind == DiceGroups::all ? 0 : (kind == DiceGroups::sample ? n * (classes - first) : 0) + c - first;
-    }
+    int64_t index(int64_t n, int64_t c) const { return group_of(kind, n, c - first, classes - first); }
 };
 
 struct Index {

@@ -48,7 +48,7 @@ void window_row(const WindowArgs& a, int64_t image, int64_t row) {
 
 void window(Queue& q, const WindowArgs& a) {
     const View& y = a.y.view;
-    require(a.x.n == y.n && a.x.c == y.c && a.x.dtype == y.dtype, "window: x and y do not match");
+    check(a);
     ran("window/omp");
     dispatch_cpu("window", y.dtype, [&](auto zero) {
         using T = decltype(zero);

@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(block_threads) activation_backward(BackwardArg
 
 template <class F>
 void forward(Queue& q, const char* function, const ActivationArgs& a) {
-    require(alike(a.x, a.y), "activation: x and y do not match");
+    check(a);
     if (a.x.count() == 0) return;
     dispatch_gpu(function, a.x.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -99,7 +99,7 @@ void forward(Queue& q, const char* function, const ActivationArgs& a) {
 template <class F>
 void backward(Queue& q, const char* function, const ActivationBackwardArgs& a) {
     const View& dx = a.dx.view;
-    require(alike(a.dy, a.y) && alike(a.dy, dx), "activation backward: dy, y and dx do not match");
+    check(a);
     if (dx.count() == 0) return;
     dispatch_gpu(function, dx.dtype, [&](auto zero) {
         using T = decltype(zero);

@@ -6,7 +6,6 @@
 //   weight gradient    rows = O,             columns = (r, s, i), depth = output pixels, split; then a fixed-order sum
 #include "kernels/conv.h"
 
-#include "base/error.h"
 #include "kernels/cuda/conv_product.h"
 
 namespace atrous::kernels::cuda {
@@ -17,20 +16,6 @@ namespace {
 
 // ---- launchers --------------------------------------------------------------------------------------------------
 
-constexpr int64_t most_pixels = int64_t(1) << 30;  // pixels and coordinates are 32-bit, element offsets 64-bit
-
-void check(const View& x, const View& w, const View& y, const ConvGeometry& g) {
-    require(g.stride >= 1 && g.dilation >= 1 && g.padding >= 0,
-            "convolution: stride and dilation start at 1, padding at 0");
-    require(x.c == w.c && y.c == w.n && x.n == y.n, "convolution: channels or batch of x, w and y do not match");
-    require(y.h == g.output_size(x.h, w.h) && y.w == g.output_size(x.w, w.w),
-            "convolution: output size does not match");
-    require(y.count() > 0 && x.count() > 0, "convolution: a tensor is empty");
-    require(x.pixels() <= most_pixels && y.pixels() <= most_pixels && w.count() <= most_pixels,
-            "convolution: more than 2^30 pixels or weights; split the batch");
-    require(x.dtype == y.dtype, "convolution: x and y differ in element type");
-}
-
 // The axis whose outputs are `size`; a plain one reads x to make y, a transposed one reads dy to make dx.
 Axis axis(int64_t size, int64_t source, int64_t taps, const ConvGeometry& g, bool transposed) {
     return {int(size), int(source), int(taps), g.stride, g.padding, g.dilation, transposed};
@@ -39,8 +24,8 @@ Axis axis(int64_t size, int64_t source, int64_t taps, const ConvGeometry& g, boo
 }  // namespace
 
 void conv_forward(Queue& q, const ConvForwardArgs& a) {
-    check(a.x, a.w, a.y, a.geometry);
-    require(a.w.dtype == a.x.dtype && a.w.dense(), "convolution: weights must be dense and of x's element type");
+    check(a);
+    check_size(a.x, a.w, a.y);
     PixelProduct p;
     p.source = a.x.data, p.source_pitch = a.x.pitch, p.depth = int(a.x.c);
     p.weights = a.w.data;
@@ -55,8 +40,8 @@ void conv_forward(Queue& q, const ConvForwardArgs& a) {
 
 void conv_backward_input(Queue& q, const ConvBackwardInputArgs& a) {
     const View& dx = a.dx.view;
-    check(dx, a.w, a.dy, a.geometry);
-    require(a.w.dtype == dx.dtype && a.w.dense(), "convolution: weights must be dense and of x's element type");
+    check(a);
+    check_size(dx, a.w, a.dy);
     PixelProduct p;
     p.source = a.dy.data, p.source_pitch = a.dy.pitch, p.depth = int(a.dy.c);
     p.weights = a.w.data;
@@ -70,10 +55,10 @@ void conv_backward_input(Queue& q, const ConvBackwardInputArgs& a) {
 }
 
 void conv_backward_weight(Queue& q, const ConvBackwardWeightArgs& a) {
+    check(a);
     if (a.dw) {
         const View& dw = a.dw.view;
-        check(a.x, dw, a.dy, a.geometry);
-        require(dw.dtype == DType::f32 && dw.dense(), "convolution: the weights' gradient must be dense and f32");
+        check_size(a.x, dw, a.dy);
         WeightProduct p;
         p.images = int(a.dy.n), p.height = int(a.dy.h), p.width = int(a.dy.w);
         p.a = {a.dy.data,

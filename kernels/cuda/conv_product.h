@@ -11,10 +11,18 @@
 
 #include <cstdint>
 
+#include "base/error.h"
 #include "kernels/gpu/device.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels::cuda {
+
+// What these kernels demand besides: pixels and coordinates are 32-bit, element offsets 64-bit.
+inline void check_size(const View& x, const View& w, const View& y) {
+    const int64_t most = int64_t(1) << 30;
+    require(x.pixels() <= most && y.pixels() <= most && w.count() <= most,
+            "convolution: more than 2^30 pixels or weights; split the batch");
+}
 
 // One spatial axis. Plain: output p has its tap r on source p * stride - padding + r * dilation.
 // Transposed: the inverse; output h has its tap r on source (h + padding - r * dilation) / stride where that is whole.

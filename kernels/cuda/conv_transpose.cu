@@ -19,16 +19,6 @@ namespace {
 
 // ---- launchers --------------------------------------------------------------------------------------------------
 
-void check(const View& x, const View& w, const View& y) {
-    require(w.n == 2 && w.h == 2 && w.dense(), "transposed convolution: weights must be [2][2][O][I], dense");
-    require(x.c == w.c && y.c == w.w && x.n == y.n, "transposed convolution: channels or batch do not match");
-    require(y.h == 2 * x.h && y.w == 2 * x.w, "transposed convolution: the output must be twice the input's size");
-    require(x.count() > 0 && y.count() > 0, "transposed convolution: a tensor is empty");
-    require(y.pixels() <= int64_t(1) << 30 && w.count() <= int64_t(1) << 30,
-            "transposed convolution: more than 2^30 pixels or weights; split the batch");
-    require(x.dtype == y.dtype, "transposed convolution: x and y differ in element type");
-}
-
 // Two taps at stride 2: `from_small` where the axis makes the large image from the small one.
 Axis axis(int64_t small, bool from_small) {
     return from_small ? Axis{int(2 * small), int(small), 2, 2, 0, 1, true}
@@ -38,8 +28,8 @@ Axis axis(int64_t small, bool from_small) {
 }  // namespace
 
 void conv_transpose_forward(Queue& q, const ConvTransposeForwardArgs& a) {
-    check(a.x, a.w, a.y);
-    require(a.w.dtype == a.x.dtype, "transposed convolution: x and weights differ in element type");
+    check(a);
+    check_size(a.x, a.w, a.y);
     PixelProduct p;
     p.source = a.x.data, p.source_pitch = a.x.pitch, p.depth = int(a.x.c);
     p.weights = a.w.data;
@@ -53,8 +43,8 @@ void conv_transpose_forward(Queue& q, const ConvTransposeForwardArgs& a) {
 
 void conv_transpose_backward_input(Queue& q, const ConvTransposeBackwardInputArgs& a) {
     const View& dx = a.dx.view;
-    check(dx, a.w, a.dy);
-    require(a.w.dtype == dx.dtype, "transposed convolution: x and weights differ in element type");
+    check(a);
+    check_size(dx, a.w, a.dy);
     PixelProduct p;
     p.source = a.dy.data, p.source_pitch = a.dy.pitch, p.depth = int(a.dy.c);
     p.weights = a.w.data;
@@ -67,10 +57,10 @@ void conv_transpose_backward_input(Queue& q, const ConvTransposeBackwardInputArg
 }
 
 void conv_transpose_backward_weight(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
+    check(a);
     if (a.dw) {
         const View& dw = a.dw.view;
-        check(a.x, dw, a.dy);
-        require(dw.dtype == DType::f32, "transposed convolution: the weights' gradient must be f32");
+        check_size(a.x, dw, a.dy);
         const auto own = [](int64_t size) { return Axis{int(size), int(size), 1, 1, 0, 1, false}; };
         WeightProduct p;
         p.images = int(a.x.n), p.height = int(a.x.h), p.width = int(a.x.w);

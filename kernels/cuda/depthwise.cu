@@ -161,7 +161,6 @@ template <bool Transposed>
 void run_gather(Queue& q, const char* function, const View& from, const View& w, const void* bias, const Into& into,
                 const ConvGeometry& g) {
     const View& to = into.view;
-    require(w.dtype == to.dtype, "depthwise convolution: weights must have x's element type");
     if (to.count() == 0) return;
     dispatch_gpu(function, to.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -181,18 +180,18 @@ void run_gather(Queue& q, const char* function, const View& from, const View& w,
 }  // namespace
 
 void depthwise_forward(Queue& q, const DepthwiseForwardArgs& a) {
-    check_depthwise(a.x, a.w, a.y, a.geometry);
+    check(a);
     run_gather<false>(q, "depthwise_forward", a.x, a.w, a.bias, {a.y, false}, a.geometry);
 }
 
 void depthwise_backward_input(Queue& q, const DepthwiseBackwardInputArgs& a) {
-    check_depthwise(a.dx.view, a.w, a.dy, a.geometry);
+    check(a);
     run_gather<true>(q, "depthwise_backward_input", a.dy, a.w, nullptr, a.dx, a.geometry);
 }
 
 void depthwise_backward_weight(Queue& q, const DepthwiseBackwardWeightArgs& a) {
     const View &x = a.x, &dy = a.dy, &dw = a.dw.view;
-    if (a.dw) check_depthwise(x, dw, dy, a.geometry);
+    check(a);
     require(dy.pixels() < (int64_t(1) << 31), "depthwise convolution: 2^31 output pixels or more; split the batch");
     const int taps = int(dw.h * dw.w), first_tap = a.dw ? 0 : taps, blocks_z = taps - first_tap + (a.dbias ? 1 : 0);
     if (blocks_z == 0 || dy.count() == 0) return;

@@ -69,8 +69,7 @@ __global__ void __launch_bounds__(block_threads) dropout_kernel(DropoutKernelArg
 
 void dropout(Queue& q, const DropoutArgs& a) {
     const View &x = a.x, &y = a.y.view;
-    require(alike(x, y), "dropout: x and y do not match");
-    require(a.p >= 0 && a.p <= 1, "dropout: p is not between 0 and 1");
+    check(a);
     if (x.count() == 0) return;
     dispatch_gpu("dropout", x.dtype, [&](auto zero) {
         using T = decltype(zero);

@@ -141,7 +141,7 @@ void put_value(unsigned char* element, DType dtype, double value) {
 }  // namespace
 
 void copy(Queue& q, const CopyArgs& a) {
-    require(same_shape(a.x, a.y.view), "copy: shapes do not match");
+    check(a);
     if (a.x.count() == 0) return;
     dispatch_gpu("copy", a.x.dtype, [&](auto from) {
         dispatch_gpu("copy", a.y.view.dtype, [&](auto to) { copy_as<decltype(from), decltype(to)>(q, a); });
@@ -149,7 +149,7 @@ void copy(Queue& q, const CopyArgs& a) {
 }
 
 void add(Queue& q, const AddArgs& s) {
-    require(alike(s.a, s.b) && alike(s.a, s.y), "add: a, b and y do not match");
+    check(s);
     if (s.y.count() == 0) return;
     dispatch_gpu("add", s.y.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -165,6 +165,7 @@ void add(Queue& q, const AddArgs& s) {
 }
 
 void fill(Queue& q, const FillArgs& a) {
+    check(a);
     if (a.count == 0) return;
     const size_t element = size_of(a.dtype), bytes = size_t(a.count) * element;
     unsigned char pattern[16];

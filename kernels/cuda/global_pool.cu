@@ -106,13 +106,11 @@ __global__ void __launch_bounds__(block_threads, 3) spread_gradient(SpreadArgs<T
 
 // ---- launchers ----
 
-constexpr int64_t most_images = 65535;  // a grid's second and third dimension
-
 }  // namespace
 
 void global_pool_forward(Queue& q, const GlobalPoolForwardArgs& a) {
     const View &x = a.x, &y = a.y;
-    require(pools_globally(x, y), "global pool: y is not [N][1][1][C] of x");
+    check(a);
     require(x.n <= most_images, "global pool: at most 65535 images at once");
     if (y.count() == 0) return;
     dispatch_gpu("global_pool_forward", x.dtype, [&](auto zero) {
@@ -132,7 +130,7 @@ void global_pool_forward(Queue& q, const GlobalPoolForwardArgs& a) {
 
 void global_pool_backward(Queue& q, const GlobalPoolBackwardArgs& a) {
     const View &dy = a.dy, &dx = a.dx.view;
-    require(pools_globally(dx, dy), "global pool backward: dy is not [N][1][1][C] of dx");
+    check(a);
     require(dx.n <= most_images, "global pool: at most 65535 images at once");
     if (dx.count() == 0) return;
     dispatch_gpu("global_pool_backward", dx.dtype, [&](auto zero) {

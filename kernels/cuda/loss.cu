@@ -221,15 +221,10 @@ __device__ __forceinline__ Group group_of(const GroupArgs& a, const Totals& all,
     return {2 * p_t + a.options.smooth, p_and_t + a.options.smooth};
 }
 
-__device__ __forceinline__ int64_t group_count(const GroupArgs& a) {
-    if (a.options.groups == DiceGroups::all) return 1;
-    return a.options.groups == DiceGroups::batch ? a.classes : a.images * a.classes;
-}
-
 __global__ void __launch_bounds__(block_threads) finish_loss(GroupArgs a) {
     __shared__ double shared[block_threads];
     const Totals all = total_of(a, shared);
-    const int64_t groups = group_count(a);
+    const int64_t groups = group_count(a.options.groups, a.images, a.classes);
     double mine = 0;
     for (int64_t g = threadIdx.x; g < groups; g += block_threads)
         mine += group_of(a, all, g / a.classes, g % a.classes).dice();
@@ -252,7 +247,8 @@ __global__ void __launch_bounds__(block_threads) finish_loss(GroupArgs a) {
 __global__ void __launch_bounds__(block_threads) make_coefficients(GroupArgs a) {
     __shared__ double shared[block_threads];
     const Totals all = total_of(a, shared);
-    const double grad = *a.grad_output, share = grad * a.options.dice_weight / double(group_count(a));
+    const double grad = *a.grad_output, groups = double(group_count(a.options.groups, a.images, a.classes));
+    const double share = grad * a.options.dice_weight / groups;
     const int64_t entries = a.images * a.classes;
     for (int64_t i = threadIdx.x; i < entries; i += block_threads) {
         const Group g = group_of(a, all, i / a.classes, i % a.classes);
@@ -346,8 +342,8 @@ GroupArgs group_args(const View& logits, const void* sums, const BceDiceOptions&
 }  // namespace
 
 void bce_dice_forward(Queue& q, const BceDiceForwardArgs& a) {
-    require(a.labels && a.sums && a.loss, "bce_dice: labels, sums and loss are needed");
-    require(a.logits.count() > 0 && a.logits.n < 65536, "bce_dice: between 1 and 65535 images with pixels are needed");
+    check(a);
+    require(a.logits.n <= most_images, "bce_dice: at most 65535 images at once");
     dispatch_gpu("bce_dice_forward", a.logits.dtype, [&](auto zero) {
         using T = decltype(zero);
         constexpr int wide =
@@ -372,9 +368,8 @@ void bce_dice_forward(Queue& q, const BceDiceForwardArgs& a) {
 
 void bce_dice_backward(Queue& q, const BceDiceBackwardArgs& a) {
     const View& dlogits = a.dlogits.view;
-    require(alike(a.logits, dlogits), "bce_dice_backward: logits and dlogits do not match");
-    require(a.labels && a.sums && a.grad_output, "bce_dice_backward: labels, sums and grad_output are needed");
-    require(a.logits.count() > 0 && a.logits.n < 65536, "bce_dice: between 1 and 65535 images with pixels are needed");
+    check(a);
+    require(a.logits.n <= most_images, "bce_dice: at most 65535 images at once");
     GroupArgs g = group_args(a.logits, a.sums, a.options);
     g.grad_output = static_cast<const float*>(a.grad_output);
     g.coefficients = q.scratch<float>(size_t(a.logits.n * a.logits.c * 2 + 1));

@@ -90,7 +90,7 @@ float float_not_above(double threshold) {
 }  // namespace
 
 void confusion(Queue& q, const ConfusionArgs& a) {
-    require(a.labels && a.counts, "confusion: labels and counts are needed");
+    check(a);
     const int64_t pixels = a.logits.pixels();
     if (pixels == 0) return;
     dispatch_gpu("confusion", a.logits.dtype, [&](auto zero) {

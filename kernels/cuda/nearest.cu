@@ -94,7 +94,7 @@ __global__ void __launch_bounds__(block_threads, 4) nearest_gather(BackwardArgs<
 
 void nearest_forward(Queue& q, const NearestForwardArgs& a) {
     const View &x = a.x, &y = a.y;
-    check_nearest(x, y);
+    check(a);
     if (y.count() == 0) return;
     dispatch_gpu("nearest_forward", y.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -110,7 +110,7 @@ void nearest_forward(Queue& q, const NearestForwardArgs& a) {
 
 void nearest_backward(Queue& q, const NearestBackwardArgs& a) {
     const View &dy = a.dy, &dx = a.dx.view;
-    check_nearest(dx, dy);
+    check(a);
     if (dx.count() == 0) return;
     dispatch_gpu("nearest_backward", dx.dtype, [&](auto zero) {
         using T = decltype(zero);

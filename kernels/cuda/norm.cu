@@ -338,10 +338,9 @@ void training_statistics(Queue& q, const BatchNormForwardArgs& a, ChannelStatist
     float* const partials = q.scratch<float>(size_t(shape.chunks) * 2 * a.x.c);
     launch(batch_statistics<T, W>, shape.grid(), dim3(shape.threads), 0, q.stream(),
            StatisticsArgs<T>{a.x.as<T>(), a.x.pitch, partials, shape});
-    const bool update = a.update_running && a.running_mean;
     launch(finish_statistics, finish_grid(a.x.c), dim3(finish_threads), 0, q.stream(),
            FinishStatisticsArgs{partials, shape, a.momentum, a.epsilon, out.mean, out.inv_std,
-                                update ? static_cast<float*>(a.running_mean) : nullptr,
+                                a.update_running ? static_cast<float*>(a.running_mean) : nullptr,
                                 static_cast<float*>(a.running_var), a.batches_tracked});
 }
 
@@ -354,9 +353,7 @@ void running_statistics(Queue& q, const BatchNormForwardArgs& a, ChannelStatisti
 template <class T, int W>
 void forward(Queue& q, const BatchNormForwardArgs& a) {
     ran_width("batch_norm_forward", W);
-    // In evaluation a caller that wants no gradient may leave them out.
-    const ChannelStatistics s{a.mean ? static_cast<float*>(a.mean) : q.scratch<float>(a.x.c),
-                              a.inv_std ? static_cast<float*>(a.inv_std) : q.scratch<float>(a.x.c)};
+    const ChannelStatistics s{static_cast<float*>(a.mean), static_cast<float*>(a.inv_std)};
     if (a.training)
         training_statistics<T, W>(q, a, s);
     else
@@ -417,8 +414,7 @@ void backward(Queue& q, const BatchNormBackwardArgs& a) {
 }  // namespace
 
 void batch_norm_forward(Queue& q, const BatchNormForwardArgs& a) {
-    require(alike(a.x, a.y) && (!a.residual || alike(a.x, a.residual)), "batch norm: x, residual and y do not match");
-    require(!a.training || a.x.pixels() >= 2, "batch norm: training needs at least two values per channel");
+    check(a);
     if (a.x.count() == 0) return;
     dispatch_gpu("batch_norm_forward", a.x.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -429,10 +425,7 @@ void batch_norm_forward(Queue& q, const BatchNormForwardArgs& a) {
 }
 
 void batch_norm_backward(Queue& q, const BatchNormBackwardArgs& a) {
-    require(alike(a.x, a.dy) && (!a.y || alike(a.x, a.y)), "batch norm backward: dy, x and y do not match");
-    require(!a.dx || alike(a.x, a.dx.view), "batch norm backward: dx does not match x");
-    require(!a.dresidual || alike(a.x, a.dresidual.view), "batch norm backward: dresidual does not match x");
-    require(!a.relu || !a.dresidual || a.y, "batch norm backward: ReLU with a residual needs y");
+    check(a);
     if (a.x.count() == 0) return;
     dispatch_gpu("batch_norm_backward", a.x.dtype, [&](auto zero) {
         using T = decltype(zero);

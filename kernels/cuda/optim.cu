@@ -23,9 +23,7 @@ struct NormArgs {
     double* partials;  // one a chunk
     int64_t chunk_count;
     bool vectors;
-    StepState* state;
-    double max_norm;
-    bool halt;
+    GradStatisticsArgs args;
 };
 
 constexpr int norm_threads = 64;
@@ -61,11 +59,7 @@ __global__ void __launch_bounds__(block_threads) finish_norm(NormArgs a) {
     for (int64_t i = threadIdx.x; i < a.chunk_count; i += block_threads) sum += a.partials[i];
     sum = block_sum<block_threads>(shared, sum);
     if (threadIdx.x != 0) return;
-    StepState& s = *a.state;
-    const double norm = sqrt(sum) / s.loss_scale;
-    s.grad_norm = norm;
-    s.clip_factor = a.max_norm > 0 && norm + 1e-6 > a.max_norm ? a.max_norm / (norm + 1e-6) : 1;
-    s.found_nonfinite = !isfinite(sum) || (a.halt && s.first_bad_attempt >= 0);
+    finish_statistics(a.args, sqrt(sum), isfinite(sum));
 }
 
 // ---- kernels: steps ----
@@ -201,28 +195,12 @@ __global__ void __launch_bounds__(block_threads) rmsprop_kernel(StepArgs<Half> a
 }
 
 __global__ void __launch_bounds__(32) finish_step_kernel(FinishStepArgs a) {
-    if (threadIdx.x != 0) return;
-    StepState& s = *a.state;
-    const bool bad = s.found_nonfinite != 0;
-    if (bad && s.first_bad_attempt < 0) s.first_bad_attempt = s.attempts;
-    if (!bad) ++s.step;
-    ++s.attempts;
-    if (!a.dynamic_loss_scale) return;
-    if (bad) {
-        s.loss_scale = fmaxf(s.loss_scale / 2, 1.0f);
-        s.good_steps = 0;
-    } else if (++s.good_steps >= a.growth_interval) {
-        s.loss_scale = fminf(s.loss_scale * 2, 16777216.0f);
-        s.good_steps = 0;
-    }
+    if (threadIdx.x == 0) advance(a);
 }
 
 // ---- launchers ----
 
-void check(const Arena& a, const StepState* state) {
-    require(a.dtype == DType::f32, "optimizer: parameters on the GPU are f32");
-    require(state != nullptr, "optimizer: the step's state is needed");
-}
+void check_for_gpu(const Arena& a) { require(a.dtype == DType::f32, "optimizer: parameters on the GPU are f32"); }
 
 StepFactors* factors_of(Queue& q, const Arena& arena, const StepState* state, double beta1, double beta2) {
     StepFactors* const factors = q.scratch<StepFactors>(1);
@@ -247,27 +225,26 @@ StepArgs<Half> step_args(const Arena& a, const StepFactors* factors) {
 template <class F>
 void with_half_type(const Arena& a, F f) {
     if (a.half && a.half_dtype == DType::f16) return f(f16{});
-    require(!a.half || a.half_dtype == DType::bf16, "optimizer: the half-precision copy is bf16 or f16");
     f(bf16{});
 }
 
 }  // namespace
 
 void grad_statistics(Queue& q, const GradStatisticsArgs& a) {
-    check(a.arena, a.state);
+    check(a);
+    check_for_gpu(a.arena);
     const float* const gradients = static_cast<const float*>(a.arena.gradients);
     const int64_t chunks = a.arena.chunk_count;
     const bool vectors = aligned(gradients, 16);
     ran(vectors ? "grad_statistics/vec4" : "grad_statistics/scalar");
-    const NormArgs k{gradients,  a.arena.chunks, q.scratch<double>(size_t(chunks)), chunks, vectors, a.state,
-                     a.max_norm, a.halt};
+    const NormArgs k{gradients, a.arena.chunks, q.scratch<double>(size_t(chunks)), chunks, vectors, a};
     if (chunks > 0) launch(sum_squares, dim3(unsigned(chunks)), dim3(norm_threads), 0, q.stream(), k);
     launch(finish_norm, dim3(1), dim3(block_threads), 0, q.stream(), k);
 }
 
 void sgd_step(Queue& q, const SgdArgs& a) {
-    check(a.arena, a.state);
-    require(a.momentum == 0 || a.arena.moment1, "sgd_step: momentum needs its buffer");
+    check(a);
+    check_for_gpu(a.arena);
     if (a.arena.chunk_count == 0) return;
     const StepFactors* const factors = factors_of(q, a.arena, a.state, 0, 0);
     with_half_type(a.arena, [&](auto half) {
@@ -279,8 +256,8 @@ void sgd_step(Queue& q, const SgdArgs& a) {
 }
 
 void adam_step(Queue& q, const AdamArgs& a) {
-    check(a.arena, a.state);
-    require(a.arena.moment1 && a.arena.moment2, "adam_step: both moments are needed");
+    check(a);
+    check_for_gpu(a.arena);
     if (a.arena.chunk_count == 0) return;
     const StepFactors* const factors = factors_of(q, a.arena, a.state, a.beta1, a.beta2);
     with_half_type(a.arena, [&](auto half) {
@@ -294,9 +271,8 @@ void adam_step(Queue& q, const AdamArgs& a) {
 }
 
 void rmsprop_step(Queue& q, const RmspropArgs& a) {
-    check(a.arena, a.state);
-    require(a.arena.moment2, "rmsprop_step: the mean of squares is needed");
-    require(a.momentum == 0 || a.arena.moment1, "rmsprop_step: momentum needs its buffer");
+    check(a);
+    check_for_gpu(a.arena);
     if (a.arena.chunk_count == 0) return;
     const StepFactors* const factors = factors_of(q, a.arena, a.state, 0, 0);
     with_half_type(a.arena, [&](auto half) {
@@ -310,7 +286,7 @@ void rmsprop_step(Queue& q, const RmspropArgs& a) {
 }
 
 void finish_step(Queue& q, const FinishStepArgs& a) {
-    require(a.state != nullptr, "optimizer: the step's state is needed");
+    check(a);
     ran("finish_step/one");
     launch(finish_step_kernel, dim3(1), dim3(32), 0, q.stream(), a);
 }

@@ -155,22 +155,12 @@ __global__ void __launch_bounds__(block_threads) max_pool_any_backward(BackwardA
 
 // ---- launchers ----
 
-void check(const View& x, const View& y, const PoolGeometry& g) {
-    require(g.kernel >= 1 && g.kernel <= 15 && g.stride >= 1 && g.padding >= 0 && 2 * g.padding <= g.kernel,
-            "max pool: 1 <= kernel <= 15, stride >= 1 and 0 <= 2 * padding <= kernel are needed");
-    require(x.h + 2 * g.padding >= g.kernel && x.w + 2 * g.padding >= g.kernel, "max pool: the window does not fit");
-    require(x.n == y.n && x.c == y.c && x.dtype == y.dtype, "max pool: x and y do not match");
-    require(y.h == (x.h + 2 * g.padding - g.kernel) / g.stride + 1 &&
-                y.w == (x.w + 2 * g.padding - g.kernel) / g.stride + 1,
-            "max pool: output size does not match");
-}
-
 bool is_2x2(const PoolGeometry& g) { return g.kernel == 2 && g.stride == 2 && g.padding == 0; }
 
 }  // namespace
 
 void max_pool_forward(Queue& q, const MaxPoolForwardArgs& a) {
-    check(a.x, a.y, a.geometry);
+    check(a);
     if (a.y.count() == 0) return;
     dispatch_gpu("max_pool_forward", a.x.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -190,8 +180,7 @@ void max_pool_forward(Queue& q, const MaxPoolForwardArgs& a) {
 
 void max_pool_backward(Queue& q, const MaxPoolBackwardArgs& a) {
     const View& dx = a.dx.view;
-    check(dx, a.dy, a.geometry);
-    require(a.indices, "max pool backward: indices are needed");
+    check(a);
     if (dx.count() == 0) return;
     dispatch_gpu("max_pool_backward", dx.dtype, [&](auto zero) {
         using T = decltype(zero);

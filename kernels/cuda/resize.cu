@@ -155,7 +155,6 @@ __global__ void __launch_bounds__(block_threads, 4) bilinear_backward_kernel(Bac
 // ---- launchers ----
 
 Axis make_axis(int64_t in, int64_t out, bool align_corners) {
-    require(in > 0 && out > 0, "bilinear: a size is 0");
     int64_t step = 0, offset = 0, denominator = 1;
     if (!align_corners)
         step = 2 * in, offset = in - out, denominator = 2 * out;
@@ -183,7 +182,7 @@ int run_length(int64_t groups, int longest) { return int(std::clamp<int64_t>(gro
 
 void bilinear_forward(Queue& queue, const BilinearForwardArgs& a) {
     const View &x = a.x, &y = a.y;
-    require(x.n == y.n && x.c == y.c && x.dtype == y.dtype, "bilinear: x and y do not match");
+    check(a);
     const Axis vertical = make_axis(x.h, y.h, a.align_corners), horizontal = make_axis(x.w, y.w, a.align_corners);
     if (y.count() == 0) return;
     dispatch_gpu("bilinear_forward", y.dtype, [&](auto zero) {
@@ -201,7 +200,7 @@ void bilinear_forward(Queue& queue, const BilinearForwardArgs& a) {
 
 void bilinear_backward(Queue& queue, const BilinearBackwardArgs& a) {
     const View &dy = a.dy, &dx = a.dx.view;
-    require(dx.n == dy.n && dx.c == dy.c && dx.dtype == dy.dtype, "bilinear backward: dy and dx do not match");
+    check(a);
     const Axis vertical = make_axis(dx.h, dy.h, a.align_corners), horizontal = make_axis(dx.w, dy.w, a.align_corners);
     if (dx.count() == 0) return;
     dispatch_gpu("bilinear_backward", dx.dtype, [&](auto zero) {

@@ -285,15 +285,10 @@ __device__ __forceinline__ Group group_of(const GroupArgs& a, const Totals& all,
     return g;
 }
 
-__device__ __forceinline__ int64_t group_count(const GroupArgs& a) {
-    if (a.options.groups == DiceGroups::all) return 1;
-    return (a.options.groups == DiceGroups::batch ? 1 : a.images) * (a.classes - a.first);
-}
-
 __global__ void __launch_bounds__(block_threads) finish_softmax_loss(GroupArgs a) {
     __shared__ double shared[block_threads];
     const Totals all = total_of(a, shared);
-    const int64_t groups = group_count(a), classes = a.classes - a.first;
+    const int64_t classes = a.classes - a.first, groups = group_count(a.options.groups, a.images, classes);
     double index = 0, region = 0;
     for (int64_t g = threadIdx.x; g < groups; g += block_threads) {
         const double value = group_of(a, all, g / classes, a.first + int(g % classes)).index(a.options);
@@ -313,7 +308,7 @@ __global__ void __launch_bounds__(block_threads) softmax_loss_coefficients(Group
     __shared__ double shared[block_threads];
     const Totals all = total_of(a, shared);
     const SoftmaxLossOptions& o = a.options;
-    const double grad = *a.grad_output;
+    const double grad = *a.grad_output, groups = double(group_count(o.groups, a.images, a.classes - a.first));
     for (int64_t i = threadIdx.x; i < a.images * a.classes; i += block_threads) {
         const int64_t n = i / a.classes;
         const int c = int(i - n * a.classes);
@@ -321,7 +316,7 @@ __global__ void __launch_bounds__(block_threads) softmax_loss_coefficients(Group
         if (c >= a.first) {
             const Group g = group_of(a, all, n, c);
             const double index = g.index(o), denominator = g.denominator(o);
-            const double share = denominator > 0 ? grad * o.region_weight / double(group_count(a)) * o.exponent *
+            const double share = denominator > 0 ? grad * o.region_weight / groups * o.exponent *
                                                        pow(max(1 - index, 1e-6), o.exponent - 1) / denominator
                                                  : 0;
             outside = share * 2 * o.alpha * index;
@@ -418,8 +413,6 @@ GroupArgs group_args(const Args& a) {
     g.options = a.options;
     return g;
 }
-
-constexpr int64_t most_images = 65535;  // a grid's second and third dimension
 
 }  // namespace
 

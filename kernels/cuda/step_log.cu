@@ -18,6 +18,7 @@ __global__ void __launch_bounds__(32) log_step_kernel(StepLogArgs a) {
 }  // namespace
 
 void log_step(Queue& q, const StepLogArgs& a) {
+    check(a);
     require(a.dtype == DType::f32, "log_step: loss terms on the GPU are f32");
     ran("log_step/one");
     launch(log_step_kernel, dim3(1), dim3(32), 0, q.stream(), a);

@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(block_threads) window_kernel(WindowKernelArgs<
 
 void window(Queue& q, const WindowArgs& a) {
     const View &x = a.x, &y = a.y.view;
-    require(x.n == y.n && x.c == y.c && x.dtype == y.dtype, "window: x and y do not match");
+    check(a);
     if (y.count() == 0) return;
     dispatch_gpu("window", y.dtype, [&](auto zero) {
         using T = decltype(zero);

@@ -110,12 +110,11 @@ __device__ __forceinline__ Floats<W> load_each(const float* p) {
     return f;
 }
 
+constexpr int64_t most_images = 65535;  // a grid's second and third dimension
+
 // ---- choosing the width on the host ----
 
 inline bool aligned(const void* p, size_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; }
-
-inline bool same_shape(const View& a, const View& b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
-inline bool alike(const View& a, const View& b) { return same_shape(a, b) && a.dtype == b.dtype; }
 
 // Whether groups of `width` channels of v are single aligned accesses. An absent view fits.
 inline bool groups_fit(const View& v, int width) {

@@ -10,7 +10,7 @@
 namespace atrous::kernels::reference {
 
 void relu(Queue&, const ActivationArgs& a) {
-    require(alike(a.x, a.y), "relu: x and y do not match");
+    check(a);
     ran("relu/reference");
     dispatch_exact("relu", a.x.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -22,7 +22,7 @@ void relu(Queue&, const ActivationArgs& a) {
 }
 
 void relu_backward(Queue&, const ActivationBackwardArgs& a) {
-    require(alike(a.dy, a.y) && alike(a.dy, a.dx.view), "relu_backward: dy, y and dx do not match");
+    check(a);
     ran("relu_backward/reference");
     dispatch_exact("relu_backward", a.dy.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -34,7 +34,7 @@ void relu_backward(Queue&, const ActivationBackwardArgs& a) {
 }
 
 void sigmoid(Queue&, const ActivationArgs& a) {
-    require(alike(a.x, a.y), "sigmoid: x and y do not match");
+    check(a);
     ran("sigmoid/reference");
     dispatch_exact("sigmoid", a.x.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -45,7 +45,7 @@ void sigmoid(Queue&, const ActivationArgs& a) {
 }
 
 void sigmoid_backward(Queue&, const ActivationBackwardArgs& a) {
-    require(alike(a.dy, a.y) && alike(a.dy, a.dx.view), "sigmoid_backward: dy, y and dx do not match");
+    check(a);
     ran("sigmoid_backward/reference");
     dispatch_exact("sigmoid_backward", a.dy.dtype, [&](auto zero) {
         using T = decltype(zero);

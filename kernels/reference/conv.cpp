@@ -8,12 +8,6 @@ namespace atrous::kernels::reference {
 
 namespace {
 
-void check(const View& x, const View& w, const View& y, const ConvGeometry& g) {
-    require(x.c == w.c && y.c == w.n && x.n == y.n, "convolution: channels or batch of x, w and y do not match");
-    require(y.h == g.output_size(x.h, w.h) && y.w == g.output_size(x.w, w.w),
-            "convolution: output size does not match");
-}
-
 // The input coordinate under tap `r` of output coordinate `p`; outside [0, size) in the padding.
 int64_t input_of(const ConvGeometry& g, int64_t p, int64_t r) { return p * g.stride - g.padding + r * g.dilation; }
 
@@ -125,19 +119,19 @@ void backward_weight(const ConvBackwardWeightArgs& a) {
 }  // namespace
 
 void conv_forward(Queue&, const ConvForwardArgs& a) {
-    check(a.x, a.w, a.y, a.geometry);
+    check(a);
     ran("conv_forward/reference");
     dispatch_exact("conv_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(a); });
 }
 
 void conv_backward_input(Queue&, const ConvBackwardInputArgs& a) {
-    check(a.dx.view, a.w, a.dy, a.geometry);
+    check(a);
     ran("conv_backward_input/reference");
     dispatch_exact("conv_backward_input", a.dy.dtype, [&](auto zero) { backward_input<decltype(zero)>(a); });
 }
 
 void conv_backward_weight(Queue&, const ConvBackwardWeightArgs& a) {
-    if (a.dw) check(a.x, a.dw.view, a.dy, a.geometry);
+    check(a);
     ran("conv_backward_weight/reference");
     dispatch_exact("conv_backward_weight", a.x.dtype, [&](auto zero) { backward_weight<decltype(zero)>(a); });
 }

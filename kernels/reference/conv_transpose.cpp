@@ -8,12 +8,6 @@ namespace atrous::kernels::reference {
 
 namespace {
 
-void check(const View& x, const View& w, const View& y) {
-    require(w.n == 2 && w.h == 2, "transposed convolution: weights must be [2][2][O][I]");
-    require(x.c == w.c && y.c == w.w && x.n == y.n, "transposed convolution: channels or batch do not match");
-    require(y.h == 2 * x.h && y.w == 2 * x.w, "transposed convolution: the output must be twice the input's size");
-}
-
 template <class T>
 T* pixel(const View& v, int64_t n, int64_t h, int64_t w) {
     return v.as<T>() + ((n * v.h + h) * v.w + w) * v.pitch;
@@ -86,19 +80,19 @@ void backward_weight(const ConvTransposeBackwardWeightArgs& args) {
 }  // namespace
 
 void conv_transpose_forward(Queue&, const ConvTransposeForwardArgs& a) {
-    check(a.x, a.w, a.y);
+    check(a);
     ran("conv_transpose_forward/reference");
     dispatch_exact("conv_transpose_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(a); });
 }
 
 void conv_transpose_backward_input(Queue&, const ConvTransposeBackwardInputArgs& a) {
-    check(a.dx.view, a.w, a.dy);
+    check(a);
     ran("conv_transpose_backward_input/reference");
     dispatch_exact("conv_transpose_backward_input", a.dy.dtype, [&](auto zero) { backward_input<decltype(zero)>(a); });
 }
 
 void conv_transpose_backward_weight(Queue&, const ConvTransposeBackwardWeightArgs& a) {
-    if (a.dw) check(a.x, a.dw.view, a.dy);
+    check(a);
     ran("conv_transpose_backward_weight/reference");
     dispatch_exact("conv_transpose_backward_weight", a.x.dtype, [&](auto zero) { backward_weight<decltype(zero)>(a); });
 }

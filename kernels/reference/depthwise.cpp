@@ -83,19 +83,19 @@ void backward_weight(const DepthwiseBackwardWeightArgs& a) {
 }  // namespace
 
 void depthwise_forward(Queue&, const DepthwiseForwardArgs& a) {
-    check_depthwise(a.x, a.w, a.y, a.geometry);
+    check(a);
     ran("depthwise_forward/reference");
     dispatch_exact("depthwise_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(a); });
 }
 
 void depthwise_backward_input(Queue&, const DepthwiseBackwardInputArgs& a) {
-    check_depthwise(a.dx.view, a.w, a.dy, a.geometry);
+    check(a);
     ran("depthwise_backward_input/reference");
     dispatch_exact("depthwise_backward_input", a.dy.dtype, [&](auto zero) { backward_input<decltype(zero)>(a); });
 }
 
 void depthwise_backward_weight(Queue&, const DepthwiseBackwardWeightArgs& a) {
-    if (a.dw) check_depthwise(a.x, a.dw.view, a.dy, a.geometry);
+    check(a);
     ran("depthwise_backward_weight/reference");
     dispatch_exact("depthwise_backward_weight", a.x.dtype, [&](auto zero) { backward_weight<decltype(zero)>(a); });
 }

@@ -20,8 +20,7 @@ bool kept(const DropoutArgs& a, uint64_t element) {
 }  // namespace
 
 void dropout(Queue&, const DropoutArgs& a) {
-    require(alike(a.x, a.y.view), "dropout: x and y do not match");
-    require(a.p >= 0 && a.p <= 1, "dropout: p is not between 0 and 1");
+    check(a);
     ran("dropout/reference");
     dispatch_exact("dropout", a.x.dtype, [&](auto zero) {
         using T = decltype(zero);

@@ -57,7 +57,7 @@ void fill_with_half(const FillArgs& a) {
 
 void copy(Queue&, const CopyArgs& a) {
     const View& y = a.y.view;
-    require(same_shape(a.x, y), "copy: shapes do not match");
+    check(a);
     ran("copy/reference");
     for_each_element(y, [&](int64_t pixel, int64_t c) {
         const double x = load(a.x, pixel, c);
@@ -66,7 +66,7 @@ void copy(Queue&, const CopyArgs& a) {
 }
 
 void add(Queue&, const AddArgs& args) {
-    require(alike(args.a, args.b) && alike(args.a, args.y), "add: a, b and y do not match");
+    check(args);
     ran("add/reference");
     dispatch_exact("add", args.y.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -77,6 +77,7 @@ void add(Queue&, const AddArgs& args) {
 }
 
 void fill(Queue&, const FillArgs& a) {
+    check(a);
     ran("fill/reference");
     switch (a.dtype) {
         case DType::f32:

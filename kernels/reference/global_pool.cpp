@@ -32,13 +32,13 @@ void backward(const GlobalPoolBackwardArgs& a) {
 }  // namespace
 
 void global_pool_forward(Queue&, const GlobalPoolForwardArgs& a) {
-    require(pools_globally(a.x, a.y), "global pool: y is not [N][1][1][C] of x");
+    check(a);
     ran("global_pool_forward/reference");
     dispatch_exact("global_pool_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(a); });
 }
 
 void global_pool_backward(Queue&, const GlobalPoolBackwardArgs& a) {
-    require(pools_globally(a.dx.view, a.dy), "global pool backward: dy is not [N][1][1][C] of dx");
+    check(a);
     ran("global_pool_backward/reference");
     dispatch_exact("global_pool_backward", a.dy.dtype, [&](auto zero) { backward<decltype(zero)>(a); });
 }

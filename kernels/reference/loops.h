@@ -28,7 +28,4 @@ void for_each_element(const View& v, F f) {
         for (int64_t c = 0; c < v.c; ++c) f(pixel, c);
 }
 
-inline bool same_shape(const View& a, const View& b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
-inline bool alike(const View& a, const View& b) { return same_shape(a, b) && a.dtype == b.dtype; }
-
 }  // namespace atrous::kernels::reference

@@ -24,20 +24,12 @@ Sums load(const void* sums, int64_t index) {
 double target(int label, int64_t c, int64_t channels) { return channels == 1 ? label != 0 : label == c; }
 double sigmoid_of(double z) { return 1 / (1 + std::exp(-z)); }
 
-// Groups are numbered as image * C + class, class, or 0.
-int64_t group_count(DiceGroups groups, const View& z) {
-    return groups == DiceGroups::all ? 1 : groups == DiceGroups::batch ? z.c : z.n * z.c;
-}
-int64_t group_of(DiceGroups groups, const View& z, int64_t n, int64_t c) {
-    return groups == DiceGroups::all ? 0 : groups == DiceGroups::batch ? c : n * z.c + c;
-}
-
 template <class T>
 Sums group_sums(const void* sums, const View& z, DiceGroups groups, int64_t group) {
     Sums total;
     for (int64_t n = 0; n < z.n; ++n)
         for (int64_t c = 0; c < z.c; ++c) {
-            if (group_of(groups, z, n, c) != group) continue;
+            if (group_of(groups, n, c, z.c) != group) continue;
             const Sums s = load<T>(sums, n * z.c + c);
             total.bce += s.bce, total.count += s.count, total.p_t += s.p_t, total.p += s.p, total.t += s.t;
         }
@@ -69,7 +61,7 @@ void forward(const BceDiceForwardArgs& a) {
         }
     const Sums all = group_sums<T>(a.sums, a.logits, DiceGroups::all, 0);
     const double bce = all.count > 0 ? all.bce / divisor_of(o, all.count) : 0;
-    const int64_t groups = group_count(o.groups, a.logits);
+    const int64_t groups = group_count(o.groups, a.logits.n, a.logits.c);
     double dice = 0;
     for (int64_t group = 0; group < groups; ++group) {
         const Sums s = group_sums<T>(a.sums, a.logits, o.groups, group);
@@ -88,10 +80,10 @@ void backward(const BceDiceBackwardArgs& a) {
     const View& logits = a.logits;
     const double grad_output = *static_cast<const T*>(a.grad_output);
     const Sums all = group_sums<T>(a.sums, logits, DiceGroups::all, 0);
-    const double groups = double(group_count(o.groups, logits));
+    const double groups = double(group_count(o.groups, logits.n, logits.c));
     for (int64_t n = 0; n < logits.n; ++n)
         for (int64_t c = 0; c < logits.c; ++c) {
-            const Sums s = group_sums<T>(a.sums, logits, o.groups, group_of(o.groups, logits, n, c));
+            const Sums s = group_sums<T>(a.sums, logits, o.groups, group_of(o.groups, n, c, logits.c));
             const double denominator = s.p + s.t + o.smooth, numerator = 2 * s.p_t + o.smooth;
             for (int64_t i = 0; i < logits.h * logits.w; ++i) {
                 const int64_t pixel = n * logits.h * logits.w + i;
@@ -113,14 +105,13 @@ void backward(const BceDiceBackwardArgs& a) {
 }  // namespace
 
 void bce_dice_forward(Queue&, const BceDiceForwardArgs& a) {
-    require(a.labels && a.sums && a.loss, "bce_dice: labels, sums and loss are needed");
+    check(a);
     ran("bce_dice_forward/reference");
     dispatch_exact("bce_dice_forward", a.logits.dtype, [&](auto zero) { forward<decltype(zero)>(a); });
 }
 
 void bce_dice_backward(Queue&, const BceDiceBackwardArgs& a) {
-    require(alike(a.logits, a.dlogits.view), "bce_dice_backward: logits and dlogits do not match");
-    require(a.labels && a.sums && a.grad_output, "bce_dice_backward: labels, sums and grad_output are needed");
+    check(a);
     ran("bce_dice_backward/reference");
     dispatch_exact("bce_dice_backward", a.logits.dtype, [&](auto zero) { backward<decltype(zero)>(a); });
 }

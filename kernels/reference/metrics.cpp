@@ -27,7 +27,7 @@ int64_t predicted_class(const View& logits, int64_t pixel, double threshold) {
 }  // namespace
 
 void confusion(Queue&, const ConfusionArgs& a) {
-    require(a.labels && a.counts, "confusion: labels and counts are needed");
+    check(a);
     ran("confusion/reference");
     const int64_t classes = a.logits.c == 1 ? 2 : a.logits.c;
     dispatch_exact("confusion", a.logits.dtype, [&](auto zero) {

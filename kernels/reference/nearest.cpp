@@ -41,13 +41,13 @@ void backward(const NearestBackwardArgs& a) {
 }  // namespace
 
 void nearest_forward(Queue&, const NearestForwardArgs& a) {
-    check_nearest(a.x, a.y);
+    check(a);
     ran("nearest_forward/reference");
     dispatch_exact("nearest_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(a); });
 }
 
 void nearest_backward(Queue&, const NearestBackwardArgs& a) {
-    check_nearest(a.dx.view, a.dy);
+    check(a);
     ran("nearest_backward/reference");
     dispatch_exact("nearest_backward", a.dy.dtype, [&](auto zero) { backward<decltype(zero)>(a); });
 }

@@ -102,18 +102,14 @@ void backward(const BatchNormBackwardArgs& a) {
 }  // namespace
 
 void batch_norm_forward(Queue&, const BatchNormForwardArgs& a) {
-    require(alike(a.x, a.y) && (!a.residual || alike(a.x, a.residual)), "batch norm: x, residual and y do not match");
-    require(!a.training || a.x.pixels() >= 2, "batch norm: training needs at least two values per channel");
+    check(a);
     ran("batch_norm_forward/reference");
     dispatch_exact("batch_norm_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(a); });
     if (a.training && a.update_running && a.batches_tracked) ++*a.batches_tracked;
 }
 
 void batch_norm_backward(Queue&, const BatchNormBackwardArgs& a) {
-    require(alike(a.x, a.dy) && (!a.y || alike(a.x, a.y)), "batch norm backward: dy, x and y do not match");
-    require(!a.dx || alike(a.x, a.dx.view), "batch norm backward: dx does not match x");
-    require(!a.dresidual || alike(a.x, a.dresidual.view), "batch norm backward: dresidual does not match x");
-    require(!a.relu || !a.dresidual || a.y, "batch norm backward: ReLU with a residual needs y");
+    check(a);
     ran("batch_norm_backward/reference");
     dispatch_exact("batch_norm_backward", a.x.dtype, [&](auto zero) { backward<decltype(zero)>(a); });
 }

@@ -1,7 +1,6 @@
 // Optimizer steps by their definitions, in double, rounded once per stored value.
 #include "kernels/optim.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "base/dispatch.h"
@@ -96,6 +95,7 @@ void rmsprop(const RmspropArgs& args) {
 }  // namespace
 
 void grad_statistics(Queue&, const GradStatisticsArgs& a) {
+    check(a);
     ran("grad_statistics/reference");
     double sum = 0;
     bool finite = true;
@@ -106,49 +106,34 @@ void grad_statistics(Queue&, const GradStatisticsArgs& a) {
             finite = finite && std::isfinite(g);
         });
     });
-    StepState& state = *a.state;
-    state.grad_norm = std::sqrt(sum) / state.loss_scale;
-    state.clip_factor = a.max_norm > 0 ? std::min(1.0, a.max_norm / (state.grad_norm + 1e-6)) : 1.0;
-    state.found_nonfinite = !finite || (a.halt && state.first_bad_attempt >= 0);
+    finish_statistics(a, std::sqrt(sum), finite);
 }
 
 void sgd_step(Queue&, const SgdArgs& a) {
-    require(a.momentum == 0 || a.arena.moment1, "sgd_step: momentum needs its buffer");
+    check(a);
     ran("sgd_step/reference");
     if (a.state->found_nonfinite) return;
     dispatch_exact("sgd_step", a.arena.dtype, [&](auto zero) { sgd<decltype(zero)>(a); });
 }
 
 void adam_step(Queue&, const AdamArgs& a) {
-    require(a.arena.moment1 && a.arena.moment2, "adam_step: both moments are needed");
+    check(a);
     ran("adam_step/reference");
     if (a.state->found_nonfinite) return;
     dispatch_exact("adam_step", a.arena.dtype, [&](auto zero) { adam<decltype(zero)>(a); });
 }
 
 void rmsprop_step(Queue&, const RmspropArgs& a) {
-    require(a.arena.moment2, "rmsprop_step: the mean of squares is needed");
-    require(a.momentum == 0 || a.arena.moment1, "rmsprop_step: momentum needs its buffer");
+    check(a);
     ran("rmsprop_step/reference");
     if (a.state->found_nonfinite) return;
     dispatch_exact("rmsprop_step", a.arena.dtype, [&](auto zero) { rmsprop<decltype(zero)>(a); });
 }
 
 void finish_step(Queue&, const FinishStepArgs& a) {
+    check(a);
     ran("finish_step/reference");
-    StepState& s = *a.state;
-    const bool bad = s.found_nonfinite != 0;
-    if (bad && s.first_bad_attempt < 0) s.first_bad_attempt = s.attempts;
-    if (!bad) ++s.step;
-    ++s.attempts;
-    if (!a.dynamic_loss_scale) return;
-    if (bad) {
-        s.loss_scale = std::max(s.loss_scale / 2, 1.0f);
-        s.good_steps = 0;
-    } else if (++s.good_steps >= a.growth_interval) {
-        s.loss_scale = std::min(s.loss_scale * 2, 0x1p24f);
-        s.good_steps = 0;
-    }
+    advance(a);
 }
 
 }  // namespace atrous::kernels::reference

@@ -12,16 +12,6 @@ namespace atrous::kernels::reference {
 
 namespace {
 
-void check(const View& x, const View& y, const PoolGeometry& g) {
-    require(g.kernel >= 1 && g.kernel <= 15 && g.stride >= 1 && g.padding >= 0 && 2 * g.padding <= g.kernel,
-            "max pool: 1 <= kernel <= 15, stride >= 1 and 0 <= 2 * padding <= kernel are needed");
-    require(x.h + 2 * g.padding >= g.kernel && x.w + 2 * g.padding >= g.kernel, "max pool: the window does not fit");
-    require(x.n == y.n && x.c == y.c && x.dtype == y.dtype, "max pool: x and y do not match");
-    require(y.h == (x.h + 2 * g.padding - g.kernel) / g.stride + 1 &&
-                y.w == (x.w + 2 * g.padding - g.kernel) / g.stride + 1,
-            "max pool: output size does not match");
-}
-
 // The first maximum of the window at (p, q), in row-major order; the first NaN where there is one.
 template <class T>
 void pool_window(const MaxPoolForwardArgs& a, int64_t n, int64_t p, int64_t q, int64_t c) {
@@ -72,7 +62,7 @@ void for_each(const View& v, F f) {
 }  // namespace
 
 void max_pool_forward(Queue&, const MaxPoolForwardArgs& a) {
-    check(a.x, a.y, a.geometry);
+    check(a);
     ran("max_pool_forward/reference");
     dispatch_exact("max_pool_forward", a.x.dtype, [&](auto zero) {
         for_each(a.y, [&](auto... position) { pool_window<decltype(zero)>(a, position...); });
@@ -81,8 +71,7 @@ void max_pool_forward(Queue&, const MaxPoolForwardArgs& a) {
 
 void max_pool_backward(Queue&, const MaxPoolBackwardArgs& a) {
     const View& dx = a.dx.view;
-    check(dx, a.dy, a.geometry);
-    require(a.indices, "max pool backward: indices are needed");
+    check(a);
     ran("max_pool_backward/reference");
     dispatch_exact("max_pool_backward", dx.dtype, [&](auto zero) {
         using T = decltype(zero);

@@ -13,11 +13,6 @@ namespace atrous::kernels::reference {
 
 namespace {
 
-void check(const View& x, const View& y) {
-    require(x.n == y.n && x.c == y.c && x.dtype == y.dtype, "bilinear: x and y do not match");
-    require(x.pixels() > 0 && y.pixels() > 0, "bilinear: a size is 0");
-}
-
 struct Source {
     int64_t i0, i1;
     double weight0, weight1;
@@ -79,13 +74,13 @@ void backward(const BilinearBackwardArgs& a) {
 }  // namespace
 
 void bilinear_forward(Queue&, const BilinearForwardArgs& a) {
-    check(a.x, a.y);
+    check(a);
     ran("bilinear_forward/reference");
     dispatch_exact("bilinear_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(a); });
 }
 
 void bilinear_backward(Queue&, const BilinearBackwardArgs& a) {
-    check(a.dx.view, a.dy);
+    check(a);
     ran("bilinear_backward/reference");
     dispatch_exact("bilinear_backward", a.dy.dtype, [&](auto zero) { backward<decltype(zero)>(a); });
 }

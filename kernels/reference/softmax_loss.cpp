@@ -76,11 +76,6 @@ Group group_of(const Args& a, int64_t image, int64_t c) {
     return g;
 }
 
-int64_t group_count(const View& z, const SoftmaxLossOptions& o) {
-    const int64_t classes = classes_of(z) - first_class(z, o);
-    return o.groups == DiceGroups::all ? 1 : o.groups == DiceGroups::batch ? classes : z.n * classes;
-}
-
 template <class T, class Args>
 double divisor(const Args& a) {
     double sum = 0;
@@ -128,8 +123,8 @@ void forward(const SoftmaxLossForwardArgs& a) {
     for (int64_t n = 0; n < (by_image ? z.n : 1); ++n)
         for (int64_t c = first_class(z, o); c < (by_class ? classes_of(z) : first_class(z, o) + 1); ++c) {
             const double group = group_of<T>(a, n, c).index(o);
-            index += group / double(group_count(z, o));
-            region += std::pow(std::max(1 - group, 0.0), o.exponent) / double(group_count(z, o));
+            index += group / double(region_groups(z, o));
+            region += std::pow(std::max(1 - group, 0.0), o.exponent) / double(region_groups(z, o));
         }
     T* loss = static_cast<T*>(a.loss);
     loss[0] = T(o.ce_weight * ce + o.region_weight * region);
@@ -148,7 +143,7 @@ double region_slope(const SoftmaxLossBackwardArgs& a, int64_t n, int64_t c, bool
     const double dnumerator = 2 * dtp, ddenominator = 2 * dtp * (1 - o.alpha - o.beta) + 2 * o.alpha;
     const double dindex = (dnumerator - numerator / denominator * ddenominator) / denominator;
     const double outer = o.exponent * std::pow(std::max(1 - g.index(o), 1e-6), o.exponent - 1);
-    return -outer * dindex / double(group_count(a.logits, o));
+    return -outer * dindex / double(region_groups(a.logits, o));
 }
 
 // d(ce)/d(log q) without the weight and the divisor.

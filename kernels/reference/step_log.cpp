@@ -5,6 +5,7 @@
 namespace atrous::kernels::reference {
 
 void log_step(Queue&, const StepLogArgs& a) {
+    check(a);
     ran("log_step/reference");
     a.dtype == DType::f64 ? log_step_entry<double>(a) : log_step_entry<float>(a);
 }

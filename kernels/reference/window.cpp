@@ -21,7 +21,7 @@ static void window_of(const WindowArgs& a) {
 }
 
 void window(Queue&, const WindowArgs& a) {
-    require(a.x.n == a.y.view.n && a.x.c == a.y.view.c && a.x.dtype == a.y.view.dtype, "window: x and y do not match");
+    check(a);
     ran("window/reference");
     dispatch_exact("window", a.x.dtype, [&](auto zero) { window_of<decltype(zero)>(a); });
 }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "base/philox.h"
 #include "fixtures.h"
 
 namespace atrous::data::test {
@@ -12,9 +13,7 @@ namespace {
 using Values = std::vector<uint8_t>;
 
 uint64_t checksum(const Image& image) {
-    uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-    for (uint8_t v : image.u8) hash = (hash ^ v) * 0x100000001b3u;
-    return hash;
+    return atrous::name_hash({reinterpret_cast<const char*>(image.u8.data()), image.u8.size()});
 }
 
 }  // namespace

@@ -6,55 +6,26 @@
 #include "kernels/global_pool.h"
 #include "kernels/nearest.h"
 #include "kernels/softmax_loss.h"
-#include "tests/kernels/device_tensor.h"
+#include "tests/kernels/cuda_fixture.h"
 
 namespace atrous::kernels {
 namespace {
 
 using test::Array;
+using test::channels_name;
+using test::float_sums;
 using test::Layout;
+using test::Names;
+using test::pointwise_name;
+using test::Shape;
 using test::Tensor;
-using Names = std::vector<std::string>;
+using test::wide;
+using test::width_name;
 
-constexpr DType gpu_types[] = {DType::f32, DType::bf16, DType::f16};
-constexpr Layout layouts[] = {{0, 0}, {8, 0}, {3, 0}, {0, 1}};
-struct Shape {
-    int64_t n, h, w, c;
-};
 constexpr Shape shapes[] = {{1, 1, 1, 1}, {2, 5, 7, 3}, {2, 9, 4, 24}, {1, 6, 10, 136}};
 
-// Float sums of up to a few thousand terms, in another order than the reference's double.
-constexpr double float_sums = 4e-6;
-
-int wide(DType t) { return 16 / int(size_of(t)); }
-std::string width_name(int width) { return width == 1 ? "scalar" : "vec" + std::to_string(width); }
-std::string channels_name(const Shape& s, Layout l, DType t) {  // of kernels that walk groups of channels
-    return width_name(s.c % wide(t) == 0 && l.gap % wide(t) == 0 && l.shift == 0 ? wide(t) : 1);
-}
-
-class ModelOpsCuda : public ::testing::Test {
+class ModelOpsCuda : public test::CudaTest {
  protected:
-    void SetUp() override {
-        std::string why;
-        if (gpu::device_count(&why) == 0) GTEST_SKIP() << "no GPU: " << why;
-        gpu_ = std::make_unique<test::Gpu>();
-    }
-    gpu::StreamView stream() const { return gpu_->stream.view(); }
-
-    template <class F>
-    void for_each_case(F f) {
-        for (DType t : gpu_types)
-            for (const Shape& s : shapes)
-                for (Layout l : layouts) {
-                    SCOPED_TRACE(std::string(name_of(t)) + " nhwc " + std::to_string(s.n) + ' ' + std::to_string(s.h) +
-                                 ' ' + std::to_string(s.w) + ' ' + std::to_string(s.c) + " gap " +
-                                 std::to_string(l.gap) + " shift " + std::to_string(l.shift));
-                    f(t, s, l);
-                    gpu_->scratch.blocks.clear();
-                }
-    }
-    static Tensor tensor(const Shape& s, DType t, Layout l) { return Tensor(s.n, s.h, s.w, s.c, t, l); }
-
     void global_pool(DType t, const Shape& s, Layout l) {
         Tensor x = tensor(s, t, l), y(s.n, 1, 1, s.c, t, l);
         x.integers(random_, 9);
@@ -111,21 +82,16 @@ class ModelOpsCuda : public ::testing::Test {
             dbias.expect(stream(), "dbias");
         }
     }
-
-    std::unique_ptr<test::Gpu> gpu_;
-    Random random_{13};
 };
 
 TEST_F(ModelOpsCuda, GlobalPool) {
-    for_each_case([&](DType t, const Shape& s, Layout l) { global_pool(t, s, l); });
+    for_each_case(shapes, [&](DType t, const Shape& s, Layout l) { global_pool(t, s, l); });
     global_pool(DType::f32, {2, 301, 211, 5}, {});
     global_pool(DType::bf16, {1, 128, 190, 40}, {});
 }
 
 TEST_F(ModelOpsCuda, Dropout) {
-    for_each_case([&](DType t, const Shape& s, Layout l) {
-        const int64_t count = l.gap == 0 ? s.n * s.h * s.w * s.c : s.c;
-        const int width = count % wide(t) == 0 && l.gap % wide(t) == 0 && l.shift == 0 ? wide(t) : 1;
+    for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
         for (bool accumulate : {false, true})
             for (double p : {0.0, 0.5, 0.75, 1.0}) {
                 Tensor x = tensor(s, t, l), y = tensor(s, t, l);
@@ -136,7 +102,7 @@ TEST_F(ModelOpsCuda, Dropout) {
                               reference::dropout,
                               {x.reference(), {y.reference(), accumulate}, p, key, 7, step.host.data()}, cuda::dropout,
                               {x.device(stream()), {y.device(stream()), accumulate}, p, key, 7, step.upload(stream())}),
-                          Names{"dropout/" + width_name(width)});
+                          Names{"dropout/" + pointwise_name(s, l, wide(t))});
                 y.expect(stream(), "dropout");  // twice and four times an integer
             }
     });
@@ -144,7 +110,7 @@ TEST_F(ModelOpsCuda, Dropout) {
 
 TEST_F(ModelOpsCuda, Nearest) {
     for (const auto& [p, q] : {std::pair<int64_t, int64_t>{1, 1}, {13, 11}, {2, 31}, {20, 3}})
-        for_each_case([&](DType t, const Shape& s, Layout l) {
+        for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
             SCOPED_TRACE("to " + std::to_string(p) + 'x' + std::to_string(q));
             Tensor x = tensor(s, t, l), y(s.n, p, q, s.c, t, l);
             x.integers(random_, 9);
@@ -175,7 +141,7 @@ TEST_F(ModelOpsCuda, NearestFindsEveryReader) {
 }
 
 TEST_F(ModelOpsCuda, Depthwise) {
-    for_each_case([&](DType t, const Shape& s, Layout l) {
+    for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
         depthwise(t, s, l, 3, {.padding = 1});
         depthwise(t, s, l, 3, {.stride = 2, .padding = 2, .dilation = 2});
     });
@@ -187,13 +153,6 @@ TEST_F(ModelOpsCuda, Depthwise) {
 
 class SoftmaxLossCuda : public ModelOpsCuda {
  protected:
-    // Mostly classes that exist, some ignored, a few beyond the last.
-    Array<uint8_t> labels(const Shape& s) {
-        Array<uint8_t> l(size_t(s.n * s.h * s.w));
-        for (uint8_t& v : l.host)
-            v = random_.chance(0.2) ? 255 : uint8_t(random_.below(std::max<uint64_t>(2, uint64_t(s.c) + 1)));
-        return l;
-    }
     static std::string loss_name(const Shape& s, Layout l, DType t) {
         const bool fits = s.h * s.w * s.c % wide(t) == 0 && l.gap == 0 && l.shift == 0;
         return width_name(fits ? wide(t) : 1);
@@ -246,7 +205,7 @@ class SoftmaxLossCuda : public ModelOpsCuda {
 };
 
 TEST_F(SoftmaxLossCuda, EveryVariantAndGrouping) {
-    for_each_case([&](DType t, const Shape& s, Layout l) {
+    for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
         for (DiceGroups groups : {DiceGroups::batch, DiceGroups::sample, DiceGroups::all}) {
             SoftmaxLossOptions options{.ce_weight = 0.7, .region_weight = 1.3, .groups = groups};
             check(t, s, l, options, false, 3);

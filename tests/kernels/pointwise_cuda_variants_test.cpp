@@ -3,74 +3,31 @@
 // counts) results must be equal; elsewhere the stated tolerance covers float sums of the test's sizes.
 #include "kernels/activation.h"
 #include "kernels/elementwise.h"
-#include "kernels/loss.h"
-#include "kernels/metrics.h"
 #include "kernels/norm.h"
-#include "kernels/optim.h"
 #include "kernels/pool.h"
 #include "kernels/resize.h"
-#include "tests/kernels/device_tensor.h"
+#include "tests/kernels/cuda_fixture.h"
 
 namespace atrous::kernels {
 namespace {
 
 using test::Array;
+using test::channels_name;
+using test::float_sums;
+using test::gpu_types;
 using test::Layout;
+using test::Names;
+using test::pointwise_name;
+using test::Shape;
 using test::Tensor;
-using Names = std::vector<std::string>;
+using test::wide;
 
-constexpr DType gpu_types[] = {DType::f32, DType::bf16, DType::f16};
-constexpr Layout layouts[] = {{0, 0}, {8, 0}, {3, 0}, {0, 1}};
-struct Shape {
-    int64_t n, h, w, c;
-};
 constexpr Shape shapes[] = {{1, 1, 1, 1}, {2, 1, 1, 3}, {1, 5, 7, 8}, {2, 9, 13, 22}, {3, 6, 10, 64}, {1, 3, 2, 264}};
 
-// Float sums of up to a few thousand terms, in another order than the reference's double.
-constexpr double float_sums = 4e-6;
-
-int wide(DType t) { return 16 / int(size_of(t)); }
-std::string width_name(int width) { return width == 1 ? "scalar" : "vec" + std::to_string(width); }
-// Of kernels that walk groups of channels.
-std::string channels_name(const Shape& s, Layout l, DType t) {
-    const bool fits = s.c % wide(t) == 0 && l.gap % wide(t) == 0 && l.shift == 0;
-    return width_name(fits ? wide(t) : 1);
-}
-// Of pointwise kernels, which see a dense tensor as one row.
-std::string pointwise_name(const Shape& s, Layout l, int width) {
-    const int64_t count = l.gap == 0 ? s.n * s.h * s.w * s.c : s.c;
-    return width_name(count % width == 0 && l.gap % width == 0 && l.shift == 0 ? width : 1);
-}
-
-class PointwiseCuda : public ::testing::Test {
- protected:
-    void SetUp() override {
-        std::string why;
-        if (gpu::device_count(&why) == 0) GTEST_SKIP() << "no GPU: " << why;
-        gpu_ = std::make_unique<test::Gpu>();
-    }
-    gpu::StreamView stream() const { return gpu_->stream.view(); }
-
-    template <class F>
-    void for_each_case(F f) {
-        for (DType t : gpu_types)
-            for (const Shape& s : shapes)
-                for (Layout l : layouts) {
-                    SCOPED_TRACE(std::string(name_of(t)) + " nhwc " + std::to_string(s.n) + ' ' + std::to_string(s.h) +
-                                 ' ' + std::to_string(s.w) + ' ' + std::to_string(s.c) + " gap " +
-                                 std::to_string(l.gap) + " shift " + std::to_string(l.shift));
-                    f(t, s, l);
-                    gpu_->scratch.blocks.clear();
-                }
-    }
-    static Tensor tensor(const Shape& s, DType t, Layout l) { return Tensor(s.n, s.h, s.w, s.c, t, l); }
-
-    std::unique_ptr<test::Gpu> gpu_;
-    Random random_{7};
-};
+using PointwiseCuda = test::CudaTest;
 
 TEST_F(PointwiseCuda, Activations) {
-    for_each_case([&](DType t, const Shape& s, Layout l) {
+    for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
         Tensor x = tensor(s, t, l), y = tensor(s, t, l), dy = tensor(s, t, l), dx = tensor(s, t, l);
         const std::string width = pointwise_name(s, l, wide(t));
         x.integers(random_, 2);
@@ -103,7 +60,7 @@ TEST_F(PointwiseCuda, Activations) {
 }
 
 TEST_F(PointwiseCuda, CopyAddFill) {
-    for_each_case([&](DType t, const Shape& s, Layout l) {
+    for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
         Tensor a = tensor(s, t, l), b = tensor(s, t, l), sum = tensor(s, t, l);
         a.integers(random_, 9), b.integers(random_, 9);
         EXPECT_EQ(gpu_->both(reference::add, {a.reference(), b.reference(), sum.reference()}, cuda::add,
@@ -133,7 +90,7 @@ TEST_F(PointwiseCuda, CopyAddFill) {
 
 TEST_F(PointwiseCuda, MaxPool) {
     for (PoolGeometry g : {PoolGeometry{2, 2, 0}, {3, 2, 1}, {3, 1, 1}, {2, 1, 0}, {1, 2, 0}, {5, 3, 2}})
-        for_each_case([&](DType t, const Shape& s, Layout l) {
+        for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
             const int64_t p = (s.h + 2 * g.padding - g.kernel) / g.stride + 1,
                           q = (s.w + 2 * g.padding - g.kernel) / g.stride + 1;
             if (s.h + 2 * g.padding < g.kernel || s.w + 2 * g.padding < g.kernel) return;
@@ -167,7 +124,7 @@ TEST_F(PointwiseCuda, Bilinear) {
                           {0, 0, 3, 2}, {0, 0, 41, 5}, {0, 0, 1, 3}};
     for (const Shape& out : outs)  // h times the size where w is 0, else w x c
         for (bool align_corners : {false, true})
-            for_each_case([&](DType t, const Shape& s, Layout l) {
+            for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
                 const int64_t p = out.w == 0 ? s.h * out.h : out.w, q = out.w == 0   ? s.w * out.h
                                                                         : out.h == 1 ? 1
                                                                                      : out.c;
@@ -296,7 +253,7 @@ class BatchNormCuda : public PointwiseCuda {
 };
 
 TEST_F(BatchNormCuda, Forward) {
-    for_each_case([&](DType t, const Shape& s, Layout l) {
+    for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
         if (s.n * s.h * s.w < 2) return;
         for (bool relu : {false, true})
             for (bool residual : {false, true})
@@ -312,7 +269,7 @@ TEST_F(BatchNormCuda, Forward) {
 }
 
 TEST_F(BatchNormCuda, Backward) {
-    for_each_case([&](DType t, const Shape& s, Layout l) {
+    for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
         for (bool training : {false, true})
             for (bool relu : {false, true})
                 for (bool accumulate : {false, true})

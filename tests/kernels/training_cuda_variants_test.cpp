@@ -3,63 +3,31 @@
 #include "kernels/loss.h"
 #include "kernels/metrics.h"
 #include "kernels/optim.h"
-#include "tests/kernels/device_tensor.h"
+#include "tests/kernels/cuda_fixture.h"
 
 namespace atrous::kernels {
 namespace {
 
 using test::Array;
+using test::channels_name;
 using test::Layout;
+using test::Names;
+using test::Shape;
 using test::Tensor;
-using Names = std::vector<std::string>;
+using test::width_name;
 
-constexpr DType gpu_types[] = {DType::f32, DType::bf16, DType::f16};
-constexpr Layout layouts[] = {{0, 0}, {8, 0}, {3, 0}, {0, 1}};
-struct Shape {
-    int64_t n, h, w, c;
-};
 constexpr Shape shapes[] = {{1, 1, 1, 1}, {2, 16, 24, 1}, {3, 5, 7, 1},  {2, 9, 5, 3},
                             {2, 4, 5, 8}, {2, 9, 13, 22}, {1, 6, 10, 64}};
 
-class TrainingCuda : public ::testing::Test {
- protected:
-    void SetUp() override {
-        std::string why;
-        if (gpu::device_count(&why) == 0) GTEST_SKIP() << "no GPU: " << why;
-        gpu_ = std::make_unique<test::Gpu>();
-    }
-    gpu::StreamView stream() const { return gpu_->stream.view(); }
-
-    template <class F>
-    void for_each_case(F f) {
-        for (DType t : gpu_types)
-            for (const Shape& s : shapes)
-                for (Layout l : layouts) {
-                    SCOPED_TRACE(std::string(name_of(t)) + " nhwc " + std::to_string(s.n) + ' ' + std::to_string(s.h) +
-                                 ' ' + std::to_string(s.w) + ' ' + std::to_string(s.c) + " gap " +
-                                 std::to_string(l.gap) + " shift " + std::to_string(l.shift));
-                    f(t, s, l);
-                    gpu_->scratch.blocks.clear();
-                }
-    }
-    // Mostly classes that exist, some ignored, a few beyond the last.
-    Array<uint8_t> labels(const Shape& s) {
-        Array<uint8_t> l(size_t(s.n * s.h * s.w));
-        for (uint8_t& v : l.host)
-            v = random_.chance(0.2) ? 255 : uint8_t(random_.below(std::max<uint64_t>(2, uint64_t(s.c) + 1)));
-        return l;
-    }
-    std::unique_ptr<test::Gpu> gpu_;
-    Random random_{11};
-};
+using TrainingCuda = test::CudaTest;
 
 // ---- loss ----
 
 // Vectors of `width` classes, or of pixels where there is one class.
 std::string loss_name(const Shape& s, Layout l, int width) {
     const bool plain = l.gap == 0 && l.shift == 0;
-    if (s.c == 1 && plain && s.h * s.w % width == 0) return "single_vec" + std::to_string(width);
-    return s.c % width == 0 && l.gap % width == 0 && l.shift == 0 ? "vec" + std::to_string(width) : "scalar";
+    if (s.c == 1 && plain && s.h * s.w % width == 0) return "single_" + width_name(width);
+    return s.c % width == 0 && l.gap % width == 0 && l.shift == 0 ? width_name(width) : "scalar";
 }
 
 class BceDiceCuda : public TrainingCuda {
@@ -100,7 +68,7 @@ class BceDiceCuda : public TrainingCuda {
 };
 
 TEST_F(BceDiceCuda, EveryVariantAndGrouping) {
-    for_each_case([&](DType t, const Shape& s, Layout l) {
+    for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
         for (DiceGroups groups : {DiceGroups::batch, DiceGroups::sample, DiceGroups::all})
             for (bool accumulate : {false, true})
                 check(t, s, l, {0.7, 1.3, 1, accumulate ? 100.0 : 0.0, groups, accumulate ? -1 : 255}, accumulate, 4);
@@ -170,16 +138,14 @@ TEST_F(TrainingCuda, Confusion) {
         Array<int64_t> counts(size_t(classes * classes), 3);
         logits.integers(random_, 2);  // ties: the first maximum is predicted
         logits.host[0] = logits.host[logits.host.size() / 2] = std::nanf("");
-        const int width =
-            s.c % (16 / int(size_of(t))) == 0 && l.gap % 8 == 0 && l.shift == 0 ? 16 / int(size_of(t)) : 1;
         EXPECT_EQ(
             gpu_->both(reference::confusion,
                        {logits.reference(), label.host.data(), counts.host.data(), threshold, ignore}, cuda::confusion,
                        {logits.device(stream()), label.upload(stream()), counts.upload(stream()), threshold, ignore}),
-            Names{width == 1 ? "confusion/scalar" : "confusion/vec" + std::to_string(width)});
+            Names{"confusion/" + channels_name(s, l, t)});
         counts.expect(stream(), "counts");
     };
-    for_each_case([&](DType t, const Shape& s, Layout l) {
+    for_each_case(shapes, [&](DType t, const Shape& s, Layout l) {
         for (double threshold : {0.0, 1.0, 0.1}) check(t, s, l, threshold, threshold == 0 ? 255 : -1);
     });
     check(DType::f32, {1, 97, 89, 2}, {}, 0, 255);
@@ -333,28 +299,6 @@ TEST_F(OptimizerCuda, GradStatistics) {
             EXPECT_NEAR(found.grad_norm, wanted.grad_norm, 1e-12 * wanted.grad_norm);  // double sums
             EXPECT_NEAR(found.clip_factor, wanted.clip_factor, 1e-12);
             EXPECT_EQ(found.step, wanted.step);
-        }
-}
-
-TEST_F(OptimizerCuda, FinishStep) {
-    for (bool dynamic : {false, true})
-        for (float scale : {1.0f, 1024.0f, 0x1p24f}) {
-            state_ = Array<StepState>(1);
-            state_.host[0].loss_scale = scale;
-            Array<StepState> device(1, state_.host[0]);
-            StepState* const on_device = device.upload(stream());
-            for (int i = 0; i < 12; ++i) {  // good, and bad at 4 and 9
-                state_.host[0].found_nonfinite = i % 5 == 4;
-                StepState now = device.download(stream(), "state")[0];
-                now.found_nonfinite = i % 5 == 4;
-                gpu::copy_async(on_device, &now, sizeof now, stream());
-                stream().synchronize();
-                EXPECT_EQ(gpu_->both(reference::finish_step, {state_.host.data(), dynamic, 3}, cuda::finish_step,
-                                     {on_device, dynamic, 3}),
-                          Names{"finish_step/one"});
-                const StepState found = device.download(stream(), "state")[0];
-                EXPECT_EQ(std::memcmp(&found, state_.host.data(), sizeof found), 0) << "after step " << i;
-            }
         }
 }
 
