@@ -119,8 +119,10 @@ int eval(int argc, const char* const* argv) {
     const std::vector<data::Sample> samples = samples_of(a, set);
     a.outputs().check_samples(set.train);
     a.outputs().check_samples(set.val);
-    const auto report = data::check_dataset(
-        samples, {data::parse_mask_rule(card.mask_values), int(card.classes()), int(a.machine.threads)});
+    const auto report = data::check_dataset(samples, {.rule = data::parse_mask_rule(card.mask_values),
+                                                      .class_count = int(card.classes()),
+                                                      .threads = int(a.machine.threads),
+                                                      .progress = progress_of("checking images", console)});
     card.mask_values = data::text_of(report.rule);
     console.text(fmt::format("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text()));
     for (const auto& warning : set.warnings) console.warning(warning);
@@ -129,13 +131,17 @@ int eval(int argc, const char* const* argv) {
     auto source = data::make_loader(
         samples, report.rule, loader_options(card, a.batch_size, int(a.machine.workers), loaded.net->input_multiple()));
     ImageScores images{card.classes()};
+    const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch&, const Tensor&, int64_t done) {
+        console.progress("scoring images", done, of);
+    };
     const Scores scores =
         evaluate(*loaded.net, *source,
                  {.loss = loss_options(card),
                   .compute = loaded.compute,
                   .threshold = threshold,
                   .ignore_index = 255,
-                  .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }});
+                  .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }},
+                 shown);
     fmt::print("\n{} images of {} at {}x{}\n{}\n", scores.images, a.data.root, card.height, card.width,
                scores_line(scores));
     fmt::print("{}\n", baseline_line(scores, card.class_names));

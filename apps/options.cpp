@@ -52,7 +52,8 @@ static std::string cli_names(const SettingBase& s) {
 Options::Options(std::string verb, std::string about)
     : verb_(std::move(verb)),
       about_(std::move(about)),
-      config_(text(config_key, "", "TOML file with values for these options; the command line overrides it")) {}
+      config_(text(config_key, "", "TOML file with values for these options; the command line overrides it")
+                  .when_resumed(Resume::free)) {}
 
 void Options::refuse(const std::string& what) const {
     throw UsageError(fmt::format("{} (`atrous {} -h` lists the options)", what, verb_));

@@ -45,28 +45,28 @@ static void parse(Options& o, int argc, const char* const* argv) {
 }
 
 // What the run ended with, and the exit code.
-static int report_end(TrainingRun& run, const Experiment& e, bool finished) {
+static int report_end(TrainingRun& run, const Experiment& e, bool finished, Messages& messages) {
     const TrainProgress& p = run.progress();
     if (const int signal = interrupt_signal()) {
-        fmt::print("\n{} after step {}; saved {}; go on with: atrous train --resume {}\n",
-                   finished ? "finished" : "stopped", p.step, run.folder().last(), run.folder().path());
+        messages.text(fmt::format("\n{} after step {}; saved {}; go on with: atrous train --resume {}\n",
+                                  finished ? "finished" : "stopped", p.step, run.folder().last(), run.folder().path()));
         return exit_after_signal(signal);
     }
     if (run.out_of_patience())
-        fmt::print("\nended after epoch {}: no better {} since epoch {}\n", p.epoch, name_of(e.trainer.monitor),
-                   p.best_epoch + 1);
+        messages.text(fmt::format("\nended after epoch {}: no better {} since epoch {}\n", p.epoch,
+                                  name_of(e.trainer.monitor), p.best_epoch + 1));
     run.report_result();
     return exit_ok;
 }
 
-static int run_training(TrainingSetup& setup, Messages& messages) {
-    TrainingRun run(setup, messages);
+static int run_training(TrainingSetup& setup, RunLog& log) {
+    TrainingRun run(setup, log);
     watch_interrupts();
     TrainingProgress progress(run, setup.experiment);
     const bool finished = run.train(progress);
     unwatch_interrupts();  // what follows only looks at what is saved
     progress.finish();
-    return report_end(run, setup.experiment, finished);
+    return report_end(run, setup.experiment, finished, log);
 }
 
 int train(int argc, const char* const* argv) {
@@ -82,24 +82,25 @@ int train(int argc, const char* const* argv) {
          "atrous train --resume runs/1 --epochs 100                   go on, to 100 epochs in all"});
     parse(o, argc, argv);
     Console console;
+    RunLog log(console);  // keeps what is said from here on
     if (is_folder(e.pretrained)) e.pretrained = checkpoint_file(e.pretrained);
     check(o, e);
     std::optional<ResumedRun> resumed;
-    if (!e.run.resume.empty()) resumed = open_resumed_run(e.run, o.at("output-dir").origin == Origin::flag, console);
+    if (!e.run.resume.empty()) resumed = open_resumed_run(e.run, o.at("output-dir").origin == Origin::flag, log);
     check_outputs(e, o.config_file());
     Machine machine = e.machine;
-    machine.threads = threads_of(machine, resumed ? &*resumed : nullptr, console);
-    const Device device = open_device(machine, console);
+    machine.threads = threads_of(machine, resumed ? &*resumed : nullptr, log);
+    const Device device = open_device(machine, log);
     compute_type(e.machine.precision, device);  // refused, where the device cannot
-    check_before_data(e, resumed ? &*resumed : nullptr, console);
-    std::fputs(format_table(o.table()).c_str(), stdout);
-    for (const std::string& line : o.without_effect()) console.warning(line);
+    check_before_data(e, resumed ? &*resumed : nullptr, log);
+    log.text(format_table(o.table()));
+    for (const std::string& line : o.without_effect()) log.warning(line);
 
-    TrainingSetup setup = prepare_training(e, o, device, std::move(resumed), console);
+    TrainingSetup setup = prepare_training(e, o, device, std::move(resumed), log);
     const int64_t limit = e.machine.memory_limit_mib;
     if (limit) context_of(device).memory().set_limit(size_t(limit) << 20);
-    return with_memory_advice(setup.make, setup.plan, e.batch_size, limit, console,
-                              [&] { return run_training(setup, console); });
+    return with_memory_advice(setup.make, setup.plan, e.batch_size, limit, log,
+                              [&] { return run_training(setup, log); });
 }
 
 }  // namespace atrous::app

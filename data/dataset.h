@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -76,6 +77,7 @@ struct CheckOptions {
     int class_count = 0;       // 0: found from the masks
     int threads = 0;           // 0: one a core
     int64_t train_count = -1;  // the first so many samples train, the others validate; -1: not split
+    std::function<void(int64_t done, int64_t of)> progress = {};  // after each sample; from one thread at a time
 };
 
 struct DatasetReport {

@@ -156,8 +156,14 @@ DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptio
         throw UsageError(fmt::format("`classes` {} is not between 2 and {}", options.class_count, max_classes));
     require(options.train_count <= int64_t(samples.size()), "check_dataset: train_count is at most all samples");
     std::vector<Found> all(samples.size());
-    parallel_for(int64_t(samples.size()), options.threads,
-                 [&](int64_t i) { all[size_t(i)] = look_at(samples[size_t(i)], options.rule); });
+    std::mutex mutex;
+    int64_t done = 0;
+    parallel_for(int64_t(samples.size()), options.threads, [&](int64_t i) {
+        all[size_t(i)] = look_at(samples[size_t(i)], options.rule);
+        if (!options.progress) return;
+        const std::lock_guard lock(mutex);
+        options.progress(++done, int64_t(samples.size()));
+    });
     std::vector<std::string> problems;
     for (const auto& found : all)
         if (!found.problem.empty()) problems.push_back(found.problem);

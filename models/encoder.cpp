@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
+#include "engine/io/state_dict.h"
 #include "models/resnet.h"
 #include "models/vgg.h"
 
@@ -24,6 +27,47 @@ std::unique_ptr<Encoder> make_encoder(const std::string& encoder, Module& parent
     std::string all;
     for (const std::string& known : encoder_names()) all += (all.empty() ? "" : ", ") + known;
     throw UsageError("encoder '" + encoder + "' is unknown; expected one of " + all);
+}
+
+namespace {
+
+struct Alone : Module {
+    std::unique_ptr<Encoder> encoder;
+    explicit Alone(const std::string& name) : encoder(make_encoder(name, *this, "encoder", {})) {
+        materialize({.device = {DeviceKind::meta}});
+    }
+};
+
+// Names and shapes of an encoder's parameters, without the part that it has in a net.
+std::vector<std::pair<std::string, std::vector<int64_t>>> parameters_of(const std::string& encoder) {
+    Alone net(encoder);
+    std::vector<std::pair<std::string, std::vector<int64_t>>> all;
+    for (const io::Slot& slot : io::slots_of(net))
+        if (slot.parameter) all.emplace_back(slot.name.substr(std::string("encoder.").size()), slot.shape());
+    return all;
+}
+
+}  // namespace
+
+bool is_encoder(Module& encoder, const std::string& name) { return encoder.parameter_count() == Alone(name).parameter_count(); }
+
+std::string encoder_in(const io::TensorFile& file) {
+    std::string found;
+    size_t most = 0;  // a deeper net may hold the names of one that is not as deep
+    for (const std::string& encoder : encoder_names()) {
+        const auto parameters = parameters_of(encoder);
+        for (const io::TensorInfo& info : file.tensors()) {
+            const std::string& first = parameters.front().first;
+            if (!info.name.ends_with(first) || info.shape != parameters.front().second) continue;
+            const std::string prefix = info.name.substr(0, info.name.size() - first.size());
+            const bool all = std::all_of(parameters.begin(), parameters.end(), [&](const auto& p) {
+                const io::TensorInfo* there = file.find(prefix + p.first);
+                return there && there->shape == p.second;
+            });
+            if (all && parameters.size() > most) found = encoder, most = parameters.size();
+        }
+    }
+    return found;
 }
 
 }  // namespace atrous

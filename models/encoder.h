@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/io/tensor_file.h"
 #include "engine/nn/layers.h"
 #include "engine/ops/pool.h"
 
@@ -38,6 +39,12 @@ class Encoder : public Module {
     using Module::Module;
     std::vector<Level> levels_;
 };
+
+// The encoder whose weights a file holds, under whatever prefix: all its names and shapes are there. Empty where it is
+// none of them.
+std::string encoder_in(const io::TensorFile& file);
+// Whether a net's encoder, for three input channels, is the one of this name.
+bool is_encoder(Module& encoder, const std::string& name);
 
 std::vector<std::string> encoder_names();  // resnet18 … resnet152, vgg11 … vgg19_bn
 // UsageError for an unknown name or output stride.

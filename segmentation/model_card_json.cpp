@@ -210,7 +210,8 @@ ModelCard read(const json& object, const std::string& path) {
     int64_t number = 0;
     f.get("version", number, any_count);
     if (number != version)
-        throw FormatError(fmt::format("{}: model card version {}; this program reads version {}", path, number, version));
+        throw FormatError(
+            fmt::format("{}: model card version {}; this program reads version {}", path, number, version));
     ModelCard r;
     read_net(f, r.net);
     if (r.net.in_channels != 1 && r.net.in_channels != 3)  // as train `channels` has it

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 
+#include "base/sha256.h"
+
 #include "base/text_table.h"
 #include "engine/io/known_weights.h"
+#include "models/encoder.h"
 
 namespace atrous {
 
@@ -23,6 +26,23 @@ std::string text_of(const io::PretrainedReport& r) {
     return text;
 }
 
+// The error, with the encoder that the weights are of where that is another than the net's.
+[[noreturn]] static void rethrow_with_remedy(const FormatError& error, SegmentationNet& net,
+                                             const io::TensorFile& file) {
+    const std::string encoder = encoder_in(file);
+    if (encoder.empty() || (net.encoder() && is_encoder(*net.encoder(), encoder))) throw error;
+    throw FormatError(
+        fmt::format("{}; these are weights of {}: train with `encoder` {}", error.what(), encoder, encoder));
+}
+
+static io::PretrainedReport load(SegmentationNet& net, const io::TensorFile& file, bool new_head, bool check_only) {
+    try {
+        return io::load_pretrained(net, file, {net.in_channels(), net.out_channels(), new_head, check_only});
+    } catch (const FormatError& e) {
+        rethrow_with_remedy(e, net, file);
+    }
+}
+
 io::PretrainedReport load_pretrained(SegmentationNet& net, const std::string& path, bool new_head, Messages& messages) {
     const auto file = io::open_tensors(path);
     const std::string known = io::recognised(path);
@@ -30,7 +50,7 @@ io::PretrainedReport load_pretrained(SegmentationNet& net, const std::string& pa
         "\n{}\n",
         known.empty() ? fmt::format("{}: {}, {} tensors", path, file->format(), file->tensors().size()) : known));
     for (const std::string& note : file->notes()) messages.text(note + "\n");
-    const auto report = io::load_pretrained(net, *file, {net.in_channels(), net.out_channels(), new_head});
+    const auto report = load(net, *file, new_head, false);
     messages.text(text_of(report));
     for (const std::string& warning : report.warnings) messages.warning(warning);
     return report;
@@ -39,7 +59,17 @@ io::PretrainedReport load_pretrained(SegmentationNet& net, const std::string& pa
 void check_pretrained(SegmentationNet& net, const std::string& path, bool new_head) {
     const auto file = io::open_tensors(path);
     net.materialize({.device = {DeviceKind::meta}});
-    io::load_pretrained(net, *file, {net.in_channels(), net.out_channels(), new_head, true});
+    load(net, *file, new_head, true);
+}
+
+// As torchvision's classifiers end, of which ImageNet's 1000 classes are the usual ones; its segmentation nets are known
+// by their whole file.
+bool wants_imagenet_normalisation(const std::string& path) {
+    const auto file = io::open_tensors(path);
+    for (const char* name : {"fc.weight", "classifier.6.weight"})
+        if (const io::TensorInfo* info = file->find(name); info && info->shape.size() == 2 && info->shape[0] == 1000)
+            return true;
+    return io::recognise(io::sha256_of_file(path)) != nullptr;
 }
 
 }  // namespace atrous

@@ -111,8 +111,9 @@ void RunFolder::check(const std::string& path, const std::string& resumed, bool 
 
 std::vector<std::string> RunFolder::files_of(const std::string& folder) {
     std::vector<std::string> files;
-    for (const char* name : {"last.safetensors", "last.safetensors.previous", "best.safetensors", "samples.png",
-                             "metrics.csv", "bad_batch.safetensors", "config.toml", "confusion.csv", run_mark})
+    for (const char* name :
+         {"last.safetensors", "last.safetensors.previous", "best.safetensors", "samples.png", "metrics.csv",
+          "bad_batch.safetensors", "config.toml", "confusion.csv", "log.txt", run_mark})
         files.push_back(folder + "/" + name);
     return files;
 }
@@ -136,7 +137,7 @@ RunFolder::RunFolder(std::string path, const std::string& resumed, bool overwrit
 // What a training left that was killed before its first checkpoint, or that `overwrite` gives up. Its config.toml,
 // which may be what this training was started with, is replaced later.
 void RunFolder::remove_earlier_training() const {
-    std::vector<std::string> files{last(), io::previous_of(last()), best(), samples(), bad_batch(), confusion()};
+    std::vector<std::string> files{last(), io::previous_of(last()), best(), samples(), bad_batch(), confusion(), log()};
     for (const std::string& file : event_files(path_)) files.push_back(file);
     for (const std::string& file : files)
         if (::unlink(file.c_str()) != 0 && errno != ENOENT)
@@ -156,6 +157,7 @@ void RunFolder::continue_from(const std::string& other) const {
     io::write_durably(metrics(), read_metrics(other + "/metrics.csv", std::numeric_limits<int64_t>::max()));
     for (const std::string& file : event_files(other)) copy_durably(file, path_ + file.substr(other.size()));
     if (path_exists(other + "/best.safetensors")) copy_durably(other + "/best.safetensors", best());
+    if (path_exists(other + "/log.txt")) copy_durably(other + "/log.txt", log());
 }
 
 void RunFolder::write_config(const std::string& toml) const { io::write_durably(path_ + "/config.toml", toml); }

@@ -1,4 +1,4 @@
-// The folder a training writes: config.toml, metrics.csv, TensorBoard's events, last and best checkpoints, samples.png.
+// The folder a training writes: config.toml, log.txt, metrics.csv, TensorBoard's events, last and best checkpoints, samples.png.
 #pragma once
 
 #include <string>
@@ -34,6 +34,7 @@ class RunFolder {
     std::string bad_batch() const { return path_ + "/bad_batch.safetensors"; }
     std::string samples() const { return path_ + "/samples.png"; }
     std::string confusion() const { return path_ + "/confusion.csv"; }
+    std::string log() const { return path_ + "/log.txt"; }
 
     void write_config(const std::string& toml) const;
     void write_samples(const std::vector<uint8_t>& png) const;

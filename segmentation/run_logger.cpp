@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "segmentation/score_text.h"
+
 namespace atrous {
 
 void ObserverList::on_step(const StepReport& report) {
@@ -33,7 +35,7 @@ static int64_t first_step_to_come(const TrainProgress& p) { return p.batch > 0 ?
 
 RunLogger::RunLogger(const RunFolder& folder, const ModelCard& card, const RunFingerprint& fingerprint,
                      const Freezing& freezing, SegmentationNet& net, const Optimizer& optimizer, Trainer& trainer,
-                     Messages& messages)
+                     RunLog& log)
     : folder_(folder),
       card_(card),
       fingerprint_(fingerprint),
@@ -41,7 +43,7 @@ RunLogger::RunLogger(const RunFolder& folder, const ModelCard& card, const RunFi
       net_(net),
       optimizer_(optimizer),
       trainer_(trainer),
-      messages_(messages),
+      log_(log),
       events_(folder.path(), first_step_to_come(trainer.progress)),
       saved_(trainer.progress.step) {}
 
@@ -73,14 +75,17 @@ void RunLogger::on_epoch(const EpochReport& r) {
     if (r.best) io::save_weights(folder_.best(), net_, to_metadata(card_));
     folder_.append_metrics(r, seconds);
     events_.write(r.step, scalars_of(r));
+    log_.keep(fmt::format("epoch {}/{} {} ({:.1f} s)\n", r.epoch + 1, r.epochs, epoch_line(r), seconds));
     save();
     began_ = std::chrono::steady_clock::now();
 }
 
+void RunLogger::on_warning(const std::string& text) { log_.keep("warning: " + text + "\n"); }
+
 void RunLogger::on_nonfinite(const BadStep& bad) {
     save_bad_batch(folder_.bad_batch(), net_, card_, bad, freezing_);
-    messages_.text(fmt::format("step {}: saved its batch and weights; look at them with: atrous replay {}\n", bad.step,
-                               folder_.bad_batch()));
+    log_.text(fmt::format("step {}: saved its batch and weights; look at them with: atrous replay {}\n", bad.step,
+                          folder_.bad_batch()));
 }
 
 }  // namespace atrous

@@ -1,4 +1,5 @@
-// Keeps the run folder while a training runs: checkpoints, metrics.csv, TensorBoard's events, bad_batch.safetensors.
+// Keeps the run folder while a training runs: checkpoints, metrics.csv, log.txt, TensorBoard's
+// events, bad_batch.safetensors.
 #pragma once
 
 #include <chrono>
@@ -6,9 +7,9 @@
 
 #include "engine/io/event_file.h"
 #include "segmentation/bad_batch.h"
-#include "segmentation/messages.h"
 #include "segmentation/run_fingerprint.h"
 #include "segmentation/run_folder.h"
+#include "segmentation/run_log.h"
 
 namespace atrous {
 
@@ -31,12 +32,13 @@ class RunLogger : public TrainObserver {
  public:
     RunLogger(const RunFolder& folder, const ModelCard& card, const RunFingerprint& fingerprint,
               const Freezing& freezing, SegmentationNet& net, const Optimizer& optimizer, Trainer& trainer,
-              Messages& messages);
+              RunLog& log);
 
     void save_every(int64_t steps) { save_every_ = steps; }  // 0: after each epoch only
     void save();                                             // last.safetensors
     void on_read() override;
     void on_epoch(const EpochReport& report) override;
+    void on_warning(const std::string& text) override;
     void on_nonfinite(const BadStep& bad) override;
 
  private:
@@ -47,7 +49,7 @@ class RunLogger : public TrainObserver {
     SegmentationNet& net_;
     const Optimizer& optimizer_;
     Trainer& trainer_;
-    Messages& messages_;
+    RunLog& log_;
     io::EventFile events_;
     int64_t save_every_ = 0, saved_ = 0;
     std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();

@@ -62,8 +62,8 @@ static std::string weights_text(const std::vector<double>& weights) {
     return text;
 }
 
-TrainingRun::TrainingRun(TrainingSetup& setup, Messages& messages)
-    : setup_(setup), e_(setup.experiment), messages_(messages), net_(setup.make()) {
+TrainingRun::TrainingRun(TrainingSetup& setup, RunLog& log)
+    : setup_(setup), e_(setup.experiment), log_(log), net_(setup.make()) {
     const int64_t multiple = net_->input_multiple();
     const auto& [train, val, layout, warnings] = setup.sets.dataset;
     source_ = data::make_loader(train, setup.sets.report.rule, training_loader(setup, multiple));
@@ -73,7 +73,7 @@ TrainingRun::TrainingRun(TrainingSetup& setup, Messages& messages)
     score_untrained();  // before the training's own net takes its memory
     net_->materialize({.device = setup.device, .compute = setup.compute, .seed = uint64_t(e_.data.seed)});
     auto& resumed = setup.resumed;
-    if (!resumed && !e_.pretrained.empty()) load_pretrained(*net_, e_.pretrained, e_.new_head, messages);
+    if (!resumed && !e_.pretrained.empty()) load_pretrained(*net_, e_.pretrained, e_.new_head, log);
     optimizer_ = std::make_unique<Optimizer>(*net_, optimizer_options(e_, *net_));
     trainer_ = std::make_unique<Trainer>(*net_, *optimizer_, trainer_options(setup, source_->batches_per_epoch()));
     if (resumed) {
@@ -94,21 +94,22 @@ void TrainingRun::open_folder() {
     auto& resumed = setup_.resumed;
     RunLock lock;
     if (resumed && resumed->in_place) lock = std::move(resumed->lock);
-    folder_.emplace(e_.run.output_dir, resumed ? resumed->folder : "", e_.run.overwrite, std::move(lock), messages_);
+    folder_.emplace(e_.run.output_dir, resumed ? resumed->folder : "", e_.run.overwrite, std::move(lock), log_);
     if (resumed) {
         resumed->lock.release();  // of another folder, which was read
         resumed->file.reset();
         folder_->truncate_metrics(trainer_->progress.epoch);
     }
+    log_.open(folder_->log());
     folder_->write_config(config_of(e_));  // when resuming too: a later run goes on with the settings of this one
-    messages_.text(fmt::format("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n",
-                               setup_.card.net.model, net_->parameter_count(), name_of(setup_.device),
-                               source_->batches_per_epoch(), setup_.card.loss.name,
-                               weights_text(setup_.card.loss.class_weights), folder_->path()));
+    log_.text(fmt::format("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n",
+                          setup_.card.net.model, net_->parameter_count(), name_of(setup_.device),
+                          source_->batches_per_epoch(), setup_.card.loss.name,
+                          weights_text(setup_.card.loss.class_weights), folder_->path()));
     if (trainer_->progress.epoch >= e_.trainer.epochs)
-        messages_.text(fmt::format("nothing is left to train, epoch {0} of {1}; to go on, give more: `epochs` {2}\n",
-                                   trainer_->progress.epoch, e_.trainer.epochs, e_.trainer.epochs + 10));
-    logger_.emplace(*folder_, setup_.card, setup_.fingerprint, e_.freezing, *net_, *optimizer_, *trainer_, messages_);
+        log_.text(fmt::format("nothing is left to train, epoch {0} of {1}; to go on, give more: `epochs` {2}\n",
+                              trainer_->progress.epoch, e_.trainer.epochs, e_.trainer.epochs + 10));
+    logger_.emplace(*folder_, setup_.card, setup_.fingerprint, e_.freezing, *net_, *optimizer_, *trainer_, log_);
     logger_->save_every(e_.run.save_every);
 }
 
@@ -130,11 +131,11 @@ void TrainingRun::report_result() {
         data::encode_png(result_sheet(*net_, setup_.card, setup_.compute, setup_.sets.dataset.val, 6)));
     const std::vector<std::string>& names = setup_.card.class_names;
     write_confusion(folder_->confusion(), scores, names);
-    messages_.text(fmt::format("\n{} checkpoint on {} held-out images\n  {}\n  {}\n{}", has_best ? "best" : "last",
-                               scores.images, scores_line(scores), baseline_line(scores, names, &untrained_),
-                               scores_table(scores, names)));
-    messages_.text(fmt::format("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv\n",
-                               folder_->path(), has_best ? "best.safetensors, " : ""));
+    log_.text(fmt::format("\n{} checkpoint on {} held-out images\n  {}\n  {}\n{}", has_best ? "best" : "last",
+                          scores.images, scores_line(scores), baseline_line(scores, names, &untrained_),
+                          scores_table(scores, names)));
+    log_.text(fmt::format("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv\n",
+                          folder_->path(), has_best ? "best.safetensors, " : ""));
 }
 
 }  // namespace atrous

@@ -6,6 +6,7 @@
 
 #include "engine/host_batch.h"
 #include "segmentation/run_folder.h"
+#include "segmentation/run_log.h"
 #include "segmentation/run_logger.h"
 #include "segmentation/training_setup.h"
 
@@ -13,8 +14,9 @@ namespace atrous {
 
 class TrainingRun {
  public:
-    // Makes the net and takes memory for it; then makes the run folder, once all that can be refused has been.
-    TrainingRun(TrainingSetup& setup, Messages& messages);
+    // Makes the net and takes memory for it; then makes the run folder, once all that can be refused has been, in which
+    // the log is kept from there on.
+    TrainingRun(TrainingSetup& setup, RunLog& log);
 
     // Trains to the end, or until the observer asks to stop, and saves; false in the last case.
     bool train(TrainObserver& observer);
@@ -33,7 +35,7 @@ class TrainingRun {
 
     TrainingSetup& setup_;
     const Experiment& e_;
-    Messages& messages_;
+    RunLog& log_;
     std::unique_ptr<SegmentationNet> net_;
     std::unique_ptr<BatchSource> source_, validation_;
     Scores untrained_;

@@ -58,7 +58,13 @@ void check_before_data(const Experiment& e, const ResumedRun* resumed, Messages&
     freeze(*net, e.freezing);
     RunFolder::check(e.run.output_dir, resumed ? resumed->folder : "", e.run.overwrite);
     if (resumed) return;
-    if (!e.pretrained.empty()) return check_pretrained(*net, e.pretrained, e.new_head || e.classes == 0);
+    if (!e.pretrained.empty()) {
+        check_pretrained(*net, e.pretrained, e.new_head || e.classes == 0);
+        if (e.normalise != "imagenet" && wants_imagenet_normalisation(e.pretrained))
+            messages.warning(e.pretrained + ": trained on images that are normalised as ImageNet's; `normalise` imagenet "
+                                            "does that here");
+        return;
+    }
     if (e.freezing.encoder) messages.warning("`freeze-encoder` without `pretrained` keeps random weights");
 }
 
@@ -81,8 +87,9 @@ static DataSets open_data(const Experiment& e, Messages& messages) {
     all.insert(all.end(), sets.dataset.val.begin(), sets.dataset.val.end());
     if (sets.dataset.train.empty())
         throw DataError(e.data.root + ": no sample is left to train on; list fewer in `val-list`");
-    sets.report = data::check_dataset(all, {data::parse_mask_rule(e.mask_values), int(e.classes),
-                                            int(e.machine.threads), int64_t(sets.dataset.train.size())});
+    sets.report =
+        data::check_dataset(all, {data::parse_mask_rule(e.mask_values), int(e.classes), int(e.machine.threads),
+                                  int64_t(sets.dataset.train.size()), progress_of("checking images", messages)});
     messages.text(fmt::format("\n{}\n{}\n", data_line(e.data.root, sets.dataset), sets.report.text()));
     for (const auto& warning : sets.dataset.warnings) messages.warning(warning);
     return sets;

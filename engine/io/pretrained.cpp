@@ -115,17 +115,17 @@ class Loader {
         report_.file_prefix = p.file;
         report_.net_prefix = p.net;
         report_.of = int64_t(slots_.size());
+        if (options_.new_head) find_new_heads();
         for (const Slot& slot : slots_) {
-            const TensorInfo* info =
-                slot.name.starts_with(p.net) ? file_.find(p.file + slot.name.substr(p.net.size())) : nullptr;
-            if (info)
+            if (const TensorInfo* info = in_file(slot))
                 match(slot, *info);
             else
                 missing_.push_back(slot.name);
         }
         if (!options_.check_only) fill_matches();
-        tell_missing();
-        tell_extra();
+        add_rows(report_, "new head", new_, report_.net_prefix, "keeps its initial value");
+        report_missing();
+        report_extra();
         return std::move(report_);
     }
 
@@ -136,8 +136,35 @@ class Loader {
         Fit fit;
     };
 
+    const TensorInfo* in_file(const Slot& slot) const {
+        if (!slot.name.starts_with(report_.net_prefix)) return nullptr;
+        return file_.find(report_.file_prefix + slot.name.substr(report_.net_prefix.size()));
+    }
+
+    // The part of the net that a tensor belongs to: "classifier" of "classifier.0.project.1.weight".
+    std::string part_of(const std::string& name) const {
+        const std::string& prefix = report_.net_prefix;
+        return name.starts_with(prefix) ? name.substr(0, name.find('.', prefix.size())) : std::string();
+    }
+
+    // Heads of another shape: parts that end in a layer with as many outputs as the net and do not fit otherwise.
+    void find_new_heads() {
+        std::map<std::string, bool> ends_in_outputs, fits;
+        for (const Slot& slot : slots_) {
+            if (!slot.parameter) continue;
+            const std::string part = part_of(slot.name);
+            const auto shape = slot.shape();
+            ends_in_outputs[part] = shape[output_dimension(slot)] == options_.out_channels;
+            const TensorInfo* info = in_file(slot);
+            if (info && fit_of(slot, *info) == Fit::no) fits[part] = false;
+        }
+        for (const auto& [part, fit] : fits)
+            if (ends_in_outputs[part]) new_heads_.insert(part);
+    }
+
     Fit fit_of(const Slot& slot, const TensorInfo& info) const {
         const auto wanted = slot.shape();
+        if (new_heads_.count(part_of(slot.name))) return Fit::head;
         if (info.shape == wanted) return Fit::same;
         if (slot.name == first_ && differ_only_at(1, info.shape, wanted) && wanted[1] == options_.in_channels &&
             info.shape[1] > 0)
@@ -151,7 +178,7 @@ class Loader {
     void match(const Slot& slot, const TensorInfo& info) {
         const Fit fit = fit_of(slot, info);
         const bool convertible = converts(info.dtype, slot.tensor->dtype());
-        if (fit == Fit::no || !convertible || (fit == Fit::head && !options_.new_head))
+        if (fit == Fit::no || (!convertible && fit != Fit::head) || (fit == Fit::head && !options_.new_head))
             throw FormatError(fmt::format("{}: tensor {} is {} {}, the net's {} is {} {}{}", file_.path(),
                                           in_quotes(info.name), name_of(info.dtype), shape_text(info.shape),
                                           in_quotes(slot.name), name_of(slot.tensor->dtype()), shape_text(slot.shape()),
@@ -160,6 +187,10 @@ class Loader {
         used_.insert(info.name);
         matches_.push_back({&slot, &info, fit});
         const std::string shapes = fmt::format("{} -> {}", shape_text(info.shape), shape_text(slot.shape()));
+        if (new_heads_.count(part_of(slot.name))) {
+            new_.push_back(slot.name);
+            return;
+        }
         if (fit == Fit::head) {
             report_.rows.push_back({"new head", slot.name, shapes + ", keeps its initial value"});
             return;
@@ -200,23 +231,20 @@ class Loader {
         from_file_layout(*slot.tensor, slot.layout, from_doubles(to, slot.tensor->dtype()));
     }
 
-    void tell_missing() {
-        const std::string& prefix = report_.net_prefix;
-        add_rows(report_, "missing", missing_, prefix, "keeps its initial value");
-        const auto group_of = [&](const std::string& name) {
-            return name.starts_with(prefix) ? name.substr(0, name.find('.', prefix.size())) : std::string();
-        };
+    void report_missing() {
+        add_rows(report_, "missing", missing_, report_.net_prefix, "keeps its initial value");
         std::set<std::string> loaded;
-        for (const Match& m : matches_) loaded.insert(group_of(m.slot->name));
+        for (const Match& m : matches_)
+            if (m.fit != Fit::head) loaded.insert(part_of(m.slot->name));
         for (const std::string& name : missing_)
-            if (!group_of(name).empty() && loaded.count(group_of(name)) && !name.ends_with(".num_batches_tracked")) {
+            if (!part_of(name).empty() && loaded.count(part_of(name)) && !name.ends_with(".num_batches_tracked")) {
                 report_.warnings.push_back(
                     fmt::format("{} is only partly in the file ({} is missing); are the weights another variant's?",
-                                in_quotes(group_of(name)), in_quotes(name)));
+                                in_quotes(part_of(name)), in_quotes(name)));
                 return;
             }
     }
-    void tell_extra() {
+    void report_extra() {
         std::vector<std::string> extra;
         for (const TensorInfo& info : file_.tensors())
             if (!used_.count(info.name)) extra.push_back(info.name);
@@ -229,7 +257,8 @@ class Loader {
     std::vector<Slot> slots_;
     std::string first_;
     std::vector<Match> matches_;
-    std::vector<std::string> missing_;
+    std::vector<std::string> missing_, new_;  // new_: of heads that start anew as a whole
+    std::set<std::string> new_heads_;
     std::set<std::string> used_;
     PretrainedReport report_;
 };

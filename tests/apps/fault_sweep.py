@@ -109,7 +109,9 @@ def errors(bench):
         where = f"{error} from {call}"
         case = Case(bench, f"{error}-{call.name}-{call.number}")
         outcome = case.train(strace=f"{call.name}:error={error}:when={call.number}")
-        if call.name == "fchmod" or call.line.startswith("write(2"):  # nothing of the training is lost
+        log = "/log.txt" in call.line
+        if log or call.name == "fchmod" or call.line.startswith("write(2"):  # nothing of the training is lost
+            expect(not log or "log.txt is given up" in outcome.out, f"{where}: the lost log is not said", outcome)
             expect(outcome.code == 0, f"{where}: exit code {outcome.code}, expected 0", outcome)
         else:
             expected = "cannot write to standard output" if call.line.startswith("write(1") else words[error]
@@ -198,7 +200,7 @@ def other_checkpoint(bench):
     mine = bench.half.copy("wrong")
     shutil.copy(other.run / "last.safetensors", mine.run / "last.safetensors")
     before = mine.contents()
-    words = "of base_channels 8; the settings here are base_channels 4"
+    words = "of --base-channels 8; the settings here are --base-channels 4"
     mine.resume().expect_error(2, words, "another net's checkpoint")
     mine.resume(target=other.run / "best.safetensors").expect_error(4, "holds weights only", "a file without state")
     mine.resume("--optimizer", "sgd", target=bench.half.run).expect_error(4, "--optimizer adam", "another optimizer")

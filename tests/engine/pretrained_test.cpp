@@ -209,8 +209,37 @@ TEST_F(Pretrained, TheHeadMayStartAnew) {
     EXPECT_TRUE(tells(r, "new head", "head.bias"));
     EXPECT_EQ(in_file_order(net, "head.weight"), before);
     EXPECT_EQ(in_file_order(net, "decoder.weight"), file_values("decoder.weight", {6, 6, 3, 3}));
-    names["head.weight"] = {21, 8, 1, 1};
-    EXPECT_NE(refusal(net, names, {3, 2, true}).find("[21x8x1x1]"), std::string::npos) << "inputs must agree";
+    names["decoder.weight"] = {6, 5, 3, 3};
+    EXPECT_NE(refusal(net, names, {3, 2, true}).find("[6x5x3x3]"), std::string::npos) << "what is no head must fit";
+}
+
+// As COCO's DeepLabV3 into one without the branch of the mean: the projection has fewer inputs, a branch is missing.
+TEST_F(Pretrained, AHeadOfAnotherShapeStartsAnewAsAWhole) {
+    struct Deep : Module {
+        Encoder encoder{*this, "encoder", 3};
+        Group head{*this, "head"};
+        Conv2d branch{head, "branch", {.in_channels = 6, .out_channels = 6, .kernel = 1}};
+        Conv2d project{head, "project", {.in_channels = 6, .out_channels = 6, .kernel = 1}};
+        Conv2d last{head, "last", {.in_channels = 6, .out_channels = 2, .kernel = 1}};
+        Deep() { materialize({.device = {DeviceKind::cpu}, .seed = 5}); }
+    } net;
+    Names names;
+    for (const auto& [name, shape] : encoder_file) names["encoder." + name] = shape;
+    for (const char* conv : {"branch", "pool"}) {
+        names[std::string("head.") + conv + ".weight"] = {6, 6, 1, 1};
+        names[std::string("head.") + conv + ".bias"] = {6};
+    }
+    names["head.project.weight"] = {6, 12, 1, 1};
+    names["head.project.bias"] = {6};
+    names["head.last.weight"] = {21, 6, 1, 1};
+    names["head.last.bias"] = {21};
+    EXPECT_NE(refusal(net, names).find("[6x12x1x1]"), std::string::npos);
+    const auto before = in_file_order(net, "head.branch.weight");
+    const auto r = load(net, names, "", {3, 2, true});
+    EXPECT_TRUE(tells(r, "new head", "head.*"));
+    EXPECT_EQ(in_file_order(net, "head.branch.weight"), before) << "also what would fit";
+    EXPECT_EQ(in_file_order(net, "encoder.conv1.weight"), file_values("encoder.conv1.weight", {4, 3, 3, 3}));
+    EXPECT_TRUE(r.warnings.empty());
 }
 
 TEST_F(Pretrained, ElementTypesAreConverted) {
