@@ -203,7 +203,7 @@ def other_checkpoint(bench):
     words = "of --base-channels 8; the settings here are --base-channels 4"
     mine.resume().expect_error(2, words, "another net's checkpoint")
     mine.resume(target=other.run / "best.safetensors").expect_error(4, "holds weights only", "a file without state")
-    mine.resume("--optimizer", "sgd", target=bench.half.run).expect_error(4, "--optimizer adam", "another optimizer")
+    mine.resume("--optimizer", "sgd", target=bench.half.run).expect_error(2, "of --optimizer \"adam\"", "another optimizer")
     expect(mine.contents() == before, "a refused resumption changed the run folder")
     renamed = (other.run / "best.safetensors").read_bytes().replace(b'"inc.', b'"enc.')
     (mine.folder / "renamed.safetensors").write_bytes(with_new_checksum(renamed))
