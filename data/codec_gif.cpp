@@ -67,14 +67,9 @@ bool read_rows(GifFileType* gif, Image& canvas) {
     return true;
 }
 
-}  // namespace
+bool is_gif(Bytes bytes) { return starts_with(bytes, "GIF87a") || starts_with(bytes, "GIF89a"); }
 
-bool is_gif(Bytes bytes) {
-    return bytes.size() >= 6 &&
-           (std::memcmp(bytes.data(), "GIF87a", 6) == 0 || std::memcmp(bytes.data(), "GIF89a", 6) == 0);
-}
-
-Decoded decode_gif(Bytes bytes, const std::string& path) {
+Decoded decode_gif(Bytes bytes, const std::string& path, bool) {
     Gif gif(bytes);
     if (!gif.file) damaged(path, "GIF", gif.message());
     check_size(gif.file->SHeight, gif.file->SWidth, path);
@@ -95,5 +90,9 @@ Decoded decode_gif(Bytes bytes, const std::string& path) {
     if (!read_rows(gif.file, decoded.image)) damaged(path, "GIF", gif.message());
     return decoded;
 }
+
+}  // namespace
+
+Codec gif() { return {"GIF", {".gif"}, is_gif, decode_gif}; }
 
 }  // namespace atrous::data::codec

@@ -53,7 +53,7 @@ void decompress(Handle& handle, codec::Bytes bytes, const std::string& path, Ima
 
 namespace codec {
 
-bool is_jpeg(Bytes bytes) { return bytes.size() >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff; }
+static bool is_jpeg(Bytes bytes) { return starts_with(bytes, "\xff\xd8\xff"); }
 
 // Of the first EXIF segment before the pixels.
 static int orientation_of(Bytes jpeg) {
@@ -75,7 +75,7 @@ static int orientation_of(Bytes jpeg) {
     return 1;
 }
 
-Image decode_jpeg(Bytes bytes, const std::string& path) {
+static Decoded decode_jpeg(Bytes bytes, const std::string& path, bool) {
     Handle handle(tjInitDecompress());
     int w = 0, h = 0, subsampling = 0, colourspace = 0;
     if (tjDecompressHeader3(handle.tj, bytes.data(), bytes.size(), &w, &h, &subsampling, &colourspace) != 0)
@@ -88,8 +88,10 @@ Image decode_jpeg(Bytes bytes, const std::string& path) {
     decompress(handle, bytes, path, image, format);
     if (inks) image = cmyk_to_rgb(image);
     const int orientation = orientation_of(bytes);
-    return orientation == 1 ? image : apply_orientation(image, orientation);
+    return {orientation == 1 ? std::move(image) : apply_orientation(image, orientation)};
 }
+
+Codec jpeg() { return {"JPEG", {".jpg", ".jpeg"}, is_jpeg, decode_jpeg}; }
 
 }  // namespace codec
 

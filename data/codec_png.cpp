@@ -155,9 +155,7 @@ Palette palette_of(Reader& reader) {
 
 namespace codec {
 
-bool is_png(Bytes bytes) { return bytes.size() >= 8 && std::memcmp(bytes.data(), "\x89PNG\r\n\x1a\n", 8) == 0; }
-
-Decoded decode_png(Bytes bytes, const std::string& path, bool raw_values) {
+static Decoded decode_png(Bytes bytes, const std::string& path, bool raw_values) {
     check_chunks(bytes, path);
     Reader reader(bytes);
     if (!reader.read_header()) damaged(path, "PNG", reader.context.message);
@@ -178,6 +176,8 @@ Decoded decode_png(Bytes bytes, const std::string& path, bool raw_values) {
     if (orientation != 1) decoded.image = apply_orientation(decoded.image, orientation);
     return decoded;
 }
+
+Codec png() { return {"PNG", {".png"}, is_png, decode_png}; }
 
 }  // namespace codec
 

@@ -113,18 +113,21 @@ Image read_pixels(Reader& reader, const Header& header, const std::string& path,
     return image;
 }
 
-}  // namespace
-
+// P2, P3, P5 and P6.
 bool is_pnm(Bytes bytes) {
     if (bytes.size() < 3 || bytes[0] != 'P' || !(is_space(bytes[2]) || bytes[2] == '#')) return false;
     return bytes[1] == '2' || bytes[1] == '3' || bytes[1] == '5' || bytes[1] == '6';
 }
 
-Image decode_pnm(Bytes bytes, const std::string& path, bool raw_values) {
+Decoded decode_pnm(Bytes bytes, const std::string& path, bool raw_values) {
     Reader reader(bytes, path);
     const Header header = read_header(reader, bytes, path);
-    return header.deep() ? read_pixels<uint16_t>(reader, header, path, raw_values)
-                         : read_pixels<uint8_t>(reader, header, path, raw_values);
+    return {header.deep() ? read_pixels<uint16_t>(reader, header, path, raw_values)
+                          : read_pixels<uint8_t>(reader, header, path, raw_values)};
 }
+
+}  // namespace
+
+Codec pnm() { return {"PNM", {".ppm", ".pgm", ".pnm"}, is_pnm, decode_pnm}; }
 
 }  // namespace atrous::data::codec

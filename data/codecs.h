@@ -1,8 +1,10 @@
-// The decoders behind load_image and load_mask. Each takes a whole file; `path` is for messages only.
+// Picture formats. Each is described in its own codec_*.cpp and listed in codecs.cpp; a program may add its own.
 #pragma once
 
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "data/image.h"
 
@@ -11,30 +13,38 @@ namespace atrous::data::codec {
 using Bytes = std::span<const uint8_t>;
 
 // What a file holds before palettes are expanded: one channel of indices where `palette` is not empty.
-// With raw_values, gray PNG of fewer than 8 bits and PNM of any maximum keep their values instead of being stretched to
-// 0..255 (PNM above 8 bits: 0..65535).
 struct Decoded {
     Image image;
-    Palette palette;
+    Palette palette = {};
 };
 
-bool is_jpeg(Bytes bytes);
-bool is_png(Bytes bytes);
-bool is_gif(Bytes bytes);
-bool is_pnm(Bytes bytes);  // P2, P3, P5 and P6
+struct Codec {
+    std::string name;  // "PNG"
+    std::vector<std::string>
+        extensions;  // of its files, in small letters: ".png"; they say what is a picture in a folder
+    // By a file's first bytes, of which there may be few. Null: the format has no signature, its extension says it.
+    bool (*recognises)(Bytes bytes);
+    // Of a whole file; `path` is for messages only. With raw_values, gray values that are stored with other than 8 or 16
+    // bits, or with a largest value of their own, are kept instead of being stretched to 0..255 or 0..65535. DataError
+    // for what is damaged, truncated or too large. Null: the format is known, and is not read.
+    Decoded (*decode)(Bytes bytes, const std::string& path, bool raw_values);
+};
 
+// In the order in which names are listed; no two take the same signature.
+const std::vector<Codec>& codecs();
+// To be called before there are threads. Takes the place of one of this name that is not read; Error where one is.
+void add_codec(Codec codec);
+std::string names_of_codecs();  // those that are read: "JPEG, PNG and GIF"
+
+// By signature, else by extension. DataError where no codec takes the file, which says which there are.
 Decoded decode(Bytes bytes, const std::string& path, bool raw_values);
-Decoded decode_png(Bytes bytes, const std::string& path, bool raw_values);
-Decoded decode_gif(Bytes bytes, const std::string& path);
-Image decode_pnm(Bytes bytes, const std::string& path, bool raw_values);
-Image decode_jpeg(Bytes bytes, const std::string& path);
-Image decode_other(Bytes bytes, const std::string& path);
 
-// Refuses empty and too large pictures.
+// Of decoders. Refuses empty and too large pictures.
 void check_size(int64_t h, int64_t w, const std::string& path);
 // Refuses a picture that the file is too small to hold even if all of it compresses as well as the format can.
 void check_plausible(int64_t h, int64_t w, int64_t pixels_per_byte, Bytes bytes, const std::string& path,
                      const char* format);
 [[noreturn]] void damaged(const std::string& path, const char* format, const std::string& detail);
+bool starts_with(Bytes bytes, std::string_view signature);
 
 }  // namespace atrous::data::codec

@@ -12,9 +12,11 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "base/philox.h"
+#include "data/codecs.h"
 #include "data/few.h"
 #include "data/folder.h"
 #include "data/layouts.h"
+#include "data/layouts/list_samples.h"
 #include "data/rle.h"
 
 namespace atrous::data {
@@ -73,7 +75,7 @@ void apply_val_list(const DatasetOptions& options, Dataset& dataset) {
 
 void describe(Settings& s, DatasetOptions& o) {
     const auto drawn = [&o] { return o.val_list.empty() && o.val_pattern.empty(); };
-    s.bind("data", o.root, "data set: images/ + masks/, {train,val}/{images,masks}, list files, VOCdevkit, …")
+    s.bind("data", o.root, fmt::format("data set: {}. Pictures: {}", looks_of_layouts(), codec::names_of_codecs()))
         .required()
         .when_resumed(Resume::free);
     s.bind("train-list", o.train_list,
@@ -133,7 +135,7 @@ Dataset find_dataset(const DatasetOptions& options) {
         dataset.train = samples_of_list(options.train_list, options.root);
         dataset.layout = options.train_list;
     } else {
-        recognise_layout(options.root, dataset);
+        dataset = recognise_layout(options.root);
     }
     if (!options.val_list.empty() || !options.val_pattern.empty()) {  // an explicit choice replaces the layout's own
         dataset.train.insert(dataset.train.end(), dataset.val.begin(), dataset.val.end());

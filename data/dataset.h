@@ -36,16 +36,11 @@ struct DatasetOptions {
 // The seed is the whole experiment's.
 void describe(Settings& settings, DatasetOptions& options);
 
-// Layouts, in the order they are looked for:
-//   VOCdevkit/VOC*/ or JPEGImages/ + SegmentationClass/ + ImageSets/Segmentation/{train,val}.txt
-//   {train,val}/ each with a pair of folders; a pair is images|imgs|image|img|JPEGImages and masks|mask|labels|label|…
-//   train.txt and val.txt in the root
-//   a pair of folders in the root; train/ + trainannot|train_masks|trainlabels/, and val likewise
-//   train_masks.csv with run-length masks of the pictures of train/ (Carvana)
-// Masks are paired by stem, also with _mask, _label, _gt and the like appended. Throws DataError where a picture has no
-// mask, names the first few, and where nothing is recognised, names what was found. Where a list of all validates, none
-// is left to train on. A sample is its picture's file, whatever the path that names it or the links that lead to it:
-// none comes twice, and what val_list names does not train.
+// By its layout (data/layouts.h) unless lists say what belongs to it. Masks are paired by stem, also with _mask, _label,
+// _gt and the like appended. Throws DataError where a picture has no mask, names the first few, and where nothing is
+// recognised, names what was found. Where a list of all validates, none is left to train on. A sample is its picture's
+// file, whatever the path that names it or the links that lead to it: none comes twice, and what val_list names does not
+// train.
 Dataset find_dataset(const DatasetOptions& options);
 
 // The picture's file, the same for every spelling of its path: canonical and absolute.

@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "data/few.h"
-#include "data/list.h"
 
 namespace atrous::data {
 

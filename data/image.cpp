@@ -1,49 +1,19 @@
 #include "data/image.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
+#include "base/durable_file.h"
 #include "base/error.h"
 #include "base/paths.h"
+#include "base/posix.h"
 #include "data/codecs.h"
 #include "data/folder.h"
 
 namespace atrous::data {
-
-namespace codec {
-
-void check_size(int64_t h, int64_t w, const std::string& path) {
-    if (h <= 0 || w <= 0)
-        throw DataError(fmt::format("{}: a picture of {}x{} pixels holds nothing; remove it", path, w, h));
-    if (h > max_pixels / w)
-        throw DataError(fmt::format("{}: {}x{} pixels exceed the limit of {} pixels; shrink it or cut it into tiles",
-                                    path, w, h, max_pixels));
-}
-
-void check_plausible(int64_t h, int64_t w, int64_t pixels_per_byte, Bytes bytes, const std::string& path,
-                     const char* format) {
-    if (h * w / pixels_per_byte > int64_t(bytes.size()))
-        damaged(path, format, fmt::format("{} bytes cannot hold {}x{} pixels", bytes.size(), w, h));
-}
-
-void damaged(const std::string& path, const char* format, const std::string& detail) {
-    throw DataError(
-        fmt::format("{}: the {} is truncated or damaged ({}); export it again or remove it", path, format, detail));
-}
-
-Decoded decode(Bytes bytes, const std::string& path, bool raw_values) {
-    if (bytes.empty()) throw DataError(fmt::format("{}: the file is empty; export it again or remove it", path));
-    if (is_png(bytes)) return decode_png(bytes, path, raw_values);
-    if (is_gif(bytes)) return decode_gif(bytes, path);
-    if (is_pnm(bytes)) return {decode_pnm(bytes, path, raw_values), {}};
-    if (is_jpeg(bytes)) return {decode_jpeg(bytes, path), {}};
-    return {decode_other(bytes, path), {}};
-}
-
-}  // namespace codec
 
 namespace {
 
@@ -77,32 +47,23 @@ std::vector<uint8_t> read_file(const std::string& path) {
     if (!path_exists(path)) throw DataError(fmt::format("{}: {}; check the path", path, absence(path, "file")));
     if (!is_file(path))
         throw DataError(fmt::format("{}: not a file but a folder or a device; give the path of a picture", path));
-    std::ifstream file(path, std::ios::binary | std::ios::ate);
+    const io::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file)
         throw DataError(fmt::format("{}: cannot be opened ({}); check its permissions", path, std::strerror(errno)));
-    std::vector<uint8_t> bytes(size_t(std::streamoff(file.tellg())));
-    file.seekg(0);
-    file.read(reinterpret_cast<char*>(bytes.data()), std::streamsize(bytes.size()));
-    if (!file) throw DataError(fmt::format("{}: cannot be read; check the disk", path));
-    return bytes;
-}
-
-void write_file(const std::string& path, std::span<const uint8_t> bytes) {
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    if (!file)
-        throw IoError(fmt::format("{}: cannot be created ({}); check the folder and its permissions", path,
-                                  std::strerror(errno)));
-    file.write(reinterpret_cast<const char*>(bytes.data()), std::streamsize(bytes.size()));
-    file.flush();
-    if (!file) throw IoError(fmt::format("{}: writing {} bytes failed; is the disk full?", path, bytes.size()));
+    try {
+        std::vector<uint8_t> bytes(size_t(io::stamp_of(file, path).bytes));
+        if (io::read_at(file, bytes.data(), bytes.size(), 0, path) == bytes.size()) return bytes;
+    } catch (const IoError&) {  // it is a data set's picture, and said so below
+    }
+    throw DataError(fmt::format("{}: cannot be read; check the disk", path));
 }
 
 void save_png(const std::string& path, const Image& image, const Palette& palette, PngMark mark) {
-    write_file(path, encode_png(image, palette, mark));
+    io::write_durably(path, encode_png(image, palette, mark), {.quick = true});
 }
 
 void save_jpeg(const std::string& path, const Image& image, int quality) {
-    write_file(path, encode_jpeg(image, quality));
+    io::write_durably(path, encode_jpeg(image, quality), {.quick = true});
 }
 
 }  // namespace atrous::data

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -52,12 +51,14 @@ auto dispatch_pixels(const Image& image, F f) {
 // Larger pictures are refused before memory is taken for them.
 inline constexpr int64_t max_pixels = int64_t{1} << 28;
 
-// Reads JPEG, PNG, GIF (the first frame), BMP, PNM (P2, P3, P5, P6), PSD by content, and TGA, which has no signature,
-// by its extension. JPEG: CMYK is converted to RGB. PNG: 16 bits are kept, palettes are expanded, gray with alpha
-// becomes gray. Both: the EXIF orientation is applied. PNM: the header's largest value becomes 255, or 65535 where it
-// is above 255. PSD: 16 bits are kept. Throws DataError with the path for anything that is missing, damaged or
-// truncated.
+// Reads what the codecs take (data/codecs.h): JPEG, PNG, GIF (the first frame), BMP, PNM (P2, P3, P5, P6), PSD by
+// content, and TGA, which has no signature, by its extension. JPEG: CMYK is converted to RGB. PNG: 16 bits are kept,
+// palettes are expanded, gray with alpha becomes gray. Both: the EXIF orientation is applied. PNM: the header's largest
+// value becomes 255, or 65535 where it is above 255. PSD: 16 bits are kept. Throws DataError with the path for anything
+// that is missing, damaged or truncated.
 Image load_image(const std::string& path);
+
+bool is_picture_name(const std::string& path);  // by the codecs' extensions; hidden files are not
 
 // One colour of a palette is 0xrrggbb.
 using Palette = std::vector<uint32_t>;
@@ -65,6 +66,7 @@ using Palette = std::vector<uint32_t>;
 // Whether a PNG says that this program wrote it, so that results can be told from the pictures they lie among.
 enum class PngMark { none, ours };
 
+// IoError where a picture cannot be written; the file that was there is then unchanged.
 // Writes gray, RGB or RGBA, 8 or 16 bits. With a palette, a gray 8-bit picture is written as indices into it. A mark is
 // the text "Software: atrous" before the pixels.
 void save_png(const std::string& path, const Image& image, const Palette& palette = {}, PngMark mark = PngMark::none);
@@ -78,7 +80,6 @@ std::vector<uint8_t> encode_jpeg(const Image& image, int quality = 92);
 // Whether the file is a PNG with the mark, by its first 4 KiB. No for whatever cannot be read.
 bool is_our_png(const std::string& path);
 
-std::vector<uint8_t> read_file(const std::string& path);
-void write_file(const std::string& path, std::span<const uint8_t> bytes);
+std::vector<uint8_t> read_file(const std::string& path);  // DataError
 
 }  // namespace atrous::data

@@ -1,6 +1,8 @@
-// Data sets as they lie on disk: folders of pictures and masks, and lists of them.
+// Data sets as they lie on disk. Each layout is described in its own file of data/layouts/ and listed in layouts.cpp; a
+// program may add its own.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,10 +10,21 @@
 
 namespace atrous::data {
 
-// The first layout that `root` has (data/dataset.h lists them). DataError where it has none.
-void recognise_layout(const std::string& root, Dataset& dataset);
+struct Layout {
+    std::string name;   // "Pascal VOC"; what is recognised goes by it where Dataset::layout says nothing else
+    std::string looks;  // what people see in the folder, in a line: "images/ and masks/ with files of the same names"
+    // Nothing where the folder does not look so; DataError where it does and something in it is wrong. What validates
+    // may be left empty.
+    std::optional<Dataset> (*recognise)(const std::string& root);
+};
 
-// The samples of a list file. Its paths are relative to `root`; bare stems are looked up in root's pair of folders.
-std::vector<Sample> samples_of_list(const std::string& list, const std::string& root);
+const std::vector<Layout>& layouts();  // in the order in which they are looked for
+// Looked for before those that are there, so that a special layout is not taken for a general one. To be called before
+// there are threads. Error where one has this name.
+void add_layout(Layout layout);
+std::string looks_of_layouts();  // of all, with "; " between them
+
+// By the first layout that `root` has. DataError where it has none.
+Dataset recognise_layout(const std::string& root);
 
 }  // namespace atrous::data

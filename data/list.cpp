@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "data/folder.h"
+#include "data/image.h"
 
 namespace atrous::data {
 
@@ -123,15 +124,6 @@ ListEntry parse_row(const std::string& path, int number, const Columns& columns,
 }
 
 }  // namespace
-
-bool is_picture_name(const std::string& path) {
-    static constexpr const char* extensions[] = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tga",
-                                                 ".ppm", ".pgm",  ".pnm", ".psd", ".tif", ".tiff"};
-    const fs::path file(path);
-    const std::string extension = lower(file.extension().string());
-    const bool hidden = file.filename().string().starts_with('.');
-    return !hidden && std::find(std::begin(extensions), std::end(extensions), extension) != std::end(extensions);
-}
 
 std::vector<ListEntry> read_list(const std::string& path) {
     // Asked first, for opening a pipe would wait for its other end.

@@ -20,6 +20,4 @@ struct ListEntry {
 // Absolute paths and ".." are refused. Throws DataError with file and line.
 std::vector<ListEntry> read_list(const std::string& path);
 
-bool is_picture_name(const std::string& path);  // by its extension; hidden files are not
-
 }  // namespace atrous::data

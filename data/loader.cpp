@@ -17,8 +17,6 @@ namespace atrous::data {
 
 namespace {
 
-constexpr uint64_t draw_order = 0;  // beside the decisions of prepare.cpp
-
 class Loader : public BatchSource {
  public:
     Loader(std::vector<Sample> samples, MaskRule rule, const LoaderOptions& options);
@@ -78,7 +76,7 @@ void check_options(const LoaderOptions& o, size_t samples) {
         refuse("a size needs both its height and its width");
     if (o.size_multiple < 1) refuse("the size multiple must be at least 1");
     if (o.channels != 1 && o.channels != 3) refuse(fmt::format("{} channels: pictures are read as 1 or 3", o.channels));
-    check(o.augmentation);
+    check(o.augmentations);
     if (o.last == LastBatch::drop && int64_t(samples) < o.batch_size)
         refuse(fmt::format("{} samples make no full batch of {}, and partial ones are dropped; lower `batch-size`",
                            samples, o.batch_size));
@@ -116,7 +114,7 @@ std::pair<int64_t, int64_t> Loader::range_of(int64_t number) const {
 void Loader::shuffle() {
     for (size_t i = 0; i < order_.size(); ++i) order_[i] = int64_t(i);
     if (!options_.shuffle) return;
-    Random random(options_.seed, uint64_t(epoch_), 0, draw_order);
+    Random random(options_.seed, uint64_t(epoch_), 0, order_stream);
     for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
 }
 

@@ -5,24 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "data/augmentation.h"
 #include "data/dataset.h"
-#include "data/transform.h"
+#include "data/prepared.h"
 #include "engine/host_batch.h"
 
 namespace atrous::data {
-
-// Probabilities and ranges; the defaults change nothing.
-struct Augmentation {
-    double hflip = 0, vflip = 0;          // probability
-    bool turn = false;                    // by 0, 90, 180 or 270 degrees, transposed or not; not square: by 0 or 180
-    double rotate_degrees = 0;            // an angle in [-r, r], mirrored at the border
-    std::vector<double> scale{1, 1};      // the picture is resized by a factor in this range, then cropped or padded
-    double brightness = 0, contrast = 0;  // factors in [1 - b, 1 + b]
-    bool random_crop = true;              // where there is a crop size: anywhere, or in the middle
-};
-
-void describe(Settings& settings, Augmentation& augmentation);
-void check(const Augmentation& augmentation);  // UsageError
 
 enum class LastBatch { keep, drop, merge };  // merge: a last partial batch joins the one before it
 
@@ -33,8 +21,8 @@ struct LoaderOptions {
     int64_t size_multiple = 1;           // height and width of a batch are padded to a multiple of this
     int channels = 3;
     Normalisation normalisation;
-    Augmentation augmentation;
-    bool augment = false, shuffle = false;
+    Augmentations augmentations;
+    bool augment = false, shuffle = false;  // augment: also crops anywhere instead of in the middle
     LastBatch last = LastBatch::keep;
     uint64_t seed = 0;
     int workers = 0;          // threads beside the consumer; 0: the consumer does the work
@@ -42,15 +30,9 @@ struct LoaderOptions {
     int64_t cache_bytes = 0;  // decoded and resized samples are kept up to this sum
 };
 
-// A picture and its labels as they enter a batch, before normalisation.
-struct Prepared {
-    Image picture, labels;               // labels: class ids; h = 0 where the sample has no mask
-    int64_t source_h = 0, source_w = 0;  // before resizing
-};
-
 // Decoded and resized, not augmented; the crop is taken from the middle. For prediction and for looking at samples.
 Prepared load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options);
-// The same with the augmentation of (seed, epoch, index).
+// The same with the augmentations of (seed, epoch, index).
 Prepared load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
                      int64_t index);
 

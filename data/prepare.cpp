@@ -13,9 +13,6 @@ namespace atrous::data {
 
 namespace {
 
-// Each random decision has a stream of its own, so that switching one on leaves the others as they were.
-enum Draw : uint64_t { draw_scale = 1, draw_crop, draw_hflip, draw_vflip, draw_turn, draw_rotate, draw_colour };
-
 std::array<uint16_t, 4> fill_of(const Image& picture, const Normalisation& normalisation) {
     const float top = picture.is_16bit() ? 65535.f : 255.f;
     std::array<uint16_t, 4> fill{};
@@ -25,11 +22,6 @@ std::array<uint16_t, 4> fill_of(const Image& picture, const Normalisation& norma
 }
 
 constexpr std::array<uint16_t, 4> ignored_fill{ignored_class, 0, 0, 0};
-
-void resize_both(Prepared& sample, int64_t h, int64_t w) {
-    sample.picture = resize_bilinear(sample.picture, h, w);
-    if (sample.labels.h) sample.labels = resize_nearest(sample.labels, h, w);
-}
 
 // `random` chooses the place; without it, the middle.
 void crop_both(Prepared& sample, int64_t h, int64_t w, const Normalisation& normalisation, Random* random) {
@@ -46,12 +38,6 @@ void crop_both(Prepared& sample, int64_t h, int64_t w, const Normalisation& norm
     if (sample.labels.h) sample.labels = crop(sample.labels, y, x, h, w);
 }
 
-template <class F>
-void both(Prepared& sample, F f) {
-    sample.picture = f(sample.picture);
-    if (sample.labels.h) sample.labels = f(sample.labels);
-}
-
 }  // namespace
 
 Prepared decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
@@ -61,7 +47,7 @@ Prepared decode_sample(const Sample& sample, const MaskRule& rule, const LoaderO
     out.source_w = out.picture.w;
     if (!sample.mask_path.empty())
         out.labels = apply_mask_rule(rule, load_mask(sample, out.source_h, out.source_w), sample.mask_path);
-    if (options.resize_h > 0) resize_both(out, options.resize_h, options.resize_w);
+    if (options.resize_h > 0) resize(out, options.resize_h, options.resize_w);
     return out;
 }
 
@@ -70,39 +56,22 @@ void finish_plain(Prepared& sample, const LoaderOptions& options) {
 }
 
 void finish_augmented(Prepared& sample, const LoaderOptions& options, int64_t epoch, int64_t index) {
-    const Augmentation& a = options.augmentation;
-    const auto stream = [&](Draw draw) { return Random(options.seed, uint64_t(epoch), uint64_t(index), draw); };
-    int64_t h = sample.picture.h, w = sample.picture.w;
-    if (a.scale[0] != 1 || a.scale[1] != 1) {
-        const double scale = stream(draw_scale).uniform(a.scale[0], a.scale[1]);
-        resize_both(sample, std::max<int64_t>(1, std::llround(double(h) * scale)),
-                    std::max<int64_t>(1, std::llround(double(w) * scale)));
-    }
-    if (a.rotate_degrees > 0) {
-        const double angle = stream(draw_rotate).uniform(-a.rotate_degrees, a.rotate_degrees);
-        sample.picture = rotate(sample.picture, angle, Sampling::bilinear);
-        if (sample.labels.h) sample.labels = rotate(sample.labels, angle, Sampling::nearest);
-    }
-    if (options.crop_h > 0) {
-        h = options.crop_h;
-        w = options.crop_w;
-    }
-    Random place = stream(draw_crop);
-    crop_both(sample, h, w, options.normalisation, a.random_crop ? &place : nullptr);
-    if (stream(draw_hflip).chance(a.hflip)) both(sample, flip_horizontal);
-    if (stream(draw_vflip).chance(a.vflip)) both(sample, flip_vertical);
-    if (a.turn) {
-        Random random = stream(draw_turn);
-        const int turns = int(random.below(4));
-        const bool swap = random.chance(0.5), square = h == w;
-        both(sample, [&](const Image& image) { return rotate90(image, square ? turns : turns / 2 * 2); });
-        if (swap && square) both(sample, transpose);
-    }
-    if (a.brightness > 0 || a.contrast > 0) {
-        Random random = stream(draw_colour);
-        const double brightness = random.uniform(1 - a.brightness, 1 + a.brightness);
-        sample.picture = adjust(sample.picture, brightness, random.uniform(1 - a.contrast, 1 + a.contrast));
-    }
+    const auto random_of = [&](uint64_t stream) {
+        return Random(options.seed, uint64_t(epoch), uint64_t(index), stream);
+    };
+    const auto apply = [&](Augmentation::Stage stage) {
+        for (const auto& augmentation : options.augmentations.all()) {
+            if (augmentation->stage != stage || !augmentation->active()) continue;
+            Random random = random_of(augmentation->stream);
+            augmentation->apply(sample, random);
+        }
+    };
+    const bool sized = options.crop_h > 0;  // else the crop is as large as the picture was
+    const int64_t h = sized ? options.crop_h : sample.picture.h, w = sized ? options.crop_w : sample.picture.w;
+    apply(Augmentation::Stage::before_crop);
+    Random place = random_of(crop_stream);
+    crop_both(sample, h, w, options.normalisation, &place);
+    apply(Augmentation::Stage::after_crop);
 }
 
 Prepared load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {

@@ -50,7 +50,7 @@ static void describe_data(Settings& s, Experiment& e) {
         .one_of({"none", "imagenet"})
         .when_resumed(Resume::fixed);
     describe_channels(s, e.channels);
-    describe(s, e.augmentation);
+    describe(s, e.augmentations);
     s.bind("crop", e.crop,
            "random crop of the training pictures: N or WIDTHxHEIGHT; padded with ignored pixels where the picture is "
            "smaller. Empty: as large as `size`");
@@ -155,7 +155,7 @@ NetConfig net_config(const Experiment& e, int64_t classes) {
 void check(const Settings& settings, const Experiment& e) {
     check_applicable(settings, e.net);
     check(e.loss, e.classes);
-    check(e.augmentation);
+    check(e.augmentations);
     check(e.optimizer);
     training_size(e);
     if (e.channels != 1 && e.channels != 3) throw UsageError(fmt::format("`channels` {}: expected 1 or 3", e.channels));

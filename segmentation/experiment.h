@@ -34,7 +34,7 @@ struct Experiment {
     int64_t classes = 0;               // 0: found from the masks
     int64_t channels = 3, size = 256;  // of the pictures as the net sees them; pixels
     std::string normalise = "none", crop = "";
-    data::Augmentation augmentation{.hflip = 0.5};
+    data::Augmentations augmentations{{"hflip", "0.5"}};
     int64_t cache_mib = 1024;  // of decoded samples
 
     NetConfig net;

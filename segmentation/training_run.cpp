@@ -23,7 +23,7 @@ static data::LoaderOptions validation_loader(const TrainingSetup& t, int64_t mul
 static data::LoaderOptions training_loader(const TrainingSetup& t, int64_t multiple) {
     auto o = validation_loader(t, multiple);
     o.augment = o.shuffle = true;
-    o.augmentation = t.experiment.augmentation;
+    o.augmentations = t.experiment.augmentations;
     o.crop_h = training_size(t.experiment).height;
     o.crop_w = training_size(t.experiment).width;
     o.last = t.experiment.last_batch;

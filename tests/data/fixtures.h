@@ -8,8 +8,10 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <span>
 #include <string>
 
+#include "base/durable_file.h"
 #include "base/error.h"
 #include "data/image.h"
 
@@ -40,6 +42,9 @@ class TempDir {
     fs::path path_;
 };
 
+inline void write_file(const std::string& path, std::span<const uint8_t> bytes) {
+    io::write_durably(path, bytes, {.quick = true});
+}
 inline void write_text(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
 
 // A pattern without symmetry, so that any mix-up of axes shows.

@@ -57,13 +57,8 @@ class LoaderTest : public ::testing::Test {
         LoaderOptions o = options_;
         o.augment = true;
         o.crop_h = o.crop_w = 10;
-        o.augmentation = {.hflip = 0.5,
-                          .vflip = 0.5,
-                          .turn = true,
-                          .rotate_degrees = 20,
-                          .scale = {0.7, 1.3},
-                          .brightness = 0.1,
-                          .contrast = 0.1};
+        o.augmentations = {{"hflip", "0.5"},     {"vflip", "0.5"},      {"turn", "true"},   {"rotate", "20"},
+                           {"scale", "0.7 1.3"}, {"brightness", "0.1"}, {"contrast", "0.1"}};
         return o;
     }
 
@@ -166,7 +161,7 @@ TEST_F(LoaderTest, AugmentationMovesPictureAndMaskTogether) {
     LoaderOptions o = options_;
     o.augment = true;
     o.crop_h = o.crop_w = 10;
-    o.augmentation = {.hflip = 0.5, .vflip = 0.5, .turn = true};
+    o.augmentations = {{"hflip", "0.5"}, {"vflip", "0.5"}, {"turn", "true"}};
     const auto first = epoch(o, 0);
     for (const auto& batch : first)
         for (size_t p = 0; p < batch.labels.size(); ++p)
@@ -179,9 +174,9 @@ TEST_F(LoaderTest, AugmentationMovesPictureAndMaskTogether) {
 TEST_F(LoaderTest, ADrawDoesNotDependOnTheOthers) {
     LoaderOptions o = options_;
     o.augment = true;
-    o.augmentation.hflip = 0.5;
+    o.augmentations.set("hflip", "0.5");
     const auto flips = epoch(o, 3);
-    o.augmentation.vflip = 1;
+    o.augmentations.set("vflip", "1");
     const auto both = epoch(o, 3);
     const auto& a = flips[0];
     const auto& b = both[0];
@@ -279,7 +274,7 @@ TEST_F(LoaderTest, BadOptionsAreUsageErrors) {
     with([](auto& o) { o.batch_size = 0; });
     with([](auto& o) { o.resize_h = 5; });
     with([](auto& o) { o.channels = 4; });
-    with([](auto& o) { o.augmentation.scale = {2, 1}; });
+    with([](auto& o) { o.augmentations.set("scale", "2 1"); });
     with([](auto& o) { o.size_multiple = 0; });
     expect_error([&] { make_loader({}, rule_, options_); }, {"no samples"});
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/durable_file.h"
 #include "data/image.h"
 #include "data/rle.h"
 #include "engine/io/safetensors.h"
@@ -48,7 +49,7 @@ static void write_deep_configs(const fs::path& folder) {
 }
 
 static void write_model_cards(const fs::path& folder) {
-    app::ModelCard card;
+    ModelCard card;
     card.class_names = {"background", "foreground"};
     card.colours = {0, 0x800000};
     card.split = app::SplitRecord{.val_fraction = 0.25, .trained = 3, .sketch = {1, 2, 3}};
@@ -78,17 +79,18 @@ static void write_pth_seeds(const fs::path& folder) {
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
     const fs::path root = argv[1];
-    for (const char* name : {"image_fuzz", "list_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz", "model_card_fuzz"})
+    for (const char* name :
+         {"image_fuzz", "list_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz", "model_card_fuzz"})
         fs::create_directories(root / name);
     const fs::path images = root / "image_fuzz";
-    for (int c : {1, 3, 4}) data::write_file(images / ("png" + std::to_string(c)), data::encode_png(ramp(5, 6, c)));
+    for (int c : {1, 3, 4}) io::write_durably(images / ("png" + std::to_string(c)), data::encode_png(ramp(5, 6, c)));
     data::Image indices = ramp(4, 4, 1);
     for (auto& v : indices.u8) v %= 3;
-    data::write_file(images / "palette", data::encode_png(indices, {0, 0x800000, 0x8000}));
-    for (int c : {1, 3}) data::write_file(images / ("jpeg" + std::to_string(c)), data::encode_jpeg(ramp(9, 8, c)));
+    io::write_durably(images / "palette", data::encode_png(indices, {0, 0x800000, 0x8000}));
+    for (int c : {1, 3}) io::write_durably(images / ("jpeg" + std::to_string(c)), data::encode_jpeg(ramp(9, 8, c)));
     write_pnm_seeds(images);
-    data::write_file(images / "exif", data::test::with_chunk(data::encode_png(ramp(3, 4, 1), {}, data::PngMark::ours),
-                                                             "eXIf", data::test::tiff_of_orientation(6, true)));
+    io::write_durably(images / "exif", data::test::with_chunk(data::encode_png(ramp(3, 4, 1), {}, data::PngMark::ours),
+                                                              "eXIf", data::test::tiff_of_orientation(6, true)));
     text(images / "gif", std::string("GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;", 35));
     text(root / "list_fuzz" / "list", "images/a b.png\tmasks/a b.png\n# x\nstem\n");
     text(root / "list_fuzz" / "csv", "img,rle_mask\na.png,1 8 17 8\n\"b.png\",\n");

@@ -67,8 +67,7 @@ TEST_F(OutputsTest, OnlyOurFilesOfTheSameKindAreReplaced) {
     write("theirs.csv", "name,score\n");
     write("empty", "");
     data::save_png(path("theirs.png"), data::make_image<uint8_t>(2, 2, 1));
-    const auto png = data::encode_png(data::make_image<uint8_t>(2, 2, 1), {}, data::PngMark::ours);
-    data::write_file(path("ours.png"), png);
+    data::save_png(path("ours.png"), data::make_image<uint8_t>(2, 2, 1), {}, data::PngMark::ours);
     EXPECT_TRUE(is_replaceable(path("ours.json"), FileKind::json));
     EXPECT_TRUE(is_replaceable(path("ours.csv"), FileKind::csv));
     EXPECT_TRUE(is_replaceable(path("ours.png"), FileKind::png));

@@ -1,13 +1,9 @@
-// BMP, PSD and TGA through stb_image. Its GIF, JPEG, PNG and PNM readers are left out.
-#include <fmt/core.h>
+// stb_image's readers of BMP, PSD and TGA. Those of GIF, JPEG, PNG and PNM are left out.
+#include "data/codec_stb.h"
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <memory>
-
-#include "base/error.h"
-#include "data/codecs.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -57,40 +53,6 @@ struct Source {
 };
 constexpr stbi_io_callbacks callbacks{Source::read, Source::skip, Source::eof};
 
-const char* format_of(Bytes bytes, const std::string& path) {
-    const auto starts = [&](const char* magic) {
-        return bytes.size() >= std::strlen(magic) && std::memcmp(bytes.data(), magic, std::strlen(magic)) == 0;
-    };
-    if (starts("BM")) return "BMP";
-    if (starts("8BPS")) return "PSD";
-    std::string extension = std::filesystem::path(path).extension().string();
-    std::transform(extension.begin(), extension.end(), extension.begin(),
-                   [](unsigned char c) { return std::tolower(c); });
-    if (extension == ".tga") return "TGA";
-    std::string head;
-    for (size_t i = 0; i < std::min<size_t>(bytes.size(), 4); ++i) head += fmt::format(" {:02x}", bytes[i]);
-    const bool tiff = starts("II*") || starts("II+") || starts("MM") || extension == ".tif" || extension == ".tiff";
-    throw DataError(
-        fmt::format("{}: {} (first bytes{}); JPEG, PNG, GIF, BMP, PNM, PSD and TGA are read: convert it to PNG", path,
-                    tiff ? "TIFF is not read" : "not a picture that is known", head));
-}
-
-uint64_t big_endian(Bytes bytes, size_t at, size_t size) {
-    uint64_t value = 0;
-    for (size_t i = at; i < at + size; ++i) value = value << 8 | (i < bytes.size() ? bytes[i] : 0u);
-    return value;
-}
-
-// stb_image looks for a PSD's depth in a wrong place, and takes compressed values of 16 bits for ones of 8.
-bool is_deep_psd(Bytes psd, const std::string& path) {
-    if (big_endian(psd, 22, 2) != 16) return false;
-    size_t at = 26;  // after the header come three blocks that say their size, then how the pixels are compressed
-    for (int block = 0; block < 3; ++block) at += 4 + big_endian(psd, at, 4);
-    if (big_endian(psd, at, 2) != 0)
-        throw DataError(fmt::format("{}: a PSD of 16 bits with compressed pixels is not read; save it as PNG", path));
-    return true;
-}
-
 template <class T>
 Image load(Source& source, const std::string& path, const char* format) {
     int w = 0, h = 0, c = 0;
@@ -111,9 +73,7 @@ Image load(Source& source, const std::string& path, const char* format) {
 
 }  // namespace
 
-Image decode_other(Bytes bytes, const std::string& path) {
-    const char* format = format_of(bytes, path);
-    const bool deep = std::strcmp(format, "PSD") == 0 && is_deep_psd(bytes, path);
+Image decode_by_stb(Bytes bytes, const std::string& path, const char* format, bool deep) {
     int w = 0, h = 0, c = 0;
     Source header{bytes};
     if (!stbi_info_from_callbacks(&callbacks, &header, &w, &h, &c))

@@ -1,0 +1,32 @@
+// The picture is rotated about its centre by an angle in [-r, r], mirrored at the border.
+#include "data/augmentation.h"
+
+namespace atrous::data::augment {
+
+namespace {
+
+class Rotation : public Augmentation {
+ public:
+    Rotation() : Augmentation("rotate", 6, Stage::before_crop) {}
+    std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Rotation>(*this); }
+
+    void describe(Settings& s) override {
+        s.bind("rotate", degrees_, "largest angle of a random rotation").min(0).max(180).unit("degrees");
+    }
+    bool active() const override { return degrees_ > 0; }
+
+    void apply(Prepared& sample, Random& random) const override {
+        const double angle = random.uniform(-degrees_, degrees_);
+        sample.picture = rotate(sample.picture, angle, Sampling::bilinear);
+        if (sample.labels.h) sample.labels = rotate(sample.labels, angle, Sampling::nearest);
+    }
+
+ private:
+    double degrees_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Augmentation> rotation() { return std::make_unique<Rotation>(); }
+
+}  // namespace atrous::data::augment

@@ -1,0 +1,44 @@
+// The picture is resized by a random factor; the crop that follows cuts or pads it.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "data/augmentation.h"
+
+namespace atrous::data::augment {
+
+namespace {
+
+class Scale : public Augmentation {
+ public:
+    Scale() : Augmentation("scale", 1, Stage::before_crop) {}
+    std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Scale>(*this); }
+
+    void describe(Settings& s) override {
+        s.bind("scale", range_, "smallest and largest factor of a random resize of the training pictures");
+    }
+    void check() const override {
+        if (range_.size() == 2 && range_[0] > 0 && range_[0] <= range_[1] && range_[1] <= 16) return;
+        std::string given;
+        for (const double factor : range_) given += fmt::format(" {}", factor);
+        throw UsageError("`scale`" + given + ": expected the smallest and the largest factor, above 0 and up to 16");
+    }
+    bool active() const override { return range_[0] != 1 || range_[1] != 1; }
+
+    void apply(Prepared& sample, Random& random) const override {
+        const double factor = random.uniform(range_[0], range_[1]);
+        const auto scaled = [&](int64_t size) { return std::max<int64_t>(1, std::llround(double(size) * factor)); };
+        resize(sample, scaled(sample.picture.h), scaled(sample.picture.w));
+    }
+
+ private:
+    std::vector<double> range_{1, 1};
+};
+
+}  // namespace
+
+std::unique_ptr<Augmentation> scale() { return std::make_unique<Scale>(); }
+
+}  // namespace atrous::data::augment

@@ -1,0 +1,31 @@
+// Quarter turns: by 0, 90, 180 or 270 degrees, transposed or not. What is not square is turned by 0 or 180 alone.
+#include "data/augmentation.h"
+
+namespace atrous::data::augment {
+
+namespace {
+
+class Turn : public Augmentation {
+ public:
+    Turn() : Augmentation("turn", 5, Stage::after_crop) {}
+    std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Turn>(*this); }
+
+    void describe(Settings& s) override { s.bind("turn", on_, "random quarter turns and transpositions"); }
+    bool active() const override { return on_; }
+
+    void apply(Prepared& sample, Random& random) const override {
+        const int turns = int(random.below(4));
+        const bool swap = random.chance(0.5), square = sample.picture.h == sample.picture.w;
+        both(sample, [&](const Image& image) { return rotate90(image, square ? turns : turns / 2 * 2); });
+        if (swap && square) both(sample, transpose);
+    }
+
+ private:
+    bool on_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Augmentation> turn() { return std::make_unique<Turn>(); }
+
+}  // namespace atrous::data::augment

@@ -1,0 +1,45 @@
+// What layouts are made of: a folder of pictures beside one of masks.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace atrous::data {
+
+struct FolderPair {
+    std::filesystem::path pictures, masks;
+};
+
+inline constexpr const char* picture_folders[] = {"images", "imgs", "image", "img", "JPEGImages", "img_dir"};
+
+// images|imgs|… and masks|labels|… in `root`.
+std::optional<FolderPair> find_pair(const std::filesystem::path& root);
+
+// Every picture with its mask, which has the picture's stem, also with _mask, _label, _gt and the like appended.
+// DataError where a picture has none; what is left out goes into `warnings`. Names are paths below `root`.
+std::vector<Sample> samples_of_pair(const FolderPair& pair, const std::filesystem::path& root,
+                                    std::vector<std::string>& warnings);
+
+// The samples of train/ and, in the first of val/, valid/, validation/ that there is, of validation: `pair_of` says which
+// folders belong to a name. Nothing where there are none of train/.
+using PairOfPart = std::function<std::optional<FolderPair>(const std::string& part)>;
+std::optional<Dataset> dataset_of_parts(const std::filesystem::path& root, const PairOfPart& pair_of);
+
+std::string text_of(const FolderPair& pair, const std::filesystem::path& root);  // "images + masks"
+
+using FilesByStem = std::map<std::string, std::filesystem::path>;
+// The pictures of a folder. DataError where two differ only in their extension; what cannot be looked at is `skipped`.
+FilesByStem by_stem(const std::filesystem::path& folder, std::vector<std::string>& skipped);
+FilesByStem::const_iterator find_mask(const FilesByStem& masks, const std::string& stem);
+
+// The picture's path below the root without its extension. Names key the split, so they are the same for every spelling
+// of a path.
+std::string sample_name(const std::filesystem::path& picture, const std::filesystem::path& root);
+
+}  // namespace atrous::data

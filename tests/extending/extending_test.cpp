@@ -1,0 +1,97 @@
+// The program with extensions does everything with them that it does with what it has itself.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/apps/program.h"
+#include "tests/data/fixtures.h"
+
+namespace atrous::extending {
+namespace {
+
+using data::test::TempDir;
+using test::shell;
+namespace fs = std::filesystem;
+
+std::string program() { return test::path_from("ATROUS_EXTENDED", ATROUS_EXTENDED); }
+
+void expect_has(const std::string& text, const std::string& part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text << "\nlacks: " << part;
+}
+
+void write_farbfeld(const std::string& path, const data::Image& rgb) {
+    std::vector<uint8_t> bytes{'f', 'a', 'r', 'b', 'f', 'e', 'l', 'd'};
+    for (const int64_t size : {rgb.w, rgb.h})
+        for (const int shift : {24, 16, 8, 0}) bytes.push_back(uint8_t(size >> shift));
+    for (size_t i = 0; i < rgb.u8.size(); ++i) {
+        for (int copy : {0, 1}) (void)copy, bytes.push_back(rgb.u8[i]);  // 257 times the value
+        if (i % 3 == 2) bytes.insert(bytes.end(), {255, 255});
+    }
+    data::test::write_file(path, bytes);
+}
+
+// Drawn by the program, and put into the layout and the format that only this one knows.
+void draw(const TempDir& dir) {
+    ASSERT_EQ(shell(program() + " synth --count 6 --size 32 --val-fraction 0 --output " + (dir / "drawn")).code, 0);
+    for (const auto& entry : fs::directory_iterator(dir / "drawn/train/images")) {
+        const std::string stem = entry.path().stem().string();
+        write_farbfeld(dir / ("set/together/" + stem + "_picture.ff"), data::load_image(entry.path().string()));
+        fs::copy_file(dir / ("drawn/train/masks/" + stem + ".png"), dir / ("set/together/" + stem + "_truth.png"));
+    }
+}
+
+std::string training(const TempDir& dir, const std::string& run) {
+    return program() +
+           " train --device cpu --threads 1 --size 32 --base-channels 4 --depth 2 --batch-size 2 --epochs 1" +
+           " --data " + (dir / "set") + " --output-dir " + (dir / run);
+}
+
+std::string contents(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST(Extending, HelpListsWhatWasAdded) {
+    const auto help = shell(program() + " train -h");
+    EXPECT_EQ(help.code, 0);
+    expect_has(help.output, "--invert NUMBER");
+    expect_has(help.output, "together/");
+    expect_has(help.output, "farbfeld");
+}
+
+TEST(Extending, TrainsWithAnAddedAugmentationLayoutAndFormat) {
+    TempDir dir;
+    draw(dir);
+    const auto run = shell(training(dir, "run") + " --invert 0.5");
+    ASSERT_EQ(run.code, 0) << run.output;
+    expect_has(run.output, "stem suffixes");
+    expect_has(contents(dir / "run/config.toml"), "invert = 0.5");
+    expect_has(contents(dir / "run/last.safetensors"), "\\\"invert\\\":0.5");
+
+    ASSERT_EQ(shell(training(dir, "plain")).code, 0);
+    EXPECT_NE(contents(dir / "run/best.safetensors"), contents(dir / "plain/best.safetensors"))
+        << "it changes pictures";
+
+    const auto resumed = shell(program() + " train --epochs 2 --invert 1 --resume " + (dir / "run"));
+    EXPECT_EQ(resumed.code, 0) << resumed.output;
+    expect_has(resumed.output, "--invert 1");
+    expect_has(resumed.output, "in place of");
+    const auto scores = shell(program() + " eval --data " + (dir / "set") + " --checkpoint " + (dir / "run"));
+    EXPECT_EQ(scores.code, 0) << scores.output;
+}
+
+TEST(Extending, AMessageNamesWhatWasAdded) {
+    TempDir dir;
+    fs::create_directories(dir / "set");
+    expect_has(shell(training(dir, "run")).output, "together/ with NAME_picture and NAME_truth");
+    draw(dir);
+    data::test::write_text(dir / "set/together/0_picture.ff", "farbfeld");
+    data::test::write_file(dir / "set/together/0_truth.png", data::encode_png(data::make_image<uint8_t>(2, 2, 1)));
+    const auto run = shell(training(dir, "run"));
+    EXPECT_EQ(run.code, 3);
+    expect_has(run.output, "the farbfeld is truncated or damaged");
+}
+
+}  // namespace atrous::extending

@@ -1,0 +1,10 @@
+// What this program has beyond atrous, each in a file that no list of the tree names.
+#pragma once
+
+namespace atrous::extending {
+
+void add_invert();         // an augmentation
+void add_stem_suffixes();  // a layout
+void add_farbfeld();       // a picture format
+
+}  // namespace atrous::extending

@@ -1,0 +1,33 @@
+// An augmentation: the picture becomes its negative, with a probability.
+#include "data/augmentation.h"
+#include "tests/extending/extensions.h"
+
+namespace atrous::extending {
+
+namespace {
+
+class Invert : public data::Augmentation {
+ public:
+    Invert() : Augmentation("invert", name_hash("invert"), Stage::after_crop) {}
+    std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Invert>(*this); }
+
+    void describe(Settings& s) override {
+        s.bind("invert", probability_, "probability of a negative").min(0).max(1).common();
+    }
+    bool active() const override { return probability_ > 0; }
+
+    void apply(data::Prepared& sample, Random& random) const override {
+        if (!random.chance(probability_)) return;
+        for (uint8_t& value : sample.picture.u8) value = uint8_t(255 - value);
+        for (uint16_t& value : sample.picture.u16) value = uint16_t(65535 - value);
+    }
+
+ private:
+    double probability_ = 0;
+};
+
+}  // namespace
+
+void add_invert() { data::add_augmentation(std::make_unique<Invert>()); }
+
+}  // namespace atrous::extending
