@@ -62,7 +62,7 @@ KernelArguments::KernelArguments() {
     o.bind("unchecked", unchecked, "leave out the comparison with the reference");
     o.bind("predict", predict, "measure nothing: bytes, FLOPs and least time on this GPU, such as H200, A100, T4");
     o.group("Output");
-    o.bind("json", json, "file for the figures (JSON lines)");
+    describe_json(o, json).help = "file for the figures (JSON lines)";
     o.bind("svg", svg, "file for a roofline (SVG)");
     describe_overwrite(o, overwrite);
 }

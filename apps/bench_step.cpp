@@ -34,7 +34,7 @@ int bench_step(int argc, const char* const* argv) {
     o.bind("steps", steps, "timed steps, after those that warm up").min(1);
     o.bind("graphs", options.graphs, "replay the step as a graph on a GPU (--no-graphs: launch each kernel)");
     o.bind("forward", options.forward_only, "the forward pass alone, in evaluation mode, in place of the step");
-    o.bind("json", json, "file for one JSON line; -: to standard output, without the table");
+    describe_json(o, json).help += "; -: standard output, without the table";
     describe_overwrite(o, overwrite);
     o.parse(argc, argv);
     const bool to_file = !json.empty() && json != "-";

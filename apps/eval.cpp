@@ -38,7 +38,7 @@ struct EvalArguments {
         o.group("Data (what is not given: as in training)");
         describe(o, data);
         describe_mask_values(o, mask_values);
-        o.bind("checkpoint", checkpoint, "checkpoint or run folder of atrous train").required();
+        describe_checkpoint(o, checkpoint).required();
         o.bind("split", split, "samples to score").one_of({"val", "train", "all"});
         o.group("Machine");
         describe_batch_size(o, batch_size);
@@ -48,7 +48,7 @@ struct EvalArguments {
         o.group("Scores");
         describe_threshold(o, threshold);
         o.bind("per-image", per_image, "file to write each image's scores to (CSV)");
-        o.bind("json", json, "file to write the scores to (JSON)");
+        describe_json(o, json);
         o.bind("confusion", confusion, "file to write the confusion matrix to (CSV): rows true classes, in pixels");
         o.bind("sheet", sheet, "file to write a contact sheet to (PNG): picture, truth, prediction, overlay");
         describe_overwrite(o, overwrite);
@@ -63,13 +63,6 @@ Outputs EvalArguments::outputs() const {
     files.writes("--per-image", per_image, FileKind::csv).writes("--json", json, FileKind::json);
     files.writes("--confusion", confusion, FileKind::csv).writes("--sheet", sheet, FileKind::png);
     return files;
-}
-
-std::vector<data::Sample> samples_of(const EvalArguments& a, const data::Dataset& set) {
-    std::vector<data::Sample> samples = a.split == "train" ? set.train : set.val;
-    if (a.split == "all") samples.insert(samples.end(), set.train.begin(), set.train.end());
-    if (samples.empty()) throw DataError(a.data.root + ": no samples in split " + a.split + "; try --split all");
-    return samples;
 }
 
 // Writes --per-image, --json, --confusion and --sheet.
@@ -116,7 +109,7 @@ int eval(int argc, const char* const* argv) {
     std::fputs(format_table(a.o.table()).c_str(), stdout);
 
     const data::Dataset set = find_as_trained(a.data, card.split);
-    const std::vector<data::Sample> samples = samples_of(a, set);
+    const std::vector<data::Sample> samples = samples_of_split(set, a.split, a.data.root);
     a.outputs().check_samples(set.train);
     a.outputs().check_samples(set.val);
     const auto report = data::check_dataset(samples, {.rule = data::parse_mask_rule(card.mask_values),

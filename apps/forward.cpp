@@ -28,14 +28,10 @@ struct ForwardArguments {
         "Runs a net on a given tensor x [N][C][H][W] and writes its logits y, to compare with another framework."};
 
     ForwardArguments() {
-        o.bind("checkpoint", checkpoint,
-               "weights: a checkpoint of atrous train, or any .pth or .safetensors of the net")
-            .required();
+        describe_checkpoint(o, checkpoint).required().help += ", or any .pth or .safetensors of the net";
         describe_tensor_files(o, input, output);
         o.at("input").is_required = o.at("output").is_required = true;
-        o.bind("gradients", gradients,
-               "also the gradients of x and of every parameter, of the sum of y, or of sum(y * gradient.y) where the "
-               "input file has that tensor");
+        describe_gradients(o, gradients).help += "; of x and of every parameter";
         o.bind("training", training, "batch norm uses the batch's statistics");
         describe_dtype(o, dtype);
         describe_device(o, machine);

@@ -20,8 +20,8 @@ int predict(int argc, const char* const* argv) {
     bool recursive = false, overwrite = false;
     Machine machine;
     o.bind("input", input, "pictures, and folders of pictures").positional().required();
-    o.bind("checkpoint", checkpoint, "checkpoint or run folder of atrous train").required();
-    o.bind("output", output, "folder to write into").letter('o').required();
+    describe_checkpoint(o, checkpoint).required();
+    describe_output_folder(o, output);
     o.bind("save", save,
            "what to write: index (class ids, palette PNG), binary (0/255, all classes but the first alike), "
            "probability (0..255), overlay; not given: binary overlay, or of a net of several classes index overlay")

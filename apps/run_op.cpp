@@ -68,7 +68,7 @@ int run_op(int argc, const char* const* argv) {
     o.bind("op", name, "the op, or 'list'").positional().required();
     describe_tensor_files(o, input, output);
     o.bind("attributes", attributes, "NAME=VALUE …");
-    o.bind("gradients", gradients, "also run backward, from the input file's gradient.y, or ones where it has none");
+    describe_gradients(o, gradients);
     describe_dtype(o, dtype);
     describe_device(o, machine);
     describe_overwrite(o, overwrite);

@@ -34,7 +34,7 @@ struct SummaryArguments {
     SummaryArguments() {
         o.group("Net");
         describe(o, net);
-        o.bind("checkpoint", checkpoint, "checkpoint whose net and size are shown, in place of the options above");
+        describe_checkpoint(o, checkpoint).help += ", whose net and size are shown in place of the options above";
         describe_channels(o, channels);
         describe_classes(o, classes);
         o.group("Work");

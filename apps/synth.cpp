@@ -7,6 +7,8 @@
 #include "base/paths.h"
 #include "data/dataset.h"
 #include "data/synth.h"
+#include "segmentation/experiment.h"
+#include "segmentation/outputs.h"
 
 namespace atrous::app {
 
@@ -17,11 +19,11 @@ int synth(int argc, const char* const* argv) {
     int64_t count = 200, size = 128, seed = 0;
     double val_fraction = 0.2;
     data::SynthOptions options;
-    o.bind("output", output, "folder to write {train,val}/{images,masks} into").letter('o').required();
+    describe_output_folder(o, output).help += ": {train,val}/{images,masks}";
     o.bind("count", count, "pictures in all").min(1).max(1000000);
-    o.bind("size", size, "width and height of the pictures").min(16).max(4096).unit("pixels");
-    o.bind("val-fraction", val_fraction, "share of the pictures that validate").min(0).max(data::max_val_fraction);
-    o.bind("seed", seed, "the same seed draws the same pictures").min(0);
+    describe_size(o, size).min(16).max(4096).help = "width and height of the images";
+    data::describe_val_fraction(o, val_fraction).help = "share of the images that validate";
+    data::describe_seed(o, seed).help = "the same seed draws the same images";
     o.bind("class-per-kind", options.class_per_kind,
            "cars are class 1, discs 2, polygons 3; otherwise every object is foreground");
     o.parse(argc, argv);

@@ -127,6 +127,11 @@ void describe_tensor_files(Settings& s, std::string& input, std::string& output)
     s.bind("output", output, "safetensors file to write: y, and gradient.NAME of what went in").letter('o');
 }
 
+Setting<bool>& describe_gradients(Settings& s, bool& gradients) {
+    return s.bind("gradients", gradients,
+                  "also run backward, from the input file's gradient.y, or ones where it has none");
+}
+
 void describe_dtype(Settings& s, std::string& dtype) {
     s.bind("dtype", dtype, "element type to compute in").one_of({"f32", "f64", "bf16"});
 }

@@ -25,6 +25,7 @@ DType parse_dtype(const std::string& name);  // f32, f64, bf16; UsageError
 
 // Settings of the verbs that exchange tensors with another framework.
 void describe_tensor_files(Settings& settings, std::string& input, std::string& output);
+Setting<bool>& describe_gradients(Settings& settings, bool& gradients);
 void describe_dtype(Settings& settings, std::string& dtype);
 
 }  // namespace atrous::app

@@ -73,6 +73,18 @@ void apply_val_list(const DatasetOptions& options, Dataset& dataset) {
 
 }  // namespace
 
+Setting<double>& describe_val_fraction(Settings& s, double& fraction) {
+    return s.bind("val-fraction", fraction, "share that validates where nothing else says")
+        .min(0)
+        .max(max_val_fraction);
+}
+
+Setting<int64_t>& describe_seed(Settings& s, int64_t& seed) {
+    return s.bind("seed", seed, "seed of weights, order, augmentation and split")
+        .min(0)
+        .when_resumed(Resume::within_epoch);
+}
+
 void describe(Settings& s, DatasetOptions& o) {
     const auto drawn = [&o] { return o.val_list.empty() && o.val_pattern.empty(); };
     s.bind("data", o.root, fmt::format("data set: {}. Pictures: {}", looks_of_layouts(), codec::names_of_codecs()))
@@ -84,12 +96,10 @@ void describe(Settings& s, DatasetOptions& o) {
     s.bind("val-list", o.val_list, "list file of the validation samples, likewise").when_resumed(Resume::free);
     s.bind("val-pattern", o.val_pattern, "file names of the pictures that validate, such as '*9.png'")
         .when_resumed(Resume::free);
-    s.bind("val-fraction", o.val_fraction, "share that validates where nothing else says")
-        .min(0)
-        .max(max_val_fraction)
+    describe_val_fraction(s, o.val_fraction)
         .only_with("a split that the program draws", drawn)
         .when_resumed(Resume::free);
-    s.bind("seed", o.seed, "seed of weights, order, augmentation and split").min(0).when_resumed(Resume::within_epoch);
+    describe_seed(s, o.seed);
 }
 
 uint64_t name_hash(const std::string& name, uint64_t seed) { return Random(seed, atrous::name_hash(name)).next_u64(); }

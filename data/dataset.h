@@ -35,6 +35,8 @@ struct DatasetOptions {
 
 // The seed is the whole experiment's.
 void describe(Settings& settings, DatasetOptions& options);
+Setting<double>& describe_val_fraction(Settings& settings, double& fraction);
+Setting<int64_t>& describe_seed(Settings& settings, int64_t& seed);
 
 // By its layout (data/layouts.h) unless lists say what belongs to it. Masks are paired by stem, also with _mask, _label,
 // _gt and the like appended. Throws DataError where a picture has no mask, names the first few, and where nothing is

@@ -5,6 +5,10 @@
 
 namespace atrous {
 
+Setting<std::string>& describe_checkpoint(Settings& settings, std::string& path) {
+    return settings.bind("checkpoint", path, "checkpoint or run folder of atrous train");
+}
+
 static bool is_pytorchs(const std::string& path) {
     const io::FileDescriptor file = io::open_for_reading(path);
     std::string begin(2, '\0');

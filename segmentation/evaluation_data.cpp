@@ -55,4 +55,12 @@ void say_what_was_trained_on(const std::optional<SplitRecord>& recorded, const d
                         set.train.size()));
 }
 
+std::vector<data::Sample> samples_of_split(const data::Dataset& set, const std::string& split,
+                                           const std::string& root) {
+    std::vector<data::Sample> samples = split == "train" ? set.train : set.val;
+    if (split == "all") samples.insert(samples.end(), set.train.begin(), set.train.end());
+    if (samples.empty()) throw DataError(root + ": no samples in split " + split + "; try `split` all");
+    return samples;
+}
+
 }  // namespace atrous

@@ -17,6 +17,9 @@ void default_split_from(const std::optional<SplitRecord>& recorded, Settings& se
 // find_dataset, whose error says where a split that fails is that of the checkpoint's training.
 data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded);
 
+// Of a split: val, train or all. DataError where it is empty; `root` is for the message.
+std::vector<data::Sample> samples_of_split(const data::Dataset& set, const std::string& split, const std::string& root);
+
 // What the scores are worth: on samples that the net was trained on, little. `held_out`: those are asked for that the
 // split holds out.
 void say_what_was_trained_on(const std::optional<SplitRecord>& recorded, const data::Dataset& set,

@@ -6,6 +6,7 @@
 
 #include "base/paths.h"
 #include "segmentation/config_file.h"
+#include "segmentation/outputs.h"
 
 namespace atrous {
 
@@ -105,9 +106,8 @@ static void describe_run(Settings& s, Experiment& e) {
     s.bind("resume", e.run.resume,
            "go on with the training of this run folder or last.safetensors, with its config.toml")
         .when_resumed(Resume::free);
-    s.bind("overwrite", e.run.overwrite,
-           "write into an `output-dir` that holds a training or other files, replacing those of the same names")
-        .when_resumed(Resume::free);
+    describe_overwrite(s, e.run.overwrite).when_resumed(Resume::free).help =
+        "write into an `output-dir` that holds a training or other files, replacing those of the same names";
     s.bind("profile-steps", e.run.profile_steps, "steps that `profile` times, after one")
         .min(1)
         .only_with("`profile`", [&e] { return !e.run.profile.empty(); })

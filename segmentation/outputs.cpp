@@ -133,8 +133,17 @@ void Outputs::check_samples(const std::vector<data::Sample>& samples) const {
         }
 }
 
-void describe_overwrite(Settings& settings, bool& overwrite) {
-    settings.bind("overwrite", overwrite, "replace files that exist, whoever wrote them; inputs are never replaced");
+Setting<bool>& describe_overwrite(Settings& settings, bool& overwrite) {
+    return settings.bind("overwrite", overwrite,
+                         "replace files that exist, whoever wrote them; inputs are never replaced");
+}
+
+Setting<std::string>& describe_output_folder(Settings& settings, std::string& folder) {
+    return settings.bind("output", folder, "folder to write into").letter('o').required();
+}
+
+Setting<std::string>& describe_json(Settings& settings, std::string& file) {
+    return settings.bind("json", file, "file for the figures (JSON)");
 }
 
 }  // namespace atrous

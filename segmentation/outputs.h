@@ -45,6 +45,9 @@ class Outputs {
     std::vector<Named> inputs_, outputs_, kept_;
 };
 
-void describe_overwrite(Settings& settings, bool& overwrite);
+// Settings that several programs have.
+Setting<bool>& describe_overwrite(Settings& settings, bool& overwrite);
+Setting<std::string>& describe_output_folder(Settings& settings, std::string& folder);
+Setting<std::string>& describe_json(Settings& settings, std::string& file);
 
 }  // namespace atrous
