@@ -60,7 +60,9 @@ int devices(int argc, const char* const* argv) {
     o.parse(argc, argv);
     print_cpu();
     print_gpu();
-    fmt::print("--device auto chooses {}\n", name_of(parse_device("auto")));
+    std::string passed_over;
+    fmt::print("--device auto chooses {}\n", name_of(parse_device("auto", &passed_over)));
+    if (!passed_over.empty()) fmt::print("  {}\n", passed_over);
     std::fflush(stdout);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "kernels/gpu/architectures.h"
 #include "kernels/gpu/runtime.h"
 
 namespace atrous {
@@ -25,6 +26,24 @@ std::string name_of(Device device) {
     return "?";
 }
 
+// Why a GPU cannot be used, or "".
+static std::string without_code(int index) {
+    const gpu::DeviceInfo info = gpu::device_info(index);
+    if (gpu::has_code(gpu::architectures(), info.major, info.minor)) return "";
+    return fmt::format("GPU {}, {}, has compute capability {}.{}, for which this binary has no code (it has {})", index,
+                       info.name, info.major, info.minor, gpu::architectures());
+}
+
+static Device first_usable_gpu(std::string* passed_over) {
+    const int count = emulated_world() ? 0 : gpu::device_count();
+    for (int i = 0; i < count; ++i) {
+        const std::string why = without_code(i);
+        if (why.empty()) return {DeviceKind::gpu, i};
+        if (passed_over) *passed_over += (passed_over->empty() ? "" : "; ") + why;
+    }
+    return {DeviceKind::cpu};
+}
+
 static Device parse_cuda(const std::string& name) {
     if (emulated_world())
         throw GpuError(
@@ -41,17 +60,17 @@ static Device parse_cuda(const std::string& name) {
     const int count = gpu::device_count(&why);
     if (count == 0) throw GpuError("device " + name + ": no usable GPU: " + why + "; use `device` cpu");
     if (index >= count) throw GpuError(fmt::format("device {}: there are {} GPUs, numbered from 0", name, count));
+    if (const std::string none = without_code(index); !none.empty())
+        throw GpuError("device " + name + ": " + none +
+                       "; use `device` cpu, or build for it with -DATROUS_CUDA_ARCHITECTURES");
     return {DeviceKind::gpu, index};
 }
 
-Device parse_device(const std::string& name) {
+Device parse_device(const std::string& name, std::string* passed_over) {
     if (name == "cpu") return {DeviceKind::cpu};
     if (name == "reference") return {DeviceKind::reference};
     if (name == "meta") return {DeviceKind::meta};
-    if (name == "auto") {
-        const bool usable = !emulated_world() && gpu::device_count() > 0;
-        return {usable ? DeviceKind::gpu : DeviceKind::cpu};
-    }
+    if (name == "auto") return first_usable_gpu(passed_over);
     if (name == "emulated") {
         if (!emulated_world())
             throw GpuError(

@@ -48,7 +48,9 @@ Setting<int64_t>& describe_batch_size(Settings& s, int64_t& batch_size) {
 }
 
 Device open_device(const Machine& machine, Messages& messages) {
-    const Device device = parse_device(machine.device);
+    std::string passed_over;
+    const Device device = parse_device(machine.device, &passed_over);
+    if (!passed_over.empty()) messages.warning(passed_over + "; computing on " + name_of(device));
     const int cores = usable_cores(), most = omp_get_max_threads();
     const int count = machine.threads > 0              ? int(machine.threads)
                       : std::getenv("OMP_NUM_THREADS") ? most
