@@ -151,7 +151,7 @@ std::string step_json(const StepOptions& o, const StepResult& r) {
     j["size"] = o.size;
     j["batch_size"] = o.batch_size;
     j["precision"] = name_of(o.compute);
-    j["optimizer"] = name_of(o.optimizer.kind);
+    j["optimizer"] = o.optimizer.rule;
     j["parameters"] = r.parameters;
     j["median_s"] = r.seconds.median;
     j["p10_s"] = r.seconds.p10;

@@ -53,8 +53,8 @@ class Rehearsal {
         loss_.emplace(o_.loss, meta, o_.compute);
         if (!o_.training) return;
         optimizer_.emplace(net_, o_.optimizer);
-        simulation_.name(optimizer_->moment1(), BlockUse::optimizer, "first moments");
-        simulation_.name(optimizer_->moment2(), BlockUse::optimizer, "second moments");
+        for (size_t i = 0; i < optimizer_->state_tensors().size(); ++i)
+            simulation_.name(optimizer_->state_tensors()[i], BlockUse::optimizer, optimizer_->rule_states()[i].title);
         step_.emplace(net_, *optimizer_, *loss_,
                       TrainingStepOptions{.compute = o_.compute,
                                           .aux_weight = o_.aux_weight,

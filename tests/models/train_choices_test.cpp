@@ -43,8 +43,8 @@ TEST(LearningRateOfPartsTest, ScalesTheStepsOfItsPrefixAlone) {
         UNet net({.base_channels = 4, .depth = 2});
         net.materialize({.device = {DeviceKind::cpu}, .dtype = DType::f64, .seed = 3});
         const auto before = net.arena().values.to_host<double>();
-        Optimizer optimizer(net, {.kind = OptimizerKind::sgd,
-                                  .momentum = 0,
+        Optimizer optimizer(net, {.rule = "sgd",
+                                  .hyperparameters = {.momentum = 0},
                                   .decay_weights_only = decay_weights_only,
                                   .lr_scales = std::move(scales)});
         net.arena().gradients.copy_from(
