@@ -53,7 +53,7 @@ static int report_end(TrainingRun& run, const Experiment& e, bool finished) {
         return exit_after_signal(signal);
     }
     if (run.out_of_patience())
-        fmt::print("\nended after epoch {}: no better {} since epoch {}\n", p.epoch, name_of(e.trainer.monitor),
+        fmt::print("\nended after epoch {}: no better {} since epoch {}\n", p.epoch, e.trainer.monitor,
                    p.best_epoch + 1);
     run.report_result();
     return exit_ok;

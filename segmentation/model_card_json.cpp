@@ -199,7 +199,7 @@ void check_words(const ModelCard& r, const std::string& path) {
         if (highest >= r.classes())
             throw UsageError(fmt::format("mask_values '{}' has class {}, the net has {} classes", r.mask_values,
                                          highest, r.classes()));
-        loss_options(r.loss, r.net.out_channels, data::ignored_class);
+        loss_parts(r.loss, r.net.out_channels, data::ignored_class);
     } catch (const UsageError& e) {
         throw FormatError(path + ": its model card cannot be read: " + e.what());
     }
@@ -210,7 +210,8 @@ ModelCard read(const json& object, const std::string& path) {
     int64_t number = 0;
     f.get("version", number, any_count);
     if (number != version)
-        throw FormatError(fmt::format("{}: model card version {}; this program reads version {}", path, number, version));
+        throw FormatError(
+            fmt::format("{}: model card version {}; this program reads version {}", path, number, version));
     ModelCard r;
     read_net(f, r.net);
     if (r.net.in_channels != 1 && r.net.in_channels != 3)  // as train `channels` has it

@@ -116,7 +116,7 @@ void check_resumption(ResumedRun& run, const Settings& settings, const Experimen
     if (changes.other_validation || other_score) p.plateau.seen = false;
     if (p.best_epoch >= 0 && other_score)
         throw UsageError(fmt::format("{}: its best epoch was found by {}; resume with `monitor` {}", run.path,
-                                     name_of(p.monitor), name_of(p.monitor)));
+                                     p.monitor, p.monitor));
     for (const auto& warning : changes.warnings) messages.warning(warning);
 }
 

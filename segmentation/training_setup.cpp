@@ -143,7 +143,7 @@ static PlanForBatch plan_for(const TrainingSetup& t) {
     o.validation_width = padded(t.card.width);
     o.accumulate = e.trainer.accumulate;
     o.optimizer = optimizer_options(e);
-    o.loss = loss_options(t.card);
+    o.loss = loss_of(t.card);
     o.aux_weight = e.net.aux_weight;
     return plan_of_epochs(o, int64_t(t.sets.dataset.train.size()), int64_t(t.sets.dataset.val.size()), e.last_batch);
 }

@@ -34,7 +34,7 @@ static std::string state_text(const Optimizer& optimizer, const TrainProgress& p
                          {"loss_sum", p.loss_sum},
                          {"loss_images", p.loss_images},
                          {"best_score", p.best_score},
-                         {"monitor", name_of(p.monitor)},
+                         {"monitor", p.monitor},
                          {"plateau_factor", p.plateau.factor},
                          {"plateau_best", p.plateau.best},
                          {"plateau_seen", p.plateau.seen ? 1 : 0},
@@ -131,7 +131,8 @@ static TrainProgress progress_of(const SafetensorsFile& file, const nlohmann::js
     }
     p.best_score = field<double>(file, state, "best_score");
     if (state.contains("best_loss")) p.best_loss = field<double>(file, state, "best_loss");
-    p.monitor = parse_monitor(field<std::string>(file, state, "monitor"));
+    p.monitor = field<std::string>(file, state, "monitor");
+    check_monitor(p.monitor);
     p.plateau.factor = field<double>(file, state, "plateau_factor");
     p.plateau.best = field<double>(file, state, "plateau_best");
     p.plateau.seen = count(file, state, "plateau_seen") != 0;
