@@ -168,8 +168,7 @@ static void check_shapes(const TrainingSetup& t, Messages& messages) {
 }
 
 static void check_validation(const Experiment& e, const data::Dataset& dataset) {
-    const bool plateau = e.trainer.schedule.kind == Schedule::Kind::plateau;
-    if (dataset.val.empty() && (e.trainer.patience_stop > 0 || plateau))
+    if (dataset.val.empty() && (e.trainer.patience_stop > 0 || e.trainer.schedule.rule().by_validation()))
         throw UsageError(
             "`patience-stop` and `schedule` plateau go by the validation, and no sample validates; raise "
             "`val-fraction` or name them with `val-list`");

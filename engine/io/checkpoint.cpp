@@ -35,10 +35,10 @@ static std::string state_text(const Optimizer& optimizer, const TrainProgress& p
                          {"loss_images", p.loss_images},
                          {"best_score", p.best_score},
                          {"monitor", p.monitor},
-                         {"plateau_factor", p.plateau.factor},
-                         {"plateau_best", p.plateau.best},
-                         {"plateau_seen", p.plateau.seen ? 1 : 0},
-                         {"plateau_waited", p.plateau.waited},
+                         {"plateau_factor", p.schedule.factor},
+                         {"plateau_best", p.schedule.best},
+                         {"plateau_seen", p.schedule.seen ? 1 : 0},
+                         {"plateau_waited", p.schedule.waited},
                          {"best_epoch", p.best_epoch},
                          {"applied_steps", s.step},
                          {"attempts", s.attempts},
@@ -133,10 +133,10 @@ static TrainProgress progress_of(const SafetensorsFile& file, const nlohmann::js
     if (state.contains("best_loss")) p.best_loss = field<double>(file, state, "best_loss");
     p.monitor = field<std::string>(file, state, "monitor");
     check_monitor(p.monitor);
-    p.plateau.factor = field<double>(file, state, "plateau_factor");
-    p.plateau.best = field<double>(file, state, "plateau_best");
-    p.plateau.seen = count(file, state, "plateau_seen") != 0;
-    p.plateau.waited = count(file, state, "plateau_waited");
+    p.schedule.factor = field<double>(file, state, "plateau_factor");
+    p.schedule.best = field<double>(file, state, "plateau_best");
+    p.schedule.seen = count(file, state, "plateau_seen") != 0;
+    p.schedule.waited = count(file, state, "plateau_waited");
     return p;
 }
 

@@ -167,10 +167,7 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
     }
 }
 
-double Trainer::learning_rate_at(int64_t step) const {
-    const double rate = options_.schedule.at(step);
-    return options_.schedule.kind == Schedule::Kind::plateau ? rate * progress.plateau.factor : rate;
-}
+double Trainer::learning_rate_at(int64_t step) const { return options_.schedule.at(step, progress.schedule); }
 
 bool Trainer::out_of_patience() const {
     return options_.patience_stop > 0 && progress.best_epoch >= 0 &&
@@ -201,10 +198,8 @@ bool Trainer::judge(const std::optional<Scores>& validation, TrainObserver& obse
         if (!std::isfinite(found) && !std::isfinite(loss)) return false;
         // A score that is not defined ranks below every other; among its like the loss decides.
         score = !std::isfinite(found) ? std::numeric_limits<double>::lowest() : higher ? found : -found;
-        if (options_.schedule.kind == Schedule::Kind::plateau) {
-            const bool by_loss = !std::isfinite(found);
-            progress.plateau.see(by_loss ? loss : found, higher && !by_loss, options_.schedule);
-        }
+        const bool by_loss = !std::isfinite(found);
+        options_.schedule.rule().see(progress.schedule, by_loss ? loss : found, higher && !by_loss);
         const bool better = score > progress.best_score || (score == progress.best_score && loss < progress.best_loss);
         if (progress.best_epoch >= 0 && !better) return false;
     }

@@ -39,7 +39,7 @@ struct TrainProgress {
     double best_loss = undefined_score;  // of best_epoch's validation: of equal scores the lower loss is better
     int64_t best_epoch = -1;             // -1: no epoch had a score or a loss yet
     std::string monitor = "dice";        // what best_score is; the trainer's, once there is one
-    Plateau plateau = {};
+    ScheduleState schedule = {};
 };
 
 struct StepReport {
@@ -104,7 +104,7 @@ class Trainer {
     void submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
     void report(BatchSource& training, TrainObserver& observer);
     double learning_rate_at(int64_t step) const;
-    // The epoch: is it the best? Plateau counts it.
+    // The epoch: is it the best? A schedule that goes by the validation sees it.
     bool judge(const std::optional<Scores>& validation, TrainObserver& observer);
     void warn_of(const Scores& validation, TrainObserver& observer);
     bool is_bad(const StepLogEntry& entry);

@@ -192,8 +192,7 @@ void expect_same_bits_after_resuming(const std::string& rule) {
     const auto path =
         (std::filesystem::temp_directory_path() / ("atrous-resume-" + std::to_string(::getpid()) + ".safetensors"))
             .string();
-    const TrainerOptions options{.epochs = 2,
-                                 .schedule = {.kind = Schedule::Kind::poly, .base = 1e-3, .total_steps = 8}};
+    const TrainerOptions options{.epochs = 2, .schedule = {.name = "poly", .base = 1e-3, .length = {.total_steps = 8}}};
     bool finished = false;
     decltype(Collector::reports) reports;
     auto session = [&](int64_t stop_when_asked, bool resume) {
