@@ -129,7 +129,7 @@ int eval(int argc, const char* const* argv) {
     };
     const Scores scores =
         evaluate(*loaded.net, *source,
-                 {.loss = loss_options(card),
+                 {.loss = loss_of(card),
                   .compute = loaded.compute,
                   .threshold = threshold,
                   .ignore_index = 255,

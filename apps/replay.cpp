@@ -60,8 +60,8 @@ int replay(int argc, const char* const* argv) {
                name_of(device), bad.batch.n, bad.batch.w, bad.batch.h);
     for (size_t i = 0; i < bad.batch.names.size(); ++i) fmt::print("  image {}: {}\n", i, bad.batch.names[i]);
 
-    const Loss loss(loss_options(bad.card), device, compute);
-    const StepDiagnosis d = diagnose_step(*net, loss, bad.batch, bad.conditions);
+    const auto loss = loss_of(bad.card)(device, compute);
+    const StepDiagnosis d = diagnose_step(*net, *loss, bad.batch, bad.conditions);
     print_layers(d, all);
     fmt::print("\nloss {}; {}\n", std::isnan(d.loss) ? "nan" : fmt::format("{}", d.loss), d.text());
     for (int i : d.bad_images) fmt::print("bad image: {}\n", bad.batch.names[size_t(i)]);

@@ -54,7 +54,7 @@ static int report_end(TrainingRun& run, const Experiment& e, bool finished, Mess
     }
     if (run.out_of_patience())
         messages.text(fmt::format("\nended after epoch {}: no better {} since epoch {}\n", p.epoch,
-                                  name_of(e.trainer.monitor), p.best_epoch + 1));
+                                  e.trainer.monitor, p.best_epoch + 1));
     run.report_result();
     return exit_ok;
 }

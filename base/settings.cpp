@@ -68,11 +68,15 @@ const char* name_of(Origin origin) {
     return names[size_t(origin)];
 }
 
-std::string alternatives(const std::vector<std::string>& words) {
+static std::string joined(const std::vector<std::string>& words, const char* before_last) {
     std::string text;
-    for (size_t i = 0; i < words.size(); ++i) text += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+    for (size_t i = 0; i < words.size(); ++i)
+        text += (i == 0 ? "" : i + 1 == words.size() ? before_last : ", ") + words[i];
     return text;
 }
+
+std::string alternatives(const std::vector<std::string>& words) { return joined(words, " or "); }
+std::string enumeration(const std::vector<std::string>& words) { return joined(words, " and "); }
 
 template <class T>
 std::string Setting<T>::kind() const {

@@ -202,8 +202,8 @@ class EnumSetting : public SettingBase {
     std::vector<Named> named_;
 };
 
-// "a, b or c"
-std::string alternatives(const std::vector<std::string>& words);
+std::string alternatives(const std::vector<std::string>& words);  // "a, b or c"
+std::string enumeration(const std::vector<std::string>& words);   // "a, b and c"
 
 template <class E>
 std::string EnumSetting<E>::rule() const {

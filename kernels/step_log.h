@@ -7,22 +7,26 @@
 
 namespace atrous::kernels {
 
+constexpr int most_loss_terms = 8;
+
 struct StepLogEntry {
-    double loss = 0, cross_entropy = 0, dice = 0;  // cross_entropy: or BCE, focal; dice: or the Tversky index
-    double grad_norm = 0;                          // before clipping
-    float loss_scale = 1;                          // after the step
-    int32_t nonfinite = 0;                         // some gradient was; the step changed nothing
+    double loss = 0;
+    double terms[most_loss_terms] = {};  // of the loss, as it lists them; 0 beyond them
+    double grad_norm = 0;                // before clipping
+    float loss_scale = 1;                // after the step
+    int32_t nonfinite = 0;               // some gradient was; the step changed nothing
     int64_t attempt = 0;
 };
 
 struct StepLogArgs {
-    const void* terms = nullptr;      // [4]: loss, cross entropy, dice, count; f32 or f64
+    const void* terms = nullptr;      // [1 + term_count + …]: the loss and its terms; f32 or f64
     const void* aux_terms = nullptr;  // of an auxiliary head, weighted already: its loss adds to the first term
     DType dtype = DType::f32;
-    double dice_weight = 1;          // of this micro-batch
-    bool first = true, last = true;  // of the step's micro-batches
+    int32_t term_count = 0;                     // at most most_loss_terms
+    double term_weights[most_loss_terms] = {};  // of this micro-batch
+    bool first = true, last = true;             // of the step's micro-batches
     const StepState* state = nullptr;
-    double* sums = nullptr;  // [3], kept between the micro-batches of a step
+    double* sums = nullptr;  // [1 + term_count], kept between the micro-batches of a step
     StepLogEntry* ring = nullptr;
     int64_t capacity = 1;
 };
@@ -32,6 +36,7 @@ inline void check(const StepLogArgs& a) {
     require(a.terms && a.sums, "log_step: terms and sums are needed");
     require(!a.last || (a.state && a.ring && a.capacity >= 1), "log_step: state and ring are needed after the last");
     require(a.dtype == DType::f32 || a.dtype == DType::f64, "log_step: loss terms are f32 or f64");
+    require(a.term_count >= 0 && a.term_count <= most_loss_terms, "log_step: a loss has at most 8 terms");
 }
 
 // What every backend does, in its own memory. constexpr, so that device code may call it.
@@ -39,12 +44,14 @@ template <class T>
 constexpr void log_step_entry(const StepLogArgs& a) {
     const T* const terms = static_cast<const T*>(a.terms);
     const double aux = a.aux_terms ? double(static_cast<const T*>(a.aux_terms)[0]) : 0;
-    const double values[3] = {double(terms[0]) + aux, double(terms[1]), a.dice_weight * double(terms[2])};
-    for (int i = 0; i < 3; ++i) a.sums[i] = (a.first ? 0 : a.sums[i]) + values[i];
+    a.sums[0] = (a.first ? 0 : a.sums[0]) + (double(terms[0]) + aux);
+    for (int i = 1; i <= a.term_count; ++i)
+        a.sums[i] = (a.first ? 0 : a.sums[i]) + a.term_weights[i - 1] * double(terms[i]);
     if (!a.last) return;
     const StepState& s = *a.state;
     StepLogEntry& entry = a.ring[(s.attempts - 1) % a.capacity];
-    entry.loss = a.sums[0], entry.cross_entropy = a.sums[1], entry.dice = a.sums[2];
+    entry.loss = a.sums[0];
+    for (int i = 0; i < most_loss_terms; ++i) entry.terms[i] = i < a.term_count ? a.sums[i + 1] : 0;
     entry.grad_norm = s.grad_norm, entry.loss_scale = s.loss_scale, entry.nonfinite = s.found_nonfinite;
     entry.attempt = s.attempts - 1;
 }

@@ -8,9 +8,6 @@
 
 namespace atrous {
 
-static const char* known =
-    "bce, ce, focal, dice, tversky, focal-tversky, or one of the first three + one of the others";
-
 static std::vector<std::string> split(const std::string& text, char separator) {
     std::vector<std::string> parts;
     std::stringstream stream(text);
@@ -18,62 +15,100 @@ static std::vector<std::string> split(const std::string& text, char separator) {
     return parts;
 }
 
-struct Terms {
-    std::string pixels, regions;  // empty: absent
-};
+using Kind = LossWord::Kind;
 
-static Terms terms_of(const std::string& name) {
-    Terms t;
+// The names of those that are so.
+template <class Is>
+static std::vector<std::string> words_that(const Is& is) {
+    std::vector<std::string> names;
+    for (const auto& word : LossWord::catalogue().all())
+        if (is(*word)) names.push_back(word->name());
+    return names;
+}
+static std::vector<std::string> words_of(Kind kind) {
+    return words_that([kind](const LossWord& w) { return w.kind() == kind; });
+}
+
+static std::string listed(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
+static std::string known() {
+    std::string text = fmt::format("{}, or one of {} + one of {}", listed(LossWord::catalogue().names()),
+                                   enumeration(words_of(Kind::pixels)), enumeration(words_of(Kind::regions)));
+    const std::vector<std::string> own = words_of(Kind::own);
+    return own.empty() ? text : text + ", each also with + " + alternatives(own);
+}
+
+// The words of a loss, each known and none of a kind twice.
+static std::vector<std::string> checked_words(const std::string& name) {
+    std::vector<std::string> words = split(name, '+');
     bool right = !name.empty() && name.back() != '+';
-    for (const std::string& part : split(name, '+')) {
-        const bool pixels = part == "bce" || part == "ce" || part == "focal";
-        const bool regions = part == "dice" || part == "tversky" || part == "focal-tversky";
-        std::string& to = pixels ? t.pixels : t.regions;
-        right = right && (pixels || regions) && to.empty();
-        to = part;
+    int pixels = 0, regions = 0;
+    for (const std::string& text : words) {
+        const LossWord* word = LossWord::catalogue().find(text);
+        right = right && word && std::count(words.begin(), words.end(), text) == 1;
+        pixels += word && word->kind() == Kind::pixels;
+        regions += word && word->kind() == Kind::regions;
     }
-    if (!right) throw UsageError(fmt::format("`loss` {}: expected {}, as in ce+dice", name, known));
-    return t;
+    if (!right || pixels > 1 || regions > 1)
+        throw UsageError(fmt::format("`loss` {}: expected {}, as in ce+dice", name, known()));
+    return words;
 }
 
 std::string resolve_loss(const std::string& name, int64_t out_channels) {
     if (name == "auto") return out_channels == 1 ? "bce+dice" : "ce+dice";
-    terms_of(name);
+    checked_words(name);
     return name;
 }
 
-static LossOptions sigmoid_loss(const Terms& t, int ignore_index) {
-    BceDiceOptions o;
-    o.ignore_index = ignore_index;
-    o.bce_weight = t.pixels.empty() ? 0 : 1;
-    o.dice_weight = t.regions.empty() ? 0 : 1;
-    return {.terms = o};
+static bool takes_softmax(const LossWord& word) {
+    SoftmaxLossOptions o;
+    return word.set_softmax(o, {});
 }
 
-LossOptions loss_options(const LossConfig& choice, int64_t out_channels, int ignore_index) {
-    const Terms t = terms_of(resolve_loss(choice.name, out_channels));
-    const bool by_channel = t.pixels == "bce" || (out_channels == 1 && t.pixels.empty() && t.regions == "dice");
-    if (by_channel) {
-        if (!choice.class_weights.empty())
-            throw UsageError(fmt::format("`class-weights`: loss {} has none; use ce or focal", choice.name));
-        if (!t.regions.empty() && t.regions != "dice")
-            throw UsageError(fmt::format("`loss` {}: {} goes with ce or focal", choice.name, t.regions));
-        return sigmoid_loss(t, ignore_index);
+static void check_class_weights(const LossConfig& c, const std::vector<std::string>& words, int64_t out_channels) {
+    if (c.class_weights.empty()) return;
+    const auto takes = [](const LossWord& w) { return w.weighs_classes(); };
+    if (std::none_of(words.begin(), words.end(), [&](const std::string& w) { return takes(c.words.of(w)); }))
+        throw UsageError(
+            fmt::format("`class-weights`: loss {} has none; use {}", c.name, alternatives(words_that(takes))));
+    const int64_t classes = std::max<int64_t>(out_channels, 2), given = int64_t(c.class_weights.size());
+    if (given != classes) throw UsageError(fmt::format("`class-weights`: {} numbers for {} classes", given, classes));
+}
+
+// Of sigmoids where every word can be and the softmax is not asked for; one channel is a sigmoid where both can be.
+static decltype(LossParts::one_pass) one_pass(const LossConfig& c, const std::vector<const LossWord*>& words,
+                                              int64_t out_channels, int ignore_index) {
+    if (words.empty()) return std::monostate{};
+    BceDiceOptions sigmoid{.bce_weight = 0, .dice_weight = 0, .ignore_index = ignore_index};
+    SoftmaxLossOptions softmax{.ce_weight = 0, .region_weight = 0, .ignore_index = ignore_index};
+    bool by_channel = true, by_class = true;
+    for (const LossWord* word : words) {
+        by_channel = word->set_sigmoid(sigmoid) && by_channel;
+        by_class = word->set_softmax(softmax, c.words) && by_class;
     }
-    if (!choice.class_weights.empty() && t.pixels.empty())
-        throw UsageError(fmt::format("`class-weights`: loss {} has none; use ce or focal", choice.name));
-    const int64_t classes = std::max<int64_t>(out_channels, 2), given = int64_t(choice.class_weights.size());
-    if (given != 0 && given != classes)
-        throw UsageError(fmt::format("`class-weights`: {} numbers for {} classes", given, classes));
-    SoftmaxLossOptions o;
-    o.ignore_index = ignore_index;
-    o.ce_weight = t.pixels.empty() ? 0 : 1;
-    o.region_weight = t.regions.empty() ? 0 : 1;
-    if (t.pixels == "focal") o.gamma = choice.focal_gamma;
-    if (t.regions == "tversky" || t.regions == "focal-tversky")
-        o.alpha = choice.tversky_alpha, o.beta = choice.tversky_beta;
-    if (t.regions == "focal-tversky") o.exponent = choice.tversky_exponent;
-    return {.terms = o, .class_weights = choice.class_weights};
+    if (by_channel && (!by_class || out_channels == 1)) return sigmoid;
+    if (by_class) return softmax;
+    const auto pixels = [](const LossWord& w) { return w.kind() == Kind::pixels && takes_softmax(w); };
+    const auto at = std::find_if(words.begin(), words.end(), [](const LossWord* w) { return takes_softmax(*w); });
+    throw UsageError(fmt::format("`loss` {}: {} goes with {}", c.name, at == words.end() ? "no word" : (*at)->name(),
+                                 alternatives(words_that(pixels))));
+}
+
+LossParts loss_parts(const LossConfig& c, int64_t out_channels, int ignore_index) {
+    const std::vector<std::string> names = checked_words(resolve_loss(c.name, out_channels));
+    check_class_weights(c, names, out_channels);
+    LossParts parts;
+    std::vector<const LossWord*> together;
+    for (const std::string& name : names) {
+        const LossWord& word = c.words.of(name);
+        (word.kind() == Kind::own ? parts.own : together).push_back(&word);
+    }
+    parts.one_pass = one_pass(c, together, out_channels, ignore_index);
+    return parts;
 }
 
 static std::vector<double> numbers(const std::string& words) {
@@ -124,7 +159,7 @@ void check(const LossConfig& config, int64_t classes) {
     const auto check_for = [&](int64_t count) {
         LossConfig loss = config;
         loss.class_weights = counted ? std::vector<double>(size_t(count), 1.0) : listed;
-        loss_options(loss, count == 2 ? 1 : count, 255);
+        loss_parts(loss, count == 2 ? 1 : count, 255);
     };
     if (classes == 0) classes = int64_t(listed.size());
     if (classes > 0) return check_for(std::max<int64_t>(classes, 2));
@@ -136,31 +171,15 @@ void check(const LossConfig& config, int64_t classes) {
 }
 
 void describe(Settings& s, LossConfig& c) {
-    const auto has = [&c](auto... terms) {
-        return [&c, terms...] {
-            for (const std::string& term : split(c.name, '+'))
-                if (((term == terms) || ...)) return true;
-            return false;
-        };
-    };
-    const auto fixed = [](auto& setting) -> auto& { return setting.when_resumed(Resume::fixed); };
-    fixed(s.bind("loss", c.name,
-                 "bce, ce, focal, dice, tversky, focal-tversky, or two joined as in ce+dice; auto: bce+dice for two "
-                 "classes, ce+dice for more"));
-    fixed(
-        s.bind("class-weights", c.weighting, "class weights for ce and focal: none, enet, median, or a list 1,2.5,…"));
-    fixed(s.bind("focal-gamma", c.focal_gamma, "exponent of focal, which turns it to the hard pixels"))
-        .min(0)
-        .only_with("`loss` focal", has("focal"));
-    fixed(s.bind("tversky-alpha", c.tversky_alpha, "weight of false positives in tversky"))
-        .min(0)
-        .only_with("`loss` tversky or focal-tversky", has("tversky", "focal-tversky"));
-    fixed(s.bind("tversky-beta", c.tversky_beta, "weight of false negatives in tversky"))
-        .min(0)
-        .only_with("`loss` tversky or focal-tversky", has("tversky", "focal-tversky"));
-    fixed(s.bind("tversky-exponent", c.tversky_exponent, "exponent of focal-tversky: (1 - index) to this"))
-        .above(0)
-        .only_with("`loss` focal-tversky", has("focal-tversky"));
+    s.bind("loss", c.name,
+           listed(LossWord::catalogue().names()) +
+               ", or two joined as in ce+dice; auto: bce+dice for two classes, ce+dice for more")
+        .when_resumed(Resume::fixed);
+    s.bind("class-weights", c.weighting,
+           "class weights for " + enumeration(words_that([](const LossWord& w) { return w.weighs_classes(); })) +
+               ": none, enet, median, or a list 1,2.5,…")
+        .when_resumed(Resume::fixed);
+    for (const auto& word : LossWord::catalogue().all()) c.words.of(word->name()).describe(s, c.name);
 }
 
 }  // namespace atrous

@@ -1,22 +1,23 @@
-// The loss of an experiment: from words to options, and back into a checkpoint.
+// The loss of an experiment: from words to a loss function, and back into a checkpoint.
 #pragma once
 
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/settings.h"
-#include "engine/train/loss.h"
+#include "engine/train/losses/loss_word.h"
 
 namespace atrous {
 
-// One term for pixels, one for regions, or both joined by '+':
+// Words (engine/train/losses/loss_word.h) joined by '+': one term for pixels, one for regions, or both; and any that
+// bring a loss function of their own.
 //   bce                          every channel by itself, labels one-hot
 //   ce, focal                    classes exclude each other (softmax)
 //   dice, tversky, focal-tversky of the sigmoids beside bce and in a binary net's 'dice', else of the softmax
 struct LossConfig {
     std::string name = "auto";
-    double focal_gamma = 2;
-    double tversky_alpha = 0.3, tversky_beta = 0.7, tversky_exponent = 0.75;
+    OneOfEach<LossWord> words = {};          // the settings of each
     std::string weighting = "none";          // how class weights are found: see class_weights
     std::vector<double> class_weights = {};  // that were found
 };
@@ -25,7 +26,14 @@ void describe(Settings& settings, LossConfig& config);
 
 // "auto" becomes bce+dice for a net with one output channel, ce+dice for more.
 std::string resolve_loss(const std::string& name, int64_t out_channels);
-LossOptions loss_options(const LossConfig& choice, int64_t out_channels, int ignore_index);  // UsageError
+
+// What a loss is made of: one pass over logits and labels, and words with functions of their own; at least one of them.
+struct LossParts {
+    std::variant<std::monostate, BceDiceOptions, SoftmaxLossOptions> one_pass;
+    std::vector<const LossWord*> own;  // of the config's words, which have to stay
+};
+LossParts loss_parts(const LossConfig& config, int64_t out_channels, int ignore_index);  // UsageError
+LossFactory loss_of(const LossConfig& config, int64_t out_channels, int ignore_index);   // UsageError
 
 // none, enet, median, or one number a class, from the pixels of each class and the samples that contain it:
 //   enet: 1 / ln(1.02 + p), p the class's share of pixels (Paszke et al. 2016)

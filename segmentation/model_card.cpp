@@ -1,5 +1,7 @@
 #include "segmentation/model_card.h"
 
+#include "data/mask.h"
+
 namespace atrous {
 
 static const char* key = "atrous.recipe";
@@ -35,9 +37,10 @@ data::LoaderOptions loader_options(const ModelCard& r, int64_t batch_size, int w
 }
 
 bool is_softmax(const ModelCard& r) {
-    return r.net.out_channels > 1 && std::holds_alternative<SoftmaxLossOptions>(loss_options(r).terms);
+    const LossParts parts = loss_parts(r.loss, r.net.out_channels, data::ignored_class);
+    return r.net.out_channels > 1 && !std::holds_alternative<BceDiceOptions>(parts.one_pass);
 }
 
-LossOptions loss_options(const ModelCard& r) { return loss_options(r.loss, r.net.out_channels, 255); }
+LossFactory loss_of(const ModelCard& r) { return loss_of(r.loss, r.net.out_channels, data::ignored_class); }
 
 }  // namespace atrous

@@ -51,6 +51,6 @@ data::LoaderOptions loader_options(const ModelCard& card, int64_t batch_size, in
 // Whether the logits' channels are classes that exclude each other (softmax); else each is a class by itself (sigmoid).
 bool is_softmax(const ModelCard& card);
 
-LossOptions loss_options(const ModelCard& card);  // of labels in which 255 is ignored
+LossFactory loss_of(const ModelCard& card);  // of labels in which 255 is ignored
 
 }  // namespace atrous

@@ -199,7 +199,7 @@ void check_words(const ModelCard& r, const std::string& path) {
         if (highest >= r.classes())
             throw UsageError(fmt::format("mask_values '{}' has class {}, the net has {} classes", r.mask_values,
                                          highest, r.classes()));
-        loss_options(r.loss, r.net.out_channels, data::ignored_class);
+        loss_parts(r.loss, r.net.out_channels, data::ignored_class);
     } catch (const UsageError& e) {
         throw FormatError(path + ": its model card cannot be read: " + e.what());
     }

@@ -23,8 +23,15 @@ namespace atrous {
 
 namespace fs = std::filesystem;
 
-static const char* csv_header =
-    "epoch,step,learning_rate,train_loss,val_loss,val_dice,val_image_dice,val_miou,val_pixel_accuracy,seconds\n";
+// Of the metrics.csv of folders from before they were marked.
+static const char* unmarked_header =
+    "epoch,step,learning_rate,train_loss,val_loss,val_dice,val_image_dice,val_miou,val_pixel_accuracy,seconds";
+
+static std::string csv_header() {
+    std::string header = "epoch,step,learning_rate,train_loss,val_loss";
+    for (const auto& metric : Metric::catalogue().all()) header += ",val_" + metric->key;
+    return header + ",seconds\n";
+}
 
 // Makes runs/N: by that, of two that start at once, only one has it.
 static std::string new_numbered_folder() {
@@ -36,13 +43,32 @@ static std::string new_numbered_folder() {
     }
 }
 
+static std::vector<std::string> fields_of(const std::string& line) {
+    std::vector<std::string> fields(1);
+    for (const char c : line) c == ',' ? void(fields.emplace_back()) : fields.back().push_back(c);
+    return fields;
+}
+
+// A row under other columns than it was written under: of a program that knows other metrics.
+static std::string under_columns(const std::string& columns, const std::string& row, const std::string& its_columns) {
+    const std::vector<std::string> names = fields_of(its_columns), values = fields_of(row);
+    std::string fields;
+    for (const std::string& column : fields_of(columns)) {
+        const size_t at = size_t(std::find(names.begin(), names.end(), column) - names.begin());
+        fields += (fields.empty() ? "" : ",") + (at < std::min(names.size(), values.size()) ? values[at] : "");
+    }
+    return fields;
+}
+
 // The heading and the rows of the first `epochs` epochs.
 static std::string read_metrics(const std::string& path, int64_t epochs) {
     std::ifstream in(path);
-    std::string kept = csv_header, line;
-    std::getline(in, line);
+    const std::string header = csv_header(), columns = header.substr(0, header.size() - 1);
+    std::string kept = header, its_columns, line;
+    std::getline(in, its_columns);
     while (std::getline(in, line))
-        if (std::atoll(line.c_str()) <= epochs) kept += line + "\n";
+        if (std::atoll(line.c_str()) <= epochs)
+            kept += (its_columns == columns ? line : under_columns(columns, line, its_columns)) + "\n";
     return kept;
 }
 
@@ -90,7 +116,7 @@ bool RunFolder::is_one(const std::string& folder) {
     if (!is_folder(folder) || is_marked(folder)) return is_folder(folder);
     std::ifstream in(folder + "/metrics.csv");  // of a training from before folders were marked
     std::string line;
-    return std::getline(in, line) && line + "\n" == csv_header;
+    return std::getline(in, line) && line == unmarked_header;
 }
 
 void RunFolder::check(const std::string& path, const std::string& resumed, bool overwrite) {
@@ -130,7 +156,7 @@ RunFolder::RunFolder(std::string path, const std::string& resumed, bool overwrit
     for (const auto& file : files_of(path_)) io::remove_stale_temporaries(file);
     if (goes_on) return;
     remove_earlier_training();
-    io::write_durably(metrics(), csv_header);
+    io::write_durably(metrics(), csv_header());
     if (!resumed.empty()) continue_from(resumed);
 }
 
@@ -169,10 +195,10 @@ void RunFolder::truncate_metrics(int64_t epochs) const {
 }
 
 void RunFolder::append_metrics(const EpochReport& r, double seconds) const {
-    std::string scores = ",,,,";
-    if (const auto& s = r.validation)
-        scores = fmt::format("{},{},{},{},{}", csv_number(s->loss), csv_number(s->dice), csv_number(s->image_dice),
-                             csv_number(s->mean_iou), csv_number(s->pixel_accuracy));
+    const Scores none;
+    const Scores& s = r.validation ? *r.validation : none;
+    std::string scores = csv_number(s.loss);
+    for (const auto& metric : Metric::catalogue().all()) scores += "," + csv_number(s.of(metric->key));
     const std::string row = fmt::format("{},{},{:.6g},{:.6f},{},{:.2f}\n", r.epoch + 1, r.step, r.learning_rate,
                                         r.train_loss, scores, seconds);
     io::write_durably(metrics(), read_metrics(metrics(), r.epoch) + row);

@@ -60,12 +60,11 @@ void RunLogger::on_read() {
 
 static std::vector<std::pair<std::string, double>> scalars_of(const EpochReport& r) {
     std::vector<std::pair<std::string, double>> all{{"loss/train", r.train_loss}, {"learning_rate", r.learning_rate}};
-    if (const auto& s = r.validation)
-        all.insert(all.end(), {{"loss/validation", s->loss},
-                               {"score/dice", s->dice},
-                               {"score/image_dice", s->image_dice},
-                               {"score/miou", s->mean_iou},
-                               {"score/pixel_accuracy", s->pixel_accuracy}});
+    if (const auto& s = r.validation) {
+        all.emplace_back("loss/validation", s->loss);
+        for (const auto& metric : Metric::catalogue().all())
+            all.emplace_back("score/" + metric->key, s->of(metric->key));
+    }
     std::erase_if(all, [](const auto& scalar) { return !std::isfinite(scalar.second); });
     return all;
 }

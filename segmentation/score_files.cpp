@@ -20,18 +20,23 @@ std::string csv_field(const std::string& text) {
 std::string csv_number(double value) { return std::isnan(value) ? "" : fmt::format("{:.6f}", value); }
 
 void ImageScores::add(const std::string& name, const int64_t* counts) {
-    ScoreKeeper keeper{classes_};
-    keeper.add(counts);
-    const Scores s = keeper.scores();
+    const ConfusionMatrix image(classes_, counts);
     rows_ += csv_field(name);
-    for (const double score : {s.dice, s.mean_iou, s.pixel_accuracy}) rows_ += "," + csv_number(score);
-    for (const ClassScore& c : s.classes) rows_ += "," + csv_number(c.iou);
+    for (const auto& metric : Metric::catalogue().all())
+        if (metric->of_counts) rows_ += "," + csv_number(metric->of_counts(image));
+    for (const auto& metric : Metric::catalogue().all())
+        for (int64_t c = 0; metric->by_class.by_image && c < classes_; ++c)
+            rows_ += "," + csv_number(metric->by_class.value(image.of_class(c)));
     rows_ += "\n";
 }
 
 void ImageScores::write(const std::string& path, const std::vector<std::string>& class_names) const {
-    std::string heading = "name,dice,mean_iou,pixel_accuracy";
-    for (const std::string& name : class_names) heading += "," + csv_field("iou " + name);
+    std::string heading = "name";
+    for (const auto& metric : Metric::catalogue().all())
+        if (metric->of_counts) heading += "," + metric->field_name();
+    for (const auto& metric : Metric::catalogue().all())
+        for (const std::string& name : class_names)
+            if (metric->by_class.by_image) heading += "," + csv_field(metric->by_class.field + " " + name);
     io::write_durably(path, heading + "\n" + rows_);
 }
 
@@ -42,7 +47,7 @@ void write_confusion(const std::string& path, const Scores& s, const std::vector
     for (size_t c = 0; c < classes; ++c) text += "," + name_of_class(c);
     for (size_t t = 0; t < classes; ++t) {
         text += "\n" + name_of_class(t);
-        for (size_t p = 0; p < classes; ++p) text += fmt::format(",{}", s.confusion[t * classes + p]);
+        for (size_t p = 0; p < classes; ++p) text += fmt::format(",{}", s.confusion.at(int64_t(t), int64_t(p)));
     }
     text += "\n";
     io::write_durably(path, text);
@@ -52,23 +57,22 @@ nlohmann::json json_of(const Scores& s, const std::vector<std::string>& class_na
     const auto number = [](double v) { return std::isnan(v) ? nlohmann::json() : nlohmann::json(v); };
     nlohmann::json classes = nlohmann::json::array();
     for (size_t c = 0; c < s.classes.size(); ++c) {
-        const ClassScore& k = s.classes[c];
-        classes.push_back({{"name", c < class_names.size() ? class_names[c] : std::to_string(c)},
-                           {"dice", number(k.dice)},
-                           {"iou", number(k.iou)},
-                           {"truth_pixels", k.truth},
-                           {"predicted_pixels", k.predicted},
-                           {"intersection_pixels", k.intersection}});
+        const ClassCounts& k = s.classes[c];
+        nlohmann::json json{{"name", c < class_names.size() ? class_names[c] : std::to_string(c)},
+                            {"truth_pixels", k.truth},
+                            {"predicted_pixels", k.predicted},
+                            {"intersection_pixels", k.intersection}};
+        for (const auto& metric : Metric::catalogue().all())
+            if (metric->by_class.value) json[metric->by_class.field] = number(metric->by_class.value(k));
+        classes.push_back(json);
     }
-    return {{"images", s.images},
-            {"pixels", s.pixels},
-            {"dice", number(s.dice)},
-            {"image_dice", number(s.image_dice)},
-            {"mean_iou", number(s.mean_iou)},
-            {"pixel_accuracy", number(s.pixel_accuracy)},
-            {"loss", number(s.loss)},
-            {"nonfinite_images", s.nonfinite},
-            {"classes", classes}};
+    nlohmann::json json{{"images", s.images},
+                        {"pixels", s.pixels},
+                        {"loss", number(s.loss)},
+                        {"nonfinite_images", s.nonfinite},
+                        {"classes", classes}};
+    for (const auto& metric : Metric::catalogue().all()) json[metric->field_name()] = number(s.of(metric->key));
+    return json;
 }
 
 void write_json(const std::string& path, const nlohmann::json& json) {

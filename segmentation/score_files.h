@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "engine/train/metrics.h"
+#include "engine/train/scores.h"
 
 namespace atrous {
 
-// The scores of every image, kept until they are written. A line an image: its name, Dice (binary: of the foreground;
-// else the mean over classes that occur in the image or its prediction), mean IoU, pixel accuracy, and the IoU of each
-// class; empty where it is not defined, since the class occurs in neither.
+// The scores of every image, kept until they are written. A line an image: its name, the metrics that are found from
+// counts of pixels (Dice, mean IoU, pixel accuracy), and those of each class that ask for it (IoU); empty where one is
+// not defined.
 class ImageScores {
  public:
     explicit ImageScores(int64_t classes) : classes_(classes) {}

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/train/metrics.h"
+#include "engine/train/scores.h"
 #include "engine/train/trainer.h"
 
 namespace atrous {

@@ -46,7 +46,7 @@ static OptimizerOptions optimizer_options(const Experiment& e, SegmentationNet& 
 static TrainerOptions trainer_options(const TrainingSetup& t, int64_t batches_per_epoch) {
     TrainerOptions o = t.experiment.trainer;
     o.schedule.set_length(o.epochs, ceil_div(batches_per_epoch, o.accumulate));
-    o.loss = loss_options(t.card);
+    o.loss = loss_of(t.card);
     o.compute = t.compute;
     o.aux_weight = t.experiment.net.aux_weight;
     if (!t.experiment.run.profile.empty()) {  // a replayed graph has no ops, and steps are told apart by reading each
@@ -87,7 +87,7 @@ void TrainingRun::score_untrained() {
     if (!validation_) return;
     auto fresh = make_net(setup_.card.net);
     fresh->materialize({.device = setup_.device, .compute = setup_.compute, .seed = uint64_t(e_.data.seed)});
-    untrained_ = evaluate(*fresh, *validation_, {loss_options(setup_.card), setup_.compute, 0, 255});
+    untrained_ = evaluate(*fresh, *validation_, {loss_of(setup_.card), setup_.compute, 0, 255});
 }
 
 void TrainingRun::open_folder() {
@@ -126,7 +126,7 @@ void TrainingRun::report_result() {
     if (has_best) io::load_weights(io::SafetensorsFile(folder_->best()), *net_);
     auto source = data::make_loader(setup_.sets.dataset.val, setup_.sets.report.rule,
                                     validation_loader(setup_, net_->input_multiple()));
-    const Scores scores = evaluate(*net_, *source, {loss_options(setup_.card), setup_.compute, 0, 255});
+    const Scores scores = evaluate(*net_, *source, {loss_of(setup_.card), setup_.compute, 0, 255});
     folder_->write_samples(
         data::encode_png(result_sheet(*net_, setup_.card, setup_.compute, setup_.sets.dataset.val, 6)));
     const std::vector<std::string>& names = setup_.card.class_names;

@@ -150,7 +150,7 @@ static PlanForBatch plan_for(const TrainingSetup& t) {
     o.validation_width = padded(t.card.width);
     o.accumulate = e.trainer.accumulate;
     o.optimizer = optimizer_options(e);
-    o.loss = loss_options(t.card);
+    o.loss = loss_of(t.card);
     o.aux_weight = e.net.aux_weight;
     return plan_of_epochs(o, int64_t(t.sets.dataset.train.size()), int64_t(t.sets.dataset.val.size()), e.last_batch);
 }
@@ -175,8 +175,7 @@ static void check_shapes(const TrainingSetup& t, Messages& messages) {
 }
 
 static void check_validation(const Experiment& e, const data::Dataset& dataset) {
-    const bool plateau = e.trainer.schedule.kind == Schedule::Kind::plateau;
-    if (dataset.val.empty() && (e.trainer.patience_stop > 0 || plateau))
+    if (dataset.val.empty() && (e.trainer.patience_stop > 0 || e.trainer.schedule.rule().by_validation()))
         throw UsageError(
             "`patience-stop` and `schedule` plateau go by the validation, and no sample validates; raise "
             "`val-fraction` or name them with `val-list`");

@@ -38,11 +38,7 @@ static double flops_of_step(const StepOptions& o) {
     return flops;
 }
 
-static LossOptions loss_of(const StepOptions& o) {
-    LossOptions loss;
-    if (o.net.out_channels > 1) loss.terms = SoftmaxLossOptions{};
-    return loss;
-}
+static LossFactory loss_of(const StepOptions& o) { return o.net.out_channels > 1 ? class_loss() : bce_dice_loss(); }
 
 // One run timed by the host: nothing is under way before or after it.
 static double timed_alone(Device device, const std::function<void()>& run) {
@@ -72,7 +68,7 @@ static std::vector<double> timed_in_a_row(Device device, int runs, const std::fu
     return seconds;
 }
 
-static void measure_steps(const StepOptions& o, SegmentationNet& net, const Loss& loss, StepResult& r) {
+static void measure_steps(const StepOptions& o, SegmentationNet& net, const LossFunction& loss, StepResult& r) {
     Optimizer optimizer(net, o.optimizer);
     TrainingStep step(net, optimizer, loss,
                       {.compute = o.compute,
@@ -91,7 +87,7 @@ static void measure_steps(const StepOptions& o, SegmentationNet& net, const Loss
 }
 
 // Images lie on the device already; the loss is computed once, to show what was computed.
-static void measure_forward(const StepOptions& o, SegmentationNet& net, const Loss& loss, StepResult& r) {
+static void measure_forward(const StepOptions& o, SegmentationNet& net, const LossFunction& loss, StepResult& r) {
     const HostBatch batch = batch_of(o);
     const NoTape off;
     net.set_training(false);
@@ -104,7 +100,7 @@ static void measure_forward(const StepOptions& o, SegmentationNet& net, const Lo
     r.first_s = timed_alone(o.device, run);
     r.warm_ups = 1;
     r.seconds = statistics(timed_in_a_row(o.device, o.steps, run));
-    r.losses.assign(2, loss(net.forward(images), labels).loss.item());
+    r.losses.assign(2, loss.value(net.forward(images), labels).loss.item());
 }
 
 StepResult measure_step(const StepOptions& o) {
@@ -114,10 +110,10 @@ StepResult measure_step(const StepOptions& o) {
     const auto net = make_net(o.net);
     net->materialize({.device = o.device, .compute = o.compute});
     set_hashed_weights<float>(*net);
-    const Loss loss(loss_of(o), o.device, o.compute);
+    const auto loss = loss_of(o)(o.device, o.compute);
     r.parameters = net->parameter_count();
     r.start_s = now_s() - began;
-    (o.forward_only ? measure_forward : measure_steps)(o, *net, loss, r);
+    (o.forward_only ? measure_forward : measure_steps)(o, *net, *loss, r);
     r.images_per_s = double(o.batch_size) / r.seconds.median;
     r.device_peak_bytes = context_of(o.device).memory().statistics().peak_bytes;
     rusage usage{};
@@ -151,7 +147,7 @@ std::string step_json(const StepOptions& o, const StepResult& r) {
     j["size"] = o.size;
     j["batch_size"] = o.batch_size;
     j["precision"] = name_of(o.compute);
-    j["optimizer"] = name_of(o.optimizer.kind);
+    j["optimizer"] = o.optimizer.rule;
     j["parameters"] = r.parameters;
     j["median_s"] = r.seconds.median;
     j["p10_s"] = r.seconds.p10;

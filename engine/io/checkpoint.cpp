@@ -11,37 +11,34 @@ namespace atrous::io {
 static const std::string train_prefix = "train.";
 static const char* state_key = "atrous.training";
 
-struct Moment {
-    std::string prefix;  // PyTorch's words for them
+// A tensor of the optimizer's, laid out as the parameter arena.
+struct OptimizerTensor {
+    std::string prefix;
     const Tensor* arena;
 };
 
-static std::vector<Moment> moments_of(const Optimizer& optimizer) {
-    std::vector<Moment> moments;
-    const OptimizerKind kind = optimizer.options().kind;
-    const bool sgd = kind == OptimizerKind::sgd, rmsprop = kind == OptimizerKind::rmsprop;
-    const char* first = sgd || rmsprop ? "momentum_buffer." : "exp_avg.";
-    if (optimizer.moment1().defined()) moments.push_back({train_prefix + first, &optimizer.moment1()});
-    const char* second = rmsprop ? "square_avg." : "exp_avg_sq.";
-    if (optimizer.moment2().defined()) moments.push_back({train_prefix + second, &optimizer.moment2()});
-    return moments;
+static std::vector<OptimizerTensor> tensors_of(const Optimizer& optimizer) {
+    std::vector<OptimizerTensor> all;
+    for (size_t i = 0; i < optimizer.rule_states().size(); ++i)
+        all.push_back({train_prefix + optimizer.rule_states()[i].name + ".", &optimizer.state_tensors()[i]});
+    return all;
 }
 
 // Doubles survive: the JSON writer gives the shortest text that reads back to the same bits.
 static std::string state_text(const Optimizer& optimizer, const TrainProgress& p) {
     const StepState s = optimizer.state();
-    nlohmann::json state{{"optimizer", name_of(optimizer.options().kind)},
+    nlohmann::json state{{"optimizer", optimizer.options().rule},
                          {"epoch", p.epoch},
                          {"batch", p.batch},
                          {"step", p.step},
                          {"loss_sum", p.loss_sum},
                          {"loss_images", p.loss_images},
                          {"best_score", p.best_score},
-                         {"monitor", name_of(p.monitor)},
-                         {"plateau_factor", p.plateau.factor},
-                         {"plateau_best", p.plateau.best},
-                         {"plateau_seen", p.plateau.seen ? 1 : 0},
-                         {"plateau_waited", p.plateau.waited},
+                         {"monitor", p.monitor},
+                         {"plateau_factor", p.schedule.factor},
+                         {"plateau_best", p.schedule.best},
+                         {"plateau_seen", p.schedule.seen ? 1 : 0},
+                         {"plateau_waited", p.schedule.waited},
                          {"best_epoch", p.best_epoch},
                          {"applied_steps", s.step},
                          {"attempts", s.attempts},
@@ -60,15 +57,15 @@ void save_training(const std::string& path, Module& net, const Optimizer& optimi
                    Metadata metadata) {
     auto tensors = state_dict(net);
     const ParameterArena& arena = net.arena();
-    for (const Moment& moment : moments_of(optimizer))
+    for (const OptimizerTensor& tensor : tensors_of(optimizer))
         for (size_t i = 0; i < arena.parameters.size(); ++i) {
             const Parameter& p = *arena.parameters[i].parameter;
-            const Tensor part = moment.arena->part(arena.offsets[i], p.shape);
+            const Tensor part = tensor.arena->part(arena.offsets[i], p.shape);
             auto write = [part, layout = p.layout](Sink& sink) {
                 const auto bytes = to_file_layout(part, layout);
                 sink.write(bytes.data(), bytes.size());
             };
-            tensors.push_back({moment.prefix + arena.parameters[i].path, part.dtype(), file_shape(p.shape, p.layout),
+            tensors.push_back({tensor.prefix + arena.parameters[i].path, part.dtype(), file_shape(p.shape, p.layout),
                                std::move(write)});
         }
     metadata[state_key] = state_text(optimizer, progress);
@@ -134,11 +131,12 @@ static TrainProgress progress_of(const SafetensorsFile& file, const nlohmann::js
     }
     p.best_score = field<double>(file, state, "best_score");
     if (state.contains("best_loss")) p.best_loss = field<double>(file, state, "best_loss");
-    p.monitor = parse_monitor(field<std::string>(file, state, "monitor"));
-    p.plateau.factor = field<double>(file, state, "plateau_factor");
-    p.plateau.best = field<double>(file, state, "plateau_best");
-    p.plateau.seen = count(file, state, "plateau_seen") != 0;
-    p.plateau.waited = count(file, state, "plateau_waited");
+    p.monitor = field<std::string>(file, state, "monitor");
+    check_monitor(p.monitor);
+    p.schedule.factor = field<double>(file, state, "plateau_factor");
+    p.schedule.best = field<double>(file, state, "plateau_best");
+    p.schedule.seen = count(file, state, "plateau_seen") != 0;
+    p.schedule.waited = count(file, state, "plateau_waited");
     return p;
 }
 
@@ -146,10 +144,10 @@ TrainProgress training_progress(const SafetensorsFile& file) { return progress_o
 
 void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& progress) {
     const nlohmann::json state = parse_state(file);
-    const auto kind = field<std::string>(file, state, "optimizer");
-    if (kind != name_of(optimizer.options().kind))
-        throw FormatError(file.path() + ": was trained with optimizer " + kind + ", not " +
-                          name_of(optimizer.options().kind) + "; resume with `optimizer` " + kind);
+    const auto rule = field<std::string>(file, state, "optimizer");
+    if (rule != optimizer.options().rule)
+        throw FormatError(file.path() + ": was trained with optimizer " + rule + ", not " + optimizer.options().rule +
+                          "; resume with `optimizer` " + rule);
     StepState s;
     s.step = count(file, state, "applied_steps");
     s.attempts = count(file, state, "attempts");
@@ -159,11 +157,11 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
     progress = progress_of(file, state);
     load_weights(file, net);
     const ParameterArena& arena = net.arena();
-    for (const Moment& moment : moments_of(optimizer))
+    for (const OptimizerTensor& tensor : tensors_of(optimizer))
         for (size_t i = 0; i < arena.parameters.size(); ++i) {
             const Parameter& parameter = *arena.parameters[i].parameter;
-            Tensor part = moment.arena->part(arena.offsets[i], parameter.shape);
-            const TensorInfo& info = file.at(moment.prefix + arena.parameters[i].path);
+            Tensor part = tensor.arena->part(arena.offsets[i], parameter.shape);
+            const TensorInfo& info = file.at(tensor.prefix + arena.parameters[i].path);
             if (info.bytes() != part.bytes())
                 throw FormatError(file.path() + ": tensor '" + info.name + "' does not fit the net");
             from_file_layout(part, parameter.layout, file.bytes(info));

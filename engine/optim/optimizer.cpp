@@ -12,63 +12,6 @@ namespace atrous {
 
 namespace k = kernels;
 
-OptimizerKind parse_optimizer(const std::string& name) {
-    for (OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::rmsprop})
-        if (name == name_of(kind)) return kind;
-    throw UsageError("optimizer '" + name + "' is unknown; expected sgd, adam, adamw or rmsprop");
-}
-
-const char* name_of(OptimizerKind kind) {
-    switch (kind) {
-        case OptimizerKind::sgd:
-            return "sgd";
-        case OptimizerKind::adam:
-            return "adam";
-        case OptimizerKind::adamw:
-            return "adamw";
-        case OptimizerKind::rmsprop:
-            return "rmsprop";
-    }
-    return "?";
-}
-
-void describe(Settings& s, OptimizerOptions& o) {
-    const auto is = [&o](auto... kinds) { return [&o, kinds...] { return ((o.kind == kinds) || ...); }; };
-    constexpr auto sgd = OptimizerKind::sgd, adam = OptimizerKind::adam, adamw = OptimizerKind::adamw,
-                   rmsprop = OptimizerKind::rmsprop;
-    s.choice<OptimizerKind>("optimizer", o.kind, {{"sgd", sgd}, {"adam", adam}, {"adamw", adamw}, {"rmsprop", rmsprop}},
-                            "update rule")
-        .when_resumed(Resume::fixed);
-    s.bind("momentum", o.momentum, "momentum of sgd and rmsprop")
-        .min(0)
-        .max(1)
-        .only_with("`optimizer` sgd or rmsprop", is(sgd, rmsprop));
-    s.bind("nesterov", o.nesterov, "Nesterov's momentum in sgd");
-    s.bind("beta1", o.beta1, "decay of the mean of gradients in adam and adamw")
-        .min(0)
-        .max(0.999999)
-        .only_with("`optimizer` adam or adamw", is(adam, adamw));
-    s.bind("beta2", o.beta2, "decay of the mean of squares in adam and adamw")
-        .min(0)
-        .max(0.99999999)
-        .only_with("`optimizer` adam or adamw", is(adam, adamw));
-    s.bind("eps", o.epsilon, "term added to the root of the mean of squares in adam, adamw and rmsprop")
-        .above(0)
-        .only_with("`optimizer` adam, adamw or rmsprop", is(adam, adamw, rmsprop));
-    s.bind("rms-alpha", o.alpha, "decay of the mean of squares in rmsprop")
-        .min(0)
-        .max(0.99999999)
-        .only_with("`optimizer` rmsprop", is(rmsprop));
-    s.bind("weight-decay", o.weight_decay, "weight decay").min(0);
-    s.bind("decay-weights-only", o.decay_weights_only, "biases and batch norm do not decay");
-    s.bind("clip-norm", o.clip_norm, "largest norm of the gradient; 0: no clipping").min(0);
-}
-
-void check(const OptimizerOptions& o) {
-    if (o.nesterov && (o.kind != OptimizerKind::sgd || o.momentum == 0))
-        throw UsageError("`nesterov`: expected `optimizer` sgd and a `momentum` above 0");
-}
-
 // Two groups for each learning rate, with and without weight decay; group 0 is everything without a scale of its own.
 static int32_t group_of(const NamedParameter& p, const OptimizerOptions& o) {
     int32_t rate = 0;
@@ -107,11 +50,9 @@ static int64_t count_of_chunks(const ParameterArena& arena) {
 
 Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), options_(options) {
     const ParameterArena& a = net.arena();
-    const bool adam = options.kind == OptimizerKind::adam || options.kind == OptimizerKind::adamw;
-    if (adam || options.momentum != 0)
-        moment1_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
-    if (options.kind != OptimizerKind::sgd)
-        moment2_ = Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0);
+    rule_states_ = rule().state(options_.hyperparameters);
+    for (size_t i = 0; i < rule_states_.size(); ++i)
+        state_tensors_.push_back(Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0));
     check_lr_scales(a, options);
     chunk_count_ = count_of_chunks(a);
     if (chunk_count_ == 0) throw UsageError("there is nothing to train: every parameter is frozen");
@@ -138,8 +79,6 @@ k::Arena Optimizer::arena() const {
     k::Arena arena;
     arena.parameters = a.values.data();
     arena.gradients = a.gradients.data();
-    arena.moment1 = moment1_.data();
-    arena.moment2 = moment2_.data();
     arena.half = a.halves.data();
     arena.dtype = a.values.dtype();
     arena.half_dtype = a.halves.defined() ? a.halves.dtype() : DType::bf16;
@@ -160,6 +99,8 @@ Tensor Optimizer::loss_scale() const {
 
 const StepState* Optimizer::device_state() const { return state_.as<const StepState>(); }
 
+const UpdateRule& Optimizer::rule() const { return options_.rules.of(options_.rule); }
+
 double* Optimizer::learning_rate() { return &state_.as<StepState>()->learning_rate; }
 
 void Optimizer::step(double value) {
@@ -174,28 +115,18 @@ void Optimizer::step(double value) {
 
 void Optimizer::step() {
     const ProfileScope span([&] {
-        // Gradients read twice, once for their norm; values and moments read and written; halves written.
-        const double moments = double(moment1_.defined()) + double(moment2_.defined()),
-                     size = double(size_of(net_.arena().values.dtype()));
+        // Gradients read twice, once for their norm; values and state read and written; halves written.
+        const double states = double(state_tensors_.size()), size = double(size_of(net_.arena().values.dtype()));
         const double half = net_.arena().halves.defined() ? double(size_of(net_.arena().halves.dtype())) : 0;
-        return Span{.name = name_of(options_.kind),
+        return Span{.name = options_.rule,
                     .category = "optimizer",
-                    .bytes = double(net_.arena().values.count()) * (size * (4 + 2 * moments) + half)};
+                    .bytes = double(net_.arena().values.count()) * (size * (4 + 2 * states) + half)};
     });
     const Device device = state_.device();
     auto* state = state_.as<StepState>();
     run(device, {k::reference::grad_statistics, k::cpu::grad_statistics, k::cuda::grad_statistics},
         k::GradStatisticsArgs{arena(), state, options_.clip_norm, options_.halt_at_nonfinite});
-    if (options_.kind == OptimizerKind::sgd)
-        run(device, {k::reference::sgd_step, k::cpu::sgd_step, k::cuda::sgd_step},
-            k::SgdArgs{arena(), state, options_.momentum, options_.nesterov});
-    else if (options_.kind == OptimizerKind::rmsprop)
-        run(device, {k::reference::rmsprop_step, k::cpu::rmsprop_step, k::cuda::rmsprop_step},
-            k::RmspropArgs{arena(), state, options_.alpha, options_.epsilon, options_.momentum});
-    else
-        run(device, {k::reference::adam_step, k::cpu::adam_step, k::cuda::adam_step},
-            k::AdamArgs{arena(), state, options_.beta1, options_.beta2, options_.epsilon,
-                        options_.kind == OptimizerKind::adamw});
+    rule().step({device, arena(), state, state_tensors_, options_.hyperparameters});
     run(device, {k::reference::finish_step, k::cpu::finish_step, k::cuda::finish_step},
         k::FinishStepArgs{state, options_.dynamic_loss_scale, options_.growth_interval});
 }

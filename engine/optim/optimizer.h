@@ -1,4 +1,5 @@
-// Optimizers over a net's flat arenas; update rules in kernels/optim.h. A step is three kernels and no host round trip.
+// Optimizers over a net's flat arenas, by an update rule (engine/optim/update_rule.h). A step is three kernels and no
+// host round trip: statistics of the gradients, the rule's, and bookkeeping.
 #pragma once
 
 #include <string>
@@ -7,22 +8,17 @@
 
 #include "base/settings.h"
 #include "engine/nn/module.h"
+#include "engine/optim/update_rule.h"
 #include "kernels/optim.h"
 
 namespace atrous {
 
 using kernels::StepState;
 
-enum class OptimizerKind { sgd, adam, adamw, rmsprop };
-OptimizerKind parse_optimizer(const std::string& name);  // UsageError for an unknown name
-const char* name_of(OptimizerKind kind);
-
 struct OptimizerOptions {
-    OptimizerKind kind = OptimizerKind::adam;
-    double momentum = 0.9;  // SGD, RMSprop
-    bool nesterov = false;
-    double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-    double alpha = 0.99;  // RMSprop: decay of the mean of squares
+    std::string rule = "adam";
+    OneOfEach<UpdateRule> rules = {};  // the settings of each
+    Hyperparameters hyperparameters = {};
     double weight_decay = 0;
     bool decay_weights_only = false;  // biases and batch norm's parameters do not decay
     // Learning rates of parameters whose path begins so, relative to the others'; the first that fits counts. At
@@ -35,8 +31,9 @@ struct OptimizerOptions {
     bool halt_at_nonfinite = false;  // after gradients that are not finite nothing is changed any more
 };
 
-void describe(Settings& settings, OptimizerOptions& options);  // all but the learning rates and the loss scale
-void check(const OptimizerOptions& options);                   // UsageError for what does not go together
+// Which rule, the settings of every rule, and the rest but the learning rates and the loss scale.
+void describe(Settings& settings, OptimizerOptions& options);
+void check(const OptimizerOptions& options);  // UsageError for what does not go together
 
 class Optimizer {
  public:
@@ -50,16 +47,20 @@ class Optimizer {
     const StepState* device_state() const;  // on the net's device
     StepState state() const;                // waits for the device
     void set_state(const StepState& state);
-    const Tensor& moment1() const { return moment1_; }  // laid out as the parameter arena; undefined where unused
-    const Tensor& moment2() const { return moment2_; }
     const OptimizerOptions& options() const { return options_; }
+    // What the rule keeps, as it lists it, and the tensors: laid out as the parameter arena.
+    const std::vector<RuleState>& rule_states() const { return rule_states_; }
+    const std::vector<Tensor>& state_tensors() const { return state_tensors_; }
 
  private:
-    kernels::Arena arena() const;
+    const UpdateRule& rule() const;
+    kernels::Arena arena() const;  // without moments
 
     Module& net_;
     OptimizerOptions options_;
-    Tensor moment1_, moment2_, chunks_, state_;
+    std::vector<RuleState> rule_states_;
+    std::vector<Tensor> state_tensors_;
+    Tensor chunks_, state_;
     int64_t chunk_count_ = 0;
     double learning_rate_ = 0;
 };

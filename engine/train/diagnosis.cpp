@@ -81,7 +81,8 @@ std::string StepDiagnosis::text() const {
                        f->backward ? "backward" : "forward", f->nonfinite, f->count);
 }
 
-StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBatch& batch, const StepConditions& c) {
+StepDiagnosis diagnose_step(SegmentationNet& net, const LossFunction& loss, const HostBatch& batch,
+                            const StepConditions& c) {
     StepDiagnosis d;
     const Device device = net.materialized().device;
     const DeviceBatch b = upload(batch, device, c.compute);
@@ -91,10 +92,10 @@ StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBa
     Recorder recorder(d);
     Tape tape(Tape::Mode::training, &recorder);
     const NetOutputs y = net.forward_training(b.images);
-    const LossValue value = loss(y.out, b.labels);
+    const LossValue value = loss.value(y.out, b.labels);
     const Tensor seed = Tensor::full({1}, value.loss.dtype(), device, c.loss_scale);
     std::vector<Tape::Start> starts{{value.loss, seed}};
-    if (y.aux.defined()) starts.push_back({loss(y.aux, b.labels, {nullptr, 1, c.aux_weight}).loss, seed});
+    if (y.aux.defined()) starts.push_back({loss.value(y.aux, b.labels, {nullptr, 1, c.aux_weight}).loss, seed});
     {
         const NoTape off;
         for (const auto& start : starts) d.loss += start.output.item();

@@ -38,7 +38,7 @@ struct StepConditions {
 
 // Runs forward and backward pass eagerly and looks at every value. Overwrites the gradients; parameters stay as they
 // are, running statistics move.
-StepDiagnosis diagnose_step(SegmentationNet& net, const Loss& loss, const HostBatch& batch,
+StepDiagnosis diagnose_step(SegmentationNet& net, const LossFunction& loss, const HostBatch& batch,
                             const StepConditions& conditions);
 
 }  // namespace atrous

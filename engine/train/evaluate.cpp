@@ -32,18 +32,19 @@ struct EvaluationMode {
 };
 
 static void score_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options, int64_t classes,
-                         const std::vector<std::string>& names, ScoreKeeper& keeper) {
+                         const std::vector<std::string>& names, MetricAccumulator& metrics) {
     const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
+    const auto logits_of = [&](int64_t i) { return logits.part(i * h * w * c, {1, h, w, c}); };
+    const auto labels_of = [&](int64_t i) { return labels.part(i * h * w, {1, h, w, 1}); };
     Tensor counts = Tensor::full({n * classes * classes}, DType::i64, logits.device(), 0);
     for (int64_t i = 0; i < n; ++i) {
         Tensor image_counts = counts.part(i * classes * classes, {classes * classes});
-        count_confusion(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1}), image_counts,
-                        options.threshold, options.ignore_index);
+        count_confusion(logits_of(i), labels_of(i), image_counts, options.threshold, options.ignore_index);
     }
     const auto host = counts.to_host<int64_t>();
     for (int64_t i = 0; i < n; ++i) {
         const int64_t* image = host.data() + i * classes * classes;
-        keeper.add(image);
+        metrics.add(image, logits_of(i), labels_of(i));
         if (options.on_image) options.on_image(names.at(size_t(i)), image);
     }
 }
@@ -57,13 +58,13 @@ static std::vector<double> host_terms(const Tensor& terms) {
 // The sum of the images' losses. Each by itself: the value does not depend on which images were a batch.
 class LossSum {
  public:
-    LossSum(const EvaluateOptions& options, Device device) : loss_of_(options.loss, device, options.compute) {}
+    LossSum(const EvaluateOptions& options, Device device) : loss_of_(options.loss(device, options.compute)) {}
 
     void add(const Tensor& logits, const Tensor& labels, const std::vector<std::string>& names) {
-        const std::vector<Tensor> terms = loss_of_.by_image(logits, labels);  // all launched before one is waited for
+        const std::vector<Tensor> terms = loss_of_->by_image(logits, labels);  // all launched before one is waited for
         for (size_t i = 0; i < terms.size(); ++i) {
             const std::vector<double> values = host_terms(terms[i]);
-            const double loss = values[0], counted = values[3];
+            const double loss = values.front(), counted = values.back();
             if (!(counted > 0)) continue;
             if (!std::isfinite(loss)) nonfinite_.push_back(names.at(i));
             sum_ += loss;
@@ -76,7 +77,7 @@ class LossSum {
     }
 
  private:
-    Loss loss_of_;
+    std::unique_ptr<LossFunction> loss_of_;
     double sum_ = 0;
     int64_t images_ = 0;
     std::vector<std::string> nonfinite_;
@@ -89,20 +90,20 @@ Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions
     const Device device = net.materialized().device;
     const int64_t classes = std::max<int64_t>(net.out_channels(), 2);
     LossSum loss(options, device);
-    ScoreKeeper keeper(classes);
+    MetricAccumulator metrics(classes);
     HostBatch batch;
     int64_t images = 0;
     source.start_epoch(0);
     while (source.next(batch)) {
         const DeviceBatch d = upload(batch, device, options.compute);
         const Tensor logits = net.forward(d.images);
-        score_images(logits, d.labels, options, classes, batch.names, keeper);
+        score_images(logits, d.labels, options, classes, batch.names, metrics);
         loss.add(logits, d.labels, batch.names);
         images += batch.n;
         if (progress) progress(batch, logits, images);
     }
     if (images == 0) throw DataError("evaluation: the data set has no images");
-    Scores scores = keeper.scores();
+    Scores scores = metrics.scores();
     loss.add_to(scores);
     return scores;
 }

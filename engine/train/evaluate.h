@@ -7,12 +7,12 @@
 #include "engine/host_batch.h"
 #include "engine/nn/segmentation_net.h"
 #include "engine/train/loss.h"
-#include "engine/train/metrics.h"
+#include "engine/train/scores.h"
 
 namespace atrous {
 
 struct EvaluateOptions {
-    LossOptions loss = {};
+    LossFactory loss = bce_dice_loss();
     DType compute = DType::f32;
     double threshold = 0;    // of a binary net's logit
     int ignore_index = 255;  // -1: none

@@ -50,11 +50,11 @@ class Rehearsal {
         simulation_.name(arena.halves, BlockUse::half_weights, "half-precision copies");
         simulation_.name(arena.gradients, BlockUse::gradients, "gradients");
         for (auto& [path, buffer] : net_.buffers()) simulation_.name(buffer->value, BlockUse::weights, path);
-        loss_.emplace(o_.loss, meta, o_.compute);
+        loss_ = o_.loss(meta, o_.compute);
         if (!o_.training) return;
         optimizer_.emplace(net_, o_.optimizer);
-        simulation_.name(optimizer_->moment1(), BlockUse::optimizer, "first moments");
-        simulation_.name(optimizer_->moment2(), BlockUse::optimizer, "second moments");
+        for (size_t i = 0; i < optimizer_->state_tensors().size(); ++i)
+            simulation_.name(optimizer_->state_tensors()[i], BlockUse::optimizer, optimizer_->rule_states()[i].title);
         step_.emplace(net_, *optimizer_, *loss_,
                       TrainingStepOptions{.compute = o_.compute,
                                           .aux_weight = o_.aux_weight,
@@ -123,7 +123,7 @@ class Rehearsal {
     SegmentationNet& net_;
     MemorySimulation simulation_;
     std::optional<Optimizer> optimizer_;
-    std::optional<Loss> loss_;
+    std::unique_ptr<LossFunction> loss_;
     std::map<int64_t, Tensor> others_;  // other_inputs, by the images of a micro-batch
     std::optional<TrainingStep> step_;
 };

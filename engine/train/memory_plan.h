@@ -22,7 +22,7 @@ struct PlanOptions {
     int64_t validation_batch = 0, last_validation_batch = 0;  // the same of the evaluation between epochs
     size_t limit_bytes = 0;                                   // the allocator's; 0: none
     OptimizerOptions optimizer = {};
-    LossOptions loss = {};
+    LossFactory loss = bce_dice_loss();
     double aux_weight = default_aux_weight;
     int64_t accumulate = 1;  // micro-batches a step
     bool graphs = true;      // steps are recorded where the device can

@@ -20,30 +20,13 @@ static std::string names_of(const std::vector<HostBatch>& window, int64_t count)
 
 static constexpr int64_t most_bad_steps = 64;  // in a row, with a dynamic loss scale: 2^24 / 2^64 is 0
 
-Monitor parse_monitor(const std::string& name) {
-    for (Monitor m : {Monitor::dice, Monitor::iou, Monitor::loss})
-        if (name == name_of(m)) return m;
-    throw UsageError("monitor '" + name + "' is unknown; expected dice, iou or loss");
-}
-
 void describe(Settings& s, TrainerOptions& o) {
     s.bind("epochs", o.epochs, "passes over the training samples").min(1).when_resumed(Resume::free);
     s.bind("accumulate", o.accumulate, "batches a step").min(1).max(65536);
     describe(s, o.schedule);
-    s.choice<Monitor>("monitor", o.monitor, {{"dice", Monitor::dice}, {"iou", Monitor::iou}, {"loss", Monitor::loss}},
-                      "validation score that says which epoch is the best");
+    s.bind("monitor", o.monitor, "validation score that says which epoch is the best").one_of(monitor_words());
     s.bind("patience-stop", o.patience_stop, "epochs without a better one after which the training ends; 0: never")
         .min(0);
-}
-
-const char* name_of(Monitor monitor) {
-    return monitor == Monitor::dice ? "dice" : monitor == Monitor::iou ? "iou" : "loss";
-}
-
-double monitored(Monitor monitor, const Scores& s) {
-    const bool shown = s.classes.size() == 2 ? s.classes[1].truth > 0 : s.pixels > 0;
-    if (!s.nonfinite.empty() || (monitor != Monitor::loss && !shown)) return undefined_score;
-    return monitor == Monitor::dice ? s.dice : monitor == Monitor::iou ? s.mean_iou : s.loss;
 }
 
 int64_t read_interval(int64_t read_every, Device device) {
@@ -54,8 +37,8 @@ Trainer::Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOption
     : net_(net),
       optimizer_(optimizer),
       options_(options),
-      loss_(options.loss, net.materialized().device, options.compute),
-      step_(net, optimizer, loss_,
+      loss_(options.loss(net.materialized().device, options.compute)),
+      step_(net, optimizer, *loss_,
             {.compute = options.compute,
              .aux_weight = options.aux_weight,
              .scale_loss = optimizer.options().dynamic_loss_scale,
@@ -91,6 +74,12 @@ bool Trainer::is_bad(const StepLogEntry& entry) {
     return optimizer_.options().dynamic_loss_scale ? bad_in_a_row_ >= most_bad_steps : bad;
 }
 
+static std::vector<std::pair<std::string, double>> named_terms(const LossFunction& loss, const StepLogEntry& entry) {
+    std::vector<std::pair<std::string, double>> terms;
+    for (const LossTerm& term : loss.terms()) terms.emplace_back(term.name, entry.terms[terms.size()]);
+    return terms;
+}
+
 // Figures of every step submitted so far, in order.
 void Trainer::report(BatchSource& training, TrainObserver& observer) {
     const auto entries = [&] {
@@ -107,7 +96,7 @@ void Trainer::report(BatchSource& training, TrainObserver& observer) {
             progress.loss_images += p.images;
         }
         observer.on_step({progress.epoch, options_.epochs, p.first_batch + p.count, training.batches_per_epoch(),
-                          p.step, p.images, e.loss, e.cross_entropy, e.dice, p.learning_rate, e.grad_norm,
+                          p.step, p.images, e.loss, named_terms(*loss_, e), p.learning_rate, e.grad_norm,
                           e.loss_scale});
     }
     if (!entries.empty()) observer.on_read();
@@ -125,7 +114,7 @@ void Trainer::refuse(const Pending& p, const StepLogEntry& entry, BatchSource& t
     int64_t blamed = 0;
     for (int64_t i = 0; i < p.count; ++i) {
         conditions.micro_batch = i;
-        StepDiagnosis d = diagnose_step(net_, loss_, window[size_t(i)], conditions);
+        StepDiagnosis d = diagnose_step(net_, *loss_, window[size_t(i)], conditions);
         const bool bad = d.first_bad() != nullptr;
         if (i > 0 && !bad) continue;
         diagnosis = std::move(d);
@@ -178,10 +167,7 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
     }
 }
 
-double Trainer::learning_rate_at(int64_t step) const {
-    const double rate = options_.schedule.at(step);
-    return options_.schedule.kind == Schedule::Kind::plateau ? rate * progress.plateau.factor : rate;
-}
+double Trainer::learning_rate_at(int64_t step) const { return options_.schedule.at(step, progress.schedule); }
 
 bool Trainer::out_of_patience() const {
     return options_.patience_stop > 0 && progress.best_epoch >= 0 &&
@@ -197,7 +183,7 @@ void Trainer::warn_of(const Scores& v, TrainObserver& observer) {
     } else if (!std::isfinite(monitored(options_.monitor, v)) && !std::exchange(warned_of_undefined_, true)) {
         const bool lost = !std::isfinite(v.loss);
         observer.on_warning(fmt::format("no validation pixel {}, so that {} is not defined; {}",
-                                        v.pixels > 0 ? "shows the object" : "counts", name_of(options_.monitor),
+                                        v.pixels > 0 ? "shows the object" : "counts", options_.monitor,
                                         lost ? "there will be no best epoch" : "the lowest loss is the best epoch"));
     }
 }
@@ -206,16 +192,14 @@ bool Trainer::judge(const std::optional<Scores>& validation, TrainObserver& obse
     double score = 0, loss = undefined_score;  // without a validation every epoch is the best so far
     if (validation) {
         warn_of(*validation, observer);
-        const bool higher_is_better = options_.monitor != Monitor::loss;
+        const bool higher = higher_is_better(options_.monitor);
         const double found = monitored(options_.monitor, *validation);
         loss = validation->loss;
         if (!std::isfinite(found) && !std::isfinite(loss)) return false;
         // A score that is not defined ranks below every other; among its like the loss decides.
-        score = !std::isfinite(found) ? std::numeric_limits<double>::lowest() : higher_is_better ? found : -found;
-        if (options_.schedule.kind == Schedule::Kind::plateau) {
-            const bool by_loss = !std::isfinite(found);
-            progress.plateau.see(by_loss ? loss : found, higher_is_better && !by_loss, options_.schedule);
-        }
+        score = !std::isfinite(found) ? std::numeric_limits<double>::lowest() : higher ? found : -found;
+        const bool by_loss = !std::isfinite(found);
+        options_.schedule.rule().see(progress.schedule, by_loss ? loss : found, higher && !by_loss);
         const bool better = score > progress.best_score || (score == progress.best_score && loss < progress.best_loss);
         if (progress.best_epoch >= 0 && !better) return false;
     }
@@ -231,7 +215,7 @@ bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver&
         throw UsageError(
             fmt::format("the best epoch so far was found by {0}, and {1} is monitored now; resume with "
                         "`monitor` {0}",
-                        name_of(progress.monitor), name_of(options_.monitor)));
+                        progress.monitor, options_.monitor));
     net_.set_training(true);
     while (progress.epoch < options_.epochs && !out_of_patience()) {
         if (!train_epoch(training, observer)) return false;

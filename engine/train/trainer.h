@@ -12,25 +12,18 @@
 
 namespace atrous {
 
-enum class Monitor { dice, iou, loss };          // the validation score that decides which epoch is the best
-Monitor parse_monitor(const std::string& name);  // UsageError for an unknown name
-const char* name_of(Monitor monitor);            // "dice", "iou", "loss"
-// Dice, mean IoU or loss. NaN where it is not defined: no pixel shows the object (two classes) or counts at all, or an
-// image gave NaN or Inf.
-double monitored(Monitor monitor, const Scores& s);
-
 struct TrainerOptions {
     int64_t epochs = 10;
     Schedule schedule = {};
-    LossOptions loss = {};
+    LossFactory loss = bce_dice_loss();
     DType compute = DType::f32;
     int64_t accumulate = 1;  // micro-batches a step; together they weigh as one batch of their joint size
     int ignore_index = 255;  // -1: none
     int64_t read_every = 0;  // steps between looks at the loss; 0: 1 on the cpu, 16 on a GPU
     bool graphs = true;      // record the step where the device can
     double aux_weight = default_aux_weight;  // of the auxiliary head's loss, where the net has one
-    Monitor monitor = Monitor::dice;
-    int64_t patience_stop = 0;  // the training ends after so many epochs without a better one; 0: never
+    std::string monitor = "dice";  // the validation score that decides which epoch is the best: one of monitor_words()
+    int64_t patience_stop = 0;     // the training ends after so many epochs without a better one; 0: never
 };
 
 void describe(Settings& settings, TrainerOptions& options);  // the schedule too; not the loss, nor what a machine has
@@ -45,15 +38,16 @@ struct TrainProgress {
     double best_score = 0;               // of best_epoch: the monitored score, negative where less is better
     double best_loss = undefined_score;  // of best_epoch's validation: of equal scores the lower loss is better
     int64_t best_epoch = -1;             // -1: no epoch had a score or a loss yet
-    Monitor monitor = Monitor::dice;     // what best_score is; the trainer's, once there is one
-    Plateau plateau = {};
+    std::string monitor = "dice";        // what best_score is; the trainer's, once there is one
+    ScheduleState schedule = {};
 };
 
 struct StepReport {
-    int64_t epoch, epochs, batch, batches, step;      // batch: done in this epoch
-    int64_t images;                                   // of this step
-    double loss, cross_entropy, dice, learning_rate;  // cross_entropy: or BCE, focal; dice: or the Tversky index
-    double grad_norm, loss_scale;
+    int64_t epoch, epochs, batch, batches, step;  // batch: done in this epoch
+    int64_t images;                               // of this step
+    double loss;
+    std::vector<std::pair<std::string, double>> terms;  // of the loss, by name
+    double learning_rate, grad_norm, loss_scale;
 };
 
 struct EpochReport {
@@ -110,7 +104,7 @@ class Trainer {
     void submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
     void report(BatchSource& training, TrainObserver& observer);
     double learning_rate_at(int64_t step) const;
-    // The epoch: is it the best? Plateau counts it.
+    // The epoch: is it the best? A schedule that goes by the validation sees it.
     bool judge(const std::optional<Scores>& validation, TrainObserver& observer);
     void warn_of(const Scores& validation, TrainObserver& observer);
     bool is_bad(const StepLogEntry& entry);
@@ -120,7 +114,7 @@ class Trainer {
     SegmentationNet& net_;
     Optimizer& optimizer_;
     TrainerOptions options_;
-    Loss loss_;
+    std::unique_ptr<LossFunction> loss_;
     TrainingStep step_;
     std::vector<Pending> pending_;
     int64_t bad_in_a_row_ = 0;

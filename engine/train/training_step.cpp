@@ -58,11 +58,12 @@ struct TrainingStep::Staging {
     }
 };
 
-TrainingStep::TrainingStep(SegmentationNet& net, Optimizer& optimizer, const Loss& loss,
+TrainingStep::TrainingStep(SegmentationNet& net, Optimizer& optimizer, const LossFunction& loss,
                            const TrainingStepOptions& options)
     : net_(net), optimizer_(optimizer), loss_(loss), options_(options), device_(net.materialized().device) {
+    require(loss.terms().size() <= size_t(k::most_loss_terms), "training step: a loss has at most 8 terms");
     log_ = Tensor::full({options.log_capacity * int64_t(sizeof(StepLogEntry))}, DType::u8, device_, 0);
-    sums_ = Tensor::full({3 * int64_t(sizeof(double))}, DType::u8, device_, 0);
+    sums_ = Tensor::full({(1 + k::most_loss_terms) * int64_t(sizeof(double))}, DType::u8, device_, 0);
     normalizer_ = Tensor::full({int64_t(sizeof(double))}, DType::u8, device_, 0);
     graphs_ = options.graphs && kernels_of(device_) == DeviceKind::gpu;
     if (device_.kind == DeviceKind::gpu) staging_ = std::make_unique<Staging>();
@@ -162,21 +163,33 @@ void TrainingStep::micro_batch(const Part& part, double share_of_images, int64_t
     }
     Tape tape;
     const NetOutputs y = net_.forward_training(images);
-    const LossValue value = loss_(y.out, part.labels, share);
+    const LossValue value = loss_.value(y.out, part.labels, share);
     const Tensor seed = options_.scale_loss ? optimizer_.loss_scale() : Tensor();
     std::vector<Tape::Start> starts{{value.loss, seed}};
     LossValue aux;
     if (y.aux.defined()) {
-        aux = loss_(y.aux, part.labels, {share.normalizer, share.images, options_.aux_weight});
+        aux = loss_.value(y.aux, part.labels, {share.normalizer, share.images, options_.aux_weight});
         starts.push_back({aux.loss, seed});
     }
     tape.backward(starts);
     const bool last = index + 1 == count;
     if (last) optimizer_.step();
-    atrous::run(
-        device_, {k::reference::log_step, k::cpu::log_step, k::cuda::log_step},
-        k::StepLogArgs{value.terms.data(), aux.terms.data(), value.terms.dtype(), share.images, index == 0, last,
-                       optimizer_.device_state(), sums_.as<double>(), log_.as<StepLogEntry>(), options_.log_capacity});
+    log(value, aux, share.images, index == 0, last);
+}
+
+void TrainingStep::log(const LossValue& value, const LossValue& aux, double share_of_images, bool first, bool last) {
+    k::StepLogArgs args;
+    args.terms = value.terms.data();
+    args.aux_terms = aux.terms.data();
+    args.dtype = value.terms.dtype();
+    for (const LossTerm& term : loss_.terms())
+        args.term_weights[args.term_count++] = term.sum == TermSum::parts ? 1 : share_of_images;
+    args.first = first, args.last = last;
+    args.state = optimizer_.device_state();
+    args.sums = sums_.as<double>();
+    args.ring = log_.as<StepLogEntry>();
+    args.capacity = options_.log_capacity;
+    atrous::run(device_, {k::reference::log_step, k::cpu::log_step, k::cuda::log_step}, args);
 }
 
 // The parts add up to the loss of one large batch; Dice is averaged by images.

@@ -33,7 +33,8 @@ struct TrainingStepOptions {
 
 class TrainingStep {
  public:
-    TrainingStep(SegmentationNet& net, Optimizer& optimizer, const Loss& loss, const TrainingStepOptions& options);
+    TrainingStep(SegmentationNet& net, Optimizer& optimizer, const LossFunction& loss,
+                 const TrainingStepOptions& options);
     ~TrainingStep();
 
     // Submits one step. The batches may be reused when this returns. On device meta, under a MemorySimulation, a step
@@ -58,13 +59,14 @@ class TrainingStep {
     Values values_of(const HostBatch* batches, int64_t count, double learning_rate) const;
     void upload(const HostBatch* batches, int64_t count, Inputs& to, const Values* values);
     void micro_batch(const Part& part, double share_of_images, int64_t index, int64_t count);
+    void log(const LossValue& value, const LossValue& aux, double share_of_images, bool first, bool last);
     void whole_step(const Inputs& inputs);  // without what the host copies
     void run_recorded(Inputs& inputs);
     void run_one_by_one(const HostBatch* batches, int64_t count, const Values& values);
 
     SegmentationNet& net_;
     Optimizer& optimizer_;
-    const Loss& loss_;
+    const LossFunction& loss_;
     TrainingStepOptions options_;
     Device device_;
     Tensor log_, sums_, normalizer_;

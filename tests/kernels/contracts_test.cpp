@@ -317,6 +317,7 @@ TEST_F(Contracts, Optimizers) {
                     {"no sums", [](auto& a) { a.sums = nullptr; }},
                     {"no ring after the last", [](auto& a) { a.ring = nullptr; }},
                     {"an empty ring", [](auto& a) { a.capacity = 0; }},
+                    {"nine terms", [](auto& a) { a.term_count = 9; }},
                     {"terms in bf16", [](auto& a) { a.dtype = DType::bf16; }}});
 }
 

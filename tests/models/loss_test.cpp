@@ -50,11 +50,11 @@ Tensor logits_of(int64_t n, int64_t classes) {
     return t;
 }
 
-std::vector<double> gradient_of(const Loss& loss, const Tensor& logits, const Tensor& labels, const LossShare& share,
-                                double& sum) {
+std::vector<double> gradient_of(const LossFunction& loss, const Tensor& logits, const Tensor& labels,
+                                const LossShare& share, double& sum) {
     Tape tape;
     tape.watch(logits);
-    const LossValue value = loss(logits, labels, share);
+    const LossValue value = loss.value(logits, labels, share);
     sum += value.loss.item();
     tape.backward(value.loss);
     return tape.gradient(logits).to_host<double>();
@@ -67,11 +67,12 @@ TEST(LossTest, MicroBatchesAddUpToTheBatch) {
     focal.gamma = 2;
     BceDiceOptions bce;
     bce.dice_weight = 0;
-    for (const auto& [options, classes] :
-         {std::pair<LossOptions, int64_t>{{.terms = SoftmaxLossOptions{}, .class_weights = {0.5, 1, 3}}, 3},
-          {{.terms = focal, .class_weights = {2, 0.5}}, 1},
-          {{.terms = bce}, 3}}) {
-        const Loss loss(options, cpu, DType::f64);
+    const BceDiceOptions none{.bce_weight = 0, .dice_weight = 0};
+    for (const auto& [factory, classes] : {std::pair<LossFactory, int64_t>{class_loss({}, {0.5, 1, 3}), 3},
+                                           {class_loss(focal, {2, 0.5}), 1},
+                                           {bce_dice_loss(bce), 3},
+                                           {sum_of_losses({class_loss({}, {0.5, 1, 3}), bce_dice_loss(none)}), 3}}) {
+        const auto loss = factory(cpu, DType::f64);
         HostBatch b;
         Stripes source(4, 4);
         source.next(b);
@@ -79,13 +80,13 @@ TEST(LossTest, MicroBatchesAddUpToTheBatch) {
         labels.copy_from_host(b.labels.data(), labels.bytes());
         const Tensor logits = logits_of(4, classes);
         double whole = 0, parts = 0;
-        const auto expected = gradient_of(loss, logits, labels, {}, whole);
+        const auto expected = gradient_of(*loss, logits, labels, {}, whole);
         std::vector<double> gradient;
-        const double normalizer = loss.normalizer_of(b.labels, classes);
+        const double normalizer = loss->normalizer_of(b.labels, classes);
         for (int64_t first : {0, 1}) {  // one image, then three
             const int64_t n = first == 0 ? 1 : 3, pixels = n * 256;
             const auto part =
-                gradient_of(loss, logits.part(first * 256 * classes, {n, 16, 16, classes}),
+                gradient_of(*loss, logits.part(first * 256 * classes, {n, 16, 16, classes}),
                             labels.part(first * 256, {n, 16, 16, 1}), {&normalizer, double(n) / 4}, parts);
             ASSERT_EQ(int64_t(part.size()), pixels * classes);
             gradient.insert(gradient.end(), part.begin(), part.end());
@@ -96,8 +97,24 @@ TEST(LossTest, MicroBatchesAddUpToTheBatch) {
     }
 }
 
-TEST(LossTest, ClassWeightsNeedASoftmaxLoss) {
-    EXPECT_THROW(Loss({.terms = BceDiceOptions{}, .class_weights = {1, 2}}, cpu, DType::f32), UsageError);
+// What a sum of losses is, its terms say in order; the others of a step of micro-batches weigh by images.
+TEST(LossTest, ASumHasEveryTermOfItsParts) {
+    const BceDiceOptions halves{.bce_weight = 0.5, .dice_weight = 0};
+    const auto ce = class_loss()(cpu, DType::f64), bce = bce_dice_loss(halves)(cpu, DType::f64),
+               sum = sum_of_losses({class_loss(), bce_dice_loss(halves)})(cpu, DType::f64);
+    Tensor labels = Tensor::full({2, 16, 16, 1}, DType::u8, cpu, 1);
+    const Tensor logits = logits_of(2, 3);
+    const auto a = ce->value(logits, labels).terms.to_host<double>(),
+               b = bce->value(logits, labels).terms.to_host<double>();
+    const auto terms = sum->value(logits, labels).terms.to_host<double>();
+    EXPECT_EQ(terms, (std::vector<double>{a[0] + b[0], a[1], a[2], b[1], b[2], a[3]}));
+    std::vector<std::string> names;
+    for (const LossTerm& term : sum->terms()) names.push_back(term.name);
+    EXPECT_EQ(names, (std::vector<std::string>{"cross_entropy", "dice", "bce", "dice"}));
+    const auto part = sum->value(logits, labels, {nullptr, 0.25, 2}).terms.to_host<double>();
+    EXPECT_NEAR(part[0], 2 * a[0] + 0.5 * b[0], 1e-12);
+    std::vector<LossFactory> many(5, class_loss());
+    EXPECT_THROW(sum_of_losses(many)(cpu, DType::f32), UsageError) << "ten terms";
 }
 
 struct Collector : TrainObserver {
@@ -107,7 +124,7 @@ struct Collector : TrainObserver {
     void on_warning(const std::string& text) override { warnings.push_back(text); }
 };
 
-Collector train(const LossOptions& loss, Stripes source, int64_t epochs) {
+Collector train(const LossFactory& loss, Stripes source, int64_t epochs) {
     UNet net({.out_channels = 3, .base_channels = 8, .depth = 2});
     net.materialize({.device = cpu, .seed = 1});
     Optimizer optimizer(net, {});
@@ -121,19 +138,15 @@ TEST(LossTest, EveryLossLearns) {
     SoftmaxLossOptions dice{.ce_weight = 0, .region_weight = 1}, tversky = dice, focal;
     tversky.alpha = 0.3, tversky.beta = 0.7, tversky.exponent = 0.75;
     focal.gamma = 2;
-    BceDiceOptions one_hot;
-    for (const LossOptions& loss : {LossOptions{.terms = SoftmaxLossOptions{}},
-                                    {.terms = dice},
-                                    {.terms = tversky},
-                                    {.terms = focal, .class_weights = {1, 2, 3}},
-                                    {.terms = one_hot}}) {
+    for (const LossFactory& loss : {class_loss(), class_loss(dice), class_loss(tversky), class_loss(focal, {1, 2, 3}),
+                                    bce_dice_loss(), sum_of_losses({class_loss(), bce_dice_loss()})}) {
         const Collector c = train(loss, Stripes(8, 4), 15);
         EXPECT_LT(c.losses.back(), 0.5 * c.losses.front()) << "from " << c.losses.front();
     }
 }
 
 TEST(LossTest, ABatchWithoutAPixelThatCountsIsAWarningAndNoLoss) {
-    for (const LossOptions& loss : {LossOptions{.terms = SoftmaxLossOptions{}}, {.terms = BceDiceOptions{}}}) {
+    for (const LossFactory& loss : {class_loss(), bce_dice_loss()}) {
         const Collector c = train(loss, Stripes(2, 2, true), 1);
         ASSERT_EQ(c.warnings.size(), 1u);
         for (const char* words : {"step 1", "stripes 1"})

@@ -31,8 +31,8 @@ void train(const PlanOptions& o) {
     UNet net = net_for(o.device.kind);
     net.materialize({.device = o.device, .seed = 1});
     Optimizer optimizer(net, o.optimizer);
-    const Loss loss(o.loss, o.device, o.compute);
-    TrainingStep step(net, optimizer, loss, {.graphs = o.graphs, .log_capacity = read_interval(0, o.device)});
+    const auto loss = o.loss(o.device, o.compute);
+    TrainingStep step(net, optimizer, *loss, {.graphs = o.graphs, .log_capacity = read_interval(0, o.device)});
     for (int i = 0; i < 6; ++i)
         for (const int64_t n : {o.batch, o.batch, o.last_batch}) {
             if (n == 0) continue;

@@ -167,7 +167,7 @@ TEST(TrainerTest, TheAuxiliaryLossCountsByItsWeight) {
         const auto net = make_net({.model = "fcn", .encoder = "resnet18"});
         net->materialize({.device = {DeviceKind::cpu}, .seed = 5});
         const Values before = values_of(*net);
-        Optimizer optimizer(*net, {.kind = OptimizerKind::sgd, .momentum = 0});
+        Optimizer optimizer(*net, {.rule = "sgd", .hyperparameters = {.momentum = 0}});
         Trainer trainer(*net, optimizer, {.epochs = 1, .schedule = {.base = 0.1}, .aux_weight = weight});
         Halves source;
         LastLoss observer;
@@ -185,7 +185,7 @@ std::pair<Values, Values> around_a_step(const NetConfig& config, const Freezing&
     const auto net = make_net(config);
     freeze(*net, freezing);
     net->materialize({.device = {DeviceKind::cpu}, .seed = 3});
-    Optimizer optimizer(*net, {.kind = OptimizerKind::sgd, .momentum = 0});
+    Optimizer optimizer(*net, {.rule = "sgd", .hyperparameters = {.momentum = 0}});
     const auto pixels = hashed("picture", 2 * 33 * 33 * 3);
     Tensor x = Tensor::empty({2, 33, 33, 3}, DType::f32, {DeviceKind::cpu});
     const std::vector<float> floats(pixels.begin(), pixels.end());

@@ -160,7 +160,7 @@ TEST_P(TrainingParityTest, TwentyStepsEqualPyTorch) {
     for (const std::string& name : GetParam().optimizers) {
         auto net = setting.net();
         const size_t end = name.find('_');
-        Optimizer optimizer(*net, {.kind = parse_optimizer(name.substr(0, end)), .momentum = 0.9});
+        Optimizer optimizer(*net, {.rule = name.substr(0, end)});
         const double lr = std::stod(name.substr(end + 1));
         const Json& expected = trainings.at(name);
         for (size_t i = 0; i < expected["losses"].size(); ++i) {

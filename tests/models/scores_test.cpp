@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "engine/optim/schedules/schedules.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
 #include "tests/models/rectangles.h"
@@ -13,38 +14,38 @@ namespace {
 constexpr Device cpu{DeviceKind::cpu};
 
 Scores scores_of(std::vector<std::vector<int64_t>> images, int64_t classes) {
-    ScoreKeeper keeper(classes);
-    for (const auto& counts : images) keeper.add(counts.data());
-    return keeper.scores();
+    MetricAccumulator metrics(classes);
+    for (const auto& counts : images) metrics.add(counts.data());
+    return metrics.scores();
 }
 
 TEST(ScoresTest, WhatIsNotDefinedIsNoScore) {
     const Scores empty = scores_of({{9, 0, 0, 0}, {4, 0, 0, 0}}, 2);  // background alone, in truth and prediction
-    EXPECT_TRUE(std::isnan(empty.dice));
-    EXPECT_TRUE(std::isnan(empty.image_dice));
-    EXPECT_EQ(empty.mean_iou, 1) << "the background's";
+    EXPECT_TRUE(std::isnan(empty.of("dice")));
+    EXPECT_TRUE(std::isnan(empty.of("image_dice")));
+    EXPECT_EQ(empty.of("miou"), 1) << "the background's";
     const Scores ignored = scores_of({{0, 0, 0, 0}}, 2);
-    for (const double score : {ignored.dice, ignored.image_dice, ignored.mean_iou, ignored.pixel_accuracy})
-        EXPECT_TRUE(std::isnan(score));
-    EXPECT_EQ(scores_of({{8, 1, 0, 0}}, 2).dice, 0) << "something was claimed that is not there";
+    for (const char* key : {"dice", "image_dice", "miou", "pixel_accuracy"})
+        EXPECT_TRUE(std::isnan(ignored.of(key))) << key;
+    EXPECT_EQ(scores_of({{8, 1, 0, 0}}, 2).of("dice"), 0) << "something was claimed that is not there";
 }
 
 TEST(ScoresTest, AnImageWithoutADiceIsLeftOutOfTheMean) {
     const Scores s = scores_of({{9, 0, 0, 0}, {5, 1, 1, 1}}, 2);
-    EXPECT_EQ(s.image_dice, 0.5) << "the mean of one image";
+    EXPECT_EQ(s.of("image_dice"), 0.5) << "the mean of one image";
     EXPECT_EQ(s.images, 2);
 }
 
 TEST(ScoresTest, TheMonitoredScoreNeedsTheObject) {
     Scores s = scores_of({{8, 1, 0, 0}}, 2);  // no truth: Dice is 0 however few pixels are claimed
     s.loss = 0.25;
-    EXPECT_TRUE(std::isnan(monitored(Monitor::dice, s)));
-    EXPECT_TRUE(std::isnan(monitored(Monitor::iou, s)));
-    EXPECT_EQ(monitored(Monitor::loss, s), 0.25);
+    EXPECT_TRUE(std::isnan(monitored("dice", s)));
+    EXPECT_TRUE(std::isnan(monitored("iou", s)));
+    EXPECT_EQ(monitored("loss", s), 0.25);
     Scores seen = scores_of({{8, 1, 1, 0}}, 2);
-    EXPECT_EQ(monitored(Monitor::dice, seen), 0);
+    EXPECT_EQ(monitored("dice", seen), 0);
     seen.nonfinite = {"one"};
-    EXPECT_TRUE(std::isnan(monitored(Monitor::dice, seen)));
+    EXPECT_TRUE(std::isnan(monitored("dice", seen)));
 }
 
 // Rectangles whose labels are changed.
@@ -72,12 +73,14 @@ struct Trained {
     Watched watched;
     TrainProgress progress;
 };
-Trained train(BatchSource& validation, double lr = 0.03, Schedule::Kind schedule = Schedule::Kind::constant) {
+Trained train(BatchSource& validation, double lr = 0.03, const std::string& schedule = "constant") {
     UNet net({.base_channels = 4, .depth = 2});
     net.materialize({.device = cpu, .seed = 7});
     Optimizer optimizer(net, {});
-    Trainer trainer(net, optimizer,
-                    {.epochs = 8, .schedule = {.kind = schedule, .base = lr, .patience = 0, .plateau_factor = 0.5}});
+    TrainerOptions options{.epochs = 8, .schedule = {.name = schedule, .base = lr}};
+    options.schedule.rules.of<Plateau>("plateau").patience = 0;
+    options.schedule.rules.of<Plateau>("plateau").factor = 0.5;
+    Trainer trainer(net, optimizer, options);
     Rectangles source(8, 4, 16, 5);
     Trained run;
     trainer.run(source, &validation, run.watched);
@@ -87,12 +90,12 @@ Trained train(BatchSource& validation, double lr = 0.03, Schedule::Kind schedule
 
 TEST(UndefinedScoreTest, WithoutTheObjectTheLowestLossIsTheBestEpoch) {
     Relabelled validation(4, 2, 0);
-    for (const auto schedule : {Schedule::Kind::constant, Schedule::Kind::plateau}) {
+    for (const std::string schedule : {"constant", "plateau"}) {
         const Trained run = train(validation, 0.03, schedule);
         double lowest = INFINITY;
         int64_t best = -1, not_best = 0;
         for (const EpochReport& r : run.watched.epochs) {
-            EXPECT_TRUE(std::isnan(monitored(Monitor::dice, *r.validation)));
+            EXPECT_TRUE(std::isnan(monitored("dice", *r.validation)));
             const bool better = r.validation->loss < lowest;
             EXPECT_EQ(r.best, better) << "epoch " << r.epoch;
             if (better) lowest = r.validation->loss, best = r.epoch;
@@ -102,9 +105,9 @@ TEST(UndefinedScoreTest, WithoutTheObjectTheLowestLossIsTheBestEpoch) {
         EXPECT_EQ(run.progress.best_epoch, best);
         ASSERT_EQ(run.watched.warnings.size(), 1u);
         EXPECT_NE(run.watched.warnings[0].find("no validation pixel shows the object"), std::string::npos);
-        if (schedule == Schedule::Kind::plateau) {
-            EXPECT_TRUE(run.progress.plateau.seen) << "goes by the loss";
-            EXPECT_NEAR(run.progress.plateau.best, lowest, 1e-4 * lowest) << "better means by a ten-thousandth";
+        if (schedule == "plateau") {
+            EXPECT_TRUE(run.progress.schedule.seen) << "goes by the loss";
+            EXPECT_NEAR(run.progress.schedule.best, lowest, 1e-4 * lowest) << "better means by a ten-thousandth";
         }
     }
 }
@@ -127,17 +130,17 @@ TEST(UndefinedScoreTest, OfEqualScoresTheLowerLossIsBetter) {
     int ties = 0;
     double score = -1, loss = INFINITY;
     for (const EpochReport& r : run.watched.epochs) {
-        const bool tie = r.validation->dice == score;
-        const bool better = r.validation->dice > score || (tie && r.validation->loss < loss);
+        const bool tie = r.validation->of("dice") == score;
+        const bool better = r.validation->of("dice") > score || (tie && r.validation->loss < loss);
         EXPECT_EQ(r.best, better) << "epoch " << r.epoch;
-        if (better) score = r.validation->dice, loss = r.validation->loss;
+        if (better) score = r.validation->of("dice"), loss = r.validation->loss;
         ties += tie;
     }
     EXPECT_GT(ties, 0) << "no two epochs had one score, so that this shows nothing";
 }
 
 // Of a net whose weights are the same every time.
-Scores evaluated(BatchSource& source, const LossOptions& loss, int64_t channels, float damage = 0) {
+Scores evaluated(BatchSource& source, const LossFactory& loss, int64_t channels, float damage = 0) {
     UNet net({.out_channels = channels, .base_channels = 4, .depth = 2});
     net.materialize({.device = cpu, .seed = 7});
     if (damage != 0) {
@@ -149,9 +152,8 @@ Scores evaluated(BatchSource& source, const LossOptions& loss, int64_t channels,
 }
 
 TEST(EvaluationTest, TheLossDoesNotDependOnTheBatchSize) {
-    LossOptions softmax;
-    softmax.terms = SoftmaxLossOptions{.ce_weight = 1, .region_weight = 1};
-    for (const auto& [loss, channels] : {std::pair{LossOptions{}, int64_t{1}}, {softmax, int64_t{3}}}) {
+    const LossFactory softmax = class_loss({.ce_weight = 1, .region_weight = 1});
+    for (const auto& [loss, channels] : {std::pair{bce_dice_loss(), int64_t{1}}, {softmax, int64_t{3}}}) {
         Rectangles one(12, 1, 16, 6);
         const Scores by_one = evaluated(one, loss, channels);
         for (const int64_t batch : {5, 12}) {
@@ -159,15 +161,15 @@ TEST(EvaluationTest, TheLossDoesNotDependOnTheBatchSize) {
             const Scores s = evaluated(many, loss, channels);
             // Convolutions of other batch sizes may add in another order: some last bits of float.
             EXPECT_NEAR(s.loss, by_one.loss, 1e-5 * by_one.loss) << batch << " images at once";
-            EXPECT_EQ(s.dice, by_one.dice);
+            EXPECT_EQ(s.of("dice"), by_one.of("dice"));
         }
     }
 }
 
 TEST(EvaluationTest, ImagesThatAreNotFiniteAreNamed) {
     Rectangles source(3, 2, 16, 6);
-    EXPECT_TRUE(evaluated(source, {}, 1).nonfinite.empty());
-    const Scores s = evaluated(source, {}, 1, NAN);
+    EXPECT_TRUE(evaluated(source, bce_dice_loss(), 1).nonfinite.empty());
+    const Scores s = evaluated(source, bce_dice_loss(), 1, NAN);
     EXPECT_EQ(s.nonfinite, (std::vector<std::string>{"rectangle 0", "rectangle 1", "rectangle 2"}));
     EXPECT_TRUE(std::isnan(s.loss));
 }

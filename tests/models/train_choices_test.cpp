@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "engine/io/checkpoint.h"
+#include "engine/optim/schedules/schedules.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
 #include "tests/models/rectangles.h"
@@ -14,27 +15,34 @@
 namespace atrous {
 namespace {
 
+Plateau plateau_of(int64_t patience) {
+    Plateau plateau;
+    plateau.patience = patience;
+    plateau.factor = 0.5;
+    return plateau;
+}
+
 // The numbers are torch.optim.lr_scheduler.ReduceLROnPlateau's (1.13), factor 0.5 and patience 1, from a rate of 1.
 TEST(PlateauTest, IsPyTorchs) {
-    const Schedule schedule{.kind = Schedule::Kind::plateau, .base = 1, .patience = 1, .plateau_factor = 0.5};
+    const Plateau schedule = plateau_of(1);
     const double rates[] = {1, 1, 1, 1, .5, .5, .5, .5, .25, .25, .125, .125, .0625, .0625};
     const double dice[] = {.5, .50004, .6, .59, .6, .60005, .7, .69, .68, .67, .66, .65, .64, .8},
                  loss[] = {1, .99995, .9, .91, .9, .89995, .8, .9, .9, .9, .9, .9, .9, .1};
-    Plateau up, down;
+    ScheduleState up, down;
     for (size_t i = 0; i < std::size(rates); ++i) {
-        up.see(dice[i], true, schedule);
-        down.see(loss[i], false, schedule);
+        schedule.see(up, dice[i], true);
+        schedule.see(down, loss[i], false);
         EXPECT_EQ(up.factor, rates[i]) << "Dice, epoch " << i;
         EXPECT_EQ(down.factor, rates[i]) << "loss, epoch " << i;
     }
 }
 
 TEST(PlateauTest, AScoreThatIsNotANumberIsNoBetterOne) {
-    const Schedule schedule{.kind = Schedule::Kind::plateau, .base = 1, .patience = 1, .plateau_factor = 0.5};
-    Plateau plateau;
-    for (int i = 0; i < 2; ++i) plateau.see(std::nan(""), true, schedule);
-    EXPECT_EQ(plateau.factor, 0.5);
-    EXPECT_FALSE(plateau.seen);
+    const Plateau schedule = plateau_of(1);
+    ScheduleState state;
+    for (int i = 0; i < 2; ++i) schedule.see(state, std::nan(""), true);
+    EXPECT_EQ(state.factor, 0.5);
+    EXPECT_FALSE(state.seen);
 }
 
 // Plain SGD moves a weight by rate * gradient: the parts' weights move by their scale of what they would.
@@ -43,8 +51,8 @@ TEST(LearningRateOfPartsTest, ScalesTheStepsOfItsPrefixAlone) {
         UNet net({.base_channels = 4, .depth = 2});
         net.materialize({.device = {DeviceKind::cpu}, .dtype = DType::f64, .seed = 3});
         const auto before = net.arena().values.to_host<double>();
-        Optimizer optimizer(net, {.kind = OptimizerKind::sgd,
-                                  .momentum = 0,
+        Optimizer optimizer(net, {.rule = "sgd",
+                                  .hyperparameters = {.momentum = 0},
                                   .decay_weights_only = decay_weights_only,
                                   .lr_scales = std::move(scales)});
         net.arena().gradients.copy_from(
@@ -107,18 +115,18 @@ class TrainChoicesTest : public testing::Test {
 };
 
 TEST_F(TrainChoicesTest, TheBestEpochIsTheOneOfTheMonitoredScore) {
-    for (Monitor monitor : {Monitor::dice, Monitor::iou, Monitor::loss}) {
+    for (const std::string monitor : {"dice", "iou", "loss"}) {
         session({.schedule = {.base = 0.1}, .monitor = monitor}, 14);
         double best = 0;
         int64_t best_epoch = -1, not_best = 0;
         for (const EpochReport& r : observed_.seen) {
-            const double score = monitored(monitor, *r.validation) * (monitor == Monitor::loss ? -1 : 1);
+            const double score = monitored(monitor, *r.validation) * (monitor == "loss" ? -1 : 1);
             const bool better = best_epoch < 0 || score > best;
-            EXPECT_EQ(r.best, better) << name_of(monitor) << ", epoch " << r.epoch;
+            EXPECT_EQ(r.best, better) << monitor << ", epoch " << r.epoch;
             if (better) best = score, best_epoch = r.epoch;
             not_best += !better;
         }
-        EXPECT_GT(not_best, 0) << name_of(monitor) << ": every epoch was the best, so that this shows nothing";
+        EXPECT_GT(not_best, 0) << monitor << ": every epoch was the best, so that this shows nothing";
         EXPECT_EQ(progress_.best_epoch, best_epoch);
         EXPECT_EQ(progress_.best_score, best);
     }
@@ -135,29 +143,27 @@ TEST_F(TrainChoicesTest, PatienceEndsTheTraining) {
 }
 
 TEST_F(TrainChoicesTest, PlateauMonitorAndPatienceResumeToTheSameBits) {
-    const TrainerOptions options{
-        .schedule = {.kind = Schedule::Kind::plateau, .base = 0.03, .patience = 0, .plateau_factor = 0.5},
-        .monitor = Monitor::loss,
-        .patience_stop = 3};
+    TrainerOptions options{.schedule = {.name = "plateau", .base = 0.03}, .monitor = "loss", .patience_stop = 3};
+    options.schedule.rules.of<Plateau>("plateau") = plateau_of(0);
     const auto whole = session(options, 12);
     const TrainProgress end = progress_;
     const auto last_rate = observed_.seen.back().learning_rate;
-    ASSERT_LT(end.plateau.factor, 1) << "the rate never dropped, so that this shows nothing";
+    ASSERT_LT(end.schedule.factor, 1) << "the rate never dropped, so that this shows nothing";
     ASSERT_GT(end.epoch, 3);
     for (int64_t first : {int64_t{1}, end.epoch / 2, end.epoch - 1}) {
         session(options, first);
         EXPECT_EQ(session(options, 12, true), whole) << "resumed after epoch " << first;
         EXPECT_EQ(observed_.seen.back().learning_rate, last_rate);
-        EXPECT_EQ(progress_.plateau.factor, end.plateau.factor);
+        EXPECT_EQ(progress_.schedule.factor, end.schedule.factor);
         EXPECT_EQ(progress_.best_epoch, end.best_epoch);
         EXPECT_EQ(progress_.epoch, end.epoch);
     }
 }
 
 TEST_F(TrainChoicesTest, ABestEpochOfAnotherScoreIsRefused) {
-    session({.monitor = Monitor::iou}, 1);
+    session({.monitor = "iou"}, 1);
     try {
-        session({.monitor = Monitor::dice}, 2, true);
+        session({.monitor = "dice"}, 2, true);
         FAIL() << "compared Dice with IoU";
     } catch (const UsageError& e) {
         EXPECT_NE(std::string(e.what()).find("`monitor` iou"), std::string::npos) << e.what();

@@ -21,13 +21,13 @@ bool have_gpu() { return gpu::device_count() > 0; }
 struct Rig {
     UNet net{{.base_channels = 8, .depth = 2}};
     std::unique_ptr<Optimizer> optimizer;
-    std::unique_ptr<Loss> loss;
+    std::unique_ptr<LossFunction> loss;
     std::unique_ptr<TrainingStep> step;
 
     Rig(Device device, TrainingStepOptions options, OptimizerOptions optimizer_options = {}) {
         net.materialize({.device = device, .compute = options.compute, .seed = 3});
         optimizer = std::make_unique<Optimizer>(net, optimizer_options);
-        loss = std::make_unique<Loss>(LossOptions{}, device, options.compute);
+        loss = bce_dice_loss()(device, options.compute);
         step = std::make_unique<TrainingStep>(net, *optimizer, *loss, options);
     }
     std::vector<float> weights() { return net.arena().values.to_host<float>(); }
@@ -364,13 +364,13 @@ TEST(NonFiniteTest, TheDiagnosisOfAMicroBatchDrawsItsMasks) {
     auto net = make_net(config);
     net->materialize({.device = cpu_device, .seed = 1});
     const auto window = batches(2, 2, 32);
-    const Loss loss({}, cpu_device, DType::f32);
+    const auto loss = bce_dice_loss()(cpu_device, DType::f32);
     double parts[2], unlike = 0;
-    for (const int64_t i : {0, 1}) parts[i] = diagnose_step(*net, loss, window[size_t(i)], {.micro_batch = i}).loss;
-    unlike = diagnose_step(*net, loss, window[1], {.micro_batch = 0}).loss;
+    for (const int64_t i : {0, 1}) parts[i] = diagnose_step(*net, *loss, window[size_t(i)], {.micro_batch = i}).loss;
+    unlike = diagnose_step(*net, *loss, window[1], {.micro_batch = 0}).loss;
     EXPECT_GT(std::abs(unlike - parts[1]), 1e-3) << "the masks of another micro-batch";
     Optimizer optimizer(*net, {});
-    TrainingStep step(*net, optimizer, loss, {});
+    TrainingStep step(*net, optimizer, *loss, {});
     step.run(window.data(), 2, 0);
     EXPECT_NEAR(step.read().front().loss, (parts[0] + parts[1]) / 2, 1e-5);
 }

@@ -60,8 +60,8 @@ TEST(Experiment, AConfigurationFileGivesEveryValueAgain) {
     read_config_file(second.s, file.string());
     fs::remove(file);
     EXPECT_EQ(as_toml(second.s), as_toml(first.s));
-    EXPECT_EQ(second.e.trainer.schedule.kind, Schedule::Kind::poly) << "settings are bound to the fields";
-    EXPECT_EQ(second.e.optimizer.kind, OptimizerKind::sgd);
+    EXPECT_EQ(second.e.trainer.schedule.name, "poly") << "settings are bound to the fields";
+    EXPECT_EQ(second.e.optimizer.rule, "sgd");
     EXPECT_EQ(second.e.batch_size, 0);
 }
 

@@ -6,16 +6,17 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "engine/train/losses/loss_words.h"
 #include "segmentation/model_card.h"
 
 namespace atrous {
 namespace {
 
 SoftmaxLossOptions softmax(const std::string& name, int64_t channels) {
-    return std::get<SoftmaxLossOptions>(loss_options({.name = name}, channels, 255).terms);
+    return std::get<SoftmaxLossOptions>(loss_parts({.name = name}, channels, 255).one_pass);
 }
 BceDiceOptions sigmoid(const std::string& name, int64_t channels) {
-    return std::get<BceDiceOptions>(loss_options({.name = name}, channels, 255).terms);
+    return std::get<BceDiceOptions>(loss_parts({.name = name}, channels, 255).one_pass);
 }
 
 TEST(LossConfig, TheNumberOfClassesDecidesWhatAutoAndDiceAre) {
@@ -37,15 +38,16 @@ TEST(LossConfig, TermsTakeTheirParameters) {
     EXPECT_EQ(softmax("tversky", 5).exponent, 1);
     EXPECT_EQ(softmax("ce+focal-tversky", 1).exponent, 0.75);
     EXPECT_EQ(softmax("ce+dice", 5).alpha, 0.5);
-    EXPECT_EQ(loss_options({.name = "ce"}, 5, 11).ignore_index(), 11);
+    EXPECT_EQ(loss_of({.name = "ce"}, 5, 11)({DeviceKind::cpu}, DType::f32)->ignore_index(), 11);
 }
 
 TEST(LossConfig, OtherWordsAreRefused) {
-    for (const char* name : {"", "cee", "ce+", "+dice", "ce+bce", "dice+tversky", "bce+tversky", "ce dice"})
-        EXPECT_THROW(loss_options({.name = name}, 5, 255), UsageError) << name;
-    EXPECT_THROW(loss_options({.name = "bce", .class_weights = {1, 2}}, 1, 255), UsageError);
-    EXPECT_THROW(loss_options({.name = "dice", .class_weights = {1, 2, 3}}, 3, 255), UsageError);
-    EXPECT_THROW(loss_options({.name = "ce", .class_weights = {1, 2}}, 3, 255), UsageError);
+    for (const char* name :
+         {"", "cee", "ce+", "+dice", "ce+bce", "dice+tversky", "bce+tversky", "ce dice", "ce+ce", "ce+dice+dice"})
+        EXPECT_THROW(loss_parts({.name = name}, 5, 255), UsageError) << name;
+    EXPECT_THROW(loss_parts({.name = "bce", .class_weights = {1, 2}}, 1, 255), UsageError);
+    EXPECT_THROW(loss_parts({.name = "dice", .class_weights = {1, 2, 3}}, 3, 255), UsageError);
+    EXPECT_THROW(loss_parts({.name = "ce", .class_weights = {1, 2}}, 3, 255), UsageError);
     for (const char* words : {"1,x", "1,-2", "inf", "1,nan", "3em"})
         EXPECT_THROW(class_weights(words, {5, 5}, {1, 1}), UsageError) << words;
 }
@@ -63,14 +65,16 @@ TEST(LossConfig, ClassWeightsByTheirFormulas) {
 }
 
 TEST(LossConfig, ACheckpointKeepsIt) {
-    const LossConfig c{.name = "focal+tversky", .focal_gamma = 1.5, .tversky_beta = 0.6, .class_weights = {1, 4}};
+    LossConfig c{.name = "focal+tversky", .class_weights = {1, 4}};
+    c.words.of<Focal>("focal").gamma = 1.5;
+    c.words.of<Tversky>("tversky").beta = 0.6;
     ModelCard card;
     card.net.out_channels = 2;
     card.loss = c;
     const LossConfig read = parse_model_card(text_of(card), "file").loss;
     EXPECT_EQ(read.name, c.name);
-    EXPECT_EQ(read.focal_gamma, c.focal_gamma);
-    EXPECT_EQ(read.tversky_beta, c.tversky_beta);
+    EXPECT_EQ(read.words.of<Focal>("focal").gamma, 1.5);
+    EXPECT_EQ(read.words.of<Tversky>("tversky").beta, 0.6);
     EXPECT_EQ(read.class_weights, c.class_weights);
     auto earlier = nlohmann::json::parse(text_of(card));
     earlier["loss"] = "ce+dice";

@@ -1,0 +1,46 @@
+// A word of `loss`: what it adds to a loss, and its settings. A word is one file in this folder, which loss_words.cpp
+// lists; add_loss() adds one from outside the tree. Words are joined by '+': at most one for pixels and one for regions,
+// which become one pass of a kernel over logits and labels, and any number that bring a loss function of their own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/catalogue.h"
+#include "engine/train/loss.h"
+
+namespace atrous {
+
+class LossWord {
+ public:
+    enum class Kind { pixels, regions, own };
+
+    virtual ~LossWord() = default;
+    virtual std::string name() const = 0;
+    virtual Kind kind() const { return Kind::own; }
+    virtual bool weighs_classes() const { return false; }  // takes class weights
+    // Settings of its own; `loss` holds the words in use, wherever they are decided.
+    virtual void describe(Settings&, const std::string& /*loss*/) {}
+
+    // Of kinds pixels and regions: sets its term in the options of a one-pass loss, whose weights are 0 before. False:
+    // it is no term of that one. `all` are the words' settings.
+    virtual bool set_sigmoid(BceDiceOptions&) const { return false; }
+    virtual bool set_softmax(SoftmaxLossOptions&, const OneOfEach<LossWord>& /*all*/) const { return false; }
+
+    // Of kind own: a loss function for logits of so many channels.
+    virtual LossFactory make(int64_t channels, int ignore_index) const;
+
+    virtual std::unique_ptr<LossWord> copy() const = 0;
+    static Catalogue<LossWord>& catalogue();
+};
+
+// Before there are threads; Error where the name is taken.
+template <class Word>
+void add_loss(const Word& word) {
+    LossWord::catalogue().add(word);
+}
+
+bool has_word(const std::string& loss, const std::string& word);  // "ce+dice" has ce and dice
+
+}  // namespace atrous

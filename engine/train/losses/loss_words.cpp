@@ -1,0 +1,25 @@
+// The words of `loss` there are, in this order.
+#include "engine/train/losses/loss_words.h"
+
+namespace atrous {
+
+Catalogue<LossWord>& LossWord::catalogue() {
+    // clang-format off
+    static Catalogue<LossWord> words("loss",
+        Bce(),
+        CrossEntropy(),
+        Focal(),
+        Dice(),
+        Tversky(),
+        FocalTversky());
+    // clang-format on
+    return words;
+}
+
+LossFactory LossWord::make(int64_t, int) const { throw Error("loss '" + name() + "' has no function of its own"); }
+
+bool has_word(const std::string& loss, const std::string& word) {
+    return ("+" + loss + "+").find("+" + word + "+") != std::string::npos;
+}
+
+}  // namespace atrous

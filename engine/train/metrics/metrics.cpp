@@ -1,0 +1,25 @@
+// The metrics there are, in the order in which they are shown.
+#include "engine/train/metrics/metrics.h"
+
+#include "base/error.h"
+
+namespace atrous {
+
+Catalogue<Metric>& Metric::catalogue() {
+    // clang-format off
+    static Catalogue<Metric> metrics("metric",
+        describe_dice(),
+        describe_image_dice(),
+        describe_mean_iou(),
+        describe_pixel_accuracy());
+    // clang-format on
+    return metrics;
+}
+
+void add_metric(const Metric& m) {
+    if (int(bool(m.of_counts)) + int(bool(m.of_image_counts)) + int(bool(m.of_image)) != 1)
+        throw Error("metric '" + m.key + "': expected one way in which it is found");
+    Metric::catalogue().add(m);
+}
+
+}  // namespace atrous
