@@ -25,6 +25,8 @@ void TrainingProgress::on_warning(const std::string& text) {
     if (++warnings_ <= max_warnings) progress_.message("warning: " + with_flags(text));
 }
 
+void TrainingProgress::on_validation(int64_t done, int64_t of) { progress_.validating(done, of); }
+
 void TrainingProgress::on_epoch(const EpochReport& r) { progress_.end_epoch(epoch_line(r)); }
 
 bool TrainingProgress::stop_requested() { return interrupt_signal() != 0; }

@@ -16,6 +16,7 @@ class TrainingProgress : public TrainObserver {
 
     void on_step(const StepReport& report) override;
     void on_warning(const std::string& text) override;
+    void on_validation(int64_t images_done, int64_t images) override;
     void on_epoch(const EpochReport& report) override;
     bool stop_requested() override;
     void finish();  // the profile's table

@@ -14,6 +14,9 @@ void ObserverList::on_step(const StepReport& report) {
 void ObserverList::on_read() {
     for (TrainObserver* o : observers_) o->on_read();
 }
+void ObserverList::on_validation(int64_t images_done, int64_t images) {
+    for (TrainObserver* o : observers_) o->on_validation(images_done, images);
+}
 void ObserverList::on_epoch(const EpochReport& report) {
     for (TrainObserver* o : observers_) o->on_epoch(report);
 }

@@ -64,18 +64,31 @@ static std::string weights_text(const std::vector<double>& weights) {
 
 TrainingRun::TrainingRun(TrainingSetup& setup, RunLog& log)
     : setup_(setup), e_(setup.experiment), log_(log), net_(setup.make()) {
+    start();
+}
+
+TrainingRun::TrainingRun(TrainingSetup& setup, Messages& messages)
+    : setup_(setup),
+      e_(setup.experiment),
+      own_log_(std::make_unique<RunLog>(messages)),
+      log_(*own_log_),
+      net_(setup.make()) {
+    start();
+}
+
+void TrainingRun::start() {
     const int64_t multiple = net_->input_multiple();
-    const auto& [train, val, layout, warnings] = setup.sets.dataset;
-    source_ = data::make_loader(train, setup.sets.report.rule, training_loader(setup, multiple));
-    auto val_options = validation_loader(setup, multiple);
-    val_options.cache_bytes = cache_bytes(setup, val);
-    if (!val.empty()) validation_ = data::make_loader(val, setup.sets.report.rule, val_options);
+    const auto& [train, val, layout, warnings] = setup_.sets.dataset;
+    source_ = data::make_loader(train, setup_.sets.report.rule, training_loader(setup_, multiple));
+    auto val_options = validation_loader(setup_, multiple);
+    val_options.cache_bytes = cache_bytes(setup_, val);
+    if (!val.empty()) validation_ = data::make_loader(val, setup_.sets.report.rule, val_options);
     score_untrained();  // before the training's own net takes its memory
-    net_->materialize({.device = setup.device, .compute = setup.compute, .seed = uint64_t(e_.data.seed)});
-    auto& resumed = setup.resumed;
-    if (!resumed && !e_.pretrained.empty()) load_pretrained(*net_, e_.pretrained, e_.new_head, log);
+    net_->materialize({.device = setup_.device, .compute = setup_.compute, .seed = uint64_t(e_.data.seed)});
+    auto& resumed = setup_.resumed;
+    if (!resumed && !e_.pretrained.empty()) load_pretrained(*net_, e_.pretrained, e_.new_head, log_);
     optimizer_ = std::make_unique<Optimizer>(*net_, optimizer_options(e_, *net_));
-    trainer_ = std::make_unique<Trainer>(*net_, *optimizer_, trainer_options(setup, source_->batches_per_epoch()));
+    trainer_ = std::make_unique<Trainer>(*net_, *optimizer_, trainer_options(setup_, source_->batches_per_epoch()));
     if (resumed) {
         io::load_training(*resumed->file, *net_, *optimizer_, trainer_->progress);
         trainer_->progress = resumed->progress;

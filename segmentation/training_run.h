@@ -17,6 +17,7 @@ class TrainingRun {
     // Makes the net and takes memory for it; then makes the run folder, once all that can be refused has been, in which
     // the log is kept from there on.
     TrainingRun(TrainingSetup& setup, RunLog& log);
+    TrainingRun(TrainingSetup& setup, Messages& messages);  // with a log of its own, which begins here
 
     // Trains to the end, or until the observer asks to stop, and saves; false in the last case.
     bool train(TrainObserver& observer);
@@ -30,11 +31,13 @@ class TrainingRun {
     bool out_of_patience() const { return trainer_->out_of_patience(); }
 
  private:
+    void start();
     void score_untrained();
     void open_folder();
 
     TrainingSetup& setup_;
     const Experiment& e_;
+    std::unique_ptr<RunLog> own_log_;
     RunLog& log_;
     std::unique_ptr<SegmentationNet> net_;
     std::unique_ptr<BatchSource> source_, validation_;

@@ -156,7 +156,8 @@ bool Trainer::train_epoch(BatchSource& training, TrainObserver& observer) {
 struct ValidationStopped {};
 
 std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& observer) {
-    const auto watch = [&](const HostBatch&, const Tensor&, int64_t) {
+    const auto watch = [&](const HostBatch&, const Tensor&, int64_t images_done) {
+        observer.on_validation(images_done, validation.samples());
         if (observer.stop_requested()) throw ValidationStopped{};
     };
     const ProfileScope validating("validation", "validation");

@@ -71,6 +71,7 @@ class TrainObserver {
     // Every step submitted so far has been reported: progress, net and optimizer agree, so that they can be saved
     // within an epoch. After each step on the cpu, every read_every steps on a GPU.
     virtual void on_read() {}
+    virtual void on_validation(int64_t images_done, int64_t images) { (void)images_done, (void)images; }
     virtual void on_epoch(const EpochReport&) {}    // progress already points at the next epoch: a good moment to save
     virtual void on_warning(const std::string&) {}  // something that a training survives and a user should know
     // The step's gradients are not finite, and NumericError follows: the last moment to save the batch.

@@ -176,6 +176,18 @@ TEST(ProgressInAFile, PlainLinesEveryFewSeconds) {
     EXPECT_EQ(lines[5], "epoch 1/2 val dice 0.9 (25 s)");
 }
 
+TEST(ProgressInAFile, AValidationThatTakesLongIsShown) {
+    Recorded r(false);
+    r.progress->start_epoch(1, 2, 1);
+    r.now += 1;
+    r.progress->step(1, 0.5, 4);
+    for (int i = 1; i <= 30; ++i) {
+        r.now += 0.25;
+        r.progress->validating(4 * i, 120);
+    }
+    EXPECT_NE(r.written().find("epoch 1/2 validating 80/120\n"), std::string::npos) << r.written();
+}
+
 TEST(ProgressRates, TheFirstStepDoesNotCountAndValidationDoes) {
     Recorded r(false, 1);
     r.progress->start_epoch(1, 3, 10);

@@ -82,6 +82,22 @@ TEST(Extending, TrainsWithAnAddedAugmentationLayoutAndFormat) {
     EXPECT_EQ(scores.code, 0) << scores.output;
 }
 
+TEST(Extending, TrainsWithAnAddedOptimizerScheduleLossAndMetric) {
+    TempDir dir;
+    draw(dir);
+    const auto run = shell(training(dir, "run") +
+                           " --optimizer sign --sign-momentum 0.5 --schedule linear --linear-end 0.1 --loss image-dice "
+                           "--image-dice-weight 2 --monitor recall --val-fraction 0.4");
+    ASSERT_EQ(run.code, 0) << run.output;
+    expect_has(run.output, "loss image-dice");
+    expect_has(contents(dir / "run/metrics.csv"), "recall");
+    expect_has(contents(dir / "run/config.toml"), "sign-momentum = 0.5");
+    const auto resumed = shell(program() + " train --epochs 2 --linear-end 0.2 --resume " + (dir / "run"));
+    EXPECT_EQ(resumed.code, 0) << resumed.output;
+    expect_has(resumed.output, "--linear-end 0.2 in place of --linear-end 0.1");
+    EXPECT_EQ(shell(program() + " train --optimizer signs --data x").code, 2) << "a word of nobody's";
+}
+
 TEST(Extending, AMessageNamesWhatWasAdded) {
     TempDir dir;
     fs::create_directories(dir / "set");
