@@ -2,7 +2,7 @@
 # Builds and tests atrous, always against the emulated GPU.
 #   scripts/test.sh          every test (about 10 minutes on 2 cores, build included)
 #   scripts/test.sh --full   also: formatting, floors, every fault, address and race checks of every kernel, fuzz targets,
-#                            nvcc for sm_80 and sm_90a, the bundle for a GPU's machine
+#                            an installation, Debian packages, nvcc for sm_80 and sm_90a, the bundle for a GPU's machine
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -51,6 +51,10 @@ if [ $full = yes ]; then
     build_and_test check "test_emulator test_kernels test_cases" -R '^(emulator|kernels|cases)$'
     step "hostile files: fuzz targets, 5 s each"
     scripts/fuzz.sh 5
+    step "installed elsewhere: the program, the library, its examples"
+    scripts/check_install.sh build/emulated
+    step "packed: Debian packages in a fresh Debian, with and without AVX-512"
+    scripts/check_package.sh
     step "emulated world without any CUDA toolkit"
     scripts/check_without_cuda.sh
     if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then

@@ -212,4 +212,22 @@ TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device d
     return t;
 }
 
+static void check_ranges(Settings& settings) {
+    for (const auto& setting : settings.all())
+        if (!setting->assign(setting->words()))
+            throw UsageError(fmt::format("`{}` {}: expected {}", setting->key, setting->shown(), setting->rule()));
+}
+
+TrainingSetup prepare_training(Experiment& e, Messages& messages) {
+    Settings settings;
+    describe(settings, e);
+    check_ranges(settings);
+    check(settings, e);
+    check_outputs(e, "");
+    const Device device = open_device(e.machine, messages);
+    check_before_data(e, nullptr, messages);
+    if (const int64_t limit = e.machine.memory_limit_mib) context_of(device).memory().set_limit(size_t(limit) << 20);
+    return prepare_training(e, settings, device, std::nullopt, messages);
+}
+
 }  // namespace atrous

@@ -41,15 +41,13 @@ class StreamView {
     explicit StreamView(void* handle) : handle_(handle) {}
     // Work handed to this stream is dropped: a kernel's host part runs, for what it asks of its Queue, and nothing
     // else.
-    static StreamView rehearsal() {
-        static char mark;
-        return StreamView(&mark);
-    }
-    bool rehearses() const { return handle_ == rehearsal().handle_; }
+    static StreamView rehearsal() { return StreamView(&rehearsal_mark_); }
+    bool rehearses() const { return handle_ == &rehearsal_mark_; }
     void* handle() const { return handle_; }
     void synchronize() const;
 
  private:
+    static char rehearsal_mark_;  // its address
     void* handle_ = nullptr;
 };
 

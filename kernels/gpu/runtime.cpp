@@ -1,0 +1,7 @@
+#include "kernels/gpu/runtime.h"
+
+namespace atrous::gpu {
+
+char StreamView::rehearsal_mark_;
+
+}  // namespace atrous::gpu
