@@ -75,6 +75,12 @@ std::vector<Wanted> KernelArguments::wanted(DType type) const {
         for (const std::string& note : ops.notes) fmt::print("note: {}\n", note);
         return ops.ops;
     }
+    Settings of_net;
+    NetConfig unused;
+    describe(of_net, unused);
+    for (const auto& s : of_net.all())
+        if (s->key != "kernel" && s->key != "align-corners" && o.at(s->key).given())
+            throw UsageError("`" + s->key + "` belongs to a net, not to `op`");
     Wanted w;
     w.op = op;
     for (const std::string& s : shape) w.request.shapes.push_back(parse_shape(s));

@@ -29,7 +29,7 @@ int bench_step(int argc, const char* const* argv) {
     describe_size(o, options.size);
     describe_batch_size(o, options.batch_size);
     describe(o, options.optimizer);
-    describe_precision(o, machine);
+    describe_precision(o, machine).one_of({"fp32", "bf16"});
     describe_device(o, machine);
     o.bind("steps", steps, "timed steps, after those that warm up").min(1);
     o.bind("graphs", options.graphs, "replay the step as a graph on a GPU (--no-graphs: launch each kernel)");
@@ -39,7 +39,6 @@ int bench_step(int argc, const char* const* argv) {
     o.parse(argc, argv);
     const bool to_file = !json.empty() && json != "-";
     Outputs().reads("--config", o.config_file()).writes("--json", to_file ? json : "", FileKind::json).check(overwrite);
-    if (machine.precision == "fp16") throw UsageError("--precision fp16: bench step measures fp32 and bf16");
     Console console;
     check(options.optimizer);
     options.net = measured_net(o, options.net, classes);

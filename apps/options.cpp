@@ -125,7 +125,7 @@ std::string Options::reworded(const std::string& complaint) const {
 void Options::check_required() const {
     for (const auto& o : all())
         if (o->is_required && o->origin == Origin::by_default)
-            refuse(fmt::format("{} is missing: {}", spelled(*o), with_flags(o->help)));
+            refuse(fmt::format("{} is missing: {}", spelled(*o), with_flags(o->help.substr(0, o->help.find(';')))));
 }
 
 std::string Options::spelled_similar_to(const std::string& word) const {

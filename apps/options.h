@@ -3,7 +3,7 @@
 //
 //     Options o("train", "Trains a net.");
 //     auto& data = o.text("data", "", "folder with images and masks").required();
-//     auto& batch = o.integer("batch-size", 4, "images in a step").letter('b').letter('b').min(1);
+//     auto& batch = o.integer("batch-size", 4, "images in a step").letter('b').min(1);
 //     o.parse(argc, argv);  // argv[0] is the verb
 //     … batch.value …
 //

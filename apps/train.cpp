@@ -8,9 +8,9 @@
 #include "apps/options.h"
 #include "apps/training_progress.h"
 #include "apps/verbs.h"
+#include "base/error.h"
 #include "base/paths.h"
 #include "base/text_table.h"
-#include "engine/context.h"
 #include "segmentation/checkpoint_path.h"
 #include "segmentation/config_file.h"
 #include "segmentation/training_run.h"
@@ -53,8 +53,8 @@ static int report_end(TrainingRun& run, const Experiment& e, bool finished, Mess
         return exit_after_signal(signal);
     }
     if (run.out_of_patience())
-        messages.text(fmt::format("\nended after epoch {}: no better {} since epoch {}\n", p.epoch,
-                                  e.trainer.monitor, p.best_epoch + 1));
+        messages.text(fmt::format("\nended after epoch {}: no better {} since epoch {}\n", p.epoch, e.trainer.monitor,
+                                  p.best_epoch + 1));
     run.report_result();
     return exit_ok;
 }
@@ -63,7 +63,13 @@ static int run_training(TrainingSetup& setup, RunLog& log) {
     TrainingRun run(setup, log);
     watch_interrupts();
     TrainingProgress progress(run, setup.experiment);
-    const bool finished = run.train(progress);
+    bool finished = false;
+    try {
+        finished = run.train(progress);
+    } catch (const Error& e) {
+        log.keep(std::string(e.what()) + "\n");
+        throw;
+    }
     unwatch_interrupts();  // what follows only looks at what is saved
     progress.finish();
     return report_end(run, setup.experiment, finished, log);
@@ -97,9 +103,7 @@ int train(int argc, const char* const* argv) {
     for (const std::string& line : o.without_effect()) log.warning(line);
 
     TrainingSetup setup = prepare_training(e, o, device, std::move(resumed), log);
-    const int64_t limit = e.machine.memory_limit_mib;
-    if (limit) context_of(device).memory().set_limit(size_t(limit) << 20);
-    return with_memory_advice(setup.make, setup.plan, e.batch_size, limit, log,
+    return with_memory_advice(setup.make, setup.plan, e.batch_size, e.machine.memory_limit_mib, log,
                               [&] { return run_training(setup, log); });
 }
 

@@ -1,5 +1,7 @@
 #include "apps/training_progress.h"
 
+#include <fmt/core.h>
+
 #include "apps/interrupt.h"
 #include "segmentation/score_text.h"
 
@@ -7,7 +9,8 @@ namespace atrous::app {
 
 static constexpr int64_t max_warnings = 3;  // of one training; the same cause tends to come back
 
-TrainingProgress::TrainingProgress(const TrainingRun& run, const Experiment& e) : shown_(run.progress().epoch) {
+TrainingProgress::TrainingProgress(const TrainingRun& run, const Experiment& e)
+    : bad_batch_(run.folder().bad_batch()), shown_(run.progress().epoch) {
     progress_.start_epoch(shown_ + 1, e.trainer.epochs, run.batches_per_epoch(), run.progress().batch);
     if (e.run.profile.empty()) return;
     const bool named = e.run.profile != default_profile;
@@ -28,6 +31,11 @@ void TrainingProgress::on_warning(const std::string& text) {
 void TrainingProgress::on_validation(int64_t done, int64_t of) { progress_.validating(done, of); }
 
 void TrainingProgress::on_epoch(const EpochReport& r) { progress_.end_epoch(epoch_line(r)); }
+
+void TrainingProgress::on_nonfinite(const BadStep& bad) {
+    progress_.message(
+        fmt::format("step {}: saved its batch and weights; look at them with: atrous replay {}", bad.step, bad_batch_));
+}
 
 bool TrainingProgress::stop_requested() { return interrupt_signal() != 0; }
 

@@ -18,12 +18,14 @@ class TrainingProgress : public TrainObserver {
     void on_warning(const std::string& text) override;
     void on_validation(int64_t images_done, int64_t images) override;
     void on_epoch(const EpochReport& report) override;
+    void on_nonfinite(const BadStep& bad) override;
     bool stop_requested() override;
     void finish();  // the profile's table
 
  private:
     Progress progress_{{.lines = stdout}};
     std::optional<TrainingProfile> profile_;
+    std::string bad_batch_;  // where a step that is not finite is saved
     int64_t shown_, warnings_ = 0;
 };
 

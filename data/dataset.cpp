@@ -87,7 +87,9 @@ Setting<int64_t>& describe_seed(Settings& s, int64_t& seed) {
 
 void describe(Settings& s, DatasetOptions& o) {
     const auto drawn = [&o] { return o.val_list.empty() && o.val_pattern.empty(); };
-    s.bind("data", o.root, fmt::format("data set: {}. Pictures: {}", looks_of_layouts(), codec::names_of_codecs()))
+    s.bind("data", o.root,
+           fmt::format("data set, a folder of images and masks; recognised are {}. Pictures: {}", looks_of_layouts(),
+                       codec::names_of_codecs()))
         .required()
         .when_resumed(Resume::free);
     s.bind("train-list", o.train_list,

@@ -33,7 +33,8 @@ namespace {
 
 struct Alone : Module {
     std::unique_ptr<Encoder> encoder;
-    explicit Alone(const std::string& name) : encoder(make_encoder(name, *this, "encoder", {})) {
+    explicit Alone(const std::string& name, int64_t in_channels = 3)
+        : encoder(make_encoder(name, *this, "encoder", {.in_channels = in_channels})) {
         materialize({.device = {DeviceKind::meta}});
     }
 };
@@ -49,25 +50,8 @@ std::vector<std::pair<std::string, std::vector<int64_t>>> parameters_of(const st
 
 }  // namespace
 
-bool is_encoder(Module& encoder, const std::string& name) { return encoder.parameter_count() == Alone(name).parameter_count(); }
-
-std::string encoder_in(const io::TensorFile& file) {
-    std::string found;
-    size_t most = 0;  // a deeper net may hold the names of one that is not as deep
-    for (const std::string& encoder : encoder_names()) {
-        const auto parameters = parameters_of(encoder);
-        for (const io::TensorInfo& info : file.tensors()) {
-            const std::string& first = parameters.front().first;
-            if (!info.name.ends_with(first) || info.shape != parameters.front().second) continue;
-            const std::string prefix = info.name.substr(0, info.name.size() - first.size());
-            const bool all = std::all_of(parameters.begin(), parameters.end(), [&](const auto& p) {
-                const io::TensorInfo* there = file.find(prefix + p.first);
-                return there && there->shape == p.second;
-            });
-            if (all && parameters.size() > most) found = encoder, most = parameters.size();
-        }
-    }
-    return found;
+bool is_encoder(Module& encoder, const std::string& name, int64_t in_channels) {
+    return encoder.parameter_count() == Alone(name, in_channels).parameter_count();
 }
 
 }  // namespace atrous

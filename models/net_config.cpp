@@ -17,8 +17,9 @@ void describe(Settings& s, NetConfig& c) {
         .min(r::rate.low)
         .max(r::rate.high);
     fixed(s.bind("aspp-pooling", c.pooled, "branch of the mean in the deeplabs' ASPP (`no-aspp-pooling`: without)"));
-    fixed(s.bind("aux-weight", c.aux_weight,
-                 "weight of the auxiliary head's loss while training fcn and deeplabv3; 0: no such head"))
+    // What the net is, with or without the head, a model card compares.
+    s.bind("aux-weight", c.aux_weight,
+           "weight of the auxiliary head's loss while training fcn and deeplabv3; 0: no such head")
         .min(0);
     fixed(s.bind("gentle-decoder", c.gentle, "deeplabv3: decoder of x2 steps with convolutions"));
     fixed(s.bind("separable", c.separable, "deeplabv3plus: depthwise separable convolutions"));

@@ -41,6 +41,6 @@ inline constexpr int64_t max_rates = 32;
 }  // namespace net_ranges
 
 void describe(Settings& settings, NetConfig& config);  // but for the numbers of channels
-std::vector<std::string> model_names();  // models/catalogue.h
+std::vector<std::string> model_names();                // models/catalogue.h
 
 }  // namespace atrous

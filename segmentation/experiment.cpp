@@ -50,7 +50,7 @@ static void describe_data(Settings& s, Experiment& e) {
     s.bind("normalise", e.normalise, "none: values 0..1; imagenet: minus mean, over std")
         .one_of({"none", "imagenet"})
         .when_resumed(Resume::fixed);
-    describe_channels(s, e.channels);
+    describe_channels(s, e.channels).max(3);
     describe(s, e.augmentations);
     s.bind("crop", e.crop,
            "random crop of the training pictures: N or WIDTHxHEIGHT; padded with ignored pixels where the picture is "

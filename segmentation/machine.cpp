@@ -14,7 +14,7 @@
 namespace atrous {
 
 void describe_device(Settings& s, Machine& m) {
-    s.bind("device", m.device, "auto, cpu, cuda, cuda:N or emulated").when_resumed(Resume::free);
+    s.bind("device", m.device, "auto, cpu, cuda, cuda:N, emulated or reference").when_resumed(Resume::free);
     s.bind("threads", m.threads, "cpu threads; 0: all").min(0).max(1024).when_resumed(Resume::free);
 }
 
@@ -50,15 +50,15 @@ Setting<int64_t>& describe_batch_size(Settings& s, int64_t& batch_size) {
 Device open_device(const Machine& machine, Messages& messages) {
     std::string passed_over;
     const Device device = parse_device(machine.device, &passed_over);
-    if (!passed_over.empty()) messages.warning(passed_over + "; computing on " + name_of(device));
+    if (!passed_over.empty()) messages.details("warning: " + passed_over + "; computing on " + name_of(device) + "\n");
     const int cores = usable_cores(), most = omp_get_max_threads();
     const int count = machine.threads > 0              ? int(machine.threads)
                       : std::getenv("OMP_NUM_THREADS") ? most
                                                        : std::min(most, cores);
     if (count > cores)
-        messages.warning(
-            fmt::format("{} threads on {} core{}: they take turns and wait for each other; use `threads` {}", count,
-                        cores, cores == 1 ? "" : "s", cores));
+        messages.details(
+            fmt::format("warning: {} threads on {} core{}: they take turns and wait for each other; use `threads` {}\n",
+                        count, cores, cores == 1 ? "" : "s", cores));
     omp_set_num_threads(count);
     context_of({DeviceKind::cpu}).set_threads(count);
     context_of(device);

@@ -27,7 +27,8 @@ const std::vector<std::string> precisions{"fp32", "bf16", "fp16"};
 using Name = std::function<std::string(const SettingBase&)>;
 
 std::string loss_name(const SettingBase& s) { return s.key == "loss" ? "name" : json_key(s); }
-bool is_in_card(const SettingBase& s) { return s.key != "class-weights"; }  // which the card has as numbers
+// The card has class weights as numbers, and of the auxiliary head only whether there is one.
+bool is_in_card(const SettingBase& s) { return s.key != "class-weights" && s.key != "aux-weight"; }
 
 template <class T>
 json settings_of(T config, const Name& name) {  // by value: settings are bound to fields that may change
@@ -144,7 +145,7 @@ void read_net(const Fields& f, NetConfig& net) {
     read_settings(f, net, json_key);
     if (net.rates.size() > size_t(net_ranges::max_rates))
         throw f.bad("rates", f.at("rates"), fmt::format("a list of at most {}", net_ranges::max_rates));
-    bool auxiliary = true;  // as files had it before they had the weight
+    bool auxiliary = true;
     if (f.has("auxiliary")) f.get("auxiliary", auxiliary);
     if (!auxiliary) net.aux_weight = 0;
 }
@@ -251,6 +252,7 @@ std::string text_of(const ModelCard& r) {
     object["loss"]["class_weights"] = r.loss.class_weights;
     object.update(settings_of(r.net, json_key));
     object["in_channels"] = r.net.in_channels;
+    object["auxiliary"] = r.net.aux_weight > 0;
     object["out_channels"] = r.net.out_channels;
     if (r.split) object["split"] = *r.split;
     // A list's path need not be UTF-8.

@@ -30,9 +30,9 @@ std::string text_of(const io::PretrainedReport& r) {
 [[noreturn]] static void rethrow_with_remedy(const FormatError& error, SegmentationNet& net,
                                              const io::TensorFile& file) {
     const std::string encoder = encoder_in(file);
-    if (encoder.empty() || (net.encoder() && is_encoder(*net.encoder(), encoder))) throw error;
+    if (encoder.empty() || (net.encoder() && is_encoder(*net.encoder(), encoder, net.in_channels()))) throw error;
     throw FormatError(
-        fmt::format("{}; these are weights of {}: train with `encoder` {}", error.what(), encoder, encoder));
+        fmt::format("{}; these are weights of {}: a net with `encoder` {} takes them", error.what(), encoder, encoder));
 }
 
 static io::PretrainedReport load(SegmentationNet& net, const io::TensorFile& file, bool new_head, bool check_only) {

@@ -24,7 +24,7 @@ void ObserverList::on_warning(const std::string& text) {
     for (TrainObserver* o : observers_) o->on_warning(text);
 }
 void ObserverList::on_nonfinite(const BadStep& bad) {
-    for (TrainObserver* o : observers_) o->on_nonfinite(bad);
+    for (auto o = observers_.rbegin(); o != observers_.rend(); ++o) (*o)->on_nonfinite(bad);
 }
 bool ObserverList::stop_requested() {
     bool stop = false;
@@ -86,8 +86,7 @@ void RunLogger::on_warning(const std::string& text) { log_.keep("warning: " + te
 
 void RunLogger::on_nonfinite(const BadStep& bad) {
     save_bad_batch(folder_.bad_batch(), net_, card_, bad, freezing_);
-    log_.text(fmt::format("step {}: saved its batch and weights; look at them with: atrous replay {}\n", bad.step,
-                          folder_.bad_batch()));
+    log_.keep(fmt::format("step {}: saved its batch and weights in {}\n", bad.step, folder_.bad_batch()));
 }
 
 }  // namespace atrous

@@ -13,7 +13,8 @@
 
 namespace atrous {
 
-// Several observers as one, called in their order.
+// Several observers as one, called in their order; of a step that is not finite the last is told first, so that who
+// shows things comes after who saves them.
 class ObserverList : public TrainObserver {
  public:
     explicit ObserverList(std::vector<TrainObserver*> observers) : observers_(std::move(observers)) {}

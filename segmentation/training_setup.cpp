@@ -61,8 +61,9 @@ void check_before_data(const Experiment& e, const ResumedRun* resumed, Messages&
     if (!e.pretrained.empty()) {
         check_pretrained(*net, e.pretrained, e.new_head || e.classes == 0);
         if (e.normalise != "imagenet" && wants_imagenet_normalisation(e.pretrained))
-            messages.warning(e.pretrained + ": trained on images that are normalised as ImageNet's; `normalise` imagenet "
-                                            "does that here");
+            messages.warning(e.pretrained +
+                             ": trained on images that are normalised as ImageNet's; `normalise` imagenet "
+                             "does that here");
         return;
     }
     if (e.freezing.encoder) messages.warning("`freeze-encoder` without `pretrained` keeps random weights");
@@ -209,6 +210,8 @@ TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device d
     if (run) check_resumption(*run, settings, e, t.card, t.fingerprint, messages);
     check_shapes(t, messages);
     show_plan(t.make, t.plan(e.batch_size), budget, messages);
+    if (const int64_t limit = e.machine.memory_limit_mib; limit > 0)
+        context_of(device).memory().set_limit(size_t(limit) << 20);
     return t;
 }
 

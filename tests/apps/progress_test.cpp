@@ -10,7 +10,6 @@
 
 #include "apps/ui/terminal.h"
 #include "base/text_columns.h"
-#include "base/text_columns.h"
 
 namespace {
 
