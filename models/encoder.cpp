@@ -54,4 +54,23 @@ bool is_encoder(Module& encoder, const std::string& name, int64_t in_channels) {
     return encoder.parameter_count() == Alone(name, in_channels).parameter_count();
 }
 
+std::string encoder_in(const io::TensorFile& file) {
+    std::string found;
+    size_t most = 0;  // a deeper net may hold the names of one that is not as deep
+    for (const std::string& encoder : encoder_names()) {
+        const auto parameters = parameters_of(encoder);
+        for (const io::TensorInfo& info : file.tensors()) {
+            const std::string& first = parameters.front().first;
+            if (!info.name.ends_with(first) || info.shape != parameters.front().second) continue;
+            const std::string prefix = info.name.substr(0, info.name.size() - first.size());
+            const bool all = std::all_of(parameters.begin(), parameters.end(), [&](const auto& p) {
+                const io::TensorInfo* there = file.find(prefix + p.first);
+                return there && there->shape == p.second;
+            });
+            if (all && parameters.size() > most) found = encoder, most = parameters.size();
+        }
+    }
+    return found;
+}
+
 }  // namespace atrous
