@@ -1,4 +1,5 @@
 // The loss function of a configuration; apart from the words, which are read without any op.
+#include "engine/train/loss.h"
 #include "segmentation/loss_config.h"
 
 namespace atrous {

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/ops/softmax_loss.h"
+#include "engine/train/loss_factory.h"
 
 namespace atrous {
 
@@ -44,9 +43,6 @@ class LossFunction {
     // LossValue::terms of each image by itself: they do not depend on which images are a batch.
     std::vector<Tensor> by_image(const Tensor& logits, const Tensor& labels) const;
 };
-
-// A loss before its device is known; `compute` is the element type of the logits that will come.
-using LossFactory = std::function<std::unique_ptr<LossFunction>(Device device, DType compute)>;
 
 // Every channel by itself, labels one-hot. Terms: bce, dice.
 LossFactory bce_dice_loss(const BceDiceOptions& options = {});

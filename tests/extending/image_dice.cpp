@@ -1,5 +1,6 @@
 // A loss of an op that is there: Dice of each image by itself, with a weight; alone, or beside others as in
 // bce+image-dice.
+#include "engine/train/loss.h"
 #include "engine/train/losses/loss_word.h"
 #include "tests/extending/rules.h"
 

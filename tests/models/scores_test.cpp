@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "engine/optim/schedules/schedules.h"
+#include "engine/optim/schedules/plateau.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
 #include "tests/models/rectangles.h"

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "engine/io/checkpoint.h"
-#include "engine/optim/schedules/schedules.h"
+#include "engine/optim/schedules/plateau.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
 #include "tests/models/rectangles.h"

@@ -55,7 +55,7 @@ Outcome train(const Recipe& r) {
     net.materialize({.device = r.device, .compute = r.compute, .seed = r.seed});
     Optimizer optimizer(net, {});
     TrainerOptions options{
-        .epochs = r.epochs, .schedule = {.base = r.lr}, .loss = {}, .compute = r.compute, .accumulate = r.accumulate};
+        .epochs = r.epochs, .schedule = {.base = r.lr}, .compute = r.compute, .accumulate = r.accumulate};
     Trainer trainer(net, optimizer, options);
     Rectangles source(r.samples, r.batch, r.size, r.seed);
     Collector collector;

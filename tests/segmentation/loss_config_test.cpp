@@ -6,7 +6,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "engine/train/losses/loss_words.h"
+#include "engine/train/loss.h"
+#include "engine/train/losses/focal.h"
+#include "engine/train/losses/tversky.h"
 #include "segmentation/model_card.h"
 
 namespace atrous {

@@ -1,5 +1,9 @@
 // The schedules there are: `schedule`'s words, in this order.
-#include "engine/optim/schedules/schedules.h"
+#include "engine/optim/schedules/constant.h"
+#include "engine/optim/schedules/cosine.h"
+#include "engine/optim/schedules/plateau.h"
+#include "engine/optim/schedules/poly.h"
+#include "engine/optim/schedules/step.h"
 
 namespace atrous {
 

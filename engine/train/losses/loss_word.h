@@ -8,9 +8,13 @@
 #include <vector>
 
 #include "base/catalogue.h"
-#include "engine/train/loss.h"
+#include "engine/train/loss_factory.h"
+#include "kernels/softmax_loss.h"
 
 namespace atrous {
+
+using kernels::BceDiceOptions;
+using kernels::SoftmaxLossOptions;
 
 class LossWord {
  public:

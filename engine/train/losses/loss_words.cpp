@@ -1,5 +1,10 @@
 // The words of `loss` there are, in this order.
-#include "engine/train/losses/loss_words.h"
+#include "engine/train/losses/bce.h"
+#include "engine/train/losses/cross_entropy.h"
+#include "engine/train/losses/dice.h"
+#include "engine/train/losses/focal.h"
+#include "engine/train/losses/focal_tversky.h"
+#include "engine/train/losses/tversky.h"
 
 namespace atrous {
 

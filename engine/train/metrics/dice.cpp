@@ -1,5 +1,5 @@
 // Dice: 2 |truth ∩ predicted| / (|truth| + |predicted|).
-#include "engine/train/metrics/metrics.h"
+#include "engine/train/metrics/dice.h"
 
 namespace atrous {
 

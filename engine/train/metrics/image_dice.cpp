@@ -1,5 +1,5 @@
 // Dice of each image by itself, averaged over the images that have one.
-#include "engine/train/metrics/metrics.h"
+#include "engine/train/metrics/dice.h"
 
 namespace atrous {
 

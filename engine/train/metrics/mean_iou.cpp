@@ -1,5 +1,5 @@
 // Intersection over union, |truth ∩ predicted| / |truth ∪ predicted|, averaged over the classes that occur.
-#include "engine/train/metrics/metrics.h"
+#include "engine/train/metric.h"
 
 namespace atrous {
 

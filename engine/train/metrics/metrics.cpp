@@ -1,9 +1,14 @@
 // The metrics there are, in the order in which they are shown.
-#include "engine/train/metrics/metrics.h"
-
 #include "base/error.h"
+#include "engine/train/metric.h"
 
 namespace atrous {
+
+// Each in the file of its name.
+Metric describe_dice();
+Metric describe_image_dice();
+Metric describe_mean_iou();
+Metric describe_pixel_accuracy();
 
 Catalogue<Metric>& Metric::catalogue() {
     // clang-format off

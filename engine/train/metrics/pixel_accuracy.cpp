@@ -1,5 +1,5 @@
 // The share of pixels whose class was predicted; undefined where no pixel counts.
-#include "engine/train/metrics/metrics.h"
+#include "engine/train/metric.h"
 
 namespace atrous {
 

@@ -1,0 +1,28 @@
+// The focal loss of classes that exclude each other; formula in kernels/softmax_loss.h.
+#pragma once
+
+#include "engine/train/losses/loss_word.h"
+
+namespace atrous {
+
+class Focal : public Copied<Focal, LossWord> {
+ public:
+    double gamma = 2;
+
+    std::string name() const override { return "focal"; }
+    Kind kind() const override { return Kind::pixels; }
+    bool weighs_classes() const override { return true; }
+    void describe(Settings& s, const std::string& loss) override {
+        s.bind("focal-gamma", gamma, "exponent of focal, which turns it to the hard pixels")
+            .min(0)
+            .only_with("`loss` focal", [&loss] { return has_word(loss, "focal"); })
+            .when_resumed(Resume::fixed);
+    }
+    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&) const override {
+        o.ce_weight = 1;
+        o.gamma = gamma;
+        return true;
+    }
+};
+
+}  // namespace atrous

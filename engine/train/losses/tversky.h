@@ -1,0 +1,34 @@
+// 1 - the Tversky index; formula in kernels/softmax_loss.h.
+#pragma once
+
+#include "engine/train/losses/loss_word.h"
+
+namespace atrous {
+
+class Tversky : public Copied<Tversky, LossWord> {
+ public:
+    double alpha = 0.3, beta = 0.7;
+
+    std::string name() const override { return "tversky"; }
+    Kind kind() const override { return Kind::regions; }
+    void describe(Settings& s, const std::string& loss) override {
+        const auto used = [&loss] { return has_word(loss, "tversky") || has_word(loss, "focal-tversky"); };
+        const std::string users = "`loss` tversky or focal-tversky";
+        s.bind("tversky-alpha", alpha, "weight of false positives in tversky")
+            .min(0)
+            .only_with(users, used)
+            .when_resumed(Resume::fixed);
+        s.bind("tversky-beta", beta, "weight of false negatives in tversky")
+            .min(0)
+            .only_with(users, used)
+            .when_resumed(Resume::fixed);
+    }
+    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&) const override {
+        o.region_weight = 1;
+        o.alpha = alpha;
+        o.beta = beta;
+        return true;
+    }
+};
+
+}  // namespace atrous
