@@ -7,8 +7,8 @@ using namespace atrous;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string text(reinterpret_cast<const char*>(data), size);
     try {
-        const std::string again = app::text_of(app::parse_model_card(text, "x.safetensors"));
-        if (app::text_of(app::parse_model_card(again, "x.safetensors")) != again) __builtin_trap();
+        const std::string again = text_of(parse_model_card(text, "x.safetensors"));
+        if (text_of(parse_model_card(again, "x.safetensors")) != again) __builtin_trap();
     } catch (const FormatError&) {
     }
     return 0;

@@ -52,15 +52,15 @@ static void write_model_cards(const fs::path& folder) {
     ModelCard card;
     card.class_names = {"background", "foreground"};
     card.colours = {0, 0x800000};
-    card.split = app::SplitRecord{.val_fraction = 0.25, .trained = 3, .sketch = {1, 2, 3}};
-    text(folder / "binary", app::text_of(card));
+    card.split = SplitRecord{.val_fraction = 0.25, .trained = 3, .sketch = {1, 2, 3}};
+    text(folder / "binary", text_of(card));
     card.net.model = "deeplabv3";
     card.net.out_channels = 3;
     card.net.rates = {6, 12};
     card.mask_values = "0=0,255=1,128=ignore,*=2";
     card.loss.name = "focal+tversky";
     card.loss.class_weights = {1, 2.5, 0.5};
-    text(folder / "classes", app::text_of(card));
+    text(folder / "classes", text_of(card));
 }
 
 // See pth_fuzz.cpp for the first byte.
