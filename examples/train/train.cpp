@@ -10,7 +10,7 @@
 class Epochs : public atrous::TrainObserver {
     void on_epoch(const atrous::EpochReport& r) override {
         std::printf("epoch %ld: loss %.4f", long(r.epoch + 1), r.train_loss);
-        if (r.validation) std::printf(", validation Dice %.4f", r.validation->dice);
+        if (r.validation) std::printf(", validation Dice %.4f", r.validation->of("dice"));
         std::printf("%s\n", r.best ? " (the best so far)" : "");
     }
     void on_warning(const std::string& text) override { std::printf("warning: %s\n", text.c_str()); }
