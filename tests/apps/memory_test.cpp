@@ -56,6 +56,13 @@ class MemoryTest : public testing::Test {
 };
 
 // Rehearsals do not grow with what they rehearse; oneDNN divides by zero for images of 2^31 values.
+// Standard output is the JSON alone, whatever there is to say of threads.
+TEST_F(MemoryTest, WarningsDoNotStandInTheJson) {
+    const Outcome outcome = shell(program() + " summary --json --base-channels 4 --threads 1024 2>/dev/null");
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_EQ(outcome.output.find('{'), 0u) << outcome.output.substr(0, 200);
+}
+
 TEST_F(MemoryTest, HugeNetsAndStepsAreSaidAtOnce) {
     for (const char* command :
          {"summary --size 65536 --device cpu", "summary --size 8192 --batch-size 4096 --device cpu",

@@ -34,6 +34,13 @@ TEST(Experiment, ASettingIsDeclaredOnce) {
     EXPECT_THROW(d.s.bind("lr", other, "again"), Error);
 }
 
+TEST(Experiment, AnEmptyWordStandsWhereTheDefaultIsEmpty) {
+    Machine as_trained, stated{.precision = "fp32"};
+    Settings s, t;
+    EXPECT_TRUE(describe_precision(s, as_trained).assign({{""}})) << "a script's empty variable";
+    EXPECT_FALSE(describe_precision(t, stated).assign({{""}}));
+}
+
 TEST(Experiment, HelpTextsAreSentencesOfTheirOwn) {
     const Described d;
     for (const auto& s : d.s.all()) {
@@ -121,6 +128,7 @@ TEST(Resume, AChangedSettingIsNoticedUnlessItIsFree) {
     EXPECT_EQ(resumed_with("lr", "0.5"), "goes on with `lr` 0.5 in place of `lr` 0.0001");
     EXPECT_EQ(resumed_with("hflip", "0"), "goes on with `hflip` 0 in place of `hflip` 0.5");
     EXPECT_EQ(resumed_with("weight-decay", "0.1"), "goes on with `weight-decay` 0.1 in place of `weight-decay` 0");
+    EXPECT_EQ(resumed_with("aux-weight", "0.3"), "goes on with `aux-weight` 0.3 in place of `aux-weight` 0.5");
     EXPECT_EQ(resumed_with("epochs", "99"), "");
     EXPECT_EQ(resumed_with("threads", "3"), "");
     EXPECT_NE(resumed_with("batch-size", "2").find("the learning rate's schedule counts steps"), std::string::npos);
