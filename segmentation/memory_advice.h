@@ -37,7 +37,8 @@ int64_t automatic_batch(const NetFactory& make, const PlanForBatch& plan, const 
 // Shows what a training will take, and warns where that is more than the budget.
 void show_plan(const NetFactory& make, PlanOptions options, const Budget& budget, Messages& messages);
 
-// Runs `work`, a training with this batch. Where memory runs out, says the largest blocks of the plan and throws MemoryError with the largest batch that fits.
+// Runs `work`, a training with this batch. Where memory runs out, says the largest blocks of the plan and throws
+// MemoryError with the largest batch that fits.
 int with_memory_advice(const NetFactory& make, const PlanForBatch& plan, int64_t batch, int64_t limit_mib,
                        Messages& messages, const std::function<int()>& work);
 

@@ -110,8 +110,8 @@ void check_resumption(ResumedRun& run, const Settings& settings, const Experimen
     const bool lost = p.best_epoch >= 0 && !open_whole(best);
     if (lost) changes.warnings.push_back(best + ": missing or damaged; the best of the epochs to come takes its place");
     if (lost || changes.other_validation) p.best_epoch = -1;
-    // A schedule that goes by the validation starts anew where the validation set or the monitored score changed, not where
-    // best.safetensors is lost.
+    // A schedule that goes by the validation starts anew where the validation set or the monitored score changed, not
+    // where best.safetensors is lost.
     const bool other_score = p.monitor != e.trainer.monitor;
     if (changes.other_validation || other_score) p.schedule.seen = false;
     if (p.best_epoch >= 0 && other_score)
