@@ -7,9 +7,9 @@
 #include "apps/exit_codes.h"
 #include "apps/options.h"
 #include "base/durable_file.h"
-#include "benchmarks/frame/environment.h"
-#include "benchmarks/frame/outcome.h"
-#include "benchmarks/frame/report.h"
+#include "benchmarks/harness/environment.h"
+#include "benchmarks/harness/outcome.h"
+#include "benchmarks/harness/report.h"
 #include "engine/context.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
@@ -35,7 +35,7 @@ struct KernelArguments {
               "count what cannot be avoided."};
 
     KernelArguments();
-    std::vector<Wanted> wanted(DType dtype) const;
+    std::vector<Workload> wanted(DType dtype) const;
 };
 
 KernelArguments::KernelArguments() {
@@ -67,7 +67,7 @@ KernelArguments::KernelArguments() {
     describe_overwrite(o, overwrite);
 }
 
-std::vector<Wanted> KernelArguments::wanted(DType type) const {
+std::vector<Workload> KernelArguments::wanted(DType type) const {
     if (op.empty() != o.at("model").given())
         throw UsageError("say what to measure: `op` OP `shape` 16x256x256x64, or `model` unet");
     if (op.empty()) {
@@ -81,7 +81,7 @@ std::vector<Wanted> KernelArguments::wanted(DType type) const {
     for (const auto& s : of_net.all())
         if (s->key != "kernel" && s->key != "align-corners" && o.at(s->key).given())
             throw UsageError("`" + s->key + "` belongs to a net, not to `op`");
-    Wanted w;
+    Workload w;
     w.op = op;
     for (const std::string& s : shape) w.request.shapes.push_back(parse_shape(s));
     const auto add = [&](const char* name, const char* key, auto value) {
@@ -117,14 +117,14 @@ int bench_kernels(int argc, const char* const* argv) {
     const DType dtype = parse_measured_type(a.machine.precision);
     if (!a.predict.empty()) return predict(a, dtype);
     const auto wanted = a.wanted(dtype);
-    for (const Wanted& w : wanted) passes_of(w, dtype);  // shapes that do not fit are found before anything is timed
+    for (const Workload& w : wanted) passes_of(w, dtype);  // shapes that do not fit are found before anything is timed
     const Device device = open_device(a.machine, console);
     Run run{environment(device), dtype, measure_ceilings(device, dtype), {}, {}, false};
-    run.emulated = device.kind == DeviceKind::gpu && gpu::world() == gpu::World::emulated;
+    run.emulated = device.kind == DeviceKind::gpu && gpu::platform() == gpu::Platform::emulated;
     fmt::print("{}, {}: copy {:.1f} GB/s, matrix product {:.3f} TFLOP/s\n", name_of(device), name_of(dtype),
                run.first.bytes_per_s * 1e-9, run.first.flops_per_s * 1e-12);
     std::fputs(table_header().c_str(), stdout);
-    for (const Wanted& w : wanted) {
+    for (const Workload& w : wanted) {
         if (!supported(w, device, dtype)) {
             fmt::print("{:<18} does nothing on {} in {}\n", w.op, name_of(device), name_of(dtype));
             continue;

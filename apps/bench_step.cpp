@@ -6,7 +6,7 @@
 #include "apps/options.h"
 #include "base/durable_file.h"
 #include "base/error.h"
-#include "benchmarks/frame/step.h"
+#include "benchmarks/harness/step.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
 

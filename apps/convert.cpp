@@ -61,7 +61,7 @@ int convert(int argc, const char* const* argv) {
         .writes("output", out, FileKind::weights)
         .check(overwrite);
     const auto file = entry.empty() ? io::open_tensors(in) : std::make_unique<io::PthFile>(in, entry);
-    const std::string known = io::recognised(in);
+    const std::string known = io::recognized(in);
     if (!known.empty()) fmt::print("{}\n", known);
     for (const std::string& note : file->notes()) fmt::print("{}\n", note);
     const auto tensors = tensors_of(*file, only);

@@ -32,9 +32,10 @@ static void print_cpu() {
 }
 
 static void print_gpu() {
-    if (gpu::world() == gpu::World::emulated) {
+    if (gpu::platform() == gpu::Platform::emulated) {
         fmt::print(
-            "cuda       no: this binary was built without CUDA (configure with -DATROUS_WORLD=cuda where nvcc is)\n");
+            "cuda       no: this binary was built without CUDA (configure with -DATROUS_PLATFORM=cuda where nvcc "
+            "is)\n");
         fmt::print("emulated   yes: GPU kernels run as fibers on the cpu, for tests and study (--device emulated)\n");
         return;
     }
@@ -46,7 +47,7 @@ static void print_gpu() {
         fmt::print("  cuda:{}     {}, capability {}.{}, {} multiprocessors, {} memory\n", i, info.name, info.major,
                    info.minor, info.multiprocessors, io::format_bytes(info.memory_bytes));
     }
-    fmt::print("emulated   no: this binary runs on real GPUs (configure with -DATROUS_WORLD=emulated)\n");
+    fmt::print("emulated   no: this binary runs on real GPUs (configure with -DATROUS_PLATFORM=emulated)\n");
     for (const auto& library : {gpu::cudnn, gpu::cublaslt}) {
         const gpu::FoundLibrary found = gpu::find_library(library);
         fmt::print("{:<10} {}\n", library.title,

@@ -50,7 +50,7 @@ struct EvalArguments {
         o.bind("per-image", per_image, "file to write each image's scores to (CSV)");
         describe_json(o, json);
         o.bind("confusion", confusion, "file to write the confusion matrix to (CSV): rows true classes, in pixels");
-        o.bind("sheet", sheet, "file to write a contact sheet to (PNG): picture, truth, prediction, overlay");
+        o.bind("sheet", sheet, "file to write a contact sheet to (PNG): image, truth, prediction, overlay");
         describe_overwrite(o, overwrite);
     }
     Outputs outputs() const;

@@ -13,13 +13,13 @@
 namespace atrous::app {
 
 int predict(int argc, const char* const* argv) {
-    Options o("predict", "Writes masks, probabilities or overlays for pictures and folders of them.");
+    Options o("predict", "Writes masks, probabilities or overlays for images and folders of them.");
     std::vector<std::string> input, save;
     std::string checkpoint, output;
     double threshold = 0.5;
     bool recursive = false, overwrite = false;
     Machine machine;
-    o.bind("input", input, "pictures, and folders of pictures").positional().required();
+    o.bind("input", input, "images, and folders of images").positional().required();
     describe_checkpoint(o, checkpoint).required();
     describe_output_folder(o, output);
     o.bind("save", save,
@@ -27,21 +27,21 @@ int predict(int argc, const char* const* argv) {
            "probability (0..255), overlay; not given: binary overlay, or of a net of several classes index overlay")
         .one_of({"index", "binary", "probability", "overlay"});
     describe_threshold(o, threshold);
-    o.bind("recursive", recursive, "also the pictures of the folders in the folder").letter('r');
+    o.bind("recursive", recursive, "also the images of the folders in the folder").letter('r');
     describe_device(o, machine);
     describe_precision(o, machine);
     describe_overwrite(o, overwrite);
     o.parse(argc, argv);
 
     Console console;
-    Pictures pictures = find_inputs(input, output, recursive, console);
+    Images images = find_inputs(input, output, recursive, console);
     const std::string net = checkpoint_file(checkpoint);
     LoadedNet loaded = load_net(net, open_device(machine, console), machine.precision);
     if (save.empty()) save = {loaded.card.classes() == 2 ? "binary" : "index", "overlay"};
     Predictor predictor(loaded, save, logit_threshold(o, threshold, loaded.card), output);
-    const std::vector<Job> jobs = jobs_of(pictures, predictor, {net, o.config_file()}, overwrite);
+    const std::vector<Job> jobs = jobs_of(images, predictor, {net, o.config_file()}, overwrite);
     std::fputs(format_table(o.table()).c_str(), stdout);
-    predict_all(predictor, jobs, std::move(pictures.skipped), console);
+    predict_all(predictor, jobs, std::move(images.skipped), console);
     return exit_ok;
 }
 

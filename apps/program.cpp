@@ -26,7 +26,7 @@ struct Verb {
 constexpr Verb verbs[] = {
     {"train", train, "train a net on a folder of images and masks", true},
     {"eval", eval, "score a checkpoint on a data set", true},
-    {"predict", predict, "write masks, probabilities or overlays for pictures", true},
+    {"predict", predict, "write masks, probabilities or overlays for images", true},
     {"summary", summary, "show a net layer by layer, and the memory it takes"},
     {"convert", convert, "convert weights between .pth and .safetensors"},
     {"forward", forward, "run a net on a given tensor, with gradients if wanted", true},

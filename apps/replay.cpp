@@ -13,7 +13,7 @@
 
 namespace atrous::app {
 
-static std::string row(const LayerFigures& f) {
+static std::string row(const TensorStats& f) {
     const auto figure = [&](double x) { return f.nonfinite < f.count ? fmt::format("{:.4g}", x) : "-"; };
     return fmt::format("  {:<8} {:<40} {:<18} {:<18} {:>11} {:>11} {:>11} {:>10}{}\n",
                        f.backward ? "backward" : "forward", f.path.empty() ? "(net)" : f.path, f.op, f.shape.text(),
@@ -25,7 +25,7 @@ static void print_layers(const StepDiagnosis& d, bool all) {
                "mean", "max", "NaN or Inf");
     constexpr size_t after = 3;  // rows behind the first bad one; from there on nearly everything is bad
     size_t shown = 0, past = 0;
-    for (const LayerFigures& f : d.layers) {
+    for (const TensorStats& f : d.layers) {
         if (!all && past > after) break;
         past += past > 0 || f.nonfinite > 0;
         fmt::print("{}", row(f));

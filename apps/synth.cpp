@@ -20,7 +20,7 @@ int synth(int argc, const char* const* argv) {
     double val_fraction = 0.2;
     data::SynthOptions options;
     describe_output_folder(o, output).help += ": {train,val}/{images,masks}";
-    o.bind("count", count, "pictures in all").min(1).max(1000000);
+    o.bind("count", count, "images in all").min(1).max(1000000);
     describe_size(o, size).min(16).max(4096).help = "width and height of the images";
     data::describe_val_fraction(o, val_fraction).help = "share of the images that validate";
     data::describe_seed(o, seed).help = "the same seed draws the same images";
@@ -33,7 +33,7 @@ int synth(int argc, const char* const* argv) {
     if (is_folder(output) && !std::filesystem::is_empty(output, error) && !error)
         throw UsageError("--output " + output + ": the folder is not empty; choose a new one");
     data::write_dataset(output, count, size, uint64_t(seed), val_fraction, options);
-    std::printf("wrote %lld pictures of %lldx%lld with masks to %s\n", static_cast<long long>(count),
+    std::printf("wrote %lld images of %lldx%lld with masks to %s\n", static_cast<long long>(count),
                 static_cast<long long>(size), static_cast<long long>(size), output.c_str());
     return 0;
 }

@@ -84,7 +84,7 @@ int train(int argc, const char* const* argv) {
     o.examples(
         {"atrous train --data DIR                                     two classes, U-Net, 10 epochs, run folder runs/1",
          "atrous train --data DIR --size 512 -b 4 --epochs 50 --lr 1e-4 --schedule cosine --vflip 0.5",
-         "atrous train --data DIR --model deeplabv3 --pretrained resnet50.pth --normalise imagenet",
+         "atrous train --data DIR --model deeplabv3 --pretrained resnet50.pth --normalize imagenet",
          "atrous train --resume runs/1 --epochs 100                   go on, to 100 epochs in all"});
     parse(o, argc, argv);
     Console console;

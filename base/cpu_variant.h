@@ -1,4 +1,4 @@
-// A program may hold its vectorised code several times, for newer processors each time (ATROUS_CPU_ARCH=dispatch,
+// A program may hold its vectorized code several times, for newer processors each time (ATROUS_CPU_ARCH=dispatch,
 // cmake/AtrousCpuArch.cmake). This says which one runs.
 #pragma once
 

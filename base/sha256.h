@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4), by which known weight files are recognised.
+// SHA-256 (FIPS 180-4), by which known weight files are recognized.
 #pragma once
 
 #include <array>

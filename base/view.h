@@ -26,17 +26,17 @@ struct View {
 };
 
 inline bool same_shape(const View& a, const View& b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
-inline bool alike(const View& a, const View& b) { return same_shape(a, b) && a.dtype == b.dtype; }
+inline bool same_shape_and_type(const View& a, const View& b) { return same_shape(a, b) && a.dtype == b.dtype; }
 
 // A gradient buffer: the kernel adds to it if accumulate is set and overwrites it otherwise; absent if not wanted.
-struct Into {
+struct GradTarget {
     View view;
     bool accumulate = false;
     explicit operator bool() const { return view.data != nullptr; }
 };
 
 // The same for a vector of per-channel values or parameters, of type accumulator_of(activation type).
-struct VectorInto {
+struct VectorGradTarget {
     void* data = nullptr;
     bool accumulate = false;
     explicit operator bool() const { return data != nullptr; }

@@ -4,7 +4,7 @@
     python3 benchmarks/compare_curves.py GPU_RUN CPU_RUN [--first-loss 0.01 --loss 0.05 --dice 0.05]
 
 Prints both, epoch by epoch, and a JSON line; exits with 1 where they differ by more: the training loss of the first epoch
-and of any epoch (relative), the Dice of the last (absolute). Both trainings see the same pictures from the same weights,
+and of any epoch (relative), the Dice of the last (absolute). Both trainings see the same images from the same weights,
 but round differently, and training amplifies that: seeds differ by .014 in the last Dice on dsb2018.
 """
 import argparse

@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/variant.h"
-#include "benchmarks/frame/hashed.h"
+#include "benchmarks/harness/hashed.h"
 #include "engine/context.h"
 #include "engine/tensor.h"
 #include "kernels/conv.h"

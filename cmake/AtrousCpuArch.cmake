@@ -1,4 +1,4 @@
-# For which processors vectorised code is compiled: -march=ATROUS_CPU_ARCH, or with ATROUS_CPU_ARCH=dispatch three times,
+# For which processors vectorized code is compiled: -march=ATROUS_CPU_ARCH, or with ATROUS_CPU_ARCH=dispatch three times,
 # of which base/cpu_variant.h chooses one as the program starts; everything else is then for the least of them.
 set(atrous_variants x86-64-v3 x86-64-v4 x86-64-v4-bf16)
 set(atrous_march_x86-64-v3 -march=x86-64-v3)
@@ -12,11 +12,11 @@ if(ATROUS_CPU_ARCH STREQUAL "dispatch")
   endif()
 endif()
 
-# atrous_vectorise(TARGET SOURCES file… OPTIONS flag…): compiles these sources of the target, its own libraries being
+# atrous_vectorize(TARGET SOURCES file… OPTIONS flag…): compiles these sources of the target, its own libraries being
 # linked already, with the options and for the processors. With dispatch a variant's objects become one object whose
 # every symbol is its own (scripts/merge_variant.sh), so that code which the linker may share, that of inline functions,
 # never comes from a newer processor's variant; what other code calls is a jump to the variant chosen.
-function(atrous_vectorise target)
+function(atrous_vectorize target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;OPTIONS")
   get_target_property(sources ${target} SOURCES)
   get_target_property(libraries ${target} LINK_LIBRARIES)

@@ -1,4 +1,4 @@
-// Random changes of the training pictures. Each is a class of its own in data/augment/, and augmentation.cpp lists them in
+// Random changes of the training images. Each is a class of its own in data/augment/, and augmentation.cpp lists them in
 // the order in which they are applied. A program adds its own with add_augmentation:
 //
 //     class Invert : public Augmentation {
@@ -7,7 +7,7 @@
 //         std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Invert>(*this); }
 //         void describe(Settings& s) override { s.bind("invert", probability_, "probability of a negative").min(0).max(1); }
 //         bool active() const override { return probability_ > 0; }
-//         void apply(Prepared& sample, Random& random) const override { if (random.chance(probability_)) … }
+//         void apply(Example& sample, Random& random) const override { if (random.chance(probability_)) … }
 //
 //      private:
 //         double probability_ = 0;
@@ -23,7 +23,7 @@
 
 #include "base/philox.h"
 #include "base/settings.h"
-#include "data/prepared.h"
+#include "data/example.h"
 
 namespace atrous::data {
 
@@ -34,7 +34,7 @@ inline constexpr uint64_t crop_stream = 2;   // where the crop lies
 
 class Augmentation {
  public:
-    // Before the crop, what resamples the picture or changes its size; after it, what keeps the crop as large as it is.
+    // Before the crop, what resamples the image or changes its size; after it, what keeps the crop as large as it is.
     enum class Stage { before_crop, after_crop };
 
     virtual ~Augmentation() = default;
@@ -44,7 +44,7 @@ class Augmentation {
     virtual void check() const {}  // UsageError for values that their ranges allow and that make no sense together
     virtual bool active() const = 0;
     // From several threads at once.
-    virtual void apply(Prepared& sample, Random& random) const = 0;
+    virtual void apply(Example& sample, Random& random) const = 0;
 
     const std::string name;  // for messages
     const uint64_t stream;

@@ -36,7 +36,7 @@ struct Gif {
     Gif(const Gif&) = delete;
     std::string message() const {
         const char* text = GifErrorString(file ? file->Error : error);
-        return text ? text : "no picture in it";
+        return text ? text : "no image in it";
     }
 };
 

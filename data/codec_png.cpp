@@ -184,7 +184,7 @@ Codec png() { return {"PNG", {".png"}, is_png, decode_png}; }
 std::vector<uint8_t> encode_png(const Image& image, const Palette& palette, PngMark mark) {
     require(image.c == 1 || image.c == 3 || image.c == 4, "encode_png: 1, 3 or 4 channels");
     require(palette.empty() || (image.c == 1 && !image.is_16bit() && palette.size() <= 256),
-            "encode_png: a palette needs a gray 8-bit picture and at most 256 colours");
+            "encode_png: a palette needs a gray 8-bit image and at most 256 colours");
     std::vector<png_color> colours;
     for (uint32_t colour : palette) colours.push_back({uint8_t(colour >> 16), uint8_t(colour >> 8), uint8_t(colour)});
     std::vector<uint8_t> bytes;

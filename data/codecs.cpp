@@ -52,27 +52,27 @@ static const Codec* first_codec(F wanted) {
 
 [[noreturn]] static void refuse(Bytes bytes, const std::string& path) {
     const Codec* unread = first_codec([&](const Codec& c) {
-        return !c.decode && ((c.recognises && c.recognises(bytes)) || has_extension_of(c, path));
+        return !c.decode && ((c.recognizes && c.recognizes(bytes)) || has_extension_of(c, path));
     });
     std::string head;
     for (size_t i = 0; i < std::min<size_t>(bytes.size(), 4); ++i) head += fmt::format(" {:02x}", bytes[i]);
     throw DataError(fmt::format("{}: {} (first bytes{}); {} are read: convert it to PNG", path,
-                                unread ? unread->name + " is not read" : "not a picture that is known", head,
+                                unread ? unread->name + " is not read" : "not an image that is known", head,
                                 names_of_codecs()));
 }
 
 Decoded decode(Bytes bytes, const std::string& path, bool raw_values) {
     if (bytes.empty()) throw DataError(fmt::format("{}: the file is empty; export it again or remove it", path));
-    const Codec* found = first_codec([&](const Codec& c) { return c.decode && c.recognises && c.recognises(bytes); });
+    const Codec* found = first_codec([&](const Codec& c) { return c.decode && c.recognizes && c.recognizes(bytes); });
     if (!found)
-        found = first_codec([&](const Codec& c) { return c.decode && !c.recognises && has_extension_of(c, path); });
+        found = first_codec([&](const Codec& c) { return c.decode && !c.recognizes && has_extension_of(c, path); });
     if (!found) refuse(bytes, path);
     return found->decode(bytes, path, raw_values);
 }
 
 void check_size(int64_t h, int64_t w, const std::string& path) {
     if (h <= 0 || w <= 0)
-        throw DataError(fmt::format("{}: a picture of {}x{} pixels holds nothing; remove it", path, w, h));
+        throw DataError(fmt::format("{}: an image of {}x{} pixels holds nothing; remove it", path, w, h));
     if (h > max_pixels / w)
         throw DataError(fmt::format("{}: {}x{} pixels exceed the limit of {} pixels; shrink it or cut it into tiles",
                                     path, w, h, max_pixels));
@@ -96,7 +96,7 @@ bool starts_with(Bytes bytes, std::string_view signature) {
 
 }  // namespace codec
 
-bool is_picture_name(const std::string& path) {
+bool is_image_name(const std::string& path) {
     if (std::filesystem::path(path).filename().string().starts_with('.')) return false;
     return std::any_of(codec::codecs().begin(), codec::codecs().end(),
                        [&](const codec::Codec& c) { return codec::has_extension_of(c, path); });

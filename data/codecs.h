@@ -1,4 +1,4 @@
-// Picture formats. Each is described in its own codec_*.cpp and listed in codecs.cpp; a program may add its own.
+// Image formats. Each is described in its own codec_*.cpp and listed in codecs.cpp; a program may add its own.
 #pragma once
 
 #include <span>
@@ -21,9 +21,9 @@ struct Decoded {
 struct Codec {
     std::string name;  // "PNG"
     std::vector<std::string>
-        extensions;  // of its files, in small letters: ".png"; they say what is a picture in a folder
+        extensions;  // of its files, in small letters: ".png"; they say what is an image in a folder
     // By a file's first bytes, of which there may be few. Null: the format has no signature, its extension says it.
-    bool (*recognises)(Bytes bytes);
+    bool (*recognizes)(Bytes bytes);
     // Of a whole file; `path` is for messages only. With raw_values, gray values that are stored with other than 8 or 16
     // bits, or with a largest value of their own, are kept instead of being stretched to 0..255 or 0..65535. DataError
     // for what is damaged, truncated or too large. Null: the format is known, and is not read.
@@ -39,9 +39,9 @@ std::string names_of_codecs();  // those that are read: "JPEG, PNG and GIF"
 // By signature, else by extension. DataError where no codec takes the file, which says which there are.
 Decoded decode(Bytes bytes, const std::string& path, bool raw_values);
 
-// Of decoders. Refuses empty and too large pictures.
+// Of decoders. Refuses empty and too large images.
 void check_size(int64_t h, int64_t w, const std::string& path);
-// Refuses a picture that the file is too small to hold even if all of it compresses as well as the format can.
+// Refuses an image that the file is too small to hold even if all of it compresses as well as the format can.
 void check_plausible(int64_t h, int64_t w, int64_t pixels_per_byte, Bytes bytes, const std::string& path,
                      const char* format);
 [[noreturn]] void damaged(const std::string& path, const char* format, const std::string& detail);

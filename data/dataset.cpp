@@ -23,7 +23,7 @@ namespace atrous::data {
 
 namespace {
 
-// Samples that validate are not trained on, whatever the lists say. A sample is its picture's file: another spelling
+// Samples that validate are not trained on, whatever the lists say. A sample is its image's file: another spelling
 // of the path, or a link, is no other sample. Within a part hard links are allowed, and said: programs that find equal
 // files join them so.
 void refuse_overlap(Dataset& dataset) {
@@ -43,12 +43,12 @@ void refuse_overlap(Dataset& dataset) {
         }
     if (!twice.empty())
         throw DataError(
-            fmt::format("{} pictures are listed twice or both train and validate: {}; list each file once, whatever "
+            fmt::format("{} images are listed twice or both train and validate: {}; list each file once, whatever "
                         "its path or the links to it",
                         twice.size(), few_of(twice)));
     if (!linked.empty())
         dataset.warnings.push_back(
-            fmt::format("{} pictures are hard links to others of the same part: {}", linked.size(), few_of(linked)));
+            fmt::format("{} images are hard links to others of the same part: {}", linked.size(), few_of(linked)));
 }
 
 // `val-list`: what it names validates, the rest trains.
@@ -65,9 +65,8 @@ void apply_val_list(const DatasetOptions& options, Dataset& dataset) {
         return out;
     });
     if (!options.train_list.empty() && !moved.empty())
-        dataset.warnings.push_back(
-            fmt::format("{} pictures of {} are in {} as well: {}; they validate and do not train", moved.size(),
-                        options.train_list, options.val_list, few_of(moved)));
+        dataset.warnings.push_back(fmt::format("{} images of {} are in {} as well: {}; they validate and do not train",
+                                               moved.size(), options.train_list, options.val_list, few_of(moved)));
     dataset.layout += ", " + options.val_list;
 }
 
@@ -88,7 +87,7 @@ Setting<int64_t>& describe_seed(Settings& s, int64_t& seed) {
 void describe(Settings& s, DatasetOptions& o) {
     const auto drawn = [&o] { return o.val_list.empty() && o.val_pattern.empty(); };
     s.bind("data", o.root,
-           fmt::format("data set, a folder of images and masks; recognised are {}. Pictures: {}", looks_of_layouts(),
+           fmt::format("data set, a folder of images and masks; recognized are {}. Images: {}", looks_of_layouts(),
                        codec::names_of_codecs()))
         .required()
         .when_resumed(Resume::free);
@@ -96,7 +95,7 @@ void describe(Settings& s, DatasetOptions& o) {
            "list file of the training samples; its lines 'image mask' are relative to `data`")
         .when_resumed(Resume::free);
     s.bind("val-list", o.val_list, "list file of the validation samples, likewise").when_resumed(Resume::free);
-    s.bind("val-pattern", o.val_pattern, "file names of the pictures that validate, such as '*9.png'")
+    s.bind("val-pattern", o.val_pattern, "file names of the images that validate, such as '*9.png'")
         .when_resumed(Resume::free);
     describe_val_fraction(s, o.val_fraction)
         .only_with("a split that the program draws", drawn)
@@ -133,7 +132,7 @@ void split_by_pattern(Dataset& dataset, const std::string& pattern) {
     dataset.val = std::move(val);
     if (dataset.val.empty() || dataset.train.empty())
         throw DataError(
-            fmt::format("`val-pattern` '{}' matches {} of the pictures; it is a glob on file names, such as "
+            fmt::format("`val-pattern` '{}' matches {} of the images; it is a glob on file names, such as "
                         "'*9.png'",
                         pattern, dataset.val.empty() ? "none" : "all"));
 }
@@ -147,7 +146,7 @@ Dataset find_dataset(const DatasetOptions& options) {
         dataset.train = samples_of_list(options.train_list, options.root);
         dataset.layout = options.train_list;
     } else {
-        dataset = recognise_layout(options.root);
+        dataset = recognize_layout(options.root);
     }
     if (!options.val_list.empty() || !options.val_pattern.empty()) {  // an explicit choice replaces the layout's own
         dataset.train.insert(dataset.train.end(), dataset.val.begin(), dataset.val.end());
@@ -168,8 +167,8 @@ RawMask load_mask(const Sample& sample, int64_t h, int64_t w) {
     RawMask mask = load_mask(sample.mask_path);
     if (mask.image.h != h || mask.image.w != w)
         throw DataError(
-            fmt::format("{}: the mask is {}x{}, but its picture {} is {}x{}; export the mask at the "
-                        "picture's size",
+            fmt::format("{}: the mask is {}x{}, but its image {} is {}x{}; export the mask at the "
+                        "image's size",
                         sample.mask_path, mask.image.w, mask.image.h, sample.image_path, w, h));
     return mask;
 }

@@ -1,4 +1,4 @@
-// Which picture goes with which mask, which samples validate, and whether all of it can be learnt from.
+// Which image goes with which mask, which samples validate, and whether all of it can be learnt from.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,14 @@
 namespace atrous::data {
 
 struct Sample {
-    std::string image_path, mask_path, name;  // name: the picture's path below the root, without ".", "//", extension
+    std::string image_path, mask_path, name;      // name: the image's path below the root, without ".", "//", extension
     std::shared_ptr<const std::string> rle = {};  // the mask as runs (data/rle.h); mask_path is then "file:line"
 };
 
 struct Dataset {
     std::vector<Sample> train, val;
-    std::string layout;                 // what was recognised, for people
-    std::vector<std::string> warnings;  // masks without a picture, and the like
+    std::string layout;                 // what was recognized, for people
+    std::vector<std::string> warnings;  // masks without an image, and the like
 };
 
 inline constexpr double max_val_fraction = 0.9;
@@ -28,7 +28,7 @@ inline constexpr double max_val_fraction = 0.9;
 struct DatasetOptions {
     std::string root;
     std::string train_list, val_list;  // list files (data/list.h); the paths in them are relative to the root
-    std::string val_pattern;           // a glob on picture file names, such as "*9.png"
+    std::string val_pattern;           // a glob on image file names, such as "*9.png"
     double val_fraction = 0.1;         // used where neither the layout, a list nor a pattern says what validates
     int64_t seed = 0;                  // of that share
 };
@@ -39,13 +39,13 @@ Setting<double>& describe_val_fraction(Settings& settings, double& fraction);
 Setting<int64_t>& describe_seed(Settings& settings, int64_t& seed);
 
 // By its layout (data/layouts.h) unless lists say what belongs to it. Masks are paired by stem, also with _mask, _label,
-// _gt and the like appended. Throws DataError where a picture has no mask, names the first few, and where nothing is
-// recognised, names what was found. Where a list of all validates, none is left to train on. A sample is its picture's
+// _gt and the like appended. Throws DataError where an image has no mask, names the first few, and where nothing is
+// recognized, names what was found. Where a list of all validates, none is left to train on. A sample is its image's
 // file, whatever the path that names it or the links that lead to it: none comes twice, and what val_list names does not
 // train.
 Dataset find_dataset(const DatasetOptions& options);
 
-// The picture's file, the same for every spelling of its path: canonical and absolute.
+// The image's file, the same for every spelling of its path: canonical and absolute.
 std::string file_key(const Sample& sample);
 
 // Moves round(fraction * n) samples, at least one of two or more, from train to val: those whose hash of (seed, name)
@@ -56,18 +56,18 @@ void split_by_pattern(Dataset& dataset, const std::string& pattern);
 // 64 well-mixed bits of a name and a seed, the same on every machine.
 uint64_t name_hash(const std::string& name, uint64_t seed);
 
-// The mask of a sample whose picture has this size. DataError where it has another.
+// The mask of a sample whose image has this size. DataError where it has another.
 RawMask load_mask(const Sample& sample, int64_t h, int64_t w);
 
-struct PictureList {
-    std::vector<std::string> pictures;
+struct ImageList {
+    std::vector<std::string> images;
     std::vector<std::string> skipped;  // one line each, "path: reason"
 };
 
-// The pictures of a folder in order of their names, or the one file; `below`: also those of the folders in it, linked
-// ones too, each folder once. Skipped are folders that cannot be read or were met before, and what has a picture's name
-// but is no file. DataError where `path` itself cannot be read or holds no picture.
-PictureList find_pictures(const std::string& path, bool below = false);
+// The images of a folder in order of their names, or the one file; `below`: also those of the folders in it, linked
+// ones too, each folder once. Skipped are folders that cannot be read or were met before, and what has an image's name
+// but is no file. DataError where `path` itself cannot be read or holds no image.
+ImageList find_images(const std::string& path, bool below = false);
 
 struct CheckOptions {
     MaskRule rule;             // may be `auto`
@@ -79,7 +79,7 @@ struct CheckOptions {
 
 struct DatasetReport {
     MaskRule rule;  // definite
-    int64_t samples = 0, gray_pictures = 0, deep_pictures = 0;
+    int64_t samples = 0, gray_images = 0, deep_images = 0;
     int64_t min_h = 0, min_w = 0, max_h = 0, max_w = 0;
     std::vector<int64_t> pixels;                // by class
     std::vector<int64_t> samples_with;          // by class: masks that contain it
@@ -90,7 +90,7 @@ struct DatasetReport {
     std::string text() const;  // some lines for people
 };
 
-// Decodes every picture and mask. Sizes must match and every value must have a class; throws one DataError that names
+// Decodes every image and mask. Sizes must match and every value must have a class; throws one DataError that names
 // the first few offenders by path. Warns of classes that one part holds and the other does not.
 DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptions& options);
 

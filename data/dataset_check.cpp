@@ -23,12 +23,12 @@ struct Found {
 Found look_at(const Sample& sample, const MaskRule& rule) {
     Found found;
     try {
-        const Image picture = load_image(sample.image_path);
-        found.h = picture.h;
-        found.w = picture.w;
-        found.gray = picture.c == 1;
-        found.deep = picture.is_16bit();
-        const RawMask mask = load_mask(sample, picture.h, picture.w);
+        const Image image = load_image(sample.image_path);
+        found.h = image.h;
+        found.w = image.w;
+        found.gray = image.c == 1;
+        found.deep = image.is_16bit();
+        const RawMask mask = load_mask(sample, image.h, image.w);
         found.values = raw_values(mask, rule);
     } catch (const DataError& error) {
         found.problem = error.what();
@@ -105,8 +105,8 @@ void add_warnings(DatasetReport& report) {
             "{:.0f} % of the pixels are ignored while no pixel has class {}; do these masks follow the rule "
             "'{}'? else give theirs with `mask-values`",
             100.0 * double(report.ignored_pixels) / double(total), absent, report.rule.describe()));
-    if (report.gray_pictures > 0 && report.gray_pictures < report.samples)
-        report.warnings.push_back(fmt::format("{} of {} pictures are gray", report.gray_pictures, report.samples));
+    if (report.gray_images > 0 && report.gray_images < report.samples)
+        report.warnings.push_back(fmt::format("{} of {} images are gray", report.gray_images, report.samples));
     warn_of_parts(report);
 }
 
@@ -139,8 +139,8 @@ void sum_up(const std::vector<Found>& all, int64_t train_count, DatasetReport& r
         const Found& found = all[i];
         auto& part = int64_t(i) < train_count ? report.train_with : report.val_with;
         count_classes(found, report, part.empty() ? nullptr : &part);
-        report.gray_pictures += found.gray;
-        report.deep_pictures += found.deep;
+        report.gray_images += found.gray;
+        report.deep_images += found.deep;
         report.min_h = std::min(report.min_h, found.h);
         report.min_w = std::min(report.min_w, found.w);
         report.max_h = std::max(report.max_h, found.h);

@@ -11,7 +11,7 @@ namespace atrous::data {
 // Of a TIFF structure, as JPEG and PNG carry it: 1 to 8, 1 where it says nothing legible.
 int exif_orientation(std::span<const uint8_t> tiff);
 
-// The picture as it was seen: row and column 0 of orientations 1 to 8 are top left, top right, bottom right, bottom
+// The image as it was seen: row and column 0 of orientations 1 to 8 are top left, top right, bottom right, bottom
 // left, left top, right top, right bottom, left bottom. Others leave it as it is.
 Image apply_orientation(const Image& image, int orientation);
 

@@ -48,20 +48,20 @@ bool is_link(const std::string& path) {
 }
 
 // Sorts an entry of a folder; `pending` is null where those below do not count.
-void sort_entry(const std::string& path, Pending* pending, PictureList& found) {
-    const bool picture = is_picture_name(path);
-    if (!picture && !pending) return;
-    if (picture && is_file(path)) return found.pictures.push_back(path);
+void sort_entry(const std::string& path, Pending* pending, ImageList& found) {
+    const bool image = is_image_name(path);
+    if (!image && !pending) return;
+    if (image && is_file(path)) return found.images.push_back(path);
     if (is_folder(path)) {
         if (pending) (is_link(path) ? pending->links : pending->folders).push_back(path);
         return;
     }
     const std::string problem = path_problem(path);
-    if (picture || (!problem.empty() && problem != not_there))
+    if (image || (!problem.empty() && problem != not_there))
         found.skipped.push_back(fmt::format("{}: {}", path, problem.empty() ? "neither a file nor a folder" : problem));
 }
 
-std::string look_into(const std::string& folder, Pending* pending, PictureList& found) {
+std::string look_into(const std::string& folder, Pending* pending, ImageList& found) {
     std::vector<std::string> names;
     const std::string problem = read_names(folder, names);
     for (const auto& name : names) sort_entry((fs::path(folder) / name).string(), pending, found);
@@ -73,8 +73,8 @@ std::string look_into(const std::string& folder, Pending* pending, PictureList& 
         fmt::format("{}: the folder cannot be read ({}); check its permissions and the disk", folder, problem));
 }
 
-PictureList pictures_below(const std::string& root) {
-    PictureList found;
+ImageList images_below(const std::string& root) {
+    ImageList found;
     std::map<FileIdentity, std::string> seen;  // a link may lead back to a folder above it, or two to the same
     for (Pending pending{{root}, {}}; !pending.empty();) {
         const std::string folder = pending.take();
@@ -82,7 +82,7 @@ PictureList pictures_below(const std::string& root) {
             const auto [first, fresh] = seen.emplace(*identity, folder);
             if (!fresh) {
                 found.skipped.push_back(
-                    fmt::format("{}: the same folder as {}, whose pictures are taken once", folder, first->second));
+                    fmt::format("{}: the same folder as {}, whose images are taken once", folder, first->second));
                 continue;
             }
         }
@@ -92,7 +92,7 @@ PictureList pictures_below(const std::string& root) {
         found.skipped.push_back(fmt::format("{}: {}", folder, problem));
     }
     // By the parts of the paths: what lies in "a" comes before "a b.png".
-    std::sort(found.pictures.begin(), found.pictures.end(),
+    std::sort(found.images.begin(), found.images.end(),
               [](const std::string& a, const std::string& b) { return fs::path(a) < fs::path(b); });
     std::sort(found.skipped.begin(), found.skipped.end());
     return found;
@@ -107,8 +107,8 @@ std::vector<std::string> names_in(const std::string& folder) {
     return names;
 }
 
-PictureList pictures_in(const std::string& folder) {
-    PictureList found;
+ImageList images_in(const std::string& folder) {
+    ImageList found;
     const std::string problem = look_into(folder, nullptr, found);
     if (!problem.empty()) unreadable(folder, problem);
     return found;
@@ -119,12 +119,12 @@ std::string absence(const std::string& path, const std::string& kind) {
     return problem.empty() ? "not a " + kind : problem == not_there ? "no such " + kind : problem;
 }
 
-PictureList find_pictures(const std::string& path, bool below) {
+ImageList find_images(const std::string& path, bool below) {
     if (is_file(path)) return {{path}, {}};
     if (!is_folder(path)) throw DataError(fmt::format("{}: {}; check the path", path, absence(path, "file or folder")));
-    PictureList found = below ? pictures_below(path) : pictures_in(path);
-    if (found.pictures.empty())
-        throw DataError(fmt::format("{}: no pictures in this folder{}{}", path, below ? " or those in it" : "",
+    ImageList found = below ? images_below(path) : images_in(path);
+    if (found.images.empty())
+        throw DataError(fmt::format("{}: no images in this folder{}{}", path, below ? " or those in it" : "",
                                     found.skipped.empty() ? "" : "; left out: " + few_of(found.skipped)));
     return found;
 }

@@ -11,8 +11,8 @@ namespace atrous::data {
 // The names in a folder, sorted. DataError with the system's reason where it cannot be read.
 std::vector<std::string> names_in(const std::string& folder);
 
-// The pictures in a folder itself, in order of their names; none are fine. DataError as above.
-PictureList pictures_in(const std::string& folder);
+// The images in a folder itself, in order of their names; none are fine. DataError as above.
+ImageList images_in(const std::string& folder);
 
 // Why `path` is no `kind` ("file", "folder"): "no such folder", "not a folder", or the system's reason.
 std::string absence(const std::string& path, const std::string& kind);

@@ -46,14 +46,14 @@ Image load_image(const std::string& path) {
 std::vector<uint8_t> read_file(const std::string& path) {
     if (!path_exists(path)) throw DataError(fmt::format("{}: {}; check the path", path, absence(path, "file")));
     if (!is_file(path))
-        throw DataError(fmt::format("{}: not a file but a folder or a device; give the path of a picture", path));
+        throw DataError(fmt::format("{}: not a file but a folder or a device; give the path of an image", path));
     const io::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file)
         throw DataError(fmt::format("{}: cannot be opened ({}); check its permissions", path, std::strerror(errno)));
     try {
         std::vector<uint8_t> bytes(size_t(io::stamp_of(file, path).bytes));
         if (io::read_at(file, bytes.data(), bytes.size(), 0, path) == bytes.size()) return bytes;
-    } catch (const IoError&) {  // it is a data set's picture, and said so below
+    } catch (const IoError&) {  // it is a data set's image, and said so below
     }
     throw DataError(fmt::format("{}: cannot be read; check the disk", path));
 }

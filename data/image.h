@@ -1,4 +1,4 @@
-// Pictures in host memory, and reading and writing picture files.
+// Images in host memory, and reading and writing image files.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ inline std::vector<uint16_t>& Image::pixels<uint16_t>() {
     return u16;
 }
 
-// A zeroed picture with elements of type T (uint8_t or uint16_t).
+// A zeroed image with elements of type T (uint8_t or uint16_t).
 template <class T>
 Image make_image(int64_t h, int64_t w, int c) {
     Image image{.h = h, .w = w, .c = c, .u8 = {}, .u16 = {}};
@@ -42,13 +42,13 @@ Image make_image(int64_t h, int64_t w, int c) {
     return image;
 }
 
-// Calls f with a value of the picture's element type.
+// Calls f with a value of the image's element type.
 template <class F>
 auto dispatch_pixels(const Image& image, F f) {
     return image.is_16bit() ? f(uint16_t{}) : f(uint8_t{});
 }
 
-// Larger pictures are refused before memory is taken for them.
+// Larger images are refused before memory is taken for them.
 inline constexpr int64_t max_pixels = int64_t{1} << 28;
 
 // Reads what the codecs take (data/codecs.h): JPEG, PNG, GIF (the first frame), BMP, PNM (P2, P3, P5, P6), PSD by
@@ -58,16 +58,16 @@ inline constexpr int64_t max_pixels = int64_t{1} << 28;
 // that is missing, damaged or truncated.
 Image load_image(const std::string& path);
 
-bool is_picture_name(const std::string& path);  // by the codecs' extensions; hidden files are not
+bool is_image_name(const std::string& path);  // by the codecs' extensions; hidden files are not
 
 // One colour of a palette is 0xrrggbb.
 using Palette = std::vector<uint32_t>;
 
-// Whether a PNG says that this program wrote it, so that results can be told from the pictures they lie among.
+// Whether a PNG says that this program wrote it, so that results can be told from the images they lie among.
 enum class PngMark { none, ours };
 
-// IoError where a picture cannot be written; the file that was there is then unchanged.
-// Writes gray, RGB or RGBA, 8 or 16 bits. With a palette, a gray 8-bit picture is written as indices into it. A mark is
+// IoError where an image cannot be written; the file that was there is then unchanged.
+// Writes gray, RGB or RGBA, 8 or 16 bits. With a palette, a gray 8-bit image is written as indices into it. A mark is
 // the text "Software: atrous" before the pixels.
 void save_png(const std::string& path, const Image& image, const Palette& palette = {}, PngMark mark = PngMark::none);
 // Writes gray or RGB, 8 bits; alpha is dropped. Quality is 1 to 100.

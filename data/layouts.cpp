@@ -40,23 +40,23 @@ std::string looks_of_layouts() {
     return text;
 }
 
-[[noreturn]] static void not_recognised(const std::string& root) {
+[[noreturn]] static void not_recognized(const std::string& root) {
     std::vector<std::string> found;
     for (const auto& name : names_in(root)) {
         const std::string path = (std::filesystem::path(root) / name).string(), problem = path_problem(path);
         found.push_back(problem.empty() ? name + (is_folder(path) ? "/" : "") : fmt::format("{} ({})", name, problem));
     }
-    throw DataError(fmt::format("{}: no data set is recognised here (found: {}); expected one of: {}", root,
+    throw DataError(fmt::format("{}: no data set is recognized here (found: {}); expected one of: {}", root,
                                 found.empty() ? "nothing" : few_of(found), looks_of_layouts()));
 }
 
-Dataset recognise_layout(const std::string& root) {
+Dataset recognize_layout(const std::string& root) {
     for (const Layout& l : layouts())
-        if (auto dataset = l.recognise(root)) {
+        if (auto dataset = l.recognize(root)) {
             if (dataset->layout.empty()) dataset->layout = l.name;
             return std::move(*dataset);
         }
-    not_recognised(root);
+    not_recognized(root);
 }
 
 }  // namespace atrous::data

@@ -11,11 +11,11 @@
 namespace atrous::data {
 
 struct Layout {
-    std::string name;   // "Pascal VOC"; what is recognised goes by it where Dataset::layout says nothing else
+    std::string name;   // "Pascal VOC"; what is recognized goes by it where Dataset::layout says nothing else
     std::string looks;  // what people see in the folder, in a line: "images/ and masks/ with files of the same names"
     // Nothing where the folder does not look so; DataError where it does and something in it is wrong. What validates
     // may be left empty.
-    std::optional<Dataset> (*recognise)(const std::string& root);
+    std::optional<Dataset> (*recognize)(const std::string& root);
 };
 
 const std::vector<Layout>& layouts();  // in the order in which they are looked for
@@ -25,6 +25,6 @@ void add_layout(Layout layout);
 std::string looks_of_layouts();  // of all, with "; " between them
 
 // By the first layout that `root` has. DataError where it has none.
-Dataset recognise_layout(const std::string& root);
+Dataset recognize_layout(const std::string& root);
 
 }  // namespace atrous::data

@@ -108,10 +108,10 @@ Columns columns_of(const std::string& path, const std::vector<std::string>& head
 
 ListEntry parse_row(const std::string& path, int number, const Columns& columns, std::vector<std::string> fields) {
     if (fields.size() <= std::max(columns.image, columns.mask))
-        throw DataError(fmt::format("{}:{}: {} fields; expected a picture and its mask, separated by a comma", path,
+        throw DataError(fmt::format("{}:{}: {} fields; expected an image and its mask, separated by a comma", path,
                                     number, fields.size()));
     ListEntry entry{fields[columns.image], "", nullptr, number};
-    if (entry.image.empty()) throw DataError(fmt::format("{}:{}: the picture's name is empty", path, number));
+    if (entry.image.empty()) throw DataError(fmt::format("{}:{}: the image's name is empty", path, number));
     std::string& mask = fields[columns.mask];
     const bool runs = columns.known ? columns.rle : mask.find_first_not_of("0123456789 ") == std::string::npos;
     if (runs)
@@ -143,7 +143,7 @@ std::vector<ListEntry> read_list(const std::string& path) {
         if (line = trimmed(line); line.empty()) continue;
         if (csv) {
             auto fields = split_csv(path, number, line);
-            if (number == 1 && std::none_of(fields.begin(), fields.end(), is_picture_name)) {
+            if (number == 1 && std::none_of(fields.begin(), fields.end(), is_image_name)) {
                 columns = columns_of(path, fields);
                 continue;
             }

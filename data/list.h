@@ -1,4 +1,4 @@
-// List files: which pictures belong to a part of a data set, and where their masks are.
+// List files: which images belong to a part of a data set, and where their masks are.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ struct ListEntry {
 // Text, one sample a line: "image mask" or a bare stem; '#' at the start or after white space begins a comment; paths
 // with spaces are separated by a tab.
 // *.csv: comma separated with "quotes" as RFC 4180; a heading may name the columns (image|img|filename|…,
-// mask|label|…, rle_mask|rle|EncodedPixels), else the first is the picture and the second its mask's path or runs.
+// mask|label|…, rle_mask|rle|EncodedPixels), else the first is the image and the second its mask's path or runs.
 // Absolute paths and ".." are refused. Throws DataError with file and line.
 std::vector<ListEntry> read_list(const std::string& path);
 

@@ -31,7 +31,7 @@ class Loader : public BatchSource {
     // A batch being made. Its samples are tasks of their own; whoever finishes the last one assembles the batch.
     struct InFlight {
         int64_t number = 0, first = 0, left = 0;
-        std::vector<Prepared> parts;
+        std::vector<Example> parts;
         std::vector<std::exception_ptr> errors;
         HostBatch batch;
         bool ready = false;
@@ -45,7 +45,7 @@ class Loader : public BatchSource {
     void schedule(InFlight& slot, int64_t number);  // with the mutex held
     void work();
     void run(Task task, std::unique_lock<std::mutex>& lock);
-    Prepared prepare(int64_t index);
+    Example prepare(int64_t index);
     void finish(InFlight& target);
     void shuffle();
 
@@ -63,7 +63,7 @@ class Loader : public BatchSource {
     bool stop_ = false;
 
     std::mutex cache_mutex_;
-    std::vector<std::shared_ptr<const Prepared>> cache_;
+    std::vector<std::shared_ptr<const Example>> cache_;
     int64_t cached_bytes_ = 0;
     std::vector<std::thread> workers_;  // last: they use everything above
 };
@@ -75,7 +75,7 @@ void check_options(const LoaderOptions& o, size_t samples) {
     if ((o.resize_h > 0) != (o.resize_w > 0) || (o.crop_h > 0) != (o.crop_w > 0))
         refuse("a size needs both its height and its width");
     if (o.size_multiple < 1) refuse("the size multiple must be at least 1");
-    if (o.channels != 1 && o.channels != 3) refuse(fmt::format("{} channels: pictures are read as 1 or 3", o.channels));
+    if (o.channels != 1 && o.channels != 3) refuse(fmt::format("{} channels: images are read as 1 or 3", o.channels));
     check(o.augmentations);
     if (o.last == LastBatch::drop && int64_t(samples) < o.batch_size)
         refuse(fmt::format("{} samples make no full batch of {}, and partial ones are dropped; lower `batch-size`",
@@ -177,18 +177,18 @@ void Loader::run(Task task, std::unique_lock<std::mutex>& lock) {
     has_batch_.notify_all();
 }
 
-Prepared Loader::prepare(int64_t index) {
-    std::shared_ptr<const Prepared> kept;
+Example Loader::prepare(int64_t index) {
+    std::shared_ptr<const Example> kept;
     if (options_.cache_bytes > 0) {
         const std::lock_guard lock(cache_mutex_);
         kept = cache_[size_t(index)];
     }
-    Prepared sample = kept ? *kept : decode_sample(samples_[size_t(index)], rule_, options_);
+    Example sample = kept ? *kept : decode_sample(samples_[size_t(index)], rule_, options_);
     if (options_.cache_bytes > 0 && !kept) {
-        const int64_t bytes = sample.picture.bytes() + sample.labels.bytes();
+        const int64_t bytes = sample.image.bytes() + sample.labels.bytes();
         const std::lock_guard lock(cache_mutex_);
         if (!cache_[size_t(index)] && cached_bytes_ + bytes <= options_.cache_bytes) {
-            cache_[size_t(index)] = std::make_shared<const Prepared>(sample);
+            cache_[size_t(index)] = std::make_shared<const Example>(sample);
             cached_bytes_ += bytes;
         }
     }
@@ -203,7 +203,7 @@ void Loader::finish(InFlight& target) {
     const bool failed = std::any_of(target.errors.begin(), target.errors.end(), [](const auto& e) { return bool(e); });
     if (failed) return;
     try {
-        assemble(target.parts, options_, target.batch);
+        collate(target.parts, options_, target.batch);
         target.batch.names.clear();
         target.batch.indices.clear();
         for (size_t i = 0; i < target.parts.size(); ++i) {

@@ -1,4 +1,4 @@
-// Batches from a data set: decodes, resizes, augments and normalises ahead of the consumer.
+// Batches from a data set: decodes, resizes, augments and normalizes ahead of the consumer.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,7 @@
 
 #include "data/augmentation.h"
 #include "data/dataset.h"
-#include "data/prepared.h"
+#include "data/example.h"
 #include "engine/host_batch.h"
 
 namespace atrous::data {
@@ -16,11 +16,11 @@ enum class LastBatch { keep, drop, merge };  // merge: a last partial batch join
 
 struct LoaderOptions {
     int64_t batch_size = 4;
-    int64_t resize_h = 0, resize_w = 0;  // 0: the picture's own size
-    int64_t crop_h = 0, crop_w = 0;      // 0: none; smaller pictures are padded
+    int64_t resize_h = 0, resize_w = 0;  // 0: the image's own size
+    int64_t crop_h = 0, crop_w = 0;      // 0: none; smaller images are padded
     int64_t size_multiple = 1;           // height and width of a batch are padded to a multiple of this
     int channels = 3;
-    Normalisation normalisation;
+    Normalization normalization;
     Augmentations augmentations;
     bool augment = false, shuffle = false;  // augment: also crops anywhere instead of in the middle
     LastBatch last = LastBatch::keep;
@@ -31,14 +31,14 @@ struct LoaderOptions {
 };
 
 // Decoded and resized, not augmented; the crop is taken from the middle. For prediction and for looking at samples.
-Prepared load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options);
+Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options);
 // The same with the augmentations of (seed, epoch, index).
-Prepared load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
-                     int64_t index);
+Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
+                    int64_t index);
 
-// Pictures of a batch that differ in size are padded at the bottom and right to the largest, rounded up to
+// Images of a batch that differ in size are padded at the bottom and right to the largest, rounded up to
 // size_multiple, with the mean colour and the ignored class.
-void assemble(const std::vector<Prepared>& samples, const LoaderOptions& options, HostBatch& batch);
+void collate(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch);
 
 // The same batches whatever the number of workers. What a worker throws, next() throws at the batch concerned.
 std::unique_ptr<BatchSource> make_loader(std::vector<Sample> samples, MaskRule rule, const LoaderOptions& options);

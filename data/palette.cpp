@@ -65,18 +65,18 @@ Palette mask_palette(int class_count) {
     return palette;
 }
 
-Image colourise(const Image& labels, const Palette& palette) {
-    require(labels.c == 1 && palette.size() == 256, "colourise: class ids and 256 colours");
+Image colourize(const Image& labels, const Palette& palette) {
+    require(labels.c == 1 && palette.size() == 256, "colourize: class ids and 256 colours");
     Image out = make_image<uint8_t>(labels.h, labels.w, 3);
     for (int64_t y = 0; y < labels.h; ++y)
         for (int64_t x = 0; x < labels.w; ++x) set_pixel(out, y, x, palette[labels.u8[size_t(y * labels.w + x)]]);
     return out;
 }
 
-Image overlay(const Image& picture, const Image& labels, const Palette& palette, double opacity) {
-    require(picture.h == labels.h && picture.w == labels.w, "overlay: picture and mask of one size");
+Image overlay(const Image& image, const Image& labels, const Palette& palette, double opacity) {
+    require(image.h == labels.h && image.w == labels.w, "overlay: image and mask of one size");
     require(labels.c == 1 && palette.size() == 256, "overlay: class ids and 256 colours");
-    Image out = to_channels(to_8bit(picture), 3);
+    Image out = to_channels(to_8bit(image), 3);
     const int64_t h = labels.h, w = labels.w;
     const auto label = [&](int64_t y, int64_t x) {
         return labels.u8[size_t(std::clamp<int64_t>(y, 0, h - 1) * w + std::clamp<int64_t>(x, 0, w - 1))];
@@ -87,7 +87,7 @@ Image overlay(const Image& picture, const Image& labels, const Palette& palette,
             const bool edge =
                 label(y - 1, x) != id || label(y + 1, x) != id || label(y, x - 1) != id || label(y, x + 1) != id;
             if (id == 0) continue;
-            // White would wash the picture out, so two-class masks are tinted green.
+            // White would wash the image out, so two-class masks are tinted green.
             const uint32_t tint = id == ignored_class ? 0x808080 : palette[id] == 0xffffff ? 0x20e060 : palette[id];
             const double weight = edge && id != ignored_class ? 1 : opacity;
             uint8_t* to = out.u8.data() + (y * w + x) * 3;
@@ -98,7 +98,7 @@ Image overlay(const Image& picture, const Image& labels, const Palette& palette,
 }
 
 void draw_text(Image& image, int64_t y, int64_t x, const std::string& text, int scale, uint32_t colour) {
-    require(image.c == 3 && !image.is_16bit(), "draw_text: an RGB picture of 8 bits");
+    require(image.c == 3 && !image.is_16bit(), "draw_text: an RGB image of 8 bits");
     for (unsigned char c : text) {
         const size_t at = glyph_names.find(char(std::toupper(c)));
         const uint32_t glyph = at == std::string_view::npos ? 0 : glyphs[at];
@@ -117,21 +117,21 @@ Image contact_sheet(const std::vector<SheetRow>& rows, int class_count, int64_t 
     constexpr int64_t gap = 4, text_h = 18, columns = 4;
     constexpr uint32_t paper = 0xf4f4f4, ink = 0x303030;
     const auto cell_w_of = [&](const SheetRow& row) {
-        return std::max<int64_t>(1, std::llround(double(row.picture.w) * double(cell_h) / double(row.picture.h)));
+        return std::max<int64_t>(1, std::llround(double(row.image.w) * double(cell_h) / double(row.image.h)));
     };
     int64_t cell_w = 1;
     for (const auto& row : rows) cell_w = std::max(cell_w, cell_w_of(row));
     const int64_t row_h = cell_h + text_h + gap;
     Image sheet = make_image<uint8_t>(text_h + gap + int64_t(rows.size()) * row_h, gap + columns * (cell_w + gap), 3);
     for (int64_t i = 0; i < sheet.h * sheet.w; ++i) set_pixel(sheet, 0, i, paper);
-    const char* headings[columns] = {"picture", "truth", "prediction", "overlay"};
+    const char* headings[columns] = {"image", "truth", "prediction", "overlay"};
     for (int64_t k = 0; k < columns; ++k) draw_text(sheet, 6, gap + k * (cell_w + gap), headings[k], 2, ink);
     const Palette palette = mask_palette(class_count);
     int64_t y = text_h + gap;
     for (const auto& row : rows) {
-        const Image picture = to_channels(to_8bit(row.picture), 3);
-        const Image cells[columns] = {picture, row.truth.h ? colourise(row.truth, palette) : Image{},
-                                      colourise(row.prediction, palette), overlay(picture, row.prediction, palette)};
+        const Image image = to_channels(to_8bit(row.image), 3);
+        const Image cells[columns] = {image, row.truth.h ? colourize(row.truth, palette) : Image{},
+                                      colourize(row.prediction, palette), overlay(image, row.prediction, palette)};
         for (int64_t k = 0; k < columns; ++k) {
             if (cells[k].h == 0) continue;
             const bool mask = k == 1 || k == 2;

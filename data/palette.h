@@ -14,17 +14,17 @@ Palette voc_palette();
 Palette mask_palette(int class_count);
 
 // Class ids in colour.
-Image colourise(const Image& labels, const Palette& palette);
+Image colourize(const Image& labels, const Palette& palette);
 
-// The picture with its objects tinted and outlined. Background (0) stays as it is, ignored pixels are greyed.
-Image overlay(const Image& picture, const Image& labels, const Palette& palette, double opacity = 0.45);
+// The image with its objects tinted and outlined. Background (0) stays as it is, ignored pixels are greyed.
+Image overlay(const Image& image, const Image& labels, const Palette& palette, double opacity = 0.45);
 
 struct SheetRow {
-    Image picture, truth, prediction;  // truth may be empty (h = 0)
+    Image image, truth, prediction;  // truth may be empty (h = 0)
     std::string caption;
 };
 
-// One row a sample: picture | truth | prediction | overlay of the prediction, each cell_h high, with headings and
+// One row a sample: image | truth | prediction | overlay of the prediction, each cell_h high, with headings and
 // captions. Rows may differ in shape.
 Image contact_sheet(const std::vector<SheetRow>& rows, int class_count, int64_t cell_h = 192);
 

@@ -13,49 +13,49 @@ namespace atrous::data {
 
 namespace {
 
-std::array<uint16_t, 4> fill_of(const Image& picture, const Normalisation& normalisation) {
-    const float top = picture.is_16bit() ? 65535.f : 255.f;
+std::array<uint16_t, 4> fill_of(const Image& image, const Normalization& normalization) {
+    const float top = image.is_16bit() ? 65535.f : 255.f;
     std::array<uint16_t, 4> fill{};
     for (size_t ch = 0; ch < 3; ++ch)
-        fill[ch] = uint16_t(std::clamp(std::round(normalisation.mean[ch] * top), 0.f, top));
+        fill[ch] = uint16_t(std::clamp(std::round(normalization.mean[ch] * top), 0.f, top));
     return fill;
 }
 
 constexpr std::array<uint16_t, 4> ignored_fill{ignored_class, 0, 0, 0};
 
 // `random` chooses the place; without it, the middle.
-void crop_both(Prepared& sample, int64_t h, int64_t w, const Normalisation& normalisation, Random* random) {
-    const int64_t padded_h = std::max(h, sample.picture.h), padded_w = std::max(w, sample.picture.w);
-    if (padded_h != sample.picture.h || padded_w != sample.picture.w) {
-        const int64_t top = (padded_h - sample.picture.h) / 2, left = (padded_w - sample.picture.w) / 2;
-        sample.picture = pad(sample.picture, top, left, padded_h, padded_w, fill_of(sample.picture, normalisation));
+void crop_both(Example& sample, int64_t h, int64_t w, const Normalization& normalization, Random* random) {
+    const int64_t padded_h = std::max(h, sample.image.h), padded_w = std::max(w, sample.image.w);
+    if (padded_h != sample.image.h || padded_w != sample.image.w) {
+        const int64_t top = (padded_h - sample.image.h) / 2, left = (padded_w - sample.image.w) / 2;
+        sample.image = pad(sample.image, top, left, padded_h, padded_w, fill_of(sample.image, normalization));
         if (sample.labels.h) sample.labels = pad(sample.labels, top, left, padded_h, padded_w, ignored_fill);
     }
     const int64_t y = random ? int64_t(random->below(uint64_t(padded_h - h + 1))) : (padded_h - h) / 2;
     const int64_t x = random ? int64_t(random->below(uint64_t(padded_w - w + 1))) : (padded_w - w) / 2;
     if (h == padded_h && w == padded_w) return;
-    sample.picture = crop(sample.picture, y, x, h, w);
+    sample.image = crop(sample.image, y, x, h, w);
     if (sample.labels.h) sample.labels = crop(sample.labels, y, x, h, w);
 }
 
 }  // namespace
 
-Prepared decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
-    Prepared out;
-    out.picture = to_channels(load_image(sample.image_path), options.channels);
-    out.source_h = out.picture.h;
-    out.source_w = out.picture.w;
+Example decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
+    Example out;
+    out.image = to_channels(load_image(sample.image_path), options.channels);
+    out.source_h = out.image.h;
+    out.source_w = out.image.w;
     if (!sample.mask_path.empty())
         out.labels = apply_mask_rule(rule, load_mask(sample, out.source_h, out.source_w), sample.mask_path);
     if (options.resize_h > 0) resize(out, options.resize_h, options.resize_w);
     return out;
 }
 
-void finish_plain(Prepared& sample, const LoaderOptions& options) {
-    if (options.crop_h > 0) crop_both(sample, options.crop_h, options.crop_w, options.normalisation, nullptr);
+void finish_plain(Example& sample, const LoaderOptions& options) {
+    if (options.crop_h > 0) crop_both(sample, options.crop_h, options.crop_w, options.normalization, nullptr);
 }
 
-void finish_augmented(Prepared& sample, const LoaderOptions& options, int64_t epoch, int64_t index) {
+void finish_augmented(Example& sample, const LoaderOptions& options, int64_t epoch, int64_t index) {
     const auto random_of = [&](uint64_t stream) {
         return Random(options.seed, uint64_t(epoch), uint64_t(index), stream);
     };
@@ -66,35 +66,35 @@ void finish_augmented(Prepared& sample, const LoaderOptions& options, int64_t ep
             augmentation->apply(sample, random);
         }
     };
-    const bool sized = options.crop_h > 0;  // else the crop is as large as the picture was
-    const int64_t h = sized ? options.crop_h : sample.picture.h, w = sized ? options.crop_w : sample.picture.w;
+    const bool sized = options.crop_h > 0;  // else the crop is as large as the image was
+    const int64_t h = sized ? options.crop_h : sample.image.h, w = sized ? options.crop_w : sample.image.w;
     apply(Augmentation::Stage::before_crop);
     Random place = random_of(crop_stream);
-    crop_both(sample, h, w, options.normalisation, &place);
+    crop_both(sample, h, w, options.normalization, &place);
     apply(Augmentation::Stage::after_crop);
 }
 
-Prepared load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
-    Prepared prepared = decode_sample(sample, rule, options);
+Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
+    Example prepared = decode_sample(sample, rule, options);
     finish_plain(prepared, options);
     return prepared;
 }
 
-Prepared load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
-                     int64_t index) {
-    Prepared prepared = decode_sample(sample, rule, options);
+Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
+                    int64_t index) {
+    Example prepared = decode_sample(sample, rule, options);
     finish_augmented(prepared, options, epoch, index);
     return prepared;
 }
 
-void assemble(const std::vector<Prepared>& samples, const LoaderOptions& options, HostBatch& batch) {
-    require(!samples.empty(), "assemble: at least one sample");
+void collate(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch) {
+    require(!samples.empty(), "collate: at least one sample");
     batch.n = int64_t(samples.size());
     batch.h = batch.w = 0;
     batch.c = options.channels;
     for (const auto& sample : samples) {
-        batch.h = std::max(batch.h, sample.picture.h);
-        batch.w = std::max(batch.w, sample.picture.w);
+        batch.h = std::max(batch.h, sample.image.h);
+        batch.w = std::max(batch.w, sample.image.w);
     }
     const auto round_up = [&](int64_t v) {
         return (v + options.size_multiple - 1) / options.size_multiple * options.size_multiple;
@@ -106,12 +106,11 @@ void assemble(const std::vector<Prepared>& samples, const LoaderOptions& options
     batch.images.resize(size_t(batch.n * pixels * batch.c));
     batch.labels.resize(labelled ? size_t(batch.n * pixels) : 0);
     for (int64_t i = 0; i < batch.n; ++i) {
-        const Prepared& sample = samples[size_t(i)];
-        const bool fits = sample.picture.h == batch.h && sample.picture.w == batch.w;
+        const Example& sample = samples[size_t(i)];
+        const bool fits = sample.image.h == batch.h && sample.image.w == batch.w;
         const Image padded =
-            fits ? Image{}
-                 : pad(sample.picture, 0, 0, batch.h, batch.w, fill_of(sample.picture, options.normalisation));
-        normalise(fits ? sample.picture : padded, options.normalisation, batch.images.data() + i * pixels * batch.c,
+            fits ? Image{} : pad(sample.image, 0, 0, batch.h, batch.w, fill_of(sample.image, options.normalization));
+        normalize(fits ? sample.image : padded, options.normalization, batch.images.data() + i * pixels * batch.c,
                   batch.w * batch.c);
         if (!labelled) continue;
         const Image padded_labels = fits ? Image{} : pad(sample.labels, 0, 0, batch.h, batch.w, ignored_fill);

@@ -5,8 +5,8 @@
 
 namespace atrous::data {
 
-Prepared decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options);
-void finish_plain(Prepared& sample, const LoaderOptions& options);
-void finish_augmented(Prepared& sample, const LoaderOptions& options, int64_t epoch, int64_t index);
+Example decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options);
+void finish_plain(Example& sample, const LoaderOptions& options);
+void finish_augmented(Example& sample, const LoaderOptions& options, int64_t epoch, int64_t index);
 
 }  // namespace atrous::data

@@ -35,7 +35,7 @@ Image decode_rle(const std::string& text, int64_t h, int64_t w, const std::strin
                             where, start, last));
         if (length > h * w || start - 1 > h * w - length)
             throw DataError(
-                fmt::format("{}: run-length mask: the run '{} {}' leaves the picture of {}x{} pixels; starts count "
+                fmt::format("{}: run-length mask: the run '{} {}' leaves the image of {}x{} pixels; starts count "
                             "from 1 along the rows",
                             where, start, length, w, h));
         std::fill_n(mask.u8.begin() + (start - 1), length, uint8_t(1));

@@ -297,7 +297,7 @@ SynthSample draw_sample(uint64_t seed, uint64_t index, int64_t size, const Synth
             const int64_t i = y * size + x;
             const Colour colour = pixel_colour(scene, x, y);
             const double noise = options.noise > 0 ? options.noise * random.normal() : 0;
-            uint8_t* to = sample.picture.u8.data() + 3 * i;
+            uint8_t* to = sample.image.u8.data() + 3 * i;
             for (double value : {colour.r, colour.g, colour.b})
                 *to++ = uint8_t(std::clamp(value + noise, 0.0, 255.0) + 0.5);
             sample.mask.u8[size_t(i)] = uint8_t(scene.label_of(scene.topmost(double(x) + 0.5, double(y) + 0.5)));
@@ -309,8 +309,8 @@ void write_dataset(const std::string& dir, int64_t count, int64_t size, uint64_t
                    const SynthOptions& options) {
     if (count < 1 || size < 8 || !(val_fraction >= 0 && val_fraction < 1))
         throw UsageError(
-            fmt::format("{} pictures of {} pixels with a validation part of {}: at least 1, at least 8, in [0, 1)",
-                        count, size, val_fraction));
+            fmt::format("{} images of {} pixels with a validation part of {}: at least 1, at least 8, in [0, 1)", count,
+                        size, val_fraction));
     for (const char* part : {"train", "val"})
         for (const char* kind : {"images", "masks"}) make_folders((fs::path(dir) / part / kind).string());
     const int64_t train = count - std::llround(val_fraction * double(count));
@@ -320,7 +320,7 @@ void write_dataset(const std::string& dir, int64_t count, int64_t size, uint64_t
             for (uint8_t& v : sample.mask.u8) v = v ? 255 : 0;
         const fs::path part = fs::path(dir) / (i < train ? "train" : "val");
         const std::string name = fmt::format("{:05}.png", i);
-        save_png((part / "images" / name).string(), sample.picture);
+        save_png((part / "images" / name).string(), sample.image);
         save_png((part / "masks" / name).string(), sample.mask);
     });
 }

@@ -18,8 +18,8 @@ struct SynthOptions {
 };
 
 struct SynthSample {
-    Image picture;  // RGB, edges anti-aliased
-    Image mask;     // class ids; a pixel has the class of what covers its centre
+    Image image;  // RGB, edges anti-aliased
+    Image mask;   // class ids; a pixel has the class of what covers its centre
 };
 
 // The same (seed, index, size, options) gives the same sample.

@@ -9,7 +9,7 @@ namespace atrous::data {
 
 namespace {
 
-// Where input pixel (y, x) of an h x w picture goes, for exact rearrangements.
+// Where input pixel (y, x) of an h x w image goes, for exact rearrangements.
 template <class F>
 Image rearrange(const Image& image, int64_t h, int64_t w, F source) {
     return dispatch_pixels(image, [&](auto zero) {
@@ -47,12 +47,12 @@ Image resize_nearest(const Image& image, int64_t h, int64_t w) {
 }
 
 Image crop(const Image& image, int64_t y, int64_t x, int64_t h, int64_t w) {
-    require(y >= 0 && x >= 0 && h > 0 && w > 0 && y + h <= image.h && x + w <= image.w, "crop: inside the picture");
+    require(y >= 0 && x >= 0 && h > 0 && w > 0 && y + h <= image.h && x + w <= image.w, "crop: inside the image");
     return rearrange(image, h, w, [&](int64_t r, int64_t s) { return (y + r) * image.w + x + s; });
 }
 
 Image pad(const Image& image, int64_t top, int64_t left, int64_t h, int64_t w, const std::array<uint16_t, 4>& fill) {
-    require(top >= 0 && left >= 0 && top + image.h <= h && left + image.w <= w, "pad: the picture fits the canvas");
+    require(top >= 0 && left >= 0 && top + image.h <= h && left + image.w <= w, "pad: the image fits the canvas");
     return dispatch_pixels(image, [&](auto zero) {
         using T = decltype(zero);
         Image out = make_image<T>(h, w, image.c);
@@ -158,8 +158,8 @@ Image to_channels(const Image& image, int channels) {
     });
 }
 
-void normalise(const Image& image, const Normalisation& how, float* out, int64_t row_stride) {
-    require(image.c == 1 || image.c == 3, "normalise: 1 or 3 channels");
+void normalize(const Image& image, const Normalization& how, float* out, int64_t row_stride) {
+    require(image.c == 1 || image.c == 3, "normalize: 1 or 3 channels");
     dispatch_pixels(image, [&](auto zero) {
         using T = decltype(zero);
         constexpr size_t levels = sizeof(T) == 1 ? 256 : 65536;

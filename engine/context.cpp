@@ -53,7 +53,7 @@ void Context::give_back(size_t first) noexcept {
     }
 }
 
-CachingAllocator& memory_of(Device device) {
+CachingAllocator& allocator_for(Device device) {
     if (device.kind != DeviceKind::meta) return context_of(device).memory();
     if (!MemorySimulation::current()) throw Error("device meta has no memory outside a simulation");
     return MemorySimulation::current()->memory();

@@ -53,7 +53,7 @@ class Context : private Scratch {
 // Created on first use. Not for meta, which has no context.
 Context& context_of(Device device);
 
-CachingAllocator& memory_of(Device device);  // the context's, and on meta the simulation's
+CachingAllocator& allocator_for(Device device);  // the context's, and on meta the simulation's
 
 // False in the checked builds, where every tensor is a block of its own between red zones.
 extern const bool memory_is_cached;
@@ -63,9 +63,10 @@ template <class Args>
 struct Kernel {
     using Function = void (*)(Queue&, const Args&);
     Function reference, cpu, cuda;
-    bool cpu_rehearses = false;  // the cpu's kernel heeds Queue::rehearses; worth it where it takes much scratch memory
+    bool cpu_has_dry_run =
+        false;  // the cpu's kernel heeds Queue::is_dry_run; worth it where it takes much scratch memory
 };
-constexpr bool cpu_rehearses = true;
+constexpr bool cpu_has_dry_run = true;
 
 template <class Args>
 void run(Device device, const Kernel<std::type_identity_t<Args>>& kernel, const Args& args) {
@@ -73,8 +74,8 @@ void run(Device device, const Kernel<std::type_identity_t<Args>>& kernel, const 
         case DeviceKind::meta:
             if (auto* simulation = MemorySimulation::current()) {
                 const DeviceKind target = simulation->target().kind;
-                if (target == DeviceKind::gpu) simulation->rehearse(kernel.cuda, args);
-                if (target == DeviceKind::cpu && kernel.cpu_rehearses) simulation->rehearse(kernel.cpu, args);
+                if (target == DeviceKind::gpu) simulation->dry_run(kernel.cuda, args);
+                if (target == DeviceKind::cpu && kernel.cpu_has_dry_run) simulation->dry_run(kernel.cpu, args);
             }
             return;
         case DeviceKind::reference:

@@ -10,14 +10,14 @@
 
 namespace atrous {
 
-static bool emulated_world() { return gpu::world() == gpu::World::emulated; }
+static bool emulated_platform() { return gpu::platform() == gpu::Platform::emulated; }
 
 std::string name_of(Device device) {
     switch (device.kind) {
         case DeviceKind::cpu:
             return "cpu";
         case DeviceKind::gpu:
-            return emulated_world() ? "emulated" : fmt::format("cuda:{}", device.index);
+            return emulated_platform() ? "emulated" : fmt::format("cuda:{}", device.index);
         case DeviceKind::reference:
             return "reference";
         case DeviceKind::meta:
@@ -35,7 +35,7 @@ static std::string without_code(int index) {
 }
 
 static Device first_usable_gpu(std::string* passed_over) {
-    const int count = emulated_world() ? 0 : gpu::device_count();
+    const int count = emulated_platform() ? 0 : gpu::device_count();
     for (int i = 0; i < count; ++i) {
         const std::string why = without_code(i);
         if (why.empty()) return {DeviceKind::gpu, i};
@@ -45,10 +45,10 @@ static Device first_usable_gpu(std::string* passed_over) {
 }
 
 static Device parse_cuda(const std::string& name) {
-    if (emulated_world())
+    if (emulated_platform())
         throw GpuError(
             "device " + name +
-            ": this binary was built without CUDA; use `device` cpu or emulated, or build with -DATROUS_WORLD=cuda");
+            ": this binary was built without CUDA; use `device` cpu or emulated, or build with -DATROUS_PLATFORM=cuda");
     int index = 0;
     if (name != "cuda") {
         const char *begin = name.data() + 5, *end = name.data() + name.size();
@@ -72,9 +72,10 @@ Device parse_device(const std::string& name, std::string* passed_over) {
     if (name == "meta") return {DeviceKind::meta};
     if (name == "auto") return first_usable_gpu(passed_over);
     if (name == "emulated") {
-        if (!emulated_world())
+        if (!emulated_platform())
             throw GpuError(
-                "device emulated: this binary runs on real GPUs; build with -DATROUS_WORLD=emulated for the emulator");
+                "device emulated: this binary runs on real GPUs; build with -DATROUS_PLATFORM=emulated for the "
+                "emulator");
         return {DeviceKind::gpu};
     }
     if (name == "cuda" || name.rfind("cuda:", 0) == 0) return parse_cuda(name);

@@ -77,7 +77,7 @@ static size_t left_by_limit() {
 }
 
 size_t free_memory_bytes(Device device) {
-    if (device.kind == DeviceKind::gpu && gpu::world() == gpu::World::cuda) {
+    if (device.kind == DeviceKind::gpu && gpu::platform() == gpu::Platform::cuda) {
         gpu::set_device(device.index);
         return gpu::free_memory_bytes();
     }

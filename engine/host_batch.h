@@ -10,7 +10,7 @@ namespace atrous {
 
 struct HostBatch {
     int64_t n = 0, h = 0, w = 0, c = 0;
-    std::vector<float> images;       // [n][h][w][c], normalised
+    std::vector<float> images;       // [n][h][w][c], normalized
     std::vector<uint8_t> labels;     // [n][h][w] class ids; 255 is ignored. Empty where there are no masks
     std::vector<std::string> names;  // [n]
     std::vector<int64_t> indices;    // [n] positions in the data set

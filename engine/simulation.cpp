@@ -49,7 +49,7 @@ MemorySimulation::MemorySimulation(Device target, size_t limit_bytes)
 MemorySimulation::~MemorySimulation() { innermost = outer_; }
 MemorySimulation* MemorySimulation::current() { return innermost; }
 
-DeviceKind kernels_of(Device device) {
+DeviceKind backend_kind(Device device) {
     return device.kind == DeviceKind::meta && innermost ? innermost->target().kind : device.kind;
 }
 
@@ -86,7 +86,7 @@ void* MemorySimulation::take(size_t bytes) {
     return scratch_.back();
 }
 
-void MemorySimulation::end_rehearsal() {
+void MemorySimulation::end_dry_run() {
     note_peak();
     for (auto it = scratch_.rbegin(); it != scratch_.rend(); ++it) memory_->release(*it);
     scratch_.clear();

@@ -6,7 +6,7 @@
 //
 // While one lives, tensors that this thread makes on meta take addresses, of no memory, from an allocator with the
 // rules of the target's; ops take the paths that they take there; and kernels run as far as it takes to learn what
-// scratch memory they ask for (Queue::rehearses). So a prediction comes from the code that will run, not from a second
+// scratch memory they ask for (Queue::is_dry_run). So a prediction comes from the code that will run, not from a second
 // description of it. What it cannot know is the scratch memory of kernels on the cpu other than convolutions; theirs is
 // small.
 #pragma once
@@ -62,16 +62,16 @@ class MemorySimulation : private Scratch {
     void made(const Tensor& tensor);                           // by Tensor::empty
     void filled(const Tensor& tensor, const std::string& op);  // by record: the op and layer whose output it is
     template <class Args>
-    void rehearse(void (*kernel)(Queue&, const Args&), const Args& args) {
-        const Rehearsal rehearsal(*this);
-        Queue queue(gpu::StreamView::rehearsal(), *this, threads_);
+    void dry_run(void (*kernel)(Queue&, const Args&), const Args& args) {
+        const DryRun dry_run(*this);
+        Queue queue(gpu::StreamView::dry_run(), *this, threads_);
         kernel(queue, args);
     }
 
  private:
-    struct Rehearsal {
-        explicit Rehearsal(MemorySimulation& simulation) : simulation(simulation) {}
-        ~Rehearsal() { simulation.end_rehearsal(); }
+    struct DryRun {
+        explicit DryRun(MemorySimulation& simulation) : simulation(simulation) {}
+        ~DryRun() { simulation.end_dry_run(); }
         MemorySimulation& simulation;
     };
     struct Made {
@@ -80,7 +80,7 @@ class MemorySimulation : private Scratch {
         size_t filled_bytes = 0;  // of the widest output in it
     };
     void* take(size_t bytes) override;
-    void end_rehearsal();
+    void end_dry_run();
     void note_peak();
 
     Device target_;
@@ -109,6 +109,6 @@ class UseScope {
 };
 
 // The kind of device whose kernels run for `device`: its own, and for meta under a simulation the target's.
-DeviceKind kernels_of(Device device);
+DeviceKind backend_kind(Device device);
 
 }  // namespace atrous

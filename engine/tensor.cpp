@@ -28,17 +28,17 @@ static int64_t next_id() {
 }
 
 // More than a process can address is no tensor; below it counts, bytes and the sums of a plan stay far from 2^63.
-static constexpr int64_t most_bytes = int64_t{1} << 47;
+static constexpr int64_t max_bytes = int64_t{1} << 47;
 
 static void check_extents(const Shape& shape, DType dtype) {
     auto bytes = int64_t(size_of(dtype));
     for (int i = 0; i < shape.rank(); ++i) {
         if (shape[i] < 1) throw ShapeError("a tensor of shape " + shape.text() + " has no elements");
-        if (__builtin_mul_overflow(bytes, shape[i], &bytes) || bytes > most_bytes)
+        if (__builtin_mul_overflow(bytes, shape[i], &bytes) || bytes > max_bytes)
             throw ShapeError(fmt::format(
                 "a tensor of shape {} and type {} takes more than the {} TiB that can be addressed; use smaller "
-                "pictures, fewer of them at once, or fewer channels",
-                shape.text(), name_of(dtype), most_bytes >> 40));
+                "images, fewer of them at once, or fewer channels",
+                shape.text(), name_of(dtype), max_bytes >> 40));
     }
 }
 
@@ -83,7 +83,7 @@ Tensor Tensor::slice_channels(int64_t begin, int64_t count) const {
     return t;
 }
 
-Tensor Tensor::widened(int64_t channels) const {
+Tensor Tensor::with_channels(int64_t channels) const {
     if (shape_.rank() != 4 || channels > pitch_)
         throw ShapeError(fmt::format("{} seen with {} channels", shape_.text(), channels));
     Tensor t = *this;
@@ -199,7 +199,7 @@ double Tensor::item() const {
     }
 }
 
-void copy_into(const Tensor& x, const Into& y) {
+void copy_into(const Tensor& x, const GradTarget& y) {
     if (y) run(x.device(), {k::reference::copy, k::cpu::copy, k::cuda::copy}, k::CopyArgs{x.view(), y});
 }
 

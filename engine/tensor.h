@@ -67,8 +67,8 @@ class Tensor {
     const std::shared_ptr<Storage>& storage() const { return storage_; }
 
     Tensor slice_channels(int64_t begin, int64_t count) const;  // shares memory; rank 4
-    Tensor widened(int64_t channels) const;    // a slice that begins a block's pixels, seen with that many channels
-    Tensor reshape(const Shape& shape) const;  // shares memory; dense, equal count
+    Tensor with_channels(int64_t channels) const;  // a slice that begins a block's pixels, seen with that many channels
+    Tensor reshape(const Shape& shape) const;      // shares memory; dense, equal count
     // `count` elements from `begin` of a dense tensor, seen as `shape` (arenas). Shares memory.
     Tensor part(int64_t begin, const Shape& shape) const;
 
@@ -104,6 +104,6 @@ class Tensor {
 inline Tensor empty_like(const Tensor& x) { return Tensor::empty(x.shape(), x.dtype(), x.device()); }
 
 // Copies or adds x to y, on x's device, converting the element type; does nothing where y is absent.
-void copy_into(const Tensor& x, const Into& y);
+void copy_into(const Tensor& x, const GradTarget& y);
 
 }  // namespace atrous

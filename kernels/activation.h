@@ -14,13 +14,16 @@ struct ActivationArgs {
 };
 struct ActivationBackwardArgs {
     View dy, y;
-    Into dx;
+    GradTarget dx;
 };
 
 // What every implementation requires.
-inline void check(const ActivationArgs& a) { require(alike(a.x, a.y), "activation: x and y do not match"); }
+inline void check(const ActivationArgs& a) {
+    require(same_shape_and_type(a.x, a.y), "activation: x and y do not match");
+}
 inline void check(const ActivationBackwardArgs& a) {
-    require(alike(a.dy, a.y) && alike(a.dy, a.dx.view), "activation backward: dy, y and dx do not match");
+    require(same_shape_and_type(a.dy, a.y) && same_shape_and_type(a.dy, a.dx.view),
+            "activation backward: dy, y and dx do not match");
 }
 
 // clang-format off

@@ -32,14 +32,14 @@ struct ConvForwardArgs {
 
 struct ConvBackwardInputArgs {
     View dy, w;
-    Into dx;
+    GradTarget dx;
     ConvGeometry geometry;
 };
 
 struct ConvBackwardWeightArgs {
     View x, dy;
-    Into dw;           // [O][R][S][I], accumulator type
-    VectorInto dbias;  // [O]
+    GradTarget dw;           // [O][R][S][I], accumulator type
+    VectorGradTarget dbias;  // [O]
     ConvGeometry geometry;
 };
 

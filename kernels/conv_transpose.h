@@ -19,12 +19,12 @@ struct ConvTransposeForwardArgs {
 };
 struct ConvTransposeBackwardInputArgs {
     View dy, w;
-    Into dx;
+    GradTarget dx;
 };
 struct ConvTransposeBackwardWeightArgs {
     View x, dy;
-    Into dw;  // [2][2][O][I], accumulator type
-    VectorInto dbias;
+    GradTarget dw;  // [2][2][O][I], accumulator type
+    VectorGradTarget dbias;
 };
 
 // What every implementation requires.

@@ -20,13 +20,13 @@ struct DepthwiseForwardArgs {
 };
 struct DepthwiseBackwardInputArgs {
     View dy, w;
-    Into dx;
+    GradTarget dx;
     ConvGeometry geometry;
 };
 struct DepthwiseBackwardWeightArgs {
     View x, dy;
-    Into dw;           // [1][R][S][C], accumulator type; absent if not wanted
-    VectorInto dbias;  // [C]
+    GradTarget dw;           // [1][R][S][C], accumulator type; absent if not wanted
+    VectorGradTarget dbias;  // [C]
     ConvGeometry geometry;
 };
 

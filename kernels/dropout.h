@@ -15,7 +15,7 @@ namespace atrous::kernels {
 
 struct DropoutArgs {
     View x;
-    Into y;
+    GradTarget y;
     double p = 0.5;
     uint64_t key = 0;
     int64_t step = 0;
@@ -28,7 +28,7 @@ inline double dropout_scale(double p) { return p < 1 ? 1 / (1 - p) : 0; }
 
 // What every implementation requires.
 inline void check(const DropoutArgs& a) {
-    require(alike(a.x, a.y.view), "dropout: x and y do not match");
+    require(same_shape_and_type(a.x, a.y.view), "dropout: x and y do not match");
     require(a.p >= 0 && a.p <= 1, "dropout: p is not between 0 and 1");
 }
 

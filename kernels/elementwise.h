@@ -11,7 +11,7 @@ namespace atrous::kernels {
 // f32, bf16, f16 and f64 (rounding to nearest even). On GPUs without f64.
 struct CopyArgs {
     View x;
-    Into y;
+    GradTarget y;
 };
 // y = a + b, one element type.
 struct AddArgs {
@@ -28,7 +28,7 @@ struct FillArgs {
 // What every implementation requires.
 inline void check(const CopyArgs& a) { require(same_shape(a.x, a.y.view), "copy: shapes do not match"); }
 inline void check(const AddArgs& args) {
-    require(alike(args.a, args.b) && alike(args.a, args.y), "add: a, b and y do not match");
+    require(same_shape_and_type(args.a, args.b) && same_shape_and_type(args.a, args.y), "add: a, b and y do not match");
 }
 inline void check(const FillArgs& a) { require(a.count >= 0 && (a.y || a.count == 0), "fill: elements are needed"); }
 

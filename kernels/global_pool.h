@@ -15,7 +15,7 @@ struct GlobalPoolForwardArgs {
 };
 struct GlobalPoolBackwardArgs {
     View dy;
-    Into dx;
+    GradTarget dx;
 };
 
 // What every implementation requires.

@@ -57,7 +57,7 @@ struct BceDiceBackwardArgs {
     const uint8_t* labels = nullptr;
     const void* sums = nullptr;         // from the forward pass
     const void* grad_output = nullptr;  // [1], accumulator type: d(objective)/d(loss)
-    Into dlogits;
+    GradTarget dlogits;
     BceDiceOptions options;
 };
 
@@ -67,7 +67,7 @@ inline void check(const BceDiceForwardArgs& a) {
     require(a.logits.count() > 0, "bce_dice: pixels are needed");
 }
 inline void check(const BceDiceBackwardArgs& a) {
-    require(alike(a.logits, a.dlogits.view), "bce_dice_backward: logits and dlogits do not match");
+    require(same_shape_and_type(a.logits, a.dlogits.view), "bce_dice_backward: logits and dlogits do not match");
     require(a.labels && a.sums && a.grad_output, "bce_dice_backward: labels, sums and grad_output are needed");
     require(a.logits.count() > 0, "bce_dice_backward: pixels are needed");
 }

@@ -18,7 +18,7 @@ struct NearestForwardArgs {
 };
 struct NearestBackwardArgs {
     View dy;
-    Into dx;
+    GradTarget dx;
 };
 
 // What every implementation requires.

@@ -1,4 +1,4 @@
-// Batch normalisation with fused residual addition and ReLU (Ioffe & Szegedy 2015).
+// Batch normalization with fused residual addition and ReLU (Ioffe & Szegedy 2015).
 //
 //   y = act(gamma * (x - mean) * inv_std + beta + residual),   act = ReLU or identity
 //
@@ -35,24 +35,27 @@ struct BatchNormForwardArgs {
 struct BatchNormBackwardArgs {
     View dy, x, y;  // y is needed only with ReLU and a residual
     const void *gamma = nullptr, *beta = nullptr, *mean = nullptr, *inv_std = nullptr;
-    Into dx, dresidual;
-    VectorInto dgamma, dbeta;
+    GradTarget dx, dresidual;
+    VectorGradTarget dgamma, dbeta;
     bool training = true;  // mean and inv_std came from this batch
     bool relu = false;
 };
 
 // What every implementation requires.
 inline void check(const BatchNormForwardArgs& a) {
-    require(alike(a.x, a.y) && (!a.residual || alike(a.x, a.residual)), "batch norm: x, residual and y do not match");
+    require(same_shape_and_type(a.x, a.y) && (!a.residual || same_shape_and_type(a.x, a.residual)),
+            "batch norm: x, residual and y do not match");
     require(!a.training || a.x.pixels() >= 2, "batch norm: training needs at least two values per channel");
     require(a.gamma && a.beta && a.mean && a.inv_std, "batch norm: gamma, beta, mean and inv_std are needed");
     require((a.training && !a.update_running) || (a.running_mean && a.running_var),
             "batch norm: the running statistics are needed");
 }
 inline void check(const BatchNormBackwardArgs& a) {
-    require(alike(a.x, a.dy) && (!a.y || alike(a.x, a.y)), "batch norm backward: dy, x and y do not match");
-    require(!a.dx || alike(a.x, a.dx.view), "batch norm backward: dx does not match x");
-    require(!a.dresidual || alike(a.x, a.dresidual.view), "batch norm backward: dresidual does not match x");
+    require(same_shape_and_type(a.x, a.dy) && (!a.y || same_shape_and_type(a.x, a.y)),
+            "batch norm backward: dy, x and y do not match");
+    require(!a.dx || same_shape_and_type(a.x, a.dx.view), "batch norm backward: dx does not match x");
+    require(!a.dresidual || same_shape_and_type(a.x, a.dresidual.view),
+            "batch norm backward: dresidual does not match x");
     require(!a.relu || !a.dresidual || a.y, "batch norm backward: ReLU with a residual needs y");
     require(a.gamma && a.beta && a.mean && a.inv_std, "batch norm backward: gamma, beta, mean and inv_std are needed");
 }

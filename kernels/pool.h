@@ -22,7 +22,7 @@ struct MaxPoolForwardArgs {
 struct MaxPoolBackwardArgs {
     View dy;
     const uint8_t* indices = nullptr;
-    Into dx;
+    GradTarget dx;
     PoolGeometry geometry;
 };
 

@@ -23,7 +23,7 @@ class Queue {
     int threads() const { return threads_; }            // cpu only: how many OpenMP threads to use, at least 1
     // True where the engine asks what scratch memory a kernel would take: pointers are not to be followed. On a GPU
     // launches do nothing by themselves; kernels on the cpu take their scratch memory and return.
-    bool rehearses() const { return stream_.rehearses(); }
+    bool is_dry_run() const { return stream_.is_dry_run(); }
     template <class T>
     T* scratch(size_t count) {
         return static_cast<T*>(scratch_->take(count * sizeof(T)));

@@ -17,7 +17,7 @@ struct BilinearForwardArgs {
 };
 struct BilinearBackwardArgs {
     View dy;
-    Into dx;
+    GradTarget dx;
     bool align_corners = false;
 };
 

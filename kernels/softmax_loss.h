@@ -22,7 +22,7 @@
 
 namespace atrous::kernels {
 
-constexpr int64_t most_classes = 256;
+constexpr int64_t max_classes = 256;
 
 struct SoftmaxLossOptions {
     double ce_weight = 1, region_weight = 0;
@@ -62,21 +62,21 @@ struct SoftmaxLossBackwardArgs {
     const void* sums = nullptr;         // from the forward pass
     const int64_t* counts = nullptr;    // from the forward pass
     const void* grad_output = nullptr;  // [1], accumulator type: d(objective)/d(loss)
-    Into dlogits;
+    GradTarget dlogits;
     SoftmaxLossOptions options;
 };
 
 // What every implementation requires.
 inline void check(const SoftmaxLossForwardArgs& a) {
     require(a.labels && a.sums && a.counts && a.loss, "softmax_loss: labels, sums, counts and loss are needed");
-    require(a.logits.count() > 0 && a.logits.c <= most_classes,
+    require(a.logits.count() > 0 && a.logits.c <= max_classes,
             "softmax_loss: 1 to 256 channels are needed, and pixels");
 }
 inline void check(const SoftmaxLossBackwardArgs& a) {
-    require(alike(a.logits, a.dlogits.view), "softmax_loss_backward: logits and dlogits do not match");
+    require(same_shape_and_type(a.logits, a.dlogits.view), "softmax_loss_backward: logits and dlogits do not match");
     require(a.labels && a.sums && a.counts && a.grad_output,
             "softmax_loss_backward: labels, sums, counts and grad_output are needed");
-    require(a.logits.count() > 0 && a.logits.c <= most_classes,
+    require(a.logits.count() > 0 && a.logits.c <= max_classes,
             "softmax_loss_backward: 1 to 256 channels are needed, and pixels");
 }
 

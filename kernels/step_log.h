@@ -7,14 +7,14 @@
 
 namespace atrous::kernels {
 
-constexpr int most_loss_terms = 8;
+constexpr int max_loss_terms = 8;
 
 struct StepLogEntry {
     double loss = 0;
-    double terms[most_loss_terms] = {};  // of the loss, as it lists them; 0 beyond them
-    double grad_norm = 0;                // before clipping
-    float loss_scale = 1;                // after the step
-    int32_t nonfinite = 0;               // some gradient was; the step changed nothing
+    double terms[max_loss_terms] = {};  // of the loss, as it lists them; 0 beyond them
+    double grad_norm = 0;               // before clipping
+    float loss_scale = 1;               // after the step
+    int32_t nonfinite = 0;              // some gradient was; the step changed nothing
     int64_t attempt = 0;
 };
 
@@ -22,9 +22,9 @@ struct StepLogArgs {
     const void* terms = nullptr;      // [1 + term_count + …]: the loss and its terms; f32 or f64
     const void* aux_terms = nullptr;  // of an auxiliary head, weighted already: its loss adds to the first term
     DType dtype = DType::f32;
-    int32_t term_count = 0;                     // at most most_loss_terms
-    double term_weights[most_loss_terms] = {};  // of this micro-batch
-    bool first = true, last = true;             // of the step's micro-batches
+    int32_t term_count = 0;                    // at most max_loss_terms
+    double term_weights[max_loss_terms] = {};  // of this micro-batch
+    bool first = true, last = true;            // of the step's micro-batches
     const StepState* state = nullptr;
     double* sums = nullptr;  // [1 + term_count], kept between the micro-batches of a step
     StepLogEntry* ring = nullptr;
@@ -36,7 +36,7 @@ inline void check(const StepLogArgs& a) {
     require(a.terms && a.sums, "log_step: terms and sums are needed");
     require(!a.last || (a.state && a.ring && a.capacity >= 1), "log_step: state and ring are needed after the last");
     require(a.dtype == DType::f32 || a.dtype == DType::f64, "log_step: loss terms are f32 or f64");
-    require(a.term_count >= 0 && a.term_count <= most_loss_terms, "log_step: a loss has at most 8 terms");
+    require(a.term_count >= 0 && a.term_count <= max_loss_terms, "log_step: a loss has at most 8 terms");
 }
 
 // What every backend does, in its own memory. constexpr, so that device code may call it.
@@ -51,7 +51,7 @@ constexpr void log_step_entry(const StepLogArgs& a) {
     const StepState& s = *a.state;
     StepLogEntry& entry = a.ring[(s.attempts - 1) % a.capacity];
     entry.loss = a.sums[0];
-    for (int i = 0; i < most_loss_terms; ++i) entry.terms[i] = i < a.term_count ? a.sums[i + 1] : 0;
+    for (int i = 0; i < max_loss_terms; ++i) entry.terms[i] = i < a.term_count ? a.sums[i + 1] : 0;
     entry.grad_norm = s.grad_norm, entry.loss_scale = s.loss_scale, entry.nonfinite = s.found_nonfinite;
     entry.attempt = s.attempts - 1;
 }

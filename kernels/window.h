@@ -12,7 +12,7 @@ namespace atrous::kernels {
 
 struct WindowArgs {
     View x;
-    Into y;
+    GradTarget y;
     int64_t top = 0, left = 0;
 };
 

@@ -8,7 +8,7 @@
 
 namespace atrous {
 
-std::vector<int64_t> usual_rates(int output_stride) {
+std::vector<int64_t> default_rates(int output_stride) {
     const int64_t unit = 96 / output_stride;
     return {unit, 2 * unit, 3 * unit};
 }

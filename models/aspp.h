@@ -40,6 +40,6 @@ class Aspp : public Module {
 };
 
 // Rates by the paper's rule: 6, 12, 18 at output stride 16, twice that at 8, half at 32.
-std::vector<int64_t> usual_rates(int output_stride);
+std::vector<int64_t> default_rates(int output_stride);
 
 }  // namespace atrous

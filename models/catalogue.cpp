@@ -49,7 +49,7 @@ Net deeplabv3_from(const NetConfig& c, DeepLabV3Options o) {
     o.backbone = backbone(c, o.backbone);
     if (!c.rates.empty()) o.rates = c.rates;
     o.pooled = c.pooled;
-    o.gentle = c.gentle;
+    o.progressive_decoder = c.progressive_decoder;
     return std::make_unique<DeepLabV3>(o);
 }
 Net deeplabv3(const NetConfig& c) { return deeplabv3_from(c, {}); }
@@ -83,9 +83,11 @@ const std::vector<Model>& models() {
         {"unet16", ternausnet<TernausKind::unet16>, {}},
         {"albunet34", ternausnet<TernausKind::albunet34>, {}},
         {"fcn", fcn, of_fcn},
-        {"deeplabv3", deeplabv3, {"encoder", "output-stride", "aux-weight", "rates", "aspp-pooling", "gentle-decoder"}},
+        {"deeplabv3",
+         deeplabv3,
+         {"encoder", "output-stride", "aux-weight", "rates", "aspp-pooling", "progressive-decoder"}},
         {"deeplabv3plus", deeplabv3plus, {"encoder", "output-stride", "rates", "aspp-pooling", "separable"}},
-        {"deeplabv3-comma10k", comma10k, {"encoder", "output-stride", "rates", "aspp-pooling", "gentle-decoder"}}};
+        {"deeplabv3-comma10k", comma10k, {"encoder", "output-stride", "rates", "aspp-pooling", "progressive-decoder"}}};
     return all;
 }
 

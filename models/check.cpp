@@ -9,7 +9,7 @@
 
 namespace atrous {
 
-void freeze(SegmentationNet& net, const Freezing& freezing) {
+void freeze(SegmentationNet& net, const FreezeOptions& freezing) {
     if (freezing.batch_norm) net.freeze_batch_norm();
     if (!freezing.encoder) return;
     if (!net.encoder())
@@ -18,28 +18,28 @@ void freeze(SegmentationNet& net, const Freezing& freezing) {
     net.encoder()->freeze();
 }
 
-static std::unique_ptr<SegmentationNet> shapes_only(const NetConfig& config, const Freezing& freezing) {
+static std::unique_ptr<SegmentationNet> shapes_only(const NetConfig& config, const FreezeOptions& freezing) {
     auto net = make_net(config);
     freeze(*net, freezing);
     net->materialize({.device = {DeviceKind::meta}});
     return net;
 }
 
-static Tensor picture(const NetConfig& config, int64_t images, int64_t height, int64_t width) {
+static Tensor image(const NetConfig& config, int64_t images, int64_t height, int64_t width) {
     return Tensor::empty({images, height, width, config.in_channels}, DType::f32, {DeviceKind::meta});
 }
 
-void check_training_step(const NetConfig& config, const Freezing& freezing, int64_t images, int64_t height,
+void check_training_step(const NetConfig& config, const FreezeOptions& freezing, int64_t images, int64_t height,
                          int64_t width) {
     const auto net = shapes_only(config, freezing);
     const StepRandomness random(0, 0);
-    net->forward_training(picture(config, images, height, width));
+    net->forward_training(image(config, images, height, width));
 }
 
 std::string text_of(const DeadTaps& d) {
     return fmt::format(
-        "{}: with dilation {} on {}x{} features, {:.1f} of its {} taps read the picture and the rest padding; larger "
-        "pictures (`size`) or smaller `rates` make use of it",
+        "{}: with dilation {} on {}x{} features, {:.1f} of its {} taps read the image and the rest padding; larger "
+        "images (`size`) or smaller `rates` make use of it",
         d.layer, d.dilation, d.width, d.height, d.live, d.taps);
 }
 
@@ -47,7 +47,7 @@ std::vector<DeadTaps> mostly_dead_taps(const NetConfig& config, int64_t height, 
     const auto net = shapes_only(config, {});
     net->set_training(false);
     Tape tape(Tape::Mode::tracing);
-    net->forward_training(picture(config, 1, height, width));
+    net->forward_training(image(config, 1, height, width));
     std::vector<DeadTaps> found;
     for (const Entry& e : tape.entries()) {
         if (!is_map(e)) continue;

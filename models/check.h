@@ -9,15 +9,15 @@
 namespace atrous {
 
 // Parts of a net that a training leaves as they are. Before materialize().
-struct Freezing {
+struct FreezeOptions {
     bool batch_norm = false;  // running statistics are used and kept; scale and shift still train
     bool encoder = false;     // neither weights nor statistics of the encoder change
 };
-void freeze(SegmentationNet& net, const Freezing& freezing);  // UsageError where there is no encoder
+void freeze(SegmentationNet& net, const FreezeOptions& freezing);  // UsageError where there is no encoder
 
-// Throws ShapeError naming the layer if a training step on `images` pictures of this size cannot work: batch norm over
+// Throws ShapeError naming the layer if a training step on `images` images of this size cannot work: batch norm over
 // one value per channel, a kernel that does not fit.
-void check_training_step(const NetConfig& config, const Freezing& freezing, int64_t images, int64_t height,
+void check_training_step(const NetConfig& config, const FreezeOptions& freezing, int64_t images, int64_t height,
                          int64_t width);
 
 // Dilated convolutions that mostly read padding at this size; of those with one dilation and input size the first.

@@ -17,7 +17,7 @@ DeepLabV3Options DeepLabV3Options::comma10k() {
 
 static AsppOptions aspp_options(const DeepLabV3Options& o, int64_t in_channels) {
     return {.in_channels = in_channels,
-            .rates = o.rates.empty() ? usual_rates(o.backbone.output_stride) : o.rates,
+            .rates = o.rates.empty() ? default_rates(o.backbone.output_stride) : o.rates,
             .pooled = o.pooled,
             .bias = o.aspp_bias,
             .dropout = o.backbone.dropout && !o.aspp_bias ? 0.5 : 0};
@@ -35,7 +35,7 @@ DeepLabV3::DeepLabV3(const DeepLabV3Options& o)
                               : nullptr),
       steps_(classifier_, "steps") {
     int64_t channels = Aspp::channels;
-    for (int stride = o.backbone.output_stride; o.gentle && stride > 1; stride /= 2) {
+    for (int stride = o.backbone.output_stride; o.progressive_decoder && stride > 1; stride /= 2) {
         const int64_t out = std::max<int64_t>(channels / 2, 32);
         raises_.push_back(
             std::make_unique<ConvNormRelu>(steps_, std::to_string(raises_.size()), conv3x3(channels, out)));

@@ -14,11 +14,11 @@ namespace atrous {
 
 struct DeepLabV3Options {
     BackboneOptions backbone;
-    std::vector<int64_t> rates = {};  // empty: usual_rates
-    bool pooled = true;               // the ASPP's branch of the mean
-    bool gentle = false;              // raise x2 at a time, each with a 3x3 convolution, in place of one bilinear step
-    bool aspp_bias = false;           // biases in the ASPP, and no dropout there
-    bool wide_classifier = true;      // the 3x3 convolution between ASPP and classes
+    std::vector<int64_t> rates = {};   // empty: default_rates
+    bool pooled = true;                // the ASPP's branch of the mean
+    bool progressive_decoder = false;  // raise x2 at a time, each with a 3x3 convolution, in place of one bilinear step
+    bool aspp_bias = false;            // biases in the ASPP, and no dropout there
+    bool wide_classifier = true;       // the 3x3 convolution between ASPP and classes
 
     static DeepLabV3Options comma10k();  // ResNet-18, rates 6, 12, 18, no auxiliary head
 };

@@ -28,7 +28,7 @@ DeepLabV3Plus::DeepLabV3Plus(const DeepLabV3PlusOptions& o)
       project_(head_, "project", convolution(levels()[low_level_].channels, low_level_channels, 1)),
       aspp_(head_, "aspp",
             {.in_channels = levels().back().channels,
-             .rates = o.rates.empty() ? usual_rates(o.backbone.output_stride) : o.rates,
+             .rates = o.rates.empty() ? default_rates(o.backbone.output_stride) : o.rates,
              .pooled = o.pooled,
              .dropout = o.backbone.dropout ? 0.1 : 0,
              .separable = o.separable,

@@ -12,7 +12,7 @@ namespace atrous {
 
 struct DeepLabV3PlusOptions {
     BackboneOptions backbone{.output_stride = 16, .auxiliary = false};
-    std::vector<int64_t> rates = {};  // empty: usual_rates
+    std::vector<int64_t> rates = {};  // empty: default_rates
     bool pooled = true;
     bool separable = false;  // depthwise separable 3x3 convolutions in the ASPP and the decoder
 };

@@ -21,7 +21,7 @@ void describe(Settings& s, NetConfig& c) {
     s.bind("aux-weight", c.aux_weight,
            "weight of the auxiliary head's loss while training fcn and deeplabv3; 0: no such head")
         .min(0);
-    fixed(s.bind("gentle-decoder", c.gentle, "deeplabv3: decoder of x2 steps with convolutions"));
+    fixed(s.bind("progressive-decoder", c.progressive_decoder, "deeplabv3: decoder of x2 steps with convolutions"));
     fixed(s.bind("separable", c.separable, "deeplabv3plus: depthwise separable convolutions"));
     fixed(s.bind("base-channels", c.base_channels, "unet: channels of the first level"))
         .min(r::base_channels.low)

@@ -20,14 +20,14 @@ struct NetConfig {
     bool align_corners = true, full_width = false, batch_norm = true;  // see UNetOptions
     int64_t kernel = 3;
     // nets on an encoder
-    std::string encoder = {};         // empty: the model's own
-    int64_t output_stride = 0;        // 0: the model's own
-    std::vector<int64_t> rates = {};  // of the ASPP; empty: usual_rates
-    bool pooled = true;               // the ASPP's branch of the mean
-    double aux_weight = 0.5;          // of the auxiliary head's loss, where the model has one; 0: no such head
-    bool gentle = false;              // deeplabv3: a decoder of x2 steps
-    bool separable = false;           // deeplabv3plus: depthwise separable convolutions
-    bool dropout = true;              // false: none, for comparisons
+    std::string encoder = {};          // empty: the model's own
+    int64_t output_stride = 0;         // 0: the model's own
+    std::vector<int64_t> rates = {};   // of the ASPP; empty: default_rates
+    bool pooled = true;                // the ASPP's branch of the mean
+    double aux_weight = 0.5;           // of the auxiliary head's loss, where the model has one; 0: no such head
+    bool progressive_decoder = false;  // deeplabv3: a decoder of x2 steps
+    bool separable = false;            // deeplabv3plus: depthwise separable convolutions
+    bool dropout = true;               // false: none, for comparisons
 };
 
 // What the numbers of a NetConfig may be, whoever sets them: an option, or a checkpoint.

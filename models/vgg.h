@@ -15,7 +15,7 @@ class Vgg : public Encoder {
     // The five stages before their pools; behind the last pool where there is one (output stride 32).
     std::vector<Tensor> features(const Tensor& x) override;
     int64_t input_multiple() const override { return int64_t(1) << pools_; }
-    Tensor classify(const Tensor& x) override;  // of 224x224 pictures
+    Tensor classify(const Tensor& x) override;  // of 224x224 images
 
  private:
     struct Layer;

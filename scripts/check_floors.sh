@@ -28,7 +28,7 @@ forbid models -- '#include "(data|segmentation|apps)/' "models never meet data"
 forbid data -- '#include "(models|segmentation|apps|engine/(autograd|ops|nn|optim|io|train))/' "data never meets models"
 forbid segmentation -- '#include "apps/' "the workflow does not include the program"
 forbid base kernels engine models data segmentation -- '#include "(benchmarks|tests)/' "the product does not include its tests and benchmarks"
-forbid benchmarks/frame benchmarks/cases -- '#include "(apps|data)/' "benchmarks are below apps and never meet data"
+forbid benchmarks/harness benchmarks/cases -- '#include "(apps|data)/' "benchmarks are below apps and never meet data"
 forbid benchmarks apps -- '#include "tests/' "the program does not include its tests"
 forbid base kernels/gpu kernels/reference kernels/cuda engine models data segmentation apps -- 'dnnl\.hpp' "oneDNN appears in kernels/cpu alone"
 forbid base kernels/cpu kernels/reference kernels/cuda kernels/gpu/emu engine models data segmentation apps tests -- '#include <cu(da|dnn|blas)|asm volatile|__CUDACC__' \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Packs the bundle for a GPU's machine, unpacks it in a root that holds glibc and nothing else, and runs there: atrous
-# devices (the binary with GPU code starts without a driver) and one test of the emulated world.
+# devices (the binary with GPU code starts without a driver) and one test of the emulated platform.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/gpu-bundle.sh

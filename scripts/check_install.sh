@@ -46,10 +46,10 @@ cd "$work"
 train/train run data | tee log
 awk '/^epoch/ {sub(/,/, "", $4); if (!first) first = $4; last = $4} END {exit !(last < 0.6 * first)}' log ||
     fail "the loss of examples/train does not fall"
-picture=$(find data/val/images -name '*.png' | sort | head -1)
-mkdir mine && predict/predict run "$picture" mine | tee log
+image=$(find data/val/images -name '*.png' | sort | head -1)
+mkdir mine && predict/predict run "$image" mine | tee log
 grep -q "[1-9].* % foreground" log || fail "the mask of examples/predict is empty"
-"$prefix/bin/atrous" predict "$picture" --checkpoint run --output theirs --save binary >log
+"$prefix/bin/atrous" predict "$image" --checkpoint run --output theirs --save binary >log
 cmp mine/mask_binary.png theirs/*_binary.png || fail "examples/predict and atrous predict differ"
 
 # As a part of another project, whose flags and folders stay its own.
@@ -69,7 +69,7 @@ cat >other/other.cpp <<END
 #include "base/sha256.h"
 int main() {}
 END
-cmake -S other -B other/build -G Ninja -DCMAKE_BUILD_TYPE=Release -DATROUS_WORLD=emulated -DATROUS_EXPECTED="-O3 -DNDEBUG" >log
+cmake -S other -B other/build -G Ninja -DCMAKE_BUILD_TYPE=Release -DATROUS_PLATFORM=emulated -DATROUS_EXPECTED="-O3 -DNDEBUG" >log
 cmake --build other/build --target other >log || { tail -30 log; fail "add_subdirectory does not build"; }
 other/build/other
 echo "install: in order"

@@ -23,7 +23,7 @@ printf '%s\n' kernels/cuda/*.cu kernels/gpu/cuda/*.cpp | xargs -P2 -I{} bash -c 
 # SIMT convolutions, whose ELi8E is a tile's and whose stores serve any channel count.
 split=$(awk '/\.entry / { match($0, /_Z[A-Za-z0-9_]+/); name = substr($0, RSTART, RLENGTH) }
     /st\.global/ && !/\.v[248]\./ {
-        half = /\.[bu]16/ && ((name ~ /ELi8E/ && name !~ /SimtTile/) || FILENAME ~ /conv_mma_pixels/)
+        half = /\.[bu]16/ && ((name ~ /ELi8E/ && name !~ /SimtTile/) || FILENAME ~ /implicit_gemm_mma/)
         if (half || name ~ /sum_partials_kernelILi4E/) stores[FILENAME ": " name]++
     }
     /st\.global/ { all++ }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Compiles the emulated world's device code and runtime where the CUDA toolkit cannot be seen: an empty folder is
+# Compiles the emulated platform's device code and runtime where the CUDA toolkit cannot be seen: an empty folder is
 # mounted over it in a private mount namespace (as root), or, without that right, every include is searched for it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build/without-cuda
-inner="cmake -S . -B $build -G Ninja -DATROUS_WORLD=emulated -DATROUS_TESTS=OFF >/dev/null && cmake --build $build -j2 --target atrous_cuda atrous_gpu >/dev/null"
+inner="cmake -S . -B $build -G Ninja -DATROUS_PLATFORM=emulated -DATROUS_TESTS=OFF >/dev/null && cmake --build $build -j2 --target atrous_cuda atrous_gpu >/dev/null"
 hide=""
 for folder in /usr/local/cuda /usr/local/cuda-*; do
     [ -d "$folder" ] && hide+="mount -t tmpfs none $(readlink -f "$folder") && "

@@ -17,7 +17,7 @@ fi
 scripts/setup.sh
 echo "building (build/demo)"
 mkdir -p build "$out"
-cmake -S . -B build/demo -G Ninja -DATROUS_WORLD=emulated -DATROUS_TESTS=OFF >build/demo.log
+cmake -S . -B build/demo -G Ninja -DATROUS_PLATFORM=emulated -DATROUS_TESTS=OFF >build/demo.log
 cmake --build build/demo --target atrous >>build/demo.log || { tail -30 build/demo.log; exit 1; }
 atrous=$PWD/build/demo/bin/atrous
 echo "built in $SECONDS s"
@@ -29,6 +29,6 @@ echo "built in $SECONDS s"
 "$atrous" predict "$out/data/val/images" --checkpoint "$out/run/best.safetensors" --output "$out/predictions"
 echo
 echo "done in $SECONDS s. Look at:"
-echo "  $out/contact_sheet.png     picture, truth, prediction and overlay of held-out drawings"
+echo "  $out/contact_sheet.png     image, truth, prediction and overlay of held-out drawings"
 echo "  $out/predictions/          masks and overlays"
 echo "  $out/run/                  checkpoints, metrics.csv, config.toml"

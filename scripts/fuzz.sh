@@ -15,7 +15,7 @@ for target in build/fuzz/*_fuzz; do
     mkdir -p "build/fuzz/corpus/$name" "build/fuzz/seeds.d/$name"
     longest=65536
     [ "$name" = config_fuzz ] && longest=1048577  # one more than a configuration file may have
-    # 5 s an input; memory: the largest picture (2^28 pixels would be 1 GiB) is refused by what its file can hold.
+    # 5 s an input; memory: the largest image (2^28 pixels would be 1 GiB) is refused by what its file can hold.
     if "$target" -max_total_time="$seconds" -seed=1 -timeout=5 -rss_limit_mb=1024 -malloc_limit_mb=512 -max_len="$longest" \
         -artifact_prefix="build/fuzz/$name-" -print_final_stats=1 "build/fuzz/corpus/$name" "build/fuzz/seeds.d/$name" \
         >"build/fuzz/$name.log" 2>&1; then

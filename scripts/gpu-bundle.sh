@@ -16,7 +16,7 @@ PATH=$PATH:/usr/local/cuda/bin
 command -v nvcc >/dev/null || { echo "gpu-bundle.sh: nvcc is not in PATH nor in /usr/local/cuda/bin; install the CUDA toolkit" >&2; exit 1; }
 
 # x86-64-v3 runs on any server of the last ten years. DT_RPATH, unlike RUNPATH, also finds what libraries want.
-cmake -S . -B build/gpu -G Ninja -DATROUS_WORLD=cuda -DATROUS_CUDA_ARCHITECTURES=90a-real -DATROUS_CPU_ARCH=x86-64-v3 \
+cmake -S . -B build/gpu -G Ninja -DATROUS_PLATFORM=cuda -DATROUS_CUDA_ARCHITECTURES=90a-real -DATROUS_CPU_ARCH=x86-64-v3 \
     '-DCMAKE_BUILD_RPATH=$ORIGIN/../lib' -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags >build/gpu.configure.log
 cmake --build build/gpu -j2 >build/gpu.build.log || { grep -E "error|FAILED" -A4 build/gpu.build.log | head -40; exit 1; }
 
@@ -26,7 +26,7 @@ mkdir -p $top/bin $top/lib $top/tests $top/benchmarks $top/data
 for name in atrous kernel_times test_kernels test_cases test_engine test_models test_data test_apps; do
     strip -o $top/bin/$name build/gpu/bin/$name
 done
-# One test of the emulated world, to tell a broken machine from a broken kernel.
+# One test of the emulated platform, to tell a broken machine from a broken kernel.
 if [ -x build/emulated/bin/test_kernels ]; then strip -o $top/bin/emulated_test_kernels build/emulated/bin/test_kernels; fi
 cp "$(find build/gpu -name 'libfake_library.so')" $top/lib/
 glibc='^(linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|mvec|nsl))\.so'

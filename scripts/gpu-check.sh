@@ -172,5 +172,5 @@ done
 together "${sanitizers[@]}"
 
 part counters 25 ncu --clock-control none --section SpeedOfLight --section Occupancy --section LaunchStats \
-    --kernel-name regex:pixel_product\|weight_product\|batch_statistics\|apply_norm --launch-count 12 \
+    --kernel-name regex:implicit_gemm\|wgrad_gemm\|batch_statistics\|apply_norm --launch-count 12 \
     "$bin/kernel_times" --only conv3x3_128 --reps 1

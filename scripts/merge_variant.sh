@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes one object of those that hold vectorised code for one kind of processor, with no name in common with any other:
+# Makes one object of those that hold vectorized code for one kind of processor, with no name in common with any other:
 # what it offers is called "VARIANT_NAME", everything else is local to it.
 #   merge_variant.sh VARIANT OUTPUT OBJECT…       also writes OUTPUT.symbols, the names it offers
 set -euo pipefail

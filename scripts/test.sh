@@ -35,7 +35,7 @@ if [ $full = yes ]; then
     git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format-14 --dry-run --Werror
 fi
 
-step "build and tests, emulated world"
+step "build and tests, emulated platform"
 build_and_test emulated all
 
 if [ $full = yes ]; then
@@ -55,7 +55,7 @@ if [ $full = yes ]; then
     scripts/check_install.sh build/emulated
     step "packed: Debian packages in a fresh Debian, with and without AVX-512"
     scripts/check_package.sh
-    step "emulated world without any CUDA toolkit"
+    step "emulated platform without any CUDA toolkit"
     scripts/check_without_cuda.sh
     if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
         step "nvcc: every kernel for sm_80, sm_90a and PTX, warnings and spills are errors"

@@ -11,7 +11,7 @@ static const char* key = "atrous.bad_batch";
 static const std::string prefix = "batch.";
 
 void save_bad_batch(const std::string& path, SegmentationNet& net, const ModelCard& card, const BadStep& bad,
-                    const Freezing& freezing) {
+                    const FreezeOptions& freezing) {
     const HostBatch& b = *bad.batch;
     auto tensors = io::state_dict(net);
     tensors.push_back(io::tensor_in_memory(prefix + "images", DType::f32, {b.n, b.h, b.w, b.c}, b.images.data()));

@@ -15,11 +15,11 @@ struct BadBatch {
     int64_t epoch = 0, step = 0;
     uint64_t seed = 0;
     StepConditions conditions;  // `compute` is the model card's
-    Freezing freezing;
+    FreezeOptions freezing;
 };
 
 void save_bad_batch(const std::string& path, SegmentationNet& net, const ModelCard& card, const BadStep& bad,
-                    const Freezing& freezing);
+                    const FreezeOptions& freezing);
 // Without the weights, which load_bad_weights puts into a net of the model card. FormatError for any other file.
 BadBatch read_bad_batch(const io::SafetensorsFile& file);
 void load_bad_weights(const io::SafetensorsFile& file, SegmentationNet& net);

@@ -11,7 +11,7 @@
 namespace atrous {
 
 Setting<int64_t>& describe_size(Settings& s, int64_t& size) {
-    return s.bind("size", size, "width and height that pictures are resized to")
+    return s.bind("size", size, "width and height that images are resized to")
         .min(min_size)
         .max(max_size)
         .unit("pixels")
@@ -47,13 +47,13 @@ static void describe_data(Settings& s, Experiment& e) {
     describe_mask_values(s, e.mask_values);
     describe_classes(s, e.classes);
     describe_size(s, e.size);
-    s.bind("normalise", e.normalise, "none: values 0..1; imagenet: minus mean, over std")
+    s.bind("normalize", e.normalize, "none: values 0..1; imagenet: minus mean, over std")
         .one_of({"none", "imagenet"})
         .when_resumed(Resume::fixed);
     describe_channels(s, e.channels).max(3);
     describe(s, e.augmentations);
     s.bind("crop", e.crop,
-           "random crop of the training pictures: N or WIDTHxHEIGHT; padded with ignored pixels where the picture is "
+           "random crop of the training images: N or WIDTHxHEIGHT; padded with ignored pixels where the image is "
            "smaller. Empty: as large as `size`");
     describe_workers(s, e.machine);
     s.bind("cache", e.cache_mib, "decoded samples kept in memory, training and validation together")
@@ -129,7 +129,7 @@ void describe(Settings& s, Experiment& e) {
                    "hflip",      "vflip",       "scale",      "crop",      "model",        "encoder",
                    "pretrained", "epochs",      "batch-size", "loss",      "optimizer",    "lr",
                    "schedule",   "monitor",     "seed",       "device",    "precision",    "threads",
-                   "output-dir", "resume",      "overwrite",  "normalise", "base-channels"});
+                   "output-dir", "resume",      "overwrite",  "normalize", "base-channels"});
 }
 
 TrainingSize training_size(const Experiment& e) {

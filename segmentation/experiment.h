@@ -32,15 +32,15 @@ struct Experiment {
     data::DatasetOptions data;
     std::string mask_values = "auto";  // data/mask.h
     int64_t classes = 0;               // 0: found from the masks
-    int64_t channels = 3, size = 256;  // of the pictures as the net sees them; pixels
-    std::string normalise = "none", crop = "";
+    int64_t channels = 3, size = 256;  // of the images as the net sees them; pixels
+    std::string normalize = "none", crop = "";
     data::Augmentations augmentations{{"hflip", "0.5"}};
     int64_t cache_mib = 1024;  // of decoded samples
 
     NetConfig net;
     std::string pretrained = "";
     bool new_head = false;
-    Freezing freezing;
+    FreezeOptions freezing;
 
     TrainerOptions trainer;  // its loss, element type and auxiliary weight follow from the rest
     int64_t batch_size = 8;  // 0: the largest power of two whose memory plan fits
@@ -57,7 +57,7 @@ void describe(Settings& settings, Experiment& experiment);
 // UsageError for what can be known to be wrong before any file is opened. `settings` are the experiment's.
 void check(const Settings& settings, const Experiment& experiment);
 
-// Of a picture in a training step; UsageError where the crop is none.
+// Of an image in a training step; UsageError where the crop is none.
 struct TrainingSize {
     int64_t height, width;
 };
@@ -70,7 +70,7 @@ NetConfig net_config(const Experiment& experiment, int64_t classes);
 // alone (what it was resumed from, its profile, what it overwrote) is left out.
 std::string config_of(Experiment experiment);
 
-// Width and height of the pictures, and of what is cropped from them; shared by the programs that have the setting.
+// Width and height of the images, and of what is cropped from them; shared by the programs that have the setting.
 inline constexpr int64_t min_size = 8, max_size = 8192;
 Setting<int64_t>& describe_size(Settings& settings, int64_t& size);
 Setting<int64_t>& describe_channels(Settings& settings, int64_t& channels);

@@ -1,4 +1,4 @@
-// The logits of a picture at its own size, some rows at a time: a large picture of many classes would not fit as a
+// The logits of an image at its own size, some rows at a time: a large image of many classes would not fit as a
 // whole.
 #pragma once
 

@@ -65,11 +65,11 @@ int64_t automatic_batch(const NetFactory& make, const PlanForBatch& plan, const 
         return batch;
     }
     if (smallest == 0)
-        throw UsageError(fmt::format(
-            "`batch-size` auto: with {} samples no power of two can be trained on, for batch norm or the "
-            "size of the pictures: state a `batch-size` to see why, or leave an epoch's last, smaller batch "
-            "out (`last-batch` drop, merge)",
-            at_most));
+        throw UsageError(
+            fmt::format("`batch-size` auto: with {} samples no power of two can be trained on, for batch norm or the "
+                        "size of the images: state a `batch-size` to see why, or leave an epoch's last, smaller batch "
+                        "out (`last-batch` drop, merge)",
+                        at_most));
     const PlanOptions o = plan(smallest);
     const std::string what = smallest == 1 ? "one image of" : fmt::format("{} images of", smallest);
     throw MemoryError(fmt::format(

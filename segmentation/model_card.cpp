@@ -31,7 +31,7 @@ data::LoaderOptions loader_options(const ModelCard& r, int64_t batch_size, int w
     o.resize_w = r.width;
     o.size_multiple = input_multiple;
     o.channels = int(r.net.in_channels);
-    o.normalisation = r.normalisation;
+    o.normalization = r.normalization;
     o.workers = workers;
     return o;
 }

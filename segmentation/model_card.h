@@ -1,4 +1,4 @@
-// What a checkpoint says about itself, so that it alone suffices to evaluate and predict: the net, how pictures are
+// What a checkpoint says about itself, so that it alone suffices to evaluate and predict: the net, how images are
 // prepared, what the classes are. Kept as JSON in the file's metadata.
 #pragma once
 
@@ -22,8 +22,8 @@ inline constexpr net_ranges::Range size{8, 8192}, threads{0, 65536};
 
 struct ModelCard {
     NetConfig net;
-    int64_t height = 256, width = 256;  // pictures are resized to this
-    data::Normalisation normalisation;
+    int64_t height = 256, width = 256;  // images are resized to this
+    data::Normalization normalization;
     std::string mask_values = "auto";  // the definite rule, in `mask-values`' words
     std::vector<std::string> class_names;
     std::vector<uint32_t> colours;  // 0xrrggbb by class
@@ -45,7 +45,7 @@ std::string text_of(const ModelCard& card);  // JSON
 // message.
 ModelCard parse_model_card(const std::string& json, const std::string& path);
 
-// How pictures of this card become batches; no augmentation, no shuffling.
+// How images of this card become batches; no augmentation, no shuffling.
 data::LoaderOptions loader_options(const ModelCard& card, int64_t batch_size, int workers, int64_t input_multiple);
 
 // Whether the logits' channels are classes that exclude each other (softmax); else each is a class by itself (sigmoid).

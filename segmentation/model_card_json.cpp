@@ -219,8 +219,8 @@ ModelCard read(const json& object, const std::string& path) {
         throw f.bad("in_channels", f.at("in_channels"), "1 or 3");
     f.get("height", r.height, card_ranges::size);
     f.get("width", r.width, card_ranges::size);
-    f.get("mean", r.normalisation.mean, -HUGE_VAL);
-    f.get("std", r.normalisation.stddev, 0);
+    f.get("mean", r.normalization.mean, -HUGE_VAL);
+    f.get("std", r.normalization.stddev, 0);
     f.get("mask_values", r.mask_values);
     f.get("class_names", r.class_names, size_t(r.classes()));
     for (const json& colour : f.list("colours", size_t(r.classes())))
@@ -241,8 +241,8 @@ std::string text_of(const ModelCard& r) {
     json object{{"version", version},
                 {"height", r.height},
                 {"width", r.width},
-                {"mean", r.normalisation.mean},
-                {"std", r.normalisation.stddev},
+                {"mean", r.normalization.mean},
+                {"std", r.normalization.stddev},
                 {"mask_values", r.mask_values},
                 {"class_names", r.class_names},
                 {"colours", r.colours},

@@ -34,7 +34,7 @@ class Outputs {
     // with `overwrite`); IoError where its folder is missing or cannot be written to.
     void check(bool overwrite) const;
     void check_inputs() const;  // that no output is an input, alone
-    // That no output is a picture or a mask of the data set. Costs nothing where no output exists yet.
+    // That no output is an image or a mask of the data set. Costs nothing where no output exists yet.
     void check_samples(const std::vector<data::Sample>& samples) const;
 
  private:

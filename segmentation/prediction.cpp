@@ -18,15 +18,15 @@ namespace atrous {
 
 namespace fs = std::filesystem;
 
-Pictures find_inputs(const std::vector<std::string>& inputs, const std::string& output, bool recursive,
-                     Messages& messages) {
-    Pictures all;
+Images find_inputs(const std::vector<std::string>& inputs, const std::string& output, bool recursive,
+                   Messages& messages) {
+    Images all;
     std::set<FileIdentity> seen;
     size_t results = 0;
     for (const std::string& input : inputs) {
-        const data::PictureList list = data::find_pictures(input, recursive);
+        const data::ImageList list = data::find_images(input, recursive);
         all.skipped.insert(all.skipped.end(), list.skipped.begin(), list.skipped.end());
-        for (const std::string& path : list.pictures) {
+        for (const std::string& path : list.images) {
             const bool result = path != input && is_below(path, output) && data::is_our_png(path);
             results += result;
             const auto identity = identity_of(path);
@@ -37,7 +37,7 @@ Pictures find_inputs(const std::vector<std::string>& inputs, const std::string& 
     if (results) messages.text(fmt::format("passed over {} results of earlier predictions in {}\n", results, output));
     if (all.taken.empty() && all.skipped.empty())
         throw UsageError("`output` " + output +
-                         ": all pictures in it are results of earlier predictions; name a folder of others to predict");
+                         ": all images in it are results of earlier predictions; name a folder of others to predict");
     return all;
 }
 
@@ -48,18 +48,18 @@ static size_t longest_name(const std::string& folder) {
     return size_t(here > 0 ? here : 255) - temporary;
 }
 
-std::vector<Job> jobs_of(Pictures& pictures, const Predictor& predictor, const std::vector<std::string>& read,
+std::vector<Job> jobs_of(Images& images, const Predictor& predictor, const std::vector<std::string>& read,
                          bool overwrite) {
-    const std::vector<std::string> names = result_names(pictures.taken);
+    const std::vector<std::string> names = result_names(images.taken);
     const size_t longest = longest_name(predictor.output());
     std::set<FileIdentity> inputs;
-    for (const InputPicture& picture : pictures.taken)
-        if (const auto identity = identity_of(picture.path)) inputs.insert(*identity);
+    for (const InputImage& image : images.taken)
+        if (const auto identity = identity_of(image.path)) inputs.insert(*identity);
     for (const std::string& path : read)
         if (const auto identity = identity_of(path)) inputs.insert(*identity);
     std::vector<Job> jobs;
     for (size_t i = 0; i < names.size(); ++i) {
-        const Job job{pictures.taken[i].path, names[i]};
+        const Job job{images.taken[i].path, names[i]};
         bool fits = true;
         for (const std::string& path : predictor.paths_of(job)) {
             fits = fits && fs::path(path).filename().string().size() <= longest;
@@ -82,24 +82,24 @@ std::vector<Job> jobs_of(Pictures& pictures, const Predictor& predictor, const s
         if (fits)
             jobs.push_back(job);
         else
-            pictures.skipped.push_back(job.picture + ": its results' names would be too long for the file system");
+            images.skipped.push_back(job.image + ": its results' names would be too long for the file system");
     }
     return jobs;
 }
 
 // Names everything that was left out: DataError, or NumericError where the net failed.
 static void report_failures(const std::vector<std::string>& skipped, const std::vector<std::string>& nonfinite,
-                            size_t pictures) {
-    refuse_nonfinite(nonfinite, int64_t(pictures));
+                            size_t images) {
+    refuse_nonfinite(nonfinite, int64_t(images));
     if (skipped.empty()) return;
-    std::string text = pictures > 1 ? fmt::format("{} of {} pictures were skipped: ", skipped.size(), pictures) : "";
+    std::string text = images > 1 ? fmt::format("{} of {} images were skipped: ", skipped.size(), images) : "";
     for (size_t i = 0; i < std::min<size_t>(skipped.size(), 5); ++i) text += (i ? " | " : "") + skipped[i];
     throw DataError(skipped.size() > 5 ? text + " | and more, listed above" : text);
 }
 
 void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std::vector<std::string> skipped,
                  Messages& messages) {
-    const size_t pictures = jobs.size() + skipped.size();
+    const size_t images = jobs.size() + skipped.size();
     std::vector<std::string> nonfinite;
     std::set<fs::path> made;
     const auto skip = [&](const std::string& why) {
@@ -118,17 +118,17 @@ void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std::vector
         } catch (const DataError& e) {
             skip(e.what());
         } catch (const MemoryError& e) {
-            skip(job.picture + ": " + e.what());
+            skip(job.image + ": " + e.what());
         } catch (const std::bad_alloc&) {
-            skip(job.picture + ": does not fit into memory");
+            skip(job.image + ": does not fit into memory");
         } catch (const NumericError& e) {
-            messages.text(fmt::format("not written: {}: {}\n", job.picture, e.what()));
-            nonfinite.push_back(job.picture);
+            messages.text(fmt::format("not written: {}: {}\n", job.image, e.what()));
+            nonfinite.push_back(job.image);
         }
     }
-    messages.text(fmt::format("wrote {} pictures' results to {}\n", pictures - skipped.size() - nonfinite.size(),
+    messages.text(fmt::format("wrote {} images' results to {}\n", images - skipped.size() - nonfinite.size(),
                               predictor.output()));
-    report_failures(skipped, nonfinite, pictures);
+    report_failures(skipped, nonfinite, images);
 }
 
 }  // namespace atrous

@@ -14,17 +14,17 @@
 
 namespace atrous {
 
-// What the net says of one picture, at the net's size: [height][width][c] on the host. NumericError for NaN or Inf.
-static std::vector<float> logits_of(LoadedNet& loaded, const data::Image& picture) {
+// What the net says of one image, at the net's size: [height][width][c] on the host. NumericError for NaN or Inf.
+static std::vector<float> logits_of(LoadedNet& loaded, const data::Image& image) {
     const ModelCard& card = loaded.card;
     auto options = loader_options(card, 1, 0, loaded.net->input_multiple());
-    data::Prepared prepared{
-        data::resize_bilinear(data::to_channels(picture, int(card.net.in_channels)), card.height, card.width),
+    data::Example prepared{
+        data::resize_bilinear(data::to_channels(image, int(card.net.in_channels)), card.height, card.width),
         {},
-        picture.h,
-        picture.w};
+        image.h,
+        image.w};
     HostBatch batch;
-    data::assemble({prepared}, options, batch);
+    data::collate({prepared}, options, batch);
     const Tensor padded = loaded.net->forward(upload(batch, loaded.net->materialized().device, loaded.compute).images);
     const int64_t c = padded.dim(3);
     const std::vector<float> host = host_logits(padded);
@@ -58,16 +58,16 @@ std::vector<std::string> Predictor::paths_of(const Job& job) const {
     return paths;
 }
 
-// Row by row: only class ids and probabilities have the picture's size.
-Predictor::Results Predictor::results_of(const data::Image& picture, const std::vector<float>& logits) const {
+// Row by row: only class ids and probabilities have the image's size.
+Predictor::Results Predictor::results_of(const data::Image& image, const std::vector<float>& logits) const {
     const ModelCard& card = net_.card;
-    const int64_t c = card.net.out_channels, w = picture.w;
-    LogitRows large(logits, card.height, card.width, c, picture.h, w);
-    Results r{data::make_image<uint8_t>(picture.h, w, 1), {}};
+    const int64_t c = card.net.out_channels, w = image.w;
+    LogitRows large(logits, card.height, card.width, c, image.h, w);
+    Results r{data::make_image<uint8_t>(image.h, w, 1), {}};
     const bool probability = wants("probability");
-    if (probability) r.probability = data::make_image<uint8_t>(picture.h, w, 1);
-    for (int64_t y = 0, count; y < picture.h; y += count) {
-        count = std::min(large.rows_at_once(), picture.h - y);
+    if (probability) r.probability = data::make_image<uint8_t>(image.h, w, 1);
+    for (int64_t y = 0, count; y < image.h; y += count) {
+        count = std::min(large.rows_at_once(), image.h - y);
         const float* rows = large.rows(y, count);
         const auto put = [&](const data::Image& part, data::Image& whole) {
             std::copy(part.u8.begin(), part.u8.end(), whole.u8.begin() + y * w);
@@ -85,15 +85,15 @@ void Predictor::write(const Job& job, const std::string& what, const data::Image
 }
 
 std::string Predictor::predict(const Job& job) {
-    const data::Image picture = data::load_image(job.picture);
+    const data::Image image = data::load_image(job.image);
     const auto palette = data::mask_palette(int(net_.card.classes()));
-    const Results r = results_of(picture, logits_of(net_, picture));
+    const Results r = results_of(image, logits_of(net_, image));
     if (wants("index")) write(job, "index", r.ids, palette);
     if (wants("binary")) write(job, "binary", binary_of(r.ids), {});
     if (wants("probability")) write(job, "probability", r.probability, {});
-    if (wants("overlay")) write(job, "overlay", data::overlay(picture, r.ids, palette), {});
+    if (wants("overlay")) write(job, "overlay", data::overlay(image, r.ids, palette), {});
     const int64_t object = int64_t(std::count_if(r.ids.u8.begin(), r.ids.u8.end(), [](uint8_t id) { return id != 0; }));
-    return fmt::format("{}: {}x{}, {:.1f} % foreground", job.picture, picture.w, picture.h,
+    return fmt::format("{}: {}x{}, {:.1f} % foreground", job.image, image.w, image.h,
                        100.0 * double(object) / double(r.ids.count()));
 }
 

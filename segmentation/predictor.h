@@ -1,4 +1,4 @@
-// Predicts pictures with the net of a checkpoint, and writes what was asked for.
+// Predicts images with the net of a checkpoint, and writes what was asked for.
 #pragma once
 
 #include <string>
@@ -8,9 +8,9 @@
 
 namespace atrous {
 
-// One picture, and what its results are called: segmentation/result_names.h.
+// One image, and what its results are called: segmentation/result_names.h.
 struct Job {
-    std::string picture, name;
+    std::string image, name;
 };
 
 class Predictor {
@@ -21,8 +21,8 @@ class Predictor {
     const std::string& output() const { return output_; }
     std::vector<std::string> paths_of(const Job& job) const;  // of its results
 
-    // Writes the results, whose folder must be there; returns a line about them. DataError for a picture that
-    // cannot be read, NumericError where the net gives NaN or Inf. Memory: the picture, one byte a pixel for each kind
+    // Writes the results, whose folder must be there; returns a line about them. DataError for an image that
+    // cannot be read, NumericError where the net gives NaN or Inf. Memory: the image, one byte a pixel for each kind
     // of result, and a few rows of logits.
     std::string predict(const Job& job);
 
@@ -32,7 +32,7 @@ class Predictor {
     };
     bool wants(const std::string& what) const;
     std::string path_of(const Job& job, const std::string& what) const;
-    Results results_of(const data::Image& picture, const std::vector<float>& logits) const;
+    Results results_of(const data::Image& image, const std::vector<float>& logits) const;
     void write(const Job& job, const std::string& what, const data::Image& image, const data::Palette& colours) const;
 
     LoadedNet& net_;

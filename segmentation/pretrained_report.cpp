@@ -45,7 +45,7 @@ static io::PretrainedReport load(SegmentationNet& net, const io::TensorFile& fil
 
 io::PretrainedReport load_pretrained(SegmentationNet& net, const std::string& path, bool new_head, Messages& messages) {
     const auto file = io::open_tensors(path);
-    const std::string known = io::recognised(path);
+    const std::string known = io::recognized(path);
     messages.text(fmt::format(
         "\n{}\n",
         known.empty() ? fmt::format("{}: {}, {} tensors", path, file->format(), file->tensors().size()) : known));
@@ -64,12 +64,12 @@ void check_pretrained(SegmentationNet& net, const std::string& path, bool new_he
 
 // As torchvision's classifiers end, of which ImageNet's 1000 classes are the usual ones; its segmentation nets are known
 // by their whole file.
-bool wants_imagenet_normalisation(const std::string& path) {
+bool wants_imagenet_normalization(const std::string& path) {
     const auto file = io::open_tensors(path);
     for (const char* name : {"fc.weight", "classifier.6.weight"})
         if (const io::TensorInfo* info = file->find(name); info && info->shape.size() == 2 && info->shape[0] == 1000)
             return true;
-    return io::recognise(io::sha256_of_file(path)) != nullptr;
+    return io::recognize(io::sha256_of_file(path)) != nullptr;
 }
 
 }  // namespace atrous

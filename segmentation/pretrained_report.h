@@ -12,8 +12,8 @@ namespace atrous {
 // Loads `path` into the net and says what it is, what fits, and in a table what does not. FormatError.
 io::PretrainedReport load_pretrained(SegmentationNet& net, const std::string& path, bool new_head, Messages& messages);
 
-// Whether the weights were trained on pictures minus ImageNet's mean over its deviation, as far as the file tells.
-bool wants_imagenet_normalisation(const std::string& path);
+// Whether the weights were trained on images minus ImageNet's mean over its deviation, as far as the file tells.
+bool wants_imagenet_normalization(const std::string& path);
 
 // The same error where it would not fit, from shapes alone: `net` is not materialized yet, and is spent. Says nothing.
 void check_pretrained(SegmentationNet& net, const std::string& path, bool new_head);

@@ -6,13 +6,13 @@
 
 namespace atrous {
 
-struct InputPicture {
-    std::string path, input;  // input: what the user named, the picture itself or a folder
+struct InputImage {
+    std::string path, input;  // input: what the user named, the image itself or a folder
 };
 
-// One name a picture, relative to the output folder, to which "_binary.png" and the like are appended; no two are
-// equal. The picture's name without extension, below the folders that it has in `input`; where two pictures would have
+// One name an image, relative to the output folder, to which "_binary.png" and the like are appended; no two are
+// equal. The image's name without extension, below the folders that it has in `input`; where two images would have
 // one name, with extension ("a.png" beside "a.jpg"). UsageError where that does not tell two of several inputs apart.
-std::vector<std::string> result_names(const std::vector<InputPicture>& pictures);
+std::vector<std::string> result_names(const std::vector<InputImage>& images);
 
 }  // namespace atrous

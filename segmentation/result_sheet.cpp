@@ -18,13 +18,13 @@ data::Image result_sheet(SegmentationNet& net, const ModelCard& card, DType comp
     const int64_t count = std::min<int64_t>(rows, int64_t(samples.size()));
     for (int64_t i = 0; i < count; ++i) {
         const data::Sample& sample = samples[size_t(i * int64_t(samples.size()) / count)];
-        data::Prepared prepared = data::load_sample(sample, rule, options);
+        data::Example prepared = data::load_sample(sample, rule, options);
         HostBatch batch;
-        data::assemble({prepared}, options, batch);
+        data::collate({prepared}, options, batch);
         const Tensor logits = net.forward(upload(batch, net.materialized().device, compute).images);
         data::Image ids = class_ids(host_logits(logits).data(), batch.h, batch.w, logits.dim(3), threshold);
-        ids = data::crop(ids, 0, 0, prepared.picture.h, prepared.picture.w);
-        sheet.push_back({prepared.picture, prepared.labels, ids, sample.name});
+        ids = data::crop(ids, 0, 0, prepared.image.h, prepared.image.w);
+        sheet.push_back({prepared.image, prepared.labels, ids, sample.name});
     }
     net.set_training(training);
     return data::contact_sheet(sheet, int(card.classes()));

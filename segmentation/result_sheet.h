@@ -1,4 +1,4 @@
-// Pictures, truth and prediction of some samples of a set, as a contact sheet.
+// Images, truth and prediction of some samples of a set, as a contact sheet.
 #pragma once
 
 #include <vector>

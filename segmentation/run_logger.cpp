@@ -37,7 +37,7 @@ bool ObserverList::stop_requested() {
 static int64_t first_step_to_come(const TrainProgress& p) { return p.batch > 0 ? p.step : p.step + 1; }
 
 RunLogger::RunLogger(const RunFolder& folder, const ModelCard& card, const RunFingerprint& fingerprint,
-                     const Freezing& freezing, SegmentationNet& net, const Optimizer& optimizer, Trainer& trainer,
+                     const FreezeOptions& freezing, SegmentationNet& net, const Optimizer& optimizer, Trainer& trainer,
                      RunLog& log)
     : folder_(folder),
       card_(card),

@@ -33,7 +33,7 @@ class ObserverList : public TrainObserver {
 class RunLogger : public TrainObserver {
  public:
     RunLogger(const RunFolder& folder, const ModelCard& card, const RunFingerprint& fingerprint,
-              const Freezing& freezing, SegmentationNet& net, const Optimizer& optimizer, Trainer& trainer,
+              const FreezeOptions& freezing, SegmentationNet& net, const Optimizer& optimizer, Trainer& trainer,
               RunLog& log);
 
     void save_every(int64_t steps) { save_every_ = steps; }  // 0: after each epoch only
@@ -47,7 +47,7 @@ class RunLogger : public TrainObserver {
     const RunFolder& folder_;
     const ModelCard& card_;
     const RunFingerprint& fingerprint_;
-    Freezing freezing_;
+    FreezeOptions freezing_;
     SegmentationNet& net_;
     const Optimizer& optimizer_;
     Trainer& trainer_;

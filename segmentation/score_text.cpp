@@ -92,7 +92,7 @@ std::string epoch_line(const EpochReport& r) {
 void refuse_nonfinite(const std::vector<std::string>& names, int64_t of) {
     if (names.empty()) return;
     throw NumericError(fmt::format(
-        "the net gave NaN or Inf for {} of {} pictures: {}; its weights may be damaged or their training may have "
+        "the net gave NaN or Inf for {} of {} images: {}; its weights may be damaged or their training may have "
         "diverged; try `precision` fp32, or an earlier checkpoint",
         names.size(), of, data::few_of(names)));
 }

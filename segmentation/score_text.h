@@ -21,7 +21,7 @@ std::string epoch_line(const EpochReport& report);
 std::string baseline_line(const Scores& scores, const std::vector<std::string>& class_names,
                           const Scores* untrained = nullptr);
 
-// NumericError that names the pictures for which the net gave NaN or Inf, if there are any.
+// NumericError that names the images for which the net gave NaN or Inf, if there are any.
 void refuse_nonfinite(const std::vector<std::string>& names, int64_t of);
 
 }  // namespace atrous

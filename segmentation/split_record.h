@@ -18,7 +18,7 @@ struct SplitRecord {
     int64_t trained = 0, validated = 0;  // samples
     // Hashes of the names of the samples trained on, ascending: all of them where there are few, else the smallest,
     // which are a fair sample of them that does not depend on what else is in the set. A name holds on another machine;
-    // `files`, likewise of the canonical paths of the pictures, finds a file again by whatever name.
+    // `files`, likewise of the canonical paths of the images, finds a file again by whatever name.
     std::vector<uint64_t> sketch, files;
 };
 inline constexpr size_t sketch_size = 1024;

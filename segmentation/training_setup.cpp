@@ -60,9 +60,9 @@ void check_before_data(const Experiment& e, const ResumedRun* resumed, Messages&
     if (resumed) return;
     if (!e.pretrained.empty()) {
         check_pretrained(*net, e.pretrained, e.new_head || e.classes == 0);
-        if (e.normalise != "imagenet" && wants_imagenet_normalisation(e.pretrained))
+        if (e.normalize != "imagenet" && wants_imagenet_normalization(e.pretrained))
             messages.warning(e.pretrained +
-                             ": trained on images that are normalised as ImageNet's; `normalise` imagenet "
+                             ": trained on images that are normalized as ImageNet's; `normalize` imagenet "
                              "does that here");
         return;
     }
@@ -102,7 +102,7 @@ static ModelCard model_card(const Experiment& e, const DataSets& sets, int threa
     const int classes = std::max(report.rule.class_count, 2);
     card.net = net_config(e, classes);
     card.height = card.width = e.size;
-    if (e.normalise == "imagenet") card.normalisation = data::Normalisation::imagenet();
+    if (e.normalize == "imagenet") card.normalization = data::Normalization::imagenet();
     card.mask_values = data::text_of(report.rule);
     const auto palette = data::mask_palette(classes);
     for (int c = 0; c < classes; ++c) {

@@ -5,7 +5,7 @@
 
 DIR holds {train,val}/{images,masks}, or train.txt and val.txt with lines "image mask". A mask pixel other than 0 is
 foreground (--invert: 0 is foreground); with --classes above 2 the value is the class.
-Same net, initialisation, loss, optimizer, resize (PIL), flips and scores; other random numbers.
+Same net, initialization, loss, optimizer, resize (PIL), flips and scores; other random numbers.
 Prints one JSON line: data-set Dice, mean image Dice (above two classes: mIoU, pixel accuracy), seconds a step.
 """
 import argparse
@@ -42,8 +42,8 @@ def samples_of(root, split):
 def load_split(o, split):
     """Images in 0..1, class ids; 255 is ignored."""
     images, masks = [], []
-    for picture, mask in samples_of(o.data, split):
-        image = Image.open(picture).convert("RGB").resize((o.size, o.size), Image.BILINEAR)
+    for image, mask in samples_of(o.data, split):
+        image = Image.open(image).convert("RGB").resize((o.size, o.size), Image.BILINEAR)
         label = np.asarray(Image.open(mask).resize((o.size, o.size), Image.NEAREST)).astype(np.int64)
         images.append(np.asarray(image, dtype=np.float32) / 255)
         if o.classes > 2:
@@ -129,7 +129,7 @@ def main():
     a.add_argument("--lr", type=float, default=1e-3)
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--threads", type=int, default=2)
-    a.add_argument("--net", help="train the net of this checkpoint of atrous train, initialised anew")
+    a.add_argument("--net", help="train the net of this checkpoint of atrous train, initialized anew")
     a.add_argument("--weights", help="start from this checkpoint of atrous train")
     a.add_argument("--invert", action="store_true")
     a.add_argument("--classes", type=int, default=2)

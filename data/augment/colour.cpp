@@ -1,4 +1,4 @@
-// Brightness and contrast: factors in [1 - b, 1 + b], of the picture alone.
+// Brightness and contrast: factors in [1 - b, 1 + b], of the image alone.
 #include "data/augmentation.h"
 
 namespace atrous::data::augment {
@@ -16,9 +16,9 @@ class Colour : public Augmentation {
     }
     bool active() const override { return brightness_ > 0 || contrast_ > 0; }
 
-    void apply(Prepared& sample, Random& random) const override {
+    void apply(Example& sample, Random& random) const override {
         const double brightness = random.uniform(1 - brightness_, 1 + brightness_);
-        sample.picture = adjust(sample.picture, brightness, random.uniform(1 - contrast_, 1 + contrast_));
+        sample.image = adjust(sample.image, brightness, random.uniform(1 - contrast_, 1 + contrast_));
     }
 
  private:

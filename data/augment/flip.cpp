@@ -13,7 +13,7 @@ class Flip : public Augmentation {
 
     void describe(Settings& s) override { s.bind(name, probability_, help_).min(0).max(1); }
     bool active() const override { return probability_ > 0; }
-    void apply(Prepared& sample, Random& random) const override {
+    void apply(Example& sample, Random& random) const override {
         if (random.chance(probability_)) both(sample, flip_);
     }
 

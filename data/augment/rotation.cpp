@@ -1,4 +1,4 @@
-// The picture is rotated about its centre by an angle in [-r, r], mirrored at the border.
+// The image is rotated about its centre by an angle in [-r, r], mirrored at the border.
 #include "data/augmentation.h"
 
 namespace atrous::data::augment {
@@ -15,9 +15,9 @@ class Rotation : public Augmentation {
     }
     bool active() const override { return degrees_ > 0; }
 
-    void apply(Prepared& sample, Random& random) const override {
+    void apply(Example& sample, Random& random) const override {
         const double angle = random.uniform(-degrees_, degrees_);
-        sample.picture = rotate(sample.picture, angle, Sampling::bilinear);
+        sample.image = rotate(sample.image, angle, Sampling::bilinear);
         if (sample.labels.h) sample.labels = rotate(sample.labels, angle, Sampling::nearest);
     }
 

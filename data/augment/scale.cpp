@@ -1,4 +1,4 @@
-// The picture is resized by a random factor; the crop that follows cuts or pads it.
+// The image is resized by a random factor; the crop that follows cuts or pads it.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -17,7 +17,7 @@ class Scale : public Augmentation {
     std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Scale>(*this); }
 
     void describe(Settings& s) override {
-        s.bind("scale", range_, "smallest and largest factor of a random resize of the training pictures");
+        s.bind("scale", range_, "smallest and largest factor of a random resize of the training images");
     }
     void check() const override {
         if (range_.size() == 2 && range_[0] > 0 && range_[0] <= range_[1] && range_[1] <= 16) return;
@@ -27,10 +27,10 @@ class Scale : public Augmentation {
     }
     bool active() const override { return range_[0] != 1 || range_[1] != 1; }
 
-    void apply(Prepared& sample, Random& random) const override {
+    void apply(Example& sample, Random& random) const override {
         const double factor = random.uniform(range_[0], range_[1]);
         const auto scaled = [&](int64_t size) { return std::max<int64_t>(1, std::llround(double(size) * factor)); };
-        resize(sample, scaled(sample.picture.h), scaled(sample.picture.w));
+        resize(sample, scaled(sample.image.h), scaled(sample.image.w));
     }
 
  private:

@@ -13,9 +13,9 @@ class Turn : public Augmentation {
     void describe(Settings& s) override { s.bind("turn", on_, "random quarter turns and transpositions"); }
     bool active() const override { return on_; }
 
-    void apply(Prepared& sample, Random& random) const override {
+    void apply(Example& sample, Random& random) const override {
         const int turns = int(random.below(4));
-        const bool swap = random.chance(0.5), square = sample.picture.h == sample.picture.w;
+        const bool swap = random.chance(0.5), square = sample.image.h == sample.image.w;
         both(sample, [&](const Image& image) { return rotate90(image, square ? turns : turns / 2 * 2); });
         if (swap && square) both(sample, transpose);
     }

@@ -1,4 +1,4 @@
-// Carvana: pictures in train/, masks as runs in train_masks.csv.
+// Carvana: images in train/, masks as runs in train_masks.csv.
 #include "base/paths.h"
 #include "data/layouts.h"
 #include "data/layouts/list_samples.h"

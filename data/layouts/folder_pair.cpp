@@ -18,17 +18,17 @@ constexpr const char* mask_suffixes[] = {"",    "_mask", "_masks",      "_label"
                                          "_gt", "_seg",  "_annotation", "_L"};
 
 std::optional<FolderPair> find_pair(const fs::path& root) {
-    for (const char* pictures : picture_folders)
+    for (const char* images : image_folders)
         for (const char* masks : mask_folders)
-            if (is_folder(root / pictures) && is_folder(root / masks)) return FolderPair{root / pictures, root / masks};
+            if (is_folder(root / images) && is_folder(root / masks)) return FolderPair{root / images, root / masks};
     return {};
 }
 
 // Stem to file; two files of one stem would make the pairing a matter of luck.
 FilesByStem by_stem(const fs::path& folder, std::vector<std::string>& skipped) {
     FilesByStem files;
-    PictureList list = pictures_in(folder);
-    for (const fs::path file : list.pictures) {
+    ImageList list = images_in(folder);
+    for (const fs::path file : list.images) {
         const auto [at, fresh] = files.emplace(file.stem().string(), file);
         if (!fresh)
             throw DataError(fmt::format("{} and {} differ only in their extension; keep one of them",
@@ -38,8 +38,8 @@ FilesByStem by_stem(const fs::path& folder, std::vector<std::string>& skipped) {
     return files;
 }
 
-std::string sample_name(const fs::path& picture, const fs::path& root) {
-    return picture.lexically_relative(root).lexically_normal().replace_extension().generic_string();
+std::string sample_name(const fs::path& image, const fs::path& root) {
+    return image.lexically_relative(root).lexically_normal().replace_extension().generic_string();
 }
 
 FilesByStem::const_iterator find_mask(const FilesByStem& masks, const std::string& stem) {
@@ -52,30 +52,30 @@ std::vector<Sample> samples_of_pair(const FolderPair& pair, const fs::path& root
     std::vector<std::string> alone, skipped;
     auto masks = by_stem(pair.masks, skipped);
     std::vector<Sample> samples;
-    for (const auto& [stem, picture] : by_stem(pair.pictures, skipped)) {
+    for (const auto& [stem, image] : by_stem(pair.images, skipped)) {
         if (const auto mask = find_mask(masks, stem); mask != masks.end()) {
-            samples.push_back({picture.string(), mask->second.string(), sample_name(picture, root)});
+            samples.push_back({image.string(), mask->second.string(), sample_name(image, root)});
             masks.erase(mask);
         } else {
-            alone.push_back(picture.filename().string());
+            alone.push_back(image.filename().string());
         }
     }
     const std::string left_out = skipped.empty() ? "" : "; left out: " + few_of(skipped);
     if (samples.empty() && alone.empty())
-        throw DataError(fmt::format("{}: no pictures in this folder; put JPEG or PNG files there{}",
-                                    pair.pictures.string(), left_out));
+        throw DataError(
+            fmt::format("{}: no images in this folder; put JPEG or PNG files there{}", pair.images.string(), left_out));
     if (!alone.empty())
         throw DataError(
-            fmt::format("{}: {} of {} pictures have no mask in {}: {}; a mask has its picture's name, also with "
+            fmt::format("{}: {} of {} images have no mask in {}: {}; a mask has its image's name, also with "
                         "_mask or _label appended{}",
-                        pair.pictures.string(), alone.size(), alone.size() + samples.size(), pair.masks.string(),
+                        pair.images.string(), alone.size(), alone.size() + samples.size(), pair.masks.string(),
                         few_of(alone), left_out));
     if (!skipped.empty())
         warnings.push_back(
             fmt::format("{} files cannot be looked at and are left out: {}", skipped.size(), few_of(skipped)));
     if (!masks.empty())
-        warnings.push_back(fmt::format("{}: {} masks have no picture, the first is {}", pair.masks.string(),
-                                       masks.size(), masks.begin()->second.filename().string()));
+        warnings.push_back(fmt::format("{}: {} masks have no image, the first is {}", pair.masks.string(), masks.size(),
+                                       masks.begin()->second.filename().string()));
     return samples;
 }
 
@@ -94,7 +94,7 @@ std::optional<Dataset> dataset_of_parts(const fs::path& root, const PairOfPart& 
 }
 
 std::string text_of(const FolderPair& pair, const fs::path& root) {
-    return fmt::format("{} + {}", pair.pictures.lexically_relative(root).string(),
+    return fmt::format("{} + {}", pair.images.lexically_relative(root).string(),
                        pair.masks.lexically_relative(root).string());
 }
 

@@ -1,4 +1,4 @@
-// What layouts are made of: a folder of pictures beside one of masks.
+// What layouts are made of: a folder of images beside one of masks.
 #pragma once
 
 #include <filesystem>
@@ -13,16 +13,16 @@
 namespace atrous::data {
 
 struct FolderPair {
-    std::filesystem::path pictures, masks;
+    std::filesystem::path images, masks;
 };
 
-inline constexpr const char* picture_folders[] = {"images", "imgs", "image", "img", "JPEGImages", "img_dir"};
+inline constexpr const char* image_folders[] = {"images", "imgs", "image", "img", "JPEGImages", "img_dir"};
 
 // images|imgs|… and masks|labels|… in `root`.
 std::optional<FolderPair> find_pair(const std::filesystem::path& root);
 
-// Every picture with its mask, which has the picture's stem, also with _mask, _label, _gt and the like appended.
-// DataError where a picture has none; what is left out goes into `warnings`. Names are paths below `root`.
+// Every image with its mask, which has the image's stem, also with _mask, _label, _gt and the like appended.
+// DataError where an image has none; what is left out goes into `warnings`. Names are paths below `root`.
 std::vector<Sample> samples_of_pair(const FolderPair& pair, const std::filesystem::path& root,
                                     std::vector<std::string>& warnings);
 
@@ -34,12 +34,12 @@ std::optional<Dataset> dataset_of_parts(const std::filesystem::path& root, const
 std::string text_of(const FolderPair& pair, const std::filesystem::path& root);  // "images + masks"
 
 using FilesByStem = std::map<std::string, std::filesystem::path>;
-// The pictures of a folder. DataError where two differ only in their extension; what cannot be looked at is `skipped`.
+// The images of a folder. DataError where two differ only in their extension; what cannot be looked at is `skipped`.
 FilesByStem by_stem(const std::filesystem::path& folder, std::vector<std::string>& skipped);
 FilesByStem::const_iterator find_mask(const FilesByStem& masks, const std::string& stem);
 
-// The picture's path below the root without its extension. Names key the split, so they are the same for every spelling
+// The image's path below the root without its extension. Names key the split, so they are the same for every spelling
 // of a path.
-std::string sample_name(const std::filesystem::path& picture, const std::filesystem::path& root);
+std::string sample_name(const std::filesystem::path& image, const std::filesystem::path& root);
 
 }  // namespace atrous::data

@@ -9,8 +9,8 @@ static std::optional<Dataset> find_folders_of_splits(const std::string& root) {
     const auto pair = find_pair(root);
     if (!pair) return {};
     return dataset_of_parts(root, [&](const std::string& part) -> std::optional<FolderPair> {
-        const FolderPair of_part{pair->pictures / part, pair->masks / part};
-        if (!is_folder(of_part.pictures) || !is_folder(of_part.masks)) return {};
+        const FolderPair of_part{pair->images / part, pair->masks / part};
+        if (!is_folder(of_part.images) || !is_folder(of_part.masks)) return {};
         return of_part;
     });
 }

@@ -20,28 +20,28 @@ class StemFinder {
     explicit StemFinder(const std::optional<FolderPair>& pair) {
         if (!pair) return;
         std::vector<std::string> skipped;  // a list that needs one of them says which it misses
-        pictures_ = by_stem(pair->pictures, skipped);
+        images_ = by_stem(pair->images, skipped);
         masks_ = by_stem(pair->masks, skipped);
     }
     Sample find(const std::string& entry, const fs::path& root, const std::string& where) const {
         const std::string file = fs::path(entry).filename().string();
-        const std::string stem = is_picture_name(file) ? fs::path(file).stem().string() : file;
-        const auto picture = pictures_.find(stem);
+        const std::string stem = is_image_name(file) ? fs::path(file).stem().string() : file;
+        const auto image = images_.find(stem);
         const auto mask = find_mask(masks_, stem);
-        if (picture == pictures_.end() || mask == masks_.end())
+        if (image == images_.end() || mask == masks_.end())
             throw DataError(fmt::format("{}: no {} is called '{}'; write 'image mask' with paths relative to {}", where,
-                                        picture == pictures_.end() ? "picture" : "mask", stem, root.string()));
-        return {picture->second.string(), mask->second.string(), sample_name(picture->second, root)};
+                                        image == images_.end() ? "image" : "mask", stem, root.string()));
+        return {image->second.string(), mask->second.string(), sample_name(image->second, root)};
     }
 
  private:
-    FilesByStem pictures_, masks_;
+    FilesByStem images_, masks_;
 };
 
-// A run-length list names pictures without their folder.
+// A run-length list names images without their folder.
 fs::path below(const fs::path& root, const std::string& file) {
     if (is_file(root / file)) return root / file;
-    for (const char* folder : picture_folders)
+    for (const char* folder : image_folders)
         if (is_file(root / folder / file)) return root / folder / file;
     return root / "train" / file;
 }
@@ -59,13 +59,13 @@ std::vector<Sample> samples_of_list(const std::string& list, const fs::path& roo
             samples.push_back(finder.find(entry.image, root, where));
             continue;
         }
-        const fs::path picture = entry.rle ? below(root, entry.image) : root / entry.image, mask = root / entry.mask;
-        for (const fs::path& file : {picture, entry.rle ? picture : mask})
+        const fs::path image = entry.rle ? below(root, entry.image) : root / entry.image, mask = root / entry.mask;
+        for (const fs::path& file : {image, entry.rle ? image : mask})
             if (!is_file(file)) {
                 missing.push_back(fmt::format("{} (line {}: {})", file.string(), entry.line, absence(file, "file")));
                 break;
             }
-        samples.push_back({picture.string(), entry.rle ? where : mask.string(), sample_name(picture, root), entry.rle});
+        samples.push_back({image.string(), entry.rle ? where : mask.string(), sample_name(image, root), entry.rle});
     }
     if (!missing.empty())
         throw DataError(fmt::format("{}: {} files cannot be found: {}; paths are relative to {}", list, missing.size(),

@@ -121,7 +121,7 @@ void Tape::backward(const std::vector<Start>& starts) {
 
 bool Gradients::wants(size_t input) const { return tape_.wants(entry_.inputs[input]); }
 
-Into Gradients::into(size_t input) {
+GradTarget Gradients::grad_target(size_t input) {
     const Value& v = entry_.inputs[input];
     if (!tape_.wants(v)) return {};
     if (v.leaf) {
@@ -134,8 +134,8 @@ Into Gradients::into(size_t input) {
     return {it->second.view(), !first};
 }
 
-VectorInto Gradients::vector_into(size_t input) {
-    const Into i = into(input);
+VectorGradTarget Gradients::vector_grad_target(size_t input) {
+    const GradTarget i = grad_target(input);
     return {i.view.data, i.accumulate};
 }
 
@@ -145,7 +145,7 @@ void Gradients::give(size_t input, const Tensor& gradient) {
     const bool kept =
         tape_.watched_[entry_.output.id];  // then the output's gradient, which this may lie in, stays as it is
     if (!v.leaf && !kept && tape_.gradients_.try_emplace(v.id, gradient).second) return;
-    copy_into(gradient, into(input));
+    copy_into(gradient, grad_target(input));
 }
 
 }  // namespace atrous

@@ -62,7 +62,7 @@ struct Entry {
     bool wanted = false;  // some input needs a gradient
 };
 
-// Sees every value of a pass as it is made: for naming the layer where numbers go wrong, and for pictures.
+// Sees every value of a pass as it is made: for naming the layer where numbers go wrong, and for images.
 class TapeObserver {
  public:
     virtual ~TapeObserver() = default;
@@ -133,8 +133,8 @@ class Gradients {
     bool wants(size_t input) const;
     // Where to put the gradient of an input: its buffer, and whether to add. Absent if it is not wanted.
     // `dtype` is that of parameters' gradients; activations' gradients have the activation's type.
-    Into into(size_t input);
-    VectorInto vector_into(size_t input);  // the same for a per-channel parameter
+    GradTarget grad_target(size_t input);
+    VectorGradTarget vector_grad_target(size_t input);  // the same for a per-channel parameter
     // The gradient of `input` is this tensor, which no one else will read or write: no copy where it is the first.
     void give(size_t input, const Tensor& gradient);
 

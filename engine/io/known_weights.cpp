@@ -39,15 +39,15 @@ static constexpr KnownWeights known[] = {
 
 std::span<const KnownWeights> known_weights() { return known; }
 
-const KnownWeights* recognise(const std::string& sha256) {
+const KnownWeights* recognize(const std::string& sha256) {
     for (const KnownWeights& k : known)
         if (std::string_view(sha256).substr(0, 8) == k.sha256) return &k;
     return nullptr;
 }
 
-std::string recognised(const std::string& path) {
+std::string recognized(const std::string& path) {
     const std::string hash = sha256_of_file(path);
-    if (const KnownWeights* k = recognise(hash))
+    if (const KnownWeights* k = recognize(hash))
         return fmt::format("{}: torchvision's {}, {} (sha256 {}…)", path, k->name, k->about, hash.substr(0, 16));
     const std::string stem = std::filesystem::path(path).stem().string();
     const size_t dash = stem.rfind('-');

@@ -1,4 +1,4 @@
-// Published weight files that are recognised by their contents.
+// Published weight files that are recognized by their contents.
 #pragma once
 
 #include <span>
@@ -14,10 +14,10 @@ struct KnownWeights {
 std::span<const KnownWeights> known_weights();
 
 // The file of this SHA-256 (hexadecimal), or null. 8 digits tell files apart; they prove nothing about their origin.
-const KnownWeights* recognise(const std::string& sha256);
+const KnownWeights* recognize(const std::string& sha256);
 
 // One line about a file: the name of a known one; else, where the name ends in -xxxxxxxx.pth as PyTorch's do and these
 // are not the digits of its SHA-256, a warning; else nothing.
-std::string recognised(const std::string& path);
+std::string recognized(const std::string& path);
 
 }  // namespace atrous::io

@@ -98,7 +98,7 @@ bool differ_only_at(size_t dimension, const std::vector<int64_t>& a, const std::
     return true;
 }
 
-// Which convolution the pictures go into: the first one declared.
+// Which convolution the images go into: the first one declared.
 std::string first_convolution(const std::vector<Slot>& slots) {
     for (const Slot& slot : slots)
         if (slot.layout == FileLayout::conv) return slot.name;

@@ -8,7 +8,7 @@ static double fan_of(const ConvOptions& o) {
     return o.fan_out ? out : in;
 }
 
-// PyTorch's default bias goes with its default weight; every other initialisation starts biases at zero.
+// PyTorch's default bias goes with its default weight; every other initialization starts biases at zero.
 static Init bias_init(Init weight) {
     return weight == Init::kaiming_uniform_pytorch ? Init::bias_uniform_pytorch : Init::zeros;
 }

@@ -14,7 +14,7 @@ struct ConvOptions {
     int kernel = 3, stride = 1, padding = 0, dilation = 1;
     bool bias = true;
     Init init = Init::kaiming_uniform_pytorch;
-    bool fan_out = false;  // kaiming initialisations by fan-out (outputs times taps) in place of fan-in
+    bool fan_out = false;  // kaiming initializations by fan-out (outputs times taps) in place of fan-in
 };
 
 // torch.nn.Conv2d: weight, bias.

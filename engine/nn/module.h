@@ -46,7 +46,7 @@ struct Parameter {
     Shape shape;
     FileLayout layout = FileLayout::same;
     Init init = Init::zeros;
-    double fan = 1;                 // what the initialisation goes by: fan-in or fan-out, as the layer says
+    double fan = 1;                 // what the initialization goes by: fan-in or fan-out, as the layer says
     bool decays = true;             // weight decay applies where a user excludes one-dimensional parameters
     bool computes_in_half = false;  // mixed precision reads a half-precision copy (convolution weights)
     Tensor value = {};              // master copy: f32, or f64

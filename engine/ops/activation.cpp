@@ -16,9 +16,10 @@ static Tensor activation(const char* name, const Tensor& x, const Kernel<Forward
                          const Kernel<Backwards>& backward, const Tensor& destination = {}) {
     Tensor y = output_or(name, destination, x.shape(), x);
     run(x.device(), forward, Forward{x.view(), y.view()});
-    return record({.op = name, .inputs = {x}, .output = y, .saved = {y}, .backward = [backward](Gradients& g) {
-                       run(g.output().device(), backward, Backwards{g.output().view(), g.saved(0).view(), g.into(0)});
-                   }});
+    return record(
+        {.op = name, .inputs = {x}, .output = y, .saved = {y}, .backward = [backward](Gradients& g) {
+             run(g.output().device(), backward, Backwards{g.output().view(), g.saved(0).view(), g.grad_target(0)});
+         }});
 }
 
 Tensor relu(const Tensor& x, const Tensor& destination) {

@@ -16,26 +16,27 @@ static std::vector<Tensor> with_bias(const Tensor& x, const Tensor& weight, cons
 }
 
 // Where a concatenation took the same value, its gradient may be a channel slice, which convolutions on the cpu refuse.
-static void conv2d_backward_input(const Tensor& dy, const Tensor& weight, Into dx, const ConvGeometry& geometry) {
+static void conv2d_backward_input(const Tensor& dy, const Tensor& weight, GradTarget dx, const ConvGeometry& geometry) {
     Tensor apart;
-    if (kernels_of(dy.device()) == DeviceKind::cpu && !dx.view.dense())
+    if (backend_kind(dy.device()) == DeviceKind::cpu && !dx.view.dense())
         apart = Tensor::empty({dx.view.n, dx.view.h, dx.view.w, dx.view.c}, dx.view.dtype, dy.device());
     run(dy.device(),
-        {k::reference::conv_backward_input, k::cpu::conv_backward_input, k::cuda::conv_backward_input, cpu_rehearses},
-        k::ConvBackwardInputArgs{dy.view(), weight.view(), apart.defined() ? Into{apart.view(), false} : dx, geometry});
+        {k::reference::conv_backward_input, k::cpu::conv_backward_input, k::cuda::conv_backward_input, cpu_has_dry_run},
+        k::ConvBackwardInputArgs{dy.view(), weight.view(), apart.defined() ? GradTarget{apart.view(), false} : dx,
+                                 geometry});
     if (apart.defined()) copy_into(apart, dx);
 }
 
 static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has_bias) {
     const Tensor &x = g.saved(0), &weight = g.saved(1), dy = g.output().dense();
-    if (g.wants(0)) conv2d_backward_input(dy, weight, g.into(0), geometry);
+    if (g.wants(0)) conv2d_backward_input(dy, weight, g.grad_target(0), geometry);
     const bool bias_wanted = has_bias && g.wants(2);
     if (g.wants(1) || bias_wanted)
         run(dy.device(),
             {k::reference::conv_backward_weight, k::cpu::conv_backward_weight, k::cuda::conv_backward_weight,
-             cpu_rehearses},
-            k::ConvBackwardWeightArgs{x.view(), dy.view(), g.into(1), bias_wanted ? g.vector_into(2) : VectorInto{},
-                                      geometry});
+             cpu_has_dry_run},
+            k::ConvBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
+                                      bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}, geometry});
 }
 
 Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, ConvGeometry geometry) {
@@ -49,9 +50,9 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, Con
         throw ShapeError(
             fmt::format("conv2d: a {}x{} kernel with dilation {} and padding {} does not fit an input of {}x{}",
                         weight.dim(1), weight.dim(2), geometry.dilation, geometry.padding, input.dim(1), input.dim(2)));
-    const Tensor x = kernels_of(input.device()) == DeviceKind::cpu ? input.dense() : input;
+    const Tensor x = backend_kind(input.device()) == DeviceKind::cpu ? input.dense() : input;
     Tensor y = Tensor::empty({x.dim(0), p, q, weight.dim(0)}, x.dtype(), x.device());
-    run(x.device(), {k::reference::conv_forward, k::cpu::conv_forward, k::cuda::conv_forward, cpu_rehearses},
+    run(x.device(), {k::reference::conv_forward, k::cpu::conv_forward, k::cuda::conv_forward, cpu_has_dry_run},
         k::ConvForwardArgs{x.view(), weight.view(), bias.data(), y.view(), geometry});
     const bool has_bias = bias.defined();
     return record({.op = "conv2d",
@@ -69,15 +70,15 @@ static void conv_transpose_backward(Gradients& g, bool has_bias) {
     if (g.wants(0))
         run(dy.device(),
             {k::reference::conv_transpose_backward_input, k::cpu::conv_transpose_backward_input,
-             k::cuda::conv_transpose_backward_input, cpu_rehearses},
-            k::ConvTransposeBackwardInputArgs{dy.view(), weight.view(), g.into(0)});
+             k::cuda::conv_transpose_backward_input, cpu_has_dry_run},
+            k::ConvTransposeBackwardInputArgs{dy.view(), weight.view(), g.grad_target(0)});
     const bool bias_wanted = has_bias && g.wants(2);
     if (g.wants(1) || bias_wanted)
         run(dy.device(),
             {k::reference::conv_transpose_backward_weight, k::cpu::conv_transpose_backward_weight,
-             k::cuda::conv_transpose_backward_weight, cpu_rehearses},
-            k::ConvTransposeBackwardWeightArgs{x.view(), dy.view(), g.into(1),
-                                               bias_wanted ? g.vector_into(2) : VectorInto{}});
+             k::cuda::conv_transpose_backward_weight, cpu_has_dry_run},
+            k::ConvTransposeBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
+                                               bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}});
 }
 
 Tensor conv_transpose2x2(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& destination) {
@@ -89,7 +90,7 @@ Tensor conv_transpose2x2(const Tensor& x, const Tensor& weight, const Tensor& bi
     Tensor y = output_or("conv_transpose2x2", destination, shape, x);
     run(x.device(),
         {k::reference::conv_transpose_forward, k::cpu::conv_transpose_forward, k::cuda::conv_transpose_forward,
-         cpu_rehearses},
+         cpu_has_dry_run},
         k::ConvTransposeForwardArgs{x.view(), weight.view(), bias.data(), y.view()});
     const bool has_bias = bias.defined();
     return record({.op = "conv_transpose2x2",

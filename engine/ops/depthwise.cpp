@@ -16,14 +16,14 @@ static void backward(Gradients& g, const ConvGeometry& geometry, bool has_bias) 
         run(dy.device(),
             {k::reference::depthwise_backward_input, k::cpu::depthwise_backward_input,
              k::cuda::depthwise_backward_input},
-            k::DepthwiseBackwardInputArgs{dy.view(), weight.view(), g.into(0), geometry});
+            k::DepthwiseBackwardInputArgs{dy.view(), weight.view(), g.grad_target(0), geometry});
     const bool bias_wanted = has_bias && g.wants(2);
     if (g.wants(1) || bias_wanted)
         run(dy.device(),
             {k::reference::depthwise_backward_weight, k::cpu::depthwise_backward_weight,
              k::cuda::depthwise_backward_weight},
-            k::DepthwiseBackwardWeightArgs{x.view(), dy.view(), g.into(1),
-                                           bias_wanted ? g.vector_into(2) : VectorInto{}, geometry});
+            k::DepthwiseBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
+                                           bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}, geometry});
 }
 
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry) {

@@ -46,7 +46,7 @@ Tensor dropout(const Tensor& x, double p, bool training) {
         {.op = "dropout", .inputs = {x}, .output = y, .attributes = {{"p", p}}, .backward = [args](Gradients& g) {
              k::DropoutArgs back = args;
              back.x = g.output().view();
-             back.y = g.into(0);
+             back.y = g.grad_target(0);
              run_dropout(g.output().device(), back);
          }});
 }

@@ -15,8 +15,8 @@ Tensor add(const Tensor& a, const Tensor& b) {
     Tensor y = empty_like(a);
     run(a.device(), {k::reference::add, k::cpu::add, k::cuda::add}, k::AddArgs{a.view(), b.view(), y.view()});
     return record({.op = "add", .inputs = {a, b}, .output = y, .backward = [](Gradients& g) {
-                       copy_into(g.output(), g.into(0));
-                       copy_into(g.output(), g.into(1));
+                       copy_into(g.output(), g.grad_target(0));
+                       copy_into(g.output(), g.grad_target(1));
                    }});
 }
 
@@ -28,7 +28,7 @@ Tensor cast(const Tensor& x, DType dtype) {
                    .inputs = {x},
                    .output = y,
                    .attributes = {{"to", std::string(name_of(dtype))}},
-                   .backward = [](Gradients& g) { copy_into(g.output(), g.into(0)); }});
+                   .backward = [](Gradients& g) { copy_into(g.output(), g.grad_target(0)); }});
 }
 
 static bool side_by_side(std::span<const Tensor> parts, int64_t channels) {
@@ -54,7 +54,7 @@ Tensor concat(std::span<const Tensor> parts) {
     const Shape shape{first.dim(0), first.dim(1), first.dim(2), channels};
     Tensor y;
     if (side_by_side(parts, channels)) {
-        y = first.widened(channels);
+        y = first.with_channels(channels);
     } else {
         y = Tensor::empty(shape, first.dtype(), first.device());
         int64_t begin = 0;

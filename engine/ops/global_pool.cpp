@@ -21,7 +21,7 @@ Tensor global_average_pool(const Tensor& x) {
         {.op = "global_average_pool", .inputs = {x}, .output = y, .backward = [](Gradients& g) {
              run(g.output().device(),
                  {k::reference::global_pool_backward, k::cpu::global_pool_backward, k::cuda::global_pool_backward},
-                 k::GlobalPoolBackwardArgs{g.output().view(), g.into(0)});
+                 k::GlobalPoolBackwardArgs{g.output().view(), g.grad_target(0)});
          }});
 }
 

@@ -27,7 +27,7 @@ LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOpti
                     run(g.output().device(),
                         {k::reference::bce_dice_backward, k::cpu::bce_dice_backward, k::cuda::bce_dice_backward},
                         k::BceDiceBackwardArgs{g.saved(0).view(), g.saved(1).as<uint8_t>(), g.saved(2).data(),
-                                               g.output().data(), g.into(0), options});
+                                               g.output().data(), g.grad_target(0), options});
                 }});
     return {loss, terms};
 }

@@ -19,14 +19,14 @@ static void batch_norm_backward(Gradients& g, const BatchNormOptions& o, bool ha
     a.mean = g.saved(3).data();
     a.inv_std = g.saved(4).data();
     if (has_residual && o.relu) a.y = g.saved(5).view();
-    a.dx = g.into(0);
-    a.dgamma = g.vector_into(1);
-    a.dbeta = g.vector_into(2);
+    a.dx = g.grad_target(0);
+    a.dgamma = g.vector_grad_target(1);
+    a.dbeta = g.vector_grad_target(2);
     const Tensor apart = own_residual && g.wants(3) ? empty_like(g.saved(0)) : Tensor();
     if (apart.defined())
         a.dresidual = {apart.view(), false};
     else if (has_residual)
-        a.dresidual = g.into(3);
+        a.dresidual = g.grad_target(3);
     a.training = o.training;
     a.relu = o.relu;
     run(g.output().device(),

@@ -1,4 +1,4 @@
-// Batch normalisation fused with residual addition and ReLU; formulas in kernels/norm.h.
+// Batch normalization fused with residual addition and ReLU; formulas in kernels/norm.h.
 #pragma once
 
 #include "engine/ops/descriptor.h"

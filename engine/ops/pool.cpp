@@ -37,7 +37,7 @@ Tensor max_pool(const Tensor& x, PoolGeometry geometry) {
          .backward = [geometry](Gradients& g) {
              run(g.output().device(),
                  {k::reference::max_pool_backward, k::cpu::max_pool_backward, k::cuda::max_pool_backward},
-                 k::MaxPoolBackwardArgs{g.output().view(), g.saved(0).as<uint8_t>(), g.into(0), geometry});
+                 k::MaxPoolBackwardArgs{g.output().view(), g.saved(0).as<uint8_t>(), g.grad_target(0), geometry});
          }});
 }
 

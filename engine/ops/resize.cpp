@@ -24,7 +24,7 @@ Tensor bilinear(const Tensor& x, int64_t height, int64_t width, bool align_corne
                        if (!g.wants(0)) return;
                        run(g.output().device(),
                            {k::reference::bilinear_backward, k::cpu::bilinear_backward, k::cuda::bilinear_backward},
-                           k::BilinearBackwardArgs{g.output().view(), g.into(0), align_corners});
+                           k::BilinearBackwardArgs{g.output().view(), g.grad_target(0), align_corners});
                    }});
 }
 
@@ -39,7 +39,7 @@ Tensor nearest(const Tensor& x, int64_t height, int64_t width, const Tensor& des
                        if (!g.wants(0)) return;
                        run(g.output().device(),
                            {k::reference::nearest_backward, k::cpu::nearest_backward, k::cuda::nearest_backward},
-                           k::NearestBackwardArgs{g.output().view(), g.into(0)});
+                           k::NearestBackwardArgs{g.output().view(), g.grad_target(0)});
                    }});
 }
 

@@ -10,8 +10,8 @@ namespace atrous {
 namespace k = kernels;
 
 static void check_options(const Tensor& logits, const SoftmaxLossOptions& o, const Tensor& weights) {
-    if (logits.dim(3) > k::most_classes)
-        throw ShapeError(fmt::format("softmax_loss: {} classes, expected at most {}", logits.dim(3), k::most_classes));
+    if (logits.dim(3) > k::max_classes)
+        throw ShapeError(fmt::format("softmax_loss: {} classes, expected at most {}", logits.dim(3), k::max_classes));
     if (o.gamma < 0 || o.alpha < 0 || o.beta < 0 || o.smooth < 0 || !(o.exponent > 0))
         throw ShapeError(
             fmt::format("softmax_loss: gamma {}, alpha {}, beta {}, smooth {}, exponent {}: expected none "
@@ -32,7 +32,8 @@ static void backward(Gradients& g, const SoftmaxLossOptions& options) {
     run(g.output().device(),
         {k::reference::softmax_loss_backward, k::cpu::softmax_loss_backward, k::cuda::softmax_loss_backward},
         k::SoftmaxLossBackwardArgs{g.saved(0).view(), g.saved(1).as<uint8_t>(), weighted ? g.saved(4).data() : nullptr,
-                                   g.saved(2).data(), g.saved(3).as<int64_t>(), g.output().data(), g.into(0), options});
+                                   g.saved(2).data(), g.saved(3).as<int64_t>(), g.output().data(), g.grad_target(0),
+                                   options});
 }
 
 LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const SoftmaxLossOptions& options,

@@ -25,7 +25,7 @@ Tensor window(const Tensor& x, const Window& w) {
                    .output = y,
                    .attributes = {{"top", w.top}, {"left", w.left}},
                    .backward = [w](Gradients& g) {
-                       run_window(g.output().device(), {g.output().view(), g.into(0), -w.top, -w.left});
+                       run_window(g.output().device(), {g.output().view(), g.grad_target(0), -w.top, -w.left});
                    }});
 }
 

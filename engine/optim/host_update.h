@@ -7,14 +7,14 @@
 
 namespace atrous {
 
-inline constexpr size_t most_rule_states = 4;
+inline constexpr size_t max_rule_states = 4;
 
 // One element of the parameters.
 struct HostElement {
     double value;                        // in and out
     double gradient;                     // unscaled and clipped, without weight decay
     double learning_rate, weight_decay;  // of its group
-    double state[most_rule_states];      // in and out, as the rule listed them
+    double state[max_rule_states];       // in and out, as the rule listed them
 };
 
 template <class T, class F>
@@ -41,7 +41,7 @@ void update_elements(const UpdateStep& s, const F& f) {
 // Calls f(HostElement&) for every element that is trained, unless a gradient is not finite. UsageError on a GPU.
 template <class F>
 void update_on_host(const UpdateStep& s, const std::string& rule, const F& f) {
-    require(s.state.size() <= most_rule_states, "update_on_host: too many tensors of state");
+    require(s.state.size() <= max_rule_states, "update_on_host: too many tensors of state");
     if (s.device.kind == DeviceKind::meta) return;
     if (s.device.kind == DeviceKind::gpu)
         throw UsageError("`optimizer` " + rule + " runs on the cpu alone; choose `device` cpu");

@@ -22,8 +22,8 @@ static std::vector<double> host_values(const Tensor& x) {
     return {values.begin(), values.end()};
 }
 
-static LayerFigures figures_of(const Entry& entry, bool backward, const Tensor& x) {
-    LayerFigures f{entry.module, entry.op, backward, x.shape(), 0, 0, INFINITY, -INFINITY, 0};
+static TensorStats figures_of(const Entry& entry, bool backward, const Tensor& x) {
+    TensorStats f{entry.module, entry.op, backward, x.shape(), 0, 0, INFINITY, -INFINITY, 0};
     for (const double v : host_values(x)) {
         ++f.count;
         if (!std::isfinite(v)) {
@@ -69,13 +69,13 @@ class Recorder : public TapeObserver {
     StepDiagnosis& d_;
 };
 
-const LayerFigures* StepDiagnosis::first_bad() const {
+const TensorStats* StepDiagnosis::first_bad() const {
     const auto it = std::find_if(layers.begin(), layers.end(), [](const auto& f) { return f.nonfinite > 0; });
     return it == layers.end() ? nullptr : &*it;
 }
 
 std::string StepDiagnosis::text() const {
-    const LayerFigures* f = first_bad();
+    const TensorStats* f = first_bad();
     if (!f) return "every value is finite when the step is run again";
     return fmt::format("first in {} of layer {} ({} pass): {} of {} values", f->op, f->path.empty() ? "(net)" : f->path,
                        f->backward ? "backward" : "forward", f->nonfinite, f->count);

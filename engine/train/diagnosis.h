@@ -11,7 +11,7 @@
 namespace atrous {
 
 // One value of a step: an op's output, or the gradients its backward pass gave.
-struct LayerFigures {
+struct TensorStats {
     std::string path, op;
     bool backward = false;
     Shape shape;
@@ -21,9 +21,9 @@ struct LayerFigures {
 
 struct StepDiagnosis {
     double loss = 0;
-    std::vector<LayerFigures> layers;       // in the order in which they were computed
-    std::vector<int> bad_images;            // whose values in the first bad forward layer are not finite
-    const LayerFigures* first_bad() const;  // null where everything is finite
+    std::vector<TensorStats> layers;       // in the order in which they were computed
+    std::vector<int> bad_images;           // whose values in the first bad forward layer are not finite
+    const TensorStats* first_bad() const;  // null where everything is finite
     // "conv2d of down1.conv (forward): 12 of 4096 values are not finite"; or that nothing was found.
     std::string text() const;
 };

@@ -100,9 +100,9 @@ class SumOfLosses : public LossFunction {
         for (const auto& loss : losses_)
             for (const LossTerm& term : loss->terms())
                 terms_.push_back(loss == losses_.front() ? term : LossTerm{term.name, TermSum::images});
-        if (terms_.size() > size_t(kernels::most_loss_terms))
+        if (terms_.size() > size_t(kernels::max_loss_terms))
             throw UsageError("`loss`: its parts have " + std::to_string(terms_.size()) +
-                             " terms together; expected at most " + std::to_string(kernels::most_loss_terms));
+                             " terms together; expected at most " + std::to_string(kernels::max_loss_terms));
     }
     const std::vector<LossTerm>& terms() const override { return terms_; }
     int ignore_index() const override { return losses_.front()->ignore_index(); }

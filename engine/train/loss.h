@@ -31,7 +31,7 @@ struct LossTerm {
 class LossFunction {
  public:
     virtual ~LossFunction() = default;
-    virtual const std::vector<LossTerm>& terms() const = 0;  // at most kernels::most_loss_terms
+    virtual const std::vector<LossTerm>& terms() const = 0;  // at most kernels::max_loss_terms
     // logits [N][H][W][C], labels u8 [N][H][W][1]. LossValue::terms is of the accumulator type, on the logits' device:
     // the loss, every one of terms(), and the number of elements that count.
     virtual LossValue value(const Tensor& logits, const Tensor& labels, const LossShare& share = {}) const = 0;

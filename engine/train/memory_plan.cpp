@@ -21,12 +21,12 @@ namespace {
 
 // Micro-batches of one shape take turns in the same memory: the fourth finds it as the third left it. Where they are
 // recorded as one graph, the inputs of the others are there too.
-constexpr int64_t rehearsed_micro_batches = 4;
+constexpr int64_t max_dry_run_micro_batches = 4;
 
 // A few epochs on meta: the training's own step, and the evaluation's sequence of tensors.
-class Rehearsal {
+class DryRun {
  public:
-    Rehearsal(SegmentationNet& net, const PlanOptions& options)
+    DryRun(SegmentationNet& net, const PlanOptions& options)
         : o_(options), net_(net), simulation_(options.device, options.limit_bytes) {}
 
     MemoryPlan run() {
@@ -60,7 +60,7 @@ class Rehearsal {
                                           .aux_weight = o_.aux_weight,
                                           .scale_loss = o_.optimizer.dynamic_loss_scale,
                                           .graphs = o_.graphs,
-                                          .most_input_bytes = most_input_bytes(),
+                                          .max_input_bytes = max_input_bytes(),
                                           .log_capacity = read_interval(0, o_.device)});
     }
 
@@ -71,22 +71,25 @@ class Rehearsal {
         return b;
     }
 
-    int64_t rehearsed() const { return std::min(o_.accumulate, rehearsed_micro_batches); }
+    int64_t dry_run_micro_batches() const { return std::min(o_.accumulate, max_dry_run_micro_batches); }
     size_t input_bytes(int64_t n) const {  // of a micro-batch of n images, as a step counts them
         return size_t(n * o_.height * o_.width) * (size_t(net_.in_channels()) * sizeof(float) + 1);
     }
     // Whether a step of micro-batches of n images has all their inputs at once.
     bool recorded(int64_t n) const {
-        return o_.graphs && kernels_of(meta) == DeviceKind::gpu &&
-               size_t(o_.accumulate) * input_bytes(n) <= TrainingStepOptions().most_input_bytes;
+        return o_.graphs && backend_kind(meta) == DeviceKind::gpu &&
+               size_t(o_.accumulate) * input_bytes(n) <= TrainingStepOptions().max_input_bytes;
     }
-    // Under which the rehearsed micro-batches run as all of them would. The last batch is smaller than the others.
-    size_t most_input_bytes() const {
-        if (rehearsed() == o_.accumulate || recorded(o_.batch)) return TrainingStepOptions().most_input_bytes;
-        return o_.last_batch > 0 && recorded(o_.last_batch) ? size_t(rehearsed()) * input_bytes(o_.last_batch) : 0;
+    // Under which the run dry micro-batches run as all of them would. The last batch is smaller than the others.
+    size_t max_input_bytes() const {
+        if (dry_run_micro_batches() == o_.accumulate || recorded(o_.batch))
+            return TrainingStepOptions().max_input_bytes;
+        return o_.last_batch > 0 && recorded(o_.last_batch)
+                   ? size_t(dry_run_micro_batches()) * input_bytes(o_.last_batch)
+                   : 0;
     }
 
-    // One block for the inputs of the micro-batches that are not rehearsed, as many bytes as they take in blocks of
+    // One block for the inputs of the micro-batches that are not run dry, as many bytes as they take in blocks of
     // their own.
     Tensor other_inputs(int64_t n) {
         const UseScope use(BlockUse::batch);
@@ -95,15 +98,16 @@ class Rehearsal {
         };
         const int64_t bytes = held({n, o_.height, o_.width, net_.in_channels()}, DType::f32) +
                               held({n, o_.height, o_.width, 1}, DType::u8);
-        return Tensor::empty({(o_.accumulate - rehearsed()) * bytes}, DType::u8, meta);
+        return Tensor::empty({(o_.accumulate - dry_run_micro_batches()) * bytes}, DType::u8, meta);
     }
 
     void train(int64_t n) {
         if (n == 0) return;
         net_.set_training(true);
-        if (rehearsed() < o_.accumulate && recorded(n) && !others_.contains(n)) others_.emplace(n, other_inputs(n));
-        const std::vector<HostBatch> micro_batches(size_t(rehearsed()), batch(n, o_.height, o_.width));
-        step_->run(micro_batches.data(), rehearsed(), 0);
+        if (dry_run_micro_batches() < o_.accumulate && recorded(n) && !others_.contains(n))
+            others_.emplace(n, other_inputs(n));
+        const std::vector<HostBatch> micro_batches(size_t(dry_run_micro_batches()), batch(n, o_.height, o_.width));
+        step_->run(micro_batches.data(), dry_run_micro_batches(), 0);
     }
 
     // As engine/train/evaluate.h goes through a batch.
@@ -112,9 +116,9 @@ class Rehearsal {
         const NoTape off;
         net_.set_training(false);
         const bool other = o_.training && o_.validation_height > 0;
-        const HostBatch pictures =
+        const HostBatch images =
             batch(n, other ? o_.validation_height : o_.height, other ? o_.validation_width : o_.width);
-        const DeviceBatch d = upload(pictures, meta, o_.compute);
+        const DeviceBatch d = upload(images, meta, o_.compute);
         const Tensor logits = net_.forward(d.images);
         loss_->by_image(logits, d.labels);
     }
@@ -130,7 +134,7 @@ class Rehearsal {
 
 }  // namespace
 
-MemoryPlan plan_memory(SegmentationNet& net, const PlanOptions& options) { return Rehearsal(net, options).run(); }
+MemoryPlan plan_memory(SegmentationNet& net, const PlanOptions& options) { return DryRun(net, options).run(); }
 
 bool can_be_carried_out(SegmentationNet& net, const PlanOptions& options) {
     try {

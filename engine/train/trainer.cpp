@@ -18,7 +18,7 @@ static std::string names_of(const std::vector<HostBatch>& window, int64_t count)
     return names;
 }
 
-static constexpr int64_t most_bad_steps = 64;  // in a row, with a dynamic loss scale: 2^24 / 2^64 is 0
+static constexpr int64_t max_bad_steps = 64;  // in a row, with a dynamic loss scale: 2^24 / 2^64 is 0
 
 void describe(Settings& s, TrainerOptions& o) {
     s.bind("epochs", o.epochs, "passes over the training samples").min(1).when_resumed(Resume::free);
@@ -71,7 +71,7 @@ void Trainer::submit(const std::vector<HostBatch>& window, int64_t count, TrainO
 bool Trainer::is_bad(const StepLogEntry& entry) {
     const bool bad = entry.nonfinite || !std::isfinite(entry.loss);
     bad_in_a_row_ = bad ? bad_in_a_row_ + 1 : 0;
-    return optimizer_.options().dynamic_loss_scale ? bad_in_a_row_ >= most_bad_steps : bad;
+    return optimizer_.options().dynamic_loss_scale ? bad_in_a_row_ >= max_bad_steps : bad;
 }
 
 static std::vector<std::pair<std::string, double>> named_terms(const LossFunction& loss, const StepLogEntry& entry) {
@@ -189,7 +189,7 @@ void Trainer::warn_of(const Scores& v, TrainObserver& observer) {
     }
 }
 
-bool Trainer::judge(const std::optional<Scores>& validation, TrainObserver& observer) {
+bool Trainer::update_best(const std::optional<Scores>& validation, TrainObserver& observer) {
     double score = 0, loss = undefined_score;  // without a validation every epoch is the best so far
     if (validation) {
         warn_of(*validation, observer);
@@ -224,7 +224,7 @@ bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver&
         report.train_loss = progress.loss_images ? progress.loss_sum / double(progress.loss_images) : 0;
         report.learning_rate = learning_rate_at(progress.step - 1);
         if (validation && !(report.validation = validate(*validation, observer))) return false;
-        report.best = judge(report.validation, observer);
+        report.best = update_best(report.validation, observer);
         ++progress.epoch;
         progress.batch = 0;
         progress.loss_sum = 0;

@@ -106,7 +106,7 @@ class Trainer {
     void report(BatchSource& training, TrainObserver& observer);
     double learning_rate_at(int64_t step) const;
     // The epoch: is it the best? A schedule that goes by the validation sees it.
-    bool judge(const std::optional<Scores>& validation, TrainObserver& observer);
+    bool update_best(const std::optional<Scores>& validation, TrainObserver& observer);
     void warn_of(const Scores& validation, TrainObserver& observer);
     bool is_bad(const StepLogEntry& entry);
     [[noreturn]] void refuse(const Pending& pending, const StepLogEntry& entry, BatchSource& training,

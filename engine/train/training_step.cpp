@@ -13,7 +13,7 @@ namespace atrous {
 
 namespace k = kernels;
 
-static constexpr size_t most_shapes = 8;  // whose inputs, memory and graph are kept
+static constexpr size_t max_shapes = 8;  // whose inputs, memory and graph are kept
 
 struct TrainingStep::Part {
     Tensor images, labels;  // f32 and u8, filled before each step
@@ -61,11 +61,11 @@ struct TrainingStep::Staging {
 TrainingStep::TrainingStep(SegmentationNet& net, Optimizer& optimizer, const LossFunction& loss,
                            const TrainingStepOptions& options)
     : net_(net), optimizer_(optimizer), loss_(loss), options_(options), device_(net.materialized().device) {
-    require(loss.terms().size() <= size_t(k::most_loss_terms), "training step: a loss has at most 8 terms");
+    require(loss.terms().size() <= size_t(k::max_loss_terms), "training step: a loss has at most 8 terms");
     log_ = Tensor::full({options.log_capacity * int64_t(sizeof(StepLogEntry))}, DType::u8, device_, 0);
-    sums_ = Tensor::full({(1 + k::most_loss_terms) * int64_t(sizeof(double))}, DType::u8, device_, 0);
+    sums_ = Tensor::full({(1 + k::max_loss_terms) * int64_t(sizeof(double))}, DType::u8, device_, 0);
     normalizer_ = Tensor::full({int64_t(sizeof(double))}, DType::u8, device_, 0);
-    graphs_ = options.graphs && kernels_of(device_) == DeviceKind::gpu;
+    graphs_ = options.graphs && backend_kind(device_) == DeviceKind::gpu;
     if (device_.kind == DeviceKind::gpu) staging_ = std::make_unique<Staging>();
 }
 
@@ -81,7 +81,7 @@ bool TrainingStep::recordable(const HostBatch* batches, int64_t count) const {
     size_t bytes = 0;
     for (const HostBatch* b = batches; b != batches + count; ++b)
         bytes += size_t(b->n * b->h * b->w) * (size_t(b->c) * sizeof(float) + 1);
-    return graphs_ && (count == 1 || bytes <= options_.most_input_bytes);
+    return graphs_ && (count == 1 || bytes <= options_.max_input_bytes);
 }
 
 TrainingStep::Inputs& TrainingStep::inputs_for(const HostBatch* batches, int64_t count) {
@@ -89,7 +89,7 @@ TrainingStep::Inputs& TrainingStep::inputs_for(const HostBatch* batches, int64_t
     for (const HostBatch* b = batches; b != batches + count; ++b) shapes.insert(shapes.end(), {b->n, b->h, b->w, b->c});
     auto found = inputs_.find(shapes);
     if (found == inputs_.end()) {
-        if (inputs_.size() == most_shapes) drop_oldest();
+        if (inputs_.size() == max_shapes) drop_oldest();
         found = inputs_.emplace(std::move(shapes), std::make_unique<Inputs>()).first;
         const UseScope use(BlockUse::batch);
         for (const HostBatch* b = batches; b != batches + count; ++b)
@@ -205,7 +205,7 @@ void TrainingStep::whole_step(const Inputs& inputs) {
 }
 
 void TrainingStep::run_recorded(Inputs& inputs) {
-    CachingAllocator& memory = memory_of(device_);
+    CachingAllocator& memory = allocator_for(device_);
     if (!inputs.graph) {
         if (!inputs.pool) inputs.pool = std::make_unique<MemoryPool>(memory);
         const CachingAllocator::PoolScope scope(memory, *inputs.pool, inputs.settled);

@@ -27,7 +27,7 @@ struct TrainingStepOptions {
     bool graphs = true;                      // record steps where the device can
     // Micro-batches whose images and labels take more than this together run one after the other in the same memory
     // rather than as one graph, which needs them all at once.
-    size_t most_input_bytes = size_t{256} << 20;
+    size_t max_input_bytes = size_t{256} << 20;
     int64_t log_capacity = 256;  // steps whose figures are kept before read() must be called
 };
 

@@ -1,4 +1,4 @@
-// Trains a small U-Net on a folder of pictures and masks, or where none is named on drawings of its own.
+// Trains a small U-Net on a folder of images and masks, or where none is named on drawings of its own.
 //   train RUN_FOLDER [DATA_FOLDER]
 #include <atrous/base/error.h>
 #include <atrous/data/synth.h>

@@ -96,7 +96,7 @@ void multiply_columns(Queue& q, const Columns<T>& columns, Product<T> product) {
         for (int64_t tap = 0; tap < taps; ++tap) product.a_parts.push_back(tap * columns.from.c);
     }
     const T* packed = pack(q, product);
-    if (q.rehearses()) return;
+    if (q.is_dry_run()) return;
     T* const c = product.c.data;
     for (int64_t first = 0; first < pixels; first += a_chunk) {
         product.m = std::min(a_chunk, pixels - first);
@@ -151,7 +151,7 @@ WeightGradient problem_of(const ConvBackwardWeightArgs& a) {
             .accumulate = a.dw.accumulate};
 }
 
-// ---- the passes through oneDNN; false where it has nothing optimised
+// ---- the passes through oneDNN; false where it has nothing optimized
 
 bool forward_by_dnnl(Queue& q, const ConvForwardArgs& a) {
     DnnlConv c = describe(q, "conv_forward", Pass::forward, a.x, a.w, a.y, a.geometry);

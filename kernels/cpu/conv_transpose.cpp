@@ -60,7 +60,7 @@ void backward_input(Queue& q, const ConvTransposeBackwardInputArgs& a) {
 }
 
 template <class T>
-void backward_weight(Queue& q, const View& x, const View& dy, const Into& dw) {
+void backward_weight(Queue& q, const View& x, const View& dy, const GradTarget& dw) {
     const int64_t i = x.c, o = dy.c;
     weight_gradient<T>(q, {.image = dy,
                            .gradient = x,
@@ -101,7 +101,7 @@ bool forward_by_dnnl(Queue& q, const ConvTransposeForwardArgs& args) {
     float* bias = nullptr;
     if (args.bias) {
         bias = q.scratch<float>(2 * o);
-        if (!q.rehearses())
+        if (!q.is_dry_run())
             for (int64_t b = 0; b < 2; ++b) std::copy_n(static_cast<const float*>(args.bias), o, bias + b * o);
     }
     for (int64_t part = 0; part < 2 * halves; ++part) {

@@ -1,4 +1,4 @@
-// Depthwise convolution, vectorised over channels. Forward and input gradient are one loop: a pixel sums what its taps
+// Depthwise convolution, vectorized over channels. Forward and input gradient are one loop: a pixel sums what its taps
 // read, blocks of channels at a time. The weight gradient sums a row of outputs in the arithmetic type, rows of a part
 // in double, then the parts; parts are fixed by the shape.
 #include "kernels/depthwise.h"
@@ -12,7 +12,7 @@ namespace atrous::kernels::cpu {
 
 namespace {
 
-constexpr int64_t channel_block = 64, most_parts = 64;
+constexpr int64_t channel_block = 64, max_parts = 64;
 
 // One tap of one pixel: where it reads, and its weights.
 template <class T, class A>
@@ -59,7 +59,7 @@ struct BackwardAxis {
 
 // out = bias + sum over taps of from * w, for every pixel of out.
 template <class Axis, class T>
-void gather_all(Queue& q, const View& from, const View& w, const void* bias, const Into& into, const Axis& axis) {
+void gather_all(Queue& q, const View& from, const View& w, const void* bias, const GradTarget& into, const Axis& axis) {
     using A = accumulator_t<T>;
     const View& out = into.view;
     const int64_t taps = w.h * w.w;
@@ -115,7 +115,7 @@ template <class T>
 void backward_weight(Queue& q, const DepthwiseBackwardWeightArgs& a) {
     using A = accumulator_t<T>;
     const int64_t kernel_h = a.dw.view.h, kernel_w = a.dw.view.w, weights = kernel_h * kernel_w * a.dy.c;
-    const int64_t columns = weights + a.dy.c, rows = a.dy.n * a.dy.h, parts = std::min(rows, most_parts);
+    const int64_t columns = weights + a.dy.c, rows = a.dy.n * a.dy.h, parts = std::min(rows, max_parts);
     double* totals = q.scratch<double>(size_t(parts * columns));
     A* buffers = q.scratch<A>(size_t(q.threads() * columns));
     parallel_ranges(q, parts, a.dy.pixels() * columns, [&](int64_t begin, int64_t end, int thread) {

@@ -20,7 +20,7 @@ using dnnl::memory;
 
 // A primitive for one shape, with what a call needs: memory objects whose pointers are set anew each time.
 struct Plan {
-    std::string variant;  // empty: no optimised implementation
+    std::string variant;  // empty: no optimized implementation
     dnnl::primitive compute, reorder;
     bool reorders = false;
     memory x, w, plain_w, bias, y, scratchpad;
@@ -98,7 +98,7 @@ dnnl::convolution_forward::primitive_desc forward(const DnnlConv& c, const Descr
 
 // oneDNN's implementations come in order of preference, its plain loops ("ref") last.
 template <class PrimitiveDesc>
-bool optimised(const PrimitiveDesc& desc) {
+bool optimized(const PrimitiveDesc& desc) {
     return std::string(desc.impl_info_str()).rfind("ref", 0) != 0;
 }
 
@@ -118,8 +118,8 @@ bool plan_reorder(Plan& plan, const Descriptors& d, const memory::desc& chosen, 
     if (!plan.reorders) return true;
     const dnnl::reorder::primitive_desc desc(library().engine, to_plain ? chosen : d.plain_w, library().engine,
                                              to_plain ? d.plain_w : chosen);
-    if (optimised(desc)) plan.reorder = dnnl::reorder(desc);
-    return optimised(desc);
+    if (optimized(desc)) plan.reorder = dnnl::reorder(desc);
+    return optimized(desc);
 }
 
 void build(Plan& plan, const DnnlConv& c) {
@@ -131,21 +131,21 @@ void build(Plan& plan, const DnnlConv& c) {
     plan.y = unbound(d.y);
     if (c.bias) plan.bias = unbound(d.bias);
     if (c.pass == Pass::forward) {
-        if (!optimised(hint) || !plan_reorder(plan, d, hint.weights_desc(), false)) return;
+        if (!optimized(hint) || !plan_reorder(plan, d, hint.weights_desc(), false)) return;
         finish<dnnl::convolution_forward>(plan, c.contract, hint);
         plan.arguments.insert({{DNNL_ARG_SRC, plan.x}, {DNNL_ARG_WEIGHTS, plan.w}, {DNNL_ARG_DST, plan.y}});
         if (c.bias) plan.arguments[DNNL_ARG_BIAS] = plan.bias;
     } else if (c.pass == Pass::backward_input) {
         const dnnl::convolution_backward_data::primitive_desc desc(
             {direct, d.x, d.w, d.y, d.strides, d.dilations, d.padding, d.padding_end}, attr, library().engine, hint);
-        if (!optimised(desc) || !plan_reorder(plan, d, desc.weights_desc(), false)) return;
+        if (!optimized(desc) || !plan_reorder(plan, d, desc.weights_desc(), false)) return;
         finish<dnnl::convolution_backward_data>(plan, c.contract, desc);
         plan.arguments.insert({{DNNL_ARG_DIFF_SRC, plan.x}, {DNNL_ARG_WEIGHTS, plan.w}, {DNNL_ARG_DIFF_DST, plan.y}});
     } else {
         const dnnl::convolution_backward_weights::primitive_desc desc(
             {direct, d.x, d.dw, d.bias, d.y, d.strides, d.dilations, d.padding, d.padding_end}, attr, library().engine,
             hint);
-        if (!optimised(desc) || !plan_reorder(plan, d, desc.diff_weights_desc(), true)) return;
+        if (!optimized(desc) || !plan_reorder(plan, d, desc.diff_weights_desc(), true)) return;
         finish<dnnl::convolution_backward_weights>(plan, c.contract, desc);
         plan.arguments.insert({{DNNL_ARG_SRC, plan.x}, {DNNL_ARG_DIFF_WEIGHTS, plan.w}, {DNNL_ARG_DIFF_DST, plan.y}});
         if (c.bias) plan.arguments[DNNL_ARG_DIFF_BIAS] = plan.bias;
@@ -162,7 +162,7 @@ void build(Plan& plan, const DnnlProduct& p) {
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     const dnnl::matmul::primitive_desc desc(p.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c),
                                             attr, library().engine);
-    if (!optimised(desc)) return;
+    if (!optimized(desc)) return;
     finish<dnnl::matmul>(plan, p.contract, desc);
     plan.x = unbound(a);
     plan.w = unbound(b);
@@ -215,8 +215,8 @@ bool dnnl_convolution(Queue& q, const DnnlConv& c, const void* x, const void* w,
     // Without AVX-512, oneDNN 2.6 hangs or aborts in some strided 1x1 convolutions.
     if (!has_avx512() && c.r == 1 && c.s == 1 && c.stride > 1) return false;
     // oneDNN 2.6 divides by zero where an image has 2^31 values.
-    constexpr int64_t most_values = int64_t{1} << 31;
-    if (c.h * c.w * c.c >= most_values || c.p * c.q * c.o >= most_values) return false;
+    constexpr int64_t max_values = int64_t{1} << 31;
+    if (c.h * c.w * c.c >= max_values || c.p * c.q * c.o >= max_values) return false;
     omp_set_num_threads(q.threads());
     Plan& plan = plan_for(library().convolutions, c);
     if (plan.variant.empty()) return false;
@@ -226,7 +226,7 @@ bool dnnl_convolution(Queue& q, const DnnlConv& c, const void* x, const void* w,
     if (c.bias) bind(plan.bias, bias);
     bind(plan.w, plan.reorders ? q.scratch<char>(plan.w.get_desc().get_size()) : w);
     bind_scratchpad(q, plan);
-    if (q.rehearses()) return true;
+    if (q.is_dry_run()) return true;
 
     auto& stream = library().stream;
     const bool gradient = c.pass == Pass::backward_weight;
@@ -249,7 +249,7 @@ bool dnnl_product(Queue& q, const DnnlProduct& p, const void* a, const void* b, 
     bind(plan.y, c);
     if (p.bias) bind(plan.bias, bias);
     bind_scratchpad(q, plan);
-    if (q.rehearses()) return true;
+    if (q.is_dry_run()) return true;
     plan.compute.execute(library().stream, plan.arguments);
     library().stream.wait();
     ran(plan.variant.c_str());

@@ -27,7 +27,7 @@ struct DnnlConv {
 };
 
 // x, w, bias and y as the pass reads and writes them; weight gradients are f32. Returns false, having done nothing,
-// where oneDNN has no optimised implementation of this convolution. Throws ShapeError where this processor lacks bf16.
+// where oneDNN has no optimized implementation of this convolution. Throws ShapeError where this processor lacks bf16.
 bool dnnl_convolution(Queue&, const DnnlConv&, const void* x, const void* w, const void* bias, const void* y);
 
 // Whether oneDNN multiplies bf16 by tiles (AMX) here.

@@ -1,5 +1,5 @@
 // Dropout. Per run of elements the factors (1 / (1 - p) or 0) are drawn into a buffer, four from each block of random
-// words, then multiplied: both loops vectorise.
+// words, then multiplied: both loops vectorize.
 #include "kernels/dropout.h"
 
 #include "base/dispatch.h"
@@ -12,14 +12,14 @@ namespace atrous::kernels::cpu {
 namespace {
 
 struct Draws {
-    uint32_t key0, key1, step0, step1, most_dropped;  // words up to most_dropped are dropped, unless none_dropped
+    uint32_t key0, key1, step0, step1, max_dropped;  // words up to max_dropped are dropped, unless none_dropped
     bool none_dropped;
 
     explicit Draws(const DropoutArgs& a) : key0(uint32_t(a.key)), key1(uint32_t(a.key >> 32)) {
         const uint64_t step = uint64_t(a.step + (a.device_step ? *a.device_step : 0));
         step0 = uint32_t(step), step1 = uint32_t(step >> 32);
         none_dropped = dropout_threshold(a.p) == 0;
-        most_dropped = uint32_t(dropout_threshold(a.p) - 1);
+        max_dropped = uint32_t(dropout_threshold(a.p) - 1);
     }
 };
 
@@ -27,7 +27,7 @@ struct Words {
     uint32_t v[4];
 };
 
-// philox4x32 written so that a loop over blocks vectorises.
+// philox4x32 written so that a loop over blocks vectorizes.
 inline Words philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, uint32_t k0, uint32_t k1) {
 #pragma GCC unroll 10
     for (int round = 0; round < 10; ++round) {
@@ -50,10 +50,10 @@ void draw(const Draws& d, uint64_t first, int64_t blocks, A scale, A* factors) {
     for (int64_t i = 0; i < blocks; ++i) {
         const uint64_t block = first + uint64_t(i);
         const Words w = philox(uint32_t(block), uint32_t(block >> 32), d.step0, d.step1, d.key0, d.key1);
-        factors[4 * i + 0] = w.v[0] > d.most_dropped ? scale : A(0);
-        factors[4 * i + 1] = w.v[1] > d.most_dropped ? scale : A(0);
-        factors[4 * i + 2] = w.v[2] > d.most_dropped ? scale : A(0);
-        factors[4 * i + 3] = w.v[3] > d.most_dropped ? scale : A(0);
+        factors[4 * i + 0] = w.v[0] > d.max_dropped ? scale : A(0);
+        factors[4 * i + 1] = w.v[1] > d.max_dropped ? scale : A(0);
+        factors[4 * i + 2] = w.v[2] > d.max_dropped ? scale : A(0);
+        factors[4 * i + 3] = w.v[3] > d.max_dropped ? scale : A(0);
     }
 }
 

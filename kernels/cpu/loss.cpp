@@ -246,7 +246,7 @@ void gradient_row(const A* z, const A* targets, A bce, const A* dice_t, const A*
 }
 
 template <class T, class A>
-void store_gradients(const A* dz, const Into& into, int64_t first_pixel, int64_t pixels) {
+void store_gradients(const A* dz, const GradTarget& into, int64_t first_pixel, int64_t pixels) {
     const View& v = into.view;
     T* to = v.as<T>() + first_pixel * v.pitch;
     const int64_t rows = v.dense() ? 1 : pixels, width = v.dense() ? pixels * v.c : v.c;

@@ -1,4 +1,4 @@
-// Batch normalisation. Pixels are cut into rows of lanes: the channels of one pixel, or of several where channels are
+// Batch normalization. Pixels are cut into rows of lanes: the channels of one pixel, or of several where channels are
 // few and all views dense. Statistics: blocks of rows that fit the cache, each by two passes (mean, then squares about
 // it) in float lanes, merged in double (Chan, Golub & LeVeque 1983) within parts and then over parts; both fixed by the
 // shape.
@@ -15,7 +15,7 @@ namespace atrous::kernels::cpu {
 
 namespace {
 
-constexpr int64_t lanes_wanted = 128, block_elements = 16384, most_parts = 64, longest_block = 256;
+constexpr int64_t lanes_wanted = 128, block_elements = 16384, max_parts = 64, longest_block = 256;
 
 struct Split {
     RowSplit rows;
@@ -24,7 +24,7 @@ struct Split {
     Split(const RowSplit& r, int64_t c) : rows(r), channels(c), lanes(r.width) {
         block_rows = std::clamp<int64_t>(block_elements / std::max<int64_t>(1, lanes), 8, longest_block);
         blocks = ceil_div(rows.rows, block_rows);
-        parts = std::min(blocks, most_parts);
+        parts = std::min(blocks, max_parts);
     }
     // f(first row, number of rows) for each block of a part, in order.
     template <class F>

@@ -20,7 +20,7 @@ constexpr int64_t elements_worth_a_thread = 16384;
 // f(begin, end, thread) on contiguous ranges that cover [0, count); `elements` is the work in all of them.
 template <class F>
 void parallel_ranges(const Queue& q, int64_t count, int64_t elements, F f) {
-    if (count <= 0 || q.rehearses()) return;
+    if (count <= 0 || q.is_dry_run()) return;
     const int64_t useful = std::min(count, std::max<int64_t>(1, elements / elements_worth_a_thread));
     const int threads = int(std::min<int64_t>(q.threads(), useful));
     if (threads <= 1) return f(int64_t(0), count, 0);

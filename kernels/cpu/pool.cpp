@@ -1,4 +1,4 @@
-// Max pooling, vectorised over channels. 2x2 windows with stride 2 and no padding have a path of their own.
+// Max pooling, vectorized over channels. 2x2 windows with stride 2 and no padding have a path of their own.
 #include "kernels/pool.h"
 
 #include "base/dispatch.h"
@@ -12,7 +12,7 @@ namespace {
 
 bool is_halving(const PoolGeometry& g) { return g.kernel == 2 && g.stride == 2 && g.padding == 0; }
 
-// Whether x follows `best` as the maximum: larger, or the first NaN. Of the ways to write it g++ vectorises this one.
+// Whether x follows `best` as the maximum: larger, or the first NaN. Of the ways to write it g++ vectorizes this one.
 template <class A>
 inline bool beats(A x, A best) {
     return x > best || (x != x && best == best);
@@ -23,7 +23,7 @@ T* pixel(const View& v, int64_t n, int64_t h, int64_t w) {
     return v.as<T>() + ((n * v.h + h) * v.w + w) * v.pitch;
 }
 
-// Maxima and choices pass through buffers of one type each: g++ does not vectorise all three widths in one loop.
+// Maxima and choices pass through buffers of one type each: g++ does not vectorize all three widths in one loop.
 template <bool with_index, class T>
 void halve_pixel(const T* x0, const T* x1, const T* x2, const T* x3, T* y, uint8_t* index, int64_t channels) {
     using A = accumulator_t<T>;

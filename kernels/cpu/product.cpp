@@ -99,7 +99,7 @@ const T* pack(Queue& q, const Product<T>& p) {
     const int64_t depth = p.k * int64_t(p.a_parts.size()), groups = int64_t(p.c_parts.size());
     const int64_t columns = padded_columns<T>(p.n), panels = ceil_div(columns, panel_width<T>);
     T* packed = q.scratch<T>(groups * columns * depth);
-    if (q.rehearses()) return packed;
+    if (q.is_dry_run()) return packed;
 #pragma omp parallel for collapse(2) num_threads(q.threads()) schedule(static)
     for (int64_t group = 0; group < groups; ++group)
         for (int64_t i = 0; i < panels; ++i) {
@@ -112,7 +112,7 @@ const T* pack(Queue& q, const Product<T>& p) {
 
 template <class T>
 void multiply(Queue& q, const Product<T>& p, const T* packed) {
-    if (q.rehearses()) return;
+    if (q.is_dry_run()) return;
     const int64_t row_bytes = p.k * int64_t(p.a_parts.size() * sizeof(T));
     const int64_t tiles_a_block = std::clamp<int64_t>((256 << 10) / (row_bytes * tile_rows), 4, 16);
     const int64_t rows = tiles_a_block * tile_rows, blocks = ceil_div(p.m, rows);

@@ -1,4 +1,4 @@
-// Loads and stores between storage and arithmetic types, free of branches so that loops over them vectorise.
+// Loads and stores between storage and arithmetic types, free of branches so that loops over them vectorize.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ inline float load(const float& x) { return x; }
 inline double load(const double& x) { return x; }
 inline float load(const bf16& x) { return float_of_bits(uint32_t(x.bits) << 16); }
 inline float load(const f16& x) {
-    // Shifted into place the exponent is 112 too small; a product with 2^112 also normalises subnormals.
+    // Shifted into place the exponent is 112 too small; a product with 2^112 also normalizes subnormals.
     const uint32_t sign = uint32_t(x.bits & 0x8000u) << 16, magnitude = uint32_t(x.bits & 0x7fffu) << 13;
     const uint32_t scaled = bits_of_float(float_of_bits(magnitude) * 0x1p112f);
     const uint32_t special = (x.bits & 0x7c00u) == 0x7c00u ? magnitude | 0x7f800000u : scaled;

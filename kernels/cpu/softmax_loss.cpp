@@ -300,7 +300,7 @@ void gradient_run(const SoftmaxLossBackwardArgs& a, const Run<A>& run, int64_t p
 }
 
 template <class T, class A>
-void store_gradients(const Run<A>& run, const Into& into, int64_t first_pixel, int64_t pixels) {
+void store_gradients(const Run<A>& run, const GradTarget& into, int64_t first_pixel, int64_t pixels) {
     const int64_t pitch = into.view.pitch;
     with_flag(into.accumulate, [&](auto accumulate) {
         const int64_t channels = run.classes - run.offset, step = run.pixels_most;

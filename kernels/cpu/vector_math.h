@@ -1,4 +1,4 @@
-// exp and log1p for loops that vectorise: straight-line polynomials, good to about 1e-7 relative in float. Doubles go
+// exp and log1p for loops that vectorize: straight-line polynomials, good to about 1e-7 relative in float. Doubles go
 // to the C library. Coefficients are least-maximum fits of the relative error on the stated intervals.
 #pragma once
 

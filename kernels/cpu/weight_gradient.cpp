@@ -58,7 +58,7 @@ class Accumulator {
     int64_t narrow_, wide_, narrow_tiles_, narrow_tile_, wide_panels_;
     int64_t taps_ = 1, tap_groups_;
     const T *last_image_row_, *last_gradient_row_;
-    // Not kept as a list: a rehearsal of large pictures would spend its time on writing it.
+    // Not kept as a list: a dry run of large images would spend its time on writing it.
     Block block_at(int64_t index) const { return {index * rows_ / blocks_, (index + 1) * rows_ / blocks_}; }
     static constexpr int64_t max_rows = 256;  // of a block
     int64_t rows_ = 0, blocks_ = 0, splits_ = 1, block_rows_ = 1;
@@ -89,7 +89,7 @@ template <class T>
 const T* Accumulator<T>::copy_last_row(Queue& q, const View& v) const {
     const int64_t used = (v.w - 1) * v.pitch + v.c;
     T* copy = q.scratch<T>(used + panel_width<T>);
-    if (q.rehearses()) return copy;
+    if (q.is_dry_run()) return copy;
     std::memcpy(copy, v.as<T>() + (v.n * v.h - 1) * v.w * v.pitch, used * sizeof(T));
     std::fill_n(copy + used, panel_width<T>, T(0));
     return copy;
@@ -199,7 +199,7 @@ void Accumulator<T>::store_item(T* partials, int64_t index) const {
 template <class T>
 void Accumulator<T>::run(Queue& q) {
     T* partials = q.scratch<T>(splits_ * partial_count());
-    if (q.rehearses()) return;
+    if (q.is_dry_run()) return;
     const auto add = [&](int64_t block, int64_t item, int64_t split) {
         add_item(block_at(block), item_at(item), partials + split * partial_count() + item * item_size());
     };
@@ -250,13 +250,13 @@ void weight_gradient(Queue& q, const WeightGradient& p) {
 template void weight_gradient<float>(Queue&, const WeightGradient&);
 template void weight_gradient<double>(Queue&, const WeightGradient&);
 
-void channel_sums(Queue& q, const View& v, VectorInto into) {
+void channel_sums(Queue& q, const View& v, VectorGradTarget into) {
     dispatch_cpu("channel sums", v.dtype, [&](auto zero) {
         using T = decltype(zero);
         using A = accumulator_t<T>;
         const int64_t parts = std::clamp<int64_t>(v.pixels() / 256, 1, 64);
         A* partial = q.scratch<A>(parts * v.c);
-        if (q.rehearses()) return;
+        if (q.is_dry_run()) return;
 #pragma omp parallel for num_threads(q.threads()) schedule(static)
         for (int64_t part = 0; part < parts; ++part) {
             std::fill_n(partial + part * v.c, v.c, A(0));

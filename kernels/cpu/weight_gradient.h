@@ -29,6 +29,6 @@ void weight_gradient_of_pairs(Queue&, const WeightGradient&);
 bool pairs_are_faster(const WeightGradient&);
 
 // sums[c] (+)= sum over all pixels; in float for bf16.
-void channel_sums(Queue&, const View&, VectorInto sums);
+void channel_sums(Queue&, const View&, VectorGradTarget sums);
 
 }  // namespace atrous::kernels::cpu

@@ -135,7 +135,7 @@ void PairAccumulator::choose_chunks() {
     splits_ = std::min<int64_t>(32, chunks());
 }
 
-// Not kept as a list: a rehearsal of large pictures would spend its time on writing it.
+// Not kept as a list: a dry run of large images would spend its time on writing it.
 Chunk PairAccumulator::chunk_at(int64_t index) const {
     const ConvGeometry& g = p_.geometry;
     const int64_t height = p_.gradient.h, reach = (p_.r - 1) * g.dilation + 1, i = index % chunks_of_image_;
@@ -221,7 +221,7 @@ void PairAccumulator::run(Queue& q) {
     bf16* zeros = q.scratch<bf16>(channels);
     Pair* all_packed = q.scratch<Pair>(q.threads() * packed_size);
     float* sums = q.scratch<float>(splits_ * split_size());
-    if (q.rehearses()) return;
+    if (q.is_dry_run()) return;
     std::fill_n(zeros, channels, bf16{});
     zeros_ = zeros;
 #pragma omp parallel num_threads(q.threads())

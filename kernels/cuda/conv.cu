@@ -6,13 +6,13 @@
 //   weight gradient    rows = O,             columns = (r, s, i), depth = output pixels, split; then a fixed-order sum
 #include "kernels/conv.h"
 
-#include "kernels/cuda/conv_product.h"
+#include "kernels/cuda/implicit_gemm.h"
 
 namespace atrous::kernels::cuda {
 
 namespace {
 
-// ---- kernels: see conv_product.h --------------------------------------------------------------------------------
+// ---- kernels: see implicit_gemm.h --------------------------------------------------------------------------------
 
 // ---- launchers --------------------------------------------------------------------------------------------------
 
@@ -26,7 +26,7 @@ Axis axis(int64_t size, int64_t source, int64_t taps, const ConvGeometry& g, boo
 void conv_forward(Queue& q, const ConvForwardArgs& a) {
     check(a);
     check_size(a.x, a.w, a.y);
-    PixelProduct p;
+    ImplicitGemm p;
     p.source = a.x.data, p.source_pitch = a.x.pitch, p.depth = int(a.x.c);
     p.weights = a.w.data;
     p.tap_stride = a.w.c, p.channel_stride = 1, p.column_stride = a.w.h * a.w.w * a.w.c;
@@ -35,14 +35,14 @@ void conv_forward(Queue& q, const ConvForwardArgs& a) {
     p.images = int(a.y.n);
     p.h = axis(a.y.h, a.x.h, a.w.h, a.geometry, false);
     p.w = axis(a.y.w, a.x.w, a.w.w, a.geometry, false);
-    run_pixel_product(q, p, a.x.dtype, "conv_forward");
+    run_implicit_gemm(q, p, a.x.dtype, "conv_forward");
 }
 
 void conv_backward_input(Queue& q, const ConvBackwardInputArgs& a) {
     const View& dx = a.dx.view;
     check(a);
     check_size(dx, a.w, a.dy);
-    PixelProduct p;
+    ImplicitGemm p;
     p.source = a.dy.data, p.source_pitch = a.dy.pitch, p.depth = int(a.dy.c);
     p.weights = a.w.data;
     p.tap_stride = a.w.c, p.channel_stride = a.w.h * a.w.w * a.w.c, p.column_stride = 1;
@@ -51,7 +51,7 @@ void conv_backward_input(Queue& q, const ConvBackwardInputArgs& a) {
     p.images = int(dx.n);
     p.h = axis(dx.h, a.dy.h, a.w.h, a.geometry, true);
     p.w = axis(dx.w, a.dy.w, a.w.w, a.geometry, true);
-    run_pixel_product(q, p, dx.dtype, "conv_backward_input");
+    run_implicit_gemm(q, p, dx.dtype, "conv_backward_input");
 }
 
 void conv_backward_weight(Queue& q, const ConvBackwardWeightArgs& a) {
@@ -59,7 +59,7 @@ void conv_backward_weight(Queue& q, const ConvBackwardWeightArgs& a) {
     if (a.dw) {
         const View& dw = a.dw.view;
         check_size(a.x, dw, a.dy);
-        WeightProduct p;
+        WgradGemm p;
         p.images = int(a.dy.n), p.height = int(a.dy.h), p.width = int(a.dy.w);
         p.a = {a.dy.data,
                a.dy.pitch,
@@ -74,7 +74,7 @@ void conv_backward_weight(Queue& q, const ConvBackwardWeightArgs& a) {
                axis(a.dy.h, a.x.h, dw.h, a.geometry, false),
                axis(a.dy.w, a.x.w, dw.w, a.geometry, false)};
         p.out = dw.as<float>(), p.accumulate = a.dw.accumulate;
-        run_weight_product(q, p, a.x.dtype, "conv_backward_weight");
+        run_wgrad_gemm(q, p, a.x.dtype, "conv_backward_weight");
     }
     if (a.dbias) run_channel_sums(q, a.dy, a.dbias, "conv_backward_weight");
 }

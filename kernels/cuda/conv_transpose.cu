@@ -9,13 +9,13 @@
 #include "kernels/conv_transpose.h"
 
 #include "base/error.h"
-#include "kernels/cuda/conv_product.h"
+#include "kernels/cuda/implicit_gemm.h"
 
 namespace atrous::kernels::cuda {
 
 namespace {
 
-// ---- kernels: see conv_product.h --------------------------------------------------------------------------------
+// ---- kernels: see implicit_gemm.h --------------------------------------------------------------------------------
 
 // ---- launchers --------------------------------------------------------------------------------------------------
 
@@ -30,7 +30,7 @@ Axis axis(int64_t small, bool from_small) {
 void conv_transpose_forward(Queue& q, const ConvTransposeForwardArgs& a) {
     check(a);
     check_size(a.x, a.w, a.y);
-    PixelProduct p;
+    ImplicitGemm p;
     p.source = a.x.data, p.source_pitch = a.x.pitch, p.depth = int(a.x.c);
     p.weights = a.w.data;
     p.tap_stride = a.w.w * a.w.c, p.channel_stride = 1, p.column_stride = a.w.c;
@@ -38,14 +38,14 @@ void conv_transpose_forward(Queue& q, const ConvTransposeForwardArgs& a) {
     p.out = a.y.data, p.out_pitch = a.y.pitch, p.columns = int(a.y.c);
     p.images = int(a.y.n);
     p.h = axis(a.x.h, true), p.w = axis(a.x.w, true);
-    run_pixel_product(q, p, a.x.dtype, "conv_transpose_forward");
+    run_implicit_gemm(q, p, a.x.dtype, "conv_transpose_forward");
 }
 
 void conv_transpose_backward_input(Queue& q, const ConvTransposeBackwardInputArgs& a) {
     const View& dx = a.dx.view;
     check(a);
     check_size(dx, a.w, a.dy);
-    PixelProduct p;
+    ImplicitGemm p;
     p.source = a.dy.data, p.source_pitch = a.dy.pitch, p.depth = int(a.dy.c);
     p.weights = a.w.data;
     p.tap_stride = a.w.w * a.w.c, p.channel_stride = a.w.c, p.column_stride = 1;
@@ -53,7 +53,7 @@ void conv_transpose_backward_input(Queue& q, const ConvTransposeBackwardInputArg
     p.accumulate = a.dx.accumulate;
     p.images = int(dx.n);
     p.h = axis(dx.h, false), p.w = axis(dx.w, false);
-    run_pixel_product(q, p, dx.dtype, "conv_transpose_backward_input");
+    run_implicit_gemm(q, p, dx.dtype, "conv_transpose_backward_input");
 }
 
 void conv_transpose_backward_weight(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
@@ -62,12 +62,12 @@ void conv_transpose_backward_weight(Queue& q, const ConvTransposeBackwardWeightA
         const View& dw = a.dw.view;
         check_size(a.x, dw, a.dy);
         const auto own = [](int64_t size) { return Axis{int(size), int(size), 1, 1, 0, 1, false}; };
-        WeightProduct p;
+        WgradGemm p;
         p.images = int(a.x.n), p.height = int(a.x.h), p.width = int(a.x.w);
         p.a = {a.dy.data, a.dy.pitch, int(a.dy.c), int(4 * a.dy.c), axis(a.x.h, false), axis(a.x.w, false)};
         p.b = {a.x.data, a.x.pitch, int(a.x.c), int(a.x.c), own(a.x.h), own(a.x.w)};
         p.out = dw.as<float>(), p.accumulate = a.dw.accumulate;
-        run_weight_product(q, p, a.x.dtype, "conv_transpose_backward_weight");
+        run_wgrad_gemm(q, p, a.x.dtype, "conv_transpose_backward_weight");
     }
     if (a.dbias) run_channel_sums(q, a.dy, a.dbias, "conv_transpose_backward_weight");
 }

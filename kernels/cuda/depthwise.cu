@@ -158,8 +158,8 @@ Axis axis(int64_t size, int64_t source, int64_t taps, const ConvGeometry& g) {
 }
 
 template <bool Transposed>
-void run_gather(Queue& q, const char* function, const View& from, const View& w, const void* bias, const Into& into,
-                const ConvGeometry& g) {
+void run_gather(Queue& q, const char* function, const View& from, const View& w, const void* bias,
+                const GradTarget& into, const ConvGeometry& g) {
     const View& to = into.view;
     if (to.count() == 0) return;
     dispatch_gpu(function, to.dtype, [&](auto zero) {

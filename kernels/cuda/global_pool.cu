@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(block_threads, 3) spread_gradient(SpreadArgs<T
 void global_pool_forward(Queue& q, const GlobalPoolForwardArgs& a) {
     const View &x = a.x, &y = a.y;
     check(a);
-    require(x.n <= most_images, "global pool: at most 65535 images at once");
+    require(x.n <= max_images, "global pool: at most 65535 images at once");
     if (y.count() == 0) return;
     dispatch_gpu("global_pool_forward", x.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -131,7 +131,7 @@ void global_pool_forward(Queue& q, const GlobalPoolForwardArgs& a) {
 void global_pool_backward(Queue& q, const GlobalPoolBackwardArgs& a) {
     const View &dy = a.dy, &dx = a.dx.view;
     check(a);
-    require(dx.n <= most_images, "global pool: at most 65535 images at once");
+    require(dx.n <= max_images, "global pool: at most 65535 images at once");
     if (dx.count() == 0) return;
     dispatch_gpu("global_pool_backward", dx.dtype, [&](auto zero) {
         using T = decltype(zero);

@@ -36,7 +36,7 @@ struct Sigmoid {
 // The sum of log(1 + e) over many e in [0, 1] as log of the product of (1 + e): one logarithm for up to 64 factors.
 // What is kept is the product less one, so that small terms keep their digits.
 struct LogSum {
-    static constexpr int most_factors = 64;
+    static constexpr int max_factors = 64;
     float product = 0, sum = 0;
 
     __device__ __forceinline__ void multiply(float e) { product = fmaf(product, e, product + e); }
@@ -128,7 +128,7 @@ __global__ void __launch_bounds__(block_threads) loss_sums(LossArgs<T> a) {
                     if (Single || i == 0) count += 1;
                     sums[i % lanes].add(device_float(l.logits.v[i]), l.target(a, at.channel, i));
                 }
-                if (++pending < LogSum::most_factors * lanes / W) return;
+                if (++pending < LogSum::max_factors * lanes / W) return;
                 pending = 0;
 #pragma unroll
                 for (int i = 0; i < lanes; ++i) sums[i].logs.flush();
@@ -343,7 +343,7 @@ GroupArgs group_args(const View& logits, const void* sums, const BceDiceOptions&
 
 void bce_dice_forward(Queue& q, const BceDiceForwardArgs& a) {
     check(a);
-    require(a.logits.n <= most_images, "bce_dice: at most 65535 images at once");
+    require(a.logits.n <= max_images, "bce_dice: at most 65535 images at once");
     dispatch_gpu("bce_dice_forward", a.logits.dtype, [&](auto zero) {
         using T = decltype(zero);
         constexpr int wide =
@@ -369,7 +369,7 @@ void bce_dice_forward(Queue& q, const BceDiceForwardArgs& a) {
 void bce_dice_backward(Queue& q, const BceDiceBackwardArgs& a) {
     const View& dlogits = a.dlogits.view;
     check(a);
-    require(a.logits.n <= most_images, "bce_dice: at most 65535 images at once");
+    require(a.logits.n <= max_images, "bce_dice: at most 65535 images at once");
     GroupArgs g = group_args(a.logits, a.sums, a.options);
     g.grad_output = static_cast<const float*>(a.grad_output);
     g.coefficients = q.scratch<float>(size_t(a.logits.n * a.logits.c * 2 + 1));

@@ -1,4 +1,4 @@
-// Batch normalisation. Grid of the kernels that read tensors: x over chunks of pixels, y over slabs of at most 32
+// Batch normalization. Grid of the kernels that read tensors: x over chunks of pixels, y over slabs of at most 32
 // groups of channels (gpu/pixels.h, Columns); a block of 256 threads owns a chunk of a slab, a thread keeps its group's
 // constants and sums in registers. Grid of the finishing kernels: x over 8 channels, 32 threads a channel add up the
 // chunks. Shared memory: statistics 2 floats an element of the 256 groups and 1 KiB (17 KiB for 8-vectors), gradient

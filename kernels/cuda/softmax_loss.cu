@@ -419,7 +419,7 @@ GroupArgs group_args(const Args& a) {
 void softmax_loss_forward(Queue& q, const SoftmaxLossForwardArgs& a) {
     check(a);
     const View& z = a.logits;
-    require(z.n <= most_images, "softmax_loss: at most 65535 images at once");
+    require(z.n <= max_images, "softmax_loss: at most 65535 images at once");
     dispatch_gpu("softmax_loss_forward", z.dtype, [&](auto zero) {
         using T = decltype(zero);
         with_width<vector_width<T>>(lies_in_vectors(z, vector_width<T>), [&](auto width) {
@@ -443,7 +443,7 @@ void softmax_loss_forward(Queue& q, const SoftmaxLossForwardArgs& a) {
 void softmax_loss_backward(Queue& q, const SoftmaxLossBackwardArgs& a) {
     check(a);
     const View &z = a.logits, &dz = a.dlogits.view;
-    require(z.n <= most_images, "softmax_loss: at most 65535 images at once");
+    require(z.n <= max_images, "softmax_loss: at most 65535 images at once");
     const size_t entries = size_t(z.n * classes_of(z));
     GroupArgs g = group_args(a);
     g.grad_output = static_cast<const float*>(a.grad_output);

@@ -13,7 +13,7 @@ namespace atrous::gpu {
 // Source: CUDA C++ Programming Guide, Application Compatibility.
 bool has_code(std::string_view architectures, int major, int minor);
 
-// Those that this binary was built for; empty in the emulated world.
+// Those that this binary was built for; empty in the emulated platform.
 std::string architectures();
 
 }  // namespace atrous::gpu

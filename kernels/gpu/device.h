@@ -1,6 +1,6 @@
-// The CUDA language for kernel files, in either world, and the few helpers every kernel wants.
-// <world/language.h> is kernels/gpu/cuda/world/language.h under nvcc and kernels/gpu/emu/world/language.h for the host
-// compiler; the include path chooses. It provides, in both worlds:
+// The CUDA language for kernel files, in either platform, and the few helpers every kernel wants.
+// <platform/language.h> is kernels/gpu/cuda/platform/language.h under nvcc and kernels/gpu/emu/platform/language.h for the host
+// compiler; the include path chooses. It provides, in both platforms:
 //   qualifiers, threadIdx/blockIdx/blockDim/gridDim, barriers, shuffles, votes, atomics, math intrinsics;
 //   atrous::gpu::dynamic_shared<T>()                       the block's dynamic shared memory, 1024-byte aligned
 //   atrous::gpu::launch(kernel, grid, block, smem_bytes, stream, args)   kernel is void(*)(Args); throws GpuError
@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include <world/language.h>
+#include <platform/language.h>
 #include "base/view.h"
 #include "kernels/gpu/runtime.h"
 

@@ -110,7 +110,7 @@ __device__ __forceinline__ Floats<W> load_each(const float* p) {
     return f;
 }
 
-constexpr int64_t most_images = 65535;  // a grid's second and third dimension
+constexpr int64_t max_images = 65535;  // a grid's second and third dimension
 
 // ---- choosing the width on the host ----
 

@@ -2,6 +2,6 @@
 
 namespace atrous::gpu {
 
-char StreamView::rehearsal_mark_;
+char StreamView::dry_run_mark_;
 
 }  // namespace atrous::gpu

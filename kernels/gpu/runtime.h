@@ -1,4 +1,4 @@
-// The GPU as this project sees it: devices, memory, streams, events and graphs. One interface, two worlds:
+// The GPU as this project sees it: devices, memory, streams, events and graphs. One interface, two platforms:
 // kernels/gpu/cuda (CUDA toolkit) and kernels/gpu/emu (every CUDA thread a fiber on the host). A binary holds one.
 // Every failure throws GpuError with the runtime's own words; destructors never throw.
 #pragma once
@@ -12,8 +12,8 @@
 
 namespace atrous::gpu {
 
-enum class World { cuda, emulated };
-World world();
+enum class Platform { cuda, emulated };
+Platform platform();
 
 struct DeviceInfo {
     std::string name;
@@ -23,7 +23,7 @@ struct DeviceInfo {
     size_t l2_bytes = 0;
 };
 
-// Usable devices. 0 leaves the reason in *why (no driver, driver too old, ...). The emulated world has one device.
+// Usable devices. 0 leaves the reason in *why (no driver, driver too old, ...). The emulated platform has one device.
 int device_count(std::string* why = nullptr);
 DeviceInfo device_info(int device);
 std::string versions();  // "CUDA runtime 13.0, driver 13.1", or "emulated"
@@ -41,19 +41,19 @@ class StreamView {
     explicit StreamView(void* handle) : handle_(handle) {}
     // Work handed to this stream is dropped: a kernel's host part runs, for what it asks of its Queue, and nothing
     // else.
-    static StreamView rehearsal() { return StreamView(&rehearsal_mark_); }
-    bool rehearses() const { return handle_ == &rehearsal_mark_; }
+    static StreamView dry_run() { return StreamView(&dry_run_mark_); }
+    bool is_dry_run() const { return handle_ == &dry_run_mark_; }
     void* handle() const { return handle_; }
     void synchronize() const;
 
  private:
-    static char rehearsal_mark_;  // its address
+    static char dry_run_mark_;  // its address
     void* handle_ = nullptr;
 };
 
 class Stream {
  public:
-    Stream();  // on the current device; does not synchronise with the default stream
+    Stream();  // on the current device; does not synchronize with the default stream
     ~Stream();
     Stream(Stream&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
     Stream& operator=(Stream&& other) noexcept {
@@ -85,7 +85,7 @@ class Event {
     void* handle_ = nullptr;
 };
 
-// Raw device memory, aligned to 256 bytes. In the emulated world every block stands between red zones, is filled with
+// Raw device memory, aligned to 256 bytes. In the emulated platform every block stands between red zones, is filled with
 // NaN bytes, and remembers (in the checking build) which bytes were ever written.
 void* allocate(size_t bytes);
 void release(void* p) noexcept;

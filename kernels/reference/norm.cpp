@@ -1,4 +1,4 @@
-// Batch normalisation by its definition: two passes over each channel, sums in double.
+// Batch normalization by its definition: two passes over each channel, sums in double.
 #include "kernels/norm.h"
 
 #include <cmath>

@@ -1,5 +1,5 @@
 """The kinds of fault_sweep.py that are about what lies beside a training: files of others, a second process, a file
-system that says no, pictures that cannot be taken."""
+system that says no, images that cannot be taken."""
 import os
 import shutil
 import signal
@@ -57,7 +57,7 @@ def others_run_folder(bench):
     for name in ("last.safetensors", "best.safetensors", "metrics.csv", ".atrous-run"):
         refuse(case, "is a file of the run folder", "a profile over the run folder's files", *train, "--profile",
                f"run/./{name}")
-    refuse(case, "is a file of the data set", "a profile over a picture", *train, "--overwrite", "--profile",
+    refuse(case, "is a file of the data set", "a profile over an image", *train, "--overwrite", "--profile",
            sorted((bench.data / "train" / "images").iterdir())[0])
 
     case = bench.half.copy("of before")  # a run folder of a version that marked none, killed before its first checkpoint
@@ -88,16 +88,16 @@ def others_run_folder(bench):
 
 def others_results(bench):
     case = bench.half.copy("results")
-    net, pictures = "run/best.safetensors", case.folder / "p"
-    shutil.copytree(bench.data / "val" / "images", pictures)
-    first = sorted(pictures.iterdir())[0]
-    shutil.copy(first, pictures / f"{first.stem}_binary.png")
-    refuse(case, "which the prediction reads", "results over the user's own picture", "predict", "p", "--checkpoint",
+    net, images = "run/best.safetensors", case.folder / "p"
+    shutil.copytree(bench.data / "val" / "images", images)
+    first = sorted(images.iterdir())[0]
+    shutil.copy(first, images / f"{first.stem}_binary.png")
+    refuse(case, "which the prediction reads", "results over the user's own image", "predict", "p", "--checkpoint",
            net, "-o", "p")
     (case.folder / "out").mkdir()
     shutil.copy(first, case.folder / "out" / f"{first.stem}_overlay.png")
     predict = ["predict", "p", "--checkpoint", net, "-o", "out"]
-    refuse(case, "is not one of this program's", "results over a picture of somebody's", *predict)
+    refuse(case, "is not one of this program's", "results over an image of somebody's", *predict)
     for again in (["--overwrite"], [], []):
         outcome = case.program(*predict, *again)
         expect(outcome.code == 0, "does not predict, or not over its own results", outcome)
@@ -110,7 +110,7 @@ def others_results(bench):
            "--overwrite")
 
     score = ["eval", "--data", bench.data, "--checkpoint", net]
-    refuse(case, "is a file of the data set", "a sheet over a picture", *score, "--overwrite", "--sheet",
+    refuse(case, "is a file of the data set", "a sheet over an image", *score, "--overwrite", "--sheet",
            sorted((bench.data / "val" / "masks").iterdir())[0])
     (case.folder / "mine.json").write_text('{"dice": 1}')
     os.link(case.run / "best.safetensors", case.folder / "linked")
@@ -243,18 +243,18 @@ def refusing_file_system(bench):
     return f"{tried} commands"
 
 
-def large_picture(bench):
-    """Memory of a prediction grows with the picture's pixels, not with pixels times classes."""
+def large_image(bench):
+    """Memory of a prediction grows with the image's pixels, not with pixels times classes."""
     case = Case(bench, "large")
     expect(case.train("--classes", 11, "--mask-values", "ids,255=1", "--epochs", 1).code == 0, "does not train 11 classes")
-    picture = case.folder / "large.ppm"
+    image = case.folder / "large.ppm"
     side = 4000 if bench.full else 2000
-    with open(picture, "wb") as file:
+    with open(image, "wb") as file:
         file.write(b"P6 %d %d 255\n" % (side, side))
         for row in range(side):
             file.write(bytes([row % 251, 90, 170]) * side)
     taken = []
-    for path in (sorted((bench.data / "val" / "images").iterdir())[0], picture):
+    for path in (sorted((bench.data / "val" / "images").iterdir())[0], image):
         process = start(bench, case.folder, [bench.program, "predict", path, "--checkpoint", "run/best.safetensors", "-o",
                                              f"out{len(taken)}", "--threads", 1, "--save", "index", "overlay"])
         said = process.stdout.read()
@@ -263,31 +263,31 @@ def large_picture(bench):
         expect(process.returncode == 0, f"the prediction ended with {process.returncode}: {said[-500:]}")
         taken.append(usage.ru_maxrss << 10)
     a_pixel = (taken[1] - taken[0]) / side ** 2
-    # The file and the picture, 3 bytes each; ids, overlay and what is encoded: 12 at most. Logits would be 44.
+    # The file and the image, 3 bytes each; ids, overlay and what is encoded: 12 at most. Logits would be 44.
     expect(a_pixel < 16, f"{a_pixel:.1f} bytes a pixel for 11 classes")
     return f"{side} x {side}, 11 classes: {a_pixel:.1f} bytes a pixel"
 
 
 def left_out(bench):
-    """Every picture has results of its own; every one that has none is counted and named, and stops no other."""
+    """Every image has results of its own; every one that has none is counted and named, and stops no other."""
     case = bench.half.copy("left out")
-    pictures, net = case.folder / "p", case.run / "best.safetensors"
-    (pictures / "sub").mkdir(parents=True)
-    picture = sorted((bench.data / "val" / "images").iterdir())[0]
+    images, net = case.folder / "p", case.run / "best.safetensors"
+    (images / "sub").mkdir(parents=True)
+    image = sorted((bench.data / "val" / "images").iterdir())[0]
     names = ["a.jpg", "a.png", "a.png.jpg", "a.png.png", "b.png", "sub/a.png", "c" * 244 + ".png"]
     for name in names:
-        shutil.copy(picture, pictures / name)
-    (pictures / "broken.png").write_bytes(picture.read_bytes()[:100])
-    (pictures / "lost.png").symlink_to("nowhere.png")
-    (pictures / "self.png").symlink_to("self.png")
-    (pictures / "up").symlink_to(".")
+        shutil.copy(image, images / name)
+    (images / "broken.png").write_bytes(image.read_bytes()[:100])
+    (images / "lost.png").symlink_to("nowhere.png")
+    (images / "self.png").symlink_to("self.png")
+    (images / "up").symlink_to(".")
     beside = case.folder / "beside"
     beside.mkdir()
-    shutil.copy(picture, beside / "d.png")
-    (pictures / "linked").symlink_to(beside)
+    shutil.copy(image, beside / "d.png")
+    (images / "linked").symlink_to(beside)
     command = ["predict", "p", "-r", "--checkpoint", net, "-o", "out", "--save", "binary"]
     outcome = case.program(*command)
-    expect(outcome.code == 3, "left out pictures end with exit code 3", outcome)
+    expect(outcome.code == 3, "left out images end with exit code 3", outcome)
     said = [line for line in outcome.out.splitlines() if line.startswith("skipped: ")]
     for name in ("broken.png", "lost.png", "self.png", "c" * 244, "up"):
         expect(sum(name in line for line in said) == 1, f"{name[:20]} is not named once among what was skipped", outcome)
@@ -295,5 +295,5 @@ def left_out(bench):
     results = {str(path.relative_to(case.folder / "out")) for path in (case.folder / "out").rglob("*.png")}
     wanted = {f"{name}_binary.png" for name in ("a.jpg", "a.png", "a.png.jpg", "a.png.png", "b", "sub/a", "linked/d")}
     expect(results == wanted, f"results are {sorted(results)}")
-    expect("wrote 7 pictures" in outcome.out, "says another number", outcome)
+    expect("wrote 7 images" in outcome.out, "says another number", outcome)
     return "names that meet, links, loops, long names, damaged files"

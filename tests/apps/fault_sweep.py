@@ -23,7 +23,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from fault_neighbours import large_picture, left_out, others_files, refusing_file_system, second_process
+from fault_neighbours import large_image, left_out, others_files, refusing_file_system, second_process
 from fault_tools import (Bench, Case, Failure, Reference, Skipped, ENVIRONMENT, expect, file_calls,
                          namespace_command, need_strace, watch_memory, with_new_checksum)
 
@@ -250,7 +250,7 @@ def other_settings(bench):
     for change in (("--lr", 0.5), ("--hflip", 0.25), ("--weight-decay", 0.125)):
         words = f"goes on with {change[0]} {change[1]} in place of"
         expect_warning(bench.half.copy(change[0][2:]).resume(*change), words, f"{change} at an epoch's end")
-    for change in (("--loss", "dice"), ("--normalise", "imagenet"), ("--optimizer", "sgd")):
+    for change in (("--loss", "dice"), ("--normalize", "imagenet"), ("--optimizer", "sgd")):
         bench.half.copy(change[0][2:]).resume(*change).expect_error(2, change[0], f"{change}: another training")
     expect_warning(bench.half.copy("threads").resume("--threads", 2), "2 threads in place of 1", "threads")
     moved = bench.half.copy("other samples")
@@ -398,9 +398,9 @@ def signals(bench):
 def closing_signals(bench):
     """Everything is saved by then: one signal ends the program."""
     need_strace()
-    pictures = [c for c in file_calls(bench, CALLS) if c.name == "openat" and "samples.png" in c.line]
+    images = [c for c in file_calls(bench, CALLS) if c.name == "openat" and "samples.png" in c.line]
     case = Case(bench, "closing")
-    outcome = case.train(strace=f"openat:signal=SIGINT:when={pictures[-1].number}")
+    outcome = case.train(strace=f"openat:signal=SIGINT:when={images[-1].number}")
     where = "SIGINT in the closing evaluation"
     expect(outcome.code in (-signal.SIGINT, 130), f"{where}: exit code {outcome.code}", outcome)
     expect("checkpoint on" not in outcome.out, f"{where}: goes on", outcome)
@@ -427,7 +427,7 @@ def soak(bench):
         expect(len(rows) == epochs + 1, f"{len(rows)} lines of metrics after {epochs} epochs")
         samples = [s for s in samples if s]
         tenth = len(samples) // 10
-        early, late = samples[tenth:2 * tenth], samples[-2 * tenth:-tenth]  # the end draws pictures
+        early, late = samples[tenth:2 * tenth], samples[-2 * tenth:-tenth]  # the end draws images
         memory = [max(kib for kib, _ in part) for part in (early, late)]
         files = [min(fds for _, fds in part) for part in (early, late)]  # besides those just being written
         steps = 3 * epochs
@@ -441,7 +441,7 @@ def soak(bench):
 soak.slow = True
 
 KINDS = [kills, random_kills, errors, full_disk, size_limit, read_only, read_only_mount, other_checkpoint,
-         other_settings, opened_once, flips, folders, others_files, second_process, refusing_file_system, left_out, large_picture,
+         other_settings, opened_once, flips, folders, others_files, second_process, refusing_file_system, left_out, large_image,
          closed_streams, signals, soak]
 
 

@@ -55,7 +55,7 @@ class MemoryTest : public testing::Test {
     }
 };
 
-// Rehearsals do not grow with what they rehearse; oneDNN divides by zero for images of 2^31 values.
+// Dry runs do not grow with what they run dry; oneDNN divides by zero for images of 2^31 values.
 // Standard output is the JSON alone, whatever there is to say of threads.
 TEST_F(MemoryTest, WarningsDoNotStandInTheJson) {
     const Outcome outcome = shell(program() + " summary --json --base-channels 4 --threads 1024 2>/dev/null");
@@ -142,7 +142,7 @@ TEST_F(MemoryTest, AnAutomaticBatchFitsIsSavedAndTrains) {
 
 TEST_F(MemoryTest, RunningOutNamesTheLargestBlocksAndTheBatchThatFits) {
     for (const std::string device : {"cpu", "emulated"}) {
-        if (device == "emulated" && gpu::world() != gpu::World::emulated) continue;
+        if (device == "emulated" && gpu::platform() != gpu::Platform::emulated) continue;
         const std::string options = " --memory-limit 1 --device " + device + " --batch-size ";
         const Outcome out = train("out_" + device, options + "16");
         ASSERT_EQ(out.code, 7) << out.output;

@@ -77,7 +77,7 @@ TEST_F(ProgramTest, TrainsEvaluatesAndPredicts) {
         EXPECT_EQ(image.w, 32);
         ++files;
     }
-    EXPECT_EQ(files, 24) << "four pictures for each of six";
+    EXPECT_EQ(files, 24) << "four images for each of six";
 }
 
 TEST_F(ProgramTest, TheSameSeedGivesTheSameWeightsForAnyNumberOfWorkers) {
@@ -185,13 +185,13 @@ TEST_F(ProgramTest, TrainsOnSeveralClasses) {
     fs::create_directories(root() / "classes/images");
     fs::create_directories(root() / "classes/masks");
     for (int i = 0; i < 8; ++i) {
-        data::Image picture = data::make_image<uint8_t>(16, 16, 3), mask = data::make_image<uint8_t>(16, 16, 1);
+        data::Image image = data::make_image<uint8_t>(16, 16, 3), mask = data::make_image<uint8_t>(16, 16, 1);
         for (size_t p = 0; p < 256; ++p) {
             mask.u8[p] = p % 16 == 0 ? 9 : uint8_t((p / 16 + size_t(i)) / 4 % 3);
-            for (size_t c = 0; c < 3; ++c) picture.u8[3 * p + c] = uint8_t(60 * mask.u8[p] + 10);
+            for (size_t c = 0; c < 3; ++c) image.u8[3 * p + c] = uint8_t(60 * mask.u8[p] + 10);
         }
         const std::string name = "/" + std::to_string(i) + ".png";
-        data::save_png((root() / "classes/images").string() + name, picture);
+        data::save_png((root() / "classes/images").string() + name, image);
         data::save_png((root() / "classes/masks").string() + name, mask);
     }
     const auto train = [&](const std::string& folder, const std::string& more, const std::string& val = "0.25") {

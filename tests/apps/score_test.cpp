@@ -1,5 +1,5 @@
 // What eval and predict claim: which samples are scored and whether the net was trained on them, by which mask rule;
-// what a probability is; what becomes of pictures that cannot be read.
+// what a probability is; what becomes of images that cannot be read.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -50,16 +50,16 @@ class ScoreTest : public testing::Test {
     static void draw(const std::string& name, int classes) {
         for (const char* folder : {"images", "masks"}) fs::create_directories(root() / name / folder);
         for (int i = 0; i < 12; ++i) {
-            data::Image picture = data::make_image<uint8_t>(16, 16, 3), mask = data::make_image<uint8_t>(16, 16, 1);
+            data::Image image = data::make_image<uint8_t>(16, 16, 3), mask = data::make_image<uint8_t>(16, 16, 1);
             for (int p = 0; p < 256; ++p) {
                 const int y = p / 16, x = p % 16, at = i % 8;
                 const bool inside = y >= at && y < at + 8 && x >= 4 && x < 12;
                 mask.u8[size_t(p)] = inside ? uint8_t(1 + (x + i) / 4 % (classes - 1)) : 0;
                 for (int c = 0; c < 3; ++c)
-                    picture.u8[size_t(3 * p + c)] = uint8_t(100 * mask.u8[size_t(p)] + (p * 37 + c * 11) % 23);
+                    image.u8[size_t(3 * p + c)] = uint8_t(100 * mask.u8[size_t(p)] + (p * 37 + c * 11) % 23);
             }
             const std::string file = "/p" + std::to_string(i) + ".png";
-            data::save_png((root() / name / "images").string() + file, picture);
+            data::save_png((root() / name / "images").string() + file, image);
             data::save_png((root() / name / "masks").string() + file, mask);
         }
     }
@@ -222,7 +222,7 @@ TEST_F(ScoreTest, EvalShowsTheDataAndWarnsOfClassesThatVanish) {
 TEST_F(ScoreTest, TheThresholdDecidesAndImagesMakeTheMean) {
     expect_says(run("predict " + quoted("two/images") + net("net") + " --output " + quoted("p") +
                     " --save probability binary --threshold 0.35"),
-                0, {"wrote 12 pictures"});
+                0, {"wrote 12 images"});
     int64_t foreground = 0;
     for (int i = 0; i < 12; ++i)
         for (uint8_t v : pixels("p/p" + std::to_string(i) + "_binary.png")) foreground += v == 255;
@@ -276,17 +276,17 @@ TEST_F(ScoreTest, ProbabilitiesArePyTorchs) {
         GTEST_SKIP() << "PyTorch is not installed (apt-get install python3-torch): NOT compared with it";
     std::string files;
     for (const auto& [folder, data] : {std::pair{"net", "two"}, {"softmax", "three"}, {"channels", "three"}}) {
-        const std::string name = folder, picture = quoted(std::string(data) + "/images/p3.png");
-        expect_says(run("predict " + picture + net(name) + " --save probability --output " + quoted("torch " + name)),
-                    0, {});
-        files += " " + quoted(name + "/best.safetensors") + " " + picture + " " +
+        const std::string name = folder, image = quoted(std::string(data) + "/images/p3.png");
+        expect_says(run("predict " + image + net(name) + " --save probability --output " + quoted("torch " + name)), 0,
+                    {});
+        files += " " + quoted(name + "/best.safetensors") + " " + image + " " +
                  quoted("torch " + name + "/p3_probability.png");
     }
     expect_says(shell(python + " '" + test::test_root() + "/tests/goldens/load_in_pytorch.py'" + files), 0,
                 {"largest difference: 0."});
 }
 
-TEST_F(ScoreTest, APictureThatCannotBeReadStopsNoOther) {
+TEST_F(ScoreTest, AnImageThatCannotBeReadStopsNoOther) {
     fs::create_directories(root() / "mixed/deeper");
     for (const char* name : {"mixed/a.png", "mixed/z.png", "mixed/deeper/a.png"})
         fs::copy(root() / "two/images/p1.png", root() / name);
@@ -294,17 +294,17 @@ TEST_F(ScoreTest, APictureThatCannotBeReadStopsNoOther) {
     std::ofstream(root() / "mixed/scan.tiff") << "II*";
     const std::string command = "predict " + quoted("mixed") + "/" + net("net") + " --output " + quoted("mixed/out");
     const Outcome outcome = run(command);
-    expect_says(outcome, 3, {"wrote 2 pictures", "2 of 4 pictures were skipped: ", "broken.jpg", "TIFF is not read"});
+    expect_says(outcome, 3, {"wrote 2 images", "2 of 4 images were skipped: ", "broken.jpg", "TIFF is not read"});
     EXPECT_NE(outcome.output.find("scan.tiff", outcome.output.find("atrous: ")), std::string::npos)
         << "named at the end: " << outcome.output;
     EXPECT_TRUE(fs::exists(root() / "mixed/out/a_binary.png") && fs::exists(root() / "mixed/out/z_overlay.png"));
     EXPECT_FALSE(fs::exists(root() / "mixed/out/deeper"));
     // Below: folders are kept apart, and what was written before is no input.
-    for (int i = 0; i < 2; ++i) expect_says(run(command + " -r"), 3, {"wrote 3 pictures", "2 of 5 pictures"});
+    for (int i = 0; i < 2; ++i) expect_says(run(command + " -r"), 3, {"wrote 3 images", "2 of 5 images"});
     EXPECT_TRUE(fs::exists(root() / "mixed/out/deeper/a_binary.png"));
-    // Results may lie among the user's pictures, which are no results because of that.
+    // Results may lie among the user's images, which are no results because of that.
     expect_says(run("predict " + quoted("mixed") + net("net") + " -r --output " + quoted("mixed")), 3,
-                {"passed over 6 results", "wrote 3 pictures", "2 of 5 pictures"});
+                {"passed over 6 results", "wrote 3 images", "2 of 5 images"});
     expect_says(run("predict " + quoted("mixed/scan.tiff") + net("net") + " --output " + quoted("o")), 3,
                 {"atrous: " + (root() / "mixed/scan.tiff").string() + ": TIFF"});
 }
@@ -315,7 +315,7 @@ TEST_F(ScoreTest, PredictionsReplaceFilesAtOnce) {
     const auto before = data::read_file((root() / "once/p1_binary.png").string());
     fs::create_hard_link(root() / "once/p1_binary.png", root() / "once/link");
     const fs::path left = root() / "once/.p1_binary.png.0123456789abcdef.tmp";  // of a run that was killed
-    std::ofstream(left) << "half a picture";
+    std::ofstream(left) << "half an image";
     std::ofstream(root() / "once/.mine.tmp") << "not ours";
     expect_says(run(command), 0, {});
     EXPECT_EQ(data::read_file((root() / "once/link").string()), before);
@@ -331,9 +331,9 @@ TEST_F(ScoreTest, NanIsNoPrediction) {
     copy_net(
         "net", "nan", [](nlohmann::json&) {}, std::nanf(""));
     const Outcome predicted = run("predict " + quoted("two/images") + net("nan") + " --output " + quoted("nan out"));
-    expect_says(predicted, 6, {"NaN or Inf for 12 of 12 pictures", "p0.png", "wrote 0 pictures"});
+    expect_says(predicted, 6, {"NaN or Inf for 12 of 12 images", "p0.png", "wrote 0 images"});
     EXPECT_FALSE(fs::exists(root() / "nan out/p0_binary.png"));
-    expect_says(eval("two", "nan"), 6, {"NaN or Inf for 3 of 3 pictures", "loss -"});
+    expect_says(eval("two", "nan"), 6, {"NaN or Inf for 3 of 3 images", "loss -"});
     EXPECT_EQ(scores().at("nonfinite_images").size(), 3u);
     EXPECT_TRUE(scores().at("loss").is_null());
 }
@@ -343,7 +343,7 @@ TEST_F(ScoreTest, ARunFolderServesAsACheckpoint) {
     expect_says(run("eval --data " + quoted("two") + folder), 0, {"net/best.safetensors", "3 images"});
     expect_says(run("predict " + quoted("two/images/p1.png") + " " + quoted("two/images/p2.png") + folder +
                     " --output " + quoted("several")),
-                0, {"wrote 2 pictures"});
+                0, {"wrote 2 images"});
     EXPECT_TRUE(fs::exists(root() / "several/p1_binary.png") && fs::exists(root() / "several/p2_binary.png"));
     expect_says(run("predict " + quoted("two/images/p1.png") + " " + quoted("three/images/p1.png") + folder +
                     " --output " + quoted("several")),

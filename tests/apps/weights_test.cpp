@@ -23,7 +23,7 @@ using test::Outcome, test::shell;
 
 // What this build calls its GPU; empty where there is none.
 const char* gpu_name() {
-    return gpu::device_count() == 0 ? "" : gpu::world() == gpu::World::emulated ? "emulated" : "cuda";
+    return gpu::device_count() == 0 ? "" : gpu::platform() == gpu::Platform::emulated ? "emulated" : "cuda";
 }
 
 const std::string script = test::test_root() + "/tests/apps/torch_files.py";

@@ -1,4 +1,4 @@
-// A normaliser that the loss reads from the device is the one given as an option.
+// A normalizer that the loss reads from the device is the one given as an option.
 #include <gtest/gtest.h>
 
 #include "benchmarks/cases/case.h"

@@ -116,7 +116,7 @@ TEST_P(SpecialValues, NanPredictsNothing) {
               (Values{0, 0, 0, 2, 0, 0, 0, 0, 1}));
 }
 
-TEST_P(SpecialValues, ConstantChannelsNormaliseToBeta) {
+TEST_P(SpecialValues, ConstantChannelsNormalizeToBeta) {
     const auto vector = [&](double v) { return reals({8}, Values(8, v)); };
     const Tensor mean = vector(0), variance = vector(1);
     const Values y =

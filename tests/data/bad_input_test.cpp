@@ -112,7 +112,7 @@ const auto classes = [](int expected) {
     return [expected](const DatasetReport& r) { EXPECT_EQ(r.rule.class_count, expected); };
 };
 
-std::vector<Row> pictures() {
+std::vector<Row> images() {
     return {
         {"a good set",
          [](Scene&) {},
@@ -121,9 +121,9 @@ std::vector<Row> pictures() {
              EXPECT_EQ(r.samples, 3);
              EXPECT_EQ(r.pixels, (std::vector<int64_t>{96, 48}));
          }},
-        {"picture of no bytes", [](Scene& s) { write_text(s.image(1), ""); }, {"p1.png", "empty"}},
-        {"picture cut in half", [](Scene& s) { cut(s.image(1), .5); }, {"p1.png"}},
-        {"picture cut in its header", [](Scene& s) { cut(s.image(1), .1); }, {"p1.png"}},
+        {"image of no bytes", [](Scene& s) { write_text(s.image(1), ""); }, {"p1.png", "empty"}},
+        {"image cut in half", [](Scene& s) { cut(s.image(1), .5); }, {"p1.png"}},
+        {"image cut in its header", [](Scene& s) { cut(s.image(1), .1); }, {"p1.png"}},
         {"text called png",
          [](Scene& s) { write_text(s.image(0), "these are no pixels at all"); },
          {"p0.png", "convert"}},
@@ -141,15 +141,15 @@ std::vector<Row> pictures() {
          },
          {"p0.png"}},
         {"TIFF", [](Scene& s) { write_text(s.image(2), std::string("II*\0", 4) + "and so on"); }, {"p2.png", "TIFF"}},
-        {"gray picture",
+        {"gray image",
          [](Scene& s) { save_png(s.image(0), pattern(6, 8, 1)); },
          {},
-         [](const DatasetReport& r) { EXPECT_EQ(r.gray_pictures, 1); }},
-        {"picture with alpha", [](Scene& s) { save_png(s.image(0), pattern(6, 8, 4)); }, {}},
-        {"16-bit picture",
+         [](const DatasetReport& r) { EXPECT_EQ(r.gray_images, 1); }},
+        {"image with alpha", [](Scene& s) { save_png(s.image(0), pattern(6, 8, 4)); }, {}},
+        {"16-bit image",
          [](Scene& s) { save_png(s.image(0), deep(6, 8, 60000)); },
          {},
-         [](const DatasetReport& r) { EXPECT_EQ(r.deep_pictures, 1); }},
+         [](const DatasetReport& r) { EXPECT_EQ(r.deep_images, 1); }},
         {"CMYK JPEG",
          [](Scene& s) {
              s.remove(s.image(0));
@@ -192,7 +192,7 @@ std::vector<Row> pictures() {
          },
          {},
          [](const DatasetReport& r) { EXPECT_EQ(r.samples, 4); }},
-        {"a folder called like a picture",
+        {"a folder called like an image",
          [](Scene& s) { fs::create_directories(s.dir.path() / "images" / "x.png"); },
          {}},
         {"hidden and foreign files",
@@ -216,7 +216,7 @@ std::vector<Row> pictures() {
              save_png(s.file("masks/zz.png"), Scene::binary(6, 8));
          },
          {},
-         [](const DatasetReport& r) { EXPECT_EQ(r.samples, 3) << "what is no file is no picture"; }},
+         [](const DatasetReport& r) { EXPECT_EQ(r.samples, 3) << "what is no file is no image"; }},
     };
 }
 
@@ -232,7 +232,7 @@ std::vector<Row> orientations() {
                         },
                         {},
                         [](const DatasetReport& r) { EXPECT_TRUE(r.one_size()) << "turned upright like its mask"; }});
-    rows.push_back({"EXIF 6 with a mask of the stored picture",
+    rows.push_back({"EXIF 6 with a mask of the stored image",
                     [](Scene& s) {
                         s.remove(s.image(0));
                         save_oriented(s.file("images/p0.jpg"), pattern(6, 8, 3), 6);
@@ -386,8 +386,8 @@ std::vector<Row> masks() {
 
 std::vector<Row> folders() {
     return {
-        {"a picture without mask", [](Scene& s) { s.remove(s.mask(1)); }, {"images", "1 of 3", "p1.png", "_mask"}},
-        {"a mask without picture",
+        {"an image without mask", [](Scene& s) { s.remove(s.mask(1)); }, {"images", "1 of 3", "p1.png", "_mask"}},
+        {"a mask without image",
          [](Scene& s) { s.remove(s.image(1)); },
          {},
          [](const DatasetReport& r) { EXPECT_EQ(r.samples, 2); }},
@@ -398,12 +398,12 @@ std::vector<Row> folders() {
         {"a file for a folder", [](Scene& s) { s.options.root = s.image(0); }, {"p0.png", "not a folder"}},
         {"images alone",
          [](Scene& s) { fs::remove_all(s.dir.path() / "masks"); },
-         {"not recognised|no data set", "images/", "masks/"}},
+         {"not recognized|no data set", "images/", "masks/"}},
         {"an empty images folder",
          [](Scene& s) {
              for (int i = 0; i < 3; ++i) s.remove(s.image(i));
          },
-         {"images", "no pictures"}},
+         {"images", "no images"}},
         {"one sample",
          [](Scene& s) {
              for (int i = 1; i < 3; ++i) {
@@ -501,7 +501,7 @@ std::vector<Row> lists() {
          [](Scene& s) { use_list(s, "img,rle_mask\np0.png,2 9223372036854775807\n", "l.csv"); },
          {"l.csv:2", "leaves"}},
         {"runs of words", [](Scene& s) { use_list(s, "img,rle_mask\np0.png,1 x\n", "l.csv"); }, {"l.csv:2", "'x'"}},
-        {"runs of a picture that is not there",
+        {"runs of an image that is not there",
          [](Scene& s) { use_list(s, "img,rle_mask\nq.png,1 2\n", "l.csv"); },
          {"l.csv", "q.png", "line 2"}},
     };
@@ -538,8 +538,8 @@ void run_row(const Row& row) {
     }
 }
 
-TEST(BadInput, Pictures) {
-    for (const auto& row : pictures()) run_row(row);
+TEST(BadInput, Images) {
+    for (const auto& row : images()) run_row(row);
 }
 TEST(BadInput, Orientations) {
     for (const auto& row : orientations()) run_row(row);
@@ -555,7 +555,7 @@ TEST(BadInput, Lists) {
 }
 
 TEST(BadInput, AtLeastSixtyFixtures) {
-    EXPECT_GE(pictures().size() + orientations().size() + masks().size() + folders().size() + lists().size(), 80u);
+    EXPECT_GE(images().size() + orientations().size() + masks().size() + folders().size() + lists().size(), 80u);
 }
 
 TEST(Runs, ComeBack) {

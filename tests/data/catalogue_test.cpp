@@ -19,7 +19,7 @@ class Nothing : public Augmentation {
     std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Nothing>(*this); }
     void describe(Settings&) override {}
     bool active() const override { return false; }
-    void apply(Prepared&, Random&) const override {}
+    void apply(Example&, Random&) const override {}
 };
 
 }  // namespace

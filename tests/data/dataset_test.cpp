@@ -28,7 +28,7 @@ TEST(Dataset, CountsByClassHoweverManyValuesThereAre) {
         colours.u8[3 * i + 1] = uint8_t(i % 5000 % 100);
         colours.u8[3 * i + 2] = uint8_t(i % 5000 / 100);
     }
-    add_picture(dir / "a.png", 100, 100);
+    add_image(dir / "a.png", 100, 100);
     save_png(dir / "deep.png", deep);
     save_png(dir / "colours.png", colours);
     for (const auto& [mask, rule] : {std::pair{"deep.png", "binary:30000"}, {"colours.png", "binary:128"}}) {
@@ -44,17 +44,17 @@ TEST(Dataset, CountsByClassHoweverManyValuesThereAre) {
 }
 
 TEST(Dataset, FolderPairsAndSuffixes) {
-    for (const auto& [pictures, masks] : {std::pair{"images/", "masks/"},
-                                          {"imgs/", "masks/"},
-                                          {"image/", "label/"},
-                                          {"images/", "labels/"},
-                                          {"train/", "train_masks/"},
-                                          {"img_dir/", "ann_dir/"}})
+    for (const auto& [images, masks] : {std::pair{"images/", "masks/"},
+                                        {"imgs/", "masks/"},
+                                        {"image/", "label/"},
+                                        {"images/", "labels/"},
+                                        {"train/", "train_masks/"},
+                                        {"img_dir/", "ann_dir/"}})
         for (const char* suffix : {"", "_mask", "_label"}) {
             TempDir dir;
-            flat(dir, 4, pictures, masks, suffix);
+            flat(dir, 4, images, masks, suffix);
             const Dataset dataset = find(dir, [](auto& o) { o.val_fraction = 0.25; });
-            ASSERT_EQ(dataset.train.size(), 3u) << pictures;
+            ASSERT_EQ(dataset.train.size(), 3u) << images;
             ASSERT_EQ(dataset.val.size(), 1u);
             for (const auto& sample : dataset.train) {
                 EXPECT_TRUE(fs::exists(sample.mask_path));
@@ -93,7 +93,7 @@ TEST(Dataset, PascalVoc) {
     TempDir dir;
     const std::string voc = "VOCdevkit/VOC2012/";
     flat(dir, 4, voc + "JPEGImages/", voc + "SegmentationClass/");
-    add_picture(dir / (voc + "JPEGImages/unlabelled.jpg"));  // VOC has many
+    add_image(dir / (voc + "JPEGImages/unlabelled.jpg"));  // VOC has many
     write_text(dir / (voc + "ImageSets/Segmentation/train.txt"), "a0\nc2\n");
     write_text(dir / (voc + "ImageSets/Segmentation/val.txt"), "b1\n");
     EXPECT_EQ(names(find(dir).train), (Names{"JPEGImages/a0", "JPEGImages/c2"}));
@@ -103,10 +103,10 @@ TEST(Dataset, PascalVoc) {
 TEST(Dataset, ListsWithCommentsSpacesAndStems) {
     TempDir dir;
     flat(dir, 3);
-    add_picture(dir / "images/größe 图.jpg");
+    add_image(dir / "images/größe 图.jpg");
     add_mask(dir / "masks/größe 图.png");
     write_text(dir / "train.txt",
-               "# picture mask\nimages/a0.jpg masks/a0.png\n\nimages/größe 图.jpg\tmasks/größe 图.png # last\r\n");
+               "# image mask\nimages/a0.jpg masks/a0.png\n\nimages/größe 图.jpg\tmasks/größe 图.png # last\r\n");
     write_text(dir / "val.txt", "b1\n");
     const Dataset dataset = find(dir);
     EXPECT_EQ(names(dataset.train), (Names{"images/a0", "images/größe 图"}));
@@ -117,7 +117,7 @@ TEST(Dataset, ListsWithCommentsSpacesAndStems) {
 TEST(Dataset, AHashInANameIsNoComment) {
     TempDir dir;
     for (const char* name : {"img#1", "b#", "c"}) {
-        add_picture(dir / (std::string("images/") + name + ".jpg"));
+        add_image(dir / (std::string("images/") + name + ".jpg"));
         add_mask(dir / (std::string("masks/") + name + ".png"));
     }
     write_text(dir / "train.txt", "images/img#1.jpg masks/img#1.png # the first\n  # all of this\nb#\t#c\n");
@@ -145,11 +145,11 @@ TEST(Dataset, BadListsAreRefusedByLine) {
 TEST(Dataset, AMissingMaskIsNamed) {
     TempDir dir;
     flat(dir, 3);
-    for (const char* name : {"x", "y"}) add_picture(dir / (std::string("images/") + name + ".jpg"));
-    expect_error([&] { find(dir); }, {"2 of 5 pictures", "x.jpg, y.jpg", "_mask"});
+    for (const char* name : {"x", "y"}) add_image(dir / (std::string("images/") + name + ".jpg"));
+    expect_error([&] { find(dir); }, {"2 of 5 images", "x.jpg, y.jpg", "_mask"});
 }
 
-TEST(Dataset, AMaskWithoutAPictureIsAWarning) {
+TEST(Dataset, AMaskWithoutAnImageIsAWarning) {
     TempDir dir;
     flat(dir, 3);
     add_mask(dir / "masks/alone.png");
@@ -161,22 +161,22 @@ TEST(Dataset, AMaskWithoutAPictureIsAWarning) {
 TEST(Dataset, TwoFilesOfOneStemAreRefused) {
     TempDir dir;
     flat(dir, 2);
-    add_picture(dir / "images/a0.png");
+    add_image(dir / "images/a0.png");
     expect_error([&] { find(dir); }, {"a0.jpg", "a0.png"});
 }
 
 TEST(Dataset, WhatIsNoDatasetSaysWhatWasFound) {
     TempDir dir;
     write_text(dir / "notes.md", "x");
-    fs::create_directories(dir.path() / "pictures");
-    expect_error([&] { find(dir); }, {"notes.md, pictures/", "images/"});
+    fs::create_directories(dir.path() / "images");
+    expect_error([&] { find(dir); }, {"notes.md, images/", "images/"});
     expect_error([&] { find(dir, [](auto& o) { o.root += "/absent"; }); }, {"absent", "no such folder"});
     fs::create_directories(dir.path() / "images");
     fs::create_directories(dir.path() / "masks");
-    expect_error([&] { find(dir); }, {"images", "no pictures"});
+    expect_error([&] { find(dir); }, {"images", "no images"});
 }
 
-TEST(Dataset, HiddenFilesAreNotPictures) {
+TEST(Dataset, HiddenFilesAreNotImages) {
     TempDir dir;
     flat(dir, 2);
     write_text(dir / "images/._a0.jpg", "finder");
@@ -225,8 +225,8 @@ TEST(Split, ByPatternAndList) {
 
 TEST(Check, ReportsClassesAndSizes) {
     TempDir dir;
-    add_picture(dir / "images/a.png", 4, 4);
-    add_picture(dir / "images/b.png", 6, 5);
+    add_image(dir / "images/a.png", 4, 4);
+    add_image(dir / "images/b.png", 6, 5);
     Image a = make_image<uint8_t>(4, 4, 1), b = make_image<uint8_t>(6, 5, 1);
     a.u8[3] = 1, a.u8[4] = 255, b.u8[7] = 3;
     save_png(dir / "masks/a.png", a);
@@ -330,18 +330,17 @@ TEST(Check, LabelsOutOfRangeNameFileAndPixel) {
     expect_error<UsageError>([&] { check(samples, "0,9,255", 2); }, {"4 classes", "`classes` is 2"});
 }
 
-TEST(Pictures, OfAFolderAndOfAFile) {
+TEST(Images, OfAFolderAndOfAFile) {
     TempDir dir;
-    add_picture(dir / "b.png");
-    add_picture(dir / "a.jpg");
+    add_image(dir / "b.png");
+    add_image(dir / "a.jpg");
     write_text(dir / "readme.txt", "");
-    EXPECT_EQ(find_pictures(dir.path().string()).pictures, (Names{dir / "a.jpg", dir / "b.png"}));
-    EXPECT_EQ(find_pictures(dir / "b.png").pictures, (Names{dir / "b.png"}));
-    add_picture(dir / "more/c.png");
-    EXPECT_EQ(find_pictures(dir.path().string()).pictures.size(), 2u);
-    EXPECT_EQ(find_pictures(dir.path().string(), true).pictures,
-              (Names{dir / "a.jpg", dir / "b.png", dir / "more/c.png"}));
-    expect_error([&] { find_pictures(dir / "c.png").pictures; }, {"c.png", "no such"});
+    EXPECT_EQ(find_images(dir.path().string()).images, (Names{dir / "a.jpg", dir / "b.png"}));
+    EXPECT_EQ(find_images(dir / "b.png").images, (Names{dir / "b.png"}));
+    add_image(dir / "more/c.png");
+    EXPECT_EQ(find_images(dir.path().string()).images.size(), 2u);
+    EXPECT_EQ(find_images(dir.path().string(), true).images, (Names{dir / "a.jpg", dir / "b.png", dir / "more/c.png"}));
+    expect_error([&] { find_images(dir / "c.png").images; }, {"c.png", "no such"});
 }
 
 }  // namespace atrous::data::test

@@ -25,9 +25,9 @@ std::string long_path() {
 }
 
 // Paths below the folder, and the skips' likewise.
-PictureList found(const TempDir& dir, bool below) {
-    PictureList list = find_pictures(dir.path().string(), below);
-    for (auto* lines : {&list.pictures, &list.skipped})
+ImageList found(const TempDir& dir, bool below) {
+    ImageList list = find_images(dir.path().string(), below);
+    for (auto* lines : {&list.images, &list.skipped})
         for (auto& line : *lines)
             for (size_t at; (at = line.find(dir.path().string() + "/")) != std::string::npos;)
                 line.erase(at, dir.path().string().size() + 1);
@@ -54,48 +54,48 @@ class DeletedFolder {
 
 TEST(Folder, BadEntriesAreNamedAndStopNoOther) {
     TempDir dir;
-    for (const char* name : {"a.png", "z.jpg"}) add_picture(dir / name);
+    for (const char* name : {"a.png", "z.jpg"}) add_image(dir / name);
     link_to_itself(dir, "loop.png");
     link_to_itself(dir, "loop");
     fs::create_symlink("gone.png", dir.path() / "broken.png");
     fs::create_symlink("gone", dir.path() / "notes.txt");
     fs::create_directory(dir.path() / "folder.png");
     ASSERT_EQ(mkfifo((dir.path() / "pipe.png").c_str(), 0600), 0);
-    const Names pictures = {"a.png", "z.jpg"};
+    const Names images = {"a.png", "z.jpg"};
     Names skipped = {"broken.png: No such file or directory", "loop.png: " + loop_reason,
                      "pipe.png: neither a file nor a folder"};
-    EXPECT_EQ(found(dir, false).pictures, pictures);
+    EXPECT_EQ(found(dir, false).images, images);
     EXPECT_EQ(found(dir, false).skipped, skipped);
     skipped.insert(skipped.begin() + 2, "loop: " + loop_reason);
-    EXPECT_EQ(found(dir, true).pictures, pictures);
+    EXPECT_EQ(found(dir, true).images, images);
     EXPECT_EQ(found(dir, true).skipped, skipped);
-    EXPECT_EQ(find_pictures(dir.path().string()).pictures.size(), 2u);
+    EXPECT_EQ(find_images(dir.path().string()).images.size(), 2u);
 }
 
 TEST(Folder, LinkedFoldersAreFollowedEachOnce) {
     TempDir dir, other;
-    add_picture(other / "deep/o.png");
-    for (const char* name : {"a b.png", "a/x.png", "m/y.png"}) add_picture(dir / name);
+    add_image(other / "deep/o.png");
+    for (const char* name : {"a b.png", "a/x.png", "m/y.png"}) add_image(dir / name);
     fs::create_directory_symlink(other.path(), dir.path() / "elsewhere");
     fs::create_directory_symlink("m", dir.path() / "again");  // sorts before the folder itself
     fs::create_directory_symlink("..", dir.path() / "m" / "up");
-    const PictureList list = found(dir, true);
-    EXPECT_EQ(list.pictures, (Names{"a/x.png", "a b.png", "elsewhere/deep/o.png", "m/y.png"}));
+    const ImageList list = found(dir, true);
+    EXPECT_EQ(list.images, (Names{"a/x.png", "a b.png", "elsewhere/deep/o.png", "m/y.png"}));
     ASSERT_EQ(list.skipped.size(), 2u);
-    EXPECT_EQ(list.skipped[0], "again: the same folder as m, whose pictures are taken once");
+    EXPECT_EQ(list.skipped[0], "again: the same folder as m, whose images are taken once");
     EXPECT_TRUE(list.skipped[1].starts_with("m/up: the same folder as ")) << list.skipped[1];
-    EXPECT_EQ(found(dir, false).pictures, (Names{"a b.png"}));
+    EXPECT_EQ(found(dir, false).images, (Names{"a b.png"}));
 }
 
 TEST(Folder, AnUnreadableFolderIsNamed) {
     if (geteuid() == 0) GTEST_SKIP() << "permissions do not bind root";
     TempDir dir;
-    add_picture(dir / "a.png");
-    add_picture(dir / "closed/b.png");
+    add_image(dir / "a.png");
+    add_image(dir / "closed/b.png");
     fs::permissions(dir.path() / "closed", fs::perms::none);
-    EXPECT_EQ(found(dir, true).pictures, (Names{"a.png"}));
+    EXPECT_EQ(found(dir, true).images, (Names{"a.png"}));
     EXPECT_EQ(found(dir, true).skipped, (Names{"closed: Permission denied"}));
-    expect_error([&] { find_pictures((dir.path() / "closed").string()); }, {"closed", "Permission denied"});
+    expect_error([&] { find_images((dir.path() / "closed").string()); }, {"closed", "Permission denied"});
     fs::permissions(dir.path() / "closed", fs::perms::owner_all);
 }
 
@@ -105,8 +105,8 @@ TEST(Folder, WhatIsNoFolderSaysWhy) {
     DatasetOptions options;
     for (const auto& [path, reason] :
          {std::pair{dir / "loop", loop_reason}, {(dir.path() / long_path()).string(), long_reason}}) {
-        expect_error([&, path = path] { find_pictures(path); }, {path, reason});
-        expect_error([&, path = path] { find_pictures(path, true); }, {path, reason});
+        expect_error([&, path = path] { find_images(path); }, {path, reason});
+        expect_error([&, path = path] { find_images(path, true); }, {path, reason});
         expect_error([&, path = path] { load_image(path); }, {path, reason});
         expect_error([&, path = path] { read_list(path); }, {path, reason});
         options.root = path;
@@ -114,7 +114,7 @@ TEST(Folder, WhatIsNoFolderSaysWhy) {
         expect_error<IoError>([&, path = path] { write_dataset(path, 2, 16, 1, 0.5); }, {path, reason});
     }
     link_to_itself(dir, "empty/loop.png");
-    expect_error([&] { find_pictures(dir / "empty"); }, {"no pictures", "loop.png: " + loop_reason});
+    expect_error([&] { find_images(dir / "empty"); }, {"no images", "loop.png: " + loop_reason});
 }
 
 TEST(Folder, ADeletedWorkingFolderIsAnErrorOfData) {
@@ -122,8 +122,8 @@ TEST(Folder, ADeletedWorkingFolderIsAnErrorOfData) {
     DatasetOptions options;
     for (const char* path : {".", "data", "./a.png"}) {
         options.root = path;
-        expect_error([&] { find_pictures(path); }, {path});
-        expect_error([&] { find_pictures(path, true); }, {path});
+        expect_error([&] { find_images(path); }, {path});
+        expect_error([&] { find_images(path, true); }, {path});
         expect_error([&] { find_dataset(options); }, {path});
         expect_error([&] { load_image(path); }, {path});
         Sample sample;
@@ -146,12 +146,12 @@ TEST(Folder, ADataSetWithBadEntriesIsFoundWithoutThem) {
 
     fs::remove(dir.path() / "masks" / "b1.png");
     link_to_itself(dir, "masks/b1.png");
-    expect_error([&] { find(dir); }, {"1 of 4 pictures have no mask", "masks/b1.png: " + loop_reason});
+    expect_error([&] { find(dir); }, {"1 of 4 images have no mask", "masks/b1.png: " + loop_reason});
 }
 
 TEST(Folder, LoopsInTheLayoutAreNamed) {
     TempDir dir;
-    flat(dir, 2, "pictures/", "masks/");
+    flat(dir, 2, "images/", "masks/");
     link_to_itself(dir, "images");
     expect_error([&] { find(dir); }, {"no data set", "images (" + loop_reason + ")", "masks/"});
     fs::remove(dir.path() / "images");
@@ -165,8 +165,8 @@ TEST(Folder, ListsThatNameWhatCannotBeLookedAt) {
     TempDir dir;
     flat(dir, 2);
     link_to_itself(dir, "images/loop.jpg");
-    const auto with = [&](const std::string& picture) {
-        write_text(dir / "l.csv", "image,mask\n" + picture + ",masks/a0.png\n");
+    const auto with = [&](const std::string& image) {
+        write_text(dir / "l.csv", "image,mask\n" + image + ",masks/a0.png\n");
         return [&dir] { find(dir, [&](auto& o) { o.train_list = dir / "l.csv"; }); };
     };
     expect_error(with("images/loop.jpg"), {"l.csv", "images/loop.jpg", "line 2", loop_reason});

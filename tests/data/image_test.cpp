@@ -151,7 +151,7 @@ TEST(Image, PaletteIndexBeyondThePaletteIsNamed) {
     expect_error([&] { load_image(dir / "p.png"); }, {"p.png", "(1, 1)", "index 3", "2 colours"});
 }
 
-TEST(Image, OneBitPngIsStretchedForPictures) {
+TEST(Image, OneBitPngIsStretchedForImages) {
     TempDir dir;
     write_file(dir / "one.png", one_bit_png);
     EXPECT_EQ(load_image(dir / "one.png").u8, (std::vector<uint8_t>{0, 255, 0, 255, 255, 0}));
@@ -234,7 +234,7 @@ TEST(Image, CmykJpegIsConverted) {
             EXPECT_NEAR(image.u8[size_t((row * 12 * 8 + 3) * 3 + ch)], expected[row][ch], 2);
 }
 
-// The picture as stored under an orientation; the standard says which side of the scene its row 0 and column 0 show.
+// The image as stored under an orientation; the standard says which side of the scene its row 0 and column 0 show.
 static Image stored_as(const Image& upright, int orientation) {
     const int64_t h = upright.h, w = upright.w;
     const bool swapped = orientation >= 5;
@@ -284,7 +284,7 @@ TEST(Image, NonsenseInExifIsIgnored) {
 TEST(Image, UnicodeAndSpacesInPaths) {
     TempDir dir;
     const Image rgb = pattern(4, 5, 3);
-    const std::string path = dir / "größe 图/my picture é.png";
+    const std::string path = dir / "größe 图/my image é.png";
     save_png(path, rgb);
     EXPECT_EQ(load_image(path).u8, rgb.u8);
 }
@@ -323,11 +323,11 @@ TEST(Image, EveryFlippedByteOfAPngIsRefusedOrHarmless) {
     }
 }
 
-TEST(Image, WhatIsNotAPictureIsNamed) {
+TEST(Image, WhatIsNotAnImageIsNamed) {
     TempDir dir;
     write_text(dir / "empty.png", "");
     expect_error([&] { load_image(dir / "empty.png"); }, {"empty.png", "empty"});
-    write_text(dir / "text.png", "hello world, this is no picture at all");
+    write_text(dir / "text.png", "hello world, this is no image at all");
     expect_error([&] { load_image(dir / "text.png"); }, {"text.png", "68 65 6c 6c", "convert"});
     write_text(dir / "scan.tif", std::string("II*\0", 4) + "rest of it");
     expect_error([&] { load_image(dir / "scan.tif"); }, {"scan.tif", "TIFF", "convert"});

@@ -10,19 +10,19 @@ namespace atrous::data::test {
 
 namespace {
 
-// Eleven pictures whose red channel is the label's value times 100 and whose other channels vary.
+// Eleven images whose red channel is the label's value times 100 and whose other channels vary.
 class LoaderTest : public ::testing::Test {
  protected:
     LoaderTest() {
         for (int i = 0; i < 11; ++i) {
-            Image picture = pattern(12, 16, 3), mask = make_image<uint8_t>(12, 16, 1);
+            Image image = pattern(12, 16, 3), mask = make_image<uint8_t>(12, 16, 1);
             for (size_t p = 0; p < mask.u8.size(); ++p) {
                 mask.u8[p] = uint8_t((p * p + size_t(i)) % 3 == 0);
-                picture.u8[3 * p] = uint8_t(mask.u8[p] * 100);
-                picture.u8[3 * p + 1] = uint8_t(i * 20);
+                image.u8[3 * p] = uint8_t(mask.u8[p] * 100);
+                image.u8[3 * p + 1] = uint8_t(i * 20);
             }
             const std::string name = "s" + std::to_string(i);
-            save_png(dir_ / (name + ".png"), picture);
+            save_png(dir_ / (name + ".png"), image);
             save_png(dir_ / (name + "_mask.png"), mask);
             samples_.push_back({dir_ / (name + ".png"), dir_ / (name + "_mask.png"), name});
         }
@@ -157,7 +157,7 @@ TEST_F(LoaderTest, TheLastBatchIsKeptDroppedOrMerged) {
     expect_error<UsageError>([&] { sizes(LastBatch::drop, 20); }, {"11 samples", "20"});
 }
 
-TEST_F(LoaderTest, AugmentationMovesPictureAndMaskTogether) {
+TEST_F(LoaderTest, AugmentationMovesImageAndMaskTogether) {
     LoaderOptions o = options_;
     o.augment = true;
     o.crop_h = o.crop_w = 10;
@@ -207,11 +207,11 @@ TEST_F(LoaderTest, ResizeCropAndPadGiveTheSizesAsked) {
     EXPECT_NE(cropped.labels[4 * 10], ignored_class);
 }
 
-TEST_F(LoaderTest, PicturesOfSeveralSizesArePaddedToTheLargest) {
+TEST_F(LoaderTest, ImagesOfSeveralSizesArePaddedToTheLargest) {
     save_png(samples_[1].image_path, pattern(5, 20, 3));
     save_png(samples_[1].mask_path, make_image<uint8_t>(5, 20, 1));
     options_.shuffle = false;
-    options_.normalisation = Normalisation::imagenet();
+    options_.normalization = Normalization::imagenet();
     const HostBatch batch = epoch(options_, 0)[0];
     EXPECT_EQ(batch.h, 12);
     EXPECT_EQ(batch.w, 20);
@@ -284,7 +284,7 @@ TEST_F(LoaderTest, LoadSampleIsWhatABatchHolds) {
     const auto batches = epoch(o, 2);
     for (int64_t i = 0; i < batches[0].n; ++i) {
         const int64_t index = batches[0].indices[size_t(i)];
-        const Prepared sample = load_sample(samples_[size_t(index)], rule_, o, 2, index);
+        const Example sample = load_sample(samples_[size_t(index)], rule_, o, 2, index);
         EXPECT_TRUE(std::equal(sample.labels.u8.begin(), sample.labels.u8.end(), batches[0].labels.begin() + i * 100));
         EXPECT_EQ(sample.source_h, 12);
     }

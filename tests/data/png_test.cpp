@@ -30,7 +30,7 @@ size_t memory_taken(const std::function<void()>& f) {
     return size_t(WEXITSTATUS(status)) << 20;
 }
 
-// A zlib stream of this many zeros and some more: the pixels of a black picture.
+// A zlib stream of this many zeros and some more: the pixels of a black image.
 std::vector<uint8_t> compressed_zeros(int64_t count) {
     const auto png = encode_png(make_image<uint8_t>(count >> 10, 1 << 10, 1));
     std::vector<uint8_t> stream;
@@ -75,27 +75,27 @@ TEST(Png, WhatCompressedChunksUnpackToIsNotKept) {
     TempDir dir;
     const auto zeros = compressed_zeros(7 << 20);  // libpng's own limit is 8 MB a chunk
     EXPECT_LT(zeros.size(), 16u << 10);
-    const Image picture = pattern(4, 4, 3);
-    auto bytes = encode_png(picture);
+    const Image image = pattern(4, 4, 3);
+    auto bytes = encode_png(image);
     std::vector<uint8_t> data = {'k', 0, 0};
     data.insert(data.end(), zeros.begin(), zeros.end());
     for (int i = 0; i < 10; ++i) bytes = with_chunk(with_chunk(bytes, "iCCP", data), "zTXt", data);
     write_file(dir / "x.png", bytes);
     EXPECT_LT(memory_taken([&] { load_image(dir / "x.png"); }), size_t(4) << 20);
-    EXPECT_EQ(load_image(dir / "x.png").u8, picture.u8);
+    EXPECT_EQ(load_image(dir / "x.png").u8, image.u8);
 }
 
 TEST(Png, ALargeChunkThatIsThereDoesNotMatter) {
     TempDir dir;
-    const Image picture = pattern(4, 4, 3);
+    const Image image = pattern(4, 4, 3);
     for (const char* name : {"tEXt", "prIv", "eXIf"}) {
-        write_file(dir / "x.png", with_chunk(encode_png(picture), name, std::vector<uint8_t>(12 << 20, 'I')));
-        EXPECT_EQ(load_image(dir / "x.png").u8, picture.u8) << name;
+        write_file(dir / "x.png", with_chunk(encode_png(image), name, std::vector<uint8_t>(12 << 20, 'I')));
+        EXPECT_EQ(load_image(dir / "x.png").u8, image.u8) << name;
     }
-    auto bytes = encode_png(picture);
+    auto bytes = encode_png(image);
     bytes.insert(bytes.end(), 40, 0xff);
     write_file(dir / "x.png", bytes);
-    EXPECT_EQ(load_image(dir / "x.png").u8, picture.u8) << "bytes after the end";
+    EXPECT_EQ(load_image(dir / "x.png").u8, image.u8) << "bytes after the end";
 }
 
 TEST(Png, TheMarkTellsOurFiles) {
@@ -107,14 +107,14 @@ TEST(Png, TheMarkTellsOurFiles) {
         return is_our_png(dir / "x.png");
     };
     for (int c : {1, 3, 4}) {
-        const Image picture = pattern(40, 50, c);
+        const Image image = pattern(40, 50, c);
         const Palette palette = c == 1 ? colours : Palette{};
-        const auto marked = encode_png(picture, palette, PngMark::ours);
+        const auto marked = encode_png(image, palette, PngMark::ours);
         EXPECT_TRUE(ours(marked));
         EXPECT_LT(find_chunk(marked, "tEXt"), find_chunk(marked, "IDAT"));
-        EXPECT_EQ(load_image(dir / "x.png").u8, c == 1 ? load_image(dir / "x.png").u8 : picture.u8);
-        EXPECT_FALSE(ours(encode_png(picture, palette)));
-        save_png(dir / "saved.png", picture, palette, PngMark::ours);
+        EXPECT_EQ(load_image(dir / "x.png").u8, c == 1 ? load_image(dir / "x.png").u8 : image.u8);
+        EXPECT_FALSE(ours(encode_png(image, palette)));
+        save_png(dir / "saved.png", image, palette, PngMark::ours);
         EXPECT_TRUE(is_our_png(dir / "saved.png"));
     }
 }

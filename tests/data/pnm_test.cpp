@@ -6,7 +6,7 @@ namespace atrous::data::test {
 
 namespace {
 
-// Values as a picture's and as a mask's decoder give them.
+// Values as an image's and as a mask's decoder give them.
 std::vector<int64_t> values_of(const Image& image) {
     return dispatch_pixels(image, [&](auto zero) {
         const auto& pixels = image.pixels<decltype(zero)>();
@@ -20,7 +20,7 @@ struct PnmRow {
     std::string bytes;
     bool deep;
     int c;
-    Values picture, mask;  // a mask keeps its values; none where colours of 16 bits are refused
+    Values image, mask;  // a mask keeps its values; none where colours of 16 bits are refused
 };
 
 std::vector<PnmRow> pnm_rows() {
@@ -47,7 +47,7 @@ std::vector<PnmRow> pnm_rows() {
 
 }  // namespace
 
-TEST(Pnm, PicturesAreScaledAndMasksAreNot) {
+TEST(Pnm, ImagesAreScaledAndMasksAreNot) {
     TempDir dir;
     for (const auto& row : pnm_rows()) {
         SCOPED_TRACE(row.what);
@@ -55,7 +55,7 @@ TEST(Pnm, PicturesAreScaledAndMasksAreNot) {
         const Image image = load_image(dir / "a.pnm");
         EXPECT_EQ(image.c, row.c);
         EXPECT_EQ(image.is_16bit(), row.deep);
-        EXPECT_EQ(values_of(image), row.picture);
+        EXPECT_EQ(values_of(image), row.image);
         if (row.mask.empty())
             expect_error([&] { load_mask(dir / "a.pnm"); }, {"a.pnm", "16 bits"});
         else
@@ -90,8 +90,8 @@ TEST(Pnm, WhatCannotBeIsRefused) {
         {"P6 16000 16000 65535\nx", {"16000x16000", "1536000000 bytes, 1"}},
         {"P3 16000 16000 65535\nx", {"16000x16000", "bytes, 1"}},
         {"P5 4294967297 1 255\nx", {"7 digits"}},
-        {"P52 1 255\nxy", {"not a picture"}},
-        {"P7\nWIDTH 1\n", {"not a picture"}},
+        {"P52 1 255\nxy", {"not an image"}},
+        {"P7\nWIDTH 1\n", {"not an image"}},
     };
     for (const auto& [bytes, words] : rows) {
         SCOPED_TRACE(bytes);

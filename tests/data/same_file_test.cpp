@@ -1,4 +1,4 @@
-// A sample is its picture's file: whatever the path or the links that lead to it, it trains or validates, and once.
+// A sample is its image's file: whatever the path or the links that lead to it, it trains or validates, and once.
 #include "data/dataset.h"
 #include "sets.h"
 
@@ -61,7 +61,7 @@ TEST(SameFile, WhatBothListsNameValidatesAndIsSaid) {
     EXPECT_EQ(names(dataset.train), (Names{"images/h7", "images/i8"}));
     EXPECT_EQ(dataset.val.size(), 7u);
     ASSERT_EQ(dataset.warnings.size(), 1u);
-    for (const char* part : {"7 pictures", "all.txt", "held-out.txt", "images/a0, images/b1", "and 2 more", "validate"})
+    for (const char* part : {"7 images", "all.txt", "held-out.txt", "images/a0, images/b1", "and 2 more", "validate"})
         EXPECT_NE(dataset.warnings[0].find(part), std::string::npos) << dataset.warnings[0];
 }
 
@@ -72,7 +72,7 @@ TEST(SameFile, TwiceInAListIsRefused) {
     const std::string first = line("val/images/a0.jpg", "val/masks/a0.png");
     for (const char* again : {"./val/images/a0.jpg", "val//images/a0.jpg", "linked/images/a0.jpg"})
         expect_error([&] { with_val_list(dir, first + line(again, "val/masks/a0.png")); },
-                     {"1 pictures", "twice", "val/images/a0"});
+                     {"1 images", "twice", "val/images/a0"});
 }
 
 // Programs that find equal files join them so. One that validates must not train all the same.
@@ -84,23 +84,23 @@ TEST(SameFile, HardLinksWithinAPartAreSaid) {
         with_val_list(dir, line("val/images/a0.jpg", "val/masks/a0.png") + line("val/hard.jpg", "val/masks/a0.png"));
     EXPECT_EQ(set.val.size(), 2u);
     ASSERT_EQ(set.warnings.size(), 1u);
-    EXPECT_NE(set.warnings[0].find("1 pictures are hard links"), std::string::npos) << set.warnings[0];
+    EXPECT_NE(set.warnings[0].find("1 images are hard links"), std::string::npos) << set.warnings[0];
     fs::create_hard_link(dir.path() / "val/images/b1.jpg", dir.path() / "train/images/z9.jpg");
     fs::copy(dir.path() / "val/masks/b1.png", dir.path() / "train/masks/z9.png");
-    expect_error([&] { find(dir); }, {"1 pictures", "the same file as train/images/z9"});
+    expect_error([&] { find(dir); }, {"1 images", "the same file as train/images/z9"});
 }
 
-TEST(SameFile, ALayoutWhoseTrainingPicturesAreLinkedForValidationIsRefused) {
+TEST(SameFile, ALayoutWhoseTrainingImagesAreLinkedForValidationIsRefused) {
     TempDir dir;
     split_set(dir);
     fs::remove(dir.path() / "val/images/b1.jpg");
     fs::create_symlink("../../train/images/c2.jpg", dir.path() / "val/images/b1.jpg");
-    expect_error([&] { find(dir); }, {"1 pictures", "val/images/b1 (the same file as train/images/c2)"});
+    expect_error([&] { find(dir); }, {"1 images", "val/images/b1 (the same file as train/images/c2)"});
 }
 
 TEST(SameFile, KeysAreOneForEverySpelling) {
     TempDir dir;
-    add_picture(dir / "a/b.png");
+    add_image(dir / "a/b.png");
     fs::create_directory_symlink("a", dir.path() / "linked");
     const auto key = [&](const std::string& below) {
         Sample sample;

@@ -9,7 +9,7 @@
 
 namespace atrous::data::test {
 
-inline void add_picture(const std::string& path, int64_t h = 6, int64_t w = 8) {
+inline void add_image(const std::string& path, int64_t h = 6, int64_t w = 8) {
     path.ends_with(".jpg") ? save_jpeg(path, pattern(h, w, 3)) : save_png(path, pattern(h, w, 3));
 }
 inline void add_mask(const std::string& path, int64_t h = 6, int64_t w = 8) {
@@ -32,11 +32,11 @@ inline std::vector<std::string> names(const std::vector<Sample>& samples) {
 }
 using Names = std::vector<std::string>;
 
-inline void flat(const TempDir& dir, int count, const std::string& pictures = "images/",
+inline void flat(const TempDir& dir, int count, const std::string& images = "images/",
                  const std::string& masks = "masks/", const std::string& suffix = "") {
     for (int i = 0; i < count; ++i) {
         const std::string stem = std::string(1, char('a' + i)) + std::to_string(i);
-        add_picture(dir / (pictures + stem + ".jpg"));
+        add_image(dir / (images + stem + ".jpg"));
         add_mask(dir / (masks + stem + suffix + ".png"));
     }
 }

@@ -1,4 +1,4 @@
-// The drawn data set and the pictures made for people.
+// The drawn data set and the images made for people.
 #include "data/synth.h"
 
 #include <cmath>
@@ -22,10 +22,10 @@ std::vector<int64_t> histogram(const Image& mask) {
 
 TEST(Synth, IsAFunctionOfItsArguments) {
     const SynthSample a = draw_sample(7, 3, 64), b = draw_sample(7, 3, 64);
-    EXPECT_EQ(a.picture.u8, b.picture.u8);
+    EXPECT_EQ(a.image.u8, b.image.u8);
     EXPECT_EQ(a.mask.u8, b.mask.u8);
-    EXPECT_NE(a.picture.u8, draw_sample(7, 4, 64).picture.u8);
-    EXPECT_NE(a.picture.u8, draw_sample(8, 3, 64).picture.u8);
+    EXPECT_NE(a.image.u8, draw_sample(7, 4, 64).image.u8);
+    EXPECT_NE(a.image.u8, draw_sample(8, 3, 64).image.u8);
 }
 
 // A lone disc: all of its pixels lie within a circle whose area is the number of pixels, up to the pixels it cuts.
@@ -97,7 +97,7 @@ TEST(Synth, IsNotSolvedByAThreshold) {
             const uint8_t id = sample.mask.u8[p];
             objects += id;
             ++total;
-            for (size_t ch = 0; ch < 3; ++ch) ++counts[ch * 256 + sample.picture.u8[3 * p + ch]][id];
+            for (size_t ch = 0; ch < 3; ++ch) ++counts[ch * 256 + sample.image.u8[3 * p + ch]][id];
         }
     }
     EXPECT_GT(objects, total / 50);
@@ -116,7 +116,7 @@ TEST(Synth, IsNotSolvedByAThreshold) {
     EXPECT_LT(best_dice, 0.6);
 }
 
-TEST(Synth, WritesADatasetThatIsRecognised) {
+TEST(Synth, WritesADatasetThatIsRecognized) {
     TempDir dir;
     write_dataset(dir.path().string(), 8, 32, 5, 0.25);
     DatasetOptions options;
@@ -126,7 +126,7 @@ TEST(Synth, WritesADatasetThatIsRecognised) {
     EXPECT_EQ(dataset.val.size(), 2u);
     const DatasetReport report = check_dataset(dataset.train, {});
     EXPECT_EQ(report.rule.class_count, 2);
-    EXPECT_EQ(load_image(dataset.train[1].image_path).u8, draw_sample(5, 1, 32).picture.u8);
+    EXPECT_EQ(load_image(dataset.train[1].image_path).u8, draw_sample(5, 1, 32).image.u8);
     expect_error<UsageError>([&] { write_dataset(dir.path().string(), 8, 4, 5, 0.25); }, {"4 pixels"});
 }
 
@@ -141,11 +141,11 @@ TEST(Palette, IsVocs) {
 }
 
 TEST(Palette, OverlayTintsObjectsAlone) {
-    Image picture = make_image<uint8_t>(8, 8, 3), labels = make_image<uint8_t>(8, 8, 1);
-    std::fill(picture.u8.begin(), picture.u8.end(), uint8_t(100));
+    Image image = make_image<uint8_t>(8, 8, 3), labels = make_image<uint8_t>(8, 8, 1);
+    std::fill(image.u8.begin(), image.u8.end(), uint8_t(100));
     for (int64_t y = 2; y < 6; ++y)
         for (int64_t x = 2; x < 6; ++x) labels.u8[size_t(y * 8 + x)] = 1;
-    const Image out = overlay(picture, labels, voc_palette(), 0.5);
+    const Image out = overlay(image, labels, voc_palette(), 0.5);
     const auto red = [&](int64_t y, int64_t x) { return int(out.u8[size_t(y * 8 + x) * 3]); };
     EXPECT_EQ(red(0, 0), 100);
     EXPECT_EQ(red(2, 2), 128);  // the outline is opaque
@@ -154,15 +154,15 @@ TEST(Palette, OverlayTintsObjectsAlone) {
 
 TEST(Palette, ContactSheetShowsEveryCell) {
     const SynthSample sample = draw_sample(1, 1, 48);
-    const Image sheet = contact_sheet(
-        {{sample.picture, sample.mask, sample.mask, "one"}, {sample.picture, {}, sample.mask, "two"}}, 2, 48);
+    const Image sheet =
+        contact_sheet({{sample.image, sample.mask, sample.mask, "one"}, {sample.image, {}, sample.mask, "two"}}, 2, 48);
     EXPECT_EQ(sheet.c, 3);
     EXPECT_EQ(sheet.w, 4 + 4 * (48 + 4));
     const auto pixel = [&](int64_t y, int64_t x) { return sheet.u8[size_t(y * sheet.w + x) * 3]; };
     for (int64_t y = 0; y < 48; ++y)
         for (int64_t x = 0; x < 48; ++x) {
             const size_t p = size_t(y * 48 + x);
-            ASSERT_EQ(pixel(22 + y, 4 + x), sample.picture.u8[3 * p]);
+            ASSERT_EQ(pixel(22 + y, 4 + x), sample.image.u8[3 * p]);
             ASSERT_EQ(pixel(22 + y, 56 + x), sample.mask.u8[p] ? 255 : 0);
             ASSERT_EQ(pixel(22 + y, 108 + x), sample.mask.u8[p] ? 255 : 0);
         }

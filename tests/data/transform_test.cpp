@@ -36,7 +36,7 @@ TEST(Resize, BilinearEqualsPil) {
                       172, 108, 147, 174, 88,  137, 88,  141, 151, 192, 144, 143, 174, 155, 127, 133, 141, 143}));
 }
 
-TEST(Resize, BilinearEqualsPilOnLargerPictures) {
+TEST(Resize, BilinearEqualsPilOnLargerImages) {
     const Image image = pattern(97, 131, 3);
     EXPECT_EQ(checksum(resize_bilinear(image, 32, 47)), 0xb2f0c90707a44330u);
     EXPECT_EQ(checksum(resize_bilinear(image, 150, 200)), 0xb8c5adb079037097u);
@@ -53,7 +53,7 @@ TEST(Resize, SixteenBitsFollowTheSameWeights) {
     }
 }
 
-TEST(Resize, AFlatPictureStaysFlat) {
+TEST(Resize, AFlatImageStaysFlat) {
     for (int level : {0, 1, 128, 255}) {
         Image image = make_image<uint8_t>(33, 21, 3);
         std::fill(image.u8.begin(), image.u8.end(), uint8_t(level));
@@ -137,11 +137,11 @@ TEST(Geometry, AdjustScalesAboutTheMean) {
     EXPECT_EQ(adjust(image, 1, 1).u8, image.u8);
 }
 
-TEST(Normalise, IsToTensorAndNormalize) {
+TEST(Normalize, IsToTensorAndNormalize) {
     const Image image = pattern(3, 4, 3);
-    const auto how = Normalisation::imagenet();
+    const auto how = Normalization::imagenet();
     std::vector<float> out(3 * 20, -1);
-    normalise(image, how, out.data(), 20);
+    normalize(image, how, out.data(), 20);
     for (int64_t y = 0; y < 3; ++y)
         for (size_t i = 0; i < 20; ++i) {
             const float expected =
@@ -150,7 +150,7 @@ TEST(Normalise, IsToTensorAndNormalize) {
         }
     Image deep = make_image<uint16_t>(1, 2, 1);
     deep.u16 = {65535, 257 * 51};
-    normalise(deep, {}, out.data(), 2);
+    normalize(deep, {}, out.data(), 2);
     EXPECT_EQ(out[0], 1.f);
     EXPECT_FLOAT_EQ(out[1], 0.2f);
 }

@@ -1,6 +1,6 @@
 // Planted bugs: each kernel is right with bug = 0 and wrong with bug = 1, and every build that can catch the bug must.
-#include <world/async.h>
-#include <world/mma.h>
+#include <platform/async.h>
+#include <platform/mma.h>
 
 #include <cmath>
 #include <functional>
@@ -90,7 +90,7 @@ __global__ void overrun_into_the_neighbour(Args a) {
     a.y[t] = a.x[n - 1 - t];
     a.extra[t + (a.bug ? n / 2 : 0)] = 0;  // half a buffer past the end
 }
-__global__ void uninitialised_read(Args a) {
+__global__ void uninitialized_read(Args a) {
     const int t = int(threadIdx.x);
     a.y[t] = a.x[n - 1 - t] + (a.bug ? a.extra[t] : 0);
 }
@@ -204,7 +204,7 @@ const std::vector<Bug> bugs = {
     {"load_off_by_one", load_off_by_one, wrong, overflow, "past the end of global buffer"},
     {"overrun_into_the_neighbour", overrun_into_the_neighbour, "past the end of a device block", overflow,
      "past the end of global buffer"},
-    {"uninitialised_read", uninitialised_read, wrong, wrong, "uninitialised"},
+    {"uninitialized_read", uninitialized_read, wrong, wrong, "uninitialized"},
     {"unwritten_output", unwritten_output, wrong, wrong, "bytes that no kernel wrote"},
     {"misaligned_vector", misaligned_vector, silent, "misaligned address", "misaligned"},
     {"lost_atomic", lost_atomic, silent, silent, "race"},

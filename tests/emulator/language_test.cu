@@ -1,4 +1,4 @@
-// The CUDA language in the emulated world: what must work, in every build and every thread order.
+// The CUDA language in the emulated platform: what must work, in every build and every thread order.
 #include <cmath>
 #include <limits>
 

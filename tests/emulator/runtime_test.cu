@@ -1,4 +1,4 @@
-// Memory, streams, events and graphs of the emulated world.
+// Memory, streams, events and graphs of the emulated platform.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -23,7 +23,7 @@ __global__ void axpy(Axpy a) {
 
 TEST(Runtime, OneDevice) {
     std::string why = "?";
-    EXPECT_EQ(world(), World::emulated);
+    EXPECT_EQ(platform(), Platform::emulated);
     EXPECT_EQ(device_count(&why), 1);
     EXPECT_EQ(why, "");
     EXPECT_EQ(current_device(), 0);
@@ -54,7 +54,7 @@ TEST(Memory, BlocksAreAlignedAndFullOfNaNs) {
 
 TEST(Memory, ReleaseReportsWhatIsNotABlock) {
     float foreign = 0;
-    release(&foreign);  // cannot throw: the next synchronisation does
+    release(&foreign);  // cannot throw: the next synchronization does
     EXPECT_NE(error_of([] {}).find("did not return"), std::string::npos);
     EXPECT_EQ(error_of([] {}), "");
     Buffer<float> x(8, 1.0f);

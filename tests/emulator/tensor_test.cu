@@ -1,6 +1,6 @@
 // cp.async, ldmatrix and mma against plain products.
-#include <world/async.h>
-#include <world/mma.h>
+#include <platform/async.h>
+#include <platform/mma.h>
 
 #include "tests/emulator/support.h"
 

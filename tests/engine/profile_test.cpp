@@ -80,7 +80,7 @@ TEST_P(ProfileTest, EveryOpAppearsOnceEachWayWithItsLayerAndShapes) {
         if (s.name == "conv2d" && s.module == "conv") {
             EXPECT_EQ(s.shapes, "2x8x8x3, 8x3x3x3, 8 -> 2x8x8x8");
             const double values = 2 * 64 * 3 + 216 + 8 + 2 * 64 * 8;
-            const double gradients = s.category == "backward" ? 216 + 8 : 0;  // nobody asks for the pictures'
+            const double gradients = s.category == "backward" ? 216 + 8 : 0;  // nobody asks for the images'
             EXPECT_DOUBLE_EQ(s.bytes, 4 * (values + gradients)) << s.category;
         }
 }

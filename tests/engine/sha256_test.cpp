@@ -47,12 +47,12 @@ TEST(Crc32, KnownValues) {
     EXPECT_EQ(crc32("The quick brown fox jumps over the lazy dog", 43), 0x414FA339u);
 }
 
-TEST(KnownWeights, AreRecognisedByTheirDigits) {
-    const KnownWeights* found = recognise("f37072fd0123456789abcdef");
+TEST(KnownWeights, AreRecognizedByTheirDigits) {
+    const KnownWeights* found = recognize("f37072fd0123456789abcdef");
     ASSERT_TRUE(found);
     EXPECT_STREQ(found->name, "resnet18");
-    EXPECT_FALSE(recognise("f37072fe0123456789abcdef"));
-    EXPECT_FALSE(recognise("f37072"));
+    EXPECT_FALSE(recognize("f37072fe0123456789abcdef"));
+    EXPECT_FALSE(recognize("f37072"));
     for (const KnownWeights& a : known_weights()) {
         EXPECT_EQ(std::string(a.sha256).find_first_not_of("0123456789abcdef"), std::string::npos) << a.name;
         EXPECT_EQ(std::string(a.sha256).size(), 8u) << a.name;
@@ -64,13 +64,13 @@ TEST(KnownWeights, AreRecognisedByTheirDigits) {
 TEST(KnownWeights, ANameThatPromisesAnotherHashIsToldOf) {
     const auto path = std::filesystem::path(testing::TempDir()) / "resnet18-f37072fd.pth";
     std::ofstream(path, std::ios::binary) << "abc";
-    const std::string said = recognised(path);
+    const std::string said = recognized(path);
     EXPECT_NE(said.find("warning"), std::string::npos) << said;
     EXPECT_NE(said.find("ba7816bf"), std::string::npos) << said;
     const auto honest = path.parent_path() / "net-ba7816bf.pth", plain = path.parent_path() / "my-weights.pth";
     for (const auto& other : {honest, plain}) {
         std::filesystem::copy_file(path, other, std::filesystem::copy_options::overwrite_existing);
-        EXPECT_EQ(recognised(other), "") << other;
+        EXPECT_EQ(recognized(other), "") << other;
         std::filesystem::remove(other);
     }
     std::filesystem::remove(path);

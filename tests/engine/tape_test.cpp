@@ -156,7 +156,7 @@ TEST_P(TapeTest, AddsToAGradientThatIsAChannelSlice) {
     }
 }
 
-TEST_P(TapeTest, NormalisesAValueThatIsItsOwnResidual) {
+TEST_P(TapeTest, NormalizesAValueThatIsItsOwnResidual) {
     const BatchNormParameters p{ramp({2}), ramp({2}), ramp({2}), ramp({2}), {}};
     for (bool training : {false, true})
         for (bool relu : {false, true}) {

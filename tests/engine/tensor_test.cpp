@@ -77,8 +77,8 @@ TEST_P(TensorTest, WritesIntoASliceAlone) {
 
 TEST_P(TensorTest, WidensASliceThatBeginsItsPixels) {
     const Tensor t = ramp({1, 1, 2, 6}), part = t.slice_channels(0, 2);
-    EXPECT_EQ(dense_values(part.widened(6)), dense_values(t));
-    EXPECT_THROW(part.widened(7), ShapeError);
+    EXPECT_EQ(dense_values(part.with_channels(6)), dense_values(t));
+    EXPECT_THROW(part.with_channels(7), ShapeError);
 }
 
 TEST_P(TensorTest, IsSeenInOtherShapes) {
@@ -199,7 +199,7 @@ TEST(Device, IsParsed) {
     EXPECT_EQ(parse_device("meta").kind, DeviceKind::meta);
     EXPECT_THROW(parse_device("gpu0"), UsageError);
     EXPECT_THROW(parse_device(""), UsageError);
-    if (gpu::world() == gpu::World::emulated) {
+    if (gpu::platform() == gpu::Platform::emulated) {
         EXPECT_EQ(parse_device("emulated").kind, DeviceKind::gpu);
         EXPECT_EQ(parse_device("auto").kind, DeviceKind::cpu) << "auto never means the emulator";
         EXPECT_THROW(parse_device("cuda"), GpuError);

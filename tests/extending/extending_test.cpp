@@ -35,7 +35,7 @@ void draw(const TempDir& dir) {
     ASSERT_EQ(shell(program() + " synth --count 6 --size 32 --val-fraction 0 --output " + (dir / "drawn")).code, 0);
     for (const auto& entry : fs::directory_iterator(dir / "drawn/train/images")) {
         const std::string stem = entry.path().stem().string();
-        write_farbfeld(dir / ("set/together/" + stem + "_picture.ff"), data::load_image(entry.path().string()));
+        write_farbfeld(dir / ("set/together/" + stem + "_image.ff"), data::load_image(entry.path().string()));
         fs::copy_file(dir / ("drawn/train/masks/" + stem + ".png"), dir / ("set/together/" + stem + "_truth.png"));
     }
 }
@@ -71,8 +71,7 @@ TEST(Extending, TrainsWithAnAddedAugmentationLayoutAndFormat) {
     expect_has(contents(dir / "run/last.safetensors"), "\\\"invert\\\":0.5");
 
     ASSERT_EQ(shell(training(dir, "plain")).code, 0);
-    EXPECT_NE(contents(dir / "run/best.safetensors"), contents(dir / "plain/best.safetensors"))
-        << "it changes pictures";
+    EXPECT_NE(contents(dir / "run/best.safetensors"), contents(dir / "plain/best.safetensors")) << "it changes images";
 
     const auto resumed = shell(program() + " train --epochs 2 --invert 1 --resume " + (dir / "run"));
     EXPECT_EQ(resumed.code, 0) << resumed.output;
@@ -101,9 +100,9 @@ TEST(Extending, TrainsWithAnAddedOptimizerScheduleLossAndMetric) {
 TEST(Extending, AMessageNamesWhatWasAdded) {
     TempDir dir;
     fs::create_directories(dir / "set");
-    expect_has(shell(training(dir, "run")).output, "together/ with NAME_picture and NAME_truth");
+    expect_has(shell(training(dir, "run")).output, "together/ with NAME_image and NAME_truth");
     draw(dir);
-    data::test::write_text(dir / "set/together/0_picture.ff", "farbfeld");
+    data::test::write_text(dir / "set/together/0_image.ff", "farbfeld");
     data::test::write_file(dir / "set/together/0_truth.png", data::encode_png(data::make_image<uint8_t>(2, 2, 1)));
     const auto run = shell(training(dir, "run"));
     EXPECT_EQ(run.code, 3);

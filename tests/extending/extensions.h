@@ -5,6 +5,6 @@ namespace atrous::extending {
 
 void add_invert();         // an augmentation
 void add_stem_suffixes();  // a layout
-void add_farbfeld();       // a picture format
+void add_farbfeld();       // an image format
 
 }  // namespace atrous::extending

@@ -1,4 +1,4 @@
-// A picture format: farbfeld, 16 bits of red, green, blue and alpha behind a header of 16 bytes, all big endian.
+// An image format: farbfeld, 16 bits of red, green, blue and alpha behind a header of 16 bytes, all big endian.
 // https://tools.suckless.org/farbfeld/
 #include "data/codecs.h"
 #include "tests/extending/extensions.h"

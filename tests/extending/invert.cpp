@@ -1,4 +1,4 @@
-// An augmentation: the picture becomes its negative, with a probability.
+// An augmentation: the image becomes its negative, with a probability.
 #include "data/augmentation.h"
 #include "tests/extending/extensions.h"
 
@@ -16,10 +16,10 @@ class Invert : public data::Augmentation {
     }
     bool active() const override { return probability_ > 0; }
 
-    void apply(data::Prepared& sample, Random& random) const override {
+    void apply(data::Example& sample, Random& random) const override {
         if (!random.chance(probability_)) return;
-        for (uint8_t& value : sample.picture.u8) value = uint8_t(255 - value);
-        for (uint16_t& value : sample.picture.u16) value = uint16_t(65535 - value);
+        for (uint8_t& value : sample.image.u8) value = uint8_t(255 - value);
+        for (uint16_t& value : sample.image.u16) value = uint16_t(65535 - value);
     }
 
  private:

@@ -1,4 +1,4 @@
-// Any bytes as a picture and as a mask: decoded or refused with a DataError, nothing else.
+// Any bytes as an image and as a mask: decoded or refused with a DataError, nothing else.
 #include "base/error.h"
 #include "data/codecs.h"
 

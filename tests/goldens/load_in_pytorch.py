@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Loads a checkpoint of `atrous train` into the same net in PyTorch, strictly, and compares logits.
 
-    python3 tests/goldens/load_in_pytorch.py best.safetensors picture.png probability.png [and three more …]
+    python3 tests/goldens/load_in_pytorch.py best.safetensors image.png probability.png [and three more …]
 
-The probability picture is what `atrous predict --save probability` wrote; 8 bits, so equal to within one step: of the
+The probability image is what `atrous predict --save probability` wrote; 8 bits, so equal to within one step: of the
 foreground, or of the likeliest class, by softmax, or by sigmoid where the loss took every channel by itself.
 """
 import json
@@ -31,14 +31,14 @@ def read_safetensors(path):
     return tensors, metadata
 
 
-def difference(checkpoint, picture, probability):
-    """The largest one between a probability picture and PyTorch's values, of 255."""
+def difference(checkpoint, image, probability):
+    """The largest one between a probability image and PyTorch's values, of 255."""
     tensors, metadata = read_safetensors(checkpoint)
     recipe = json.loads(metadata["atrous.recipe"])
     net = make_net(config_of(recipe))
     print(net.load_state_dict(tensors, strict=True))
-    image = Image.open(picture).convert("RGB")
-    assert image.size == (recipe["width"], recipe["height"]), "use a picture of the training size"
+    image = Image.open(image).convert("RGB")
+    assert image.size == (recipe["width"], recipe["height"]), "use an image of the training size"
     x = torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1)[None]
     mean, std = (torch.tensor(recipe[k]).view(1, 3, 1, 1) for k in ("mean", "std"))
     with torch.no_grad():

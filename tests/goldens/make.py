@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/goldens/*.json: what PyTorch computes in float64 for nets whose weights and data both sides can make.
 
-Values come from an integer hash of (name, index), coded here and in benchmarks/frame/hashed.h; nothing random is stored.
+Values come from an integer hash of (name, index), coded here and in benchmarks/harness/hashed.h; nothing random is stored.
 Run with Debian's python3-torch and python3-torchvision (1.13, 0.14):  /usr/bin/python3 tests/goldens/make.py [NAME…]
 """
 import json
@@ -191,7 +191,7 @@ def cases():
     yield "deeplabv3_vgg16_bn", dict(model="deeplabv3", encoder="vgg16_bn", out_channels=2, output_stride=16, rates=[6, 12, 18], in_channels=5), 4, 32, []
     comma = dict(model="deeplabv3-comma10k", encoder="resnet18", out_channels=5, rates=[6, 12, 18])
     yield "comma10k_resnet18", comma, 4, 33, ["adam_1e-5"]
-    yield "comma10k_resnet34_gentle", dict(comma, encoder="resnet34", gentle=True), 4, 33, []
+    yield "comma10k_resnet34_gentle", dict(comma, encoder="resnet34", progressive_decoder=True), 4, 33, []
     yield "deeplabv3plus_resnet18", dict(model="deeplabv3plus", encoder="resnet18", out_channels=3, output_stride=16, rates=[6, 12, 18]), 4, 33, []
     yield "deeplabv3plus_separable", dict(model="deeplabv3plus", encoder="resnet18", out_channels=2, output_stride=8, separable=True), 4, 33, []
     yield "deeplabv3plus_vgg13", dict(model="deeplabv3plus", encoder="vgg13", out_channels=3, output_stride=8, pooled=False), 4, 16, []

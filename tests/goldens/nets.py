@@ -280,10 +280,10 @@ class AtrousNet(nn.Module):
     """DeepLabV3 and its forms, DeepLabV3+, FCN."""
 
     def __init__(self, model, encoder, in_channels=3, out_channels=1, output_stride=8, rates=(12, 24, 36), pooled=True,
-                 auxiliary=True, gentle=False, separable=False):
+                 auxiliary=True, progressive_decoder=False, separable=False):
         super().__init__()
         comma10k = model == "deeplabv3-comma10k"
-        self.model, self.gentle = model, gentle
+        self.model, self.progressive_decoder = model, progressive_decoder
         options = dict(first_block=True) if comma10k else {}
         self.backbone = features(encoder, in_channels=in_channels, output_stride=output_stride, **options)
         channels = self.backbone.channels
@@ -313,7 +313,7 @@ class AtrousNet(nn.Module):
                 for i, m in enumerate(conv(256, 256)):
                     self.classifier.add_module(str(i + 1), m)
             width = 256
-            if gentle:
+            if progressive_decoder:
                 self.classifier.steps = nn.ModuleList()
                 while 2 ** len(self.classifier.steps) < output_stride:
                     self.classifier.steps.append(nn.Sequential(*conv(width, max(width // 2, 32))))
@@ -376,7 +376,7 @@ def config_of(recipe):
     stride = recipe["output_stride"] or own[model][1]
     rates = (6, 12, 18) if "comma10k" in model else tuple(96 // stride * i for i in (1, 2, 3))
     return {**c, "encoder": encoder or own[model][0], "output_stride": stride, "rates": recipe["rates"] or rates,
-            "pooled": recipe["aspp_pooling"], "auxiliary": recipe["auxiliary"], "gentle": recipe["gentle_decoder"],
+            "pooled": recipe["aspp_pooling"], "auxiliary": recipe["auxiliary"], "progressive_decoder": recipe["gentle_decoder"],
             "separable": recipe["separable"]}
 
 

@@ -83,7 +83,7 @@ class BothSides {
         y_.integers(random_, 3), w_.integers(random_, 2);
         if (c_.accumulate) x_.integers(random_, 9);
         const View dy = y_.device(stream()), w = w_.device(stream());
-        const Into host{x_.reference(), c_.accumulate}, dx{x_.device(stream()), c_.accumulate};
+        const GradTarget host{x_.reference(), c_.accumulate}, dx{x_.device(stream()), c_.accumulate};
         const Names names =
             transposed_ ? gpu_.both(reference::conv_transpose_backward_input, {y_.reference(), w_.reference(), host},
                                     cuda::conv_transpose_backward_input, {dy, w, dx})
@@ -99,9 +99,9 @@ class BothSides {
         else
             std::fill(bias_.host.begin(), bias_.host.end(), std::numeric_limits<float>::quiet_NaN());
         const View x = x_.device(stream()), dy = y_.device(stream());
-        const Into host{w_.reference(), c_.accumulate}, dw{w_.device(stream()), c_.accumulate};
-        const VectorInto host_bias{c_.bias ? bias_.host.data() : nullptr, c_.accumulate};
-        const VectorInto dbias{c_.bias ? bias_.device(stream()).data : nullptr, c_.accumulate};
+        const GradTarget host{w_.reference(), c_.accumulate}, dw{w_.device(stream()), c_.accumulate};
+        const VectorGradTarget host_bias{c_.bias ? bias_.host.data() : nullptr, c_.accumulate};
+        const VectorGradTarget dbias{c_.bias ? bias_.device(stream()).data : nullptr, c_.accumulate};
         const Names names = transposed_ ? gpu_.both(reference::conv_transpose_backward_weight,
                                                     {x_.reference(), y_.reference(), host, host_bias},
                                                     cuda::conv_transpose_backward_weight, {x, dy, dw, dbias})

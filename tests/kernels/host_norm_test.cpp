@@ -1,4 +1,4 @@
-// Batch normalisation: every backend against the f64 reference, the reference against known values and differences.
+// Batch normalization: every backend against the f64 reference, the reference against known values and differences.
 #include "kernels/norm.h"
 #include "tests/kernels/host_fixture.h"
 

@@ -60,7 +60,7 @@ std::vector<double> gradient_of(const LossFunction& loss, const Tensor& logits, 
     return tape.gradient(logits).to_host<double>();
 }
 
-// The cross-entropy of parts with a shared normaliser is that of the whole, gradients too, however unequal the parts
+// The cross-entropy of parts with a shared normalizer is that of the whole, gradients too, however unequal the parts
 // are in pixels that count. Equal but for the order of summing doubles.
 TEST(LossTest, MicroBatchesAddUpToTheBatch) {
     SoftmaxLossOptions focal;

@@ -85,7 +85,7 @@ bool can_run(const Setting& s) {
 
 class MemoryPlanTest : public testing::TestWithParam<Setting> {};
 
-// A tenth is promised. Exact is what a rehearsal should be: only the cpu's scratch memory outside convolutions is not
+// A tenth is promised. Exact is what a dry run should be: only the cpu's scratch memory outside convolutions is not
 // in it, under a hundredth here.
 TEST_P(MemoryPlanTest, MeetsWhatTheAllocatorCounts) {
     const Setting& s = GetParam();

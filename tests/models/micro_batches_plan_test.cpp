@@ -1,4 +1,4 @@
-// The memory plan of steps of many micro-batches, of which it rehearses a few.
+// The memory plan of steps of many micro-batches, of which it runs dry a few.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
@@ -72,7 +72,7 @@ INSTANTIATE_TEST_SUITE_P(All, MicroBatchesPlan,
                          testing::Values(Setting{host, 2, 0, 5}, Setting{host, 2, 1, 24}, Setting{accelerator, 2, 0, 4},
                                          Setting{accelerator, 1, 0, 11}, Setting{accelerator, 2, 1, 7}));
 
-// Before, every one of 65,536 was rehearsed, 18 times over: two minutes.
+// Before, every one of 65,536 was run dry, 18 times over: two minutes.
 TEST(ManyMicroBatches, ArePlannedAtOnceAndTakeTurnsInTheSameMemory) {
     UNet net({3, 1, 4, 2, false});
     for (const auto device : {host, accelerator}) {

@@ -5,7 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "benchmarks/frame/hashed.h"
+#include "benchmarks/harness/hashed.h"
 #include "engine/ops/dropout.h"
 #include "engine/ops/loss.h"
 #include "engine/optim/optimizer.h"
@@ -48,7 +48,7 @@ TEST(NetsTest, EveryModelTakesAnySizeAndReturnsIt) {
     }
 }
 
-// A picture of 5x7 in a net that needs multiples of 4 is the 8x8 picture with zeros below and on the right.
+// An image of 5x7 in a net that needs multiples of 4 is the 8x8 image with zeros below and on the right.
 TEST(NetsTest, PaddingIsZerosBelowAndOnTheRight) {
     const auto net = make_net({.base_channels = 4, .depth = 2});
     net->materialize({.device = {DeviceKind::cpu}, .seed = 1});
@@ -129,7 +129,7 @@ TEST(EncoderTest, ClassScoresEqualTorchvisions) {
     for (size_t i = 0; i < 14; ++i) EXPECT_NEAR(scores[i], double(expected[i / 7][i % 7]), 1e-9) << i;
 }
 
-TEST(EncoderTest, VggClassifiesPicturesOf224) {
+TEST(EncoderTest, VggClassifiesImagesOf224) {
     Group root;
     const auto net = make_encoder("vgg11_bn", root, "", {.classes = 7});
     root.materialize({.device = {DeviceKind::meta}});
@@ -138,7 +138,7 @@ TEST(EncoderTest, VggClassifiesPicturesOf224) {
     EXPECT_THROW(net->classify(shape_only(2, 256, 256, 3)), ShapeError);
 }
 
-// Two noisy pictures whose right halves are the foreground.
+// Two noisy images whose right halves are the foreground.
 struct Halves : BatchSource {
     bool done = false;
     int64_t samples() const override { return 2; }
@@ -147,7 +147,7 @@ struct Halves : BatchSource {
     bool next(HostBatch& b) override {
         if (std::exchange(done, true)) return false;
         b.n = 2, b.h = b.w = 33, b.c = 3;
-        const auto pixels = hashed("picture", b.n * b.h * b.w * b.c);
+        const auto pixels = hashed("image", b.n * b.h * b.w * b.c);
         b.images.assign(pixels.begin(), pixels.end());
         b.labels.clear();
         for (int64_t p = 0; p < b.n * b.h * b.w; ++p) b.labels.push_back(p % b.w > b.w / 2);
@@ -181,12 +181,12 @@ TEST(TrainerTest, TheAuxiliaryLossCountsByItsWeight) {
 }
 
 // Every parameter and buffer by name, before and after a training step.
-std::pair<Values, Values> around_a_step(const NetConfig& config, const Freezing& freezing) {
+std::pair<Values, Values> around_a_step(const NetConfig& config, const FreezeOptions& freezing) {
     const auto net = make_net(config);
     freeze(*net, freezing);
     net->materialize({.device = {DeviceKind::cpu}, .seed = 3});
     Optimizer optimizer(*net, {.rule = "sgd", .hyperparameters = {.momentum = 0}});
-    const auto pixels = hashed("picture", 2 * 33 * 33 * 3);
+    const auto pixels = hashed("image", 2 * 33 * 33 * 3);
     Tensor x = Tensor::empty({2, 33, 33, 3}, DType::f32, {DeviceKind::cpu});
     const std::vector<float> floats(pixels.begin(), pixels.end());
     x.copy_from_host(floats.data(), x.bytes());
@@ -222,7 +222,7 @@ TEST(FreezingTest, AModelWithoutAnEncoderSaysSo) {
     EXPECT_THROW(around_a_step({.base_channels = 4, .depth = 2}, {.encoder = true}), UsageError);
 }
 
-std::string refusal(const NetConfig& config, const Freezing& freezing, int64_t images, int64_t size) {
+std::string refusal(const NetConfig& config, const FreezeOptions& freezing, int64_t images, int64_t size) {
     try {
         check_training_step(config, freezing, images, size, size);
     } catch (const ShapeError& e) {
@@ -231,7 +231,7 @@ std::string refusal(const NetConfig& config, const Freezing& freezing, int64_t i
     return "";
 }
 
-// The pooled branch has one value per channel and image, whatever the size of the picture.
+// The pooled branch has one value per channel and image, whatever the size of the image.
 TEST(CheckTest, BatchNormOverOneValueNamesLayerReasonAndRemedies) {
     const NetConfig deeplab{.model = "deeplabv3", .encoder = "resnet18"};
     const std::string text = refusal(deeplab, {}, 1, 256);

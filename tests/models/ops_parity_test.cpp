@@ -5,7 +5,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "benchmarks/frame/hashed.h"
+#include "benchmarks/harness/hashed.h"
 #include "engine/ops/depthwise.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/global_pool.h"

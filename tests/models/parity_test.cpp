@@ -6,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "benchmarks/frame/hashed.h"
+#include "benchmarks/harness/hashed.h"
 #include "engine/context.h"
 #include "engine/ops/loss.h"
 #include "engine/optim/optimizer.h"
@@ -41,7 +41,7 @@ NetConfig config_of(const Json& j) {
     read("output_stride", c.output_stride);
     read("rates", c.rates);
     read("pooled", c.pooled);
-    read("gentle", c.gentle);
+    read("progressive_decoder", c.progressive_decoder);
     read("separable", c.separable);
     return c;
 }

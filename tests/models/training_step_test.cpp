@@ -190,7 +190,7 @@ TEST(TrainingStepTest, MicroBatchesBeyondTheLimitTakeTurns) {
     std::vector<StepLogEntry> logs[2];
     std::vector<float> weights[2];
     for (const bool within : {false, true}) {
-        Rig rig(gpu_device, {.most_input_bytes = within ? bytes : bytes - 1});
+        Rig rig(gpu_device, {.max_input_bytes = within ? bytes : bytes - 1});
         for (int i = 0; i < 8; ++i) rig.step->run(window.data(), 3, 1e-3);
         logs[within] = rig.step->read();
         weights[within] = rig.weights();

@@ -100,7 +100,7 @@ TEST(TrainingTest, TheSameRunGivesTheSameBits) {
 
 // Whatever the number of threads: the cpu's kernels in double (all ours) and in float, the GPU's in the emulator.
 TEST(TrainingTest, WeightsAfterFiftyStepsDoNotDependOnTheNumberOfThreads) {
-    struct World {
+    struct Platform {
         const char* name;
         DeviceKind device;
         DType dtype;
@@ -109,17 +109,17 @@ TEST(TrainingTest, WeightsAfterFiftyStepsDoNotDependOnTheNumberOfThreads) {
     };
     Context& cpu = context_of({DeviceKind::cpu});
     const int threads_before = cpu.threads();
-    const auto hash = [&](const World& world, int threads) {
+    const auto hash = [&](const Platform& platform, int threads) {
         cpu.set_threads(threads);
 #ifdef ATROUS_EMULATED
         gpu::emu::ScopedOptions options;
         options->workers = threads;
 #endif
-        UNet net({.base_channels = world.base_channels, .depth = 1});
-        net.materialize({.device = {world.device}, .dtype = world.dtype, .compute = world.dtype, .seed = 11});
+        UNet net({.base_channels = platform.base_channels, .depth = 1});
+        net.materialize({.device = {platform.device}, .dtype = platform.dtype, .compute = platform.dtype, .seed = 11});
         Optimizer optimizer(net, {});
-        Trainer trainer(net, optimizer, {.epochs = 25, .schedule = {.base = 1e-3}, .compute = world.dtype});
-        Rectangles source(4, 2, world.size, 11);
+        Trainer trainer(net, optimizer, {.epochs = 25, .schedule = {.base = 1e-3}, .compute = platform.dtype});
+        Rectangles source(4, 2, platform.size, 11);
         Collector collector;
         EXPECT_TRUE(trainer.run(source, nullptr, collector));
         EXPECT_EQ(collector.losses.size(), 50u);
@@ -129,13 +129,13 @@ TEST(TrainingTest, WeightsAfterFiftyStepsDoNotDependOnTheNumberOfThreads) {
         values.copy_to_host(bytes.data(), bytes.size());
         return io::crc32c(bytes.data(), bytes.size());
     };
-    for (const World& world : {World{"cpu, double", DeviceKind::cpu, DType::f64, 8, 64, {3}},
-                               World{"cpu, float", DeviceKind::cpu, DType::f32, 8, 64, {2, 3, 4}},
-                               World{"GPU kernels", DeviceKind::gpu, DType::f32, 4, 16, {2, 3, 4}}}) {
-        if (world.device == DeviceKind::gpu && !have_gpu()) continue;
-        const uint32_t one = hash(world, 1);
-        for (const int threads : world.threads)
-            EXPECT_EQ(hash(world, threads), one) << world.name << ", " << threads << " threads";
+    for (const Platform& platform : {Platform{"cpu, double", DeviceKind::cpu, DType::f64, 8, 64, {3}},
+                                     Platform{"cpu, float", DeviceKind::cpu, DType::f32, 8, 64, {2, 3, 4}},
+                                     Platform{"GPU kernels", DeviceKind::gpu, DType::f32, 4, 16, {2, 3, 4}}}) {
+        if (platform.device == DeviceKind::gpu && !have_gpu()) continue;
+        const uint32_t one = hash(platform, 1);
+        for (const int threads : platform.threads)
+            EXPECT_EQ(hash(platform, threads), one) << platform.name << ", " << threads << " threads";
     }
     cpu.set_threads(threads_before);
 }
@@ -152,7 +152,7 @@ TEST(TrainingTest, Bfloat16TrainsLikeFloat) {
     }
 }
 
-// Micro-batches that share one normaliser add up to the large batch's BCE; batch norm's statistics and Dice differ, so
+// Micro-batches that share one normalizer add up to the large batch's BCE; batch norm's statistics and Dice differ, so
 // the loss is close, not equal.
 TEST(TrainingTest, AccumulationWeighsMicroBatchesAsOneBatch) {
     const Outcome whole = train({.device = {DeviceKind::cpu}, .epochs = 1, .batch = 8}),
@@ -162,7 +162,7 @@ TEST(TrainingTest, AccumulationWeighsMicroBatchesAsOneBatch) {
         EXPECT_NEAR(parts.losses[i], whole.losses[i], 0.05 * whole.losses[i]);
 }
 
-// From about 1.5; what is left are the noisy edge pixels of 32² pictures.
+// From about 1.5; what is left are the noisy edge pixels of 32² images.
 TEST(TrainingTest, OverfitsTwoImages) {
     for (uint64_t seed = 0; seed < 2; ++seed) {
         UNet net({.base_channels = 8, .depth = 3});

@@ -84,12 +84,12 @@ TEST_F(OutputsTest, OnlyOurFilesOfTheSameKindAreReplaced) {
     EXPECT_NO_THROW(outputs.check(true));
 }
 
-TEST_F(OutputsTest, NoOutputIsAPictureOrAMask) {
-    write("picture.png", "p");
+TEST_F(OutputsTest, NoOutputIsAnImageOrAMask) {
+    write("image.png", "p");
     write("mask.png", "m");
     fs::create_symlink("mask.png", path("link"));
-    const std::vector<data::Sample> samples{{path("picture.png"), path("mask.png"), "picture"}};
-    for (const char* name : {"picture.png", "link"})
+    const std::vector<data::Sample> samples{{path("image.png"), path("mask.png"), "image"}};
+    for (const char* name : {"image.png", "link"})
         EXPECT_THROW(Outputs().writes("--sheet", path(name), FileKind::png).check_samples(samples), UsageError);
     EXPECT_NO_THROW(Outputs().writes("--sheet", path("new"), FileKind::png).check_samples(samples));
 }
@@ -106,9 +106,9 @@ TEST(ResultNames, NoTwoAreEqual) {
     const std::string root = (fs::temp_directory_path() / ("atrous_names_" + std::to_string(::getpid()))).string();
     fs::create_directories(root);
     const auto names = [&](std::vector<std::string> files) {
-        std::vector<InputPicture> pictures;
-        for (const std::string& file : files) pictures.push_back({root + "/" + file, root});
-        return result_names(pictures);
+        std::vector<InputImage> images;
+        for (const std::string& file : files) images.push_back({root + "/" + file, root});
+        return result_names(images);
     };
     using Names = std::vector<std::string>;
     EXPECT_EQ(names({"a.jpg", "b.png"}), (Names{"a", "b"}));
@@ -116,7 +116,7 @@ TEST(ResultNames, NoTwoAreEqual) {
     EXPECT_EQ(names({"a.jpg", "a.png", "a.png.jpg"}), (Names{"a.jpg", "a.png", "a.png.jpg"}));
     EXPECT_EQ(names({"a.jpg", "a.png", "a.png.jpg", "a.png.png"}), (Names{"a.jpg", "a.png", "a.png.jpg", "a.png.png"}));
     EXPECT_EQ(names({"x/a.jpg", "y/a.jpg", "a.jpg"}), (Names{"x/a", "y/a", "a"}));
-    EXPECT_EQ(result_names({{"pictures/a.jpg", "pictures/a.jpg"}}), (Names{"a"}));
+    EXPECT_EQ(result_names({{"images/a.jpg", "images/a.jpg"}}), (Names{"a"}));
     EXPECT_EQ(result_names({{"x/a.jpg", "x/a.jpg"}, {"y/a.png", "y/a.png"}}), (Names{"a.jpg", "a.png"}));
     EXPECT_THROW(result_names({{"x/a.jpg", "x/a.jpg"}, {"y/a.jpg", "y/a.jpg"}}), UsageError);
     fs::remove_all(root);

@@ -37,7 +37,7 @@ static cudaStream_t stream_of(StreamView stream, const char* call) {
 }
 
 // ---- devices --------------------------------------------------------------------------------------------------------
-World world() { return World::cuda; }
+Platform platform() { return Platform::cuda; }
 
 static std::string version_text(int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); }
 
@@ -186,7 +186,7 @@ static std::string name_of(const void* kernel) {
 
 // More than 48 KiB of shared memory, the kernel's static share included, has to be asked for, once a kernel and device.
 static void allow_shared_memory(const void* kernel, size_t bytes) {
-    constexpr size_t most_static = 32 * 1024, without_asking = 48 * 1024 - most_static;
+    constexpr size_t max_static = 32 * 1024, without_asking = 48 * 1024 - max_static;
     if (bytes <= without_asking) return;
     static std::mutex mutex;
     static std::map<std::pair<const void*, int>, size_t> allowed;

@@ -161,7 +161,7 @@ static void check_cell(Region& r, Cell& c, unsigned mask, uintptr_t at, unsigned
         report("in flight", W->name() + ": read of " + place(r, at) + " before the wait for its asynchronous copy",
                site);
     else if (reads && (mask & ~c.written))
-        report("uninitialised", W->name() + ": " + verb(kind) + " of " + place(r, at) + ", never written", site);
+        report("uninitialized", W->name() + ": " + verb(kind) + " of " + place(r, at) + ", never written", site);
     const uint32_t now = W->clocks.now(W->current->tid) << 5 | (kind & Atomic ? 16 : 0);
     remember(c, {now | mask, me, site}, mask, kind & Write);
 }

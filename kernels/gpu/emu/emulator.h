@@ -2,7 +2,7 @@
 //
 // Every build reports barrier and warp-operation misuse, deadlock, a cp.async that nobody waits for, stores next to an
 // allocation or past dynamic shared memory; what was never written reads as NaN. The asan build adds addresses to the
-// byte. The races build adds races inside a block and between blocks, uninitialised and misaligned accesses, and any
+// byte. The races build adds races inside a block and between blocks, uninitialized and misaligned accesses, and any
 // address that is not device memory.
 //
 // Not modelled: work of two streams that overlaps (streams are synchronous); warps that run in lock step; an overrun
@@ -16,7 +16,7 @@
 
 namespace atrous::gpu::emu {
 
-// Initialised from the environment: ATROUS_EMU_ORDER=forward|reverse|shuffled, ATROUS_EMU_SEED (implies shuffled),
+// Initialized from the environment: ATROUS_EMU_ORDER=forward|reverse|shuffled, ATROUS_EMU_SEED (implies shuffled),
 // ATROUS_EMU_WORKERS, ATROUS_EMU_STRICT=1. Change them only while no kernel runs.
 struct Options {
     // forward: threads in order, each until it blocks; those that can go on do so in turns. reverse: the last thread
@@ -58,7 +58,7 @@ bool checks_races();      // some kernel in this program was compiled for the ra
 bool checks_addresses();  // address sanitizer
 
 // Throws GpuError if a byte next to a live allocation has changed. release() checks its own block and reports at the
-// next launch, copy or synchronisation.
+// next launch, copy or synchronization.
 void verify_guards();
 size_t live_allocations();
 

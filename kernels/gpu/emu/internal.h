@@ -134,7 +134,7 @@ class Clocks {
  private:
     struct PerThread {
         uint32_t now = 1;                 // advances at every release
-        std::array<uint32_t, 32> warp{};  // latest clock of each lane of its warp that it has synchronised with
+        std::array<uint32_t, 32> warp{};  // latest clock of each lane of its warp that it has synchronized with
         bool acquired = false;
     };
     std::vector<PerThread> threads_;

@@ -73,7 +73,7 @@ void emu::submit(const Call& call, StreamView stream) {
 }
 
 // ---- devices --------------------------------------------------------------------------------------------------------
-World world() { return World::emulated; }
+Platform platform() { return Platform::emulated; }
 int device_count(std::string* why) {
     if (why) why->clear();
     return 1;

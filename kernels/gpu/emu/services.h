@@ -1,4 +1,4 @@
-// What the emulated CUDA language asks of the emulator. Kernels see it only through <world/*.h>.
+// What the emulated CUDA language asks of the emulator. Kernels see it only through <platform/*.h>.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,170 @@
+// Which kernels do a convolution's products, and the two sums that need no product: of weight-gradient partials and of
+// dy over its pixels.
+//
+// sum_partials: a thread owns 4 (or 1) elements and adds the parts in order. No shared memory.
+// channel_sums: grid x = groups of 8 chunks of channels, y = shares of the pixels. A block of 8x32 threads owns 8
+// chunks of W channels over its share; 32 pixel lanes meet in shared memory (8 W 32 floats: 1, 4 or 8 KB) in a fixed
+// order.
+#include "base/dispatch.h"
+#include "base/error.h"
+#include "base/variant.h"
+#include "kernels/cuda/implicit_gemm.h"
+#include "kernels/gpu/pixels.h"
+
+#include <algorithm>
+#include <string>
+
+namespace atrous::kernels::cuda {
+
+namespace {
+
+// ---- kernels ----------------------------------------------------------------------------------------------------
+
+struct PartialArgs {
+    const float* partial;
+    float* out;
+    int64_t count;
+    int parts;
+    bool accumulate;
+};
+
+template <int W>
+__global__ void __launch_bounds__(256) sum_partials_kernel(PartialArgs a) {
+    const int64_t i = (int64_t(blockIdx.x) * 256 + threadIdx.x) * W;
+    if (i >= a.count) return;
+    gpu::Floats<W> sum{};
+    for (int part = 0; part < a.parts; ++part) {
+        const auto v = gpu::load_floats<W>(a.partial + part * a.count + i);
+#pragma unroll
+        for (int j = 0; j < W; ++j) sum.v[j] += v.v[j];
+    }
+    if (a.accumulate) {
+        const auto old = gpu::load_floats<W>(a.out + i);
+#pragma unroll
+        for (int j = 0; j < W; ++j) sum.v[j] += old.v[j];
+    }
+    gpu::store_floats(a.out + i, sum);
+}
+
+constexpr int sum_chunks = 8, sum_lanes = 32;
+
+struct ChannelSumArgs {
+    const void* dy;
+    int64_t pixels, pitch, share;
+    int channels;
+    float* partial;  // [shares][channels]
+};
+
+template <class T, int W>
+__global__ void __launch_bounds__(sum_chunks* sum_lanes) channel_sums(ChannelSumArgs a) {
+    float* const lanes = gpu::dynamic_shared<float>();
+    constexpr int width = sum_chunks * W;
+    const int chunk = threadIdx.x % sum_chunks, lane = threadIdx.x / sum_chunks;
+    const int c = (int(blockIdx.x) * sum_chunks + chunk) * W;
+    const int64_t begin = blockIdx.y * a.share, end = begin + a.share < a.pixels ? begin + a.share : a.pixels;
+    float sum[W] = {};
+    if (c < a.channels)
+        for (int64_t pixel = begin + lane; pixel < end; pixel += sum_lanes) {
+            const auto v = *reinterpret_cast<const gpu::Vec<T, W>*>(static_cast<const T*>(a.dy) + pixel * a.pitch + c);
+#pragma unroll
+            for (int j = 0; j < W; ++j) sum[j] += gpu::device_float(v.v[j]);
+        }
+#pragma unroll
+    for (int j = 0; j < W; ++j) lanes[lane * width + chunk * W + j] = sum[j];
+    __syncthreads();
+    const int mine = int(blockIdx.x) * width + int(threadIdx.x);
+    if (int(threadIdx.x) < width && mine < a.channels) {
+        float total = 0;
+        for (int i = 0; i < sum_lanes; ++i) total += lanes[i * width + threadIdx.x];
+        a.partial[blockIdx.y * int64_t(a.channels) + mine] = total;
+    }
+}
+
+// ---- launchers --------------------------------------------------------------------------------------------------
+
+using gpu::aligned;
+
+void report(const char* function, const char* variant, DType dtype) {
+    ran((std::string(function) + "/" + variant + "_" + name_of(dtype)).c_str());
+}
+
+// Whether `width` neighbours in memory always belong to one pixel or one tap and are aligned as one access.
+bool vectors(const ImplicitGemm& p, DType dtype, int width) {
+    const int64_t other_stride = p.channel_stride == 1 ? p.column_stride : p.channel_stride;
+    return p.depth % width == 0 && p.source_pitch % width == 0 && p.tap_stride % width == 0 &&
+           other_stride % width == 0 && (p.channel_stride == 1 || p.columns % width == 0) &&
+           aligned(p.source, width * size_of(dtype)) && aligned(p.weights, width * size_of(dtype));
+}
+bool vector_stores(const ImplicitGemm& p, DType dtype, int width) {
+    return p.columns % width == 0 && p.out_pitch % width == 0 && aligned(p.out, width * size_of(dtype));
+}
+bool vectors(const GemmOperand& f, DType dtype, int width) {
+    return f.channels % width == 0 && f.pitch % width == 0 && aligned(f.data, width * size_of(dtype));
+}
+
+// How many blocks share the pixels of one tile: so many that a large GPU is full, its last wave of blocks too, each
+// with eight steps or more, and no more than 192 MB of partial sums. Depends on shapes alone, so that results are the
+// same on every device: 264 blocks is what 132 multiprocessors hold of the largest tile.
+int splits_of(const WgradGemm& p, const TileSize& tile) {
+    const int64_t tiles = ceil_div(p.a.columns, tile.rows) * ceil_div(p.b.columns, tile.columns), wave = 264;
+    const int64_t steps = ceil_div(int64_t(p.images) * p.height * p.width, tile.depth);
+    const int64_t memory = (int64_t(192) << 20) / (int64_t(p.a.columns) * p.b.columns * int64_t(sizeof(float)));
+    const int64_t most = std::min({ceil_div(4 * wave, tiles), steps / 8, memory});
+    const auto time = [&](int64_t splits) { return double(ceil_div(tiles * splits, wave)) / double(splits); };
+    int64_t best = 1;  // fewer splits, whose partial sums are fewer, unless more are 5 % faster
+    for (int64_t splits = 2; splits <= most; ++splits)
+        if (time(splits) < 0.95 * time(best)) best = splits;
+    return int(best);
+}
+
+}  // namespace
+
+void run_implicit_gemm(Queue& q, const ImplicitGemm& product, DType dtype, const char* function) {
+    ImplicitGemm p = product;
+    const bool tensor_cores = is_half(dtype) && vectors(p, dtype, 8) && vector_stores(p, dtype, 8);
+    p.vector_out = vector_stores(p, dtype, 4);
+    tensor_cores ? implicit_gemm_mma(q, p, dtype) : implicit_gemm_simt(q, p, dtype, vectors(p, dtype, 4));
+    report(function, tensor_cores ? "mma" : "simt", dtype);
+}
+
+void run_wgrad_gemm(Queue& q, WgradGemm p, DType dtype, const char* function) {
+    const bool tensor_cores =
+        is_half(dtype) && vectors(p.a, dtype, 8) && vectors(p.b, dtype, 8) && aligned(p.out, 2 * sizeof(float));
+    p.splits = splits_of(p, tensor_cores ? weight_tile_mma(p) : weight_tile_simt(p));
+
+    const int64_t count = int64_t(p.a.columns) * p.b.columns;
+    float* const out = p.out;
+    const bool accumulate = p.accumulate;
+    if (p.splits > 1) p.out = q.scratch<float>(size_t(p.splits * count)), p.accumulate = false;
+    if (tensor_cores)
+        wgrad_gemm_mma(q, p, dtype);
+    else
+        wgrad_gemm_simt(q, p, dtype, vectors(p.a, dtype, 4) && vectors(p.b, dtype, 4));
+    report(function, tensor_cores ? "mma" : "simt", dtype);
+    if (p.splits > 1) sum_partials(q, p.out, p.splits, count, out, accumulate);
+}
+
+void sum_partials(Queue& q, const float* partial, int parts, int64_t count, float* out, bool accumulate) {
+    const bool vector = count % 4 == 0 && aligned(out, 16) && aligned(partial, 16);
+    const unsigned blocks = unsigned(ceil_div(count, vector ? 1024 : 256));
+    gpu::launch(vector ? sum_partials_kernel<4> : sum_partials_kernel<1>, dim3(blocks), dim3(256), 0, q.stream(),
+                PartialArgs{partial, out, count, parts, accumulate});
+}
+
+void run_channel_sums(Queue& q, const View& dy, const VectorGradTarget& dbias, const char* function) {
+    report(function, "bias", dy.dtype);
+    dispatch_gpu(function, dy.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        constexpr int W = 16 / sizeof(T);
+        const bool vector = dy.c % W == 0 && dy.pitch % W == 0 && aligned(dy.data, 16);
+        const int64_t width = sum_chunks * (vector ? W : 1), groups = ceil_div(dy.c, width);
+        const int64_t shares = std::clamp<int64_t>(dy.pixels() / 256, 1, std::max<int64_t>(1, 512 / groups));
+        float* const partial = q.scratch<float>(size_t(shares * dy.c));
+        gpu::launch(vector ? channel_sums<T, W> : channel_sums<T, 1>, dim3(unsigned(groups), unsigned(shares)),
+                    dim3(sum_chunks * sum_lanes), size_t(width) * sum_lanes * sizeof(float), q.stream(),
+                    ChannelSumArgs{dy.data, dy.pixels(), dy.pitch, ceil_div(dy.pixels(), shares), int(dy.c), partial});
+        sum_partials(q, partial, int(shares), dy.c, dbias.as<float>(), dbias.accumulate);
+    });
+}
+
+}  // namespace atrous::kernels::cuda
