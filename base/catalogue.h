@@ -1,10 +1,11 @@
-// Things of one kind by their names: those of this tree, in the order in which they are listed, and those that a program
-// adds at its start. Update rules, schedules and losses are such things; each has settings of its own.
+// A catalogue lists things of one kind by their names: those of this tree, in the order in which they are listed, and
+// those that a program adds at its start. Update rules, schedules and losses are such things; each has settings of its
+// own.
 //
 //     class Lion : public Copied<Lion, UpdateRule> {
 //         double beta = 0.99;
 //         std::string name() const override { return "lion"; }
-//         void describe(Settings& s, …) override { s.bind("lion-beta", beta, "decay of the mean of gradients in lion"); }
+//         void describe(Settings& s, …) override { s.bind("lion-beta", beta, "decay of the mean in lion"); }
 //         …
 //     };
 //     add_update_rule(Lion());      // from now on `optimizer` lion
@@ -32,7 +33,7 @@ class Catalogue {
         (add(things), ...);
     }
 
-    // Before there are threads. Error where the name is taken or is none.
+    // Must be called before there are threads. Throws Error where the name is taken or is empty.
     template <class Thing>
     void add(const Thing& thing) {
         const std::string name = thing.name();

@@ -3,7 +3,7 @@
 
 namespace atrous {
 
-// Those that it is allowed to run on, or fewer where its control group has a quota of time.
+// Counts the cores that the process is allowed to run on, or fewer where its control group has a quota of time.
 int usable_cores();
 
 }  // namespace atrous

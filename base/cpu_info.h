@@ -1,4 +1,4 @@
-// What Linux says of the processor.
+// Reads what Linux says of the processor.
 #pragma once
 
 #include <fstream>

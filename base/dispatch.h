@@ -1,5 +1,5 @@
-// From a run-time element type to a template argument: dispatch_float(dtype, [&](auto zero) { using T = decltype(zero);
-// … }).
+// Turns a run-time element type into a template argument:
+//   dispatch_float(dtype, [&](auto zero) { using T = decltype(zero); … }).
 #pragma once
 
 #include <string>

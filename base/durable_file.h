@@ -10,7 +10,7 @@
 
 namespace atrous::io {
 
-// Where bytes go.
+// A sink takes bytes and puts them somewhere.
 class Sink {
  public:
     virtual ~Sink() = default;
@@ -40,8 +40,8 @@ class FileSink : public Sink {
 
 struct DurableOptions {
     bool keep_previous = false;  // the file that was there becomes previous_of(path)
-    // For many files that can be made again: whole after a crash of the program, perhaps not after one of the machine
-    // (nothing is synced), and temporaries of killed runs stay for remove_stale_temporaries_in.
+    // Suits many files that can be made again: a file is whole after a crash of the program, perhaps not after one of
+    // the machine (nothing is synced), and temporaries of killed runs stay for remove_stale_temporaries_in.
     bool quick = false;
 };
 
@@ -53,7 +53,7 @@ std::string previous_of(const std::string& path);  // "<path>.previous"
 // has hard links; elsewhere there is a moment when only the previous file does.
 void write_durably(const std::string& path, const std::function<void(FileSink&)>& fill, DurableOptions options = {});
 
-// The same of bytes that are there already.
+// Writes bytes that are there already in the same way.
 void write_durably(const std::string& path, std::string_view bytes, DurableOptions options = {});
 void write_durably(const std::string& path, std::span<const uint8_t> bytes, DurableOptions options = {});
 

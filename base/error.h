@@ -1,4 +1,4 @@
-// What the engine throws. A message is one line: what was found, where, what was expected, what to do.
+// The exceptions that the engine throws. A message is one line: what was found, where, what was expected, what to do.
 #pragma once
 
 #include <stdexcept>

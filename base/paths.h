@@ -23,12 +23,12 @@ struct FileIdentity {
 };
 std::optional<FileIdentity> identity_of(const std::string& path);  // none where there is no such file
 
-// Absolute, without "." and "..", links resolved as far as the path exists. Of a path that the file system refuses, or
-// where the working folder is gone: `path` itself, without "." and "..".
+// Returns the absolute path without "." and "..", with links resolved as far as the path exists. Where the file system
+// refuses the path, or the working folder is gone, it returns `path` itself, without "." and "..".
 std::string canonical_path(const std::string& path);
 
-// Absolute, links as they are; without "." and "..", unless that would be another file. IoError where the working
-// folder is gone.
+// Returns the absolute path with links as they are; without "." and "..", unless that would be another file. Throws
+// IoError where the working folder is gone.
 std::string absolute_path(const std::string& path);
 
 void make_folders(const std::string& path);  // with those above it; IoError

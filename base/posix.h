@@ -1,4 +1,4 @@
-// What the file readers and writers of this folder share: an owned descriptor and errors in the system's words.
+// File readers and writers share these: an owned descriptor, and errors in the system's words.
 #pragma once
 
 #include <unistd.h>
@@ -30,7 +30,7 @@ class FileDescriptor {
     int fd_;
 };
 
-// What a user does about an error of the file system; null for any other errno.
+// Tells what a user can do about an error of the file system; null for any other errno.
 const char* remedy(int error);
 
 // "<what>: <the system's words for the error>; <what to do>".
@@ -39,8 +39,9 @@ IoError system_error(const std::string& what, int error);
 // Opens a regular file for reading; IoError for anything else (folders, pipes, devices).
 FileDescriptor open_for_reading(const std::string& path);
 
-// What tells that the contents of an open file changed. Not the time of its status, which changes too where only its
-// names do: a training puts a new checkpoint in the place of one that is being read, whose bytes stay as they are.
+// A stamp tells whether the contents of an open file changed. It leaves out the time of the file's status, which
+// changes too where only its names do: a training puts a new checkpoint in the place of one that is being read, whose
+// bytes stay as they are.
 struct FileStamp {
     int64_t bytes = 0, seconds = 0, nanoseconds = 0;  // and when it was last written to
     bool operator==(const FileStamp&) const = default;

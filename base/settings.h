@@ -1,6 +1,6 @@
-// Settings: values with a name, a type, a range, a default and a sentence of help, declared once and bound to the fields
-// that they set. From the declarations come the command line and its help, configuration files, the table of what was
-// used, what a checkpoint says of its training, and what a resumed training may change.
+// Settings are values with a name, a type, a range, a default and a sentence of help, declared once and bound to the
+// fields that they set. From the declarations come the command line and its help, configuration files, the table of
+// what was used, what a checkpoint says of its training, and what a resumed training may change.
 //
 //     struct Schedule { double base = 1e-4; … };
 //     void describe(Settings& s, Schedule& schedule) {
@@ -26,7 +26,7 @@ namespace atrous {
 enum class Origin { by_default, checkpoint, config, flag };
 const char* name_of(Origin origin);  // "default", "checkpoint", "config", "flag"
 
-// What a training that goes on may do with a setting.
+// A resumed training may treat a setting in one of these ways.
 enum class Resume {
     said,          // it may change, and the change is said
     free,          // it may change without a word: where files are, what machine it is
@@ -34,7 +34,7 @@ enum class Resume {
     fixed,         // with another value it is another training
 };
 
-// A value as it was written. Words of a command line may mean anything; a configuration file knows their type.
+// A raw value: untyped from a command line, typed from a configuration file.
 struct Word {
     enum class Kind { any, text, integer, number, boolean, other };
     std::string text;
@@ -99,7 +99,7 @@ class Setting : public SettingBase {
     Setting& common() { return is_common = true, *this; }
     Setting& unit(std::string name) { return unit_name = std::move(name), *this; }
     Setting& when_resumed(Resume rule) { return resume = rule, *this; }
-    // Beside values of others for which `when` is false the setting changes nothing.
+    // The setting changes nothing where `when` is false, which looks at the values of other settings.
     Setting& only_with(std::string others, std::function<bool()> when) {
         counts_with = std::move(others);
         counts = std::move(when);
@@ -123,7 +123,7 @@ class Setting : public SettingBase {
     Setting& or_word(std::string word, Element stands_for) requires std::is_arithmetic_v<Element> {
         return word_ = {std::move(word), stands_for}, *this;
     }
-    // Where it is not given: what a checkpoint says in its place.
+    // Takes the value that a checkpoint gives, where the setting is not given.
     void default_from(T checkpoint) {
         if (given()) return;
         value = std::move(checkpoint);
@@ -221,7 +221,7 @@ class Settings {
     void group(std::string title) { group_ = std::move(title); }
     const std::string& group() const { return group_; }
 
-    // Bound to a field that outlives the settings. Error where the key is taken.
+    // Binds a setting to a field that outlives the settings. Throws Error where the key is taken.
     template <class T>
     Setting<T>& bind(std::string key, T& field, std::string help) {
         return add(std::make_unique<Setting<T>>(std::move(key), field, std::move(help)));
@@ -231,7 +231,7 @@ class Settings {
         return add(std::make_unique<EnumSetting<E>>(std::move(key), field, std::move(named), std::move(help)));
     }
 
-    // With a value of their own.
+    // These settings hold a value of their own; no field is bound.
     Setting<std::string>& text(std::string key, std::string value, std::string help);
     Setting<std::string>& choice(std::string key, std::vector<std::string> words, std::string value, std::string help);
     Setting<int64_t>& integer(std::string key, int64_t value, std::string help);
@@ -244,7 +244,7 @@ class Settings {
     const std::vector<std::unique_ptr<SettingBase>>& all() const { return all_; }
     SettingBase* find(const std::string& key) const;  // null where there is none
     SettingBase& at(const std::string& key) const;    // Error where there is none
-    // What a checkpoint says in the place of a setting that is not given.
+    // Gives a setting the checkpoint's value where it is not given itself.
     template <class T>
     void default_from(const std::string& key, T checkpoint) {
         dynamic_cast<Setting<T>&>(at(key)).default_from(std::move(checkpoint));
@@ -268,8 +268,8 @@ class Settings {
     std::vector<std::unique_ptr<SettingBase>> all_;
 };
 
-// A message with its settings as a command line has them, with two dashes in front; other text in backquotes stays as it
-// is.
+// Shows the settings that a message names as a command line has them, with two dashes in front; other text in
+// backquotes stays as it is.
 std::string with_flags(const std::string& message);
 
 }  // namespace atrous

@@ -16,7 +16,8 @@ std::string in_quotes(
 // characters U+10FF80 to U+10FFFF and come back as they were; all other text is the same in both forms.
 std::string as_utf8(std::string_view bytes);
 std::string from_utf8(std::string_view text);
-// For a terminal: control characters (below 0x20, 0x7f, and those of two bytes in UTF-8) as ?, all else as it is.
+// Makes text fit for a terminal: control characters (below 0x20, 0x7f, and those of two bytes in UTF-8) become ?, all
+// else stays.
 std::string printable(std::string_view text);
 
 }  // namespace atrous::io

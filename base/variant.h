@@ -1,5 +1,5 @@
-// Which implementation of a kernel ran. Launchers call ran("conv_forward/mma_bf16"); tests and the profile listen.
-// Names are "<contract function>/<variant>".
+// Records which implementation of a kernel ran. Launchers call ran("conv_forward/mma_bf16"); tests and the profile
+// listen. Names are "<contract function>/<variant>".
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// How kernels see tensors: a pointer, an element type and a shape. Nothing here owns memory.
+// Kernels see tensors as views: a pointer, an element type and a shape. Nothing here owns memory.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ struct GradTarget {
     explicit operator bool() const { return view.data != nullptr; }
 };
 
-// The same for a vector of per-channel values or parameters, of type accumulator_of(activation type).
+// The gradient buffer of a vector of per-channel values or parameters, of type accumulator_of(activation type).
 struct VectorGradTarget {
     void* data = nullptr;
     bool accumulate = false;

@@ -1,11 +1,11 @@
-// Random changes of the training images. Each is a class of its own in data/augment/, and augmentation.cpp lists them in
-// the order in which they are applied. A program adds its own with add_augmentation:
+// Augmentations are random changes of the training images. Each is a class of its own in data/augment/, and
+// augmentation.cpp lists them in the order in which they are applied. A program adds its own with add_augmentation:
 //
 //     class Invert : public Augmentation {
 //      public:
 //         Invert() : Augmentation("invert", name_hash("invert"), Stage::after_crop) {}
 //         std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Invert>(*this); }
-//         void describe(Settings& s) override { s.bind("invert", probability_, "probability of a negative").min(0).max(1); }
+//         void describe(Settings& s) override { s.bind("invert", probability_, "probability of a negative").min(0); }
 //         bool active() const override { return probability_ > 0; }
 //         void apply(Example& sample, Random& random) const override { if (random.chance(probability_)) … }
 //
@@ -27,14 +27,14 @@
 
 namespace atrous::data {
 
-// Every random decision about an epoch or a sample of it draws from Random(seed, epoch, sample, stream) with a stream of
-// its own, so that switching one on leaves the others as they were. These are not of augmentations:
+// Every random decision about an epoch or a sample of it draws from Random(seed, epoch, sample, stream) with a stream
+// of its own, so that switching one on leaves the others as they were. These streams belong to no augmentation:
 inline constexpr uint64_t order_stream = 0;  // the order of the samples (sample 0)
 inline constexpr uint64_t crop_stream = 2;   // where the crop lies
 
 class Augmentation {
  public:
-    // Before the crop, what resamples the image or changes its size; after it, what keeps the crop as large as it is.
+    // Augmentations before the crop resample the image or change its size; those after it keep the crop's size.
     enum class Stage { before_crop, after_crop };
 
     virtual ~Augmentation() = default;
@@ -43,7 +43,7 @@ class Augmentation {
     virtual void describe(Settings& settings) = 0;
     virtual void check() const {}  // UsageError for values that their ranges allow and that make no sense together
     virtual bool active() const = 0;
-    // From several threads at once.
+    // Several threads may call this at once.
     virtual void apply(Example& sample, Random& random) const = 0;
 
     const std::string name;  // for messages
@@ -75,8 +75,8 @@ class Augmentations {
 void describe(Settings& settings, Augmentations& augmentations);
 void check(const Augmentations& augmentations);  // UsageError
 
-// Has it in every Augmentations made from now on, behind the others of its stage. To be called before there are threads.
-// Error where its stream is another's.
+// Adds it to every Augmentations made from now on, behind the others of its stage. Must be called before there are
+// threads. Throws Error where its stream is taken.
 void add_augmentation(std::unique_ptr<Augmentation> augmentation);
 
 }  // namespace atrous::data

@@ -12,7 +12,7 @@ namespace atrous::data::codec {
 
 using Bytes = std::span<const uint8_t>;
 
-// What a file holds before palettes are expanded: one channel of indices where `palette` is not empty.
+// The contents of a file before palettes are expanded: one channel of indices where `palette` is not empty.
 struct Decoded {
     Image image;
     Palette palette = {};
@@ -22,24 +22,25 @@ struct Codec {
     std::string name;  // "PNG"
     std::vector<std::string>
         extensions;  // of its files, in small letters: ".png"; they say what is an image in a folder
-    // By a file's first bytes, of which there may be few. Null: the format has no signature, its extension says it.
+    // Recognizes a file by its first bytes, of which there may be few. Null: the format has no signature, its extension
+    // tells.
     bool (*recognizes)(Bytes bytes);
-    // Of a whole file; `path` is for messages only. With raw_values, gray values that are stored with other than 8 or 16
-    // bits, or with a largest value of their own, are kept instead of being stretched to 0..255 or 0..65535. DataError
-    // for what is damaged, truncated or too large. Null: the format is known, and is not read.
+    // Decodes a whole file; `path` is for messages only. With raw_values, gray values that are stored with other than 8
+    // or 16 bits, or with a largest value of their own, are kept instead of being stretched to 0..255 or 0..65535.
+    // Throws DataError for what is damaged, truncated or too large. Null: the format is known, and is not read.
     Decoded (*decode)(Bytes bytes, const std::string& path, bool raw_values);
 };
 
-// In the order in which names are listed; no two take the same signature.
+// Codecs in the order in which names are listed; no two take the same signature.
 const std::vector<Codec>& codecs();
-// To be called before there are threads. Takes the place of one of this name that is not read; Error where one is.
+// Must be called before there are threads. Replaces a codec of this name that is not read; throws Error where one is.
 void add_codec(Codec codec);
 std::string names_of_codecs();  // those that are read: "JPEG, PNG and GIF"
 
-// By signature, else by extension. DataError where no codec takes the file, which says which there are.
+// Decodes by signature, else by extension. Throws DataError where no codec takes the file, and lists those there are.
 Decoded decode(Bytes bytes, const std::string& path, bool raw_values);
 
-// Of decoders. Refuses empty and too large images.
+// Decoders call this: it refuses empty and too large images.
 void check_size(int64_t h, int64_t w, const std::string& path);
 // Refuses an image that the file is too small to hold even if all of it compresses as well as the format can.
 void check_plausible(int64_t h, int64_t w, int64_t pixels_per_byte, Bytes bytes, const std::string& path,

@@ -1,4 +1,4 @@
-// Which image goes with which mask, which samples validate, and whether all of it can be learnt from.
+// Finds which image goes with which mask, which samples validate, and whether all of it can be learnt from.
 #pragma once
 
 #include <cstdint>
@@ -38,11 +38,11 @@ void describe(Settings& settings, DatasetOptions& options);
 Setting<double>& describe_val_fraction(Settings& settings, double& fraction);
 Setting<int64_t>& describe_seed(Settings& settings, int64_t& seed);
 
-// By its layout (data/layouts.h) unless lists say what belongs to it. Masks are paired by stem, also with _mask, _label,
-// _gt and the like appended. Throws DataError where an image has no mask, names the first few, and where nothing is
-// recognized, names what was found. Where a list of all validates, none is left to train on. A sample is its image's
-// file, whatever the path that names it or the links that lead to it: none comes twice, and what val_list names does not
-// train.
+// Finds samples by layout (data/layouts.h), unless lists name them. Masks are paired by stem, also with _mask, _label,
+// _gt and the like appended. Throws DataError where an image has no mask, and names the first few; where nothing is
+// recognized, it names what was found. Where a list of all validates, none is left to train on. A sample is its image's
+// file, whatever the path that names it or the links that lead to it: none comes twice, and what val_list names does
+// not train.
 Dataset find_dataset(const DatasetOptions& options);
 
 // The image's file, the same for every spelling of its path: canonical and absolute.

@@ -1,4 +1,4 @@
-// A sample on its way into a batch: what augmentations change.
+// A sample on its way into a batch, as augmentations see and change it.
 #pragma once
 
 #include "data/transform.h"

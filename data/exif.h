@@ -1,4 +1,4 @@
-// The one thing that EXIF says about the pixels: which way is up.
+// Reads the one thing that EXIF says about the pixels: which way is up.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace atrous::data {
 
-// Of a TIFF structure, as JPEG and PNG carry it: 1 to 8, 1 where it says nothing legible.
+// Reads the orientation, 1 to 8, from a TIFF structure as JPEG and PNG carry it; 1 where it says nothing legible.
 int exif_orientation(std::span<const uint8_t> tiff);
 
 // The image as it was seen: row and column 0 of orientations 1 to 8 are top left, top right, bottom right, bottom

@@ -63,7 +63,7 @@ bool is_image_name(const std::string& path);  // by the codecs' extensions; hidd
 // One colour of a palette is 0xrrggbb.
 using Palette = std::vector<uint32_t>;
 
-// Whether a PNG says that this program wrote it, so that results can be told from the images they lie among.
+// A PNG may say that this program wrote it, so that results can be told from the images they lie among.
 enum class PngMark { none, ours };
 
 // IoError where an image cannot be written; the file that was there is then unchanged.
@@ -73,11 +73,11 @@ void save_png(const std::string& path, const Image& image, const Palette& palett
 // Writes gray or RGB, 8 bits; alpha is dropped. Quality is 1 to 100.
 void save_jpeg(const std::string& path, const Image& image, int quality = 92);
 
-// The same in memory.
+// Encodes in memory as save_png and save_jpeg write.
 std::vector<uint8_t> encode_png(const Image& image, const Palette& palette = {}, PngMark mark = PngMark::none);
 std::vector<uint8_t> encode_jpeg(const Image& image, int quality = 92);
 
-// Whether the file is a PNG with the mark, by its first 4 KiB. No for whatever cannot be read.
+// Tells whether the file is a PNG with the mark, by its first 4 KiB. The answer is no for whatever cannot be read.
 bool is_our_png(const std::string& path);
 
 std::vector<uint8_t> read_file(const std::string& path);  // DataError

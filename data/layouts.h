@@ -13,18 +13,18 @@ namespace atrous::data {
 struct Layout {
     std::string name;   // "Pascal VOC"; what is recognized goes by it where Dataset::layout says nothing else
     std::string looks;  // what people see in the folder, in a line: "images/ and masks/ with files of the same names"
-    // Nothing where the folder does not look so; DataError where it does and something in it is wrong. What validates
-    // may be left empty.
+    // Returns nothing where the folder does not look so; throws DataError where it does and something in it is wrong.
+    // The samples that validate may be left empty.
     std::optional<Dataset> (*recognize)(const std::string& root);
 };
 
 const std::vector<Layout>& layouts();  // in the order in which they are looked for
-// Looked for before those that are there, so that a special layout is not taken for a general one. To be called before
-// there are threads. Error where one has this name.
+// Adds a layout before those that are there, so that a special layout is not taken for a general one. Must be called
+// before there are threads. Throws Error where one has this name.
 void add_layout(Layout layout);
 std::string looks_of_layouts();  // of all, with "; " between them
 
-// By the first layout that `root` has. DataError where it has none.
+// Reads a data set by the first layout that `root` has. Throws DataError where it has none.
 Dataset recognize_layout(const std::string& root);
 
 }  // namespace atrous::data

@@ -1,4 +1,4 @@
-// List files: which images belong to a part of a data set, and where their masks are.
+// List files say which images belong to a part of a data set, and where their masks are.
 #pragma once
 
 #include <memory>

@@ -30,9 +30,9 @@ struct LoaderOptions {
     int64_t cache_bytes = 0;  // decoded and resized samples are kept up to this sum
 };
 
-// Decoded and resized, not augmented; the crop is taken from the middle. For prediction and for looking at samples.
+// Decodes and resizes without augmenting, for prediction and for looking at samples; the crop is taken from the middle.
 Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options);
-// The same with the augmentations of (seed, epoch, index).
+// Applies the augmentations of (seed, epoch, index) too.
 Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
                     int64_t index);
 
@@ -40,7 +40,8 @@ Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOpti
 // size_multiple, with the mean colour and the ignored class.
 void collate(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch);
 
-// The same batches whatever the number of workers. What a worker throws, next() throws at the batch concerned.
+// Gives the same batches whatever the number of workers. An error of a worker is thrown by next() at the batch
+// concerned.
 std::unique_ptr<BatchSource> make_loader(std::vector<Sample> samples, MaskRule rule, const LoaderOptions& options);
 
 }  // namespace atrous::data

@@ -56,9 +56,9 @@ struct RawValue {
     uint32_t value = 0;
     int64_t count = 0, x = 0, y = 0;
 };
-// In ascending order. `auto`: at most `limit` values, after which counting stops; more mean no classes. A definite
-// rule: one value for each class that occurs, and for what is not allowed the first, with the count of all pixels
-// alike.
+// Returns values in ascending order. With `auto` these are at most `limit` values, after which counting stops; more
+// mean no classes. With a definite rule there is one value for each class that occurs, and for what is not allowed the
+// first, with the count of all pixels alike.
 std::vector<RawValue> raw_values(const RawMask& mask, const MaskRule& rule, size_t limit = 4096);
 
 // Turns `auto` into a definite rule from the values of all masks of a set; `example` is a mask's path for messages and

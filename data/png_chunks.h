@@ -10,7 +10,7 @@ namespace atrous::data::codec {
 
 inline bool is_png(Bytes bytes) { return starts_with(bytes, "\x89PNG\r\n\x1a\n"); }
 
-// What images marked by encode_png say in a tEXt chunk before the pixels.
+// Images marked by encode_png carry this tEXt chunk before the pixels.
 inline constexpr char mark_key[] = "Software", mark_text[] = "atrous";
 
 struct PngChunk {

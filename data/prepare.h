@@ -1,4 +1,4 @@
-// The two halves of load_sample: what does not change from epoch to epoch and may be kept, and what does.
+// The two halves of load_sample: one does not change from epoch to epoch and may be kept, the other does.
 #pragma once
 
 #include "data/loader.h"

@@ -22,7 +22,7 @@ struct SynthSample {
     Image mask;   // class ids; a pixel has the class of what covers its centre
 };
 
-// The same (seed, index, size, options) gives the same sample.
+// Gives the same sample for the same (seed, index, size, options).
 SynthSample draw_sample(uint64_t seed, uint64_t index, int64_t size, const SynthOptions& options = {});
 
 // Writes <dir>/{train,val}/{images,masks}/*.png. Masks hold 0 and 255, or the class ids under class_per_kind; the last

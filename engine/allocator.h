@@ -48,8 +48,8 @@ class CachingAllocator {
     CachingAllocator(const CachingAllocator&) = delete;
     CachingAllocator& operator=(const CachingAllocator&) = delete;
 
-    // Never null; a block of 0 bytes is a block of 1. MemoryError where there is no memory, or it would hold more than
-    // the limit even without its cache.
+    // Returns a block, never null; a block of 0 bytes is a block of 1. Throws MemoryError where there is no memory, or
+    // the allocator would hold more than the limit even without its cache.
     void* allocate(size_t bytes);
     void release(void* p) noexcept;
     void release_cache();

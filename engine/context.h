@@ -1,5 +1,5 @@
-// One context a device, alive for the whole process: its stream, its memory, its threads; and `run`, which hands a
-// kernel to the backend that the device calls for.
+// A context holds a device's stream, memory and threads; there is one a device, alive for the whole process. `run`
+// hands a kernel to the backend that the device calls for.
 #pragma once
 
 #include <memory>
@@ -50,7 +50,7 @@ class Context : private Scratch {
     int threads_ = 1;
 };
 
-// Created on first use. Not for meta, which has no context.
+// Creates the context on first use. Must not be called for meta, which has no context.
 Context& context_of(Device device);
 
 CachingAllocator& allocator_for(Device device);  // the context's, and on meta the simulation's

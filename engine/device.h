@@ -20,9 +20,9 @@ struct Device {
 
 std::string name_of(Device device);  // "cpu", "cuda:0", "emulated", "reference", "meta"
 
-// What a user names: auto (a usable GPU, else the cpu; never the emulator), cpu, cuda, cuda:1, emulated, reference,
-// meta. Throws GpuError with the reason where the device cannot be used, UsageError for an unknown name.
-// auto takes the first GPU that the binary has code for; `passed_over` says which it has none for.
+// Parses the name a user gives: auto (a usable GPU, else the cpu; never the emulator), cpu, cuda, cuda:1, emulated,
+// reference, meta. Throws GpuError with the reason where the device cannot be used, UsageError for an unknown name.
+// auto takes the first GPU that the binary has code for; `passed_over` names those it has none for.
 Device parse_device(const std::string& name, std::string* passed_over = nullptr);
 
 }  // namespace atrous

@@ -1,4 +1,4 @@
-// How much memory is left on a device.
+// Tells how much memory is left on a device.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 
 namespace atrous {
 
-// GPU: what its driver says is free. Host: /proc/meminfo's MemAvailable, or what the process's control groups (versions
-// 1 and 2, and their parents) or its limit on address space leave where that is less. Bytes; IoError where nothing can
-// be read.
+// Returns bytes. On a GPU its driver says what is free. The host has /proc/meminfo's MemAvailable, or what the
+// process's control groups (versions 1 and 2, and their parents) or its limit on address space leave where that is
+// less. Throws IoError where nothing can be read.
 size_t free_memory_bytes(Device device);
 
 // The host's, with another folder in place of / (for tests).

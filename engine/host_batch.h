@@ -1,4 +1,4 @@
-// A batch in host memory, and where batches come from. The trainer sees data only through this.
+// A batch in host memory, and its source. The trainer sees data only through this.
 #pragma once
 
 #include <cstdint>

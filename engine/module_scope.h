@@ -1,4 +1,4 @@
-// Which layer runs on this thread.
+// Keeps the path of the layer that runs on this thread.
 #pragma once
 
 #include <string>

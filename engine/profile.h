@@ -1,5 +1,6 @@
-// Where a training step's time goes: spans by op, pass and layer, and the kernels inside them. While a Profiler lives,
-// its thread's ops, backward passes and ProfileScopes are timed; without one each costs a test of a pointer.
+// A profile shows where a training step's time goes: spans by op, pass and layer, and the kernels inside them. While a
+// Profiler lives, its thread's ops, backward passes and ProfileScopes are timed; without one each costs a test of a
+// pointer.
 //
 // On the cpu a span is what its kernels and the code between them take. On a GPU kernels run after the call that
 // launches them: spans there have times of both, the host's and the device's, the latter between two events on the
@@ -43,7 +44,7 @@ class Profiler {
 
     // Chrome's trace format, which Perfetto opens: the host's track, and the GPU's where there is one.
     std::string chrome_trace() const;
-    // By op and pass: calls, milliseconds, share of the time until the last finished step, GB/s.
+    // Tabulates calls, milliseconds, share of the time until the last finished step, and GB/s by op and pass.
     std::string summary() const;
 
     // A forward op that has just been recorded: the kernels since the last op or scope are its own.
@@ -92,7 +93,8 @@ class KernelSpan {
     State* state_ = nullptr;
 };
 
-// What happens while it lives. `describe` gives name, category and what else is known; it runs under a profiler alone.
+// Times what happens while it lives. `describe` gives name, category and what else is known; it runs under a profiler
+// alone.
 class ProfileScope {
  public:
     template <class F>

@@ -1,4 +1,4 @@
-// What a computation would take of a device's memory, found by running it on device meta.
+// Measures how much of a device's memory a computation would take, by running it on device meta.
 //
 //   MemorySimulation simulation({DeviceKind::cpu});
 //   … make tensors on meta, run ops, run backward …
@@ -7,8 +7,7 @@
 // While one lives, tensors that this thread makes on meta take addresses, of no memory, from an allocator with the
 // rules of the target's; ops take the paths that they take there; and kernels run as far as it takes to learn what
 // scratch memory they ask for (Queue::is_dry_run). So a prediction comes from the code that will run, not from a second
-// description of it. What it cannot know is the scratch memory of kernels on the cpu other than convolutions; theirs is
-// small.
+// description of it. It cannot know the scratch memory of kernels on the cpu other than convolutions; theirs is small.
 #pragma once
 
 #include <memory>
@@ -23,7 +22,7 @@
 
 namespace atrous {
 
-// What a block of memory is for.
+// Every block of memory has one of these uses.
 enum class BlockUse {
     weights,  // and buffers
     half_weights,
@@ -45,7 +44,7 @@ struct SimulatedBlock {
 
 class MemorySimulation : private Scratch {
  public:
-    // The target need not be here. `limit_bytes`: MemoryError where it would hold more; 0: none.
+    // The target need not be here. Throws MemoryError where it would hold more than `limit_bytes`; 0: no limit.
     explicit MemorySimulation(Device target, size_t limit_bytes = 0);
     ~MemorySimulation() override;
     MemorySimulation(const MemorySimulation&) = delete;
@@ -96,7 +95,7 @@ class MemorySimulation : private Scratch {
     size_t scratch_bytes_ = 0;
 };
 
-// What the tensors are for that this thread makes while it lives; without a simulation of no consequence.
+// Names the use of the tensors that this thread makes while it lives; without a simulation it has no effect.
 class UseScope {
  public:
     explicit UseScope(BlockUse use);

@@ -8,7 +8,7 @@
 
 namespace atrous {
 
-// What every net of this form needs to know.
+// Every net of this form needs these options.
 struct BackboneOptions {
     int64_t in_channels = 3, out_channels = 1;
     std::string encoder = "resnet50";

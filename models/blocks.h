@@ -1,4 +1,4 @@
-// What several nets are made of.
+// Blocks that several nets are made of.
 #pragma once
 
 #include <memory>

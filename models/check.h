@@ -1,4 +1,4 @@
-// What a pass over shapes alone tells of a net before it trains.
+// A pass over shapes alone tells these things of a net before it trains.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace atrous {
 
-// Parts of a net that a training leaves as they are. Before materialize().
+// Parts of a net that a training leaves as they are. freeze() must be called before materialize().
 struct FreezeOptions {
     bool batch_norm = false;  // running statistics are used and kept; scale and shift still train
     bool encoder = false;     // neither weights nor statistics of the encoder change

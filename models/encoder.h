@@ -43,7 +43,7 @@ class Encoder : public Module {
 // The encoder whose weights a file holds, under whatever prefix: all its names and shapes are there. Empty where it is
 // none of them.
 std::string encoder_in(const io::TensorFile& file);
-// Whether a net's encoder, for so many input channels, is the one of this name.
+// Tells whether a net's encoder, for so many input channels, is the one of this name.
 bool is_encoder(Module& encoder, const std::string& name, int64_t in_channels);
 
 std::vector<std::string> encoder_names();  // resnet18 … resnet152, vgg11 … vgg19_bn

@@ -1,4 +1,4 @@
-// What it takes to build a net again.
+// A configuration holds everything that is needed to build a net again.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct NetConfig {
     bool dropout = true;               // false: none, for comparisons
 };
 
-// What the numbers of a NetConfig may be, whoever sets them: an option, or a checkpoint.
+// Numbers of a NetConfig lie in these ranges, whoever sets them: an option, or a checkpoint.
 namespace net_ranges {
 struct Range {
     int64_t low, high;

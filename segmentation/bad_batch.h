@@ -20,7 +20,8 @@ struct BadBatch {
 
 void save_bad_batch(const std::string& path, SegmentationNet& net, const ModelCard& card, const BadStep& bad,
                     const FreezeOptions& freezing);
-// Without the weights, which load_bad_weights puts into a net of the model card. FormatError for any other file.
+// Reads all but the weights, which load_bad_weights puts into a net of the model card. Throws FormatError for other
+// files.
 BadBatch read_bad_batch(const io::SafetensorsFile& file);
 void load_bad_weights(const io::SafetensorsFile& file, SegmentationNet& net);
 

@@ -1,4 +1,4 @@
-// Which file a user means by a checkpoint.
+// Finds the file that a user means by a checkpoint.
 #pragma once
 
 #include <string>

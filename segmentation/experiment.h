@@ -1,6 +1,6 @@
-// An experiment: everything that a training follows from, each setting once. Its description gives the command line, the
-// configuration file, the table of what was used, what a checkpoint says of its training, and what a resumed run may
-// change.
+// An experiment is everything that a training follows from, each setting once. Its description gives the command line,
+// the configuration file, the table of what was used, what a checkpoint says of its training, and what a resumed run
+// may change.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ namespace atrous {
 
 inline constexpr const char* default_profile = "profile.json in the run folder";
 
-// Where a training writes, and what it goes on from.
+// These options say where a training writes, and what it goes on from.
 struct RunOptions {
     std::string output_dir;  // empty: runs/1, runs/2, …
     std::string resume;      // a run folder or its last.safetensors; empty: a new training
@@ -57,7 +57,7 @@ void describe(Settings& settings, Experiment& experiment);
 // UsageError for what can be known to be wrong before any file is opened. `settings` are the experiment's.
 void check(const Settings& settings, const Experiment& experiment);
 
-// Of an image in a training step; UsageError where the crop is none.
+// The size of an image in a training step; UsageError where the crop is none.
 struct TrainingSize {
     int64_t height, width;
 };
@@ -66,8 +66,8 @@ TrainingSize training_size(const Experiment& experiment);
 // The net of so many classes; 2: one logit.
 NetConfig net_config(const Experiment& experiment, int64_t classes);
 
-// The configuration file with which the training goes on from any folder: paths are absolute, and what concerns this run
-// alone (what it was resumed from, its profile, what it overwrote) is left out.
+// Writes the configuration file with which the training goes on from any folder: paths are absolute, and what concerns
+// this run alone (what it was resumed from, its profile, what it overwrote) is left out.
 std::string config_of(Experiment experiment);
 
 // Width and height of the images, and of what is cropped from them; shared by the programs that have the setting.

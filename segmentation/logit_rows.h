@@ -18,7 +18,7 @@ class LogitRows {
 
     int64_t height() const { return height_; }
     int64_t width() const { return width_; }
-    // As many rows as make about a million values: the memory that rows() takes.
+    // Returns as many rows as make about a million values: the memory that rows() takes.
     int64_t rows_at_once() const;
 
  private:

@@ -1,4 +1,4 @@
-// The loss of an experiment: from words to a loss function, and back into a checkpoint.
+// The loss of an experiment: words become a loss function, and go into a checkpoint and come back.
 #pragma once
 
 #include <string>
@@ -27,7 +27,7 @@ void describe(Settings& settings, LossConfig& config);
 // "auto" becomes bce+dice for a net with one output channel, ce+dice for more.
 std::string resolve_loss(const std::string& name, int64_t out_channels);
 
-// What a loss is made of: one pass over logits and labels, and words with functions of their own; at least one of them.
+// A loss is made of one pass over logits and labels, and words with functions of their own; at least one of them.
 struct LossParts {
     std::variant<std::monostate, BceDiceOptions, SoftmaxLossOptions> one_pass;
     std::vector<const LossWord*> own;  // of the config's words, which have to stay
@@ -42,8 +42,8 @@ LossFactory loss_of(const LossConfig& config, int64_t out_channels, int ignore_i
 std::vector<double> class_weights(const std::string& words, const std::vector<int64_t>& pixels,
                                   const std::vector<int64_t>& samples_with);
 
-// UsageError for what is wrong with a loss whatever the data hold. `classes` 0: not known yet, then only what is refused
-// for two classes as well as for more.
+// Throws UsageError for what is wrong with a loss whatever the data hold. `classes` 0: not known yet; then only what is
+// wrong for two classes as well as for more is refused.
 void check(const LossConfig& config, int64_t classes);
 
 }  // namespace atrous

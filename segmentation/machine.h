@@ -1,4 +1,4 @@
-// What a computation runs on: the device, the cpu's threads, the precision.
+// The machine that a computation runs on: the device, the cpu's threads, the precision.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,7 @@ namespace atrous {
 
 using NetFactory = std::function<std::unique_ptr<SegmentationNet>()>;
 
-// What may be used: `memory-limit`, or nine tenths of what is free (the rest of the program needs some).
+// Memory may be used up to this: `memory-limit`, or nine tenths of what is free (the rest of the program needs some).
 struct Budget {
     size_t bytes = 0;
     std::string words;  // "4.00 GiB (`memory-limit`)"

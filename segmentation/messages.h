@@ -1,4 +1,5 @@
-// What the workflow has to say while it works. A program prints it; whoever uses the library may do as they like.
+// The workflow reports through this interface while it works. A program prints it; whoever uses the library may do as
+// they like.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@ class Messages {
     virtual ~Messages() = default;
     virtual void text(const std::string& lines) = 0;    // one line or several, each with its newline
     virtual void warning(const std::string& line) = 0;  // without newline
-    // How far a piece of work is ("checking images", 12, 400), as often as there is something new; done == of: over.
+    // Reports the progress of a piece of work ("checking images", 12, 400) as often as there is something new; it is
+    // over when done == of.
     virtual void progress(const std::string& work, int64_t done, int64_t of) { (void)work, (void)done, (void)of; }
     virtual void details(const std::string& lines) { text(lines); }  // what explains an error that follows
 };

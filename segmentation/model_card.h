@@ -1,5 +1,5 @@
-// What a checkpoint says about itself, so that it alone suffices to evaluate and predict: the net, how images are
-// prepared, what the classes are. Kept as JSON in the file's metadata.
+// A model card is what a checkpoint says about itself, so that it alone suffices to evaluate and predict: the net, the
+// preparation of images, the classes. It is kept as JSON in the file's metadata.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@
 
 namespace atrous {
 
-// What its numbers may be: those that the options of atrous train allow; threads may also be the machine's.
+// Numbers of a card lie in the ranges that the options of atrous train allow; threads may also be the machine's.
 namespace card_ranges {
 inline constexpr net_ranges::Range size{8, 8192}, threads{0, 65536};
 }  // namespace card_ranges
@@ -37,18 +37,19 @@ struct ModelCard {
 
 io::Metadata to_metadata(const ModelCard& card);
 bool has_model_card(const io::TensorFile& file);
-// FormatError where the file carries none, or one that train would not have written: a field that is missing, of
-// another type or out of its range, or a net that cannot be built.
+// Throws FormatError where the file carries no card, or one that train would not have written: a field that is missing,
+// of another type or out of its range, or a net that cannot be built.
 ModelCard model_card_of(const io::TensorFile& file);
 std::string text_of(const ModelCard& card);  // JSON
-// Of that text what model_card_of says of a file; whether its net can be built is not looked at. `path` is for the error
-// message.
+// Parses the text of a card with the checks of model_card_of, except that its net may be impossible to build. `path` is
+// for the error message.
 ModelCard parse_model_card(const std::string& json, const std::string& path);
 
-// How images of this card become batches; no augmentation, no shuffling.
+// Returns how images of this card become batches; no augmentation, no shuffling.
 data::LoaderOptions loader_options(const ModelCard& card, int64_t batch_size, int workers, int64_t input_multiple);
 
-// Whether the logits' channels are classes that exclude each other (softmax); else each is a class by itself (sigmoid).
+// Tells whether the logits' channels are classes that exclude each other (softmax); else each is a class by itself
+// (sigmoid).
 bool is_softmax(const ModelCard& card);
 
 LossFactory loss_of(const ModelCard& card);  // of labels in which 255 is ignored

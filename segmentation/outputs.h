@@ -1,4 +1,4 @@
-// What a verb reads and what it writes, compared before any work begins: no output is an input, no two outputs are one
+// Compares what a verb reads and what it writes before any work begins: no output is an input, no two outputs are one
 // file, and what another program wrote is replaced only where `overwrite` says so.
 #pragma once
 
@@ -15,13 +15,14 @@ namespace atrous {
 // again.
 enum class FileKind { json, csv, png, svg, tensors, weights };
 
-// In the first bytes of every JSON file that the program writes.
+// Every JSON file that the program writes has this in its first bytes.
 inline constexpr std::string_view json_mark_key = "engine", json_mark = "atrous";
 
 // Metadata of a file of tensors that an op or a net gave, which are no weights.
 inline constexpr const char *tensors_mark_key = "atrous.kind", *tensors_mark = "tensors";
 
-// Whether replacing the file loses nothing: this program wrote it, as a file of this kind, or it is empty or not there.
+// Tells whether replacing the file loses nothing: this program wrote it, as a file of this kind, or it is empty or not
+// there.
 bool is_replaceable(const std::string& path, FileKind kind);
 
 class Outputs {
@@ -30,11 +31,11 @@ class Outputs {
     Outputs& reads(std::string what, std::string path);
     Outputs& writes(std::string what, std::string path, FileKind kind);
     Outputs& keeps(std::string what, std::string path);  // a file that is written otherwise: no output may be it
-    // UsageError for an output that is an input or another output, or that would replace a file of somebody else's (not
-    // with `overwrite`); IoError where its folder is missing or cannot be written to.
+    // Throws UsageError for an output that is an input or another output, or that would replace another program's file
+    // (not with `overwrite`); IoError where its folder is missing or cannot be written to.
     void check(bool overwrite) const;
     void check_inputs() const;  // that no output is an input, alone
-    // That no output is an image or a mask of the data set. Costs nothing where no output exists yet.
+    // Checks that no output is an image or a mask of the data set. This costs nothing where no output exists yet.
     void check_samples(const std::vector<data::Sample>& samples) const;
 
  private:

@@ -1,4 +1,4 @@
-// From logits to masks.
+// Turns logits into masks.
 #pragma once
 
 #include <vector>
@@ -10,7 +10,7 @@ namespace atrous {
 
 // The probability above which a pixel is foreground, for nets of two classes.
 void describe_threshold(Settings& settings, double& threshold);
-// The logit for it. UsageError where it is given to a net of several classes.
+// Returns the logit of the threshold. Throws UsageError where it is given to a net of several classes.
 double logit_threshold(const Settings& settings, double threshold, const ModelCard& card);
 
 std::vector<float> host_logits(const Tensor& logits);

@@ -10,24 +10,24 @@
 
 namespace atrous {
 
-// What is to be predicted, and what has an image's name and cannot be.
+// The images to predict, and the files that have an image's name and cannot be predicted.
 struct Images {
     std::vector<InputImage> taken;
     std::vector<std::string> skipped;
 };
-// Each file once, whichever paths lead to it. Results of earlier predictions in `output`, which may lie among them, are
-// passed over. DataError, UsageError.
+// Finds each file once, whichever paths lead to it. Results of earlier predictions in `output`, which may lie among
+// them, are passed over. Throws DataError, UsageError.
 Images find_inputs(const std::vector<std::string>& inputs, const std::string& output, bool recursive,
                    Messages& messages);
 
-// UsageError where a result would replace a file that exists and is not this program's (not with `overwrite`), an image
-// that is predicted, or another file that is `read`. A name too long for the file system is one image's trouble, which
-// is skipped.
+// Throws UsageError where a result would replace a file that exists and is not this program's (not with `overwrite`),
+// an image that is predicted, or another file that is `read`. An image whose name is too long for the file system is
+// skipped.
 std::vector<Job> jobs_of(Images& images, const Predictor& predictor, const std::vector<std::string>& read,
                          bool overwrite);
 
-// An image that cannot be read, or does not fit into memory, stops no other: DataError or NumericError at the end names
-// all that were left out.
+// Predicts all images. One that cannot be read, or does not fit into memory, stops no other: DataError or NumericError
+// at the end names all that were left out.
 void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std::vector<std::string> skipped,
                  Messages& messages);
 

@@ -12,10 +12,11 @@ namespace atrous {
 // Loads `path` into the net and says what it is, what fits, and in a table what does not. FormatError.
 io::PretrainedReport load_pretrained(SegmentationNet& net, const std::string& path, bool new_head, Messages& messages);
 
-// Whether the weights were trained on images minus ImageNet's mean over its deviation, as far as the file tells.
+// Tells whether the weights were trained on images minus ImageNet's mean over its deviation, as far as the file says.
 bool wants_imagenet_normalization(const std::string& path);
 
-// The same error where it would not fit, from shapes alone: `net` is not materialized yet, and is spent. Says nothing.
+// Throws the error of load_pretrained where it would fail, from shapes alone: `net` is not materialized yet, and is
+// spent. Says nothing.
 void check_pretrained(SegmentationNet& net, const std::string& path, bool new_head);
 
 std::string text_of(const io::PretrainedReport& report);

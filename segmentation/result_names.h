@@ -1,4 +1,4 @@
-// What predict calls its results.
+// Names the results of predict.
 #pragma once
 
 #include <string>

@@ -26,16 +26,16 @@ struct RunFingerprint {
 RunFingerprint fingerprint_of(const Settings& settings, const data::Dataset& dataset, Device device);
 
 void add_to(io::Metadata& metadata, const RunFingerprint& fingerprint);
-// FormatError where it cannot be read; none in a file from before there was one.
+// Throws FormatError where it cannot be read; returns nothing for a file from before there was one.
 std::optional<RunFingerprint> saved_fingerprint(const io::TensorFile& file);
 
 struct FingerprintChanges {
     std::vector<std::string> warnings;
     bool other_validation = false;  // scores from before are of other samples
 };
-// How a run that stands at `progress` with `saved` may go on with `mine`, whose settings are described by `settings`.
-// UsageError where a fixed setting differs, and where the run stands within an epoch and the rest of that epoch would be
-// other batches: samples would be seen twice and others not at all.
+// Tells how a run that stands at `progress` with `saved` may go on with `mine`, whose settings are described by
+// `settings`. Throws UsageError where a fixed setting differs, and where the run stands within an epoch and the rest of
+// that epoch would be other batches: samples would be seen twice and others not at all.
 FingerprintChanges compare(const Settings& settings, const RunFingerprint& mine, const RunFingerprint& saved,
                            const TrainProgress& progress, const std::string& path);
 

@@ -1,4 +1,5 @@
-// The folder a training writes: config.toml, log.txt, metrics.csv, TensorBoard's events, last and best checkpoints, samples.png.
+// A run folder holds what a training writes: config.toml, log.txt, metrics.csv, TensorBoard's events, last and best
+// checkpoints, samples.png.
 #pragma once
 
 #include <string>
@@ -11,9 +12,9 @@ namespace atrous {
 
 class RunFolder {
  public:
-    // A run folder is new, empty, or marked as a training's (segmentation/run_lock.h). What would be refused, without making
-    // anything: UsageError where the folder holds a training already, unless that is `resumed`, the folder whose
-    // training goes on (empty: none), and where it holds files of somebody else's, neither with `overwrite`; IoError
+    // A run folder is new, empty, or marked as a training's (segmentation/run_lock.h). This checks that, without making
+    // anything. Throws UsageError where the folder holds a training already, unless that is `resumed`, the folder whose
+    // training goes on (empty: none), and where it holds files of another program, neither with `overwrite`; IoError
     // where another training is using it or it cannot be written to.
     static void check(const std::string& path, const std::string& resumed, bool overwrite);
 

@@ -14,7 +14,7 @@ inline constexpr const char* run_mark =
 
 bool is_marked(const std::string& folder);
 
-// One a folder and process: the system drops a lock of fcntl when the process closes the file, through whichever
+// A process has one lock a folder: the system drops a lock of fcntl when the process closes the file, through whichever
 // descriptor.
 class RunLock {
  public:
@@ -28,8 +28,8 @@ class RunLock {
     static void check_free(const std::string& folder);
 
     bool held() const { return bool(file_); }
-    // What was locked for a training that is refused afterwards is left as it was: a mark made for it goes, unless the
-    // training has begun.
+    // A folder that was locked for a training that is refused afterwards is left as it was: a mark made for it goes,
+    // unless the training has begun.
     void begin() { made_.clear(); }
     void release();  // the lock, not the file: see above
     RunLock(RunLock&& other) noexcept { *this = std::move(other); }

@@ -10,7 +10,7 @@ namespace atrous {
 
 std::string json_key(const SettingBase& setting);  // "batch_size"
 nlohmann::json json_of(const SettingBase& setting);
-// Whether the setting took the value; unchanged where it is not what its rule says.
+// Returns whether the setting took the value; it is unchanged where the value is not what its rule says.
 bool assign_json(SettingBase& setting, const nlohmann::json& value);
 
 }  // namespace atrous

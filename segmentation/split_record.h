@@ -1,5 +1,5 @@
-// What a checkpoint knows about its training's split, so that eval scores the samples that were held out, and says so
-// where it does not.
+// A split record is what a checkpoint knows of its training's split, so that eval scores the samples that were held
+// out, and says so where it does not.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,7 +11,7 @@
 namespace atrous {
 
 struct SplitRecord {
-    // How the data set was split: DatasetOptions without the root; the lists' paths are absolute.
+    // These settings split the data set: DatasetOptions without the root; the lists' paths are absolute.
     std::string train_list, val_list, val_pattern;
     double val_fraction = 0.1;
     int64_t seed = 0;
@@ -25,11 +25,11 @@ inline constexpr size_t sketch_size = 1024;
 
 SplitRecord record_split(const data::DatasetOptions& options, const data::Dataset& dataset);
 
-// Of a training that goes on, perhaps with other samples than before: what either part trained on.
+// Joins the records of a resumed training, perhaps with other samples than before: what either part trained on.
 SplitRecord joined(SplitRecord now, const SplitRecord& before);
 
-// How many of the samples were trained on, by their name or their file: exact up to `sketch_size` samples trained on,
-// else an estimate, which is 0 only where none was found.
+// Counts the samples that were trained on, by their name or their file: exactly up to `sketch_size` samples trained on,
+// else by an estimate, which is 0 only where none was found.
 int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>& samples);
 
 std::string text_of(const SplitRecord& split);  // "`val-fraction` 0.1 `seed` 3", as one would type it

@@ -13,7 +13,7 @@ namespace atrous {
 std::string grouped(int64_t n);  // 31,037,633
 std::string scaled(int64_t n);   // 48.2 G
 std::string layer_table(const Summary& summary, int64_t batch);
-// What the size of the images means to this net: padding, dead taps.
+// Tells what the size of the images means to this net: padding, dead taps.
 std::string size_notes(const SegmentationNet& net, const NetConfig& config, int64_t height, int64_t width);
 
 nlohmann::json json_of(const Summary& summary);

@@ -21,8 +21,8 @@ class TrainingRun {
 
     // Trains to the end, or until the observer asks to stop, and saves; false in the last case.
     bool train(TrainObserver& observer);
-    // Of the best checkpoint, or of the last one where no epoch was the best or its file was lost: scores, tables and
-    // the contact sheet. Nothing where no sample validates.
+    // Reports scores, tables and the contact sheet of the best checkpoint, or of the last one where no epoch was the
+    // best or its file was lost. Reports nothing where no sample validates.
     void report_result();
 
     const TrainProgress& progress() const { return trainer_->progress; }

@@ -45,8 +45,8 @@ int64_t threads_of(const Machine& machine, const ResumedRun* resumed, Messages& 
 TrainingSetup prepare_training(Experiment& experiment, const Settings& settings, Device device,
                                std::optional<ResumedRun> resumed, Messages& messages);
 
-// All of the above for a new training that an Experiment describes, on the device and the threads that it names.
-// UsageError also for a value out of its range.
+// Does all of the above for a new training that an Experiment describes, on the device and the threads that it names.
+// Throws UsageError also for a value out of its range.
 TrainingSetup prepare_training(Experiment& experiment, Messages& messages);
 
 OptimizerOptions optimizer_options(const Experiment& experiment);

@@ -1,4 +1,4 @@
-// What layouts are made of: a folder of images beside one of masks.
+// Layouts are made of this: a folder of images beside one of masks.
 #pragma once
 
 #include <filesystem>
@@ -26,8 +26,8 @@ std::optional<FolderPair> find_pair(const std::filesystem::path& root);
 std::vector<Sample> samples_of_pair(const FolderPair& pair, const std::filesystem::path& root,
                                     std::vector<std::string>& warnings);
 
-// The samples of train/ and, in the first of val/, valid/, validation/ that there is, of validation: `pair_of` says which
-// folders belong to a name. Nothing where there are none of train/.
+// Finds the samples of train/, and of the first of val/, valid/, validation/ that exists. `pair_of` says which folders
+// belong to a name. Returns nothing where train/ has none.
 using PairOfPart = std::function<std::optional<FolderPair>(const std::string& part)>;
 std::optional<Dataset> dataset_of_parts(const std::filesystem::path& root, const PairOfPart& pair_of);
 

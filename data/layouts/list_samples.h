@@ -11,7 +11,7 @@ namespace atrous::data {
 // Its paths are relative to `root`; bare stems are looked up in `pair`. DataError where a file is missing.
 std::vector<Sample> samples_of_list(const std::string& list, const std::filesystem::path& root,
                                     const std::optional<FolderPair>& pair);
-// The same with root's pair of folders.
+// Uses root's pair of folders.
 std::vector<Sample> samples_of_list(const std::string& list, const std::string& root);
 
 }  // namespace atrous::data

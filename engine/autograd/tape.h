@@ -34,7 +34,7 @@ class Gradients;
 using Backward = std::function<void(Gradients&)>;
 using Attribute = std::pair<std::string, std::variant<int64_t, double, bool, std::string>>;
 
-// What summary, inspection, the memory plan and export know about one op.
+// A record tells summary, inspection, the memory plan and export what they need to know about one op.
 struct Record {
     std::string op;
     std::vector<Tensor> inputs;
@@ -62,13 +62,13 @@ struct Entry {
     bool wanted = false;  // some input needs a gradient
 };
 
-// Sees every value of a pass as it is made: for naming the layer where numbers go wrong, and for images.
+// An observer sees every value of a pass as it is made: it names the layer where numbers go wrong, or draws values.
 class TapeObserver {
  public:
     virtual ~TapeObserver() = default;
     virtual void on_forward(const Entry&, const Tensor& /*output*/) {}
-    // After the entry's backward ran: the gradient of its output, and those of its inputs that were wanted (what has
-    // reached them so far; a parameter's lies in the arena).
+    // Called after the entry's backward ran, with the gradient of its output, and those of its inputs that were wanted
+    // (what has reached them so far; a parameter's lies in the arena).
     virtual void on_backward(const Entry&, const Tensor& /*output*/, const std::vector<Tensor>& /*inputs*/) {}
 };
 
@@ -90,7 +90,7 @@ class Tape {
 
     // Walks the records backwards from `output` with d(objective)/d(output) = seed (1 if absent), and empties the tape.
     void backward(const Tensor& output, const Tensor& seed = {}) { backward({{output, seed}}); }
-    // The same from several outputs: their seeds are their weights in the objective.
+    // Walks backwards from several outputs: their seeds are their weights in the objective.
     struct Start {
         Tensor output, seed = {};
     };
@@ -123,7 +123,7 @@ class NoTape {
     Tape* tape_;
 };
 
-// What an op's backward works with.
+// An op's backward function works with this.
 class Gradients {
  public:
     Gradients(Tape& tape, Entry& entry, Tensor output) : tape_(tape), entry_(entry), output_(std::move(output)) {}
@@ -131,11 +131,12 @@ class Gradients {
     const Tensor& saved(size_t i) const { return entry_.saved[i].get(entry_.op); }
     size_t saved_count() const { return entry_.saved.size(); }
     bool wants(size_t input) const;
-    // Where to put the gradient of an input: its buffer, and whether to add. Absent if it is not wanted.
+    // Returns the buffer for the gradient of an input, and whether to add; absent if the gradient is not wanted.
     // `dtype` is that of parameters' gradients; activations' gradients have the activation's type.
     GradTarget grad_target(size_t input);
     VectorGradTarget vector_grad_target(size_t input);  // the same for a per-channel parameter
-    // The gradient of `input` is this tensor, which no one else will read or write: no copy where it is the first.
+    // Passes on a tensor, which no one else will read or write, as the gradient of `input`: no copy where it is the
+    // first.
     void give(size_t input, const Tensor& gradient);
 
  private:

@@ -13,10 +13,10 @@ namespace atrous::io {
 
 using Metadata = std::map<std::string, std::string>;
 
-// Weights and what the caller wants to know later (model, classes, preprocessing), written durably.
+// Writes weights and what the caller wants to know later (model, classes, preprocessing) durably.
 void save_weights(const std::string& path, Module& net, const Metadata& metadata);
 
-// The same with optimizer moments, step state and progress. Keeps the file it replaces as <path>.previous.
+// Saves optimizer moments, step state and progress too. Keeps the file it replaces as <path>.previous.
 void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress,
                    Metadata metadata);
 
@@ -24,14 +24,14 @@ void save_training(const std::string& path, Module& net, const Optimizer& optimi
 // bytes may speak of a net that takes all memory.
 void check_weights(const TensorFile& file, Module& net);
 
-// From either kind of file, or a .pth file that holds exactly the net's tensors. FormatError also where the file is
-// written to meanwhile; the net is then partly filled.
+// Reads either kind of file, or a .pth file that holds exactly the net's tensors. Throws FormatError also where the
+// file is written to meanwhile; the net is then partly filled.
 void load_weights(const TensorFile& file, Module& net);
 
-// Where the training of a file of save_training stands; FormatError for other files.
+// Reads where the training of a file of save_training stands; throws FormatError for other files.
 TrainProgress training_progress(const SafetensorsFile& file);
 
-// From a file of save_training; FormatError for one of save_weights or of another optimizer.
+// Reads a file of save_training; throws FormatError for one of save_weights or of another optimizer.
 void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& progress);
 
 }  // namespace atrous::io

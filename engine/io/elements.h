@@ -8,7 +8,7 @@
 
 namespace atrous::io {
 
-// Real types into each other, whole numbers into i64, and every type into itself.
+// Real types convert into each other, whole numbers into i64, and every type into itself.
 bool converts(DType from, DType to);
 
 // ShapeError where converts() is false. Narrower real types are rounded to nearest, ties to even.

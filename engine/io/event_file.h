@@ -24,7 +24,7 @@ class EventFile {
     void write(int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
     const std::string& path() const { return path_; }
 
-    // Whether a file's name is one that this class gives: other programs count seconds, of ten digits.
+    // Tells whether this class gives such a name: other programs count seconds, of ten digits.
     static bool is_ours(std::string_view name);
 
     static constexpr std::string_view name_prefix = "events.out.tfevents.";

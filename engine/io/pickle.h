@@ -1,6 +1,7 @@
 // A reader of the pickles in which PyTorch keeps tensors: a fixed list of opcodes, a fixed list of Python names.
-// Nothing is executed: where Python would call something, the call is noted as a value. Everything else is refused by
-// name. Source: Python's Lib/pickletools.py; torch/_utils.py, torch/_weights_only_unpickler.py for the names.
+// Nothing is executed: where Python would call something, the reader notes the call as a value. Everything else is
+// refused by name. Source: Python's Lib/pickletools.py; torch/_utils.py, torch/_weights_only_unpickler.py for the
+// names.
 #pragma once
 
 #include <cstdint>

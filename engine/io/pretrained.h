@@ -7,8 +7,8 @@
 // summed over the channels for one channel, and for N channels repeated in turn, times I / N: the same response to grey
 // images (the rule of timm and segmentation_models.pytorch).
 // Head. With new_head, tensors that differ in the number of output channels alone, where the net has its own number of
-// outputs, keep the net's initial values. A head is a part of the net (named by the first part of its tensors' names) that
-// ends in such a layer: where another of its tensors differs in shape, the whole head keeps its initial values.
+// outputs, keep the net's initial values. A head is a part of the net (named by the first part of its tensors' names)
+// that ends in such a layer: where another of its tensors differs in shape, the whole head keeps its initial values.
 // Every other difference of shapes is an error. Names that only one side has are reported.
 #pragma once
 

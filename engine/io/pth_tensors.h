@@ -1,4 +1,4 @@
-// From the pickle of a .pth file to its tensors, for the reader beside it.
+// Finds the tensors in the pickle of a .pth file, for the reader beside it.
 #pragma once
 
 #include <string>

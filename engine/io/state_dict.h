@@ -1,4 +1,4 @@
-// Between a net's tensors and files, which hold PyTorch's names, layouts (OIHW, IOHW) and element types.
+// Converts between a net's tensors and files, which hold PyTorch's names, layouts (OIHW, IOHW) and element types.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ std::vector<int64_t> file_shape(const Shape& shape, FileLayout layout);
 std::vector<std::byte> to_file_layout(const Tensor& tensor, FileLayout layout);
 void from_file_layout(Tensor& tensor, FileLayout layout, const std::vector<std::byte>& bytes);
 
-// One of a net's tensors, and what it is in files.
+// A slot is one of a net's tensors, with its name and layout in files.
 struct Slot {
     std::string name;
     Tensor* tensor;
@@ -40,7 +40,7 @@ std::vector<TensorToWrite> state_dict(Module& net);
 // net is then partly filled.
 void load_state_dict(Module& net, const TensorFile& file, const std::string& ignored_prefix);
 
-// The same, but nothing is filled; the net may be on device meta.
+// Checks as load_state_dict does and fills nothing; the net may be on device meta.
 void check_state_dict(Module& net, const TensorFile& file, const std::string& ignored_prefix);
 
 }  // namespace atrous::io

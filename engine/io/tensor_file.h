@@ -38,8 +38,8 @@ class TensorFile {
     // The values, dense and row-major: tensor.bytes() bytes.
     virtual std::vector<std::byte> bytes(const TensorInfo& tensor) const = 0;
 
-    // After reading: FormatError where the file was written to since it was opened, so that what was read may be
-    // partly of the old and partly of the new contents. A file that another one replaced is as it was.
+    // Must be called after reading. Throws FormatError where the file was written to since it was opened, so that what
+    // was read may be partly of the old and partly of the new contents. A file that another one replaced is as it was.
     void verify_unchanged() const;
 
  protected:

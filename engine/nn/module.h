@@ -20,7 +20,7 @@
 
 namespace atrous {
 
-// How a tensor lies in files, which hold PyTorch's layouts.
+// Files hold PyTorch's layouts; this names how a tensor lies in them.
 enum class FileLayout {
     same,            // vectors, scalars
     conv,            // ours [O][kh][kw][I], PyTorch's OIHW
@@ -73,7 +73,7 @@ struct NamedBuffer {
     Buffer* buffer;
 };
 
-// Where all parameters of a net live. Offsets are multiples of 64 elements, in reverse order of first use.
+// The arena holds all parameters of a net. Offsets are multiples of 64 elements, in reverse order of first use.
 struct ParameterArena {
     Tensor values, gradients, halves;        // halves only in mixed precision
     std::vector<NamedParameter> parameters;  // in arena order
@@ -101,7 +101,7 @@ class Module {
     std::vector<NamedBuffer> buffers();
     int64_t parameter_count();
 
-    // Root only. On device meta parameters have shapes and no memory.
+    // Must be called on the root. On device meta parameters have shapes and no memory.
     void materialize(const MaterializeOptions& options);
     const MaterializeOptions& materialized() const { return options_; }
     ParameterArena& arena() { return arena_; }
@@ -109,7 +109,7 @@ class Module {
 
     void set_training(bool training);  // the whole subtree, frozen parts aside
     bool training() const { return training_; }
-    // Before materialize(): the subtree's parameters are not trained, and it stays in evaluation mode for good.
+    // Must be called before materialize(): the subtree's parameters are not trained, and it stays in evaluation mode.
     void freeze();
     // Batch norms of the subtree use their running statistics and leave them as they are; scale and shift still train.
     void freeze_batch_norm();

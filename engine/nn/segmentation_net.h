@@ -1,4 +1,4 @@
-// What every net here is to the trainer: images in, logits out.
+// The trainer sees every net as this: images in, logits out.
 #pragma once
 
 #include <memory>

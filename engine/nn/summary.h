@@ -1,4 +1,4 @@
-// What a net consists of, layer by layer, found by running it on device meta.
+// Lists what a net consists of, layer by layer, found by running it on device meta.
 #pragma once
 
 #include <string>
@@ -31,7 +31,7 @@ struct Summary {
     int64_t multiply_adds = 0, kept_bytes = 0;         // of the whole batch; the input itself is not among what is kept
 };
 
-// For images [N][H][W][C] in training on `target`, which need not be here. The net is materialized on device meta.
+// Summarizes training on images [N][H][W][C] on `target`, which need not be here. Materializes the net on device meta.
 Summary summarize(SegmentationNet& net, const Shape& input, DType compute, Device target);
 
 }  // namespace atrous

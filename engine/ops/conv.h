@@ -16,7 +16,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeo
 // written into `destination` (a channel slice, say) if that is given.
 Tensor conv_transpose2x2(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& destination = {});
 
-// What the convolutions of a ConvGeometry have in common.
+// The convolutions of a ConvGeometry share this descriptor.
 OpDescriptor describe_convolution(const char* name, OperandKind weight,
                                   Tensor (*f)(const Tensor&, const Tensor&, const Tensor&, ConvGeometry));
 

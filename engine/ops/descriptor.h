@@ -1,5 +1,6 @@
-// What an op says of itself, in its own file. Everything that is not arithmetic asks here, by the op's name, and nobody
-// else knows any op: `atrous run-op`, layer tables, receptive fields, multiply-adds, warnings, benchmarks.
+// A descriptor holds what an op says of itself, in its own file. Everything that is not arithmetic asks here, by the
+// op's name, and nobody else knows any op: `atrous run-op`, layer tables, receptive fields, multiply-adds, warnings,
+// benchmarks.
 #pragma once
 
 #include <functional>
@@ -62,8 +63,8 @@ struct OpDescriptor {
     // Named results; the first is what gradients start from, where the op has any.
     std::function<OpResults(const OpArguments&)> call = {};
 
-    // The rest is of a record on a tape. `reach`: of the output on every input that is a map, axis 0 being the height
-    // and 1 the width. Absent in an op whose output is no map.
+    // The other fields are of a record on a tape. `reach` is that of the output on every input that is a map; axis 0 is
+    // the height and 1 the width. It is absent in an op whose output is no map.
     std::function<Reach(const Entry&, int axis)> reach = {};
     // An output's sum of k products counts k, padding included, biases not.
     std::function<int64_t(const Entry&)> multiply_adds = [](const Entry&) { return 0; };
@@ -82,7 +83,7 @@ T attribute(const Entry& entry, std::string_view name, T otherwise) {
     return otherwise;
 }
 
-// ---- the ops that there are
+// ---- the catalogue of ops
 
 struct ByName {
     using is_transparent = void;

@@ -5,9 +5,9 @@
 
 namespace atrous {
 
-// What the randomness of a forward pass is keyed by. While one lives, dropout on this thread draws by (seed, step,
-// micro-batch, path of the module, element), so that a resumed training and any device draw the same. A module that
-// runs twice in one forward pass draws the same mask twice.
+// The key of a forward pass's randomness. While one lives, dropout on this thread draws by (seed, step, micro-batch,
+// path of the module, element), so that a resumed training and any device draw the same. A module that runs twice in
+// one forward pass draws the same mask twice.
 class StepRandomness {
  public:
     // `device_step`: memory on the net's device that is added to `step`, for a step that is captured and replayed.

@@ -1,11 +1,11 @@
-// How the positions of an op's output lie on those of its input, along one axis.
+// A reach says how the positions of an op's output lie on those of its input, along one axis.
 #pragma once
 
 #include <cstdint>
 
 namespace atrous {
 
-// As if the input had no borders, output position o depends on the input positions
+// Output position o depends on these input positions, as if the input had no borders:
 //   same        o
 //   shifted     o + shift
 //   window      o * stride - padding + k * dilation for every tap k = 0 … kernel-1
@@ -29,10 +29,10 @@ class Reach {
     static Reach nearest() { return Reach(Kind::nearest); }
     static Reach all() { return Reach(Kind::all); }
 
-    // The same between sizes: a resize, or a mean over all, from a size to itself is `same`.
+    // Returns the reach between sizes: a resize, or a mean over all, from a size to itself is `same`.
     Reach between(int64_t in, int64_t out) const;
 
-    // The rest is of a reach between sizes.
+    // The functions below are of a reach between sizes.
     Range inputs_of(Range outputs) const;
     double stride_from(double input_stride) const;  // of the output; nothing is known of it where all() or resizes()
     bool is_all() const { return kind_ == Kind::all; }
@@ -40,8 +40,8 @@ class Reach {
     int64_t in() const { return in_; }
     int64_t out() const { return out_; }
 
-    // Of a window: its taps, how far apart they lie, and how many of them lie in the input, the mean over output
-    // positions. 1 of any other.
+    // A window has taps, the distance between them, and the number of them that lie in the input, as the mean over
+    // output positions. Any other reach has 1 of each.
     int64_t taps() const { return kind_ == Kind::window ? kernel_ : 1; }
     int64_t dilation() const { return kind_ == Kind::window ? dilation_ : 1; }
     double taps_inside() const;

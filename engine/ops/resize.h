@@ -9,7 +9,7 @@ namespace atrous {
 // if that is given.
 Tensor bilinear(const Tensor& x, int64_t height, int64_t width, bool align_corners, const Tensor& destination = {});
 
-// The same by PyTorch's mode "nearest": source = floor(destination * scale).
+// Resamples by PyTorch's mode "nearest": source = floor(destination * scale).
 Tensor nearest(const Tensor& x, int64_t height, int64_t width, const Tensor& destination = {});
 
 OpDescriptor describe_bilinear();

@@ -1,5 +1,5 @@
-// Optimizers over a net's flat arenas, by an update rule (engine/optim/update_rule.h). A step is three kernels and no
-// host round trip: statistics of the gradients, the rule's, and bookkeeping.
+// Optimizers change a net's flat arenas by an update rule (engine/optim/update_rule.h). A step is three kernels without
+// a round trip to the host: statistics of the gradients, the rule's, and bookkeeping.
 #pragma once
 
 #include <string>
@@ -21,8 +21,7 @@ struct OptimizerOptions {
     Hyperparameters hyperparameters = {};
     double weight_decay = 0;
     bool decay_weights_only = false;  // biases and batch norm's parameters do not decay
-    // Learning rates of parameters whose path begins so, relative to the others'; the first that fits counts. At
-    // most 3.
+    // Learning-rate multipliers by path prefix, at most 3; the first match wins.
     std::vector<std::pair<std::string, double>> lr_scales = {};
     double clip_norm = 0;  // 0: no clipping
     bool dynamic_loss_scale = false;
@@ -31,7 +30,7 @@ struct OptimizerOptions {
     bool halt_at_nonfinite = false;  // after gradients that are not finite nothing is changed any more
 };
 
-// Which rule, the settings of every rule, and the rest but the learning rates and the loss scale.
+// Describes the choice of the rule, the settings of every rule, and the rest but the learning rates and the loss scale.
 void describe(Settings& settings, OptimizerOptions& options);
 void check(const OptimizerOptions& options);  // UsageError for what does not go together
 
@@ -48,7 +47,7 @@ class Optimizer {
     StepState state() const;                // waits for the device
     void set_state(const StepState& state);
     const OptimizerOptions& options() const { return options_; }
-    // What the rule keeps, as it lists it, and the tensors: laid out as the parameter arena.
+    // The names of the rule's state tensors, in its order; each is laid out as the parameter arena.
     const std::vector<RuleState>& rule_states() const { return rule_states_; }
     const std::vector<Tensor>& state_tensors() const { return state_tensors_; }
 

@@ -14,7 +14,7 @@ struct Schedule {
 
     void set_length(int64_t epochs, int64_t steps_per_epoch);
     const ScheduleRule& rule() const { return rules.of(name); }
-    // Of the step-th step, from 0; the state counts where the schedule goes by the validation.
+    // Returns the rate of the step-th step, from 0; the state matters where the schedule goes by the validation.
     double at(int64_t step, const ScheduleState& state = {}) const;
 };
 

@@ -1,4 +1,4 @@
-// How the learning rate changes over a training: a schedule's name, its settings, and the rate of a step. A schedule is
+// A schedule says how the learning rate changes over a training: its name, its settings, and the rate of a step. It is
 // one file in engine/optim/schedules/, which schedules.cpp lists; add_schedule() adds one from outside the tree.
 #pragma once
 
@@ -16,7 +16,7 @@ struct TrainingLength {
     double done(int64_t step) const;               // of all steps, 0 to 1
 };
 
-// What a schedule that goes by the validation remembers; checkpoints hold it.
+// A schedule that goes by the validation remembers this; checkpoints hold it.
 struct ScheduleState {
     double factor = 1, best = 0;  // the learning rate is multiplied with the factor
     bool seen = false;            // a score: best is one
@@ -27,11 +27,11 @@ class ScheduleRule {
  public:
     virtual ~ScheduleRule() = default;
     virtual std::string name() const = 0;
-    // Settings of its own; `chosen` is the name of the schedule in use, wherever that is decided.
+    // Describes its own settings; `chosen` is the name of the schedule in use, wherever that is decided.
     virtual void describe(Settings&, const std::string& /*chosen*/) {}
     // The rate of the step-th step, from 0, warm-up aside; `base` is the one to start from.
     virtual double at(double base, int64_t step, const TrainingLength& length) const = 0;
-    // Of a schedule that goes by the validation: sees each epoch's score, and changes what it remembers.
+    // A schedule that goes by the validation sees each epoch's score, and changes what it remembers.
     virtual bool by_validation() const { return false; }
     virtual void see(ScheduleState&, double /*score*/, bool /*higher_is_better*/) const {}
     virtual std::unique_ptr<ScheduleRule> copy() const = 0;
@@ -39,7 +39,7 @@ class ScheduleRule {
     static Catalogue<ScheduleRule>& catalogue();
 };
 
-// Before there are threads; Error where the name is taken.
+// Must be called before there are threads; throws Error where the name is taken.
 template <class Rule>
 void add_schedule(const Rule& rule) {
     ScheduleRule::catalogue().add(rule);

@@ -1,6 +1,6 @@
-// What an optimizer does with each gradient: an update rule says its name, its settings, what it keeps for each parameter
-// and how checkpoints call that, and its step. A rule is one file; engine/optim/update_rules.cpp lists those of this
-// tree, and add_update_rule() adds one from outside it.
+// An update rule says what an optimizer does with each gradient: its name, its settings, the state it keeps for each
+// parameter with its name in checkpoints, and its step. A rule is one file; engine/optim/update_rules.cpp lists those
+// of this tree, and add_update_rule() adds one from outside it.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ struct Hyperparameters {
 };
 enum class Hyperparameter { momentum, beta1, beta2, epsilon };
 
-// What a rule keeps, one element for each of the parameters'.
+// A rule's state has one element for each of the parameters'.
 struct RuleState {
     std::string name;   // in checkpoints, PyTorch's where it has the rule: "exp_avg"
     std::string title;  // in tables of memory: "first moments"
@@ -41,20 +41,20 @@ class UpdateRule {
     virtual ~UpdateRule() = default;
     virtual std::string name() const = 0;
     virtual std::vector<Hyperparameter> uses() const { return {}; }
-    // Settings of its own; `chosen` is the name of the rule in use, wherever that is decided.
+    // Describes its own settings; `chosen` is the name of the rule in use, wherever that is decided.
     virtual void describe(Settings&, const std::string& /*chosen*/) {}
     // UsageError for what does not go together, also where another rule is chosen.
     virtual void check(const Hyperparameters&, bool /*chosen*/) const {}
     virtual std::vector<RuleState> state(const Hyperparameters&) const { return {}; }
-    // Changes the parameters of the arena's chunks, and their half-precision copies, unless the step's found_nonfinite is
-    // set. Kernels run through `run`, also on device meta; a rule without kernels uses engine/optim/host_update.h.
+    // Changes the parameters of the arena's chunks, and their half-precision copies, unless the step's found_nonfinite
+    // is set. Kernels run through `run`, also on device meta; a rule without kernels uses engine/optim/host_update.h.
     virtual void step(const UpdateStep&) const = 0;
     virtual std::unique_ptr<UpdateRule> copy() const = 0;
 
     static Catalogue<UpdateRule>& catalogue();
 };
 
-// Before there are threads; Error where the name is taken.
+// Must be called before there are threads; throws Error where the name is taken.
 template <class Rule>
 void add_update_rule(const Rule& rule) {
     UpdateRule::catalogue().add(rule);

@@ -29,7 +29,7 @@ class ConfusionMatrix {
     std::vector<int64_t> counts_;
 };
 
-// Of the classes that occur in truth or prediction; NaN where none does.
+// Averages over the classes that occur in truth or prediction; NaN where none does.
 double mean_over_classes(const ConfusionMatrix& matrix, double (*of_class)(const ClassCounts&));
 
 }  // namespace atrous

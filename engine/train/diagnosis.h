@@ -1,4 +1,4 @@
-// Where the numbers of a training step go wrong.
+// Finds where the numbers of a training step go wrong.
 #pragma once
 
 #include <string>
@@ -28,7 +28,7 @@ struct StepDiagnosis {
     std::string text() const;
 };
 
-// What a step depends on besides the net and its batch.
+// A step depends on these besides the net and its batch.
 struct StepConditions {
     DType compute = DType::f32;
     int64_t attempt = 0, micro_batch = 0;  // key dropout's masks; the index of a micro-batch within its step

@@ -1,4 +1,4 @@
-// What a training or a prediction will take of a device's memory, known before it begins (engine/simulation.h).
+// A plan tells before it begins what a training or a prediction will take of a device's memory (engine/simulation.h).
 #pragma once
 
 #include <functional>
@@ -28,7 +28,7 @@ struct PlanOptions {
     bool graphs = true;      // steps are recorded where the device can
 };
 
-// In bytes, as the device's allocator counts: sizes rounded, blocks that stand in for slightly smaller ones.
+// Bytes are those that the device's allocator counts: sizes rounded, blocks that stand in for slightly smaller ones.
 struct MemoryPlan {
     size_t peak_bytes = 0;  // in use at most
     size_t reserved_bytes =
@@ -43,7 +43,7 @@ MemoryPlan plan_memory(SegmentationNet& net, const PlanOptions& options);
 
 bool can_be_carried_out(SegmentationNet& net, const PlanOptions& options);  // no MemoryError
 
-// What the plan holds; nothing where the net cannot be trained so (batch norm over one value).
+// Returns the bytes that the plan holds; nothing where the net cannot be trained so (batch norm over one value).
 std::optional<size_t> bytes_held(SegmentationNet& net, const PlanOptions& options);
 
 // The options for a batch of that many images.

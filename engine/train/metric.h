@@ -1,4 +1,4 @@
-// A metric: what it is called, where it is shown, and how it follows from a data set's predictions. A metric is one file
+// A metric says what it is called, where it is shown, and how it follows from a data set's predictions. It is one file
 // in engine/train/metrics/, which metrics.cpp lists; add_metric() adds one from outside the tree. Lines, tables,
 // metrics.csv, JSON, TensorBoard's events and the words of `monitor` all come from the list.
 #pragma once
@@ -16,7 +16,7 @@ namespace atrous {
 // A score that is not defined is NaN, never 0 or 1: it is shown as absent and chooses nothing.
 inline constexpr double undefined_score = std::numeric_limits<double>::quiet_NaN();
 
-// Of a single class, for tables by class.
+// The value of a single class, for tables by class.
 struct ClassMetric {
     std::string title = {}, field = {};  // "IoU", "iou"
     double (*value)(const ClassCounts&) = nullptr;
@@ -30,12 +30,13 @@ struct Metric {
     std::string monitor = {};  // its word of `monitor`; empty: it does not say which epoch is the best
     bool higher_is_better = true;
 
-    // How it is found, one of three; each may give undefined_score, and means are of the images that have a value:
-    // of all images added up, …
+    // The value is found in one of three ways, each of which may give undefined_score; means are of the images that
+    // have one:
+    //   from the counts of all images added up, …
     std::function<double(const ConfusionMatrix&)> of_counts = {};
-    // … as the mean of each image's, …
+    //   … as the mean of each image's value, …
     std::function<double(const ConfusionMatrix&)> of_image_counts = {};
-    // … or as the mean of what each image's logits [1][H][W][C] and labels u8 [1][H][W][1] give, on the net's device.
+    //   … or as the mean of what each image's logits [1][H][W][C] and labels u8 [1][H][W][1] give, on the net's device.
     std::function<double(const Tensor& logits, const Tensor& labels)> of_image = {};
 
     ClassMetric by_class = {};
@@ -48,7 +49,7 @@ struct Metric {
     static Catalogue<Metric>& catalogue();
 };
 
-// Before there are threads. Error where the key is taken, or where it is not found in one of the three ways.
+// Must be called before there are threads. Throws Error where the key is taken, or where no way or several are given.
 void add_metric(const Metric& metric);
 
 }  // namespace atrous

@@ -1,4 +1,4 @@
-// What a net scored on a data set: every metric of the catalogue (engine/train/metric.h), and the loss.
+// A net's scores on a data set: every metric of the catalogue (engine/train/metric.h), and the loss.
 #pragma once
 
 #include <map>
@@ -25,8 +25,8 @@ struct Scores {
 class MetricAccumulator {
  public:
     explicit MetricAccumulator(int64_t classes) : confusion_(classes) {}
-    // `counts` is the image's [truth][predicted] matrix. Without its logits and labels, metrics that are found from them
-    // stay undefined.
+    // `counts` is the image's [truth][predicted] matrix. Metrics that need logits and labels stay undefined without
+    // them.
     void add(const int64_t* counts, const Tensor& logits = {}, const Tensor& labels = {});
     Scores scores() const;
 

@@ -1,4 +1,4 @@
-// The training loop: batches in, optimizer steps out, scores after each epoch. Knows nothing of files or terminals.
+// The training loop: batches in, optimizer steps out, scores after each epoch. It knows nothing of files or terminals.
 #pragma once
 
 #include <optional>
@@ -28,7 +28,7 @@ struct TrainerOptions {
 
 void describe(Settings& settings, TrainerOptions& options);  // the schedule too; not the loss, nor what a machine has
 
-// Where a training stands; with the net and the optimizer, all that resuming needs.
+// Progress says where a training stands; with the net and the optimizer it is all that resuming needs.
 struct TrainProgress {
     int64_t epoch = 0;    // being trained, from 0
     int64_t batch = 0;    // next batch of the epoch
@@ -105,7 +105,7 @@ class Trainer {
     void submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
     void report(BatchSource& training, TrainObserver& observer);
     double learning_rate_at(int64_t step) const;
-    // The epoch: is it the best? A schedule that goes by the validation sees it.
+    // Tells whether the epoch is the best. A schedule that goes by the validation sees its score.
     bool update_best(const std::optional<Scores>& validation, TrainObserver& observer);
     void warn_of(const Scores& validation, TrainObserver& observer);
     bool is_bad(const StepLogEntry& entry);

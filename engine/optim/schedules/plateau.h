@@ -1,6 +1,6 @@
-// As PyTorch's ReduceLROnPlateau with mode "max" or "min" and its other defaults, but for a smallest change of the rate:
-// after more than `patience` epochs in a row without a better score the rate is multiplied with `factor`, from then on.
-// Better means by more than 1e-4 of the best score so far.
+// Does what PyTorch's ReduceLROnPlateau does with mode "max" or "min" and its other defaults, but for a smallest change
+// of the rate: after more than `patience` epochs in a row without a better score the rate is multiplied with `factor`,
+// from then on. Better means by more than 1e-4 of the best score so far.
 #pragma once
 
 #include <cmath>

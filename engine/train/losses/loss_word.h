@@ -1,6 +1,7 @@
-// A word of `loss`: what it adds to a loss, and its settings. A word is one file in this folder, which loss_words.cpp
-// lists; add_loss() adds one from outside the tree. Words are joined by '+': at most one for pixels and one for regions,
-// which become one pass of a kernel over logits and labels, and any number that bring a loss function of their own.
+// A word of `loss` says what it adds to a loss, and its settings. It is one file in this folder, which loss_words.cpp
+// lists; add_loss() adds one from outside the tree. Words are joined by '+': at most one for pixels and one for
+// regions, which become one pass of a kernel over logits and labels, and any number that bring a loss function of their
+// own.
 #pragma once
 
 #include <memory>
@@ -24,22 +25,22 @@ class LossWord {
     virtual std::string name() const = 0;
     virtual Kind kind() const { return Kind::own; }
     virtual bool weighs_classes() const { return false; }  // takes class weights
-    // Settings of its own; `loss` holds the words in use, wherever they are decided.
+    // Describes its own settings; `loss` holds the words in use, wherever they are decided.
     virtual void describe(Settings&, const std::string& /*loss*/) {}
 
-    // Of kinds pixels and regions: sets its term in the options of a one-pass loss, whose weights are 0 before. False:
-    // it is no term of that one. `all` are the words' settings.
+    // Words of kinds pixels and regions set their term in the options of a one-pass loss, whose weights are 0 before.
+    // False: the loss has no such term. `all` are the words' settings.
     virtual bool set_sigmoid(BceDiceOptions&) const { return false; }
     virtual bool set_softmax(SoftmaxLossOptions&, const OneOfEach<LossWord>& /*all*/) const { return false; }
 
-    // Of kind own: a loss function for logits of so many channels.
+    // Words of kind own make a loss function for logits of so many channels.
     virtual LossFactory make(int64_t channels, int ignore_index) const;
 
     virtual std::unique_ptr<LossWord> copy() const = 0;
     static Catalogue<LossWord>& catalogue();
 };
 
-// Before there are threads; Error where the name is taken.
+// Must be called before there are threads; throws Error where the name is taken.
 template <class Word>
 void add_loss(const Word& word) {
     LossWord::catalogue().add(word);

@@ -5,8 +5,8 @@
 
 namespace atrous {
 
-// Of a binary matrix's class 1, or the mean over classes that occur. Undefined where nothing was there and nothing was
-// claimed.
+// Returns Dice of a binary matrix's class 1, or the mean over classes that occur. It is undefined where nothing was
+// there and nothing was claimed.
 double dice_of(const ConfusionMatrix& matrix);
 
 }  // namespace atrous
