@@ -63,8 +63,8 @@ template <class Args>
 struct Kernel {
     using Function = void (*)(Queue&, const Args&);
     Function reference, cpu, cuda;
-    bool cpu_has_dry_run =
-        false;  // the cpu's kernel heeds Queue::is_dry_run; worth it where it takes much scratch memory
+    // The cpu's kernel heeds Queue::is_dry_run; worth it where it takes much scratch memory.
+    bool cpu_has_dry_run = false;
 };
 constexpr bool cpu_has_dry_run = true;
 

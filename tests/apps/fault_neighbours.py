@@ -174,7 +174,8 @@ def second_process(bench):
     subprocess.run(["cp", "-al", case.run, case.folder / "copy"], check=True)
     first = start(bench, case.folder, [bench.program, "train", "--resume", "run", "--output-dir", "copy", "--overwrite",
                                        "--epochs", 300])
-    while b"epochs = 300" not in (case.folder / "copy" / "config.toml").read_bytes():
+    copy = case.folder / "copy"
+    while b"epochs = 300" not in (copy / "config.toml").read_bytes() or not (copy / "last.safetensors").exists():
         expect(first.poll() is None, "the training into the snapshot ended early")
     outcome = case.resume(target="copy")
     outcome.expect_error(4, f"process {first.pid}", "a second training into the snapshot")
