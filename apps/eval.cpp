@@ -31,6 +31,7 @@ struct EvalArguments {
     Machine machine;
     double threshold = 0.5;
     std::string per_image, json, confusion, sheet;
+    int64_t sheet_rows = default_sheet_rows;
     bool overwrite = false;
     Options o{"eval", "Scores a checkpoint on a data set: on the samples that its training held out, unless told."};
 
@@ -51,6 +52,7 @@ struct EvalArguments {
         describe_json(o, json);
         o.bind("confusion", confusion, "file to write the confusion matrix to (CSV): rows true classes, in pixels");
         o.bind("sheet", sheet, "file to write a contact sheet to (PNG): image, truth, prediction, overlay");
+        describe_sheet_rows(o, sheet_rows).only_with("`sheet`", [this] { return !sheet.empty(); });
         describe_overwrite(o, overwrite);
     }
     Outputs outputs() const;
@@ -84,9 +86,9 @@ void write_files(const EvalArguments& a, LoadedNet& net, const Scores& scores, c
     }
     if (!a.confusion.empty()) write_confusion(a.confusion, scores, names), wrote(a.confusion);
     if (a.sheet.empty()) return;
-    const auto png = data::encode_png(
-        result_sheet(*net.net, net.card, net.compute, samples, 8, logit_threshold(a.o, a.threshold, net.card)), {},
-        data::PngMark::ours);
+    const auto png = data::encode_png(result_sheet(*net.net, net.card, net.compute, samples, a.sheet_rows,
+                                                   logit_threshold(a.o, a.threshold, net.card)),
+                                      {}, data::PngMark::ours);
     io::write_durably(a.sheet, png);
     wrote(a.sheet);
 }
@@ -107,6 +109,7 @@ int eval(int argc, const char* const* argv) {
     default_split_from(card.split, a.o);
     a.outputs().check_inputs();  // the lists may be those of the checkpoint
     std::fputs(format_table(a.o.table()).c_str(), stdout);
+    for (const std::string& line : a.o.without_effect()) console.warning(line);
 
     const data::Dataset set = find_as_trained(a.data, card.split);
     const std::vector<data::Sample> samples = samples_of_split(set, a.split, a.data.root);

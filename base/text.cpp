@@ -41,6 +41,16 @@ static size_t utf8_length(std::string_view text) {
     return overlong || surrogate || beyond ? 0 : length;
 }
 
+Character first_character(std::string_view text) {
+    const size_t length = utf8_length(text);
+    if (length == 0) return {U'\ufffd', 1};
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (length == 1) return {first, 1};
+    char32_t code = first & (0x7fu >> length);
+    for (size_t i = 1; i < length; ++i) code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3fu);
+    return {code, length};
+}
+
 // Whether the text begins with one of the characters that stand for a byte.
 static bool is_escaped_byte(std::string_view text) {
     return text.size() >= 4 && text.starts_with("\xf4\x8f") && (text[2] == '\xbe' || text[2] == '\xbf');

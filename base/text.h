@@ -1,6 +1,7 @@
 // Quantities as people read them, and text for files and terminals.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,5 +20,13 @@ std::string from_utf8(std::string_view text);
 // Makes text fit for a terminal: control characters (below 0x20, 0x7f, and those of two bytes in UTF-8) become ?, all
 // else stays.
 std::string printable(std::string_view text);
+
+// The character that a text, which is not empty, begins with, and how many bytes it takes: U+FFFD and one byte where
+// those are no UTF-8.
+struct Character {
+    char32_t code;
+    size_t bytes;
+};
+Character first_character(std::string_view text);
 
 }  // namespace atrous::io

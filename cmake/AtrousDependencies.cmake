@@ -44,4 +44,15 @@ if(NOT ATROUS_INSTALLED)  # compiled into the libraries and the program
   atrous_dependency(stb stb_image.h "" libstb-dev)
   atrous_dependency(cli11 CLI/CLI.hpp "" libcli11-dev)
   atrous_dependency(toml toml++/toml.h "" libtomlplusplus-dev)
+  # The font of sheets, which becomes a part of the program: deps::dejavu says where its file is.
+  find_file(ATROUS_dejavu_FILE DejaVuSans.ttf PATH_SUFFIXES share/fonts/truetype/dejavu share/fonts/dejavu
+            share/fonts/dejavu-sans-fonts share/fonts/TTF)
+  if(NOT ATROUS_dejavu_FILE)
+    message(FATAL_ERROR "dejavu was not found (DejaVuSans.ttf); install it: apt-get install fonts-dejavu-core, "
+                        "or run scripts/setup.sh")
+  endif()
+  if(NOT TARGET deps::dejavu)
+    add_library(deps::dejavu INTERFACE IMPORTED GLOBAL)
+    target_compile_definitions(deps::dejavu INTERFACE ATROUS_FONT="${ATROUS_dejavu_FILE}")
+  endif()
 endif()

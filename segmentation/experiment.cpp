@@ -117,6 +117,7 @@ static void describe_run(Settings& s, Experiment& e) {
            "are read (every 16 steps); 0: after each epoch only")
         .min(0)
         .when_resumed(Resume::free);
+    describe_sheet_rows(s, e.run.sheet_rows).help = "samples that samples.png, the contact sheet, shows";
 }
 
 void describe(Settings& s, Experiment& e) {

@@ -13,6 +13,7 @@
 #include "models/check.h"
 #include "segmentation/loss_config.h"
 #include "segmentation/machine.h"
+#include "segmentation/result_sheet.h"
 
 namespace atrous {
 
@@ -26,6 +27,7 @@ struct RunOptions {
     int64_t save_every = 0;  // steps; 0: after each epoch only
     std::string profile;     // a file, or default_profile; empty: none
     int64_t profile_steps = 10;
+    int64_t sheet_rows = default_sheet_rows;
 };
 
 struct Experiment {

@@ -26,13 +26,7 @@ static std::vector<float> logits_of(LoadedNet& loaded, const data::Image& image)
     HostBatch batch;
     data::collate({prepared}, options, batch);
     const Tensor padded = loaded.net->forward(upload(batch, loaded.net->materialized().device, loaded.compute).images);
-    const int64_t c = padded.dim(3);
-    const std::vector<float> host = host_logits(padded);
-    std::vector<float> inside;
-    for (int64_t y = 0; y < card.height; ++y) {
-        const float* row = host.data() + y * padded.dim(2) * c;
-        inside.insert(inside.end(), row, row + card.width * c);
-    }
+    std::vector<float> inside = host_logits(padded, card.height, card.width);
     if (!std::all_of(inside.begin(), inside.end(), [](float v) { return std::isfinite(v); }))
         throw NumericError("the net gave NaN or Inf");
     return inside;

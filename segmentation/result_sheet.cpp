@@ -3,31 +3,72 @@
 #include <algorithm>
 
 #include "engine/train/evaluate.h"
+#include "segmentation/logit_rows.h"
 #include "segmentation/postprocess.h"
+#include "segmentation/score_text.h"
 
 namespace atrous {
 
+namespace {
+
+std::vector<data::Sample> spread(const std::vector<data::Sample>& samples, int64_t rows) {
+    std::vector<data::Sample> chosen;
+    const auto all = int64_t(samples.size()), count = std::min(rows, all);
+    for (int64_t i = 0; i < count; ++i) chosen.push_back(samples[size_t(i * all / count)]);
+    return chosen;
+}
+
+std::string score_of(const ConfusionMatrix& counts) {
+    const Metric& metric = Metric::catalogue().at(counts.classes() == 2 ? "dice" : "miou");
+    return metric.title + " " + score_text(metric.of_counts(counts));
+}
+
+// As the page draws it: an image that is large takes no memory beyond this.
+data::SheetRow row_of(const data::Sample& sample, const ModelCard& card, const Tensor& logits, double threshold) {
+    data::LoaderOptions as_it_is;
+    const data::Example shown = data::load_sample(sample, data::parse_mask_rule(card.mask_values), as_it_is);
+    const auto [h, w] = data::cell_size(shown.image.h, shown.image.w);
+    const int64_t c = logits.dim(3);
+    const std::vector<float> of_net = host_logits(logits, card.height, card.width);
+    LogitRows scaled(of_net, card.height, card.width, c, h, w);
+    return data::fitted({shown.image, shown.labels, class_ids(scaled.rows(0, h), h, w, c, threshold), sample.name, ""});
+}
+
+}  // namespace
+
+Setting<int64_t>& describe_sheet_rows(Settings& s, int64_t& rows) {
+    return s.bind("sheet-rows", rows, "samples that the contact sheet shows")
+        .min(1)
+        .max(200)
+        .when_resumed(Resume::free);
+}
+
+std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& card, DType compute,
+                                        const std::vector<data::Sample>& samples, int64_t count, double threshold) {
+    const std::vector<data::Sample> chosen = spread(samples, count);
+    const auto source = data::make_loader(chosen, data::parse_mask_rule(card.mask_values),
+                                          loader_options(card, 1, 0, net.input_multiple()));
+    std::vector<data::SheetRow> rows;
+    std::string score;
+    const auto add_row = [&](const HostBatch&, const Tensor& logits, int64_t done) {
+        rows.push_back(row_of(chosen[size_t(done - 1)], card, logits, threshold));
+        rows.back().score = score;
+    };
+    evaluate(net, *source,
+             {.loss = loss_of(card),
+              .compute = compute,
+              .threshold = threshold,
+              .ignore_index = data::ignored_class,
+              .on_image = [&](const std::string&,
+                              const int64_t* counts) { score = score_of(ConfusionMatrix(card.classes(), counts)); }},
+             add_row);
+    return rows;
+}
+
 data::Image result_sheet(SegmentationNet& net, const ModelCard& card, DType compute,
                          const std::vector<data::Sample>& samples, int64_t rows, double threshold) {
-    const NoTape off;
-    const bool training = net.training();
-    net.set_training(false);
-    auto options = loader_options(card, 1, 0, net.input_multiple());
-    const data::MaskRule rule = data::parse_mask_rule(card.mask_values);
-    std::vector<data::SheetRow> sheet;
-    const int64_t count = std::min<int64_t>(rows, int64_t(samples.size()));
-    for (int64_t i = 0; i < count; ++i) {
-        const data::Sample& sample = samples[size_t(i * int64_t(samples.size()) / count)];
-        data::Example prepared = data::load_sample(sample, rule, options);
-        HostBatch batch;
-        data::collate({prepared}, options, batch);
-        const Tensor logits = net.forward(upload(batch, net.materialized().device, compute).images);
-        data::Image ids = class_ids(host_logits(logits).data(), batch.h, batch.w, logits.dim(3), threshold);
-        ids = data::crop(ids, 0, 0, prepared.image.h, prepared.image.w);
-        sheet.push_back({prepared.image, prepared.labels, ids, sample.name});
-    }
-    net.set_training(training);
-    return data::contact_sheet(sheet, int(card.classes()));
+    return data::contact_sheet(result_rows(net, card, compute, samples, rows, threshold),
+                               {card.class_names, card.colours});
 }
 
 }  // namespace atrous

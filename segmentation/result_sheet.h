@@ -1,14 +1,25 @@
-// Images, truth and prediction of some samples of a set, as a contact sheet.
+// Image, truth and prediction of some samples of a set, as a contact sheet (data/contact_sheet.h).
 #pragma once
 
 #include <vector>
 
-#include "data/palette.h"
+#include "base/settings.h"
+#include "data/contact_sheet.h"
 #include "segmentation/model_card.h"
 
 namespace atrous {
 
-// `threshold`: of a binary net's logit. The net's mode is restored.
+// How many samples a sheet shows, the same setting wherever one is written.
+inline constexpr int64_t default_sheet_rows = 6;
+Setting<int64_t>& describe_sheet_rows(Settings& settings, int64_t& rows);
+
+// At most so many of the samples, spread evenly over them, as the page shows them. Scores are those of evaluate(): Dice
+// of two classes, of more the mean IoU. The prediction is what `predict` would write, at the size that is shown.
+// `threshold`: of a binary net's logit. The net's mode is restored. DataError where there is no sample.
+std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& card, DType compute,
+                                        const std::vector<data::Sample>& samples, int64_t rows, double threshold = 0);
+
+// The page of these rows, with the card's names and colours of classes.
 data::Image result_sheet(SegmentationNet& net, const ModelCard& card, DType compute,
                          const std::vector<data::Sample>& samples, int64_t rows, double threshold = 0);
 

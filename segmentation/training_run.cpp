@@ -141,7 +141,7 @@ void TrainingRun::report_result() {
                                     validation_loader(setup_, net_->input_multiple()));
     const Scores scores = evaluate(*net_, *source, {loss_of(setup_.card), setup_.compute, 0, 255});
     folder_->write_samples(
-        data::encode_png(result_sheet(*net_, setup_.card, setup_.compute, setup_.sets.dataset.val, 6)));
+        data::encode_png(result_sheet(*net_, setup_.card, setup_.compute, setup_.sets.dataset.val, e_.run.sheet_rows)));
     const std::vector<std::string>& names = setup_.card.class_names;
     write_confusion(folder_->confusion(), scores, names);
     log_.text(fmt::format("\n{} checkpoint on {} held-out images\n  {}\n  {}\n{}", has_best ? "best" : "last",

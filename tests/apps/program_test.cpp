@@ -48,7 +48,7 @@ class ProgramTest : public testing::Test {
 };
 
 TEST_F(ProgramTest, TrainsEvaluatesAndPredicts) {
-    const Outcome trained = run(small_training("whole"));
+    const Outcome trained = run(small_training("whole", "--sheet-rows 3"));
     ASSERT_EQ(trained.code, 0) << trained.output;
     for (const char* words : {"--base-channels", "all-foreground", "untrained", "best checkpoint"})
         EXPECT_NE(trained.output.find(words[0] == '-' ? words + 2 : words), std::string::npos) << words << "\n"
@@ -61,10 +61,16 @@ TEST_F(ProgramTest, TrainsEvaluatesAndPredicts) {
     EXPECT_EQ(lines, 4) << "a heading and three epochs";
 
     const Outcome scored = run("eval --data " + quoted("data") + " --checkpoint " + quoted("whole/best.safetensors") +
-                               " --sheet " + quoted("sheet.png"));
+                               " --sheet " + quoted("sheet.png") + " --sheet-rows 2");
     ASSERT_EQ(scored.code, 0) << scored.output;
     EXPECT_NE(scored.output.find("6 images"), std::string::npos) << scored.output;
-    EXPECT_TRUE(fs::exists(root() / "sheet.png"));
+    const auto height_of_sheet = [](int64_t rows) { return 84 + rows * (192 + 20) + (rows - 1) * 12 + 16; };
+    EXPECT_EQ(data::load_image((root() / "sheet.png").string()).h, height_of_sheet(2));
+    EXPECT_EQ(data::load_image((root() / "whole/samples.png").string()).h, height_of_sheet(3));
+    const Outcome without =
+        run("eval --data " + quoted("data") + " --checkpoint " + quoted("whole") + " --sheet-rows 2");
+    EXPECT_NE(without.output.find("--sheet-rows changes nothing here: it belongs to --sheet"), std::string::npos)
+        << without.output;
 
     const Outcome predicted =
         run("predict " + quoted("data/val/images") + " --checkpoint " + quoted("whole/best.safetensors") +

@@ -36,6 +36,17 @@ TEST(Text, Durations) {
     EXPECT_EQ(format_duration(1e300).substr(0, 11), "11574074074");  // no overflow
 }
 
+TEST(Text, CharactersOfUtf8) {
+    const auto is = [](const Character& c, char32_t code, size_t bytes) { return c.code == code && c.bytes == bytes; };
+    EXPECT_TRUE(is(first_character("ab"), U'a', 1));
+    EXPECT_TRUE(is(first_character(std::string(1, '\0')), 0, 1));
+    EXPECT_TRUE(is(first_character("\xc3\xa9!"), U'é', 2));
+    EXPECT_TRUE(is(first_character("\xe2\x80\xa6"), U'…', 3));
+    EXPECT_TRUE(is(first_character("\xf0\x9f\x98\x80"), U'\U0001f600', 4));
+    for (const char* broken : {"\x80", "\xff", "\xc3", "\xc3(", "\xe2\x80", "\xf0\x9f\x98", "\xc0\xaf", "\xed\xa0\x80"})
+        EXPECT_TRUE(is(first_character(broken), U'\ufffd', 1)) << broken;
+}
+
 TEST(Text, QuotesStayOnOneLine) {
     EXPECT_EQ(in_quotes("a\nb\x1b[31m"), "'a?b?[31m'");
     const std::string umlauts = in_quotes("x" + std::string(79, 'y') + "é");

@@ -152,33 +152,4 @@ TEST(Palette, OverlayTintsObjectsAlone) {
     EXPECT_EQ(red(3, 3), 114);  // the inside is half of each
 }
 
-TEST(Palette, ContactSheetShowsEveryCell) {
-    const SynthSample sample = draw_sample(1, 1, 48);
-    const Image sheet =
-        contact_sheet({{sample.image, sample.mask, sample.mask, "one"}, {sample.image, {}, sample.mask, "two"}}, 2, 48);
-    EXPECT_EQ(sheet.c, 3);
-    EXPECT_EQ(sheet.w, 4 + 4 * (48 + 4));
-    const auto pixel = [&](int64_t y, int64_t x) { return sheet.u8[size_t(y * sheet.w + x) * 3]; };
-    for (int64_t y = 0; y < 48; ++y)
-        for (int64_t x = 0; x < 48; ++x) {
-            const size_t p = size_t(y * 48 + x);
-            ASSERT_EQ(pixel(22 + y, 4 + x), sample.image.u8[3 * p]);
-            ASSERT_EQ(pixel(22 + y, 56 + x), sample.mask.u8[p] ? 255 : 0);
-            ASSERT_EQ(pixel(22 + y, 108 + x), sample.mask.u8[p] ? 255 : 0);
-        }
-    EXPECT_EQ(pixel(22 + 70 + 10, 60), 0xf4) << "no truth: paper";
-}
-
-TEST(Palette, TextIsLegible) {
-    Image image = make_image<uint8_t>(5, 11, 3);
-    draw_text(image, 0, 0, "t1?", 1, 0xffffff);
-    std::string dots;
-    for (int64_t y = 0; y < 5; ++y) {
-        for (int64_t x = 0; x < 11; ++x) dots += image.u8[size_t(y * 11 + x) * 3] ? '#' : '.';
-        dots += '\n';
-    }
-    EXPECT_EQ(dots, "###..#.....\n.#..##.....\n.#...#.....\n.#...#.....\n.#..###....\n");
-    draw_text(image, -3, 8, "clipped", 4, 0xffffff);  // must not write outside
-}
-
 }  // namespace atrous::data::test
