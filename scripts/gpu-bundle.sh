@@ -33,7 +33,7 @@ glibc='^(linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|mvec|nsl))\.so'
 { for binary in $top/bin/*; do ldd "$binary"; done; } | awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u | while read -r library; do
     if ! basename "$library" | grep -qE "$glibc"; then cp -L "$library" $top/lib/; fi
 done
-cp -r tests/goldens $top/tests/
+cp -r tests/goldens tests/gpu $top/tests/
 mkdir -p $top/tests/apps && cp tests/apps/*.py $top/tests/apps/
 cp -r benchmarks/peers benchmarks/compare_curves.py $top/benchmarks/
 cp scripts/gpu-check.sh $top/

@@ -2,3 +2,4 @@
 #include <cstddef>
 
 extern "C" std::size_t atrous_fake_version() { return 91302; }
+extern "C" std::size_t atrous_fake_old_version() { return 90709; }

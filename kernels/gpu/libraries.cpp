@@ -82,38 +82,46 @@ static std::string version_text(size_t v) {
     return std::to_string(v / 10000) + "." + std::to_string(v / 100 % 100) + "." + std::to_string(v % 100);
 }
 
-static bool open_library(const std::string& file, const char* version_function, FoundLibrary& found) {
-    const std::unique_ptr<void, int (*)(void*)> library(dlopen(file.c_str(), RTLD_LAZY | RTLD_LOCAL), dlclose);
-    if (!library) {
-        found.why_not = dlerror();
+static bool open_file(const std::string& file, const char* version_function, OpenLibrary& library) {
+    const std::shared_ptr<void> handle(dlopen(file.c_str(), RTLD_LAZY | RTLD_LOCAL), [](void* h) {
+        if (h) dlclose(h);
+    });
+    if (!handle) {
+        library.found.why_not = dlerror();
         return false;
     }
-    const auto version = reinterpret_cast<size_t (*)()>(dlsym(library.get(), version_function));
+    const auto version = reinterpret_cast<size_t (*)()>(dlsym(handle.get(), version_function));
     if (!version) {
-        found.why_not = file + " has no " + version_function;
+        library.found.why_not = file + " has no " + version_function;
         return false;
     }
     link_map* map = nullptr;
-    dlinfo(library.get(), RTLD_DI_LINKMAP, &map);
-    found = {map && map->l_name[0] ? map->l_name : file, version_text(version()), ""};
+    dlinfo(handle.get(), RTLD_DI_LINKMAP, &map);
+    library.version = version();
+    library.found = {map && map->l_name[0] ? map->l_name : file, version_text(library.version), ""};
+    library.handle = handle;
     return true;
 }
 
-FoundLibrary find_library(const LibraryName& name) {
-    FoundLibrary found;
-    found.why_not = std::string(name.soname) + " is nowhere; name its folder in ATROUS_CUDA_LIBS";
+void* OpenLibrary::symbol(const char* name) const { return handle ? dlsym(handle.get(), name) : nullptr; }
+
+OpenLibrary open_library(const LibraryName& name) {
+    OpenLibrary library;
+    library.found.why_not = std::string(name.soname) + " is nowhere; name its folder in ATROUS_CUDA_LIBS";
     const auto try_folder = [&](const std::string& folder) {
         std::error_code error;
         const std::string file = (fs::path(folder) / name.soname).string();
-        return fs::exists(file, error) && open_library(file, name.version_function, found);
+        return fs::exists(file, error) && open_file(file, name.version_function, library);
     };
     for (const std::string& folder : split_at_colons(variable("ATROUS_CUDA_LIBS")))
-        if (try_folder(folder)) return found;
-    FoundLibrary by_loader;
-    if (open_library(name.soname, name.version_function, by_loader)) return by_loader;
+        if (try_folder(folder)) return library;
+    OpenLibrary by_loader;
+    if (open_file(name.soname, name.version_function, by_loader)) return by_loader;
     for (const std::string& folder : library_folders())
-        if (try_folder(folder)) return found;
-    return found;
+        if (try_folder(folder)) return library;
+    return library;
 }
+
+FoundLibrary find_library(const LibraryName& name) { return open_library(name).found; }
 
 }  // namespace atrous::gpu

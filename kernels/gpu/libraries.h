@@ -2,6 +2,7 @@
 // starts without them.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,18 @@ struct FoundLibrary {
 // $CONDA_PREFIX, of the python3 in $PATH, and of the system.
 std::vector<std::string> library_folders();
 
-// Opens the library, asks its version and closes it again: from $ATROUS_CUDA_LIBS, else where the loader finds it, else
-// from library_folders().
+// A library that stays open as long as one of these lives; handle is null where none was opened.
+struct OpenLibrary {
+    FoundLibrary found;
+    size_t version = 0;  // as its version function says it
+    std::shared_ptr<void> handle;
+    void* symbol(const char* name) const;  // null where it has none of this name
+};
+
+// Opens the library and asks its version: from $ATROUS_CUDA_LIBS, else where the loader finds it, else from
+// library_folders().
+OpenLibrary open_library(const LibraryName& name);
+// The same, and closes it again.
 FoundLibrary find_library(const LibraryName& name);
 
 }  // namespace atrous::gpu

@@ -75,6 +75,17 @@ TEST_F(LibrarySearch, TakesWhatTheUserNamesFirst) {
     EXPECT_EQ(find_library(fake).path, file);
 }
 
+TEST_F(LibrarySearch, StaysOpenForItsFunctions) {
+    install("mine");
+    setenv("ATROUS_CUDA_LIBS", (root_ / "mine").c_str(), 1);
+    const OpenLibrary library = open_library(fake);
+    EXPECT_EQ(library.version, 91302u);
+    ASSERT_NE(library.symbol("atrous_fake_version"), nullptr) << library.found.why_not;
+    EXPECT_EQ(reinterpret_cast<size_t (*)()>(library.symbol("atrous_fake_version"))(), 91302u);
+    EXPECT_EQ(library.symbol("nobody_has_this"), nullptr);
+    EXPECT_EQ(OpenLibrary().symbol("atrous_fake_version"), nullptr) << "nothing is open";
+}
+
 TEST_F(LibrarySearch, SaysWhyAFileCannotBeOpened) {
     fs::create_directories(root_ / "bad");
     std::ofstream(root_ / "bad" / fake.soname) << "no library";

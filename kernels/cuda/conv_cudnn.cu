@@ -1,0 +1,141 @@
+// The contracts of convolution in cuDNN's terms. No kernel is here: our own copy casts what cuDNN wants in half precision.
+#include "kernels/cuda/conv_cudnn.h"
+
+#include <string>
+
+#include "base/variant.h"
+#include "kernels/elementwise.h"
+#include "kernels/gpu/pixels.h"
+
+namespace atrous::kernels::cuda {
+
+namespace {
+
+using cudnn::ConvPlan;
+using cudnn::ConvProblem;
+using cudnn::Pass;
+
+bool suits(const View& v) { return v.dense() && gpu::aligned(v.data, 16); }
+
+ConvProblem problem_of(Pass pass, const View& x, const View& w, const ConvGeometry& g) {
+    ConvProblem p;
+    p.pass = pass, p.dtype = x.dtype;
+    p.n = x.n, p.h = x.h, p.w = x.w, p.c = x.c;
+    p.o = w.n, p.r = w.h, p.s = w.w;
+    p.stride = g.stride, p.padding = g.padding, p.dilation = g.dilation;
+    return p;
+}
+
+const ConvPlan* plan_of(cudnn::Provider& provider, const ConvProblem& p, const View& a, const View& b, const View& c) {
+    const bool type = p.dtype == DType::f32 || is_half(p.dtype);
+    return type && suits(a) && suits(b) && suits(c) ? provider.plan(p) : nullptr;
+}
+
+View vector_view(void* data, DType dtype, int64_t count) { return {data, dtype, 1, 1, 1, count, count}; }
+
+// What every contract function ends in.
+template <class Args>
+void execute(cudnn::Provider& provider, Queue& q, const Args& a, const char* function, DType dtype,
+             const cudnn::ConvPointers& at) {
+    const ConvPlan* const plan = cudnn_plan(provider, a);
+    require(plan, "convolution by cuDNN: there is no plan for this problem");
+    void* const workspace = plan->workspace_bytes ? q.scratch<char>(size_t(plan->workspace_bytes)) : nullptr;
+    ran((std::string(function) + "/cudnn_" + name_of(dtype)).c_str());
+    if (!q.is_dry_run()) provider.execute(*plan, at, workspace, q.stream());
+}
+
+template <class Args>
+const ConvPlan* process_plan(const Args& a) {
+    cudnn::Provider* const provider = cudnn::provider();
+    return provider ? cudnn_plan(*provider, a) : nullptr;
+}
+template <class Args>
+bool process_is_fast(const Args& a) {
+    const ConvPlan* const plan = process_plan(a);
+    return plan && is_fast(*plan, cudnn_problem(a));
+}
+cudnn::Provider& process_provider() {
+    std::string why;
+    cudnn::Provider* const provider = cudnn::provider(&why);
+    if (!provider) throw GpuError("convolution by cuDNN: " + why);
+    return *provider;
+}
+
+}  // namespace
+
+bool is_fast(const ConvPlan& plan, const ConvProblem& p) {
+    const bool ours_is_plain = is_half(p.dtype) && (p.c % 8 != 0 || p.o % 8 != 0);
+    return plan.found_by != cudnn::HeuristicsMode::fallback &&
+           (plan.has(cudnn::NumericalNote::tensor_core) || ours_is_plain);
+}
+
+// ---- forward ----------------------------------------------------------------------------------------------------
+
+ConvProblem cudnn_problem(const ConvForwardArgs& a) {
+    ConvProblem p = problem_of(Pass::forward, a.x, a.w, a.geometry);
+    p.bias = a.bias != nullptr;
+    return p;
+}
+const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvForwardArgs& a) {
+    return plan_of(provider, cudnn_problem(a), a.x, a.w, a.y);
+}
+
+void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvForwardArgs& a) {
+    void* bias = nullptr;
+    if (a.bias) {
+        bias = q.scratch<char>(size_t(a.y.c) * size_of(a.x.dtype));
+        copy(q,
+             {vector_view(const_cast<void*>(a.bias), DType::f32, a.y.c), {vector_view(bias, a.x.dtype, a.y.c), false}});
+    }
+    execute(provider, q, a, "conv_forward", a.x.dtype, {a.x.data, a.w.data, a.y.data, bias});
+}
+
+// ---- input gradient ---------------------------------------------------------------------------------------------
+
+ConvProblem cudnn_problem(const ConvBackwardInputArgs& a) {
+    ConvProblem p = problem_of(Pass::input_gradient, a.dx.view, a.w, a.geometry);
+    p.accumulate = a.dx.accumulate;
+    return p;
+}
+const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvBackwardInputArgs& a) {
+    return plan_of(provider, cudnn_problem(a), a.dx.view, a.w, a.dy);
+}
+
+void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvBackwardInputArgs& a) {
+    execute(provider, q, a, "conv_backward_input", a.dy.dtype, {a.dx.view.data, a.w.data, a.dy.data});
+}
+
+// ---- weight gradient --------------------------------------------------------------------------------------------
+
+ConvProblem cudnn_problem(const ConvBackwardWeightArgs& a) {
+    ConvProblem p = problem_of(Pass::weight_gradient, a.x, a.dw.view, a.geometry);
+    p.accumulate = a.dw.accumulate && !is_half(p.dtype);  // in half precision our own cast accumulates
+    return p;
+}
+const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvBackwardWeightArgs& a) {
+    return a.dw ? plan_of(provider, cudnn_problem(a), a.x, a.dw.view, a.dy) : nullptr;
+}
+
+void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvBackwardWeightArgs& a) {
+    const View& dw = a.dw.view;
+    const DType dtype = a.x.dtype;
+    const bool half = is_half(dtype);
+    void* const out = half ? q.scratch<char>(size_t(dw.count()) * size_of(dtype)) : dw.data;
+    execute(provider, q, a, "conv_backward_weight", dtype, {a.x.data, out, a.dy.data});
+    if (half)
+        copy(q, {vector_view(out, dtype, dw.count()), {vector_view(dw.data, dw.dtype, dw.count()), a.dw.accumulate}});
+}
+
+// ---- by the process's provider ----------------------------------------------------------------------------------
+
+bool cudnn_supports(Queue&, const ConvForwardArgs& a) { return process_plan(a); }
+bool cudnn_supports(Queue&, const ConvBackwardInputArgs& a) { return process_plan(a); }
+bool cudnn_supports(Queue&, const ConvBackwardWeightArgs& a) { return process_plan(a); }
+bool cudnn_is_fast(Queue&, const ConvForwardArgs& a) { return process_is_fast(a); }
+bool cudnn_is_fast(Queue&, const ConvBackwardInputArgs& a) { return process_is_fast(a); }
+bool cudnn_is_fast(Queue&, const ConvBackwardWeightArgs& a) { return process_is_fast(a); }
+void cudnn_run(Queue& q, const ConvForwardArgs& a) { cudnn_run(process_provider(), q, a); }
+void cudnn_run(Queue& q, const ConvBackwardInputArgs& a) { cudnn_run(process_provider(), q, a); }
+void cudnn_run(Queue& q, const ConvBackwardWeightArgs& a) { cudnn_run(process_provider(), q, a); }
+
+}  // namespace atrous::kernels::cuda

@@ -1,0 +1,42 @@
+// Convolutions by cuDNN, as one more implementation of the contracts in kernels/conv.h: "cudnn". It takes dense tensors
+// that are aligned to 16 bytes, where cuDNN has a plan that gives the same bits every time (kernels/gpu/cudnn).
+//
+// Rounding in half precision: the bias is rounded to the tensors' type before it is added in float; a weight gradient
+// is summed in float and rounded to the tensors' type before it is added to dw, which is float. PyTorch's autocast
+// rounds at the same places. Our own kernels round neither.
+#pragma once
+
+#include "kernels/conv.h"
+#include "kernels/gpu/cudnn/provider.h"
+
+namespace atrous::kernels::cuda {
+
+// Whether the process's cuDNN can compute it; false too where there is none. A weight gradient without dw is not one.
+bool cudnn_supports(Queue&, const ConvForwardArgs&);
+bool cudnn_supports(Queue&, const ConvBackwardInputArgs&);
+bool cudnn_supports(Queue&, const ConvBackwardWeightArgs&);
+// Of what it can: see is_fast.
+bool cudnn_is_fast(Queue&, const ConvForwardArgs&);
+bool cudnn_is_fast(Queue&, const ConvBackwardInputArgs&);
+bool cudnn_is_fast(Queue&, const ConvBackwardWeightArgs&);
+// For what it can. A weight gradient leaves dbias to the caller. GpuError where cuDNN fails.
+void cudnn_run(Queue&, const ConvForwardArgs&);
+void cudnn_run(Queue&, const ConvBackwardInputArgs&);
+void cudnn_run(Queue&, const ConvBackwardWeightArgs&);
+
+// What the arguments ask of cuDNN.
+cudnn::ConvProblem cudnn_problem(const ConvForwardArgs&);
+cudnn::ConvProblem cudnn_problem(const ConvBackwardInputArgs&);
+cudnn::ConvProblem cudnn_problem(const ConvBackwardWeightArgs&);
+// Whether a plan is expected to beat our own kernels: found by the heuristics, not among the fallback engines, and on
+// tensor cores, or in half precision with channels that ours take to plain arithmetic as well.
+bool is_fast(const cudnn::ConvPlan&, const cudnn::ConvProblem&);
+// The same by a provider at hand. The plan is null where it can't.
+const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvForwardArgs&);
+const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvBackwardInputArgs&);
+const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvBackwardWeightArgs&);
+void cudnn_run(cudnn::Provider&, Queue&, const ConvForwardArgs&);
+void cudnn_run(cudnn::Provider&, Queue&, const ConvBackwardInputArgs&);
+void cudnn_run(cudnn::Provider&, Queue&, const ConvBackwardWeightArgs&);
+
+}  // namespace atrous::kernels::cuda
