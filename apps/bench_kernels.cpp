@@ -24,7 +24,7 @@ struct KernelArguments {
     std::vector<std::string> shape;
     int64_t stride = 1, padding = 0, dilation = 1, out_channels = 1;
     double scale = 2, budget = 2;
-    bool relu = false, bias = false, unchecked = false, overwrite = false;
+    bool relu = false, bias = false, unchecked = false, overwrite = false, all = false, list = false;
     NetConfig net;  // its settings kernel, align-corners and batch-norm serve an op too
     int64_t size = 256, batch_size = 4, classes = 2, repetitions = 20;
     Machine machine{.precision = "fp32"};
@@ -59,6 +59,8 @@ KernelArguments::KernelArguments() {
     describe_device(o, machine);
     o.bind("repetitions", repetitions, "repetitions of each pass, at most").min(5);
     o.bind("budget", budget, "time an op may take; then five repetitions suffice").min(0).unit("seconds");
+    o.bind("all", all, "all implementations that support the shape, those that --kernels does not choose in brackets");
+    o.bind("list", list, "implementations that --kernels chooses from, in order, instead of measuring");
     o.bind("unchecked", unchecked, "leave out the comparison with the reference");
     o.bind("predict", predict, "measure nothing: bytes, FLOPs and least time on this GPU, such as H200, A100, T4");
     o.group("Output");
@@ -94,6 +96,15 @@ std::vector<Workload> KernelArguments::wanted(DType type) const {
     return {w};
 }
 
+int list_families() {
+    fmt::print("{:<8} {:<32} {:<8} {:<8} {}\n", "device", "function", "name", "by", "needs");
+    for (const auto& family : kernel_families())
+        for (const auto& member : family.members)
+            fmt::print("{:<8} {:<32} {:<8} {:<8} {}\n", family.device, family.function, member.name, member.provider,
+                       member.needs);
+    return exit_ok;
+}
+
 int predict(const KernelArguments& a, DType dtype) {
     const NamedGpu& gpu = named_gpu(a.predict);
     const Prediction p{gpu.name, gpu.source, dtype, ceilings_of_named(a.predict, dtype), a.wanted(dtype)};
@@ -101,6 +112,33 @@ int predict(const KernelArguments& a, DType dtype) {
     if (!a.json.empty()) io::write_durably(a.json, prediction_json(p));
     if (!a.svg.empty()) io::write_durably(a.svg, roofline_of(p));
     return exit_ok;
+}
+
+// Appends the measurement and prints it, without passes that ran the same kernels before.
+void add(Run& run, Measurement m, std::vector<Measurement>& of_this_op) {
+    for (const Measurement& earlier : of_this_op)
+        for (const Pass& pass : earlier.passes)
+            std::erase_if(m.passes, [&](const Pass& p) { return p.name == pass.name && p.variants == pass.variants; });
+    std::fputs(table_rows(m, run.first).c_str(), stdout);
+    std::fflush(stdout);
+    of_this_op.push_back(m);
+    run.measurements.push_back(std::move(m));
+}
+
+void measure_op(Run& run, const Workload& w, const KernelArguments& a, Device device) {
+    const DType dtype = run.dtype;
+    if (!supported(w, device, dtype))
+        return fmt::print("{:<18} does nothing on {} in {}\n", w.op, name_of(device), name_of(dtype));
+    const MeasureOptions how{device, dtype, int(a.repetitions), a.budget, !a.unchecked};
+    std::vector<Measurement> of_this_op;
+    add(run, measure(w, how), of_this_op);
+    if (!a.all) return;
+    for (const KernelChoice& choice : other_choices(w, device, dtype)) {
+        const ScopedKernelChoice scope(choice);
+        Measurement other = measure(w, how);
+        other.chosen = false;
+        add(run, std::move(other), of_this_op);
+    }
 }
 
 }  // namespace
@@ -114,6 +152,7 @@ int bench_kernels(int argc, const char* const* argv) {
         .writes("--json", a.json, FileKind::json)
         .writes("--svg", a.svg, FileKind::svg)
         .check(a.overwrite);
+    if (a.list) return list_families();
     const DType dtype = parse_measured_type(a.machine.precision);
     if (!a.predict.empty()) return predict(a, dtype);
     const auto wanted = a.wanted(dtype);
@@ -124,15 +163,7 @@ int bench_kernels(int argc, const char* const* argv) {
     fmt::print("{}, {}: copy {:.1f} GB/s, matrix product {:.3f} TFLOP/s\n", name_of(device), name_of(dtype),
                run.first.bytes_per_s * 1e-9, run.first.flops_per_s * 1e-12);
     std::fputs(table_header().c_str(), stdout);
-    for (const Workload& w : wanted) {
-        if (!supported(w, device, dtype)) {
-            fmt::print("{:<18} does nothing on {} in {}\n", w.op, name_of(device), name_of(dtype));
-            continue;
-        }
-        run.measurements.push_back(measure(w, {device, dtype, int(a.repetitions), a.budget, !a.unchecked}));
-        std::fputs(table_rows(run.measurements.back(), run.first).c_str(), stdout);
-        std::fflush(stdout);
-    }
+    for (const Workload& w : wanted) measure_op(run, w, a, device);
     run.last = measure_ceilings(device, dtype);
     if (run.measurements.empty()) return exit_ok;
     std::fputs(totals(run.measurements, best_of(run)).c_str(), stdout);

@@ -83,7 +83,7 @@ Device planned_device(const SummaryArguments& a) {
     const Device device = name.starts_with("cuda") || name == "emulated" ? Device{DeviceKind::gpu}
                                                                          : parse_device(name);  // it need not be here
     Console console;
-    open_device({.device = "cpu", .threads = a.machine.threads}, console);
+    open_device({.device = "cpu", .threads = a.machine.threads, .kernels = a.machine.kernels}, console);
     return device;
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/allocator.h"
 #include "engine/device.h"
+#include "engine/kernel_choice.h"
 #include "engine/profile.h"
 #include "engine/simulation.h"
 #include "kernels/queue.h"
@@ -27,7 +28,7 @@ class Context : private Scratch {
     // Runs a kernel and gives back the scratch memory it took (in stream order).
     template <class Args>
     void submit(void (*kernel)(Queue&, const Args&), const Args& args) {
-        Queue queue(stream(), *this, threads_);
+        Queue queue(stream(), *this, threads_, kernel_choice());
         ScratchScope scope(*this);
         const KernelSpan span(*this);
         kernel(queue, args);

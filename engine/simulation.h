@@ -17,6 +17,7 @@
 
 #include "engine/allocator.h"
 #include "engine/device.h"
+#include "engine/kernel_choice.h"
 #include "engine/tensor.h"
 #include "kernels/queue.h"
 
@@ -63,7 +64,7 @@ class MemorySimulation : private Scratch {
     template <class Args>
     void dry_run(void (*kernel)(Queue&, const Args&), const Args& args) {
         const DryRun dry_run(*this);
-        Queue queue(gpu::StreamView::dry_run(), *this, threads_);
+        Queue queue(gpu::StreamView::dry_run(), *this, threads_, kernel_choice());
         kernel(queue, args);
     }
 

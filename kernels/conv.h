@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "kernels/implementation.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {
@@ -68,6 +69,8 @@ inline void check(const ConvBackwardWeightArgs& a) {
             "convolution: the weights' gradient must be dense and of x's accumulator type");
 }
 
+// What runs is chosen from the function's family. That of the weight gradient is asked where there is a dw; on the cpu
+// its implementations compute dbias too, on a GPU it is summed beside them.
 // clang-format off
 namespace reference {
 void conv_forward(Queue&, const ConvForwardArgs&);
@@ -79,11 +82,17 @@ bool has_bf16_convolutions();  // this processor has what they need: AVX-512
 void conv_forward(Queue&, const ConvForwardArgs&);
 void conv_backward_input(Queue&, const ConvBackwardInputArgs&);
 void conv_backward_weight(Queue&, const ConvBackwardWeightArgs&);
+KernelFamily<ConvForwardArgs>& conv_forward_family();
+KernelFamily<ConvBackwardInputArgs>& conv_backward_input_family();
+KernelFamily<ConvBackwardWeightArgs>& conv_backward_weight_family();
 }
 namespace cuda {
 void conv_forward(Queue&, const ConvForwardArgs&);
 void conv_backward_input(Queue&, const ConvBackwardInputArgs&);
 void conv_backward_weight(Queue&, const ConvBackwardWeightArgs&);
+KernelFamily<ConvForwardArgs>& conv_forward_family();
+KernelFamily<ConvBackwardInputArgs>& conv_backward_input_family();
+KernelFamily<ConvBackwardWeightArgs>& conv_backward_weight_family();
 }
 // clang-format on
 

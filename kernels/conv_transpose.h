@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "kernels/implementation.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {
@@ -50,6 +51,8 @@ inline void check(const ConvTransposeBackwardWeightArgs& a) {
             "transposed convolution: the weights' gradient must be of x's accumulator type");
 }
 
+// What runs is chosen from the function's family. That of the weight gradient is asked where there is a dw; dbias is
+// summed beside it.
 // clang-format off
 namespace reference {
 void conv_transpose_forward(Queue&, const ConvTransposeForwardArgs&);
@@ -60,11 +63,17 @@ namespace cpu {
 void conv_transpose_forward(Queue&, const ConvTransposeForwardArgs&);
 void conv_transpose_backward_input(Queue&, const ConvTransposeBackwardInputArgs&);
 void conv_transpose_backward_weight(Queue&, const ConvTransposeBackwardWeightArgs&);
+KernelFamily<ConvTransposeForwardArgs>& conv_transpose_forward_family();
+KernelFamily<ConvTransposeBackwardInputArgs>& conv_transpose_backward_input_family();
+KernelFamily<ConvTransposeBackwardWeightArgs>& conv_transpose_backward_weight_family();
 }
 namespace cuda {
 void conv_transpose_forward(Queue&, const ConvTransposeForwardArgs&);
 void conv_transpose_backward_input(Queue&, const ConvTransposeBackwardInputArgs&);
 void conv_transpose_backward_weight(Queue&, const ConvTransposeBackwardWeightArgs&);
+KernelFamily<ConvTransposeForwardArgs>& conv_transpose_forward_family();
+KernelFamily<ConvTransposeBackwardInputArgs>& conv_transpose_backward_input_family();
+KernelFamily<ConvTransposeBackwardWeightArgs>& conv_transpose_backward_weight_family();
 }
 // clang-format on
 

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
 
 #include "kernels/gpu/runtime.h"
 
@@ -15,12 +18,25 @@ class Scratch {
     virtual void* take(size_t bytes) = 0;  // aligned to 256 bytes; never null; throws GpuError or std::bad_alloc
 };
 
+// Which implementation runs where a kernel has several (kernels/implementation.h).
+struct KernelChoice {
+    enum class Rule : uint8_t {
+        automatic,  // the first of the list that suits the problem
+        own,        // the first of these that is no library's
+        named,      // the one of this name where it supports the problem, else as automatic
+    };
+    Rule rule = Rule::automatic;
+    std::string name = {};
+    bool operator==(const KernelChoice&) const = default;
+};
+
 class Queue {
  public:
-    Queue(gpu::StreamView stream, Scratch& scratch, int threads)
-        : stream_(stream), scratch_(&scratch), threads_(threads) {}
+    Queue(gpu::StreamView stream, Scratch& scratch, int threads, KernelChoice kernels = {})
+        : stream_(stream), scratch_(&scratch), threads_(threads), kernels_(std::move(kernels)) {}
     gpu::StreamView stream() const { return stream_; }  // GPU only
     int threads() const { return threads_; }            // cpu only: how many OpenMP threads to use, at least 1
+    const KernelChoice& kernels() const { return kernels_; }
     // True where the engine asks what scratch memory a kernel would take: pointers are not to be followed. On a GPU
     // launches do nothing by themselves; kernels on the cpu take their scratch memory and return.
     bool is_dry_run() const { return stream_.is_dry_run(); }
@@ -33,6 +49,7 @@ class Queue {
     gpu::StreamView stream_;
     Scratch* scratch_;
     int threads_;
+    KernelChoice kernels_;
 };
 
 }  // namespace atrous

@@ -9,6 +9,7 @@
 #include "base/cores.h"
 #include "base/error.h"
 #include "engine/context.h"
+#include "engine/kernel_choice.h"
 #include "kernels/conv.h"
 
 namespace atrous {
@@ -16,6 +17,12 @@ namespace atrous {
 void describe_device(Settings& s, Machine& m) {
     s.bind("device", m.device, "auto, cpu, cuda, cuda:N, emulated or reference").when_resumed(Resume::free);
     s.bind("threads", m.threads, "cpu threads; 0: all").min(0).max(1024).when_resumed(Resume::free);
+    std::vector<std::string> words = implementation_names();
+    words.insert(words.begin(), {"auto", "own"});
+    s.bind("kernels", m.kernels,
+           "implementations of convolutions: auto, the first of the list that suits; own, without libraries; or one by "
+           "its name, wherever it supports the shape; others round differently")
+        .one_of(words);
 }
 
 Setting<std::string>& describe_precision(Settings& s, Machine& m) {
@@ -60,6 +67,7 @@ Device open_device(const Machine& machine, Messages& messages) {
             fmt::format("warning: {} threads on {} core{}: they take turns and wait for each other; use `threads` {}\n",
                         count, cores, cores == 1 ? "" : "s", cores));
     omp_set_num_threads(count);
+    set_kernel_choice(parse_kernel_choice(machine.kernels));
     context_of({DeviceKind::cpu}).set_threads(count);
     context_of(device);
     return device;

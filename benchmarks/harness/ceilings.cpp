@@ -70,6 +70,7 @@ static double product_flops_per_s(Device device, DType dtype, bool emulated) {
 }
 
 Ceilings measure_ceilings(Device device, DType dtype) {
+    const ScopedKernelChoice scope({});  // what the machine can do, whatever is measured
     const bool emulated = device.kind == DeviceKind::gpu && gpu::platform() == gpu::Platform::emulated;
     return {copy_bytes_per_s(device, emulated), product_flops_per_s(device, dtype, emulated)};
 }

@@ -156,6 +156,46 @@ std::vector<Pass> passes_of(const Workload& wanted, DType dtype) {
     return passes;
 }
 
+std::string implementations_of(const Pass& pass) {
+    const auto known = implementation_names();
+    std::vector<std::string> names;
+    for (const std::string& variant : pass.variants) {  // "conv_forward/mma_bf16", "conv_forward/dnnl:brgconv:…"
+        const std::string detail = variant.substr(variant.find('/') + 1),
+                          name = detail.substr(0, detail.find_first_of("_:"));
+        if (std::find(known.begin(), known.end(), name) != known.end() &&
+            std::find(names.begin(), names.end(), name) == names.end())
+            names.push_back(name);
+    }
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : "+") + name;
+    return text;
+}
+
+// What one forward and backward pass runs.
+static std::vector<std::string> variants_of(const Case& c, Device device, DType dtype) {
+    Set s = make_set(c, device, dtype);
+    const VariantLog log;
+    Tape tape;
+    s.output = c.call(s.in, {});
+    if (cases::differentiable(c)) tape.backward(s.output, random_tensor(s.output.shape(), s.output.dtype(), device));
+    return log.names();
+}
+
+std::vector<KernelChoice> other_choices(const Workload& wanted, Device device, DType dtype) {
+    const Case c = wanted.make();
+    std::vector<std::vector<std::string>> seen{variants_of(c, device, dtype)};
+    std::vector<KernelChoice> others;
+    for (const std::string& name : implementation_names()) {
+        const KernelChoice choice{KernelChoice::Rule::named, name};
+        const ScopedKernelChoice scope(choice);
+        auto variants = variants_of(c, device, dtype);
+        if (std::find(seen.begin(), seen.end(), variants) != seen.end()) continue;
+        seen.push_back(std::move(variants));
+        others.push_back(choice);
+    }
+    return others;
+}
+
 bool supported(const Workload& wanted, Device device, DType dtype) {
     const Case c = wanted.make();
     return !c.supports || c.supports(device.kind, dtype);

@@ -7,6 +7,7 @@
 
 #include "benchmarks/harness/statistics.h"
 #include "benchmarks/harness/workload.h"
+#include "engine/kernel_choice.h"
 
 namespace atrous::bench {
 
@@ -37,17 +38,26 @@ struct Pass {
     std::vector<std::string> variants;  // the kernels that ran
 };
 
+// Those of them that are one of several implementations: "dnnl", "dnnl+outer"; "" where there is no choice.
+std::string implementations_of(const Pass& pass);
+
 struct Measurement {
     Workload wanted;
     std::vector<Pass> passes;  // forward, and backward where there is one
     int sets = 1;              // of operands, used in turn
     bool cold = true;          // they exceed the cache together, or it was swept between repetitions
+    bool chosen = true;        // by the process's own choice of kernels, not for comparison
 };
 
 // What each pass of the op amounts to, without running it.
 std::vector<Pass> passes_of(const Workload& wanted, DType dtype);
 
 bool supported(const Workload& wanted, Device device, DType dtype);
+// By the kernels that the process has chosen.
 Measurement measure(const Workload& wanted, const MeasureOptions& options);
+
+// Choices by name under which the op runs other kernels than by the process's own choice, each set of kernels once. The
+// op is run to see.
+std::vector<KernelChoice> other_choices(const Workload& wanted, Device device, DType dtype);
 
 }  // namespace atrous::bench

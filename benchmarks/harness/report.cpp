@@ -24,21 +24,28 @@ static std::string error_text(const std::optional<Check>& check) {
     return !check ? "" : fmt::format("{:.1e}{}", check->error, check->ok() ? "" : " WRONG");
 }
 
+// Whose time it is; in brackets what ran for comparison alone.
+static std::string kernels_text(const Measurement& m, const Pass& p) {
+    const std::string names = implementations_of(p);
+    return m.chosen || names.empty() ? names : "(" + names + ")";
+}
+
 std::string table_header() {
-    return fmt::format("{:<18} {:<8} {:>5} {:>10} {:>10} {:>10} {:>8} {:>8} {:>6} {:<7} {:>8}  {}\n", "op", "pass",
-                       "times", "median", "p10", "p90", "GB/s", "TFLOP/s", "share", "of", "error", "shape");
+    return fmt::format("{:<18} {:<8} {:>5} {:>10} {:>10} {:>10} {:>8} {:>8} {:>6} {:<7} {:>8}  {:<14} {}\n", "op",
+                       "pass", "times", "median", "p10", "p90", "GB/s", "TFLOP/s", "share", "of", "error", "kernels",
+                       "shape");
 }
 
 std::string table_rows(const Measurement& m, const Ceilings& c) {
     std::string text;
     for (const Pass& p : m.passes) {
         const double t = p.seconds.median;
-        text += fmt::format("{:<18} {:<8} {:>5} {:>10} {:>10} {:>10} {:>8.1f} {:>8.3f} {:>5.0f}% {:<7} {:>8}  {}{}\n",
-                            m.wanted.op, p.name, m.wanted.count, time_text(t), time_text(p.seconds.p10),
-                            time_text(p.seconds.p90), p.work.bytes / t * 1e-9, p.work.flops / t * 1e-12,
-                            100 * floor_s(c, p.work.bytes, p.work.flops) / t,
-                            bound_by_bytes(c, p.work.bytes, p.work.flops) ? "bytes" : "product", error_text(p.check),
-                            m.wanted.text(), m.cold ? "" : " (from cache)");
+        text += fmt::format(
+            "{:<18} {:<8} {:>5} {:>10} {:>10} {:>10} {:>8.1f} {:>8.3f} {:>5.0f}% {:<7} {:>8}  {:<14} {}{}\n",
+            m.wanted.op, p.name, m.wanted.count, time_text(t), time_text(p.seconds.p10), time_text(p.seconds.p90),
+            p.work.bytes / t * 1e-9, p.work.flops / t * 1e-12, 100 * floor_s(c, p.work.bytes, p.work.flops) / t,
+            bound_by_bytes(c, p.work.bytes, p.work.flops) ? "bytes" : "product", error_text(p.check),
+            kernels_text(m, p), m.wanted.text(), m.cold ? "" : " (from cache)");
     }
     return text;
 }
@@ -47,6 +54,7 @@ std::string totals(const std::vector<Measurement>& measurements, const Ceilings&
     double time = 0, floor = 0;
     for (const Measurement& m : measurements)
         for (const Pass& p : m.passes) {
+            if (!m.chosen) continue;
             time += m.wanted.count * p.seconds.median;
             floor += m.wanted.count * floor_s(c, p.work.bytes, p.work.flops);
         }
@@ -85,6 +93,8 @@ static Json pass_json(const Measurement& m, const Pass& p, const Run& run, const
     j["share"] = floor_s(c, p.work.bytes, p.work.flops) / t;
     j["bound"] = bound_by_bytes(c, p.work.bytes, p.work.flops) ? "bytes" : "product";
     j["kernels"] = p.variants;
+    j["implementations"] = implementations_of(p);
+    j["chosen"] = m.chosen;
     if (p.check) {
         // JSON has no infinity: an error that is no number is null.
         j["error"] = p.check->error;

@@ -1,5 +1,6 @@
-// f32 and f64: products over strided rows. bf16: oneDNN products forward; backward, the roles of input and output
-// swapped, a 2x2 stride-2 convolution of dy is the input gradient, and its weight gradient ours.
+// "dnnl", of bf16: oneDNN products forward; backward, the roles of input and output swapped, a 2x2 stride-2 convolution
+// of dy is the input gradient, and its weight gradient ours. "rows": products over strided rows. "outer": sums of outer
+// products (weight_gradient.h).
 #include "kernels/conv_transpose.h"
 
 #include <algorithm>
@@ -75,7 +76,7 @@ void backward_weight(Queue& q, const View& x, const View& dy, const GradTarget& 
                            .accumulate = dw.accumulate});
 }
 
-// ---- bf16
+// ---- oneDNN
 
 View dense(Queue& q, const View& v) {
     if (v.dense()) return v;
@@ -85,19 +86,30 @@ View dense(Queue& q, const View& v) {
 }
 
 // Row by row of x and parity of y: [W][I] times [I][2*O], or times [I][O] twice where y's pixels are apart.
-bool forward_by_dnnl(Queue& q, const ConvTransposeForwardArgs& args) {
+int64_t halves_of(const View& y) { return y.dense() ? 1 : 2; }
+
+DnnlProduct forward_problem(Queue& q, const ConvTransposeForwardArgs& a) {
+    const View &x = a.x, &y = a.y;
+    return {.contract = "conv_transpose_forward",
+            .batch = x.n * x.h,
+            .m = x.w,
+            .n = 2 / halves_of(y) * y.c,
+            .k = x.c,
+            .bias = a.bias != nullptr,
+            .a_strides = {x.w * x.pitch, x.pitch},
+            .b_strides = {1, x.c},
+            .c_strides = {2 * y.w * y.pitch, 2 * y.pitch},
+            .threads = q.threads()};
+}
+
+bool dnnl_supports_forward(Queue& q, const ConvTransposeForwardArgs& a) {
+    return a.x.dtype == DType::bf16 && dnnl_supports(q, forward_problem(q, a));
+}
+
+void forward_by_dnnl(Queue& q, const ConvTransposeForwardArgs& args) {
     const View &x = args.x, &y = args.y;
-    const int64_t o = y.c, i = x.c, halves = y.dense() ? 1 : 2, columns = 2 / halves * o;
-    const DnnlProduct product{.contract = "conv_transpose_forward",
-                              .batch = x.n * x.h,
-                              .m = x.w,
-                              .n = columns,
-                              .k = i,
-                              .bias = args.bias != nullptr,
-                              .a_strides = {x.w * x.pitch, x.pitch},
-                              .b_strides = {1, i},
-                              .c_strides = {2 * y.w * y.pitch, 2 * y.pitch},
-                              .threads = q.threads()};
+    const int64_t halves = halves_of(y), o = y.c;
+    const DnnlProduct product = forward_problem(q, args);
     float* bias = nullptr;
     if (args.bias) {
         bias = q.scratch<float>(2 * o);
@@ -106,11 +118,9 @@ bool forward_by_dnnl(Queue& q, const ConvTransposeForwardArgs& args) {
     }
     for (int64_t part = 0; part < 2 * halves; ++part) {
         const int64_t a = part / halves, b = part % halves;
-        if (!dnnl_product(q, product, x.data, args.w.as<bf16>() + part * columns * i, bias,
-                          y.as<bf16>() + (a * y.w + b) * y.pitch))
-            return false;
+        dnnl_product(q, product, x.data, args.w.as<bf16>() + part * product.n * x.c, bias,
+                     y.as<bf16>() + (a * y.w + b) * y.pitch);
     }
-    return true;
 }
 
 DnnlConv swapped(Queue& q, const char* contract, Pass pass, const View& x, const View& dy) {
@@ -132,63 +142,112 @@ DnnlConv swapped(Queue& q, const char* contract, Pass pass, const View& x, const
             .threads = q.threads()};
 }
 
-bool backward_input_by_dnnl(Queue& q, const ConvTransposeBackwardInputArgs& a) {
-    if (!a.dx.view.dense()) return false;
+DnnlConv backward_input_problem(Queue& q, const ConvTransposeBackwardInputArgs& a) {
     DnnlConv c = swapped(q, "conv_transpose_backward_input", Pass::forward, a.dx.view, a.dy);
     c.accumulate = a.dx.accumulate;
-    return dnnl_convolution(q, c, dense(q, a.dy).data, a.w.data, nullptr, a.dx.view.data);
+    return c;
 }
 
-bool backward_weight_by_dnnl(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
-    const DnnlConv c = swapped(q, "conv_transpose_backward_weight", Pass::backward_weight, a.x, a.dy);
+bool dnnl_supports_backward_input(Queue& q, const ConvTransposeBackwardInputArgs& a) {
+    return a.dy.dtype == DType::bf16 && a.dx.view.dense() && dnnl_supports(q, backward_input_problem(q, a));
+}
+
+void backward_input_by_dnnl(Queue& q, const ConvTransposeBackwardInputArgs& a) {
+    dnnl_convolution(q, backward_input_problem(q, a), dense(q, a.dy).data, a.w.data, nullptr, a.dx.view.data);
+}
+
+DnnlConv backward_weight_problem(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
+    return swapped(q, "conv_transpose_backward_weight", Pass::backward_weight, a.x, a.dy);
+}
+
+bool dnnl_supports_backward_weight(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
+    return a.x.dtype == DType::bf16 && dnnl_supports(q, backward_weight_problem(q, a));
+}
+
+void backward_weight_by_dnnl(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
     const View &dw = a.dw.view, to = a.dw.accumulate ? space_for<float>(q, dw) : dw;
-    if (!dnnl_convolution(q, c, dense(q, a.dy).data, to.data, nullptr, dense(q, a.x).data)) return false;
+    dnnl_convolution(q, backward_weight_problem(q, a), dense(q, a.dy).data, to.data, nullptr, dense(q, a.x).data);
     if (a.dw.accumulate) copy_values<float, float>(q, to, dw, true);
-    return true;
+}
+
+// ---- any shape
+
+void forward_by_rows(Queue& q, const ConvTransposeForwardArgs& a) {
+    ran(a.x.dtype == DType::f64 ? "conv_transpose_forward/rows_f64" : "conv_transpose_forward/rows_f32");
+    if (a.x.dtype != DType::bf16)
+        return dispatch_exact("conv_transpose_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(q, a); });
+    const View y = space_for<float>(q, a.y);
+    forward<float>(q, {widened(q, a.x), widened(q, a.w), a.bias, y});
+    copy_values<float, bf16>(q, y, a.y);
+}
+
+void backward_input_by_rows(Queue& q, const ConvTransposeBackwardInputArgs& a) {
+    ran(a.dy.dtype == DType::f64 ? "conv_transpose_backward_input/rows_f64" : "conv_transpose_backward_input/rows_f32");
+    if (a.dy.dtype != DType::bf16)
+        return dispatch_exact("conv_transpose_backward_input", a.dy.dtype,
+                              [&](auto zero) { backward_input<decltype(zero)>(q, a); });
+    const View dx = space_for<float>(q, a.dx.view);
+    backward_input<float>(q, {widened(q, a.dy), widened(q, a.w), {dx, false}});
+    copy_values<float, bf16>(q, dx, a.dx.view, a.dx.accumulate);
+}
+
+void backward_weight_by_outer(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
+    ran(a.x.dtype == DType::f64 ? "conv_transpose_backward_weight/outer_f64"
+                                : "conv_transpose_backward_weight/outer_f32");
+    if (a.x.dtype == DType::bf16) return backward_weight<float>(q, widened(q, a.x), widened(q, a.dy), a.dw);
+    dispatch_exact("conv_transpose_backward_weight", a.x.dtype,
+                   [&](auto zero) { backward_weight<decltype(zero)>(q, a.x, a.dy, a.dw); });
 }
 
 }  // namespace
 
+KernelFamily<ConvTransposeForwardArgs>& conv_transpose_forward_family() {
+    static KernelFamily<ConvTransposeForwardArgs> family("conv_transpose_forward", "cpu",
+                                                         {{.name = "dnnl",
+                                                           .provider = "oneDNN",
+                                                           .needs = "bf16",
+                                                           .supports = dnnl_supports_forward,
+                                                           .run = forward_by_dnnl},
+                                                          {.name = "rows", .run = forward_by_rows}});
+    return family;
+}
+
+KernelFamily<ConvTransposeBackwardInputArgs>& conv_transpose_backward_input_family() {
+    static KernelFamily<ConvTransposeBackwardInputArgs> family("conv_transpose_backward_input", "cpu",
+                                                               {{.name = "dnnl",
+                                                                 .provider = "oneDNN",
+                                                                 .needs = "bf16",
+                                                                 .supports = dnnl_supports_backward_input,
+                                                                 .run = backward_input_by_dnnl},
+                                                                {.name = "rows", .run = backward_input_by_rows}});
+    return family;
+}
+
+KernelFamily<ConvTransposeBackwardWeightArgs>& conv_transpose_backward_weight_family() {
+    static KernelFamily<ConvTransposeBackwardWeightArgs> family("conv_transpose_backward_weight", "cpu",
+                                                                {{.name = "dnnl",
+                                                                  .provider = "oneDNN",
+                                                                  .needs = "bf16",
+                                                                  .supports = dnnl_supports_backward_weight,
+                                                                  .run = backward_weight_by_dnnl},
+                                                                 {.name = "outer", .run = backward_weight_by_outer}});
+    return family;
+}
+
 void conv_transpose_forward(Queue& q, const ConvTransposeForwardArgs& a) {
     check(a);
-    if (a.x.dtype == DType::bf16) {
-        if (forward_by_dnnl(q, a)) return;
-        const View y = space_for<float>(q, a.y);
-        ran("conv_transpose_forward/rows_f32");
-        forward<float>(q, {widened(q, a.x), widened(q, a.w), a.bias, y});
-        return copy_values<float, bf16>(q, y, a.y);
-    }
-    ran(a.x.dtype == DType::f64 ? "conv_transpose_forward/rows_f64" : "conv_transpose_forward/rows_f32");
-    dispatch_exact("conv_transpose_forward", a.x.dtype, [&](auto zero) { forward<decltype(zero)>(q, a); });
+    conv_transpose_forward_family().run(q, a);
 }
 
 void conv_transpose_backward_input(Queue& q, const ConvTransposeBackwardInputArgs& a) {
     check(a);
-    if (a.dy.dtype == DType::bf16) {
-        if (backward_input_by_dnnl(q, a)) return;
-        const View dx = space_for<float>(q, a.dx.view);
-        ran("conv_transpose_backward_input/rows_f32");
-        backward_input<float>(q, {widened(q, a.dy), widened(q, a.w), {dx, false}});
-        return copy_values<float, bf16>(q, dx, a.dx.view, a.dx.accumulate);
-    }
-    ran(a.dy.dtype == DType::f64 ? "conv_transpose_backward_input/rows_f64" : "conv_transpose_backward_input/rows_f32");
-    dispatch_exact("conv_transpose_backward_input", a.dy.dtype,
-                   [&](auto zero) { backward_input<decltype(zero)>(q, a); });
+    conv_transpose_backward_input_family().run(q, a);
 }
 
 void conv_transpose_backward_weight(Queue& q, const ConvTransposeBackwardWeightArgs& a) {
     check(a);
     if (a.dbias) channel_sums(q, a.dy, a.dbias);
-    if (!a.dw) return;
-    if (a.x.dtype == DType::bf16) {
-        if (backward_weight_by_dnnl(q, a)) return;
-        ran("conv_transpose_backward_weight/outer_f32");
-        return backward_weight<float>(q, widened(q, a.x), widened(q, a.dy), a.dw);
-    }
-    ran(a.x.dtype == DType::f64 ? "conv_transpose_backward_weight/outer_f64"
-                                : "conv_transpose_backward_weight/outer_f32");
-    dispatch_exact("conv_transpose_backward_weight", a.x.dtype,
-                   [&](auto zero) { backward_weight<decltype(zero)>(q, a.x, a.dy, a.dw); });
+    if (a.dw) conv_transpose_backward_weight_family().run(q, a);
 }
 
 }  // namespace atrous::kernels::cpu

@@ -210,23 +210,46 @@ void bind_scratchpad(Queue& q, Plan& plan) {
 
 }  // namespace
 
-bool dnnl_convolution(Queue& q, const DnnlConv& c, const void* x, const void* w, const void* bias, const void* y) {
+// Null where oneDNN has nothing optimized for it.
+static Plan* plan_of(Queue& q, const DnnlConv& c) {
+    if (c.dtype == DType::f64) return nullptr;
     if (c.dtype == DType::bf16) require_bf16();
     // Without AVX-512, oneDNN 2.6 hangs or aborts in some strided 1x1 convolutions.
-    if (!has_avx512() && c.r == 1 && c.s == 1 && c.stride > 1) return false;
+    if (!has_avx512() && c.r == 1 && c.s == 1 && c.stride > 1) return nullptr;
     // oneDNN 2.6 divides by zero where an image has 2^31 values.
     constexpr int64_t max_values = int64_t{1} << 31;
-    if (c.h * c.w * c.c >= max_values || c.p * c.q * c.o >= max_values) return false;
+    if (c.h * c.w * c.c >= max_values || c.p * c.q * c.o >= max_values) return nullptr;
     omp_set_num_threads(q.threads());
     Plan& plan = plan_for(library().convolutions, c);
-    if (plan.variant.empty()) return false;
+    return plan.variant.empty() ? nullptr : &plan;
+}
+
+static Plan* plan_of(Queue& q, const DnnlProduct& p) {
+    require_bf16();
+    omp_set_num_threads(q.threads());
+    Plan& plan = plan_for(library().products, p);
+    return plan.variant.empty() ? nullptr : &plan;
+}
+
+template <class Problem>
+static Plan& supported_plan(Queue& q, const Problem& problem) {
+    Plan* plan = plan_of(q, problem);
+    if (!plan) throw Error(std::string(problem.contract) + ": oneDNN does not support this problem");
+    return *plan;
+}
+
+bool dnnl_supports(Queue& q, const DnnlConv& c) { return plan_of(q, c) != nullptr; }
+bool dnnl_supports(Queue& q, const DnnlProduct& p) { return plan_of(q, p) != nullptr; }
+
+void dnnl_convolution(Queue& q, const DnnlConv& c, const void* x, const void* w, const void* bias, const void* y) {
+    Plan& plan = supported_plan(q, c);
     bind(plan.x, x);
     bind(plan.y, y);
     bind(plan.plain_w, w);
     if (c.bias) bind(plan.bias, bias);
     bind(plan.w, plan.reorders ? q.scratch<char>(plan.w.get_desc().get_size()) : w);
     bind_scratchpad(q, plan);
-    if (q.is_dry_run()) return true;
+    if (q.is_dry_run()) return;
 
     auto& stream = library().stream;
     const bool gradient = c.pass == Pass::backward_weight;
@@ -236,24 +259,19 @@ bool dnnl_convolution(Queue& q, const DnnlConv& c, const void* x, const void* w,
     if (plan.reorders && gradient) plan.reorder.execute(stream, {{DNNL_ARG_FROM, plan.w}, {DNNL_ARG_TO, plan.plain_w}});
     stream.wait();
     ran(plan.variant.c_str());
-    return true;
 }
 
-bool dnnl_product(Queue& q, const DnnlProduct& p, const void* a, const void* b, const void* bias, void* c) {
-    require_bf16();
-    omp_set_num_threads(q.threads());
-    Plan& plan = plan_for(library().products, p);
-    if (plan.variant.empty()) return false;
+void dnnl_product(Queue& q, const DnnlProduct& p, const void* a, const void* b, const void* bias, void* c) {
+    Plan& plan = supported_plan(q, p);
     bind(plan.x, a);
     bind(plan.w, b);
     bind(plan.y, c);
     if (p.bias) bind(plan.bias, bias);
     bind_scratchpad(q, plan);
-    if (q.is_dry_run()) return true;
+    if (q.is_dry_run()) return;
     plan.compute.execute(library().stream, plan.arguments);
     library().stream.wait();
     ran(plan.variant.c_str());
-    return true;
 }
 
 }  // namespace atrous::kernels::cpu

@@ -26,15 +26,17 @@ struct DnnlConv {
     bool operator==(const DnnlConv&) const = default;
 };
 
-// x, w, bias and y as the pass reads and writes them; weight gradients are f32. Returns false, having done nothing,
-// where oneDNN has no optimized implementation of this convolution. Throws ShapeError where this processor lacks bf16.
-bool dnnl_convolution(Queue&, const DnnlConv&, const void* x, const void* w, const void* bias, const void* y);
+// Whether oneDNN has an optimized implementation of this convolution, of f32 or bf16. Throws ShapeError where this
+// processor lacks bf16.
+bool dnnl_supports(Queue&, const DnnlConv&);
+// A convolution that it supports. x, w, bias and y as the pass reads and writes them; weight gradients are f32.
+void dnnl_convolution(Queue&, const DnnlConv&, const void* x, const void* w, const void* bias, const void* y);
 
 // Whether oneDNN multiplies bf16 by tiles (AMX) here.
 bool has_amx();
 
 // `batch` products c[i] = a[i] * b (+ bias), of bf16: a [m][k], b [k][n] shared, c [m][n], bias f32 [n]; c's n is
-// contiguous. The same about what is returned and thrown.
+// contiguous. The same about what is supported and thrown.
 struct DnnlProduct {
     const char* contract = "";
     int64_t batch = 0, m = 0, n = 0, k = 0;
@@ -43,6 +45,7 @@ struct DnnlProduct {
     int64_t threads = 1;
     bool operator==(const DnnlProduct&) const = default;
 };
-bool dnnl_product(Queue&, const DnnlProduct&, const void* a, const void* b, const void* bias, void* c);
+bool dnnl_supports(Queue&, const DnnlProduct&);
+void dnnl_product(Queue&, const DnnlProduct&, const void* a, const void* b, const void* bias, void* c);
 
 }  // namespace atrous::kernels::cpu

@@ -21,11 +21,7 @@ Axis axis(int64_t size, int64_t source, int64_t taps, const ConvGeometry& g, boo
     return {int(size), int(source), int(taps), g.stride, g.padding, g.dilation, transposed};
 }
 
-}  // namespace
-
-void conv_forward(Queue& q, const ConvForwardArgs& a) {
-    check(a);
-    check_size(a.x, a.w, a.y);
+PixelWork forward_work(const ConvForwardArgs& a) {
     ImplicitGemm p;
     p.source = a.x.data, p.source_pitch = a.x.pitch, p.depth = int(a.x.c);
     p.weights = a.w.data;
@@ -35,13 +31,11 @@ void conv_forward(Queue& q, const ConvForwardArgs& a) {
     p.images = int(a.y.n);
     p.h = axis(a.y.h, a.x.h, a.w.h, a.geometry, false);
     p.w = axis(a.y.w, a.x.w, a.w.w, a.geometry, false);
-    run_implicit_gemm(q, p, a.x.dtype, "conv_forward");
+    return {"conv_forward", a.x.dtype, p};
 }
 
-void conv_backward_input(Queue& q, const ConvBackwardInputArgs& a) {
+PixelWork input_gradient_work(const ConvBackwardInputArgs& a) {
     const View& dx = a.dx.view;
-    check(a);
-    check_size(dx, a.w, a.dy);
     ImplicitGemm p;
     p.source = a.dy.data, p.source_pitch = a.dy.pitch, p.depth = int(a.dy.c);
     p.weights = a.w.data;
@@ -51,30 +45,66 @@ void conv_backward_input(Queue& q, const ConvBackwardInputArgs& a) {
     p.images = int(dx.n);
     p.h = axis(dx.h, a.dy.h, a.w.h, a.geometry, true);
     p.w = axis(dx.w, a.dy.w, a.w.w, a.geometry, true);
-    run_implicit_gemm(q, p, dx.dtype, "conv_backward_input");
+    return {"conv_backward_input", dx.dtype, p};
+}
+
+WeightWork weight_gradient_work(const ConvBackwardWeightArgs& a) {
+    const View& dw = a.dw.view;
+    WgradGemm p;
+    p.images = int(a.dy.n), p.height = int(a.dy.h), p.width = int(a.dy.w);
+    p.a = {a.dy.data,
+           a.dy.pitch,
+           int(a.dy.c),
+           int(a.dy.c),
+           axis(a.dy.h, a.dy.h, 1, {}, false),
+           axis(a.dy.w, a.dy.w, 1, {}, false)};
+    p.b = {a.x.data,
+           a.x.pitch,
+           int(a.x.c),
+           int(dw.h * dw.w * dw.c),
+           axis(a.dy.h, a.x.h, dw.h, a.geometry, false),
+           axis(a.dy.w, a.x.w, dw.w, a.geometry, false)};
+    p.out = dw.as<float>(), p.accumulate = a.dw.accumulate;
+    return {"conv_backward_weight", a.x.dtype, p};
+}
+
+}  // namespace
+
+KernelFamily<ConvForwardArgs>& conv_forward_family() {
+    static KernelFamily<ConvForwardArgs> family("conv_forward", "gpu",
+                                                {by_mma<forward_work>(), by_simt<forward_work>()});
+    return family;
+}
+
+KernelFamily<ConvBackwardInputArgs>& conv_backward_input_family() {
+    static KernelFamily<ConvBackwardInputArgs> family("conv_backward_input", "gpu",
+                                                      {by_mma<input_gradient_work>(), by_simt<input_gradient_work>()});
+    return family;
+}
+
+KernelFamily<ConvBackwardWeightArgs>& conv_backward_weight_family() {
+    static KernelFamily<ConvBackwardWeightArgs> family(
+        "conv_backward_weight", "gpu", {by_mma<weight_gradient_work>(), by_simt<weight_gradient_work>()});
+    return family;
+}
+
+void conv_forward(Queue& q, const ConvForwardArgs& a) {
+    check(a);
+    check_size(a.x, a.w, a.y);
+    conv_forward_family().run(q, a);
+}
+
+void conv_backward_input(Queue& q, const ConvBackwardInputArgs& a) {
+    check(a);
+    check_size(a.dx.view, a.w, a.dy);
+    conv_backward_input_family().run(q, a);
 }
 
 void conv_backward_weight(Queue& q, const ConvBackwardWeightArgs& a) {
     check(a);
     if (a.dw) {
-        const View& dw = a.dw.view;
-        check_size(a.x, dw, a.dy);
-        WgradGemm p;
-        p.images = int(a.dy.n), p.height = int(a.dy.h), p.width = int(a.dy.w);
-        p.a = {a.dy.data,
-               a.dy.pitch,
-               int(a.dy.c),
-               int(a.dy.c),
-               axis(a.dy.h, a.dy.h, 1, {}, false),
-               axis(a.dy.w, a.dy.w, 1, {}, false)};
-        p.b = {a.x.data,
-               a.x.pitch,
-               int(a.x.c),
-               int(dw.h * dw.w * dw.c),
-               axis(a.dy.h, a.x.h, dw.h, a.geometry, false),
-               axis(a.dy.w, a.x.w, dw.w, a.geometry, false)};
-        p.out = dw.as<float>(), p.accumulate = a.dw.accumulate;
-        run_wgrad_gemm(q, p, a.x.dtype, "conv_backward_weight");
+        check_size(a.x, a.dw.view, a.dy);
+        conv_backward_weight_family().run(q, a);
     }
     if (a.dbias) run_channel_sums(q, a.dy, a.dbias, "conv_backward_weight");
 }

@@ -1,5 +1,5 @@
-// Which kernels do a convolution's products, and the two sums that need no product: of weight-gradient partials and of
-// dy over its pixels.
+// What the implementations of a convolution's products share on the host, and the two sums that need no product: of
+// weight-gradient partials and of dy over its pixels.
 //
 // sum_partials: a thread owns 4 (or 1) elements and adds the parts in order. No shared memory.
 // channel_sums: grid x = groups of 8 chunks of channels, y = shares of the pixels. A block of 8x32 threads owns 8
@@ -117,31 +117,50 @@ int splits_of(const WgradGemm& p, const TileSize& tile) {
     return int(best);
 }
 
-}  // namespace
-
-void run_implicit_gemm(Queue& q, const ImplicitGemm& product, DType dtype, const char* function) {
-    ImplicitGemm p = product;
-    const bool tensor_cores = is_half(dtype) && vectors(p, dtype, 8) && vector_stores(p, dtype, 8);
-    p.vector_out = vector_stores(p, dtype, 4);
-    tensor_cores ? implicit_gemm_mma(q, p, dtype) : implicit_gemm_simt(q, p, dtype, vectors(p, dtype, 4));
-    report(function, tensor_cores ? "mma" : "simt", dtype);
+// launch(product) with the pixels split, then the sum of the partial results. `tile` is the kernel's.
+template <class Launch>
+void run_splits(Queue& q, const WeightWork& work, const TileSize& tile, const char* variant, Launch launch) {
+    WgradGemm p = work.product;
+    p.splits = splits_of(p, tile);
+    const int64_t count = int64_t(p.a.columns) * p.b.columns;
+    if (p.splits > 1) p.out = q.scratch<float>(size_t(p.splits * count)), p.accumulate = false;
+    launch(p);
+    report(work.function, variant, work.dtype);
+    if (p.splits > 1) sum_partials(q, p.out, p.splits, count, work.product.out, work.product.accumulate);
 }
 
-void run_wgrad_gemm(Queue& q, WgradGemm p, DType dtype, const char* function) {
-    const bool tensor_cores =
-        is_half(dtype) && vectors(p.a, dtype, 8) && vectors(p.b, dtype, 8) && aligned(p.out, 2 * sizeof(float));
-    p.splits = splits_of(p, tensor_cores ? weight_tile_mma(p) : weight_tile_simt(p));
+}  // namespace
 
-    const int64_t count = int64_t(p.a.columns) * p.b.columns;
-    float* const out = p.out;
-    const bool accumulate = p.accumulate;
-    if (p.splits > 1) p.out = q.scratch<float>(size_t(p.splits * count)), p.accumulate = false;
-    if (tensor_cores)
-        wgrad_gemm_mma(q, p, dtype);
-    else
-        wgrad_gemm_simt(q, p, dtype, vectors(p.a, dtype, 4) && vectors(p.b, dtype, 4));
-    report(function, tensor_cores ? "mma" : "simt", dtype);
-    if (p.splits > 1) sum_partials(q, p.out, p.splits, count, out, accumulate);
+bool fits_mma(const PixelWork& w) {
+    return is_half(w.dtype) && vectors(w.product, w.dtype, 8) && vector_stores(w.product, w.dtype, 8);
+}
+
+void run_mma(Queue& q, const PixelWork& w) {
+    implicit_gemm_mma(q, w.product, w.dtype);
+    report(w.function, "mma", w.dtype);
+}
+
+void run_simt(Queue& q, const PixelWork& w) {
+    ImplicitGemm p = w.product;
+    p.vector_out = vector_stores(p, w.dtype, 4);
+    implicit_gemm_simt(q, p, w.dtype, vectors(p, w.dtype, 4));
+    report(w.function, "simt", w.dtype);
+}
+
+bool fits_mma(const WeightWork& w) {
+    const WgradGemm& p = w.product;
+    return is_half(w.dtype) && vectors(p.a, w.dtype, 8) && vectors(p.b, w.dtype, 8) &&
+           aligned(p.out, 2 * sizeof(float));
+}
+
+void run_mma(Queue& q, const WeightWork& w) {
+    run_splits(q, w, weight_tile_mma(w.product), "mma", [&](const WgradGemm& p) { wgrad_gemm_mma(q, p, w.dtype); });
+}
+
+void run_simt(Queue& q, const WeightWork& w) {
+    const bool vector = vectors(w.product.a, w.dtype, 4) && vectors(w.product.b, w.dtype, 4);
+    run_splits(q, w, weight_tile_simt(w.product), "simt",
+               [&](const WgradGemm& p) { wgrad_gemm_simt(q, p, w.dtype, vector); });
 }
 
 void sum_partials(Queue& q, const float* partial, int parts, int64_t count, float* out, bool accumulate) {

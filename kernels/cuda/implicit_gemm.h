@@ -1,5 +1,6 @@
 // The two products behind every convolution, its gradients and the 2x2 transposed convolution. conv.cu and
-// conv_transpose.cu describe their work in these terms; implicit_gemm.cu chooses the kernels that do it.
+// conv_transpose.cu describe their work in these terms, for which there are two implementations: on tensor cores ("mma")
+// and without ("simt").
 //
 //   ImplicitGemm   out[pixel, column] = bias[column] + sum over (tap, channel) of
 //                                                      source[gathered pixel, channel] * weights[tap, channel, column]
@@ -13,6 +14,7 @@
 
 #include "base/error.h"
 #include "kernels/gpu/device.h"
+#include "kernels/implementation.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels::cuda {
@@ -64,9 +66,47 @@ struct WgradGemm {
     bool accumulate = false;
 };
 
-// What the kernels' launchers share. `function` is the contract function's name, for the variant log.
-void run_implicit_gemm(Queue&, const ImplicitGemm&, DType, const char* function);
-void run_wgrad_gemm(Queue&, WgradGemm, DType, const char* function);
+// A product as a contract function asks for it, by whose name the variant log calls it.
+template <class Product>
+struct Work {
+    const char* function;
+    DType dtype;
+    Product product;
+};
+using PixelWork = Work<ImplicitGemm>;
+using WeightWork = Work<WgradGemm>;
+
+bool fits_mma(const PixelWork&);
+bool fits_mma(const WeightWork&);
+void run_mma(Queue&, const PixelWork&);
+void run_mma(Queue&, const WeightWork&);
+void run_simt(Queue&, const PixelWork&);
+void run_simt(Queue&, const WeightWork&);
+
+// As members of the family of a contract function that is one product: work_of(args) says which.
+template <class Product, class Args>
+Args args_of(Work<Product> (*work_of)(const Args&));  // never defined: for its type
+
+template <auto work_of>
+auto by_mma() {
+    using Args = decltype(args_of(work_of));
+    Implementation<Args> i;
+    i.name = "mma";
+    i.needs = "bf16 or fp16, channels in multiples of 8, 16-byte aligned";
+    i.supports = [](Queue&, const Args& a) { return fits_mma(work_of(a)); };
+    i.run = [](Queue& q, const Args& a) { run_mma(q, work_of(a)); };
+    return i;
+}
+
+template <auto work_of>
+auto by_simt() {
+    using Args = decltype(args_of(work_of));
+    Implementation<Args> i;
+    i.name = "simt";
+    i.run = [](Queue& q, const Args& a) { run_simt(q, work_of(a)); };
+    return i;
+}
+
 // dbias[c] (+)= sum over pixels of dy[pixel, c], in a fixed order.
 void run_channel_sums(Queue&, const View& dy, const VectorGradTarget& dbias, const char* function);
 

@@ -8,6 +8,7 @@
 
 #include "data/image.h"
 #include "engine/io/safetensors.h"
+#include "kernels/gpu/runtime.h"
 #include "tests/apps/program.h"
 
 namespace atrous {
@@ -284,6 +285,7 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
         {"train --data " + data + " --base-channels 4 --size 32 --aux-lr 10", 2, "aux_classifier"},
         {"train --data " + data + " --device cuda:99", 5, "cuda"},
         {"train --data " + data + " --device toaster", 2, "toaster"},
+        {"train --data " + data + " --kernels sinmt", 2, "did you mean simt?"},
         {"train --data " + data + " --device cpu --precision fp16", 2, "bf16"},
         {"train --data " + data + " --mask-values 7=1", 3, "masks"},
         {"train --data " + data + " --config " + quoted("nowhere.toml"), 4, "nowhere.toml"},
@@ -422,6 +424,45 @@ TEST_F(ProgramTest, MeasuresAndPredictsKernels) {
         run("bench step --base-channels 4 --depth 2 --size 32 --batch-size 2 --steps 2 --device cpu --json -");
     ASSERT_EQ(step.code, 0) << step.output;
     EXPECT_EQ(nlohmann::json::parse(step.output).at("losses").size(), 3u);
+}
+
+// `--kernels` is in the table of a training and in its checkpoint, and a resumed one says that it changed.
+TEST_F(ProgramTest, KernelsAreChosenByName) {
+    const Outcome plain = run(small_training("auto", "", 1)), own = run(small_training("own", "--kernels own", 1));
+    ASSERT_EQ(own.code, 0) << own.output;
+    EXPECT_EQ(plain.output.find("kernels "), std::string::npos) << plain.output;
+    EXPECT_NE(own.output.find("kernels "), std::string::npos) << own.output;
+    EXPECT_NE(weights("own/best.safetensors"), weights("auto/best.safetensors"));
+    const Outcome resumed = run("train --epochs 2 --kernels auto --resume " + quoted("own"));
+    EXPECT_EQ(resumed.code, 0) << resumed.output;
+    EXPECT_NE(resumed.output.find("--kernels \"auto\" in place of --kernels \"own\""), std::string::npos)
+        << resumed.output;
+}
+
+// A pass once for each set of kernels that can compute it, those not chosen in brackets.
+TEST_F(ProgramTest, MeasuresAllImplementations) {
+    const std::string conv = "bench kernels --op conv2d --shape 1x6x6x8 --repetitions 5 --all --threads 1 ";
+    const Outcome cpu = run(conv + "--device cpu --json " + quoted("all.jsonl"));
+    ASSERT_EQ(cpu.code, 0) << cpu.output;
+    for (const char* words : {" dnnl ", " (im2col) ", " dnnl+outer ", " (im2col+outer) "})
+        EXPECT_NE(cpu.output.find(words), std::string::npos) << words << "\n" << cpu.output;
+    std::ifstream lines(root() / "all.jsonl");
+    int chosen = 0, others = 0;
+    for (std::string line; std::getline(lines, line);)
+        if (const auto j = nlohmann::json::parse(line); j.at("kind") == "kernel") ++(j.at("chosen") ? chosen : others);
+    EXPECT_EQ(chosen, 2);
+    EXPECT_EQ(others, 2);
+    const Outcome named = run(conv + "--device cpu --kernels im2col");
+    EXPECT_NE(named.output.find(" (dnnl) "), std::string::npos) << named.output;
+
+    const Outcome list = run("bench kernels --list");
+    EXPECT_EQ(list.code, 0) << list.output;
+    EXPECT_LT(list.output.find("dnnl"), list.output.find("im2col")) << "in order\n" << list.output;
+    if (gpu::platform() != gpu::Platform::emulated) return;
+    const Outcome gpu = run(conv + "--device emulated --precision bf16");
+    ASSERT_EQ(gpu.code, 0) << gpu.output;
+    for (const char* words : {" mma ", " (simt) "})
+        EXPECT_NE(gpu.output.find(words), std::string::npos) << words << "\n" << gpu.output;
 }
 
 TEST_F(ProgramTest, AFolderThatHoldsATrainingIsNotOverwritten) {

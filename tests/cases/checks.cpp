@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <tuple>
 
 #include "benchmarks/cases/run.h"
 #include "engine/context.h"
+#include "engine/kernel_choice.h"
 
 #ifdef ATROUS_EMULATED
 #include "kernels/gpu/emu/emulator.h"
@@ -222,13 +224,13 @@ bool runs(const Tested& c, Device device, DType dtype) { return !c.supports || c
 
 class Checks {
  public:
-    using Fault = std::string (*)(const Tested&, Device, DType);
-    void add(const char* name, Device device, DType dtype, Fault fault,
+    using Fault = std::function<std::string(const Tested&, Device, DType)>;
+    void add(const std::string& name, Device device, DType dtype, const Fault& fault,
              std::function<bool(const Tested&)> applies = {}) {
         const std::string where = device.kind == DeviceKind::gpu ? "gpu" : name_of(device);
         all.push_back({fmt::format("{}_{}_{}", name, where, name_of(dtype)),
                        [=](const Tested& c) { return runs(c, device, dtype) && (!applies || applies(c)); },
-                       [=, threaded = std::string(name) == "parity"](const Tested& c) {
+                       [=, threaded = name == "parity"](const Tested& c) {
                            if (threaded) return fault(c, device, dtype);
                            const OneThread one;
                            return fault(c, device, dtype);
@@ -253,6 +255,27 @@ void add_for(Checks& checks, Device device, const std::vector<DType>& types) {
     checks.add("alone", device, types.back(), alone, differentiable);
 }
 
+// The members of kernel families one by one, where they support the case.
+void add_implementations(Checks& checks) {
+    std::set<std::string> added;
+    for (const auto& family : kernel_families()) {
+        const bool on_cpu = family.device == "cpu";
+        if (!on_cpu && gpu::device_count() == 0) continue;
+        const std::string op = family.function.starts_with("conv_transpose") ? "conv_transpose2x2" : "conv2d";
+        for (const auto& member : family.members) {
+            const KernelChoice choice{KernelChoice::Rule::named, member.name};
+            const auto fault = [choice](const Tested& c, Device device, DType dtype) {
+                const ScopedKernelChoice scope(choice);
+                return parity(c, plain(device, dtype)) + accumulation(c, device, dtype);
+            };
+            if (!added.insert(op + family.device + member.name).second) continue;
+            for (const DType t : {on_cpu ? DType::f64 : DType::f16, DType::bf16, DType::f32})
+                checks.add("by_" + member.name, on_cpu ? cpu : accelerator, t, fault,
+                           [op](const Tested& c) { return c.op == op; });
+        }
+    }
+}
+
 }  // namespace
 
 std::vector<Check> all_checks() {
@@ -260,6 +283,7 @@ std::vector<Check> all_checks() {
     add_for(checks, reference, {DType::f64, DType::f32});
     add_for(checks, cpu, {DType::f64, DType::bf16, DType::f32});
     if (gpu::device_count() > 0) add_for(checks, accelerator, {DType::bf16, DType::f16, DType::f32});
+    add_implementations(checks);
 #ifdef ATROUS_EMULATED
     for (DType t : {DType::f32, DType::bf16}) checks.add("orders", accelerator, t, thread_orders);
 #endif

@@ -97,6 +97,20 @@ TEST(Extending, TrainsWithAnAddedOptimizerScheduleLossAndMetric) {
     EXPECT_EQ(shell(program() + " train --optimizer signs --data x").code, 2) << "a word of nobody's";
 }
 
+TEST(Extending, ComputesWithAnAddedImplementationOfAKernel) {
+    const std::string bench = program() + " bench kernels --op conv2d --shape 1x5x7x6 --kernel 1 --bias --device cpu " +
+                              "--threads 1 --repetitions 5 ";
+    const auto all = shell(bench + "--all");  // compares each with the reference
+    ASSERT_EQ(all.code, 0) << all.output;
+    expect_has(all.output, " dnnl ");
+    expect_has(all.output, " (plain) ");
+    expect_has(shell(bench + "--kernels plain").output, " plain ");
+    expect_has(shell(program() + " bench kernels --list").output, "kernels of one pixel");
+    const auto mistyped = shell(bench + "--kernels plian");
+    EXPECT_EQ(mistyped.code, 2);
+    expect_has(mistyped.output, "did you mean plain?");
+}
+
 TEST(Extending, AMessageNamesWhatWasAdded) {
     TempDir dir;
     fs::create_directories(dir / "set");

@@ -360,7 +360,7 @@ TEST(ConvCpu, LargeBf16WeightGradientsAreSumsOfPairs) {
             cpu::pairs_are_faster({.image = image, .gradient = gradient, .r = 3, .s = 3, .geometry = s.geometry});
         EXPECT_FALSE(pairs && s.c == deep.c) << s.name();
         ASSERT_EQ(log.names().size(), 1u);
-        EXPECT_EQ(log.names()[0] == "conv_backward_weight/outer_bf16", pairs) << s.name() << " ran " << log.names()[0];
+        EXPECT_EQ(log.names()[0] == "conv_backward_weight/pairs_bf16", pairs) << s.name() << " ran " << log.names()[0];
     }
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "engine/context.h"
+#include "engine/kernel_choice.h"
 #include "engine/train/trainer.h"
 #include "kernels/conv.h"
 #include "models/unet.h"
@@ -44,12 +45,13 @@ struct Setting {
     DType compute = DType::f32;
     std::string optimizer = "adam";
     int64_t last_batch = 0;
+    std::string kernels = "auto";
 };
 
 std::ostream& operator<<(std::ostream& out, const Setting& s) {
     return out << name_of(Device{s.device}) << " base " << s.base << " size " << s.size << " batch " << s.batch
                << " depth " << s.depth << (s.bilinear ? " bilinear " : " ") << name_of(s.compute) << " " << s.optimizer
-               << " last batch " << s.last_batch;
+               << " last batch " << s.last_batch << " kernels " << s.kernels;
 }
 
 UNet net_of(const Setting& s) { return UNet({3, 1, s.base, s.depth, s.bilinear}); }
@@ -90,6 +92,7 @@ class MemoryPlanTest : public testing::TestWithParam<Setting> {};
 TEST_P(MemoryPlanTest, MeetsWhatTheAllocatorCounts) {
     const Setting& s = GetParam();
     if (!can_run(s)) GTEST_SKIP() << "not on this machine";
+    const ScopedKernelChoice scope(parse_kernel_choice(s.kernels));
     UNet net = net_of(s);
     expect_plan_meets_count(net, plan_of(s), [&] { train(s); });
 }
@@ -128,10 +131,23 @@ INSTANTIATE_TEST_SUITE_P(All, MemoryPlanTest,
                                          Setting{host, 8, 64, 4, 4, false, DType::bf16},
                                          Setting{host, 8, 48, 2, 3, true, DType::bf16, "sgd"},
                                          Setting{accelerator, 4, 32, 2, 2}, Setting{accelerator, 8, 16, 4, 2, true},
-                                         Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1}));
+                                         Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1},
+                                         Setting{host, 16, 32, 2, 3, false, DType::f32, "adam", 0, "own"},
+                                         Setting{host, 8, 64, 4, 3, false, DType::bf16, "adam", 0, "own"},
+                                         Setting{host, 8, 48, 2, 3, false, DType::bf16, "adam", 0, "pairs"},
+                                         Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1, "simt"}));
 INSTANTIATE_TEST_SUITE_P(All, MemoryLimitTest,
                          testing::Values(Setting{host, 8, 64, 4, 3}, Setting{host, 8, 32, 4, 2, true, DType::bf16},
                                          Setting{accelerator, 4, 16, 2, 2}));
+
+// The plan follows the choice: im2col wants lines of a matrix where oneDNN wants little.
+TEST(MemoryPlan, FollowsTheChoiceOfKernels) {
+    UNet net({3, 1, 16, 3, false});
+    const PlanOptions plan = plan_of({host, 16, 64, 2, 3});
+    const size_t chosen = plan_memory(net, plan).peak_bytes;
+    const ScopedKernelChoice own({KernelChoice::Rule::own});
+    EXPECT_NE(plan_memory(net, plan).peak_bytes, chosen);
+}
 
 TEST(LargestBatch, FitsAndTheNextDoesNot) {
     UNet net({3, 1, 8, 3, false});

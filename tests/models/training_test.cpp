@@ -2,6 +2,7 @@
 // precision.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -10,8 +11,10 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "base/variant.h"
 #include "engine/context.h"
 #include "engine/io/checkpoint.h"
+#include "engine/kernel_choice.h"
 #include "engine/ops/loss.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
@@ -76,6 +79,32 @@ TEST(TrainingTest, GpuKernelsFollowTheCpu) {
         for (size_t i = 0; i < cpu.losses.size(); ++i)
             EXPECT_NEAR(gpu.losses[i], cpu.losses[i], 1e-4 * cpu.losses[i]) << "seed " << seed << " step " << i + 1;
     }
+}
+
+// In bf16, where tensor cores are chosen, sums without them are rounded otherwise and nothing else.
+TEST(TrainingTest, OtherKernelsTrainAlike) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    const Recipe recipe{
+        .device = {DeviceKind::gpu}, .epochs = 2, .size = 16, .samples = 8, .compute = DType::bf16, .depth = 2};
+    const auto run = [&](const std::string& kernels, VariantLog& log) {
+        const ScopedKernelChoice scope(parse_kernel_choice(kernels));
+        const Outcome outcome = train(recipe);
+        EXPECT_TRUE(log.names().size() > 0);
+        return outcome;
+    };
+    const auto count = [](const VariantLog& log, const std::string& name) {
+        return std::count_if(log.names().begin(), log.names().end(),
+                             [&](const auto& v) { return v.find("/" + name) != v.npos; });
+    };
+    VariantLog first;
+    const Outcome chosen = run("auto", first);
+    EXPECT_GT(count(first, "mma"), 0);
+    VariantLog second;
+    const Outcome simt = run("simt", second);
+    EXPECT_EQ(count(second, "mma"), 0);
+    EXPECT_NE(simt.weights, chosen.weights) << "other sums";
+    ASSERT_EQ(simt.losses.size(), 4u);
+    for (size_t i = 0; i < simt.losses.size(); ++i) EXPECT_NEAR(simt.losses[i], chosen.losses[i], 2e-2);
 }
 
 #ifdef ATROUS_EMULATED

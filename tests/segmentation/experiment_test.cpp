@@ -129,6 +129,7 @@ TEST(Resume, AChangedSettingIsNoticedUnlessItIsFree) {
     EXPECT_EQ(resumed_with("hflip", "0"), "goes on with `hflip` 0 in place of `hflip` 0.5");
     EXPECT_EQ(resumed_with("weight-decay", "0.1"), "goes on with `weight-decay` 0.1 in place of `weight-decay` 0");
     EXPECT_EQ(resumed_with("aux-weight", "0.3"), "goes on with `aux-weight` 0.3 in place of `aux-weight` 0.5");
+    EXPECT_EQ(resumed_with("kernels", "own"), "goes on with `kernels` \"own\" in place of `kernels` \"auto\"");
     EXPECT_EQ(resumed_with("epochs", "99"), "");
     EXPECT_EQ(resumed_with("threads", "3"), "");
     EXPECT_NE(resumed_with("batch-size", "2").find("the learning rate's schedule counts steps"), std::string::npos);

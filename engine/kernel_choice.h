@@ -1,0 +1,38 @@
+// Which implementations of kernels this process computes with, on every device and in every dry run of one, and what
+// there is to choose from (kernels/implementation.h).
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/implementation.h"
+
+namespace atrous {
+
+// Set before tensors are computed with: results of another implementation are rounded differently.
+const KernelChoice& kernel_choice();
+void set_kernel_choice(KernelChoice choice);
+
+// Another choice while it lives.
+class ScopedKernelChoice {
+ public:
+    explicit ScopedKernelChoice(KernelChoice choice) : before_(kernel_choice()) {
+        set_kernel_choice(std::move(choice));
+    }
+    ~ScopedKernelChoice() { set_kernel_choice(before_); }
+    ScopedKernelChoice(const ScopedKernelChoice&) = delete;
+    ScopedKernelChoice& operator=(const ScopedKernelChoice&) = delete;
+
+ private:
+    KernelChoice before_;
+};
+
+// Those of the cpu and of the GPU, with what a program has added to them.
+std::vector<kernels::FamilyInfo> kernel_families();
+std::vector<std::string> implementation_names();  // of all families, each once, sorted
+
+// "auto", "own", or an implementation's name; UsageError for another word.
+KernelChoice parse_kernel_choice(const std::string& word);
+
+}  // namespace atrous

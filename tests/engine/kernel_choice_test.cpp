@@ -1,0 +1,53 @@
+#include "engine/kernel_choice.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace atrous {
+namespace {
+
+TEST(KernelChoice, WordsAreAutoOwnOrAName) {
+    EXPECT_EQ(parse_kernel_choice("auto"), KernelChoice{});
+    EXPECT_EQ(parse_kernel_choice("own").rule, KernelChoice::Rule::own);
+    for (const std::string& name : implementation_names())
+        EXPECT_EQ(parse_kernel_choice(name), (KernelChoice{KernelChoice::Rule::named, name}));
+}
+
+TEST(KernelChoice, AnUnknownNameIsOneLineWithWhatThereIs) {
+    try {
+        parse_kernel_choice("sinmt");
+        FAIL();
+    } catch (const UsageError& e) {
+        const std::string text = e.what();
+        EXPECT_NE(text.find("`kernels` 'sinmt' is unknown; expected auto, own, dnnl, "), text.npos) << text;
+        EXPECT_NE(text.find("did you mean simt?"), text.npos) << text;
+        EXPECT_EQ(text.find('\n'), text.npos);
+    }
+}
+
+TEST(KernelChoice, AScopeGivesBackWhatWasThere) {
+    {
+        const ScopedKernelChoice outer({KernelChoice::Rule::own});
+        { const ScopedKernelChoice inner({KernelChoice::Rule::named, "simt"}); }
+        EXPECT_EQ(kernel_choice().rule, KernelChoice::Rule::own);
+    }
+    EXPECT_EQ(kernel_choice(), KernelChoice{});
+}
+
+// Every family ends with what takes any problem, so that each choice finds something; and no function is there twice.
+TEST(KernelChoice, FamiliesAreDistinctAndEndWithAnImplementationOfOurOwn) {
+    std::vector<std::string> functions;
+    for (const auto& family : kernel_families()) {
+        const std::string name = family.device + " " + family.function;
+        EXPECT_EQ(std::count(functions.begin(), functions.end(), name), 0) << name;
+        functions.push_back(name);
+        ASSERT_FALSE(family.members.empty()) << name;
+        EXPECT_EQ(family.members.back().provider, "own") << name;
+        EXPECT_EQ(family.members.back().needs, "") << name;
+    }
+    EXPECT_EQ(functions.size(), 12u);
+}
+
+}  // namespace
+}  // namespace atrous
