@@ -1,5 +1,8 @@
 // A caching, stream-ordered allocator: a block freed by the host may be handed out again at once, because later work on
-// the device's one stream runs after the work that used it. Keeps what it gets until release_cache().
+// the device's compute stream runs after the work that used it. Keeps what it gets until release_cache().
+//
+// Another stream may use a block only in between: it waits for an event that the compute stream records after the block
+// was taken, and the compute stream waits for its work before the block is given back (engine/train/staging.h).
 #pragma once
 
 #include <cstddef>

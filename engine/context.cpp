@@ -19,7 +19,15 @@ const bool memory_is_cached = true;
 
 static MemoryBackend backend_of(Device device) {
     if (device.kind == DeviceKind::gpu)
-        return {[](size_t bytes) { return gpu::allocate(bytes); }, [](void* p) { gpu::release(p); }, memory_is_cached};
+        return {[index = device.index](size_t bytes) {
+                    const gpu::DeviceGuard current(index);
+                    return gpu::allocate(bytes);
+                },
+                [index = device.index](void* p) {
+                    const gpu::DeviceGuard current(index);
+                    gpu::release(p);
+                },
+                memory_is_cached};
     return {[](size_t bytes) {
                 void* p = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
                 if (!p) throw std::bad_alloc();
@@ -30,8 +38,11 @@ static MemoryBackend backend_of(Device device) {
 
 Context::Context(Device device) : device_(device), memory_(std::make_unique<CachingAllocator>(backend_of(device))) {
     if (device.kind == DeviceKind::gpu) {
+        // It stays current for the thread that asks first: where a process has one device, guards find nothing to do,
+        // and none of them makes a CUDA context on device 0.
         gpu::set_device(device.index);
         stream_ = std::make_unique<gpu::Stream>();
+        copy_stream_ = std::make_unique<gpu::Stream>();
     } else {
         threads_ = omp_get_max_threads();
     }
@@ -39,6 +50,11 @@ Context::Context(Device device) : device_(device), memory_(std::make_unique<Cach
 
 void Context::synchronize() {
     if (stream_) stream_->view().synchronize();
+}
+
+void Context::copy_async(void* to, const void* from, size_t bytes) {
+    const gpu::DeviceGuard current = guard();
+    gpu::copy_async(to, from, bytes, stream());
 }
 
 void* Context::take(size_t bytes) {

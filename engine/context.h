@@ -1,5 +1,9 @@
-// A context holds a device's stream, memory and threads; there is one a device, alive for the whole process. `run`
+// A context holds a device's streams, memory and threads; there is one a device, alive for the whole process. `run`
 // hands a kernel to the backend that the device calls for.
+//
+// Kernels run on the compute stream. The copy stream of a GPU brings what they will need next from the host. What the
+// context submits, takes or gives back, it does with its device current; others who call gpu:: for a device hold a
+// guard().
 #pragma once
 
 #include <memory>
@@ -11,6 +15,7 @@
 #include "engine/kernel_choice.h"
 #include "engine/profile.h"
 #include "engine/simulation.h"
+#include "kernels/gpu/device_guard.h"
 #include "kernels/queue.h"
 
 namespace atrous {
@@ -21,13 +26,20 @@ class Context : private Scratch {
     Device device() const { return device_; }
     CachingAllocator& memory() { return *memory_; }
     gpu::StreamView stream() const { return stream_ ? stream_->view() : gpu::StreamView(); }
+    gpu::StreamView copy_stream() const { return copy_stream_ ? copy_stream_->view() : gpu::StreamView(); }
+    // Makes the GPU current for this thread while it lives; on the host nothing.
+    gpu::DeviceGuard guard() const {
+        return gpu::DeviceGuard(device_.kind == DeviceKind::gpu ? device_.index : gpu::DeviceGuard::none);
+    }
     int threads() const { return threads_; }
     void set_threads(int threads) { threads_ = threads; }
-    void synchronize();
+    void synchronize();                                         // waits for the compute stream
+    void copy_async(void* to, const void* from, size_t bytes);  // on the compute stream
 
     // Runs a kernel and gives back the scratch memory it took (in stream order).
     template <class Args>
     void submit(void (*kernel)(Queue&, const Args&), const Args& args) {
+        const gpu::DeviceGuard current = guard();
         Queue queue(stream(), *this, threads_, kernel_choice());
         ScratchScope scope(*this);
         const KernelSpan span(*this);
@@ -46,7 +58,7 @@ class Context : private Scratch {
 
     Device device_;
     std::unique_ptr<CachingAllocator> memory_;
-    std::unique_ptr<gpu::Stream> stream_;
+    std::unique_ptr<gpu::Stream> stream_, copy_stream_;
     std::vector<void*> taken_;
     int threads_ = 1;
 };

@@ -17,7 +17,8 @@ std::string name_of(Device device) {
         case DeviceKind::cpu:
             return "cpu";
         case DeviceKind::gpu:
-            return emulated_platform() ? "emulated" : fmt::format("cuda:{}", device.index);
+            if (!emulated_platform()) return fmt::format("cuda:{}", device.index);
+            return device.index == 0 ? "emulated" : fmt::format("emulated:{}", device.index);
         case DeviceKind::reference:
             return "reference";
         case DeviceKind::meta:
@@ -44,18 +45,35 @@ static Device first_usable_gpu(std::string* passed_over) {
     return {DeviceKind::cpu};
 }
 
+// The number behind `kind` and a colon; 0 where there is none.
+static int index_in(const std::string& name, const std::string& kind) {
+    if (name == kind) return 0;
+    int index = 0;
+    const char *begin = name.data() + kind.size() + 1, *end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(begin, end, index);
+    if (error != std::errc() || stop != end || index < 0)
+        throw UsageError(fmt::format("device '{0}': expected {1} or {1}:<number>", name, kind));
+    return index;
+}
+
+static Device parse_emulated(const std::string& name) {
+    const int index = index_in(name, "emulated");
+    if (!emulated_platform())
+        throw GpuError(
+            "device emulated: this binary runs on real GPUs; build with -DATROUS_PLATFORM=emulated for the emulator");
+    if (index >= gpu::device_count())
+        throw GpuError(fmt::format("device {}: {} emulated, numbered from 0; set ATROUS_EMULATED_DEVICES for more",
+                                   name,
+                                   gpu::device_count() == 1 ? "one is" : fmt::format("{} are", gpu::device_count())));
+    return {DeviceKind::gpu, index};
+}
+
 static Device parse_cuda(const std::string& name) {
     if (emulated_platform())
         throw GpuError(
             "device " + name +
             ": this binary was built without CUDA; use `device` cpu or emulated, or build with -DATROUS_PLATFORM=cuda");
-    int index = 0;
-    if (name != "cuda") {
-        const char *begin = name.data() + 5, *end = name.data() + name.size();
-        const auto [stop, error] = std::from_chars(begin, end, index);
-        if (error != std::errc() || stop != end || index < 0)
-            throw UsageError("device '" + name + "': expected cuda or cuda:<number>");
-    }
+    const int index = index_in(name, "cuda");
     std::string why;
     const int count = gpu::device_count(&why);
     if (count == 0) throw GpuError("device " + name + ": no usable GPU: " + why + "; use `device` cpu");
@@ -71,13 +89,7 @@ Device parse_device(const std::string& name, std::string* passed_over) {
     if (name == "reference") return {DeviceKind::reference};
     if (name == "meta") return {DeviceKind::meta};
     if (name == "auto") return first_usable_gpu(passed_over);
-    if (name == "emulated") {
-        if (!emulated_platform())
-            throw GpuError(
-                "device emulated: this binary runs on real GPUs; build with -DATROUS_PLATFORM=emulated for the "
-                "emulator");
-        return {DeviceKind::gpu};
-    }
+    if (name == "emulated" || name.rfind("emulated:", 0) == 0) return parse_emulated(name);
     if (name == "cuda" || name.rfind("cuda:", 0) == 0) return parse_cuda(name);
     throw UsageError("device '" + name + "' is unknown; expected auto, cpu, cuda, cuda:<number> or emulated");
 }

@@ -18,11 +18,12 @@ struct Device {
     friend bool operator==(const Device&, const Device&) = default;
 };
 
-std::string name_of(Device device);  // "cpu", "cuda:0", "emulated", "reference", "meta"
+std::string name_of(Device device);  // "cpu", "cuda:0", "emulated", "emulated:1", "reference", "meta"
 
 // Parses the name a user gives: auto (a usable GPU, else the cpu; never the emulator), cpu, cuda, cuda:1, emulated,
-// reference, meta. Throws GpuError with the reason where the device cannot be used, UsageError for an unknown name.
-// auto takes the first GPU that the binary has code for; `passed_over` names those it has none for.
+// emulated:1 (of as many as the environment variable ATROUS_EMULATED_DEVICES says), reference, meta. Throws GpuError
+// with the reason where the device cannot be used, UsageError for an unknown name. auto takes the first GPU that the
+// binary has code for; `passed_over` names those it has none for.
 Device parse_device(const std::string& name, std::string* passed_over = nullptr);
 
 }  // namespace atrous

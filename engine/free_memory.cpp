@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "kernels/gpu/runtime.h"
+#include "kernels/gpu/device_guard.h"
 
 namespace atrous {
 
@@ -78,7 +78,7 @@ static size_t left_by_limit() {
 
 size_t free_memory_bytes(Device device) {
     if (device.kind == DeviceKind::gpu && gpu::platform() == gpu::Platform::cuda) {
-        gpu::set_device(device.index);
+        const gpu::DeviceGuard current(device.index);
         return gpu::free_memory_bytes();
     }
     return std::min(free_host_memory_bytes(), left_by_limit());

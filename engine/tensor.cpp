@@ -125,7 +125,7 @@ void Tensor::copy_from_host(const void* data, size_t bytes) {
         return;
     }
     auto& context = context_of(device_);
-    gpu::copy_async(this->data(), data, bytes, context.stream());
+    context.copy_async(this->data(), data, bytes);
     context.synchronize();
 }
 
@@ -139,7 +139,7 @@ void Tensor::copy_to_host(void* data, size_t bytes) const {
         return;
     }
     auto& context = context_of(device_);
-    gpu::copy_async(data, this->data(), bytes, context.stream());
+    context.copy_async(data, this->data(), bytes);
     context.synchronize();
 }
 

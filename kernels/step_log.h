@@ -1,6 +1,6 @@
 // The figures of training steps, kept on the device so that the host need not wait for each: a ring of entries.
 // A step of several micro-batches adds up its loss terms; the last one, after the optimizer's finish_step, writes the
-// entry number (attempts - 1) % capacity.
+// entry number (attempts - 1) % capacity. Without terms it writes what the sums hold.
 #pragma once
 
 #include "kernels/optim.h"
@@ -19,7 +19,7 @@ struct StepLogEntry {
 };
 
 struct StepLogArgs {
-    const void* terms = nullptr;      // [1 + term_count + …]: the loss and its terms; f32 or f64
+    const void* terms = nullptr;  // [1 + term_count + …]: the loss and its terms; f32 or f64; absent: nothing to add
     const void* aux_terms = nullptr;  // of an auxiliary head, weighted already: its loss adds to the first term
     DType dtype = DType::f32;
     int32_t term_count = 0;                    // at most max_loss_terms
@@ -33,20 +33,25 @@ struct StepLogArgs {
 
 // What every implementation requires.
 inline void check(const StepLogArgs& a) {
-    require(a.terms && a.sums, "log_step: terms and sums are needed");
+    require((a.terms || !a.first) && a.sums, "log_step: terms and sums are needed");
     require(!a.last || (a.state && a.ring && a.capacity >= 1), "log_step: state and ring are needed after the last");
     require(a.dtype == DType::f32 || a.dtype == DType::f64, "log_step: loss terms are f32 or f64");
     require(a.term_count >= 0 && a.term_count <= max_loss_terms, "log_step: a loss has at most 8 terms");
 }
 
-// What every backend does, in its own memory. constexpr, so that device code may call it.
 template <class T>
-constexpr void log_step_entry(const StepLogArgs& a) {
+constexpr void add_terms(const StepLogArgs& a) {
     const T* const terms = static_cast<const T*>(a.terms);
     const double aux = a.aux_terms ? double(static_cast<const T*>(a.aux_terms)[0]) : 0;
     a.sums[0] = (a.first ? 0 : a.sums[0]) + (double(terms[0]) + aux);
     for (int i = 1; i <= a.term_count; ++i)
         a.sums[i] = (a.first ? 0 : a.sums[i]) + a.term_weights[i - 1] * double(terms[i]);
+}
+
+// What every backend does, in its own memory. constexpr, so that device code may call it.
+template <class T>
+constexpr void log_step_entry(const StepLogArgs& a) {
+    if (a.terms) add_terms<T>(a);
     if (!a.last) return;
     const StepState& s = *a.state;
     StepLogEntry& entry = a.ring[(s.attempts - 1) % a.capacity];

@@ -24,6 +24,7 @@ forbid engine/autograd -- '#include "engine/(ops|nn|optim|io|train)/' "autograd 
 forbid engine/ops -- '#include "engine/(nn|optim|io|train)/' "ops are below nn"
 forbid engine/nn -- '#include "engine/(optim|io|train)/' "nn is below optim, io and train"
 forbid engine/optim -- '#include "engine/(io|train)/' "optim is below train"
+forbid engine/comm -- '#include "engine/[^c]' "ranks know no tensor"
 forbid models -- '#include "(data|segmentation|apps)/' "models never meet data"
 forbid data -- '#include "(models|segmentation|apps|engine/(autograd|ops|nn|optim|io|train))/' "data never meets models"
 forbid segmentation -- '#include "apps/' "the workflow does not include the program"

@@ -64,7 +64,7 @@ static std::vector<unsigned char> block_of(const Tensor& t) {
         return bytes;
     }
     auto& context = context_of(t.device());
-    gpu::copy_async(bytes.data(), t.storage()->data(), bytes.size(), context.stream());
+    context.copy_async(bytes.data(), t.storage()->data(), bytes.size());
     context.synchronize();
     return bytes;
 }

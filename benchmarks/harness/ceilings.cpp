@@ -53,7 +53,7 @@ static double copy_bytes_per_s(Device device, bool emulated) {
     const double ours = least_s(device, 9, [&] { to.copy_from(from); });
     const double theirs = least_s(device, 9, [&] {
         if (device.kind == DeviceKind::gpu)
-            gpu::copy_async(to.data(), from.data(), from.bytes(), context_of(device).stream());
+            context_of(device).copy_async(to.data(), from.data(), from.bytes());
         else
             copy_by_threads(from.as<char>(), to.as<char>(), from.bytes(), context_of(device).threads());
     });

@@ -18,6 +18,7 @@ inline double seconds_of(Device device, const std::function<void()>& work) {
         work();
         return now_s() - began;
     }
+    const gpu::DeviceGuard current = context_of(device).guard();
     const gpu::StreamView stream = context_of(device).stream();
     gpu::Event before, after;
     before.record(stream);

@@ -56,6 +56,7 @@ static std::vector<double> timed_in_a_row(Device device, int runs, const std::fu
         for (int i = 0; i < runs; ++i) seconds.push_back(timed_alone(device, run));
         return seconds;
     }
+    const gpu::DeviceGuard current = context_of(device).guard();
     const gpu::StreamView stream = context_of(device).stream();
     std::vector<gpu::Event> events(size_t(runs) + 1);
     events[0].record(stream);

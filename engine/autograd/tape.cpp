@@ -91,31 +91,47 @@ std::vector<Tensor> Tape::gradients_of(const Entry& entry) const {
     return gradients;
 }
 
-void Tape::backward(const std::vector<Start>& starts) {
-    NoTape off;
-    const UseScope use(BlockUse::activation_gradient);
+void Tape::begin_backward(const std::vector<Start>& starts) {
     for (const auto& [output, seed] : starts) {
         if (!watched_.count(output.id())) throw Error("backward: no parameter contributed to this value");
         if (seed.defined()) watched_[output.id()] = true;  // kept as it is: it belongs to the caller
         gradients_[output.id()] =
             seed.defined() ? seed : Tensor::full(output.shape(), output.dtype(), output.device(), 1);
     }
+}
+
+void Tape::run_backward(Entry& entry) {
+    const auto it = gradients_.find(entry.output.id);
+    if (it == gradients_.end()) return;  // nothing downstream used it
+    const ModuleScope scope(entry.module);
+    const ProfileScope span([&] {
+        std::vector<Value> wanted;
+        for (const Value& v : entry.inputs)
+            if (wants(v)) wanted.push_back(v);
+        return span_of("backward", entry.op, entry.module, entry.inputs, entry.output, wanted);
+    });
+    Gradients gradients(*this, entry, it->second);
+    entry.backward(gradients);
+    if (observer_) observer_->on_backward(entry, gradients.output(), gradients_of(entry));
+    if (!watched_[entry.output.id]) gradients_.erase(entry.output.id);
+}
+
+void Tape::backward(const std::vector<Start>& starts, const LeafDone& leaf_done) {
+    NoTape off;
+    const UseScope use(BlockUse::activation_gradient);
+    begin_backward(starts);
+    std::unordered_map<const Leaf*, int64_t> reads;  // to come, of each parameter
+    const auto count_leaves = [&](const Entry& entry, int64_t change) {
+        for (const Value& v : entry.inputs)
+            if (v.leaf && (reads[v.leaf.get()] += change) == 0) leaf_done(*v.leaf);
+    };
+    if (leaf_done)
+        for (const Entry& entry : entries_) count_leaves(entry, 1);
     while (!entries_.empty()) {
         Entry entry = std::move(entries_.back());
         entries_.pop_back();
-        const auto it = gradients_.find(entry.output.id);
-        if (it == gradients_.end()) continue;  // nothing downstream used it
-        const ModuleScope scope(entry.module);
-        const ProfileScope span([&] {
-            std::vector<Value> wanted;
-            for (const Value& v : entry.inputs)
-                if (wants(v)) wanted.push_back(v);
-            return span_of("backward", entry.op, entry.module, entry.inputs, entry.output, wanted);
-        });
-        Gradients gradients(*this, entry, it->second);
-        entry.backward(gradients);
-        if (observer_) observer_->on_backward(entry, gradients.output(), gradients_of(entry));
-        if (!watched_[entry.output.id]) gradients_.erase(entry.output.id);
+        run_backward(entry);
+        if (leaf_done) count_leaves(entry, -1);
     }
 }
 

@@ -94,13 +94,17 @@ class Tape {
     struct Start {
         Tensor output, seed = {};
     };
-    void backward(const std::vector<Start>& starts);
+    // leaf_done: called once for each parameter that a record reads, when its gradient is complete.
+    using LeafDone = std::function<void(const Leaf&)>;
+    void backward(const std::vector<Start>& starts, const LeafDone& leaf_done = {});
 
  private:
     friend Tensor record(Record);
     friend class Gradients;
     friend class NoTape;
     bool wants(const Value& v) const;
+    void begin_backward(const std::vector<Start>& starts);
+    void run_backward(Entry& entry);
     std::vector<Tensor> gradients_of(const Entry& entry) const;  // of its inputs
 
     Mode mode_;

@@ -107,7 +107,7 @@ void Optimizer::step(double value) {
     const Device device = state_.device();
     learning_rate_ = value;  // stays while the copy is under way
     if (device.kind == DeviceKind::gpu)
-        gpu::copy_async(learning_rate(), &learning_rate_, sizeof(double), context_of(device).stream());
+        context_of(device).copy_async(learning_rate(), &learning_rate_, sizeof(double));
     else if (device.kind != DeviceKind::meta)
         *learning_rate() = value;
     step();

@@ -90,22 +90,26 @@ class DryRun {
     }
 
     // One block for the inputs of the micro-batches that are not run dry, as many bytes as they take in blocks of
-    // their own.
-    Tensor other_inputs(int64_t n) {
+    // their own, and what they add to the block that stages all inputs.
+    void make_other_inputs(int64_t n) {
         const UseScope use(BlockUse::batch);
         const auto held = [&](const Shape& shape, DType dtype) {
             return int64_t(simulation_.memory().size_of(Tensor::empty(shape, dtype, meta).storage()->data()));
         };
+        const int64_t others = o_.accumulate - dry_run_micro_batches();
         const int64_t bytes = held({n, o_.height, o_.width, net_.in_channels()}, DType::f32) +
                               held({n, o_.height, o_.width, 1}, DType::u8);
-        return Tensor::empty({(o_.accumulate - dry_run_micro_batches()) * bytes}, DType::u8, meta);
+        others_.emplace(n, Tensor::empty({others * bytes}, DType::u8, meta));
+        if (const auto staged = others * int64_t(input_bytes(n)); !staged_.defined() || staged_.count() < staged) {
+            staged_ = Tensor();
+            staged_ = Tensor::empty({staged}, DType::u8, meta);
+        }
     }
 
     void train(int64_t n) {
         if (n == 0) return;
         net_.set_training(true);
-        if (dry_run_micro_batches() < o_.accumulate && recorded(n) && !others_.contains(n))
-            others_.emplace(n, other_inputs(n));
+        if (dry_run_micro_batches() < o_.accumulate && recorded(n) && !others_.contains(n)) make_other_inputs(n);
         const std::vector<HostBatch> micro_batches(size_t(dry_run_micro_batches()), batch(n, o_.height, o_.width));
         step_->run(micro_batches.data(), dry_run_micro_batches(), 0);
     }
@@ -128,7 +132,8 @@ class DryRun {
     MemorySimulation simulation_;
     std::optional<Optimizer> optimizer_;
     std::unique_ptr<LossFunction> loss_;
-    std::map<int64_t, Tensor> others_;  // other_inputs, by the images of a micro-batch
+    std::map<int64_t, Tensor> others_;  // of the micro-batches that are not run dry, by their images
+    Tensor staged_;                     // the same of the largest step's staging block
     std::optional<TrainingStep> step_;
 };
 

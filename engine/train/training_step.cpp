@@ -1,7 +1,6 @@
 #include "engine/train/training_step.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "engine/context.h"
 #include "engine/ops/dropout.h"
@@ -12,6 +11,11 @@
 namespace atrous {
 
 namespace k = kernels;
+
+static Communicator& alone() {
+    static SelfCommunicator self;
+    return self;
+}
 
 static constexpr size_t max_shapes = 8;  // whose inputs, memory and graph are kept
 
@@ -28,48 +32,27 @@ struct TrainingStep::Inputs {
     bool settled = false;  // the last eager step within the pool took no new memory
 };
 
-// Pinned host memory that copies read while the host goes on; a slot is reused when its copies are done.
-struct TrainingStep::Staging {
-    struct Slot {
-        std::byte* data = nullptr;
-        size_t bytes = 0;
-        gpu::Event copied;
-        bool busy = false;
-    };
-    static constexpr size_t count = 3;
-    Slot slots[count];
-    size_t next = 0;
-
-    ~Staging() {
-        for (Slot& slot : slots) gpu::release_pinned(slot.data);
-    }
-    Slot& take(size_t bytes) {
-        Slot& slot = slots[next++ % count];
-        if (slot.busy) slot.copied.synchronize();
-        if (slot.bytes < bytes) {
-            gpu::release_pinned(slot.data);
-            slot.data = nullptr;
-            slot.bytes = 0;
-            slot.data = static_cast<std::byte*>(gpu::allocate_pinned(bytes));
-            slot.bytes = bytes;
-        }
-        slot.busy = true;
-        return slot;
-    }
-};
-
 TrainingStep::TrainingStep(SegmentationNet& net, Optimizer& optimizer, const LossFunction& loss,
                            const TrainingStepOptions& options)
-    : net_(net), optimizer_(optimizer), loss_(loss), options_(options), device_(net.materialized().device) {
+    : net_(net),
+      optimizer_(optimizer),
+      loss_(loss),
+      options_(options),
+      device_(net.materialized().device),
+      ranks_(options.ranks ? *options.ranks : alone()),
+      seed_(net.materialized().seed),
+      staging_(device_) {
     require(loss.terms().size() <= size_t(k::max_loss_terms), "training step: a loss has at most 8 terms");
     log_ = Tensor::full({options.log_capacity * int64_t(sizeof(StepLogEntry))}, DType::u8, device_, 0);
     sums_ = Tensor::full({(1 + k::max_loss_terms) * int64_t(sizeof(double))}, DType::u8, device_, 0);
     normalizer_ = Tensor::full({int64_t(sizeof(double))}, DType::u8, device_, 0);
-    graphs_ = options.graphs && backend_kind(device_) == DeviceKind::gpu;
-    if (device_.kind == DeviceKind::gpu) staging_ = std::make_unique<Staging>();
+    graphs_ = options.graphs && ranks_.size() == 1 && backend_kind(device_) == DeviceKind::gpu;
+    if (ranks_.size() > 1)
+        buckets_ = std::make_unique<GradientBuckets>(
+            net.arena(), [this](const Tensor& g) { all_reduce(g.data(), g.count(), g.dtype()); });
 }
 
-// Graphs and pinned memory may be in use until the stream is done.
+// Graphs may be in use until the stream is done.
 TrainingStep::~TrainingStep() {
     try {
         if (device_.kind == DeviceKind::gpu) context_of(device_).synchronize();
@@ -106,142 +89,198 @@ void TrainingStep::drop_oldest() {
                                    [](auto& a, auto& b) { return a.second->last_run < b.second->last_run; }));
 }
 
-// The normalizer is 0 where a step is one batch: the loss counts for itself.
-TrainingStep::Values TrainingStep::values_of(const HostBatch* batches, int64_t count, double learning_rate) const {
-    Values values{learning_rate, 0};
-    if (count == 1 || device_.kind == DeviceKind::meta) return values;
-    for (int64_t i = 0; i < count; ++i)
-        values.normalizer += loss_.normalizer_of(batches[i].labels, net_.out_channels());
-    if (values.normalizer == 0) values.normalizer = 1;
-    return values;
+// Of all ranks together. The normalizer is 0 where a step is one batch: the loss counts for itself.
+TrainingStep::Values TrainingStep::values_of(const HostBatch* batches, int64_t count, double learning_rate) {
+    const bool one = count == 1 && ranks_.size() == 1;
+    double normalizer = 0, images = 0;
+    for (int64_t i = 0; i < count; ++i) {
+        images += double(batches[i].n);
+        if (!one && device_.kind != DeviceKind::meta)
+            normalizer += loss_.normalizer_of(batches[i].labels, net_.out_channels());
+    }
+    double sums[] = {normalizer, images};
+    ranks_.all_reduce(sums);
+    return {learning_rate, one || sums[0] != 0 ? sums[0] : 1, sums[1]};
 }
 
 void TrainingStep::upload(const HostBatch* batches, int64_t count, Inputs& to, const Values* values) {
-    if (device_.kind == DeviceKind::meta) return;  // shapes are all that there is
     const ProfileScope span("upload", "upload");
-    size_t bytes = sizeof(Values);
+    std::vector<Staging::Piece> pieces;
+    if (values) {
+        pieces.push_back({optimizer_.learning_rate(), &values->learning_rate, sizeof(double)});
+        pieces.push_back({normalizer_.data(), &values->normalizer, sizeof(double)});
+    }
     for (int64_t i = 0; i < count; ++i) {
         const Part& part = to.parts[size_t(i)];
-        bytes += part.images.bytes() + part.labels.bytes();
-        require(batches[i].images.size() * sizeof(float) == part.images.bytes() &&
-                    batches[i].labels.size() == part.labels.bytes(),
+        require(device_.kind == DeviceKind::meta ||  // where shapes are all that there is
+                    (batches[i].images.size() * sizeof(float) == part.images.bytes() &&
+                     batches[i].labels.size() == part.labels.bytes()),
                 "training step: the batch's images or labels do not fill its shape");
+        pieces.push_back({part.images.data(), batches[i].images.data(), part.images.bytes()});
+        pieces.push_back({part.labels.data(), batches[i].labels.data(), part.labels.bytes()});
     }
-    Staging::Slot* const slot = staging_ ? &staging_->take(bytes) : nullptr;
-    std::byte* staged = slot ? slot->data : nullptr;
-    const auto send = [&](void* device, const void* host, size_t size) {
-        if (!slot) {
-            std::memcpy(device, host, size);
-            return;
-        }
-        std::memcpy(staged, host, size);
-        gpu::copy_async(device, staged, size, context_of(device_).stream());
-        staged += size;
-    };
-    if (values) {
-        send(optimizer_.learning_rate(), &values->learning_rate, sizeof(double));
-        send(normalizer_.data(), &values->normalizer, sizeof(double));
-    }
-    for (int64_t i = 0; i < count; ++i) {
-        Part& part = to.parts[size_t(i)];
-        send(part.images.data(), batches[i].images.data(), part.images.bytes());
-        send(part.labels.data(), batches[i].labels.data(), part.labels.bytes());
-    }
-    if (slot) slot->copied.record(context_of(device_).stream());
+    staging_.send(pieces);
 }
 
-// Forward, backward and the log; the last micro-batch also takes the optimizer's step.
-void TrainingStep::micro_batch(const Part& part, double share_of_images, int64_t index, int64_t count) {
-    const LossShare share{normalizer_.as<const double>(), share_of_images};
-    // Dropout draws by the optimizer's own count, which a replay reads anew.
-    const StepRandomness random(net_.materialized().seed, 0, index, &optimizer_.device_state()->attempts);
+// ---- phases ---------------------------------------------------------------------------------------------------------
+// A micro-batch on its way through them. Dropout draws by the optimizer's own count, which a replay reads anew, and no
+// two micro-batches of a step by one number, on whatever rank they are.
+struct TrainingStep::Pass {
+    Pass(TrainingStep& step, const Part& part, double share_of_images, int64_t index, bool last)
+        : part(part),
+          share{step.normalizer_.as<const double>(), share_of_images},
+          first(index == 0),
+          last(last),
+          random(step.seed_, 0, index * step.ranks_.size() + step.ranks_.rank(),
+                 &step.optimizer_.device_state()->attempts) {}
+    const Part& part;
+    const LossShare share;
+    const bool first, last;  // of the step's micro-batches on this rank
+    const StepRandomness random;
     Tensor images;
+    Tape tape;
+    NetOutputs outputs;
+    LossValue value, aux;
+};
+
+void TrainingStep::micro_batch(const Part& part, double share_of_images, int64_t index, bool last) {
+    Pass pass(*this, part, share_of_images, index, last);
+    forward(pass);
+    backward(pass);
+    if (last) {
+        reduce();
+        update();
+    }
+    log(pass);
+}
+
+void TrainingStep::forward(Pass& pass) {
     {
         const NoTape off;
         const UseScope use(BlockUse::batch);
-        images = cast(part.images, options_.compute);
+        pass.images = cast(pass.part.images, options_.compute);
     }
-    Tape tape;
-    const NetOutputs y = net_.forward_training(images);
-    const LossValue value = loss_.value(y.out, part.labels, share);
-    const Tensor seed = options_.scale_loss ? optimizer_.loss_scale() : Tensor();
-    std::vector<Tape::Start> starts{{value.loss, seed}};
-    LossValue aux;
-    if (y.aux.defined()) {
-        aux = loss_.value(y.aux, part.labels, {share.normalizer, share.images, options_.aux_weight});
-        starts.push_back({aux.loss, seed});
-    }
-    tape.backward(starts);
-    const bool last = index + 1 == count;
-    if (last) optimizer_.step();
-    log(value, aux, share.images, index == 0, last);
+    pass.outputs = net_.forward_training(pass.images);
+    pass.value = loss_.value(pass.outputs.out, pass.part.labels, pass.share);
+    if (pass.outputs.aux.defined())
+        pass.aux = loss_.value(pass.outputs.aux, pass.part.labels,
+                               {pass.share.normalizer, pass.share.images, options_.aux_weight});
 }
 
-void TrainingStep::log(const LossValue& value, const LossValue& aux, double share_of_images, bool first, bool last) {
+// Gradients are summed over the ranks while the pass goes on, bucket by bucket.
+void TrainingStep::backward(Pass& pass) {
+    const Tensor seed = options_.scale_loss ? optimizer_.loss_scale() : Tensor();
+    std::vector<Tape::Start> starts{{pass.value.loss, seed}};
+    if (pass.aux.loss.defined()) starts.push_back({pass.aux.loss, seed});
+    if (!buckets_ || !pass.last) return pass.tape.backward(starts);
+    buckets_->begin();
+    pass.tape.backward(starts, [&](const Leaf& leaf) { buckets_->leaf_done(leaf); });
+}
+
+void TrainingStep::reduce() {
+    if (buckets_) buckets_->finish();
+}
+
+void TrainingStep::update() { optimizer_.step(); }
+
+// With several ranks the entry is written when the sums of all of them are added up.
+void TrainingStep::log(const Pass& pass) {
     k::StepLogArgs args;
-    args.terms = value.terms.data();
-    args.aux_terms = aux.terms.data();
-    args.dtype = value.terms.dtype();
+    args.terms = pass.value.terms.data();
+    args.aux_terms = pass.aux.terms.data();
+    args.dtype = pass.value.terms.dtype();
     for (const LossTerm& term : loss_.terms())
-        args.term_weights[args.term_count++] = term.sum == TermSum::parts ? 1 : share_of_images;
-    args.first = first, args.last = last;
+        args.term_weights[args.term_count++] = term.sum == TermSum::parts ? 1 : pass.share.images;
+    args.first = pass.first, args.last = pass.last && !buckets_;
     args.state = optimizer_.device_state();
     args.sums = sums_.as<double>();
     args.ring = log_.as<StepLogEntry>();
     args.capacity = options_.log_capacity;
-    atrous::run(device_, {k::reference::log_step, k::cpu::log_step, k::cuda::log_step}, args);
+    const auto submit = [&] {
+        atrous::run(device_, {k::reference::log_step, k::cpu::log_step, k::cuda::log_step}, args);
+    };
+    submit();
+    if (!buckets_ || !pass.last) return;
+    all_reduce(sums_.data(), 1 + args.term_count, DType::f64);
+    args.terms = args.aux_terms = nullptr;
+    args.first = false, args.last = true;
+    submit();
 }
 
+// ---- ranks ----------------------------------------------------------------------------------------------------------
+void TrainingStep::all_reduce(void* data, int64_t count, DType dtype) {
+    const Context& context = context_of(device_);
+    const gpu::DeviceGuard current = context.guard();
+    ranks_.all_reduce(data, count, dtype, context.stream());
+}
+
+// Net, optimizer and what dropout draws by become those of rank 0.
+void TrainingStep::broadcast_state() {
+    const Context& context = context_of(device_);
+    const gpu::DeviceGuard current = context.guard();
+    const auto send = [&](const Tensor& t) {
+        if (t.defined()) ranks_.broadcast(t.data(), t.bytes(), 0, context.stream());
+    };
+    send(net_.arena().values);
+    send(net_.arena().halves);
+    for (auto& [path, buffer] : net_.buffers()) send(buffer->value);
+    for (const Tensor& t : optimizer_.state_tensors()) send(t);
+    StepState state = optimizer_.state();
+    ranks_.broadcast(&state, sizeof state, 0, {});
+    ranks_.broadcast(&seed_, sizeof seed_, 0, {});
+    optimizer_.set_state(state);
+}
+
+// ---- steps ----------------------------------------------------------------------------------------------------------
 // The parts add up to the loss of one large batch; Dice is averaged by images.
-void TrainingStep::whole_step(const Inputs& inputs) {
-    int64_t images = 0;
-    for (const Part& part : inputs.parts) images += part.images.shape()[0];
+void TrainingStep::whole_step(const Inputs& inputs, double images) {
     net_.zero_gradients();
     const auto count = int64_t(inputs.parts.size());
     for (int64_t i = 0; i < count; ++i) {
         const Part& part = inputs.parts[size_t(i)];
-        micro_batch(part, double(part.images.shape()[0]) / double(images), i, count);
+        micro_batch(part, double(part.images.shape()[0]) / images, i, i + 1 == count);
     }
 }
 
-void TrainingStep::run_recorded(Inputs& inputs) {
+void TrainingStep::run_recorded(Inputs& inputs, double images) {
     CachingAllocator& memory = allocator_for(device_);
     if (!inputs.graph) {
         if (!inputs.pool) inputs.pool = std::make_unique<MemoryPool>(memory);
         const CachingAllocator::PoolScope scope(memory, *inputs.pool, inputs.settled);
         if (!inputs.settled || device_.kind == DeviceKind::meta) {
             const uint64_t before = memory.pool_growth();
-            whole_step(inputs);
+            whole_step(inputs, images);
             inputs.settled = memory.pool_growth() == before;
             return;
         }
-        inputs.graph = gpu::Graph::capture(context_of(device_).stream(), [&] { whole_step(inputs); });
+        const gpu::DeviceGuard current = context_of(device_).guard();
+        inputs.graph = gpu::Graph::capture(context_of(device_).stream(), [&] { whole_step(inputs, images); });
     }
+    const gpu::DeviceGuard current = context_of(device_).guard();
     inputs.graph->launch(context_of(device_).stream());
     ++replayed_;
 }
 
 // Micro-batches of one shape take turns in the same memory.
 void TrainingStep::run_one_by_one(const HostBatch* batches, int64_t count, const Values& values) {
-    int64_t images = 0;
-    for (int64_t i = 0; i < count; ++i) images += batches[i].n;
     net_.zero_gradients();
     for (int64_t i = 0; i < count; ++i) {
         Inputs& inputs = inputs_for(batches + i, 1);
         upload(batches + i, 1, inputs, i == 0 ? &values : nullptr);
-        micro_batch(inputs.parts[0], double(batches[i].n) / double(images), i, count);
+        micro_batch(inputs.parts[0], double(batches[i].n) / values.images, i, i + 1 == count);
     }
 }
 
 void TrainingStep::run(const HostBatch* batches, int64_t count, double learning_rate) {
     require(count >= 1 && unread_ < options_.log_capacity, "training step: read() is due");
+    if (ranks_.size() > 1 && runs_ == 0) broadcast_state();
     const Values values = values_of(batches, count, learning_rate);
     if (recordable(batches, count)) {
         Inputs& inputs = inputs_for(batches, count);
         upload(batches, count, inputs, &values);
         // One of a kind, such as an epoch's last batch, is not worth a graph.
         const bool record = ++inputs.steps > 2;
-        record ? run_recorded(inputs) : whole_step(inputs);
+        record ? run_recorded(inputs, values.images) : whole_step(inputs, values.images);
     } else {
         run_one_by_one(batches, count, values);
     }

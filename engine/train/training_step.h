@@ -1,8 +1,14 @@
 // One optimizer step from batches on the host. What a step costs the host is a copy into pinned memory and a few
 // launches: no memory is taken, nothing is waited for, and its figures stay on the device until they are asked for.
 //
+// A step goes through phases: every micro-batch forward and backward; after the last one the gradients are reduced, that
+// is, summed over the ranks, and the optimizer updates; the log adds up the loss. A rank is a process with a device and
+// its own share of the step's images; together they do the step of all these images: its loss, its normalizer, its
+// gradients, in equal bits on every rank. Batch norm's statistics are of each rank's own images. Alone, nothing is
+// reduced.
+//
 // On a GPU steps of the same shapes run eagerly until they need no new memory, are then recorded as a graph, all their
-// micro-batches together (up to a limit), and from there on replayed.
+// micro-batches together (up to a limit), and from there on replayed. Not with several ranks: they run eagerly.
 #pragma once
 
 #include <deque>
@@ -10,10 +16,13 @@
 #include <memory>
 #include <optional>
 
+#include "engine/comm/communicator.h"
 #include "engine/host_batch.h"
 #include "engine/nn/segmentation_net.h"
 #include "engine/optim/optimizer.h"
+#include "engine/train/gradient_buckets.h"
 #include "engine/train/loss.h"
+#include "engine/train/staging.h"
 #include "kernels/step_log.h"
 
 namespace atrous {
@@ -29,6 +38,8 @@ struct TrainingStepOptions {
     // rather than as one graph, which needs them all at once.
     size_t max_input_bytes = size_t{256} << 20;
     int64_t log_capacity = 256;  // steps whose figures are kept before read() must be called
+    // Outlives the step. Null: there is one rank. Its first run() makes all nets and optimizers equal to rank 0's.
+    Communicator* ranks = nullptr;
 };
 
 class TrainingStep {
@@ -46,22 +57,28 @@ class TrainingStep {
     int64_t replayed() const { return replayed_; }  // steps that were replays of a graph
 
  private:
-    struct Part;    // of a step's inputs: one micro-batch
-    struct Inputs;  // of the same shapes: device tensors and, once they are recorded, the graph
-    struct Staging;
+    struct Pass;     // of a micro-batch through the phases
+    struct Part;     // of a step's inputs: one micro-batch
+    struct Inputs;   // of the same shapes: device tensors and, once they are recorded, the graph
     struct Values {  // of one step, besides its batches
-        double learning_rate, normalizer;
+        double learning_rate, normalizer, images;
     };
 
     bool recordable(const HostBatch* batches, int64_t count) const;
     Inputs& inputs_for(const HostBatch* batches, int64_t count);
     void drop_oldest();
-    Values values_of(const HostBatch* batches, int64_t count, double learning_rate) const;
+    Values values_of(const HostBatch* batches, int64_t count, double learning_rate);
     void upload(const HostBatch* batches, int64_t count, Inputs& to, const Values* values);
-    void micro_batch(const Part& part, double share_of_images, int64_t index, int64_t count);
-    void log(const LossValue& value, const LossValue& aux, double share_of_images, bool first, bool last);
-    void whole_step(const Inputs& inputs);  // without what the host copies
-    void run_recorded(Inputs& inputs);
+    void micro_batch(const Part& part, double share_of_images, int64_t index, bool last);
+    void forward(Pass& pass);
+    void backward(Pass& pass);
+    void reduce();
+    void update();
+    void log(const Pass& pass);
+    void all_reduce(void* data, int64_t count, DType dtype);
+    void broadcast_state();
+    void whole_step(const Inputs& inputs, double images);  // without what the host copies; images of all ranks
+    void run_recorded(Inputs& inputs, double images);
     void run_one_by_one(const HostBatch* batches, int64_t count, const Values& values);
 
     SegmentationNet& net_;
@@ -69,8 +86,11 @@ class TrainingStep {
     const LossFunction& loss_;
     TrainingStepOptions options_;
     Device device_;
+    Communicator& ranks_;
+    uint64_t seed_;                             // of dropout
+    std::unique_ptr<GradientBuckets> buckets_;  // with several ranks
     Tensor log_, sums_, normalizer_;
-    std::unique_ptr<Staging> staging_;
+    Staging staging_;
     std::map<std::vector<int64_t>, std::unique_ptr<Inputs>> inputs_;
     int64_t unread_ = 0, replayed_ = 0, runs_ = 0;
     bool graphs_ = false;

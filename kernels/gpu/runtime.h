@@ -23,7 +23,7 @@ struct DeviceInfo {
     size_t l2_bytes = 0;
 };
 
-// Usable devices. 0 leaves the reason in *why (no driver, driver too old, ...). The emulated platform has one device.
+// Usable devices; 0 leaves the reason in *why (no driver, ...). Of emulated ones there is one unless more are asked for.
 int device_count(std::string* why = nullptr);
 DeviceInfo device_info(int device);
 std::string versions();  // "CUDA runtime 13.0, driver 13.1", or "emulated"

@@ -99,6 +99,28 @@ TEST(Order, OptionsChangeTheOrder) {
     EXPECT_NE(run_trace(), one);
 }
 
+// Threads yield at every 64th atomic, counted from their start: what ran before on the same worker, and which of its
+// blocks, has no part in the order.
+struct Count {
+    int* sum;
+    int times;
+};
+__global__ void count_up(Count a) {
+    for (int i = 0; i < a.times; ++i) atomicAdd(a.sum, 1);
+}
+TEST(Order, OfASeedDoesNotDependOnEarlierLaunches) {
+    emu::ScopedOptions options;
+    Buffer<int> sum(1, 0);
+    for (const Order order : {Order::forward, Order::shuffled}) {
+        options->order = order;
+        const auto expected = run_trace();
+        for (int blocks = 1; blocks <= 63; ++blocks) {
+            launch(count_up, blocks, 1, 0, stream().view(), {sum.data(), 1});
+            ASSERT_EQ(run_trace(), expected) << "after a launch of " << blocks << " blocks";
+        }
+    }
+}
+
 struct Fill {
     float* y;
 };

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "kernels/gpu/device_guard.h"
 #include "tests/emulator/support.h"
 
 namespace atrous::gpu::test {
@@ -141,6 +142,133 @@ TEST(Streams, EventsOrderAndTime) {
     Event taken = std::move(end);
     EXPECT_TRUE(taken.done());
     fill_bytes_async(y.data(), 0, 4, moved.view());
+}
+
+// ---- devices --------------------------------------------------------------------------------------------------------
+struct TwoDevices : testing::Test {
+    TwoDevices() { options->devices = 2; }
+    ~TwoDevices() override { set_device(0); }
+    emu::ScopedOptions options;
+};
+
+TEST_F(TwoDevices, StreamsAndEventsWantTheirOwnCurrent) {
+    EXPECT_EQ(device_count(), 2);
+    EXPECT_THROW(set_device(2), GpuError);
+    Event event;
+    Buffer<float> x(8, 1.0f);
+    set_device(1);
+    Stream other;
+    const Graph graph = Graph::capture(other.view(), [] {});
+    const auto refused = [](const std::function<void()>& call) {
+        return error_of(call).find("on a stream of device 1 while device 0 is current") != std::string::npos;
+    };
+    EXPECT_NE(error_of([&] { event.record(other.view()); }).find("an event made on device 0"), std::string::npos);
+    Event theirs;
+    set_device(0);
+    EXPECT_TRUE(refused([&] { fill_bytes_async(x.data(), 0, 4, other.view()); }));
+    EXPECT_TRUE(refused([&] { copy_async(x.data(), x.data() + 4, 4, other.view()); }));
+    EXPECT_TRUE(refused([&] { launch(axpy, 1, 8, 0, other.view(), {}); }));
+    EXPECT_TRUE(refused([&] { theirs.record(other.view()); }));
+    EXPECT_TRUE(refused([&] { Graph::capture(other.view(), [] {}); }));
+    EXPECT_TRUE(refused([&] { const_cast<Graph&>(graph).launch(other.view()); }));
+    event.record(stream().view());
+    event.block(other.view());  // streams may wait for events of any device
+    other.view().synchronize();
+}
+
+TEST_F(TwoDevices, AGuardMakesOneCurrentAndGoesBack) {
+    {
+        const DeviceGuard guard(1);
+        EXPECT_EQ(current_device(), 1);
+        const DeviceGuard inner(0), none(DeviceGuard::none);
+        EXPECT_EQ(current_device(), 0);
+    }
+    EXPECT_EQ(current_device(), 0);
+    EXPECT_THROW(DeviceGuard(2), GpuError);
+    EXPECT_EQ(current_device(), 0);
+}
+
+TEST_F(TwoDevices, AKernelReadsItsOwnMemory) {
+    if (!races) GTEST_SKIP() << "the races build looks at every address";
+    Buffer<float> x(8, 1.0f);
+    set_device(1);
+    Stream other;
+    const auto error = error_of([&] { launch(axpy, 1, 1, 0, other.view(), {x.data(), x.data(), x.data(), 0, 1}); });
+    EXPECT_NE(error.find("of device 0 by a kernel on device 1"), std::string::npos) << error;
+    set_device(0);
+}
+
+// ---- deferred streams -----------------------------------------------------------------------------------------------
+struct Deferred : testing::Test {
+    Deferred() { options->deferred = true; }
+    ~Deferred() override { synchronize_device(); }
+    emu::ScopedOptions options;
+};
+
+// What one stream fills and another one copies, with and without an event between them.
+int copied_after(uint64_t seed, bool waits) {
+    emu::options().seed = seed;
+    Stream other;
+    Event filled;
+    Buffer<int> x(1, 0), y(1, 0);
+    stream().view().synchronize();
+    fill_bytes_async(x.data(), 1, 1, other.view());
+    filled.record(other.view());
+    if (waits) filled.block(stream().view());
+    copy_async(y.data(), x.data(), sizeof(int), stream().view());
+    return y.get()[0];
+}
+
+TEST_F(Deferred, AMissingWaitShows) {
+    int early = 0;
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+        EXPECT_EQ(copied_after(seed, true), 1) << "seed " << seed;
+        early += copied_after(seed, false) == 0;
+    }
+    EXPECT_GT(early, 3);
+    EXPECT_LT(early, 17);
+}
+
+TEST_F(Deferred, WorkIsDoneWhenTheHostWaits) {
+    auto* const host = static_cast<int*>(allocate_pinned(sizeof(int)));
+    Buffer<int> x(1, 7), y(1, 0);
+    Event copied;
+    *host = 1;
+    copy_async(x.data(), host, sizeof(int), stream().view());
+    copied.record(stream().view());
+    EXPECT_THROW(copied.ms_since(copied), GpuError);
+    *host = 2;  // too early: the copy reads it when it is done
+    copied.synchronize();
+    EXPECT_EQ(x.get()[0], 2);
+    int pageable = 3;
+    copy_async(x.data(), &pageable, sizeof(int), stream().view());
+    pageable = 4;  // CUDA has read it by now
+    EXPECT_EQ(x.get()[0], 3);
+    copied.record(stream().view());
+    int asked = 0;
+    while (!copied.done()) ++asked;
+    EXPECT_LT(asked, 10);
+    fill_bytes_async(x.data(), 0, sizeof(int), stream().view());
+    release_pinned(host);  // waits, as cudaFreeHost does
+    options->deferred = false;
+    EXPECT_EQ(x.get()[0], 0);
+}
+
+TEST_F(Deferred, AnErrorOfAKernelAppearsAtTheWait) {
+    launch(axpy, 0, 4, 0, stream().view(), {});
+    EXPECT_NE(error_of([] {}).find("the grid is empty"), std::string::npos);
+}
+
+TEST_F(Deferred, GraphsAreReplayedInOrder) {
+    Buffer<int> x(1, 7), y(1, 0);
+    Graph graph = Graph::capture(stream().view(), [&] {
+        fill_bytes_async(x.data(), 0, sizeof(int), stream().view());
+        copy_async(y.data(), x.data(), sizeof(int), stream().view());
+        fill_bytes_async(x.data(), 1, sizeof(int), stream().view());
+    });
+    graph.launch(stream().view());
+    EXPECT_EQ(y.get()[0], 0);
+    EXPECT_EQ(x.get()[0], 0x01010101);
 }
 
 // ---- graphs ---------------------------------------------------------------------------------------------------------

@@ -201,7 +201,7 @@ TEST(MemoryPlan, ManyMicroBatchesShareTheirInputs) {
         inputs[accumulate == 32] = plan_memory(net, o).at_peak(BlockUse::batch);
     }
     EXPECT_GE(inputs[0], 4 * size_t{13} << 20) << "of a graph";
-    EXPECT_LE(inputs[1], 2 * size_t{13} << 20) << "of micro-batches that take turns";
+    EXPECT_LE(inputs[1], 3 * size_t{13} << 20) << "of micro-batches that take turns: one's, and its staging block";
 }
 
 // What top tensors are named by: the layer and op that filled a block, concatenations as wholes.

@@ -178,6 +178,11 @@ void check_access(uintptr_t a, size_t n, unsigned kind, uint32_t site) {
         out_of_bounds(a, n, kind, site);
     }
     if (a + n > r->low + r->size) out_of_bounds(a, n, kind, site);
+    if (r->kind == Region::Kind::global && r->device != W->launch->device)
+        fatal("address space",
+              W->name() + ": " + verb(kind) + " of " + place(*r, a) + " of device " + std::to_string(r->device) +
+                  " by a kernel on device " + std::to_string(W->launch->device),
+              site);
     if ((n == 2 || n == 4 || n == 8 || n == 16) && a % n)
         fatal("misaligned", W->name() + ": " + verb(kind) + " of " + std::to_string(n) + " bytes at " + place(*r, a),
               site);

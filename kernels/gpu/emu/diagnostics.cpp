@@ -39,6 +39,10 @@ Options& options() {
         const unsigned cores = std::thread::hardware_concurrency();
         o.workers = int(number("ATROUS_EMU_WORKERS", cores ? cores : 1));
         o.strict_exit = number("ATROUS_EMU_STRICT", 0) != 0;
+        o.deferred = number("ATROUS_EMU_DEFERRED", 0) != 0;
+        o.devices = int(number("ATROUS_EMULATED_DEVICES", 1));
+        if (o.devices < 1 || o.devices > 64)
+            throw UsageError("ATROUS_EMULATED_DEVICES=" + std::to_string(o.devices) + ": 1 to 64 is expected");
         return o;
     }();
     return o;

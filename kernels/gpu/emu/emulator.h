@@ -5,7 +5,8 @@
 // byte. The races build adds races inside a block and between blocks, uninitialized and misaligned accesses, and any
 // address that is not device memory.
 //
-// Not modelled: work of two streams that overlaps (streams are synchronous); warps that run in lock step; an overrun
+// Not modelled: work of two streams that runs at the same moment (see Options::deferred); warps that run in lock step; an
+// overrun
 // from one array into the next inside one allocation or one block of dynamic shared memory; a class object loaded to be
 // an argument of a function that is not inlined; memcpy and memset in kernels; registers, occupancy, speed; the PTX
 // itself; the rounding of tensor cores (sums are float, in the order of k).
@@ -17,7 +18,8 @@
 namespace atrous::gpu::emu {
 
 // Initialized from the environment: ATROUS_EMU_ORDER=forward|reverse|shuffled, ATROUS_EMU_SEED (implies shuffled),
-// ATROUS_EMU_WORKERS, ATROUS_EMU_STRICT=1. Change them only while no kernel runs.
+// ATROUS_EMU_WORKERS, ATROUS_EMU_STRICT=1, ATROUS_EMU_DEFERRED=1, ATROUS_EMULATED_DEVICES. Change them only while no
+// kernel runs.
 struct Options {
     // forward: threads in order, each until it blocks; those that can go on do so in turns. reverse: the last thread
     // first, and the latest one that can goes on. shuffled: a random warp runs ahead in random lane order.
@@ -26,6 +28,13 @@ struct Options {
     int workers = 1;           // OS threads over blocks; one in checked builds. Results do not depend on it.
     bool strict_exit = false;  // a thread that returns while others of its block meet a barrier is an error
     size_t max_reports = 8;    // diagnostics in one message
+    // Work waits in its stream until the host waits for it (or releases memory), and is then done in a random order
+    // that streams and events allow: one that lacks a wait for an event sees values of too early or too late. The seed
+    // is that of shuffled threads. False: work is done when it is submitted.
+    bool deferred = false;
+    // Like CUDA, each refuses launches, copies and events on its streams while another one is current; reading another
+    // one's memory in a kernel is reported by the races build.
+    int devices = 1;
 };
 Options& options();
 
@@ -61,5 +70,6 @@ bool checks_addresses();  // address sanitizer
 // next launch, copy or synchronization.
 void verify_guards();
 size_t live_allocations();
+int device_of(const void* p);  // where the block was allocated that holds p; -1: in none
 
 }  // namespace atrous::gpu::emu

@@ -45,6 +45,7 @@ struct Region {
     size_t size = 0;
     unsigned id = 0;
     Cell* cells = nullptr;
+    int device = 0;  // global memory
     bool holds(uintptr_t a) const { return a - low < size; }
 };
 Cell* new_cells(size_t bytes);
@@ -63,7 +64,7 @@ struct alignas(64) Thread {  // what a switch touches is one cache line
     const char* waits_in = nullptr;
     Where where;
     int barrier_result = 0;
-    unsigned atomics = 0;
+    unsigned atomics = 0;        // done so far
     std::vector<Copy> copies;    // cp.async not yet landed
     std::vector<size_t> groups;  // copies.size() at each commit
 };
@@ -145,6 +146,7 @@ class Clocks {
 
 struct Launch {
     Call call;
+    int device = 0;
     uint64_t blocks = 0;
     uint32_t first_serial = 0;
     std::atomic<uint64_t> next_block = 0;

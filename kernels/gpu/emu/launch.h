@@ -7,9 +7,10 @@
 
 namespace atrous::gpu::emu {
 
-void run(const Call& call);  // throws GpuError with every diagnostic
+void run(const Call& call, int device);  // throws GpuError with every diagnostic
 void copy_now(void* to, const void* from, size_t bytes);
 void require_replayable(const void* p, size_t bytes);  // a recorded copy reads its memory at every replay
+bool is_pageable(const void* p, size_t bytes);         // host memory that allocate_pinned did not give
 void fill_now(void* to, int byte, size_t bytes);
 void refuse_while_capturing(const char* call);
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "kernels/gpu/emu/internal.h"
 #include "kernels/gpu/emu/launch.h"
+#include "kernels/gpu/emu/streams.h"
 
 namespace atrous::gpu {
 namespace emu {
@@ -83,6 +84,12 @@ size_t live_allocations() {
     return allocations().size();
 }
 
+int device_of(const void* p) {
+    std::lock_guard lock(device_mutex());
+    const Region* r = find_global(uintptr_t(p));
+    return r ? r->device : -1;
+}
+
 // ---- copies ---------------------------------------------------------------------------------------------------------
 static void need_room(const Region& r, uintptr_t a, size_t bytes, const char* what) {
     if (a + bytes > r.low + r.size)
@@ -94,7 +101,7 @@ static void set_written(Region& r, uintptr_t a, size_t bytes) {
     if (!r.cells) return;
     each_cell(r, a, bytes, [](Cell& c, unsigned mask, size_t) {
         const auto written = uint8_t(c.written | mask);
-        c = {};  // everything before is done: streams are synchronous
+        c = {};  // everything before is done: work is done one after the other
         c.written = written;
     });
 }
@@ -159,7 +166,8 @@ void* allocate_now(size_t bytes) {
     auto* base = static_cast<char*>(aligned_block(bytes + 2 * zone_bytes));
     std::memset(base, poison, bytes + 2 * zone_bytes);
     char* p = base + zone_bytes;
-    Region r{Region::Kind::global, uintptr_t(p), bytes, next_id++, checking ? new_cells(bytes) : nullptr};
+    Region r{Region::Kind::global, uintptr_t(p), bytes, next_id++, checking ? new_cells(bytes) : nullptr,
+             current_device()};
     allocations()[r.low] = r;
     return p;
 }
@@ -176,6 +184,15 @@ std::string release_now(void* p) {
     return error;
 }
 
+// As in CUDA, giving back memory waits for whatever may use it.
+static void finish_before_release() noexcept {
+    try {
+        finish_all_streams();
+    } catch (const std::exception& error) {
+        defer_error(error.what());
+    }
+}
+
 }  // namespace emu
 
 void* allocate(size_t bytes) {
@@ -186,6 +203,7 @@ void* allocate(size_t bytes) {
 void release(void* p) noexcept {
     if (!p) return;
     std::lock_guard lock(emu::device_mutex());
+    emu::finish_before_release();
     const std::string error = emu::release_now(p);
     if (!error.empty()) emu::defer_error(error);
 }
@@ -201,17 +219,22 @@ void* allocate_pinned(size_t bytes) {
     return p;
 }
 void release_pinned(void* p) noexcept {
+    if (!p) return;
     std::lock_guard lock(emu::device_mutex());
+    emu::finish_before_release();
     pinned_blocks().erase(uintptr_t(p));
     std::free(p);
 }
 
-void emu::require_replayable(const void* p, size_t bytes) {
+bool emu::is_pageable(const void* p, size_t bytes) {
     const auto a = uintptr_t(p);
-    if (bytes == 0 || find_global(a)) return;
+    if (bytes == 0 || find_global(a)) return false;
     const auto after = pinned_blocks().upper_bound(a);
-    if (after != pinned_blocks().begin() && std::prev(after)->first + std::prev(after)->second >= a + bytes) return;
-    throw GpuError("emulated GPU: a copy from or to pageable host memory while a graph is captured");
+    return after == pinned_blocks().begin() || std::prev(after)->first + std::prev(after)->second < a + bytes;
+}
+void emu::require_replayable(const void* p, size_t bytes) {
+    if (is_pageable(p, bytes))
+        throw GpuError("emulated GPU: a copy from or to pageable host memory while a graph is captured");
 }
 
 }  // namespace atrous::gpu

@@ -113,6 +113,7 @@ void fiber_main() {
 
 void Worker::run_thread(Thread* t) {
     current = t;
+    t->atomics = 0;  // an order depends on nothing that ran before
     own_thread_idx = t->index;
     in_device = true;
     launch->call.thread(launch->call.kernel, launch->call.args);
@@ -364,11 +365,12 @@ static void check_configuration(const Launch& l) {
     need(!checking || l.blocks < (1u << 21), "too many blocks for a checked build");
 }
 
-void run(const Call& call) {
+void run(const Call& call, int device) {
     if (W && W->launch) throw GpuError("emulated GPU: a launch from device code");
     static uint32_t next_serial = 1;
     Launch l;
     l.call = call;
+    l.device = device;
     l.blocks = uint64_t(call.grid.x) * call.grid.y * call.grid.z;
     check_configuration(l);
     if (checking) {
