@@ -53,7 +53,7 @@ static void print_gpu() {
         fmt::print("{:<10} {}\n", library.title,
                    found.path.empty() ? "not found: " + found.why_not : found.version + ", " + found.path);
     }
-    fmt::print("  neither is used: every GPU kernel is this project's own\n");
+    fmt::print("  cuDNN computes convolutions where --kernels auto finds it faster; cuBLASLt is not used\n");
 }
 
 int devices(int argc, const char* const* argv) {

@@ -41,12 +41,28 @@ std::vector<std::string> implementation_names() {
     return {names.begin(), names.end()};
 }
 
+// Why nothing can run by this name here; empty: something can.
+static std::string why_absent(const std::string& name) {
+    std::string why;
+    for (const auto& family : kernel_families())
+        for (const auto& member : family.members)
+            if (member.name == name) {
+                if (member.why_absent.empty()) return "";
+                why = member.why_absent;
+            }
+    return why;
+}
+
 KernelChoice parse_kernel_choice(const std::string& word) {
     if (word == "auto") return {};
     if (word == "own") return {KernelChoice::Rule::own};
     std::vector<std::string> words = implementation_names();
     for (const std::string& name : words)
-        if (name == word) return {KernelChoice::Rule::named, word};
+        if (name == word) {
+            if (const std::string why = why_absent(name); !why.empty())
+                throw UsageError("`kernels` " + name + " cannot run here: " + why);
+            return {KernelChoice::Rule::named, word};
+        }
     words.insert(words.begin(), {"auto", "own"});
     throw UsageError("`kernels` '" + word + "' is unknown; expected " + alternatives(words) +
                      did_you_mean(word, words));

@@ -32,7 +32,7 @@ class ScopedKernelChoice {
 std::vector<kernels::FamilyInfo> kernel_families();
 std::vector<std::string> implementation_names();  // of all families, each once, sorted
 
-// "auto", "own", or an implementation's name; UsageError for another word.
+// "auto", "own", or an implementation's name; UsageError for another word, and where the implementation is absent.
 KernelChoice parse_kernel_choice(const std::string& word);
 
 }  // namespace atrous

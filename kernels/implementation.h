@@ -30,6 +30,8 @@ struct Implementation {
     std::string name;              // also how its variants begin in the log: "mma" of "conv_forward/mma_bf16"
     std::string provider = "own";  // or the library that computes it
     std::string needs = "";        // in words, beside what every implementation needs: "16-bit elements, …"
+    // One line where this process can compute nothing by it, such as for want of its library; null or empty: it can.
+    std::string (*why_absent)() = nullptr;
     // Whether it can compute this; absent: always. Takes no scratch memory, follows no pointer of a dry run.
     bool (*supports)(Queue&, const Problem&) = nullptr;
     // Of what it supports, where it was measured to be faster than those behind it; absent: everywhere. Elsewhere it
@@ -41,7 +43,7 @@ struct Implementation {
 // A family as lists show it.
 struct FamilyInfo {
     struct Member {
-        std::string name, provider, needs;
+        std::string name, provider, needs, why_absent;
     };
     std::string function, device;  // "conv_forward"; cpu or gpu
     std::vector<Member> members;
@@ -79,7 +81,8 @@ class KernelFamily {
 
     FamilyInfo info() const {
         FamilyInfo all{function_, device_, {}};
-        for (const auto& i : list_) all.members.push_back({i.name, i.provider, i.needs});
+        for (const auto& i : list_)
+            all.members.push_back({i.name, i.provider, i.needs, i.why_absent ? i.why_absent() : ""});
         return all;
     }
 

@@ -6,6 +6,7 @@
 //   weight gradient    rows = O,             columns = (r, s, i), depth = output pixels, split; then a fixed-order sum
 #include "kernels/conv.h"
 
+#include "kernels/cuda/conv_cudnn.h"
 #include "kernels/cuda/implicit_gemm.h"
 
 namespace atrous::kernels::cuda {
@@ -71,20 +72,22 @@ WeightWork weight_gradient_work(const ConvBackwardWeightArgs& a) {
 }  // namespace
 
 KernelFamily<ConvForwardArgs>& conv_forward_family() {
-    static KernelFamily<ConvForwardArgs> family("conv_forward", "gpu",
-                                                {by_mma<forward_work>(), by_simt<forward_work>()});
+    static KernelFamily<ConvForwardArgs> family(
+        "conv_forward", "gpu", {by_cudnn<ConvForwardArgs>(), by_mma<forward_work>(), by_simt<forward_work>()});
     return family;
 }
 
 KernelFamily<ConvBackwardInputArgs>& conv_backward_input_family() {
-    static KernelFamily<ConvBackwardInputArgs> family("conv_backward_input", "gpu",
-                                                      {by_mma<input_gradient_work>(), by_simt<input_gradient_work>()});
+    static KernelFamily<ConvBackwardInputArgs> family(
+        "conv_backward_input", "gpu",
+        {by_cudnn<ConvBackwardInputArgs>(), by_mma<input_gradient_work>(), by_simt<input_gradient_work>()});
     return family;
 }
 
 KernelFamily<ConvBackwardWeightArgs>& conv_backward_weight_family() {
     static KernelFamily<ConvBackwardWeightArgs> family(
-        "conv_backward_weight", "gpu", {by_mma<weight_gradient_work>(), by_simt<weight_gradient_work>()});
+        "conv_backward_weight", "gpu",
+        {by_cudnn<ConvBackwardWeightArgs>(), by_mma<weight_gradient_work>(), by_simt<weight_gradient_work>()});
     return family;
 }
 

@@ -128,6 +128,10 @@ void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvBackwardWeightArgs
 
 // ---- by the process's provider ----------------------------------------------------------------------------------
 
+std::string why_cudnn_is_absent() {
+    std::string why;
+    return cudnn::provider(&why) ? "" : why;
+}
 bool cudnn_supports(Queue&, const ConvForwardArgs& a) { return process_plan(a); }
 bool cudnn_supports(Queue&, const ConvBackwardInputArgs& a) { return process_plan(a); }
 bool cudnn_supports(Queue&, const ConvBackwardWeightArgs& a) { return process_plan(a); }

@@ -24,6 +24,20 @@ void cudnn_run(Queue&, const ConvForwardArgs&);
 void cudnn_run(Queue&, const ConvBackwardInputArgs&);
 void cudnn_run(Queue&, const ConvBackwardWeightArgs&);
 
+std::string why_cudnn_is_absent();  // empty: it is there
+
+// As the member of a contract function's family.
+template <class Args>
+Implementation<Args> by_cudnn() {
+    return {.name = "cudnn",
+            .provider = "cuDNN",
+            .needs = "cuDNN 9.8 or newer; dense tensors, 16-byte aligned",
+            .why_absent = why_cudnn_is_absent,
+            .supports = cudnn_supports,
+            .faster = cudnn_is_fast,
+            .run = cudnn_run};
+}
+
 // What the arguments ask of cuDNN.
 cudnn::ConvProblem cudnn_problem(const ConvForwardArgs&);
 cudnn::ConvProblem cudnn_problem(const ConvBackwardInputArgs&);

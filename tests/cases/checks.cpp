@@ -268,6 +268,7 @@ void add_implementations(Checks& checks) {
                 const ScopedKernelChoice scope(choice);
                 return parity(c, plain(device, dtype)) + accumulation(c, device, dtype);
             };
+            if (!member.why_absent.empty()) continue;
             if (!added.insert(op + family.device + member.name).second) continue;
             for (const DType t : {on_cpu ? DType::f64 : DType::f16, DType::bf16, DType::f32})
                 checks.add("by_" + member.name, on_cpu ? cpu : accelerator, t, fault,

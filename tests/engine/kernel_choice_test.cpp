@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/error.h"
 
 namespace atrous {
@@ -10,7 +12,12 @@ namespace {
 TEST(KernelChoice, WordsAreAutoOwnOrAName) {
     EXPECT_EQ(parse_kernel_choice("auto"), KernelChoice{});
     EXPECT_EQ(parse_kernel_choice("own").rule, KernelChoice::Rule::own);
-    for (const std::string& name : implementation_names())
+    std::set<std::string> here;
+    for (const auto& family : kernel_families())
+        for (const auto& member : family.members)
+            if (member.why_absent.empty()) here.insert(member.name);
+    EXPECT_TRUE(here.contains("mma") && here.contains("dnnl"));
+    for (const std::string& name : here)
         EXPECT_EQ(parse_kernel_choice(name), (KernelChoice{KernelChoice::Rule::named, name}));
 }
 
@@ -25,6 +32,18 @@ TEST(KernelChoice, AnUnknownNameIsOneLineWithWhatThereIs) {
         EXPECT_EQ(text.find('\n'), text.npos);
     }
 }
+
+#ifdef ATROUS_EMULATED
+TEST(KernelChoice, ALibraryThatIsAbsentIsRefusedWithTheReason) {
+    try {
+        parse_kernel_choice("cudnn");
+        FAIL();
+    } catch (const UsageError& e) {
+        EXPECT_NE(std::string(e.what()).find("`kernels` cudnn cannot run here: cuDNN is absent"), std::string::npos)
+            << e.what();
+    }
+}
+#endif
 
 TEST(KernelChoice, AScopeGivesBackWhatWasThere) {
     {

@@ -52,7 +52,8 @@ static std::string last_words(const Api& api) {
 static std::string failure_text(const Api& api, const std::string& call, Status status) {
     const std::string words = last_words(api);
     return "cuDNN " + api.version + ": " + call + " failed with " + api.error_string(status) + " (" +
-           std::to_string(status) + ")" + (words.empty() ? "" : ": " + words) + "; our own kernels do without cuDNN";
+           std::to_string(status) + ")" + (words.empty() ? "" : ": " + words) +
+           "; `kernels` own computes without cuDNN";
 }
 
 Failure::Failure(const Api& api, const std::string& call, Status s) : GpuError(failure_text(api, call, s)), status(s) {}
