@@ -231,16 +231,6 @@ class Settings {
         return add(std::make_unique<EnumSetting<E>>(std::move(key), field, std::move(named), std::move(help)));
     }
 
-    // These settings hold a value of their own; no field is bound.
-    Setting<std::string>& text(std::string key, std::string value, std::string help);
-    Setting<std::string>& choice(std::string key, std::vector<std::string> words, std::string value, std::string help);
-    Setting<int64_t>& integer(std::string key, int64_t value, std::string help);
-    Setting<double>& number(std::string key, double value, std::string help);
-    Setting<bool>& flag(std::string key, std::string help, bool value = false);
-    Setting<std::vector<std::string>>& texts(std::string key, std::vector<std::string> value, std::string help);
-    Setting<std::vector<int64_t>>& integers(std::string key, std::vector<int64_t> value, std::string help);
-    Setting<std::vector<double>>& numbers(std::string key, std::vector<double> value, std::string help);
-
     const std::vector<std::unique_ptr<SettingBase>>& all() const { return all_; }
     SettingBase* find(const std::string& key) const;  // null where there is none
     SettingBase& at(const std::string& key) const;    // Error where there is none
@@ -259,12 +249,9 @@ class Settings {
         keep(std::move(setting));
         return added;
     }
-    template <class T>
-    Setting<T>& own(std::string key, T value, std::string help);
     void keep(std::unique_ptr<SettingBase> setting);
 
     std::string group_ = "Options";
-    std::vector<std::shared_ptr<void>> values_;  // of settings without a field elsewhere
     std::vector<std::unique_ptr<SettingBase>> all_;
 };
 
