@@ -66,6 +66,7 @@ class Catalogue {
 template <class Thing, class Kind, class Base = Kind>
 class Copied : public Base {
  public:
+    using Base::Base;
     std::unique_ptr<Kind> copy() const override { return std::make_unique<Thing>(static_cast<const Thing&>(*this)); }
 };
 
