@@ -50,6 +50,7 @@ class SettingBase {
     std::string key;      // "batch-size"
     char short_name = 0;  // 'b': -b on a command line
     std::string help, group, unit_name;
+    std::string stored_key;  // in JSON, where that is neither the key nor the key with _ for -
     bool is_positional = false, is_required = false;
     bool is_common = false;                 // shown where the help is short
     std::optional<std::string> when_alone;  // the value of the bare flag, where it may stand without one
@@ -99,6 +100,7 @@ class Setting : public SettingBase {
     Setting& common() { return is_common = true, *this; }
     Setting& unit(std::string name) { return unit_name = std::move(name), *this; }
     Setting& when_resumed(Resume rule) { return resume = rule, *this; }
+    Setting& stored_as(std::string key) { return stored_key = std::move(key), *this; }  // as files of before have it
     // The setting changes nothing where `when` is false, which looks at the values of other settings.
     Setting& only_with(std::string others, std::function<bool()> when) {
         counts_with = std::move(others);
