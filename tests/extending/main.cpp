@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
     add_invert();
     add_stem_suffixes();
     add_farbfeld();
+    add_tiny_net();
     add_sign_descent();
     add_linear_decay();
     add_image_dice();
