@@ -11,7 +11,7 @@ namespace atrous::app {
 
 NetConfig measured_net(const Settings& o, NetConfig net, int64_t classes) {
     check_applicable(o, net);
-    net.out_channels = classes == 2 ? 1 : classes;
+    net.out_channels = logits_of(classes);
     return net;
 }
 

@@ -11,6 +11,7 @@
 #include "benchmarks/harness/outcome.h"
 #include "benchmarks/harness/report.h"
 #include "engine/context.h"
+#include "models/unet.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
 
@@ -89,9 +90,10 @@ std::vector<Workload> KernelArguments::wanted(DType type) const {
     const auto add = [&](const char* name, const char* key, auto value) {
         if (o.at(key).given()) w.request.numbers[name] = double(value);
     };
-    add("kernel", "kernel", net.kernel), add("stride", "stride", stride), add("padding", "padding", padding);
+    const UNetOptions& of_unet = net.models.of<UNetModel>("unet").options;
+    add("kernel", "kernel", of_unet.kernel), add("stride", "stride", stride), add("padding", "padding", padding);
     add("dilation", "dilation", dilation), add("out_channels", "out-channels", out_channels);
-    add("scale", "scale", scale), add("align_corners", "align-corners", net.align_corners);
+    add("scale", "scale", scale), add("align_corners", "align-corners", of_unet.align_corners);
     add("relu", "relu", relu), add("bias", "bias", bias);
     return {w};
 }

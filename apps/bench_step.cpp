@@ -18,12 +18,13 @@ int bench_step(int argc, const char* const* argv) {
     Options o("bench step",
               "Times training steps, or forward passes alone, on a fixed batch of random images, without a loader.");
     StepOptions options;
+    NetConfig net;
     int64_t classes = 2, steps = 10;
     Machine machine{.precision = "fp32"};
     std::string json;
     bool overwrite = false;
     o.group("Net");
-    describe(o, options.net);
+    describe(o, net);
     describe_classes(o, classes);
     o.group("Step");
     describe_size(o, options.size);
@@ -41,7 +42,7 @@ int bench_step(int argc, const char* const* argv) {
     Outputs().reads("--config", o.config_file()).writes("--json", to_file ? json : "", FileKind::json).check(overwrite);
     Console console;
     check(options.optimizer);
-    options.net = measured_net(o, options.net, classes);
+    options.net = measured_net(o, net, classes);
     options.steps = int(steps);
     options.device = open_device(machine, console);
     options.compute = compute_type(machine.precision, options.device);

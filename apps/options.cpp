@@ -49,11 +49,11 @@ static std::string cli_names(const SettingBase& s) {
     return s.is_positional || !s.short_name ? spelled(s) : fmt::format("-{},--{}", s.short_name, s.key);
 }
 
-Options::Options(std::string verb, std::string about)
-    : verb_(std::move(verb)),
-      about_(std::move(about)),
-      config_(text(config_key, "", "TOML file with values for these options; the command line overrides it")
-                  .when_resumed(Resume::free)) {}
+Options::Options(std::string verb, std::string about) : verb_(std::move(verb)), about_(std::move(about)) {
+    bind(config_key, config_, "TOML file with values for these options; the command line overrides it")
+        .common()
+        .when_resumed(Resume::free);
+}
 
 void Options::refuse(const std::string& what) const {
     throw UsageError(fmt::format("{} (`atrous {} -h` lists the options)", what, verb_));
@@ -66,7 +66,7 @@ void Options::parse(int argc, const char* const* argv) {
 void Options::parse(const std::vector<std::string>& words) {
     read_command_line(words);
     try {
-        if (!config_.value.empty()) read_config_file(*this, config_.value);
+        if (!config_.empty()) read_config_file(*this, config_);
     } catch (const UsageError& e) {
         refuse(e.what());
     }
@@ -143,7 +143,7 @@ std::vector<TableRow> Options::table() const {
     std::vector<TableRow> rows;
     size_t others = 0;
     for (const auto& o : all()) {
-        if (o.get() == &config_) continue;
+        if (o->key == config_key) continue;
         const bool asked = o->origin == Origin::flag || o->origin == Origin::checkpoint;
         if (asked || o->differs())
             rows.push_back({o->key, o->shown(), o->origin == Origin::by_default ? "found" : name_of(o->origin)});

@@ -2,10 +2,9 @@
 // --config names.
 //
 //     Options o("train", "Trains a net.");
-//     auto& data = o.text("data", "", "folder with images and masks").required();
-//     auto& batch = o.integer("batch-size", 4, "images in a step").letter('b').min(1);
+//     o.bind("data", folder, "folder with images and masks").required();
+//     o.bind("batch-size", batch_size, "images in a step").letter('b').min(1);
 //     o.parse(argc, argv);  // argv[0] is the verb
-//     … batch.value …
 //
 // The command line overrides the file, which overrides the defaults. A flag `--x` can be taken back with `--no-x`.
 #pragma once
@@ -32,7 +31,7 @@ class Options : public Settings {
     void parse(int argc, const char* const* argv);
     void parse(const std::vector<std::string>& words);
 
-    const std::string& config_file() const { return config_.value; }  // of --config; empty where there is none
+    const std::string& config_file() const { return config_; }  // of --config; empty where there is none
     // Of a verb with examples the common options alone, unless `all`.
     std::string help(int width, bool all = true) const;
     // A line an example, shown by -h before the options, of which it then shows the common ones: --help-all shows all.
@@ -49,8 +48,7 @@ class Options : public Settings {
     std::string spelled_similar_to(const std::string& word) const;
     [[noreturn]] void refuse(const std::string& what) const;
 
-    std::string verb_, about_;
-    Setting<std::string>& config_;
+    std::string verb_, about_, config_;
     std::vector<std::string> examples_;
 };
 

@@ -58,7 +58,7 @@ std::string Options::help(int width, bool whole) const {
         }
         for (const auto& o : all()) {
             if (o->group != group) continue;
-            const bool shown = whole || o->is_common || o->is_required || o->is_positional || o.get() == &config_;
+            const bool shown = whole || o->is_common || o->is_required || o->is_positional;
             if (shown) lines += help_line(*o, width);
             left_out += !shown;
         }

@@ -64,7 +64,7 @@ Subject subject_of(const SummaryArguments& a) {
     check_applicable(a.o, a.net);
     NetConfig net = a.net;
     net.in_channels = a.channels;
-    net.out_channels = a.classes == 2 ? 1 : a.classes;
+    net.out_channels = logits_of(a.classes);
     return {net, a.size, a.size, a.machine.precision};
 }
 

@@ -1,6 +1,6 @@
 // A catalogue lists things of one kind by their names: those of this tree, in the order in which they are listed, and
-// those that a program adds at its start. Update rules, schedules and losses are such things; each has settings of its
-// own.
+// those that a program adds at its start. Update rules, schedules, losses, models and augmentations are such things;
+// each has settings of its own.
 //
 //     class Lion : public Copied<Lion, UpdateRule> {
 //         double beta = 0.99;
@@ -66,6 +66,7 @@ class Catalogue {
 template <class Thing, class Kind, class Base = Kind>
 class Copied : public Base {
  public:
+    using Base::Base;
     std::unique_ptr<Kind> copy() const override { return std::make_unique<Thing>(static_cast<const Thing&>(*this)); }
 };
 

@@ -195,39 +195,6 @@ void Settings::mark_common(const std::vector<std::string>& keys) {
     for (const std::string& key : keys) at(key).is_common = true;
 }
 
-template <class T>
-Setting<T>& Settings::own(std::string key, T value, std::string help) {
-    auto field = std::make_shared<T>(std::move(value));
-    values_.push_back(field);
-    return bind(std::move(key), *field, std::move(help));
-}
-
-Setting<std::string>& Settings::text(std::string key, std::string value, std::string help) {
-    return own(std::move(key), std::move(value), std::move(help));
-}
-Setting<std::string>& Settings::choice(std::string key, std::vector<std::string> words, std::string value,
-                                       std::string help) {
-    return own(std::move(key), std::move(value), std::move(help)).one_of(std::move(words));
-}
-Setting<int64_t>& Settings::integer(std::string key, int64_t value, std::string help) {
-    return own(std::move(key), value, std::move(help));
-}
-Setting<double>& Settings::number(std::string key, double value, std::string help) {
-    return own(std::move(key), value, std::move(help));
-}
-Setting<bool>& Settings::flag(std::string key, std::string help, bool value) {
-    return own(std::move(key), value, std::move(help));
-}
-Setting<std::vector<std::string>>& Settings::texts(std::string key, std::vector<std::string> value, std::string help) {
-    return own(std::move(key), std::move(value), std::move(help));
-}
-Setting<std::vector<int64_t>>& Settings::integers(std::string key, std::vector<int64_t> value, std::string help) {
-    return own(std::move(key), std::move(value), std::move(help));
-}
-Setting<std::vector<double>>& Settings::numbers(std::string key, std::vector<double> value, std::string help) {
-    return own(std::move(key), std::move(value), std::move(help));
-}
-
 std::string with_flags(const std::string& message) {
     std::string text;
     for (size_t at = 0; at < message.size();) {

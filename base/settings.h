@@ -50,6 +50,7 @@ class SettingBase {
     std::string key;      // "batch-size"
     char short_name = 0;  // 'b': -b on a command line
     std::string help, group, unit_name;
+    std::string stored_key;  // in JSON, where that is neither the key nor the key with _ for -
     bool is_positional = false, is_required = false;
     bool is_common = false;                 // shown where the help is short
     std::optional<std::string> when_alone;  // the value of the bare flag, where it may stand without one
@@ -99,6 +100,7 @@ class Setting : public SettingBase {
     Setting& common() { return is_common = true, *this; }
     Setting& unit(std::string name) { return unit_name = std::move(name), *this; }
     Setting& when_resumed(Resume rule) { return resume = rule, *this; }
+    Setting& stored_as(std::string key) { return stored_key = std::move(key), *this; }  // as files of before have it
     // The setting changes nothing where `when` is false, which looks at the values of other settings.
     Setting& only_with(std::string others, std::function<bool()> when) {
         counts_with = std::move(others);
@@ -231,16 +233,6 @@ class Settings {
         return add(std::make_unique<EnumSetting<E>>(std::move(key), field, std::move(named), std::move(help)));
     }
 
-    // These settings hold a value of their own; no field is bound.
-    Setting<std::string>& text(std::string key, std::string value, std::string help);
-    Setting<std::string>& choice(std::string key, std::vector<std::string> words, std::string value, std::string help);
-    Setting<int64_t>& integer(std::string key, int64_t value, std::string help);
-    Setting<double>& number(std::string key, double value, std::string help);
-    Setting<bool>& flag(std::string key, std::string help, bool value = false);
-    Setting<std::vector<std::string>>& texts(std::string key, std::vector<std::string> value, std::string help);
-    Setting<std::vector<int64_t>>& integers(std::string key, std::vector<int64_t> value, std::string help);
-    Setting<std::vector<double>>& numbers(std::string key, std::vector<double> value, std::string help);
-
     const std::vector<std::unique_ptr<SettingBase>>& all() const { return all_; }
     SettingBase* find(const std::string& key) const;  // null where there is none
     SettingBase& at(const std::string& key) const;    // Error where there is none
@@ -259,12 +251,9 @@ class Settings {
         keep(std::move(setting));
         return added;
     }
-    template <class T>
-    Setting<T>& own(std::string key, T value, std::string help);
     void keep(std::unique_ptr<SettingBase> setting);
 
     std::string group_ = "Options";
-    std::vector<std::shared_ptr<void>> values_;  // of settings without a field elsewhere
     std::vector<std::unique_ptr<SettingBase>> all_;
 };
 

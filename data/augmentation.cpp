@@ -5,58 +5,44 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "data/augment/colour.h"
+#include "data/augment/flip.h"
+#include "data/augment/rotation.h"
+#include "data/augment/scale.h"
+#include "data/augment/turn.h"
 
 namespace atrous::data {
 
-using Made = std::unique_ptr<Augmentation>;
-
-namespace augment {
-
-Made scale(), rotation(), horizontal_flip(), vertical_flip(), turn(), colour();  // each in its file of data/augment/
-
 // In the order of application.
-static constexpr Made (*known[])() = {scale, rotation, horizontal_flip, vertical_flip, turn, colour};
+Catalogue<Augmentation>& Augmentation::catalogue() {
+    using namespace augment;
+    // clang-format off
+    static Catalogue<Augmentation> augmentations("augmentation",
+        Scale(),
+        Rotation(),
+        Flip("hflip", 3, "probability of a horizontal flip", flip_horizontal),
+        Flip("vflip", 4, "probability of a vertical flip", flip_vertical),
+        Turn(),
+        Colour());
+    // clang-format on
+    return augmentations;
+}
 
-}  // namespace augment
-
-static void add_to(std::vector<Made>& all, Made added) {
-    std::string owner = added->stream == order_stream  ? "the order of the samples"
-                        : added->stream == crop_stream ? "the crop"
-                                                       : "";
-    for (const Made& a : all)
-        if (a->stream == added->stream) owner = "'" + a->name + "'";
+void check_stream(const Augmentation& added) {
+    std::string owner = added.stream == order_stream  ? "the order of the samples"
+                        : added.stream == crop_stream ? "the crop"
+                                                      : "";
+    for (const auto& a : Augmentation::catalogue().all())
+        if (a->stream == added.stream) owner = "'" + a->name() + "'";
     if (!owner.empty())
         throw Error(
             fmt::format("augmentation '{}': its random stream {} is that of {}; give it another, such as "
                         "name_hash(\"{}\")",
-                        added->name, added->stream, owner, added->name));
-    all.push_back(std::move(added));
+                        added.name(), added.stream, owner, added.name()));
 }
-
-// Those that the others are copies of.
-static std::vector<Made>& catalogue() {
-    static std::vector<Made> all = [] {
-        std::vector<Made> made;
-        for (const auto make : augment::known) add_to(made, make());
-        return made;
-    }();
-    return all;
-}
-
-void add_augmentation(Made augmentation) { add_to(catalogue(), std::move(augmentation)); }
 
 Augmentations::Augmentations(std::initializer_list<std::pair<std::string, std::string>> values) {
-    for (const Made& a : catalogue()) all_.push_back(a->clone());
     for (const auto& [key, value] : values) set(key, value);
-}
-
-Augmentations::Augmentations(const Augmentations& other) {
-    for (const Made& a : other.all_) all_.push_back(a->clone());
-}
-
-Augmentations& Augmentations::operator=(Augmentations other) noexcept {
-    all_.swap(other.all_);
-    return *this;
 }
 
 void Augmentations::set(const std::string& key, const std::string& value) {
@@ -69,12 +55,18 @@ void Augmentations::set(const std::string& key, const std::string& value) {
     if (!setting.assign(words)) throw UsageError(fmt::format("`{}` {}: expected {}", key, value, setting.rule()));
 }
 
+std::vector<const Augmentation*> Augmentations::all() const {
+    std::vector<const Augmentation*> all;
+    for (const auto& a : Augmentation::catalogue().all()) all.push_back(&each_.of(a->name()));
+    return all;
+}
+
 void describe(Settings& s, Augmentations& augmentations) {
-    for (const Made& a : augmentations.all()) a->describe(s);
+    for (const auto& a : Augmentation::catalogue().all()) augmentations.each_.of(a->name()).describe(s);
 }
 
 void check(const Augmentations& augmentations) {
-    for (const Made& a : augmentations.all()) a->check();
+    for (const Augmentation* a : augmentations.all()) a->check();
 }
 
 }  // namespace atrous::data

@@ -1,10 +1,9 @@
 // Augmentations are random changes of the training images. Each is a class of its own in data/augment/, and
 // augmentation.cpp lists them in the order in which they are applied. A program adds its own with add_augmentation:
 //
-//     class Invert : public Augmentation {
+//     class Invert : public Copied<Invert, Augmentation> {
 //      public:
-//         Invert() : Augmentation("invert", name_hash("invert"), Stage::after_crop) {}
-//         std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Invert>(*this); }
+//         Invert() : Copied("invert", name_hash("invert"), Stage::after_crop) {}
 //         void describe(Settings& s) override { s.bind("invert", probability_, "probability of a negative").min(0); }
 //         bool active() const override { return probability_ > 0; }
 //         void apply(Example& sample, Random& random) const override { if (random.chance(probability_)) … }
@@ -12,7 +11,7 @@
 //      private:
 //         double probability_ = 0;
 //     };
-//     add_augmentation(std::make_unique<Invert>());
+//     add_augmentation(Invert());
 #pragma once
 
 #include <initializer_list>
@@ -21,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/catalogue.h"
 #include "base/philox.h"
 #include "base/settings.h"
 #include "data/example.h"
@@ -38,7 +38,6 @@ class Augmentation {
     enum class Stage { before_crop, after_crop };
 
     virtual ~Augmentation() = default;
-    virtual std::unique_ptr<Augmentation> clone() const = 0;
     // Binds the fields, whose first values change nothing.
     virtual void describe(Settings& settings) = 0;
     virtual void check() const {}  // UsageError for values that their ranges allow and that make no sense together
@@ -46,37 +45,47 @@ class Augmentation {
     // Several threads may call this at once.
     virtual void apply(Example& sample, Random& random) const = 0;
 
-    const std::string name;  // for messages
+    virtual std::unique_ptr<Augmentation> copy() const = 0;
+    static Catalogue<Augmentation>& catalogue();
+
+    const std::string& name() const { return name_; }
     const uint64_t stream;
     const Stage stage;
 
  protected:
     Augmentation(std::string name, uint64_t stream, Stage stage)
-        : name(std::move(name)), stream(stream), stage(stage) {}
+        : stream(stream), stage(stage), name_(std::move(name)) {}
+
+ private:
+    std::string name_;
 };
 
-// One of each augmentation with its settings, in the order of application. A copy has settings of its own.
+// One of each augmentation with its settings. A copy has settings of its own.
 class Augmentations {
  public:
     // Values by the keys of the settings, as one would type them: {{"hflip", "0.5"}, {"scale", "0.5 2"}}. The others
     // change nothing.
     Augmentations(std::initializer_list<std::pair<std::string, std::string>> values = {});
-    Augmentations(const Augmentations& other);
-    Augmentations(Augmentations&&) noexcept = default;
-    Augmentations& operator=(Augmentations other) noexcept;
 
     void set(const std::string& key, const std::string& value);  // UsageError where the setting refuses it
-    const std::vector<std::unique_ptr<Augmentation>>& all() const { return all_; }
+    std::vector<const Augmentation*> all() const;                // in the order of application
 
  private:
-    std::vector<std::unique_ptr<Augmentation>> all_;
+    friend void describe(Settings& settings, Augmentations& augmentations);
+    OneOfEach<Augmentation> each_;
 };
 
 void describe(Settings& settings, Augmentations& augmentations);
 void check(const Augmentations& augmentations);  // UsageError
 
-// Adds it to every Augmentations made from now on, behind the others of its stage. Must be called before there are
-// threads. Throws Error where its stream is taken.
-void add_augmentation(std::unique_ptr<Augmentation> augmentation);
+void check_stream(const Augmentation& added);  // Error where another decision has its random stream
+
+// Applies it behind the others of its stage. Must be called before there are threads. Throws Error where its name or its
+// stream is taken.
+template <class A>
+void add_augmentation(const A& augmentation) {
+    check_stream(augmentation);
+    Augmentation::catalogue().add(augmentation);
+}
 
 }  // namespace atrous::data

@@ -60,7 +60,7 @@ void finish_augmented(Example& sample, const LoaderOptions& options, int64_t epo
         return Random(options.seed, uint64_t(epoch), uint64_t(index), stream);
     };
     const auto apply = [&](Augmentation::Stage stage) {
-        for (const auto& augmentation : options.augmentations.all()) {
+        for (const Augmentation* augmentation : options.augmentations.all()) {
             if (augmentation->stage != stage || !augmentation->active()) continue;
             Random random = random_of(augmentation->stream);
             augmentation->apply(sample, random);

@@ -4,6 +4,16 @@
 
 namespace atrous {
 
+BackboneOptions backbone_options(const NetConfig& c, BackboneOptions o) {
+    o.in_channels = c.in_channels;
+    o.out_channels = c.out_channels;
+    if (!c.encoder.empty()) o.encoder = c.encoder;
+    if (c.output_stride) o.output_stride = int(c.output_stride);
+    o.auxiliary = o.auxiliary && c.aux_weight > 0;
+    o.dropout = c.dropout;
+    return o;
+}
+
 BackboneNet::BackboneNet(const BackboneOptions& o)
     : options_(o),
       backbone_(make_encoder(o.encoder, *this, "backbone",

@@ -5,6 +5,7 @@
 #include "engine/nn/segmentation_net.h"
 #include "models/blocks.h"
 #include "models/encoder.h"
+#include "models/net_config.h"
 
 namespace atrous {
 
@@ -17,6 +18,8 @@ struct BackboneOptions {
     bool auxiliary = true;
     bool dropout = true;  // false: none, in any head
 };
+// A model's own options, with those of the configuration in place of what it leaves open.
+BackboneOptions backbone_options(const NetConfig& config, BackboneOptions own);
 
 // 3x3 convolution to a quarter of the channels, batch norm, ReLU, dropout, 1x1 convolution (Long, Shelhamer & Darrell,
 // "Fully convolutional networks for semantic segmentation", CVPR 2015, as torchvision has it).

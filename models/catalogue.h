@@ -1,9 +1,7 @@
-// Every net by the name a user gives it.
+// Nets by the names of their models.
 #pragma once
 
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "engine/nn/segmentation_net.h"
 #include "models/net_config.h"

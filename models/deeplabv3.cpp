@@ -58,4 +58,17 @@ Tensor DeepLabV3::head(const std::vector<Tensor>& features, const Tensor& image)
     return logits_->forward(y);
 }
 
+static std::unique_ptr<SegmentationNet> made(const NetConfig& c, DeepLabV3Options o) {
+    o.backbone = backbone_options(c, o.backbone);
+    if (!c.rates.empty()) o.rates = c.rates;
+    o.pooled = c.pooled;
+    o.progressive_decoder = c.progressive_decoder;
+    return std::make_unique<DeepLabV3>(o);
+}
+
+std::unique_ptr<SegmentationNet> DeepLabV3Model::make(const NetConfig& c) const { return made(c, {}); }
+std::unique_ptr<SegmentationNet> Comma10kModel::make(const NetConfig& c) const {
+    return made(c, DeepLabV3Options::comma10k());
+}
+
 }  // namespace atrous

@@ -39,4 +39,22 @@ class DeepLabV3 : public BackboneNet {
     std::unique_ptr<Conv2d> logits_;
 };
 
+class DeepLabV3Model : public Copied<DeepLabV3Model, Model> {
+ public:
+    std::string name() const override { return "deeplabv3"; }
+    std::vector<std::string> takes() const override {
+        return {"encoder", "output-stride", "rates", "aspp-pooling", "aux-weight", "progressive-decoder"};
+    }
+    std::unique_ptr<SegmentationNet> make(const NetConfig& config) const override;
+};
+
+class Comma10kModel : public Copied<Comma10kModel, Model> {
+ public:
+    std::string name() const override { return "deeplabv3-comma10k"; }
+    std::vector<std::string> takes() const override {
+        return {"encoder", "output-stride", "rates", "aspp-pooling", "progressive-decoder"};
+    }
+    std::unique_ptr<SegmentationNet> make(const NetConfig& config) const override;
+};
+
 }  // namespace atrous

@@ -50,4 +50,13 @@ Tensor DeepLabV3Plus::head(const std::vector<Tensor>& features, const Tensor&) {
     return logits_.forward(conv_.forward(concat(parts)));
 }
 
+std::unique_ptr<SegmentationNet> DeepLabV3PlusModel::make(const NetConfig& c) const {
+    DeepLabV3PlusOptions o;
+    o.backbone = backbone_options(c, o.backbone);
+    o.rates = c.rates;
+    o.pooled = c.pooled;
+    o.separable = separable;
+    return std::make_unique<DeepLabV3Plus>(o);
+}
+
 }  // namespace atrous

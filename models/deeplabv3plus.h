@@ -34,4 +34,16 @@ class DeepLabV3Plus : public BackboneNet {
     Conv2d logits_;
 };
 
+class DeepLabV3PlusModel : public Copied<DeepLabV3PlusModel, Model> {
+ public:
+    bool separable = false;
+
+    std::string name() const override { return "deeplabv3plus"; }
+    std::vector<std::string> takes() const override { return {"encoder", "output-stride", "rates", "aspp-pooling"}; }
+    void describe(Settings& s) override {
+        s.bind("separable", separable, "deeplabv3plus: depthwise separable convolutions").when_resumed(Resume::fixed);
+    }
+    std::unique_ptr<SegmentationNet> make(const NetConfig& config) const override;
+};
+
 }  // namespace atrous

@@ -22,4 +22,13 @@ class Fcn : public BackboneNet {
     FcnHead classifier_;
 };
 
+class FcnModel : public Copied<FcnModel, Model> {
+ public:
+    std::string name() const override { return "fcn"; }
+    std::vector<std::string> takes() const override { return {"encoder", "output-stride", "aux-weight"}; }
+    std::unique_ptr<SegmentationNet> make(const NetConfig& c) const override {
+        return std::make_unique<Fcn>(backbone_options(c, {}));
+    }
+};
+
 }  // namespace atrous

@@ -107,4 +107,9 @@ NetOutputs TernausNet::compute(const Tensor& x, bool) {
     return {final_->forward(last_->forward(y)), {}};
 }
 
+std::string TernausNetModel::name() const {
+    static constexpr const char* names[] = {"unet11", "unet16", "albunet34"};
+    return names[size_t(kind_)];
+}
+
 }  // namespace atrous

@@ -11,6 +11,7 @@
 
 #include "engine/nn/segmentation_net.h"
 #include "models/encoder.h"
+#include "models/net_config.h"
 
 namespace atrous {
 
@@ -37,6 +38,18 @@ class TernausNet : public SegmentationNet {
     std::vector<std::unique_ptr<DecoderBlock>> blocks_;  // center, dec5, …
     std::unique_ptr<ConvRelu> last_;
     std::unique_ptr<Conv2d> final_;
+};
+
+class TernausNetModel : public Copied<TernausNetModel, Model> {
+ public:
+    explicit TernausNetModel(TernausKind kind) : kind_(kind) {}
+    std::string name() const override;
+    std::unique_ptr<SegmentationNet> make(const NetConfig& c) const override {
+        return std::make_unique<TernausNet>(kind_, c.in_channels, c.out_channels);
+    }
+
+ private:
+    TernausKind kind_;
 };
 
 }  // namespace atrous

@@ -6,6 +6,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/resize.h"
+#include "models/encoder_unet.h"
 
 namespace atrous {
 
@@ -134,6 +135,38 @@ NetOutputs UNet::compute(const Tensor& x, bool) {
         levels[level].clear();
     }
     return {outc_->forward(y), {}};
+}
+
+void UNetModel::describe(Settings& s) {
+    const auto fixed = [](auto& setting) -> auto& { return setting.when_resumed(Resume::fixed); };
+    fixed(s.bind("base-channels", options.base_channels, "unet: channels of the first level")).min(1).max(1024);
+    fixed(s.bind("depth", options.depth, "unet: times the resolution is halved")).min(1).max(8);
+    fixed(s.bind("kernel", options.kernel, "unet: size of the convolutions, odd")).min(1).max(15);
+    fixed(s.bind("bilinear", options.bilinear, "unet: bilinear upsampling in place of transposed convolution"));
+    fixed(s.bind("align-corners", options.align_corners,
+                 "unet: corners aligned in bilinear upsampling (`no-align-corners`: pixel centres)"));
+    fixed(s.bind("full-width", options.full_width, "unet, bilinear: all channels in deep levels, where half is usual"));
+    fixed(s.bind("batch-norm", options.batch_norm, "unet: batch norm (`no-batch-norm`: biases instead)"));
+}
+
+void UNetModel::check(const Settings& settings) const {
+    for (const char* key : {"align-corners", "full-width"})
+        if (!options.bilinear && settings.at(key).origin == Origin::flag)
+            throw UsageError(fmt::format("`{}` means nothing without `bilinear`", key));
+}
+
+std::unique_ptr<SegmentationNet> UNetModel::make(const NetConfig& c) const {
+    if (!c.encoder.empty()) return std::make_unique<EncoderUNet>(c.encoder, c.in_channels, c.out_channels);
+    UNetOptions o = options;
+    o.in_channels = c.in_channels;
+    o.out_channels = c.out_channels;
+    return std::make_unique<UNet>(o);
+}
+
+NetConfig unet(const UNetOptions& options) {
+    NetConfig c{.model = "unet", .in_channels = options.in_channels, .out_channels = options.out_channels};
+    c.models.of<UNetModel>("unet").options = options;
+    return c;
 }
 
 }  // namespace atrous

@@ -12,6 +12,7 @@
 
 #include "engine/nn/layers.h"
 #include "engine/nn/segmentation_net.h"
+#include "models/net_config.h"
 
 namespace atrous {
 
@@ -49,5 +50,20 @@ class UNet : public SegmentationNet {
     std::vector<std::unique_ptr<Up>> ups_;
     std::unique_ptr<OutConv> outc_;
 };
+
+// With an encoder it is models/encoder_unet.h, which has no options.
+class UNetModel : public Copied<UNetModel, Model> {
+ public:
+    UNetOptions options;  // but for the channels
+
+    std::string name() const override { return "unet"; }
+    std::vector<std::string> takes() const override { return {"encoder"}; }
+    void describe(Settings& settings) override;
+    bool own_settings_with_encoder() const override { return false; }
+    void check(const Settings& settings) const override;
+    std::unique_ptr<SegmentationNet> make(const NetConfig& config) const override;
+};
+
+NetConfig unet(const UNetOptions& options);
 
 }  // namespace atrous

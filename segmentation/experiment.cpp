@@ -149,7 +149,7 @@ TrainingSize training_size(const Experiment& e) {
 NetConfig net_config(const Experiment& e, int64_t classes) {
     NetConfig c = e.net;
     c.in_channels = e.channels;
-    c.out_channels = classes > 2 ? classes : 1;
+    c.out_channels = logits_of(classes);
     return c;
 }
 

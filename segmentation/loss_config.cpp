@@ -6,6 +6,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "models/net_config.h"
+
 namespace atrous {
 
 static std::vector<std::string> split(const std::string& text, char separator) {
@@ -75,7 +77,7 @@ static void check_class_weights(const LossConfig& c, const std::vector<std::stri
     if (std::none_of(words.begin(), words.end(), [&](const std::string& w) { return takes(c.words.of(w)); }))
         throw UsageError(
             fmt::format("`class-weights`: loss {} has none; use {}", c.name, alternatives(words_that(takes))));
-    const int64_t classes = std::max<int64_t>(out_channels, 2), given = int64_t(c.class_weights.size());
+    const int64_t classes = classes_of(out_channels), given = int64_t(c.class_weights.size());
     if (given != classes) throw UsageError(fmt::format("`class-weights`: {} numbers for {} classes", given, classes));
 }
 
@@ -159,7 +161,7 @@ void check(const LossConfig& config, int64_t classes) {
     const auto check_for = [&](int64_t count) {
         LossConfig loss = config;
         loss.class_weights = counted ? std::vector<double>(size_t(count), 1.0) : listed;
-        loss_parts(loss, count == 2 ? 1 : count, 255);
+        loss_parts(loss, logits_of(count), 255);
     };
     if (classes == 0) classes = int64_t(listed.size());
     if (classes > 0) return check_for(std::max<int64_t>(classes, 2));

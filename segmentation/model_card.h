@@ -32,7 +32,7 @@ struct ModelCard {
     int threads = 0;                   // the cpu's; the last bits of convolutions depend on it
     std::optional<SplitRecord> split;  // absent: from before it was recorded
 
-    int64_t classes() const { return net.out_channels == 1 ? 2 : net.out_channels; }
+    int64_t classes() const { return classes_of(net.out_channels); }
 };
 
 io::Metadata to_metadata(const ModelCard& card);

@@ -10,7 +10,7 @@ namespace atrous {
 using nlohmann::json;
 
 std::string json_key(const SettingBase& setting) {
-    std::string key = setting.key;
+    std::string key = setting.stored_key.empty() ? setting.key : setting.stored_key;
     std::replace(key.begin(), key.end(), '-', '_');
     return key;
 }

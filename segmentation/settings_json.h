@@ -1,4 +1,4 @@
-// Settings as JSON, under their keys with _ for -.
+// Settings as JSON, under their keys with _ for -, or under the key that they are stored as.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

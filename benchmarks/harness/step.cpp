@@ -14,6 +14,7 @@
 #include "benchmarks/harness/measure.h"
 #include "engine/ops/elementwise.h"
 #include "engine/train/training_step.h"
+#include "models/unet.h"
 
 namespace atrous::bench {
 
@@ -21,7 +22,7 @@ static constexpr int max_warm_ups = 10;  // a step is recorded as a graph once i
 
 static HostBatch batch_of(const StepOptions& o) {
     const int64_t n = o.batch_size, c = o.net.in_channels, pixels = o.size * o.size,
-                  classes = std::max<int64_t>(2, o.net.out_channels);
+                  classes = classes_of(o.net.out_channels);
     HostBatch b{n, o.size, o.size, c, {}, {}, std::vector<std::string>(size_t(n)), std::vector<int64_t>(size_t(n))};
     const auto images = nhwc_of(hashed("input.step", n * c * pixels), n, c, pixels);
     b.images.assign(images.begin(), images.end());
@@ -142,9 +143,10 @@ std::string step_json(const StepOptions& o, const StepResult& r) {
     for (const auto& [name, value] : environment(o.device)) j[name] = value;
     j["model"] = o.net.model;
     if (!o.net.encoder.empty()) j["encoder"] = o.net.encoder;
-    j["base_channels"] = o.net.base_channels;
-    j["depth"] = o.net.depth;
-    j["bilinear"] = o.net.bilinear;
+    const UNetOptions& unet = o.net.models.of<UNetModel>("unet").options;
+    j["base_channels"] = unet.base_channels;
+    j["depth"] = unet.depth;
+    j["bilinear"] = unet.bilinear;
     j["size"] = o.size;
     j["batch_size"] = o.batch_size;
     j["precision"] = name_of(o.compute);

@@ -2,6 +2,7 @@
 //   train RUN_FOLDER [DATA_FOLDER]
 #include <atrous/base/error.h>
 #include <atrous/data/synth.h>
+#include <atrous/models/unet.h>
 #include <atrous/segmentation/training_run.h>
 
 #include <cstdio>
@@ -25,7 +26,7 @@ static void train(const std::string& run_folder, std::string data_folder) {
     experiment.data.root = data_folder;
     experiment.size = 64;
     experiment.batch_size = 4;
-    experiment.net.base_channels = 8;
+    experiment.net = atrous::unet({.base_channels = 8});
     experiment.trainer.epochs = 10;
     experiment.trainer.schedule.base = 3e-3;
     experiment.run.output_dir = run_folder;

@@ -25,16 +25,26 @@ using namespace atrous::app;
 
 // One option of each type.
 struct Declared {
+    std::string data, model = "unet";
+    int64_t batch = 4;
+    double lr = 1e-4, offset = 0;
+    bool augment = false;
+    std::vector<int64_t> rates{6, 12};
+    std::vector<double> scales;
+    std::vector<std::string> images;
     Options o{"train", "Trains a net."};
-    Setting<std::string>& data = o.text("data", "", "folder with images and masks").required();
-    Setting<int64_t>& batch = o.integer("batch-size", 4, "images in a step").letter('b').min(1).max(64);
-    Setting<double>& lr = o.number("lr", 1e-4, "learning rate").above(0);
-    Setting<double>& offset = o.number("offset", 0, "any number");
-    Setting<bool>& augment = o.flag("augment", "vary the images").letter('a');
-    Setting<std::string>& model = o.choice("model", {"unet", "resnet"}, "unet", "the net");
-    Setting<std::vector<int64_t>>& rates = o.integers("rates", {6, 12}, "dilations, pixels").min(1);
-    Setting<std::vector<double>>& scales = o.numbers("scales", {}, "scales");
-    Setting<std::vector<std::string>>& images = o.texts("images", {}, "images to look at").positional();
+
+    Declared() {
+        o.bind("data", data, "folder with images and masks").required();
+        o.bind("batch-size", batch, "images in a step").letter('b').min(1).max(64);
+        o.bind("lr", lr, "learning rate").above(0);
+        o.bind("offset", offset, "any number");
+        o.bind("augment", augment, "vary the images").letter('a');
+        o.bind("model", model, "the net").one_of({"unet", "resnet"});
+        o.bind("rates", rates, "dilations, pixels").min(1);
+        o.bind("scales", scales, "scales");
+        o.bind("images", images, "images to look at").positional();
+    }
 };
 
 class OptionsTest : public ::testing::Test {
@@ -71,13 +81,13 @@ class OptionsTest : public ::testing::Test {
 TEST_F(OptionsTest, DefaultsAndTheirOrigin) {
     Declared d;
     d.o.parse({"--data", "d"});
-    EXPECT_EQ(d.data.value, "d");
-    EXPECT_EQ(d.batch.value, 4);
-    EXPECT_EQ(d.lr.value, 1e-4);
-    EXPECT_FALSE(d.augment.value);
-    EXPECT_EQ(d.rates.value, (std::vector<int64_t>{6, 12}));
-    EXPECT_EQ(d.data.origin, Origin::flag);
-    EXPECT_EQ(d.lr.origin, Origin::by_default);
+    EXPECT_EQ(d.data, "d");
+    EXPECT_EQ(d.batch, 4);
+    EXPECT_EQ(d.lr, 1e-4);
+    EXPECT_FALSE(d.augment);
+    EXPECT_EQ(d.rates, (std::vector<int64_t>{6, 12}));
+    EXPECT_EQ(d.o.at("data").origin, Origin::flag);
+    EXPECT_EQ(d.o.at("lr").origin, Origin::by_default);
 }
 
 TEST_F(OptionsTest, EveryTypeOnTheCommandLine) {
@@ -86,15 +96,15 @@ TEST_F(OptionsTest, EveryTypeOnTheCommandLine) {
                           "--model", "resnet",           "--rates", "1", "2",    "3",    "--scales", "0.5",  "--",
                           "x.png",   "[1] a,b.png"};
     d.o.parse(int(std::size(argv)), argv);
-    EXPECT_EQ(d.data.value, "my folder");
-    EXPECT_EQ(d.batch.value, 8);
-    EXPECT_EQ(d.lr.value, 3e-4);
-    EXPECT_EQ(d.offset.value, -1.5);
-    EXPECT_TRUE(d.augment.value);
-    EXPECT_EQ(d.model.value, "resnet");
-    EXPECT_EQ(d.rates.value, (std::vector<int64_t>{1, 2, 3}));
-    EXPECT_EQ(d.scales.value, (std::vector<double>{0.5}));
-    EXPECT_EQ(d.images.value, (std::vector<std::string>{"x.png", "[1] a,b.png"}));
+    EXPECT_EQ(d.data, "my folder");
+    EXPECT_EQ(d.batch, 8);
+    EXPECT_EQ(d.lr, 3e-4);
+    EXPECT_EQ(d.offset, -1.5);
+    EXPECT_TRUE(d.augment);
+    EXPECT_EQ(d.model, "resnet");
+    EXPECT_EQ(d.rates, (std::vector<int64_t>{1, 2, 3}));
+    EXPECT_EQ(d.scales, (std::vector<double>{0.5}));
+    EXPECT_EQ(d.images, (std::vector<std::string>{"x.png", "[1] a,b.png"}));
 }
 
 TEST_F(OptionsTest, TheCommandLineOverridesTheFileAndTheFileTheDefaults) {
@@ -103,17 +113,17 @@ TEST_F(OptionsTest, TheCommandLineOverridesTheFileAndTheFileTheDefaults) {
         "images = [\"ü.png\"]\nmodel = 'resnet'\n");
     Declared d;
     d.o.parse({"--config", path, "--lr", "0.5", "--no-augment"});
-    EXPECT_EQ(d.batch.value, 16);
-    EXPECT_EQ(d.batch.origin, Origin::config);
-    EXPECT_EQ(d.lr.value, 0.5);
-    EXPECT_EQ(d.lr.origin, Origin::flag);
-    EXPECT_FALSE(d.augment.value);
-    EXPECT_EQ(d.augment.origin, Origin::flag);
-    EXPECT_EQ(d.data.value, "from file");
-    EXPECT_EQ(d.rates.value, (std::vector<int64_t>{3}));
-    EXPECT_EQ(d.scales.value, (std::vector<double>{1, 0.5}));
-    EXPECT_EQ(d.images.value, (std::vector<std::string>{"ü.png"}));
-    EXPECT_EQ(d.offset.origin, Origin::by_default);
+    EXPECT_EQ(d.batch, 16);
+    EXPECT_EQ(d.o.at("batch-size").origin, Origin::config);
+    EXPECT_EQ(d.lr, 0.5);
+    EXPECT_EQ(d.o.at("lr").origin, Origin::flag);
+    EXPECT_FALSE(d.augment);
+    EXPECT_EQ(d.o.at("augment").origin, Origin::flag);
+    EXPECT_EQ(d.data, "from file");
+    EXPECT_EQ(d.rates, (std::vector<int64_t>{3}));
+    EXPECT_EQ(d.scales, (std::vector<double>{1, 0.5}));
+    EXPECT_EQ(d.images, (std::vector<std::string>{"ü.png"}));
+    EXPECT_EQ(d.o.at("offset").origin, Origin::by_default);
 }
 
 TEST_F(OptionsTest, WhatWasUsedCanBeSavedAndUsedAgain) {
@@ -121,11 +131,11 @@ TEST_F(OptionsTest, WhatWasUsedCanBeSavedAndUsedAgain) {
     first.o.parse({"--data", "quote \" slash \\ tab \t", "-b", "7", "-a", "--scales", "0.1", "1", "--lr", "1e-300"});
     Declared second;
     second.o.parse({"--config", config(as_toml(first.o))});
-    EXPECT_EQ(second.data.value, first.data.value);
-    EXPECT_EQ(second.batch.value, 7);
-    EXPECT_EQ(second.scales.value, first.scales.value);
-    EXPECT_EQ(second.lr.value, 1e-300);
-    EXPECT_EQ(second.images.value, first.images.value);
+    EXPECT_EQ(second.data, first.data);
+    EXPECT_EQ(second.batch, 7);
+    EXPECT_EQ(second.scales, first.scales);
+    EXPECT_EQ(second.lr, 1e-300);
+    EXPECT_EQ(second.images, first.images);
     EXPECT_EQ(as_toml(second.o), as_toml(first.o));
 }
 
@@ -151,8 +161,8 @@ TEST_F(OptionsTest, WrongCommandLinesAreRefusedWithTheReason) {
 TEST_F(OptionsTest, TheLastOfAFlagCounts) {
     Declared d;
     d.o.parse(std::vector<std::string>{"--data", "a", "--lr", "0.5", "--data", "b", "--lr=0.25"});
-    EXPECT_EQ(d.data.value, "b");
-    EXPECT_EQ(d.lr.value, 0.25);
+    EXPECT_EQ(d.data, "b");
+    EXPECT_EQ(d.lr, 0.25);
 }
 
 TEST_F(OptionsTest, WrongFilesAreRefusedWithFileAndLine) {
@@ -226,9 +236,9 @@ TEST_F(OptionsTest, DotsInValuesAndStringsAreNoKeys) {
                                   "\nscales = [1.5, 0.5, 2.5, 0.25, 1.5, 1.5, 1.5, 1.5, "
                                   "1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5]\nimages = [\"\"\"\n" +
                                   dots + "\"\"\"\"\", '''" + dots + "''', '" + dots + "\"', \"\\\"" + dots + "\"]\n")});
-    EXPECT_EQ(d.data.value, dots);
-    EXPECT_EQ(d.scales.value.size(), 18u);
-    EXPECT_EQ(d.images.value, (std::vector<std::string>{dots + "\"\"", dots, dots + "\"", "\"" + dots}));
+    EXPECT_EQ(d.data, dots);
+    EXPECT_EQ(d.scales.size(), 18u);
+    EXPECT_EQ(d.images, (std::vector<std::string>{dots + "\"\"", dots, dots + "\"", "\"" + dots}));
 }
 
 TEST_F(OptionsTest, HelpSaysEverythingAndFits) {
@@ -239,8 +249,9 @@ TEST_F(OptionsTest, HelpSaysEverythingAndFits) {
     }
     Declared d;
     d.o.group("Rare");
-    d.o.text(
-        "name", "",
+    std::string name;
+    d.o.bind(
+        "name", name,
         std::string("a long description ") + std::string(30, 'x') + " that is wrapped over several lines of the help");
     const std::string help = d.o.help(70);
     std::string unwrapped = help;
@@ -273,7 +284,7 @@ TEST_F(OptionsTest, TheTableShowsValuesAndOrigins) {
 TEST_F(OptionsTest, AVerbOfManyOptionsShowsTheCommonOnesFirst) {
     Declared d;
     d.o.examples({"atrous train --data DIR"});
-    d.lr.is_common = true;
+    d.o.at("lr").is_common = true;
     const std::string common = d.o.help(100, false), all = d.o.help(100);
     for (const char* words : {"examples:\n  atrous train --data DIR\n", "--lr NUMBER", "--data TEXT", "--help-all"}) {
         EXPECT_NE(common.find(words), std::string::npos) << common;
@@ -294,7 +305,8 @@ TEST_F(OptionsTest, AVerbOfManyOptionsShowsTheCommonOnesFirst) {
 
 TEST_F(OptionsTest, AWordMayStandInANumbersPlace) {
     Options o("train", "Trains a net.");
-    auto& batch = o.integer("batch-size", 8, "images").letter('b').min(1).or_word("auto", 0);
+    int64_t value = 8;
+    auto& batch = o.bind("batch-size", value, "images").letter('b').min(1).or_word("auto", 0);
     o.parse(std::vector<std::string>{"--batch-size", "auto"});
     EXPECT_EQ(batch.value, 0);
     EXPECT_EQ(batch.shown(), "auto");

@@ -11,6 +11,7 @@
 #include "benchmarks/harness/report.h"
 #include "benchmarks/harness/roofline.h"
 #include "benchmarks/harness/step.h"
+#include "models/unet.h"
 
 namespace atrous::bench {
 namespace {
@@ -94,8 +95,7 @@ TEST(Floors, OfSomeOpsAreTheOnesCountedByHand) {
 
 // The figure is known from elsewhere: a step of this net at 512² and batch 16 is 18.5 TFLOP.
 TEST(Workload, ANetsStepIsCountedFromItsTape) {
-    NetConfig unet;
-    const NetOps ops = ops_of(unet, 512, 16, DType::bf16);
+    const NetOps ops = ops_of({}, 512, 16, DType::bf16);
     double flops = 0;
     int convolutions = 0, norms = 0;
     for (const Workload& w : ops.ops) {
@@ -269,8 +269,7 @@ TEST(Roofline, IsAnImageThatHoldsItsPoints) {
 
 TEST(Step, LossesFallAndTheRecordIsJson) {
     StepOptions o;
-    o.net.base_channels = 4;
-    o.net.depth = 2;
+    o.net = unet({.base_channels = 4, .depth = 2});
     o.size = 32;
     o.batch_size = 2;
     o.steps = 3;

@@ -13,10 +13,9 @@ namespace atrous::data::test {
 
 namespace {
 
-class Nothing : public Augmentation {
+class Nothing : public Copied<Nothing, Augmentation> {
  public:
-    explicit Nothing(uint64_t stream) : Augmentation("nothing", stream, Stage::after_crop) {}
-    std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Nothing>(*this); }
+    explicit Nothing(uint64_t stream) : Copied("nothing", stream, Stage::after_crop) {}
     void describe(Settings&) override {}
     bool active() const override { return false; }
     void apply(Example&, Random&) const override {}
@@ -28,7 +27,7 @@ class Nothing : public Augmentation {
 TEST(Catalogue, AugmentationsComeInOrderWithTheirStreams) {
     std::vector<std::pair<std::string, uint64_t>> all;
     const Augmentations augmentations;
-    for (const auto& a : augmentations.all()) all.emplace_back(a->name, a->stream);
+    for (const Augmentation* a : augmentations.all()) all.emplace_back(a->name(), a->stream);
     const std::vector<std::pair<std::string, uint64_t>> expected{{"scale", 1}, {"rotate", 6}, {"hflip", 3},
                                                                  {"vflip", 4}, {"turn", 5},   {"colour", 7}};
     EXPECT_EQ(all, expected);
@@ -36,7 +35,7 @@ TEST(Catalogue, AugmentationsComeInOrderWithTheirStreams) {
 
 TEST(Catalogue, AStreamIsOneDecisions) {
     const auto refuse = [](uint64_t stream, const std::string& owner) {
-        expect_error<Error>([&] { add_augmentation(std::make_unique<Nothing>(stream)); }, {"'nothing'", owner});
+        expect_error<Error>([&] { add_augmentation(Nothing(stream)); }, {"'nothing'", owner});
     };
     refuse(order_stream, "the order");
     refuse(crop_stream, "the crop");

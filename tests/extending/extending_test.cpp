@@ -111,6 +111,44 @@ TEST(Extending, ComputesWithAnAddedImplementationOfAKernel) {
     expect_has(mistyped.output, "did you mean plain?");
 }
 
+TEST(Extending, TrainsAnAddedModel) {
+    TempDir dir;
+    draw(dir);
+    const std::string train = program() + " train --device cpu --threads 1 --size 32 --batch-size 2 --data " +
+                              (dir / "set") + " --model tiny --tiny-layers 3 --epochs ";
+    const auto run = shell(train + "1 --output-dir " + (dir / "run"));
+    ASSERT_EQ(run.code, 0) << run.output;
+    expect_has(run.output, "tiny with ");
+    expect_has(contents(dir / "run/config.toml"), "tiny-layers = 3");
+    expect_has(contents(dir / "run/best.safetensors"), "\\\"tiny_layers\\\":3");
+
+    // A resumed training ends with the bits of one that was not interrupted.
+    ASSERT_EQ(shell(train + "2 --output-dir " + (dir / "whole")).code, 0);
+    const std::string resume = program() + " train --epochs 2 --resume " + (dir / "run");
+    const auto refused = shell(resume + " --tiny-layers 2");
+    EXPECT_EQ(refused.code, 2) << refused.output;
+    expect_has(refused.output, "--tiny-layers 3; the settings here are --tiny-layers 2");
+    const auto resumed = shell(resume);
+    ASSERT_EQ(resumed.code, 0) << resumed.output;
+    EXPECT_EQ(contents(dir / "run/best.safetensors"), contents(dir / "whole/best.safetensors"));
+
+    const auto scores = shell(program() + " eval --data " + (dir / "set") + " --checkpoint " + (dir / "run"));
+    EXPECT_EQ(scores.code, 0) << scores.output;
+    for (const std::string& of : {std::string("--model tiny --tiny-layers 3"), "--checkpoint " + (dir / "run")}) {
+        const auto summary = shell(program() + " summary " + of);
+        EXPECT_EQ(summary.code, 0) << summary.output;
+        expect_has(summary.output, "layers.2.0");
+    }
+}
+
+TEST(Extending, AnAddedModelTakesItsSettingsAlone) {
+    const auto refusal = [](const std::string& flags) { return shell(program() + " summary " + flags).output; };
+    expect_has(refusal("--tiny-layers 3"), "--tiny-layers means nothing to model unet; it is an option of tiny");
+    expect_has(refusal("--model tiny --depth 2"), "--depth means nothing to model tiny; it is an option of unet");
+    expect_has(refusal("--model tiny --encoder resnet18"), "takes no other (resnet18)");
+    expect_has(refusal("--model tiny --tiny-layers 9"), "from 1 to 8");
+}
+
 TEST(Extending, AMessageNamesWhatWasAdded) {
     TempDir dir;
     fs::create_directories(dir / "set");

@@ -6,10 +6,9 @@ namespace atrous::extending {
 
 namespace {
 
-class Invert : public data::Augmentation {
+class Invert : public Copied<Invert, data::Augmentation> {
  public:
-    Invert() : Augmentation("invert", name_hash("invert"), Stage::after_crop) {}
-    std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Invert>(*this); }
+    Invert() : Copied("invert", name_hash("invert"), Stage::after_crop) {}
 
     void describe(Settings& s) override {
         s.bind("invert", probability_, "probability of a negative").min(0).max(1).common();
@@ -28,6 +27,6 @@ class Invert : public data::Augmentation {
 
 }  // namespace
 
-void add_invert() { data::add_augmentation(std::make_unique<Invert>()); }
+void add_invert() { data::add_augmentation(Invert()); }
 
 }  // namespace atrous::extending

@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
     add_stem_suffixes();
     add_farbfeld();
     add_plain_convolution();
+    add_tiny_net();
     add_sign_descent();
     add_linear_decay();
     add_image_dice();

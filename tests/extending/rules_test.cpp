@@ -11,6 +11,7 @@
 
 #include "data/synth.h"
 #include "engine/context.h"
+#include "models/unet.h"
 #include "segmentation/config_file.h"
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
@@ -58,8 +59,7 @@ struct Trained {
             bool resume = false) {
         e.data.root = dir / "set";
         e.size = 32;
-        e.net.base_channels = 4;
-        e.net.depth = 2;
+        e.net = unet({.base_channels = 4, .depth = 2});
         e.batch_size = 2;
         e.trainer.epochs = 2;
         e.run.output_dir = dir / run;

@@ -8,11 +8,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static const ScratchFile scratch("x.toml");
     scratch.fill(data, size);
     atrous::app::Options o("train", "Trains.");
-    o.text("data", "", "data");
-    o.integer("batch-size", 4, "images").letter('b').min(1).max(100);
-    o.number("lr", 1e-4, "rate").above(0);
-    o.flag("turn", "turns");
-    o.choice("loss", {"bce", "dice"}, "bce", "loss");
+    std::string folder, loss = "bce";
+    int64_t batch_size = 4;
+    double lr = 1e-4;
+    bool turn = false;
+    o.bind("data", folder, "data");
+    o.bind("batch-size", batch_size, "images").letter('b').min(1).max(100);
+    o.bind("lr", lr, "rate").above(0);
+    o.bind("turn", turn, "turns");
+    o.bind("loss", loss, "loss").one_of({"bce", "dice"});
     try {
         o.parse(std::vector<std::string>{"--config", scratch.path()});
         as_toml(o);

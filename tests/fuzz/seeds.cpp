@@ -54,7 +54,6 @@ static void write_model_cards(const fs::path& folder) {
     card.colours = {0, 0x800000};
     card.split = SplitRecord{.val_fraction = 0.25, .trained = 3, .sketch = {1, 2, 3}};
     text(folder / "binary", text_of(card));
-    card.net.model = "deeplabv3";
     card.net.out_channels = 3;
     card.net.rates = {6, 12};
     card.mask_values = "0=0,255=1,128=ignore,*=2";

@@ -7,7 +7,9 @@
 
 #include "engine/io/state_dict.h"
 #include "models/catalogue.h"
+#include "models/deeplabv3plus.h"
 #include "models/encoder.h"
+#include "models/unet.h"
 #include "tests/paths.h"
 
 namespace atrous {
@@ -56,13 +58,8 @@ TEST(NamesTest, EncodersAndNetsHaveTorchvisionsNamesAndShapes) {
 TEST(NamesTest, ProjectsKnownParameterCounts) {
     const auto count = [](const NetConfig& c) { return make_net(c)->parameter_count(); };
     EXPECT_EQ(count({.model = "unet"}), 31037633);
-    EXPECT_EQ(count({.model = "unet", .out_channels = 2, .bilinear = true}), 17262977 + 65);  // milesial: 17.26 M
-    EXPECT_EQ(count({.model = "unet",
-                     .out_channels = 22,
-                     .depth = 3,
-                     .bilinear = true,
-                     .full_width = true,
-                     .batch_norm = false}),
+    EXPECT_EQ(count(unet({.out_channels = 2, .bilinear = true})), 17262977 + 65);  // milesial: 17.26 M
+    EXPECT_EQ(count(unet({.out_channels = 22, .depth = 3, .bilinear = true, .full_width = true, .batch_norm = false})),
               7784278);
     EXPECT_EQ(count({.model = "deeplabv3-comma10k", .out_channels = 5}), 15311173);
     // ResNet-34 has 10,108,160 parameters more than ResNet-18: 21,284,672 and 11,176,512 without classifiers.
@@ -81,11 +78,11 @@ void expect_names(const NetConfig& config, std::initializer_list<const char*> ex
 }
 
 TEST(NamesTest, UNetsNamesAreMilesials) {
-    expect_names({.base_channels = 8},
+    expect_names(unet({.base_channels = 8}),
                  {"inc.double_conv.0.weight 8x3x3x3", "inc.double_conv.4.running_var 8",
                   "down4.maxpool_conv.1.double_conv.3.weight 128x128x3x3", "up1.up.weight 128x64x2x2", "up1.up.bias 64",
                   "up4.conv.double_conv.1.num_batches_tracked ", "outc.conv.weight 1x8x1x1", "outc.conv.bias 1"});
-    expect_names({.base_channels = 8, .batch_norm = false},
+    expect_names(unet({.base_channels = 8, .batch_norm = false}),
                  {"inc.double_conv.0.bias 8", "inc.double_conv.2.weight 8x8x3x3"});
 }
 
@@ -112,8 +109,10 @@ TEST(NamesTest, DeepLabV3PlusNamesAreVainFs) {
 }
 
 TEST(NamesTest, SeparableConvolutionsAreVainFs) {
+    NetConfig separable{.model = "deeplabv3plus"};
+    separable.models.of<DeepLabV3PlusModel>("deeplabv3plus").separable = true;
     expect_names(
-        {.model = "deeplabv3plus", .separable = true},
+        separable,
         {"classifier.aspp.convs.0.0.weight 256x2048x1x1", "classifier.aspp.convs.1.0.body.0.weight 2048x1x3x3",
          "classifier.aspp.convs.1.0.body.1.weight 256x2048x1x1", "classifier.classifier.0.body.0.weight 304x1x3x3",
          "classifier.classifier.0.body.1.weight 256x304x1x1"});
@@ -138,7 +137,7 @@ TEST(NamesTest, WhatAModelDoesNotTakeIsRefused) {
     EXPECT_THROW(make_net({.model = "deeplabv3", .rates = {0}}), UsageError);
     EXPECT_THROW(make_net({.model = "unet11", .encoder = "resnet18"}), UsageError);
     EXPECT_THROW(make_net({.model = "unet", .output_stride = 8}), UsageError);
-    EXPECT_THROW(make_net({.model = "unet", .kernel = 4}), UsageError);
+    EXPECT_THROW(make_net(unet({.kernel = 4})), UsageError);
     EXPECT_THROW(make_net({.model = "unet", .encoder = "vgg11"}), UsageError);
 }
 

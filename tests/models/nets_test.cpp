@@ -12,6 +12,7 @@
 #include "engine/train/trainer.h"
 #include "models/check.h"
 #include "models/encoder.h"
+#include "models/unet.h"
 #include "tests/paths.h"
 
 namespace atrous {
@@ -19,8 +20,9 @@ namespace {
 
 std::vector<NetConfig> every_model() {
     std::vector<NetConfig> all;
-    for (const std::string& model : model_names()) {
-        all.push_back({.model = model, .in_channels = 4, .out_channels = 3, .base_channels = 4});
+    for (const std::string& model : Model::catalogue().names()) {
+        all.push_back(unet({.in_channels = 4, .out_channels = 3, .base_channels = 4}));
+        all.back().model = model;
         if (model.starts_with("unet1") || model == "albunet34") continue;
         for (const std::string encoder : {"resnet18", "vgg11_bn"})
             if (model != "unet" || encoder == "resnet18") {
@@ -50,7 +52,7 @@ TEST(NetsTest, EveryModelTakesAnySizeAndReturnsIt) {
 
 // An image of 5x7 in a net that needs multiples of 4 is the 8x8 image with zeros below and on the right.
 TEST(NetsTest, PaddingIsZerosBelowAndOnTheRight) {
-    const auto net = make_net({.base_channels = 4, .depth = 2});
+    const auto net = make_net(unet({.base_channels = 4, .depth = 2}));
     net->materialize({.device = {DeviceKind::cpu}, .seed = 1});
     net->set_training(false);
     const int64_t c = 3;
@@ -209,8 +211,7 @@ TEST(FreezingTest, AFrozenEncoderKeepsWeightsAndStatistics) {
 }
 
 TEST(FreezingTest, FrozenBatchNormKeepsItsStatisticsAlone) {
-    const NetConfig config{.model = "unet", .base_channels = 4, .depth = 2};
-    const auto [before, after] = around_a_step(config, {.batch_norm = true});
+    const auto [before, after] = around_a_step(unet({.base_channels = 4, .depth = 2}), {.batch_norm = true});
     for (const auto& [path, values] : after)
         EXPECT_TRUE(path.find("running_") == path.npos || values == before.at(path)) << path << " changed";
     for (const char* path :
@@ -219,7 +220,7 @@ TEST(FreezingTest, FrozenBatchNormKeepsItsStatisticsAlone) {
 }
 
 TEST(FreezingTest, AModelWithoutAnEncoderSaysSo) {
-    EXPECT_THROW(around_a_step({.base_channels = 4, .depth = 2}, {.encoder = true}), UsageError);
+    EXPECT_THROW(around_a_step(unet({.base_channels = 4, .depth = 2}), {.encoder = true}), UsageError);
 }
 
 std::string refusal(const NetConfig& config, const FreezeOptions& freezing, int64_t images, int64_t size) {
@@ -242,8 +243,8 @@ TEST(CheckTest, BatchNormOverOneValueNamesLayerReasonAndRemedies) {
     NetConfig unpooled = deeplab;
     unpooled.pooled = false;
     EXPECT_EQ(refusal(unpooled, {}, 1, 256), "");
-    EXPECT_NE(refusal({.base_channels = 4}, {}, 1, 16).find("down4"), std::string::npos);
-    EXPECT_EQ(refusal({.base_channels = 4}, {}, 1, 32), "");
+    EXPECT_NE(refusal(unet({.base_channels = 4}), {}, 1, 16).find("down4"), std::string::npos);
+    EXPECT_EQ(refusal(unet({.base_channels = 4}), {}, 1, 32), "");
 }
 
 // At 256², output stride 8, a tap 36 away from any of the 32 columns lies outside: the middle tap remains. At rate 24,
@@ -260,7 +261,7 @@ TEST(CheckTest, DeadTapsAreCounted) {
     EXPECT_EQ(dead[1].taps, 9);
     EXPECT_EQ(dead[1].height, 32);
     EXPECT_TRUE(mostly_dead_taps(config, 1024, 1024).empty());
-    EXPECT_TRUE(mostly_dead_taps({.base_channels = 4}, 64, 64).empty());
+    EXPECT_TRUE(mostly_dead_taps(unet({.base_channels = 4}), 64, 64).empty());
 }
 
 }  // namespace

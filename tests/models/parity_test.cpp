@@ -11,6 +11,8 @@
 #include "engine/ops/loss.h"
 #include "engine/optim/optimizer.h"
 #include "models/catalogue.h"
+#include "models/deeplabv3plus.h"
+#include "models/unet.h"
 #include "tests/paths.h"
 
 namespace atrous {
@@ -22,27 +24,27 @@ constexpr double one_step = 1e-9;      // the same arithmetic in another order
 constexpr double twenty_steps = 1e-8;  // rounding grows by training
 
 NetConfig config_of(const Json& j) {
-    NetConfig c;
-    c.dropout = false;
+    NetConfig c{.dropout = false};
+    UNetOptions& unet = c.models.of<UNetModel>("unet").options;
     const auto read = [&](const char* name, auto& value) {
         if (j.contains(name)) j.at(name).get_to(value);
     };
     read("model", c.model);
     read("in_channels", c.in_channels);
     read("out_channels", c.out_channels);
-    read("base_channels", c.base_channels);
-    read("depth", c.depth);
-    read("bilinear", c.bilinear);
-    read("align_corners", c.align_corners);
-    read("full_width", c.full_width);
-    read("batch_norm", c.batch_norm);
-    read("kernel", c.kernel);
+    read("base_channels", unet.base_channels);
+    read("depth", unet.depth);
+    read("bilinear", unet.bilinear);
+    read("align_corners", unet.align_corners);
+    read("full_width", unet.full_width);
+    read("batch_norm", unet.batch_norm);
+    read("kernel", unet.kernel);
     read("encoder", c.encoder);
     read("output_stride", c.output_stride);
     read("rates", c.rates);
     read("pooled", c.pooled);
     read("progressive_decoder", c.progressive_decoder);
-    read("separable", c.separable);
+    read("separable", c.models.of<DeepLabV3PlusModel>("deeplabv3plus").separable);
     return c;
 }
 

@@ -29,13 +29,12 @@ TEST(Summary, TotalsAreThoseOfAnIndependentCount) {
     const auto counts = nlohmann::json::parse(in);
     ASSERT_GE(counts.size(), 8u);
     for (const auto& [name, c] : counts.items()) {
-        NetConfig config;
+        NetConfig config = unet({.in_channels = c.value("in_channels", 3),
+                                 .out_channels = c["out_channels"],
+                                 .base_channels = c.value("base_channels", 64),
+                                 .depth = c.value("depth", 4),
+                                 .bilinear = c.value("bilinear", false)});
         config.model = c.value("model", "unet");
-        config.in_channels = c.value("in_channels", 3);
-        config.out_channels = c["out_channels"];
-        config.base_channels = c.value("base_channels", 64);
-        config.depth = c.value("depth", 4);
-        config.bilinear = c.value("bilinear", false);
         const auto net = make_net(config);
         const int64_t size = c["size"], batch = 3;
         const Summary s = summarize(*net, {batch, size, size, config.in_channels}, DType::f32, cpu);

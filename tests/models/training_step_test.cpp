@@ -358,10 +358,7 @@ TEST(NonFiniteTest, LookingSeldomChangesNoLossAndNoWeight) {
 // Dropout's masks are keyed by the micro-batch: the losses of a step run again add up to the step's own. 1e-5: sums in
 // another order.
 TEST(NonFiniteTest, TheDiagnosisOfAMicroBatchDrawsItsMasks) {
-    NetConfig config;
-    config.model = "fcn";
-    config.encoder = "resnet18";
-    auto net = make_net(config);
+    auto net = make_net({.model = "fcn", .encoder = "resnet18"});
     net->materialize({.device = cpu_device, .seed = 1});
     const auto window = batches(2, 2, 32);
     const auto loss = bce_dice_loss()(cpu_device, DType::f32);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "data/synth.h"
+#include "models/unet.h"
 
 namespace atrous {
 namespace {
@@ -20,7 +21,7 @@ struct Drawn {
         data::write_dataset(folder, 5, 32, 1, 0.2);
         e.data.root = folder;
         e.size = 32;
-        e.net.base_channels = 2;
+        e.net = unet({.base_channels = 2});
         e.batch_size = 2;
         e.run.output_dir = folder + "/run";
     }

@@ -1,14 +1,13 @@
 // Brightness and contrast: factors in [1 - b, 1 + b], of the image alone.
+#pragma once
+
 #include "data/augmentation.h"
 
 namespace atrous::data::augment {
 
-namespace {
-
-class Colour : public Augmentation {
+class Colour : public Copied<Colour, Augmentation> {
  public:
-    Colour() : Augmentation("colour", 7, Stage::after_crop) {}
-    std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Colour>(*this); }
+    Colour() : Copied("colour", 7, Stage::after_crop) {}
 
     void describe(Settings& s) override {
         s.bind("brightness", brightness_, "largest relative change of brightness").min(0).max(1);
@@ -24,9 +23,5 @@ class Colour : public Augmentation {
  private:
     double brightness_ = 0, contrast_ = 0;
 };
-
-}  // namespace
-
-std::unique_ptr<Augmentation> colour() { return std::make_unique<Colour>(); }
 
 }  // namespace atrous::data::augment

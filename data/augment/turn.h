@@ -1,14 +1,13 @@
 // Quarter turns: by 0, 90, 180 or 270 degrees, transposed or not. What is not square is turned by 0 or 180 alone.
+#pragma once
+
 #include "data/augmentation.h"
 
 namespace atrous::data::augment {
 
-namespace {
-
-class Turn : public Augmentation {
+class Turn : public Copied<Turn, Augmentation> {
  public:
-    Turn() : Augmentation("turn", 5, Stage::after_crop) {}
-    std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Turn>(*this); }
+    Turn() : Copied("turn", 5, Stage::after_crop) {}
 
     void describe(Settings& s) override { s.bind("turn", on_, "random quarter turns and transpositions"); }
     bool active() const override { return on_; }
@@ -23,9 +22,5 @@ class Turn : public Augmentation {
  private:
     bool on_ = false;
 };
-
-}  // namespace
-
-std::unique_ptr<Augmentation> turn() { return std::make_unique<Turn>(); }
 
 }  // namespace atrous::data::augment

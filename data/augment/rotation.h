@@ -1,14 +1,13 @@
 // The image is rotated about its centre by an angle in [-r, r], mirrored at the border.
+#pragma once
+
 #include "data/augmentation.h"
 
 namespace atrous::data::augment {
 
-namespace {
-
-class Rotation : public Augmentation {
+class Rotation : public Copied<Rotation, Augmentation> {
  public:
-    Rotation() : Augmentation("rotate", 6, Stage::before_crop) {}
-    std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Rotation>(*this); }
+    Rotation() : Copied("rotate", 6, Stage::before_crop) {}
 
     void describe(Settings& s) override {
         s.bind("rotate", degrees_, "largest angle of a random rotation").min(0).max(180).unit("degrees");
@@ -24,9 +23,5 @@ class Rotation : public Augmentation {
  private:
     double degrees_ = 0;
 };
-
-}  // namespace
-
-std::unique_ptr<Augmentation> rotation() { return std::make_unique<Rotation>(); }
 
 }  // namespace atrous::data::augment

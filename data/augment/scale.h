@@ -1,4 +1,6 @@
 // The image is resized by a random factor; the crop that follows cuts or pads it.
+#pragma once
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -9,12 +11,9 @@
 
 namespace atrous::data::augment {
 
-namespace {
-
-class Scale : public Augmentation {
+class Scale : public Copied<Scale, Augmentation> {
  public:
-    Scale() : Augmentation("scale", 1, Stage::before_crop) {}
-    std::unique_ptr<Augmentation> clone() const override { return std::make_unique<Scale>(*this); }
+    Scale() : Copied("scale", 1, Stage::before_crop) {}
 
     void describe(Settings& s) override {
         s.bind("scale", range_, "smallest and largest factor of a random resize of the training images");
@@ -36,9 +35,5 @@ class Scale : public Augmentation {
  private:
     std::vector<double> range_{1, 1};
 };
-
-}  // namespace
-
-std::unique_ptr<Augmentation> scale() { return std::make_unique<Scale>(); }
 
 }  // namespace atrous::data::augment

@@ -1,0 +1,79 @@
+// A model card's net: written from the descriptions of the models and read again.
+#include "segmentation/model_card.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "models/deeplabv3plus.h"
+#include "models/unet.h"
+
+namespace atrous {
+namespace {
+
+using nlohmann::json;
+
+// Checkpoints of before have these, and those of now are read by programs of before.
+TEST(ModelCard, KeysOfTheNetStayWhatTheyAre) {
+    const json card = json::parse(text_of(ModelCard{}));
+    std::set<std::string> keys;
+    for (const auto& [key, value] : card.items()) keys.insert(key);
+    const std::set<std::string> expected{
+        "align_corners", "aspp_pooling", "auxiliary", "base_channels", "batch_norm",    "bilinear",
+        "class_names",   "colours",      "depth",     "encoder",       "full_width",    "gentle_decoder",
+        "height",        "in_channels",  "kernel",    "loss",          "mask_values",   "mean",
+        "model",         "out_channels", "precision", "rates",         "output_stride", "separable",
+        "std",           "threads",      "version",   "width"};
+    EXPECT_EQ(keys, expected);
+}
+
+TEST(ModelCard, KeepsTheNet) {
+    ModelCard card;
+    card.net = unet({.out_channels = 3, .base_channels = 8, .depth = 2, .bilinear = true, .kernel = 5});
+    card.net.encoder = "resnet18";
+    card.net.output_stride = 16;
+    card.net.rates = {3, 9};
+    card.net.pooled = false;
+    card.net.progressive_decoder = true;
+    card.net.aux_weight = 0;
+    card.net.models.of<DeepLabV3PlusModel>("deeplabv3plus").separable = true;
+    const std::string text = text_of(card);
+    const NetConfig read = parse_model_card(text, "file").net;
+    EXPECT_EQ(text_of(parse_model_card(text, "file")), text);
+    const UNetOptions& o = read.models.of<UNetModel>("unet").options;
+    EXPECT_EQ(o.base_channels, 8);
+    EXPECT_EQ(o.depth, 2);
+    EXPECT_EQ(o.kernel, 5);
+    EXPECT_TRUE(o.bilinear);
+    EXPECT_EQ(read.out_channels, 3);
+    EXPECT_EQ(read.encoder, "resnet18");
+    EXPECT_EQ(read.output_stride, 16);
+    EXPECT_EQ(read.rates, (std::vector<int64_t>{3, 9}));
+    EXPECT_FALSE(read.pooled);
+    EXPECT_TRUE(read.progressive_decoder);
+    EXPECT_EQ(read.aux_weight, 0);
+    EXPECT_TRUE(read.models.of<DeepLabV3PlusModel>("deeplabv3plus").separable);
+}
+
+// The numbers of a model's own settings are checked by their ranges, whichever model the card is of.
+TEST(ModelCard, AValueOutOfASettingsRangeIsRefused) {
+    json card = json::parse(text_of(ModelCard{.net = {.model = "fcn"}}));
+    card["depth"] = 9;
+    try {
+        parse_model_card(card.dump(), "file");
+        FAIL() << "it was read";
+    } catch (const FormatError& e) {
+        EXPECT_STREQ(e.what(), "file: its model card cannot be read: depth is '9'; expected an integer from 1 to 8");
+    }
+}
+
+TEST(ModelCard, TwoClassesAreOneLogit) {
+    EXPECT_EQ(logits_of(2), 1);
+    EXPECT_EQ(logits_of(3), 3);
+    EXPECT_EQ(classes_of(1), 2);
+    EXPECT_EQ(classes_of(3), 3);
+}
+
+}  // namespace
+}  // namespace atrous
