@@ -182,7 +182,9 @@ void Settings::keep(std::unique_ptr<SettingBase> setting) {
 }
 
 SettingBase* Settings::find(const std::string& key) const {
-    const auto at = std::find_if(all_.begin(), all_.end(), [&](const auto& s) { return s->key == key; });
+    const auto at = std::find_if(all_.begin(), all_.end(), [&](const auto& s) {
+        return s->key == key || (!s->former_key.empty() && s->former_key == key);
+    });
     return at == all_.end() ? nullptr : at->get();
 }
 

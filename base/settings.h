@@ -57,6 +57,7 @@ class SettingBase {
     Resume resume = Resume::said;
     Origin origin = Origin::by_default;
     std::function<bool()> counts;  // whether it changes anything beside the others; empty: it does
+    std::string former_key;        // in configuration files and checkpoints from before it had its key
     std::string counts_with;       // what it belongs to: "`schedule` plateau"
 
     bool given() const { return origin != Origin::by_default; }
@@ -101,6 +102,7 @@ class Setting : public SettingBase {
     Setting& unit(std::string name) { return unit_name = std::move(name), *this; }
     Setting& when_resumed(Resume rule) { return resume = rule, *this; }
     Setting& stored_as(std::string key) { return stored_key = std::move(key), *this; }  // as files of before have it
+    Setting& formerly(std::string key) { return former_key = std::move(key), *this; }
     // The setting changes nothing where `when` is false, which looks at the values of other settings.
     Setting& only_with(std::string others, std::function<bool()> when) {
         counts_with = std::move(others);
@@ -234,7 +236,7 @@ class Settings {
     }
 
     const std::vector<std::unique_ptr<SettingBase>>& all() const { return all_; }
-    SettingBase* find(const std::string& key) const;  // null where there is none
+    SettingBase* find(const std::string& key) const;  // by its key or its former key; null where there is none
     SettingBase& at(const std::string& key) const;    // Error where there is none
     // Gives a setting the checkpoint's value where it is not given itself.
     template <class T>

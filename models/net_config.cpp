@@ -25,7 +25,8 @@ static void describe_shared(Settings& s, NetConfig& c) {
            "weight of the auxiliary head's loss while training fcn and deeplabv3; 0: no such head")
         .min(0);
     fixed(s.bind("progressive-decoder", c.progressive_decoder, "deeplabv3: decoder of x2 steps with convolutions"))
-        .stored_as("gentle_decoder");
+        .stored_as("gentle_decoder")
+        .formerly("gentle-decoder");
 }
 
 void describe(Settings& s, NetConfig& c) {

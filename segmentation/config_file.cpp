@@ -173,9 +173,9 @@ void read_config_file(Settings& settings, const std::string& path) {
             throw UsageError(where + "unknown option " + io::in_quotes(entry.key) + did_you_mean(entry.key, known) +
                              (table ? "; options stand at the top level, not in tables" : ""));
         }
-        if (std::find(seen.begin(), seen.end(), entry.key) != seen.end())
+        if (std::find(seen.begin(), seen.end(), setting->key) != seen.end())
             throw UsageError(where + io::in_quotes(entry.key) + " appears twice");
-        seen.push_back(entry.key);
+        seen.push_back(setting->key);
         if (setting->origin == Origin::flag) continue;
         assign(*setting, entry, where);
         setting->origin = Origin::config;

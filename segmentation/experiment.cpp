@@ -49,7 +49,8 @@ static void describe_data(Settings& s, Experiment& e) {
     describe_size(s, e.size);
     s.bind("normalize", e.normalize, "none: values 0..1; imagenet: minus mean, over std")
         .one_of({"none", "imagenet"})
-        .when_resumed(Resume::fixed);
+        .when_resumed(Resume::fixed)
+        .formerly("normalise");
     describe_channels(s, e.channels).max(3);
     describe(s, e.augmentations);
     s.bind("crop", e.crop,

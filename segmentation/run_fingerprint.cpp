@@ -75,7 +75,9 @@ Differences differences(const Settings& settings, const RunFingerprint& mine, co
                         Resume rule) {
     Differences d;
     for (const auto& s : settings.all()) {
-        const auto now = mine.settings.find(s->key), then = saved.settings.find(s->key);
+        const auto now = mine.settings.find(s->key);
+        auto then = saved.settings.find(s->key);
+        if (then == saved.settings.end()) then = saved.settings.find(s->former_key);
         if (s->resume != rule || now == mine.settings.end() || then == saved.settings.end()) continue;
         if (now->second != then->second) d.add("`" + s->key + "`", then->second, now->second);
     }

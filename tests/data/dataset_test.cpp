@@ -168,8 +168,8 @@ TEST(Dataset, TwoFilesOfOneStemAreRefused) {
 TEST(Dataset, WhatIsNoDatasetSaysWhatWasFound) {
     TempDir dir;
     write_text(dir / "notes.md", "x");
-    fs::create_directories(dir.path() / "images");
-    expect_error([&] { find(dir); }, {"notes.md, images/", "images/"});
+    fs::create_directories(dir.path() / "photos");
+    expect_error([&] { find(dir); }, {"notes.md, photos/", "images/"});
     expect_error([&] { find(dir, [](auto& o) { o.root += "/absent"; }); }, {"absent", "no such folder"});
     fs::create_directories(dir.path() / "images");
     fs::create_directories(dir.path() / "masks");

@@ -151,7 +151,7 @@ TEST(Folder, ADataSetWithBadEntriesIsFoundWithoutThem) {
 
 TEST(Folder, LoopsInTheLayoutAreNamed) {
     TempDir dir;
-    flat(dir, 2, "images/", "masks/");
+    flat(dir, 2, "photos/", "masks/");
     link_to_itself(dir, "images");
     expect_error([&] { find(dir); }, {"no data set", "images (" + loop_reason + ")", "masks/"});
     fs::remove(dir.path() / "images");

@@ -1,6 +1,7 @@
 // The one description of an experiment, and what follows from it.
 #include "segmentation/experiment.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -81,6 +82,28 @@ std::string refusal(const std::function<void(Described&)>& change) {
         return e.what();
     }
     return "accepted";
+}
+
+// Runs that began before a setting had its name go on with the files that they wrote.
+TEST(Experiment, FilesWithFormerNamesAreRead) {
+    const std::string path = (fs::temp_directory_path() / fmt::format("atrous-former-{}.toml", getpid())).string();
+    const auto read = [&](const std::string& text) {
+        std::ofstream(path) << text;
+        Described d;
+        read_config_file(d.s, path);
+        return std::pair(d.e.normalize, d.e.net.progressive_decoder);
+    };
+    EXPECT_EQ(read("normalise = 'imagenet'\ngentle-decoder = true\n"), std::pair(std::string("imagenet"), true));
+    EXPECT_THROW(read("normalise = 'imagenet'\nnormalize = 'none'\n"), UsageError) << "one setting twice";
+    fs::remove(path);
+
+    Described d;
+    d.set("normalize", "imagenet");
+    const RunFingerprint mine = fingerprint_of(d.s, {}, {DeviceKind::cpu});
+    RunFingerprint saved = mine;
+    saved.settings["normalise"] = "\"none\"";
+    saved.settings.erase("normalize");
+    EXPECT_THROW(compare(d.s, mine, saved, {}, "last.safetensors"), UsageError) << "the change was not noticed";
 }
 
 TEST(Experiment, WhatDoesNotGoTogetherIsRefused) {
