@@ -27,7 +27,7 @@ TEST(KernelChoice, AnUnknownNameIsOneLineWithWhatThereIs) {
         FAIL();
     } catch (const UsageError& e) {
         const std::string text = e.what();
-        EXPECT_NE(text.find("`kernels` 'sinmt' is unknown; expected auto, own, dnnl, "), text.npos) << text;
+        EXPECT_NE(text.find("`kernels` 'sinmt' is unknown; expected auto, own, cudnn, dnnl, "), text.npos) << text;
         EXPECT_NE(text.find("did you mean simt?"), text.npos) << text;
         EXPECT_EQ(text.find('\n'), text.npos);
     }

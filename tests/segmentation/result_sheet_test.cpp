@@ -10,6 +10,7 @@
 
 #include "data/palette.h"
 #include "engine/train/evaluate.h"
+#include "models/unet.h"
 #include "segmentation/score_text.h"
 
 namespace atrous {
@@ -24,9 +25,7 @@ struct Set {
     explicit Set(int64_t classes) {
         std::filesystem::create_directories(folder);
         for (int i = 0; i < 5; ++i) add("s" + std::to_string(i), 40 + 9 * i, 90 - 13 * i, classes);
-        card.net.base_channels = 2;
-        card.net.depth = 2;
-        card.net.out_channels = classes > 2 ? classes : 1;
+        card.net = unet({.out_channels = logits_of(classes), .base_channels = 2, .depth = 2});
         card.height = 30;  // the net pads it
         card.width = 26;
         card.mask_values = "ids";
