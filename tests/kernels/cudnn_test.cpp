@@ -184,7 +184,7 @@ TEST_F(CudnnProvider, SaysInOneLineWhatFailed) {
         const ConvPlans plans = plan_convolution(*fake_.api(), {&fake_, nullptr}, problem());
         EXPECT_TRUE(plans.list.empty());
         expect_one_line(plans.why_not, {"cuDNN 9.99.0", "cudnnBackendFinalize", name, "CUDNN_STATUS_OTHER (2003)",
-                                        "expected a shape of another kind", "our own kernels"});
+                                        "expected a shape of another kind", "`kernels` own"});
     }
     fake_.finalize_status = {{Kind::heuristics, 3001}};
     expect_one_line(plan_convolution(*fake_.api(), {&fake_, nullptr}, problem()).why_not, {"none is offered"});
