@@ -6,10 +6,14 @@ the same names. Eager and, where the compiler may fuse, compiled.
 
 JSON lines. bytes are the fewest: inputs read once, outputs written once; batch norm reads its input twice.
 """
-from gpu_timing import Run, parser, spread  # first: it starts the clock
+from gpu_options import parsed, parser  # first: it starts the clock
 
-import torch
-import torch.nn.functional as F
+OPTIONS = parsed(parser(__doc__)) if __name__ == "__main__" else None
+
+from gpu_timing import Run, spread  # noqa: E402
+
+import torch  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
 
 TYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 
@@ -161,7 +165,7 @@ def measure(run, op, dtype, mode, flush):
 
 
 def main():
-    o = parser(__doc__).parse_args()
+    o = OPTIONS
     run = Run(o)
     run.environment()
     first = run.ceilings("first")
