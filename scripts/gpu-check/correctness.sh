@@ -45,8 +45,8 @@ parts=("part full_size_check 100 $bin/full_size_check" "part full_size_check_f16
 for share in 0 1 2 3; do
     parts+=("part tests_cases_$share 100 env GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX=$share $bin/test_cases")
 done
-for share in 0 1; do
-    parts+=("part tests_models_$share 100 env GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$share $bin/test_models")
+for share in 0 1 2; do
+    parts+=("part tests_models_$share 100 env GTEST_TOTAL_SHARDS=3 GTEST_SHARD_INDEX=$share $bin/test_models")
 done
 together "${parts[@]}"
 unset OMP_NUM_THREADS
