@@ -25,6 +25,7 @@
 #include "kernels/optim.h"
 #include "kernels/pool.h"
 #include "kernels/resize.h"
+#include "kernels/softmax_loss.h"
 
 using namespace atrous;
 namespace k = atrous::kernels;
@@ -238,10 +239,37 @@ void loss(Bench& b) {
     });
 }
 
+// Cross-entropy over 21 classes, one pixel in forty ignored.
+void softmax_cross_entropy(Bench& b) {
+    const char* op = "softmax_ce";
+    if (!b.wanted(op)) return;
+    const int64_t n = b.tiny ? 1 : 16, side = b.tiny ? 9 : 520, classes = 21;
+    const DType t = DType::bf16;
+    const Tensor z = b.random({n, side, side, classes}, t), dz = b.empty(z.shape(), t);
+    Tensor labels = b.empty({n, side, side, 1}, DType::u8);
+    std::vector<uint8_t> ids;
+    for (double u : hashed("labels", labels.count()))
+        ids.push_back(u > 0.95 ? 255 : uint8_t((u + 1) / 2 * double(classes)));
+    labels.copy_from_host(ids.data(), ids.size());
+    const Tensor sums = b.empty({n * k::softmax_loss_sums(z.view())}, DType::f32),
+                 counts = b.empty({n * classes}, DType::i64), terms = b.empty({4}, DType::f32),
+                 one = Tensor::full({1}, DType::f32, b.device, 1);
+    k::SoftmaxLossForwardArgs f;
+    f.logits = z.view(), f.labels = labels.as<uint8_t>();
+    f.sums = sums.data(), f.counts = counts.as<int64_t>(), f.loss = terms.data();
+    b.time({op, "forward", t, {n, classes, side, side}, bytes_of({&z, &labels})},
+           [&] { b.submit(k::cuda::softmax_loss_forward, f); });
+    k::SoftmaxLossBackwardArgs g;
+    g.logits = z.view(), g.labels = labels.as<uint8_t>();
+    g.sums = sums.data(), g.counts = counts.as<int64_t>(), g.grad_output = one.data(), g.dlogits = {dz.view(), false};
+    b.time({op, "backward", t, {n, classes, side, side}, bytes_of({&z, &dz, &labels})},
+           [&] { b.submit(k::cuda::softmax_loss_backward, g); });
+}
+
 // "update" is what a fused Adam of PyTorch does; "step" also has the gradients' norm and the check that all are finite.
-void adam(Bench& b) {
-    if (!b.wanted("adam_31m")) return;
-    const int64_t count = b.tiny ? 10000 : 31037633;
+void adam(Bench& b, const std::string& name, int64_t full_count) {
+    if (!b.wanted(name)) return;
+    const int64_t count = b.tiny ? 10000 : full_count;
     const Tensor p = b.random({count}, DType::f32), g = b.random({count}, DType::f32),
                  m = b.random({count}, DType::f32), v = Tensor::full({count}, DType::f32, b.device, 0.5),
                  half = b.empty({count}, DType::bf16);
@@ -265,7 +293,7 @@ void adam(Bench& b) {
         a.chunks = list.as<k::OptimChunk>(), a.chunk_count = int64_t(chunks.size());
         const auto update = [&] { b.submit(k::cuda::adam_step, k::AdamArgs{a, s}); };
         const double bytes = double(count) * (with_half ? 30 : 28);
-        const std::string op = with_half ? "adam_31m_with_half_copy" : "adam_31m";
+        const std::string op = with_half ? name + "_with_half_copy" : name;
         b.time({op, "update", DType::f32, {count}, bytes}, update);
         b.time({op, "step", DType::f32, {count}, bytes + 4 * double(count)}, [&] {
             b.submit(k::cuda::grad_statistics, k::GradStatisticsArgs{a, s, 0});
@@ -329,7 +357,9 @@ void run_all(Bench& b) {
     bilinear(b, "bilinear_x8", 21, 65, 8, false);
     max_pool(b);
     loss(b);
-    adam(b);
+    softmax_cross_entropy(b);
+    adam(b, "adam_31m", 31037633);
+    adam(b, "adam_61m", 60996202);
     for (const DType t : {DType::bf16, DType::f16}) {
         for (const auto& [channels, size] : {std::pair{64, 512}, {128, 256}, {256, 128}, {512, 64}})
             convolution(b, "conv3x3", channels, channels, size, 3, t);

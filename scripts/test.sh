@@ -2,7 +2,7 @@
 # Builds and tests atrous, always against the emulated GPU.
 #   scripts/test.sh          every test (about 10 minutes on 2 cores, build included)
 #   scripts/test.sh --full   also: formatting, floors, every fault, address and race checks of every kernel, fuzz targets,
-#                            an installation, Debian packages, nvcc for sm_80 and sm_90a, the bundle for a GPU's machine
+#                            an installation, Debian packages, nvcc for sm_80 and sm_90a, the bundle for a GPU's machine, a dry run of what it does there
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -41,6 +41,8 @@ build_and_test emulated all
 if [ $full = yes ]; then
     step "hardening"
     scripts/check_hardening.sh build/emulated/bin/atrous
+    step "every part of the check on a GPU, on the emulator"
+    scripts/check_gpu_dry_run.sh build/emulated
     step "small trainings beside other programs"
     python3 benchmarks/beside_others.py build/emulated/bin/atrous --ways ours --repetitions 3 --check
     step "faults: every system call that touches files, 100 random kills, full disks, soaks"

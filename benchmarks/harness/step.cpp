@@ -117,7 +117,8 @@ StepResult measure_step(const StepOptions& o) {
     r.start_s = now_s() - began;
     (o.forward_only ? measure_forward : measure_steps)(o, *net, *loss, r);
     r.images_per_s = double(o.batch_size) / r.seconds.median;
-    r.device_peak_bytes = context_of(o.device).memory().statistics().peak_bytes;
+    const MemoryStatistics memory = context_of(o.device).memory().statistics();
+    r.device_peak_bytes = memory.peak_bytes, r.device_reserved_bytes = memory.reserved_bytes;
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     r.host_peak_bytes = size_t(usage.ru_maxrss) << 10;
@@ -165,6 +166,7 @@ std::string step_json(const StepOptions& o, const StepResult& r) {
     j["TFLOP"] = r.flops * 1e-12;
     j["TFLOPs"] = r.flops / r.seconds.median * 1e-12;
     j["device_peak_mib"] = double(r.device_peak_bytes) / (1 << 20);
+    j["device_reserved_mib"] = double(r.device_reserved_bytes) / (1 << 20);
     j["max_rss_mib"] = double(r.host_peak_bytes) / (1 << 20);
     j["losses"] = r.losses;
     return j.dump() + "\n";

@@ -35,6 +35,7 @@ struct StepResult {
     int warm_ups = 0;
     int64_t replayed = 0;
     size_t device_peak_bytes = 0, host_peak_bytes = 0;  // of our allocator on the device; of the whole process
+    size_t device_reserved_bytes = 0;                   // that the allocator has got from the device
 };
 
 StepResult measure_step(const StepOptions& options);

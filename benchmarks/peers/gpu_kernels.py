@@ -6,10 +6,14 @@ the same names. Eager and, where the compiler may fuse, compiled.
 
 JSON lines. bytes are the fewest: inputs read once, outputs written once; batch norm reads its input twice.
 """
-from gpu_timing import Run, parser, spread  # first: it starts the clock
+from gpu_options import parsed, parser  # first: it starts the clock
 
-import torch
-import torch.nn.functional as F
+OPTIONS = parsed(parser(__doc__)) if __name__ == "__main__" else None
+
+from gpu_timing import Run, spread  # noqa: E402
+
+import torch  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
 
 TYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 
@@ -73,6 +77,16 @@ def pointwise_ops(tiny):
              lambda device, dtype: (image(device, dtype, logits), (torch.rand(logits, device=device) < 0.5).byte()),
              pixels, 2 * pixels, pixels)
 
+    logits21 = (1, 21, 9, 9) if tiny else (16, 21, 520, 520)
+    values, pixels21 = torch.Size(logits21).numel(), torch.Size(logits21).numel() // 21
+
+    def labels(device):
+        u = torch.rand((logits21[0], *logits21[2:]), device=device)
+        return torch.where(u > 0.975, 255, (u * 21).long())
+
+    yield Op("softmax_ce", lambda z, t: F.cross_entropy(z.float(), t, ignore_index=255),
+             lambda device, dtype: (image(device, dtype, logits21), labels(device)), values, 2 * values, pixels21)
+
 
 class Convolution:
     def __init__(self, name, inputs, outputs, size, kernel, dilation=1, transposed=False, tiny=False):
@@ -113,11 +127,10 @@ def convolutions(tiny):
 
 
 class Adam:
-    """31,037,633 parameters in as many tensors as a U-Net has: "update" of kernel_times."""
-    name = "adam_31m"
+    """The parameters of U-Net 64 or DeepLabV3 on ResNet-101, in 64 tensors: "update" of kernel_times."""
 
-    def __init__(self, tiny):
-        self.count = 10000 if tiny else 31037633
+    def __init__(self, name, count, tiny):
+        self.name, self.count = name, 10000 if tiny else count
 
     def calls(self, run, dtype, mode):
         sizes = [self.count // 64] * 63
@@ -161,18 +174,19 @@ def measure(run, op, dtype, mode, flush):
 
 
 def main():
-    o = parser(__doc__).parse_args()
+    o = OPTIONS
     run = Run(o)
     run.environment()
     first = run.ceilings("first")
     flush = torch.randn(1 << 12 if o.tiny else 1 << 27, device=run.device)
-    cases = [(op, "bf16", "eager") for op in pointwise_ops(o.tiny)] + [(Adam(o.tiny), "f32", "eager")]
-    cases += [(op, "bf16", "eager") for op in convolutions(o.tiny)]
+    cases = [(op, "bf16", "eager") for op in pointwise_ops(o.tiny)]
     cases += [(op, "bf16", "compiled") for op in pointwise_ops(o.tiny)]
+    cases += [(Adam(name, count, o.tiny), "f32", "eager") for name, count in (("adam_31m", 31037633), ("adam_61m", 60996202))]
+    cases += [(op, "bf16", "eager") for op in convolutions(o.tiny)]
     cases += [(op, "f16", "eager") for op in convolutions(o.tiny)]
     for op, dtype, mode in cases:
         labels = {"kind": "case", "op": op.name, "dtype": dtype, "mode": mode}
-        needs_s = 0 if o.tiny else 12 if mode == "compiled" else 4
+        needs_s = 0 if o.tiny else 5 if mode == "compiled" else 2
         run.case(labels, needs_s, lambda: measure(run, op, dtype, mode, flush))
     del flush
     run.summary(first, run.ceilings("last"))

@@ -1,27 +1,50 @@
 #!/usr/bin/env python3
-"""Times PyTorch's training step of a U-Net on a GPU (forward, backward, Adam; fixed batch, no loader): the peer of
-`atrous bench step --device cuda --precision bf16`, with the same weights, data and loss.
+"""Times PyTorch's training step on a GPU (forward, backward, Adam; fixed batch, no loader): the peer of
+`atrous bench step --device cuda`, with the same weights, data and loss.
 
-    python3 benchmarks/peers/gpu_steps.py [--base-channels 64 --size 512 --batch-size 16]
+    python3 benchmarks/peers/gpu_steps.py [--workloads unet deeplabv3_resnet50] [--variants compile_bf16 eager_bf16]
 
-One JSON line a variant: bf16 and fp16 autocast in channels_last, compiled, compiled with CUDA graphs, fp32 with TF32. The losses of the first steps show that both sides do the same work.
+One JSON line a workload and variant: times, memory, and the losses of the first steps, which show that both sides do
+the same work. The halves run in channels_last, fp32 in PyTorch's own layout with TF32.
 """
-from gpu_timing import Run, parser, spread  # first: it starts the clock
+from gpu_options import parsed, parser  # first: it starts the clock
 
-import os
-import sys
-import time
+# name: net as tests/goldens/nets.py makes it, size, batch, channels of the logits. atrous names them alike in gpu-check.sh.
+WORKLOADS = {
+    "unet": ({"model": "unet", "base_channels": 64}, 512, 16, 1),
+    "unet_bilinear": ({"model": "unet", "base_channels": 64, "bilinear": True}, 512, 16, 1),
+    "unet_resnet34": ({"model": "unet", "encoder": "resnet34"}, 320, 8, 1),
+    "deeplabv3_resnet50": ({"model": "deeplabv3", "encoder": "resnet50"}, 513, 16, 21),
+    "deeplabv3_resnet101": ({"model": "deeplabv3", "encoder": "resnet101"}, 513, 16, 21),
+    "comma10k_resnet18": ({"model": "deeplabv3-comma10k", "encoder": "resnet18", "rates": [6, 12, 18]}, 512, 8, 5),
+}
+# name: autocast, torch.compile mode, seconds it needs at most
+VARIANTS = {"compile_bf16": ("bfloat16", "default", 40), "reduce_overhead_bf16": ("bfloat16", "reduce-overhead", 40),
+            "eager_bf16": ("bfloat16", None, 8), "eager_fp16": ("float16", None, 8), "eager_fp32": (None, None, 12)}
 
-import torch
-import torch.nn.functional as F
+
+def options():
+    p = parser(__doc__)
+    p.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=["unet"])
+    p.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    p.add_argument("--warmup", type=int, default=8)
+    p.add_argument("--steps", type=int, default=20)
+    return parsed(p)
+
+
+OPTIONS = options() if __name__ == "__main__" else None
+
+from gpu_timing import Run, hashed_on, spread  # noqa: E402
+
+import os  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+
+import torch  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "goldens"))
-from make import UNet, hashed_tensor, labels_for, set_hashed_weights  # noqa: E402
-
-# name, autocast, torch.compile mode, seconds it needs at most
-VARIANTS = (("eager_bf16", torch.bfloat16, None, 15), ("eager_fp16", torch.float16, None, 15),
-            ("compile_bf16", torch.bfloat16, "default", 60),
-            ("reduce_overhead_bf16", torch.bfloat16, "reduce-overhead", 60), ("eager_fp32", None, None, 20))
+from nets import make_net  # noqa: E402
 
 
 class Objective(torch.nn.Module):
@@ -31,34 +54,54 @@ class Objective(torch.nn.Module):
         super().__init__()
         self.net, self.device, self.dtype = net, device, dtype
 
-    def forward(self, x, target, counted):
-        with torch.autocast(self.device, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None):
-            logits = self.net(x)
+    def loss(self, logits, labels):
         logits = logits.float()
+        if logits.shape[1] > 1:
+            return F.cross_entropy(logits, labels, ignore_index=255)
+        counted = (labels != 255).unsqueeze(1).float()
+        target = (labels != 0).unsqueeze(1).float() * counted
         bce = F.binary_cross_entropy_with_logits(logits, target, weight=counted, reduction="sum") / counted.sum()
         p = torch.sigmoid(logits) * counted
-        dice = (2 * (p * target).sum() + 1) / (p.sum() + target.sum() + 1)
-        return bce + 1 - dice
+        return bce + 1 - (2 * (p * target).sum() + 1) / (p.sum() + target.sum() + 1)
+
+    def forward(self, x, labels):
+        with torch.autocast(self.device, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None):
+            outputs = self.net(x)
+        if not isinstance(outputs, dict):
+            return self.loss(outputs, labels)
+        aux = 0.5 * self.loss(outputs["aux"], labels) if "aux" in outputs else 0
+        return self.loss(outputs["out"], labels) + aux
 
 
-def batch(o, device, layout):
-    x = hashed_tensor("input.step", (o.batch_size, 3, o.size, o.size)).float()
-    labels = labels_for("labels.step", o.batch_size, o.size, o.size, 2).unsqueeze(1)
-    counted = (labels != 255).float()
-    target = (labels != 0).float() * counted
-    return [t.to(device).contiguous(memory_format=layout) for t in (x, target, counted)]
+def net_and_batch(run, workload, layout):
+    """The hashed values of tests/goldens/make.py, made on the device: on the host they take seconds a net."""
+    config, size, n, classes = workload
+    if run.options.tiny:
+        size, n = 32, 2
+        config = {**config, "base_channels": 4} if "base_channels" in config else {**config, "encoder": "resnet18"}
+    net = make_net({"out_channels": classes, **config}, dropout=True).to(run.device)
+    with torch.no_grad():
+        for name, p in net.named_parameters():
+            u = hashed_on(run.device, name, p.shape)
+            if p.dim() >= 2:
+                p.copy_(u * (6.0 / p[0].numel()) ** 0.5)
+            else:
+                p.copy_(0.1 * u + (1 if name.endswith("weight") else 0))
+    x = hashed_on(run.device, "input.step", (n, 3, size, size)).float().contiguous(memory_format=layout)
+    u = hashed_on(run.device, "labels.step", (n, size, size))
+    labels = ((u + 1) / 2 * max(2, classes)).floor().long()
+    labels[u > 0.95] = 255  # ignored
+    return net.to(memory_format=layout).train(), (x, labels)
 
 
-def measure(run, dtype, mode):
+def measure(run, workload, variant):
     o = run.options
-    # fp32 keeps PyTorch's own layout, the halves the one that tensor cores want
+    dtype, mode, _ = VARIANTS[variant]
+    dtype = getattr(torch, dtype) if dtype else None
     layout = torch.contiguous_format if dtype is None else torch.channels_last
+    net, data = net_and_batch(run, WORKLOADS[workload], layout)
     if run.cuda:
         torch.cuda.reset_peak_memory_stats()
-    net = UNet(3, 1, o.base_channels)
-    set_hashed_weights(net)
-    net = net.to(run.device, memory_format=layout).train()
-    data = batch(o, run.device, layout)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, **({"fused": True} if run.cuda else {}))
     scaler = torch.amp.GradScaler(o.device, enabled=dtype == torch.float16 and run.cuda)
     objective = Objective(net, o.device, dtype)
@@ -82,7 +125,7 @@ def measure(run, dtype, mode):
         if step >= o.warmup:
             stamps.append(run.stamp())
     row = spread(run.times_ms(zip(stamps, stamps[1:])))
-    row.update(images_s=round(o.batch_size / row["ms_median"] * 1e3, 1), setup_s=round(setup_s, 2),
+    row.update(images_s=round(len(data[0]) / row["ms_median"] * 1e3, 1), setup_s=round(setup_s, 2),
                parameters=sum(p.numel() for p in net.parameters()), losses=[round(float(v), 6) for v in losses[:8]])
     if run.cuda:
         row.update(peak_allocated_mib=torch.cuda.max_memory_allocated() >> 20,
@@ -93,21 +136,17 @@ def measure(run, dtype, mode):
 
 
 def main():
-    p = parser(__doc__)
-    p.add_argument("--base-channels", type=int, default=64)
-    p.add_argument("--size", type=int, default=512)
-    p.add_argument("--batch-size", type=int, default=16)
-    p.add_argument("--warmup", type=int, default=8)
-    p.add_argument("--steps", type=int, default=20)
-    o = p.parse_args()
+    o = OPTIONS
     if o.tiny:
-        o.base_channels, o.size, o.batch_size, o.warmup, o.steps = 4, 32, 2, 1, 3
+        o.warmup, o.steps = 1, 3
     run = Run(o)
     run.environment()
     first = run.ceilings("first")
-    for name, dtype, mode, needs_s in VARIANTS:
-        labels = {"kind": "step", "workload": f"unet_{o.base_channels}_{o.size}_b{o.batch_size}", "variant": name}
-        run.case(labels, 0 if o.tiny else needs_s, lambda: measure(run, dtype, mode))
+    for workload in o.workloads:
+        for variant in o.variants:
+            needs_s = 0 if o.tiny else VARIANTS[variant][2]
+            run.case({"kind": "step", "workload": workload, "variant": variant}, needs_s,
+                     lambda: measure(run, workload, variant))
     run.summary(first, run.ceilings("last"))
 
 

@@ -1,5 +1,4 @@
-"""What gpu_steps.py and gpu_kernels.py share: the clock, the record, the time budget, the ceilings."""
-import argparse
+"""What gpu_steps.py and gpu_kernels.py share: the record, the time budget, the ceilings, the hashed values."""
 import json
 import math
 import os
@@ -7,21 +6,26 @@ import subprocess
 import sys
 import time
 
-STARTED = time.monotonic()  # before torch is imported: that counts against the budget
+import torch
 
-import torch  # noqa: E402
+from gpu_options import STARTED
 
 MAX_DRIFT = 0.03  # a run whose ceilings moved by more is not to be used
 
 
-def parser(description):
-    p = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--out", help="JSON lines go here as well as to stdout")
-    p.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    p.add_argument("--tiny", action="store_true", help="small shapes, to try the program out")
-    p.add_argument("--budget-s", type=float, default=300, help="what would not fit is skipped, and said so")
-    p.add_argument("--only", default="", help="cases whose name contains this")
-    return p
+def hashed_on(device, name, shape):
+    """hashed() of tests/goldens/make.py on a device, in float64: a 64-bit integer wraps there as it does in numpy."""
+    signed = lambda v: v - (1 << 64) if v >= 1 << 63 else v
+    shifted = lambda z, n: (z >> n) & ((1 << 64 - n) - 1)  # the sign must not follow
+    h = 14695981039346656037
+    for byte in name.encode():
+        h = ((h ^ byte) * 1099511628211) % (1 << 64)
+    count = torch.Size(shape).numel()
+    z = torch.arange(1, count + 1, device=device) * signed(0x9E3779B97F4A7C15) + signed(h)
+    z = (z ^ shifted(z, 30)) * signed(0xBF58476D1CE4E5B9)
+    z = (z ^ shifted(z, 27)) * signed(0x94D049BB133111EB)
+    z = z ^ shifted(z, 31)
+    return (shifted(z, 11).double() * 2.0**-52 - 1).reshape(shape)
 
 
 class Run:

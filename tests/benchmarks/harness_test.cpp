@@ -280,6 +280,7 @@ TEST(Step, LossesFallAndTheRecordIsJson) {
     EXPECT_LT(r.losses.back(), r.losses.front()) << "three steps of Adam on one batch";
     EXPECT_EQ(r.seconds.count, 3u) << "the first step does not count";
     EXPECT_GT(r.device_peak_bytes, size_t(r.parameters) * 16) << "values, gradients and two moments at least";
+    EXPECT_GE(r.device_reserved_bytes, r.device_peak_bytes);
     const Json j = Json::parse(step_json(o, r));
     EXPECT_EQ(j["losses"].size(), 4u);
     EXPECT_NEAR(j["images_per_s"].get<double>(), 2 / j["median_s"].get<double>(), 1e-6);
