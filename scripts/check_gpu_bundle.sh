@@ -35,4 +35,9 @@ for binary in "$root"/atrous-gpu/bin/*; do
         *) inside "/atrous-gpu/bin/$name" --gtest_list_tests >/dev/null || { echo "check_gpu_bundle: $name does not start" >&2; exit 1; } ;;
     esac
 done
+# One program mended and packed alone takes its place over the bundle.
+scripts/gpu-bundle.sh --only full_size_check
+rm "$root/atrous-gpu/bin/full_size_check"
+tar -C "$root" -xf build/gpu-bundle/atrous-gpu-full_size_check.tar.xz
+[ -x "$root/atrous-gpu/bin/full_size_check" ] || { echo "check_gpu_bundle: --only packed no full_size_check" >&2; exit 1; }
 echo "the bundle starts in an empty root; one emulated test passed there"

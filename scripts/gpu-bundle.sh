@@ -41,6 +41,7 @@ if [ -x build/emulated/bin/test_kernels ]; then strip -o $top/bin/emulated_test_
 cp "$(find build/gpu -name 'libfake_library.so')" $top/lib/
 glibc='^(linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|mvec|nsl))\.so'
 { for binary in $top/bin/*; do ldd "$binary"; done; } | awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u | while read -r library; do
+    case "$library" in */$top/bin/*) continue ;; esac # of an earlier bundle
     if ! basename "$library" | grep -qE "$glibc"; then cp -L "$library" $top/lib/; fi
 done
 cp -r tests/goldens tests/gpu $top/tests/
