@@ -18,6 +18,7 @@
 #include "benchmarks/difference.h"
 #include "benchmarks/harness/hashed.h"
 #include "engine/context.h"
+#include "engine/kernel_choice.h"
 #include "engine/tensor.h"
 #include "kernels/conv_transpose.h"
 #include "kernels/cuda/conv_cudnn.h"
@@ -242,6 +243,7 @@ int main(int argc, char** argv) try {
     const Options options = parse(argc, argv);
     std::string why;
     if (gpu::device_count(&why) == 0) throw GpuError("full_size_check: no usable GPU: " + why);
+    set_kernel_choice({KernelChoice::Rule::own});  // the truth and what is compared with it: never a library's
     Check check(options);
     for (const Layer& layer : layers()) check.run(layer);
     return check.holds() ? 0 : 1;
