@@ -103,7 +103,7 @@ int list_families() {
     for (const auto& family : kernel_families())
         for (const auto& member : family.members)
             fmt::print("{:<8} {:<32} {:<8} {:<8} {}\n", family.device, family.function, member.name, member.provider,
-                       member.why_absent.empty() ? member.needs : "absent: " + member.why_absent);
+                       member.absent().empty() ? member.needs : member.absent());
     return exit_ok;
 }
 

@@ -133,6 +133,8 @@ std::string Options::spelled_similar_to(const std::string& word) const {
     std::vector<std::string> known = {"--help"};
     for (const auto& o : all())
         if (!o->is_positional) {
+            if (!o->former_key.empty() && word.substr(0, word.find('=')) == "--" + o->former_key)
+                return "; its name is --" + o->key + " now";
             known.push_back("--" + o->key);
             if (o->is_flag()) known.push_back("--no-" + o->key);
         }

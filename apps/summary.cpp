@@ -80,8 +80,9 @@ void print_json(const SummaryArguments& a, const Subject& subject, const Summary
 
 Device planned_device(const SummaryArguments& a) {
     const std::string& name = a.machine.device;
-    const Device device = name.starts_with("cuda") || name == "emulated" ? Device{DeviceKind::gpu}
-                                                                         : parse_device(name);  // it need not be here
+    const Device device = name.starts_with("cuda") || name.starts_with("emulated")
+                              ? Device{DeviceKind::gpu}
+                              : parse_device(name);  // it need not be here
     Console console;
     open_device({.device = "cpu", .threads = a.machine.threads, .kernels = a.machine.kernels}, console);
     return device;

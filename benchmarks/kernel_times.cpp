@@ -1,7 +1,8 @@
 // Times single GPU kernels on random data from a cold L2, forward and backward apart, under the names that
 // benchmarks/peers/gpu_kernels.py uses for PyTorch's. JSON lines: ceilings first and last, one line a case.
-//   kernel_times [--tiny] [--only TEXT] [--reps N]
+//   kernel_times [--tiny] [--only TEXT] [--reps N] [--kernels WORD]
 // --tiny: small shapes, to try the program out (the emulator included). --only: cases whose name contains TEXT.
+// --kernels: auto, own or an implementation of convolutions by its name.
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -16,6 +17,7 @@
 #include "base/variant.h"
 #include "benchmarks/harness/hashed.h"
 #include "engine/context.h"
+#include "engine/kernel_choice.h"
 #include "engine/tensor.h"
 #include "kernels/conv.h"
 #include "kernels/conv_transpose.h"
@@ -55,8 +57,11 @@ class Bench {
                 only = argv[++i];
             else if (option == "--reps" && i + 1 < argc)
                 reps = std::max(1, std::atoi(argv[++i]));
+            else if (option == "--kernels" && i + 1 < argc)
+                set_kernel_choice(parse_kernel_choice(argv[++i]));
             else
-                throw UsageError("usage: kernel_times [--tiny] [--only TEXT] [--reps N]; found '" + option + "'");
+                throw UsageError("usage: kernel_times [--tiny] [--only TEXT] [--reps N] [--kernels WORD]; found '" +
+                                 option + "'");
         }
         const auto values = hashed("kernel_times", block_elements());
         const std::vector<float> block(values.begin(), values.end());

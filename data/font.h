@@ -19,7 +19,7 @@ double text_width(std::string_view text, double size);
 // The text, or its beginning and its end with "…" between them, as much as is no wider than `width`; "…" at least.
 std::string shortened(std::string_view text, double size, double width);
 
-// GradTarget an RGB image of 8 bits, with soft edges. (baseline, x): where the first character stands; what lies outside of
+// Into an RGB image of 8 bits, with soft edges. (baseline, x): where the first character stands; what lies outside of
 // the image is cut off. `colour` is 0xrrggbb.
 void draw_text(Image& image, int64_t baseline, int64_t x, std::string_view text, double size, uint32_t colour);
 

@@ -38,9 +38,7 @@ static MemoryBackend backend_of(Device device) {
 
 Context::Context(Device device) : device_(device), memory_(std::make_unique<CachingAllocator>(backend_of(device))) {
     if (device.kind == DeviceKind::gpu) {
-        // It stays current for the thread that asks first: where a process has one device, guards find nothing to do,
-        // and none of them makes a CUDA context on device 0.
-        gpu::set_device(device.index);
+        const gpu::DeviceGuard current(device.index);
         stream_ = std::make_unique<gpu::Stream>();
         copy_stream_ = std::make_unique<gpu::Stream>();
     } else {

@@ -6,6 +6,7 @@
 #include "base/suggest.h"
 #include "kernels/conv.h"
 #include "kernels/conv_transpose.h"
+#include "kernels/gpu/cudnn/provider.h"
 
 namespace atrous {
 
@@ -47,10 +48,16 @@ static std::string why_absent(const std::string& name) {
     for (const auto& family : kernel_families())
         for (const auto& member : family.members)
             if (member.name == name) {
-                if (member.why_absent.empty()) return "";
-                why = member.why_absent;
+                why = member.absent();
+                if (why.empty()) return "";
             }
     return why;
+}
+
+std::string libraries_on(Device device) {
+    if (device.kind != DeviceKind::gpu || kernel_choice().rule == KernelChoice::Rule::own) return "";
+    const cudnn::Provider* const provider = cudnn::provider();
+    return provider ? "cuDNN " + provider->api().version : "";
 }
 
 KernelChoice parse_kernel_choice(const std::string& word) {

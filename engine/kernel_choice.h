@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/device.h"
 #include "kernels/implementation.h"
 
 namespace atrous {
@@ -31,6 +32,9 @@ class ScopedKernelChoice {
 // Those of the cpu and of the GPU, with what a program has added to them.
 std::vector<kernels::FamilyInfo> kernel_families();
 std::vector<std::string> implementation_names();  // of all families, each once, sorted
+
+// The libraries that compute on this GPU by the choice of this process, with versions: "cuDNN 9.19.0"; empty: none.
+std::string libraries_on(Device device);
 
 // "auto", "own", or an implementation's name; UsageError for another word, and where the implementation is absent.
 KernelChoice parse_kernel_choice(const std::string& word);

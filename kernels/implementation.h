@@ -1,6 +1,6 @@
 // A kernel family: the implementations of one contract function on one device, in order of preference. The problem, the
-// list and the queue's KernelChoice alone decide which of them runs, so that every run, and every dry run of one,
-// takes the same.
+// list and the queue's KernelChoice alone decide which of them runs, so that on one machine every run, and every dry
+// run of one, takes the same.
 //
 //     KernelFamily<ConvForwardArgs>& conv_forward_family() {
 //         static KernelFamily<ConvForwardArgs> family("conv_forward", "cpu", {forward_by_dnnl(), forward_by_im2col()});
@@ -43,7 +43,9 @@ struct Implementation {
 // A family as lists show it.
 struct FamilyInfo {
     struct Member {
-        std::string name, provider, needs, why_absent;
+        std::string name, provider, needs;
+        std::string (*why_absent)();
+        std::string absent() const { return why_absent ? why_absent() : ""; }  // loads the library; empty: it is there
     };
     std::string function, device;  // "conv_forward"; cpu or gpu
     std::vector<Member> members;
@@ -81,8 +83,7 @@ class KernelFamily {
 
     FamilyInfo info() const {
         FamilyInfo all{function_, device_, {}};
-        for (const auto& i : list_)
-            all.members.push_back({i.name, i.provider, i.needs, i.why_absent ? i.why_absent() : ""});
+        for (const auto& i : list_) all.members.push_back({i.name, i.provider, i.needs, i.why_absent});
         return all;
     }
 

@@ -69,6 +69,8 @@ Device open_device(const Machine& machine, Messages& messages) {
     omp_set_num_threads(count);
     set_kernel_choice(parse_kernel_choice(machine.kernels));
     context_of({DeviceKind::cpu}).set_threads(count);
+    // Current from here on, so that guards find it so and none of them makes a CUDA context on device 0.
+    if (device.kind == DeviceKind::gpu) gpu::set_device(device.index);
     context_of(device);
     return device;
 }

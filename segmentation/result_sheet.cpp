@@ -67,8 +67,9 @@ std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& c
 
 data::Image result_sheet(SegmentationNet& net, const ModelCard& card, DType compute,
                          const std::vector<data::Sample>& samples, int64_t rows, double threshold) {
-    return data::contact_sheet(result_rows(net, card, compute, samples, rows, threshold),
-                               {card.class_names, card.colours});
+    std::vector<std::string> names = card.class_names;  // a card may lack some
+    for (int64_t c = int64_t(names.size()); c < card.classes(); ++c) names.push_back(std::to_string(c));
+    return data::contact_sheet(result_rows(net, card, compute, samples, rows, threshold), {names, card.colours});
 }
 
 }  // namespace atrous

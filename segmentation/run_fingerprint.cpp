@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/sha256.h"
+#include "engine/kernel_choice.h"
 #include "segmentation/settings_json.h"
 
 namespace atrous {
@@ -20,7 +21,8 @@ static RunFingerprint::Samples samples_of(const std::vector<data::Sample>& sampl
 
 RunFingerprint fingerprint_of(const Settings& settings, const data::Dataset& dataset, Device device) {
     const std::string name = name_of(device);
-    RunFingerprint f{name.substr(0, name.find(':')), samples_of(dataset.train), samples_of(dataset.val)};
+    RunFingerprint f{name.substr(0, name.find(':')), samples_of(dataset.train), samples_of(dataset.val),
+                     libraries_on(device)};
     for (const auto& s : settings.all())
         if (s->resume != Resume::free) f.settings[s->key] = json_of(*s).dump();
     return f;
@@ -29,10 +31,11 @@ RunFingerprint fingerprint_of(const Settings& settings, const data::Dataset& dat
 void add_to(io::Metadata& metadata, const RunFingerprint& f) {
     nlohmann::json settings = nlohmann::json::object();
     for (const auto& [name, value] : f.settings) settings[name] = nlohmann::json::parse(value);
-    metadata[key] =
-        nlohmann::json{{"device", f.device},         {"train_samples", f.train.count}, {"train_names", f.train.names},
-                       {"val_samples", f.val.count}, {"val_names", f.val.names},       {"settings", settings}}
-            .dump();
+    metadata[key] = nlohmann::json{{"device", f.device},           {"train_samples", f.train.count},
+                                   {"train_names", f.train.names}, {"val_samples", f.val.count},
+                                   {"val_names", f.val.names},     {"libraries", f.libraries.value_or("")},
+                                   {"settings", settings}}
+                        .dump();
 }
 
 std::optional<RunFingerprint> saved_fingerprint(const io::TensorFile& file) {
@@ -46,6 +49,7 @@ std::optional<RunFingerprint> saved_fingerprint(const io::TensorFile& file) {
         json.at("train_names").get_to(f.train.names);
         json.at("val_samples").get_to(f.val.count);
         json.at("val_names").get_to(f.val.names);
+        if (json.contains("libraries")) f.libraries = json.at("libraries").get<std::string>();
         if (json.contains("settings"))
             for (const auto& [name, value] : json.at("settings").items()) f.settings[name] = value.dump();
         for (const char* name : {"batch_size", "accumulate", "last_batch", "seed"})  // all that earlier files have
@@ -120,10 +124,17 @@ FingerprintChanges compare(const Settings& settings, const RunFingerprint& mine,
                         "best.safetensors begins anew",
                         count_text(mine.val, saved.val), saved.val.count));
     }
-    if (mine.device != saved.device)
+    if (mine.device != saved.device) {
         changes.warnings.push_back(
             fmt::format("was trained on {} and goes on with {}: the same training, but not the same bits", saved.device,
                         mine.device));
+    } else if (saved.libraries && mine.libraries && saved.libraries != mine.libraries) {
+        const auto words = [](const std::string& l) { return l.empty() ? "no library" : l; };
+        changes.warnings.push_back(
+            fmt::format("was trained with {} and goes on with {}: convolutions are rounded differently, the same "
+                        "training, but not the same bits",
+                        words(*saved.libraries), words(*mine.libraries)));
+    }
     return changes;
 }
 

@@ -20,6 +20,8 @@ struct RunFingerprint {
         std::string names;  // SHA-256 of the names, in order; what the files hold is not looked at
         bool operator==(const Samples&) const = default;
     } train, val;
+    // The libraries that compute on the device, with versions; "": none; absent in checkpoints from before it was kept.
+    std::optional<std::string> libraries = {};
     std::map<std::string, std::string> settings = {};  // JSON by key, of those that a run may not change unnoticed
 };
 

@@ -16,7 +16,7 @@ struct RooflinePoint {
     double flops_per_byte = 0, flops_per_s = 0;
 };
 
-// An image in SVG, both axes logarithmic. Points without operations (copies) are left out.
+// A figure in SVG, both axes logarithmic. Points without operations (copies) are left out.
 std::string roofline_svg(const std::string& title, const Ceilings& ceilings, const std::vector<RooflinePoint>& points);
 
 }  // namespace atrous::bench

@@ -31,7 +31,7 @@ def rows_in(folder):
 
 def workload_of(log):
     """Of the name of a log of ours: step_unet_again and memory_unet are unet."""
-    return re.sub(r"^(step|memory)_|_(again|no_graphs|fp32)$", "", log)
+    return re.sub(r"^(step|memory)_|_(again|no_graphs|fp32|own)$", "", log)
 
 
 def steps(rows):
@@ -76,18 +76,18 @@ def disagree(workload, ours, peers):
 
 def kernels(rows):
     ours, theirs = {}, {}
-    for _, r in rows:
+    for name, r in rows:
         if r.get("kind") == "kernel":
             key = r["op"], r["direction"], r["dtype"]
             if r.get("engine") == "atrous":
-                ours[key] = r
+                ours[key, name] = r  # kernels_own: convolutions without cuDNN
             elif key not in theirs or r["ms_median"] < theirs[key]["ms_median"]:
                 theirs[key] = r
-    for key, r in ours.items():
+    for (key, name), r in ours.items():
         peer = theirs.get(key)
         rate = f"{r['tflop_s']:7.1f} TFLOP/s" if "tflop_s" in r else f"{r['gb_s']:7.0f} GB/s   "
         against = f"{peer['ms_median']:9.4f} ms {peer['mode']:8} ratio {peer['ms_median'] / r['ms_median']:.3f}" if peer else ""
-        print(f"{key[0]:32} {key[1]:16} {key[2]:5} {r['ms_median']:9.4f} ms {rate} {against}")
+        print(f"{key[0]:32} {key[1]:16} {key[2]:5} {r['ms_median']:9.4f} ms {rate} {against} ({name})")
 
 
 def layers(rows):

@@ -154,7 +154,7 @@ __device__ __forceinline__ void narrow(AxisTile& line, int low, int high, int so
     while (line.begin < line.end && dead(line.end - 1)) --line.end;
 }
 
-// Where one row of a implicit GEMM reads (the source pixel under tap 0, perhaps in the padding) and writes.
+// Where one row of an implicit GEMM reads (the source pixel under tap 0, perhaps in the padding) and writes.
 struct Row {
     int64_t from, to;
     int h, w;
@@ -197,7 +197,7 @@ __device__ __forceinline__ PixelBlock open_block(const ImplicitGemm& p, Row* tab
     return b;
 }
 
-// A place in the depth of a implicit GEMM. It moves forward only; past the end r == h.end.
+// A place in the depth of an implicit GEMM. It moves forward only; past the end r == h.end.
 struct DepthWalk {
     int r, s, c;
     __device__ __forceinline__ DepthWalk(const ImplicitGemm& p, const PixelBlock& b, int start)

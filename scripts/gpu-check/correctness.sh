@@ -63,6 +63,10 @@ PYTHON
 for workload in $workloads; do
     part step_$workload 15 $step $(net $workload) --precision bf16 --steps 20
 done
+# Our own kernels beside what --kernels auto takes, which is cuDNN for most convolutions.
+for workload in unet deeplabv3_resnet50; do
+    part step_${workload}_own 15 $step $(net $workload) --precision bf16 --steps 10 --kernels own
+done
 part step_unet_no_graphs 12 $step $(net unet) --precision bf16 --steps 10 --no-graphs
 part step_unet_fp32 15 $step $(net unet) --precision fp32 --steps 2 --no-graphs
 peers="python3 $here/benchmarks/peers/gpu_steps.py"

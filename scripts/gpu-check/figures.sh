@@ -1,6 +1,7 @@
 # The second call: where the time goes. Read by gpu-check.sh.
 
 part kernels 35 "$bin/kernel_times"
+part kernels_own 15 "$bin/kernel_times" --only conv --reps 5 --kernels own
 limit=$(within 60 110)
 part peer_kernels "$limit" python3 "$here/benchmarks/peers/gpu_kernels.py" --budget-s $((limit - 6)) --out "$logs/peer_kernels.jsonl"
 # Every convolution at full size: our own kernel beside cuDNN.
@@ -31,7 +32,7 @@ unset OMP_NUM_THREADS
 
 counted="ncu --clock-control none --section SpeedOfLight --section Occupancy --section LaunchStats --section MemoryWorkloadAnalysis"
 part counters_conv 20 $counted --kernel-name regex:implicit_gemm\|wgrad_gemm --launch-count 9 \
-    "$bin/kernel_times" --only conv3x3_128_128_256 --reps 1
+    "$bin/kernel_times" --only conv3x3_128_128_256 --reps 1 --kernels own
 part counters_norm 15 $counted --kernel-name regex:batch_statistics\|apply_norm\|gradient_sums\|input_gradient --launch-count 12 \
     "$bin/kernel_times" --only batch_norm --reps 1
 

@@ -427,7 +427,7 @@ def soak(bench):
         expect(len(rows) == epochs + 1, f"{len(rows)} lines of metrics after {epochs} epochs")
         samples = [s for s in samples if s]
         tenth = len(samples) // 10
-        early, late = samples[tenth:2 * tenth], samples[-2 * tenth:-tenth]  # the end draws images
+        early, late = samples[tenth:2 * tenth], samples[-2 * tenth:-tenth]  # the end draws the contact sheet
         memory = [max(kib for kib, _ in part) for part in (early, late)]
         files = [min(fds for _, fds in part) for part in (early, late)]  # besides those just being written
         steps = 3 * epochs

@@ -1,4 +1,4 @@
-// The frame of `atrous bench`: quantiles, floors, what a net's tape asks for, operands, records and images.
+// The harness of `atrous bench`: quantiles, floors, what a net's tape asks for, operands, records and figures.
 #include <gtest/gtest.h>
 
 #include <cmath>

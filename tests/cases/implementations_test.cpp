@@ -48,7 +48,7 @@ TEST(Implementations, EachRunsByItsName) {
             for (const auto& family : kernel_families())
                 for (const auto& member : family.members)
                     if (member.name == name && (family.device == "cpu") == (device.kind == DeviceKind::cpu)) {
-                        if (!member.why_absent.empty()) continue;
+                        if (!member.absent().empty()) continue;
                         if (member.needs == "bf16" && !kernels::cpu::has_bf16_convolutions()) continue;
                         EXPECT_TRUE(any_begins(variants, family.function + "/" + name))
                             << family.function << " on the " << family.device << " never ran " << name;

@@ -15,7 +15,7 @@ TEST(KernelChoice, WordsAreAutoOwnOrAName) {
     std::set<std::string> here;
     for (const auto& family : kernel_families())
         for (const auto& member : family.members)
-            if (member.why_absent.empty()) here.insert(member.name);
+            if (member.absent().empty()) here.insert(member.name);
     EXPECT_TRUE(here.contains("mma") && here.contains("dnnl"));
     for (const std::string& name : here)
         EXPECT_EQ(parse_kernel_choice(name), (KernelChoice{KernelChoice::Rule::named, name}));

@@ -2,6 +2,7 @@
 // executes what its descriptors say, so that dimensions, strides, ids, pointers, accumulation and casts are checked.
 #include "kernels/cuda/conv_cudnn.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "tests/kernels/cuda_fixture.h"
@@ -113,21 +114,75 @@ std::string case_name(const testing::TestParamInfo<std::tuple<DType, Case>>& i) 
 INSTANTIATE_TEST_SUITE_P(All, ConvByCudnn,
                          testing::Combine(testing::ValuesIn(test::gpu_types), testing::ValuesIn(cases)), case_name);
 
-// On a GPU with cuDNN alone. What is printed belongs into tests/gpu/devices.
-TEST(CudnnOnThisGpu, ItsDescriptionGivesTheSamePlans) {
-    std::string why;
-    cudnn::Provider* const provider = cudnn::provider(&why);
-    if (!provider) GTEST_SKIP() << "no cuDNN on a GPU: " << why;
-    const std::string json = cudnn::device_json(provider->api(), gpu::current_device());
+// On a GPU with cuDNN alone.
+class CudnnOnThisGpu : public test::CudaTest {
+ protected:
+    void SetUp() override {
+        CudaTest::SetUp();
+        if (IsSkipped()) return;
+        std::string why;
+        provider_ = cudnn::provider(&why);
+        if (!provider_) GTEST_SKIP() << "no cuDNN on a GPU: " << why;
+    }
+    cudnn::Provider* provider_ = nullptr;
+};
+
+// Gives the blocks of the first run again, since a capture must not take memory.
+struct KeptScratch : Scratch {
+    void* take(size_t bytes) override {
+        if (next == blocks.size()) blocks.push_back(std::make_unique<test::DeviceBlock>(std::max<size_t>(bytes, 1)));
+        return blocks[next++]->data;
+    }
+    std::vector<std::unique_ptr<test::DeviceBlock>> blocks;
+    size_t next = 0;
+};
+
+// A graph holds what cuDNN does, and its replay gives the bits of the eager run.
+TEST_F(CudnnOnThisGpu, IsRecordedAndReplayed) {
+    const auto stream = gpu_->stream.view();
+    KeptScratch scratch;
+    Queue queue(stream, scratch, 1);
+    Tensor x(2, 33, 33, 64, DType::bf16), w(64, 3, 3, 64, DType::bf16), dy(2, 33, 33, 64, DType::bf16),
+        y(2, 33, 33, 64, DType::bf16), dx(2, 33, 33, 64, DType::bf16), dw(64, 3, 3, 64, DType::f32);
+    x.integers(random_, 3), w.integers(random_, 2), dy.integers(random_, 2);
+    const ConvGeometry g{.padding = 1};
+    const View in = x.device(stream), weights = w.device(stream), gradient = dy.device(stream);
+    const View outputs[] = {y.device(stream), dx.device(stream), dw.device(stream)};
+    const auto run = [&] {
+        scratch.next = 0;
+        cuda::cudnn_run(queue, ConvForwardArgs{in, weights, nullptr, outputs[0], g});
+        cuda::cudnn_run(queue, ConvBackwardInputArgs{gradient, weights, {outputs[1], false}, g});
+        cuda::cudnn_run(queue, ConvBackwardWeightArgs{in, gradient, {outputs[2], false}, {}, g});
+    };
+    const auto results = [&] {
+        std::vector<std::vector<char>> all;
+        for (const View& v : outputs) {
+            auto& bytes = all.emplace_back(size_t(v.count()) * size_of(v.dtype));
+            gpu::copy_async(bytes.data(), v.data, bytes.size(), stream);
+            gpu::fill_bytes_async(v.data, 0xff, bytes.size(), stream);
+        }
+        stream.synchronize();
+        return all;
+    };
+    run();  // plans are made, and scratch memory is taken
+    const auto eager = results();
+    gpu::Graph graph = gpu::Graph::capture(stream, run);
+    graph.launch(stream);
+    EXPECT_EQ(results(), eager);
+}
+
+// What is printed belongs into tests/gpu/devices.
+TEST_F(CudnnOnThisGpu, ItsDescriptionGivesTheSamePlans) {
+    const std::string json = cudnn::device_json(provider_->api(), gpu::current_device());
     std::cout << json << '\n';
-    const cudnn::Object described = cudnn::described_device(provider->api(), json);
+    const cudnn::Object described = cudnn::described_device(provider_->api(), json);
     for (const auto pass : {cudnn::Pass::forward, cudnn::Pass::input_gradient, cudnn::Pass::weight_gradient})
         for (int64_t dilation : {1, 12}) {
             cudnn::ConvProblem p;
             p.pass = pass, p.n = 16, p.h = p.w = 65, p.c = 512, p.o = 256, p.r = p.s = 3;
             p.padding = p.dilation = dilation;
-            const cudnn::ConvPlans here = provider->candidates(p),
-                                   there = cudnn::plan_convolution(provider->api(), {nullptr, &described}, p);
+            const cudnn::ConvPlans here = provider_->candidates(p),
+                                   there = cudnn::plan_convolution(provider_->api(), {nullptr, &described}, p);
             ASSERT_EQ(here.list.size(), there.list.size()) << here.why_not << there.why_not;
             for (size_t i = 0; i < here.list.size(); ++i) EXPECT_EQ(here.list[i].text(), there.list[i].text());
         }

@@ -38,7 +38,7 @@ struct OwnScratch : Scratch {
 struct Gpu {
     gpu::Stream stream;
     OwnScratch scratch;
-    Queue queue{stream.view(), scratch, 1};
+    Queue queue{stream.view(), scratch, 1, {KernelChoice::Rule::own}};  // a library has tests of its own
 
     // Runs both sides; returns the variants that ran on the device.
     template <class Args>

@@ -209,6 +209,8 @@ class CudnnTables : public CudnnPlans {
             }
     }
     static void compare(const Table& found, const Table& wanted) {
+        for (const auto& [k, a] : wanted.answers)
+            EXPECT_TRUE(found.answers.contains(k)) << k << " is in the table and in no net";
         for (const auto& [k, a] : found.answers) {
             const auto kept = wanted.answers.find(k);
             if (kept == wanted.answers.end()) {

@@ -161,6 +161,20 @@ TEST(Resume, AChangedSettingIsNoticedUnlessItIsFree) {
     EXPECT_EQ(resumed_with("focal-gamma", "1").rfind("refused: ", 0), 0u);
 }
 
+TEST(Resume, AnotherLibraryIsSaid) {
+    const Described d;
+    RunFingerprint mine = fingerprint_of(d.s, samples(), {DeviceKind::cpu}), saved = mine;
+    const auto said = [&] {
+        const auto warnings = compare(d.s, mine, saved, {}, "last.safetensors").warnings;
+        return warnings.empty() ? "" : warnings.front();
+    };
+    EXPECT_EQ(said(), "");
+    saved.libraries = "cuDNN 9.19.0";
+    EXPECT_EQ(said().rfind("was trained with cuDNN 9.19.0 and goes on with no library", 0), 0u) << said();
+    saved.libraries = std::nullopt;
+    EXPECT_EQ(said(), "") << "of checkpoints from before nothing is known";
+}
+
 // Every setting says what a resumed run may do with it; the three kinds that are noticed have to be in the fingerprint.
 TEST(Resume, TheFingerprintHoldsEverySettingThatIsNotFree) {
     Described d;

@@ -1,5 +1,7 @@
 #include "kernels/gpu/cudnn/object.h"
 
+#include <algorithm>
+
 namespace atrous::cudnn {
 
 static const char* name_of(Kind kind) {
@@ -62,7 +64,7 @@ int64_t Object::get(Attribute attribute, Type type, int64_t most, void* values) 
     int64_t count = 0;
     if (const Status s = api_->get_attribute(descriptor_, attribute, type, most, &count, values))
         fail(("cudnnBackendGetAttribute " + std::to_string(int(attribute))).c_str(), s);
-    return count;
+    return values ? std::min(count, most) : count;  // there may be more than were asked for
 }
 
 }  // namespace atrous::cudnn

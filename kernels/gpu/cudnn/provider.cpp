@@ -27,6 +27,12 @@ Provider::Device& Provider::device() {
 
 ConvPlans Provider::candidates(const ConvProblem& problem, size_t most) {
     Device& d = device();
+    const std::lock_guard lock(d.mutex);
+    return plan(d, problem, most);
+}
+
+// Under the device's mutex.
+ConvPlans Provider::plan(const Device& d, const ConvProblem& problem, size_t most) const {
     if (!d.handle) return {{}, d.why_not};
     return plan_convolution(*api_, {d.handle, nullptr}, problem, rules_, most);
 }
@@ -35,7 +41,7 @@ const ConvPlan* Provider::plan(const ConvProblem& problem, std::string* why) {
     Device& d = device();
     const std::lock_guard lock(d.mutex);
     auto found = d.plans.find(problem);
-    if (found == d.plans.end()) found = d.plans.emplace(problem, candidates(problem, 1)).first;
+    if (found == d.plans.end()) found = d.plans.emplace(problem, plan(d, problem, 1)).first;
     const ConvPlans& plans = found->second;
     if (!plans.list.empty()) return &plans.list.front();
     if (why) *why = plans.why_not;

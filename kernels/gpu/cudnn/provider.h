@@ -43,6 +43,7 @@ class Provider {
         std::map<ConvProblem, ConvPlans> plans;
     };
     Device& device();  // the current one
+    ConvPlans plan(const Device&, const ConvProblem&, size_t most) const;
     const std::shared_ptr<const Api> api_;
     const PlanRules rules_;
     std::mutex mutex_;

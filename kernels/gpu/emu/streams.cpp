@@ -146,8 +146,10 @@ void copy_async(void* to, const void* from, size_t bytes, StreamView stream) {
         emu::require_replayable(from, bytes);
     } else if (emu::options().deferred && emu::is_pageable(from, bytes)) {
         const auto* const begin = static_cast<const std::byte*>(from);
-        submit_to(stream, "copy_async",
-                  [=, read = std::vector<std::byte>(begin, begin + bytes)] { emu::copy_now(to, read.data(), bytes); });
+        emu::StreamState& s = submit_to(stream, "copy_async", [=, read = std::vector<std::byte>(begin, begin + bytes)] {
+            emu::copy_now(to, read.data(), bytes);
+        });
+        if (emu::is_pageable(to, bytes)) emu::finish(s);
         return;
     }
     emu::StreamState& s = submit_to(stream, "copy_async", copy);
@@ -180,7 +182,7 @@ void Event::record(StreamView stream) {
     e->captured = s.recording != nullptr;
     const uint64_t turn = ++e->submitted;
     const auto reach = [e, turn] {
-        e->reached = turn;
+        e->reached = std::max(e->reached, turn);  // streams may come to their records in any order
         e->time = std::chrono::steady_clock::now();
     };
     if (s.recording)
