@@ -254,6 +254,29 @@ TEST_F(Deferred, WorkIsDoneWhenTheHostWaits) {
     EXPECT_EQ(x.get()[0], 0);
 }
 
+TEST_F(Deferred, PageableMemoryIsWrittenWhenTheCallReturns) {
+    const int from = 3;
+    int to = 0;
+    copy_async(&to, &from, sizeof(int), stream().view());
+    EXPECT_EQ(to, 3);
+}
+
+// An event that two streams record: its second record may come first, and whoever waits for that still goes on.
+TEST_F(Deferred, AnEventOfTwoStreamsDoesNotGoBackwards) {
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+        emu::options().seed = seed;
+        Stream first, second;
+        Event event;
+        Buffer<int> x(1, 0);
+        stream().view().synchronize();
+        event.record(first.view());
+        event.record(second.view());
+        event.block(stream().view());
+        fill_bytes_async(x.data(), 1, sizeof(int), stream().view());
+        EXPECT_EQ(x.get()[0], 0x01010101) << "seed " << seed;
+    }
+}
+
 TEST_F(Deferred, AnErrorOfAKernelAppearsAtTheWait) {
     launch(axpy, 0, 4, 0, stream().view(), {});
     EXPECT_NE(error_of([] {}).find("the grid is empty"), std::string::npos);

@@ -78,6 +78,15 @@ TEST(ResultSheet, RowsAreSpreadOverTheSamplesInTheirProportions) {
     EXPECT_EQ(sheet.u8, data::contact_sheet(rows, {set.card.class_names, set.card.colours}).u8);
 }
 
+// A model card may hold fewer names than classes: the others go by their numbers.
+TEST(ResultSheet, ClassesWithoutNamesGoByTheirNumbers) {
+    Set set(3);
+    set.card.class_names = {"0"};
+    const data::Image some = result_sheet(*set.net, set.card, DType::f32, set.samples, 3);
+    set.card.class_names = {"0", "1", "2"};
+    EXPECT_EQ(some.u8, result_sheet(*set.net, set.card, DType::f32, set.samples, 3).u8);
+}
+
 TEST(ResultSheet, ScoresAreThoseOfTheEvaluation) {
     for (const int64_t classes : {2, 3}) {
         Set set(classes);
