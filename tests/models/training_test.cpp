@@ -97,7 +97,7 @@ TEST(TrainingTest, OtherKernelsTrainAlike) {
                              [&](const auto& v) { return v.find("/" + name) != v.npos; });
     };
     VariantLog first;
-    const Outcome chosen = run("auto", first);
+    const Outcome chosen = run("own", first);
     EXPECT_GT(count(first, "mma"), 0);
     VariantLog second;
     const Outcome simt = run("simt", second);
