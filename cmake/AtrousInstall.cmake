@@ -26,8 +26,8 @@ foreach(floor base kernels engine models data segmentation)
           FILES_MATCHING PATTERN "*.h" PATTERN "kernels/cpu" EXCLUDE PATTERN "kernels/cuda" EXCLUDE
           PATTERN "kernels/reference" EXCLUDE PATTERN "kernels/gpu" EXCLUDE)
 endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/kernels/gpu/runtime.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/atrous/kernels/gpu
-        COMPONENT library)
+install(FILES ${PROJECT_SOURCE_DIR}/kernels/gpu/runtime.h ${PROJECT_SOURCE_DIR}/kernels/gpu/device_guard.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/atrous/kernels/gpu COMPONENT library)
 foreach(name ${atrous_libraries})
   set_target_properties(atrous_${name} PROPERTIES EXPORT_NAME ${name})
   install(TARGETS atrous_${name} EXPORT atrous ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
