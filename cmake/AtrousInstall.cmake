@@ -19,6 +19,9 @@ install(FILES ${generated}/atrous.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COM
 install(FILES ${generated}/atrous.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME atrous
         COMPONENT program)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+# The program holds the font of contact sheets, whose licence goes with it.
+install(FILES /usr/share/doc/fonts-dejavu-core/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program OPTIONAL
+        RENAME LICENSE.DejaVu)
 
 # Headers of kernels: the contracts and the runtime; implementations and the language of GPU kernels stay inside.
 foreach(floor base kernels engine models data segmentation)
