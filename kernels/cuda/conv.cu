@@ -1,5 +1,5 @@
 // Convolution on a GPU: the contract of kernels/conv.h in terms of two products, whose kernels (grid mapping, shared
-// memory) are in conv_mma_*.cu and conv_simt_*.cu.
+// memory) are in implicit_gemm_*.cu and wgrad_gemm_*.cu.
 //
 //   forward            rows = output pixels, columns = O,         depth = (r, s, i)
 //   input gradient     rows = input pixels,  columns = I,         depth = (r, s, o); stride^2 phases
