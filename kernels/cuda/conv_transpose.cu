@@ -1,5 +1,5 @@
 // The 2x2 stride-2 transposed convolution on a GPU: the contract of kernels/conv_transpose.h in terms of the products
-// of convolution, whose kernels (grid mapping, shared memory) are in implicit_gemm_*.cu and wgrad_gemm_*.cu. As 2x2 blocks do
+// of convolution, whose kernels (grid, shared memory) are in implicit_gemm_*.cu and wgrad_gemm_*.cu. As 2x2 blocks do
 // not overlap, it is the input gradient of a convolution with that kernel and stride, and its gradients are that one's
 // others:
 //
