@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apps/exit_codes.h"
@@ -57,6 +59,12 @@ std::vector<std::string> names_of_verbs() {
     return names;
 }
 
+// An answer that needs no threads is given without starting the program anew.
+bool asks_for_help(int argc, char** argv) {
+    return std::any_of(argv, argv + argc,
+                       [](std::string_view a) { return a == "-h" || a == "--help" || a == "--help-all"; });
+}
+
 int dispatch(int argc, char** argv) {
     const std::string all = fmt::format("{}", fmt::join(names_of_verbs(), ", "));
     if (argc < 2) throw UsageError("no verb given; expected one of " + all + " (atrous -h says more)");
@@ -65,7 +73,7 @@ int dispatch(int argc, char** argv) {
     if (verb == "--version") throw TextRequested{"atrous 0.1.0\n"};
     for (const Verb& v : verbs) {
         if (verb != v.name) continue;
-        if (v.computes) bound_spinning(argv);
+        if (v.computes && !asks_for_help(argc, argv)) bound_spinning(argv);
         return v.run(argc - 1, argv + 1);
     }
     throw UsageError("verb " + io::in_quotes(verb) + " is unknown; expected one of " + all +

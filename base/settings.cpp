@@ -133,11 +133,12 @@ std::vector<Word> Setting<T>::words() const {
 
 template <class T>
 bool Setting<T>::accepts(const Element& e) const {
-    if (!choices_.empty())
+    if (!choices_.empty()) {
         if constexpr (std::is_same_v<T, std::string>)
             return (e.empty() && default_.empty()) || std::find(choices_.begin(), choices_.end(), e) != choices_.end();
         else if constexpr (std::is_same_v<Element, std::string>)
             return std::find(choices_.begin(), choices_.end(), e) != choices_.end();
+    }
     if (low_ && (low_open_ ? e <= *low_ : e < *low_)) return false;
     return !high_ || e <= *high_;
 }

@@ -184,7 +184,9 @@ static void check_validation(const Experiment& e, const data::Dataset& dataset) 
 
 TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device device,
                                std::optional<ResumedRun> resumed, Messages& messages) {
-    TrainingSetup t{.experiment = {}, .device = device, .compute = compute_type(e.machine.precision, device)};
+    TrainingSetup t;
+    t.device = device;
+    t.compute = compute_type(e.machine.precision, device);
     t.resumed = std::move(resumed);
     ResumedRun* run = t.resumed ? &*t.resumed : nullptr;
     t.sets = open_data(e, messages);

@@ -69,8 +69,9 @@ TEST(Catalogue, ThePageOnDataNamesEveryLayoutAndFormat) {
     if (text.str().empty()) GTEST_SKIP() << "the source tree is not here";
     for (const Layout& layout : layouts())
         EXPECT_NE(text.str().find("\n    " + layout.looks + "\n"), std::string::npos) << layout.looks;
-    for (const codec::Codec& c : codec::codecs())
+    for (const codec::Codec& c : codec::codecs()) {
         if (c.decode) EXPECT_NE(text.str().find(c.name), std::string::npos) << c.name;
+    }
 }
 
 }  // namespace atrous::data::test

@@ -58,7 +58,9 @@ TEST(ModelCard, KeepsTheNet) {
 
 // The numbers of a model's own settings are checked by their ranges, whichever model the card is of.
 TEST(ModelCard, AValueOutOfASettingsRangeIsRefused) {
-    json card = json::parse(text_of(ModelCard{.net = {.model = "fcn"}}));
+    ModelCard fcn;
+    fcn.net.model = "fcn";
+    json card = json::parse(text_of(fcn));
     card["depth"] = 9;
     try {
         parse_model_card(card.dump(), "file");
