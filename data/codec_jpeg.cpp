@@ -91,7 +91,7 @@ static Decoded decode_jpeg(Bytes bytes, const std::string& path, bool) {
     return {orientation == 1 ? std::move(image) : apply_orientation(image, orientation)};
 }
 
-Codec jpeg() { return {"JPEG", {".jpg", ".jpeg"}, is_jpeg, decode_jpeg}; }
+Codec jpeg() { return {"JPEG", {".jpg", ".jpeg", ".jpe", ".jfif"}, is_jpeg, decode_jpeg}; }
 
 }  // namespace codec
 

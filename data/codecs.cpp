@@ -11,10 +11,10 @@ namespace atrous::data {
 
 namespace codec {
 
-Codec jpeg(), png(), gif(), bmp(), pnm(), psd(), tga(), tiff();  // each in its codec_*.cpp
+Codec jpeg(), png(), tiff(), webp(), npy(), gif(), bmp(), pnm(), psd(), tga();  // each in its codec_*.cpp
 
 static std::vector<Codec>& catalogue() {
-    static std::vector<Codec> all{jpeg(), png(), gif(), bmp(), pnm(), psd(), tga(), tiff()};
+    static std::vector<Codec> all{jpeg(), png(), tiff(), webp(), npy(), gif(), bmp(), pnm(), psd(), tga()};
     return all;
 }
 

@@ -79,7 +79,7 @@ struct CheckOptions {
 
 struct DatasetReport {
     MaskRule rule;  // definite
-    int64_t samples = 0, gray_images = 0, deep_images = 0;
+    int64_t samples = 0, gray_images = 0, deep_images = 0, paged_images = 0;
     int64_t min_h = 0, min_w = 0, max_h = 0, max_w = 0;
     std::vector<int64_t> pixels;                // by class
     std::vector<int64_t> samples_with;          // by class: masks that contain it

@@ -15,7 +15,7 @@ namespace {
 
 struct Found {
     int64_t h = 0, w = 0;
-    bool gray = false, deep = false;
+    bool gray = false, deep = false, paged = false;
     std::vector<RawValue> values;
     std::string problem;
 };
@@ -28,6 +28,7 @@ Found look_at(const Sample& sample, const MaskRule& rule) {
         found.w = image.w;
         found.gray = image.c == 1;
         found.deep = image.is_16bit();
+        found.paged = image.pages > 1;
         const RawMask mask = load_mask(sample, image.h, image.w);
         found.values = raw_values(mask, rule);
     } catch (const DataError& error) {
@@ -107,6 +108,9 @@ void add_warnings(DatasetReport& report) {
             100.0 * double(report.ignored_pixels) / double(total), absent, report.rule.describe()));
     if (report.gray_images > 0 && report.gray_images < report.samples)
         report.warnings.push_back(fmt::format("{} of {} images are gray", report.gray_images, report.samples));
+    if (report.paged_images > 0)
+        report.warnings.push_back(fmt::format("{} of {} images have several pages, of which the first is read",
+                                              report.paged_images, report.samples));
     warn_of_parts(report);
 }
 
@@ -141,6 +145,7 @@ void sum_up(const std::vector<Found>& all, int64_t train_count, DatasetReport& r
         count_classes(found, report, part.empty() ? nullptr : &part);
         report.gray_images += found.gray;
         report.deep_images += found.deep;
+        report.paged_images += found.paged;
         report.min_h = std::min(report.min_h, found.h);
         report.min_w = std::min(report.min_w, found.w);
         report.max_h = std::max(report.max_h, found.h);

@@ -9,6 +9,7 @@ namespace atrous::data {
 struct Example {
     Image image, labels;                 // labels: class ids; h = 0 where the sample has no mask
     int64_t source_h = 0, source_w = 0;  // before resizing
+    ValueRange range = {};               // of the image's values
 };
 
 // The image, and the labels where there are some, become what f makes of them.

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 
 #include "base/durable_file.h"
@@ -12,6 +14,7 @@
 #include "base/posix.h"
 #include "data/codecs.h"
 #include "data/folder.h"
+#include "data/transform.h"
 
 namespace atrous::data {
 
@@ -35,12 +38,28 @@ Image expand_palette(const codec::Decoded& decoded, const std::string& path) {
     return rgb;
 }
 
+void refuse_infinite(const Image& image, const std::string& path) {
+    const auto odd = std::find_if(image.f32.begin(), image.f32.end(), [](float v) { return !std::isfinite(v); });
+    if (odd == image.f32.end()) return;
+    const int64_t pixel = (odd - image.f32.begin()) / image.c;
+    throw DataError(fmt::format("{}: pixel ({}, {}) is {}; write a number where there is no value", path,
+                                pixel % image.w, pixel / image.w, *odd));
+}
+
 }  // namespace
 
 Image load_image(const std::string& path) {
     const auto bytes = read_file(path);
     codec::Decoded decoded = codec::decode(bytes, path, false);
+    refuse_infinite(decoded.image, path);
     return decoded.palette.empty() ? std::move(decoded.image) : expand_palette(decoded, path);
+}
+
+Image with_channels(const Image& image, int channels, const std::string& path) {
+    if (!can_become(image, channels))
+        throw DataError(
+            fmt::format("{}: the image has {} channels, expected {} (`channels`)", path, image.c, channels));
+    return to_channels(image, channels);
 }
 
 std::vector<uint8_t> read_file(const std::string& path) {

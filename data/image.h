@@ -7,17 +7,23 @@
 
 namespace atrous::data {
 
-// Row-major, interleaved: element (y, x, ch) is at ((y * w + x) * c + ch). Exactly one of u8 and u16 is filled.
-// c is 1 (gray), 3 (RGB) or 4 (RGB and alpha).
+inline constexpr int max_channels = 16;
+
+// Row-major, interleaved: element (y, x, ch) is at ((y * w + x) * c + ch). Exactly one of u8, u16 and f32 is filled.
+// c is 1 (gray), 3 (RGB) or 4 (RGB and alpha); of a file of bands it is anything up to max_channels.
 struct Image {
     int64_t h = 0, w = 0;
     int c = 0;
     std::vector<uint8_t> u8;
     std::vector<uint16_t> u16;
+    std::vector<float> f32 = {};
+    bool bands = false;  // as decoded: the fourth channel of four is no alpha
+    int pages = 1;       // as decoded: 2 where the file holds more images than this, its first
 
     bool is_16bit() const { return !u16.empty(); }
+    bool is_float() const { return !f32.empty(); }
     int64_t count() const { return h * w * c; }
-    int64_t bytes() const { return int64_t(u8.size() + 2 * u16.size()); }
+    int64_t bytes() const { return int64_t(u8.size() + 2 * u16.size() + 4 * f32.size()); }
     template <class T>
     std::vector<T>& pixels();
     template <class T>
@@ -34,7 +40,12 @@ inline std::vector<uint16_t>& Image::pixels<uint16_t>() {
     return u16;
 }
 
-// A zeroed image with elements of type T (uint8_t or uint16_t).
+template <>
+inline std::vector<float>& Image::pixels<float>() {
+    return f32;
+}
+
+// A zeroed image with elements of type T (uint8_t, uint16_t or float).
 template <class T>
 Image make_image(int64_t h, int64_t w, int c) {
     Image image{.h = h, .w = w, .c = c, .u8 = {}, .u16 = {}};
@@ -45,18 +56,22 @@ Image make_image(int64_t h, int64_t w, int c) {
 // Calls f with a value of the image's element type.
 template <class F>
 auto dispatch_pixels(const Image& image, F f) {
-    return image.is_16bit() ? f(uint16_t{}) : f(uint8_t{});
+    return image.is_float() ? f(float{}) : image.is_16bit() ? f(uint16_t{}) : f(uint8_t{});
 }
 
 // Larger images are refused before memory is taken for them.
 inline constexpr int64_t max_pixels = int64_t{1} << 28;
 
-// Reads what the codecs take (data/codecs.h): JPEG, PNG, GIF (the first frame), BMP, PNM (P2, P3, P5, P6), PSD by
-// content, and TGA, which has no signature, by its extension. JPEG: CMYK is converted to RGB. PNG: 16 bits are kept,
-// palettes are expanded, gray with alpha becomes gray. Both: the EXIF orientation is applied. PNM: the header's largest
-// value becomes 255, or 65535 where it is above 255. PSD: 16 bits are kept. Throws DataError with the path for anything
-// that is missing, damaged or truncated.
+// Reads what the codecs take (data/codecs.h): JPEG, PNG, TIFF (the first page), WebP, NumPy's .npy, GIF (the first
+// frame), BMP, PNM (P2, P3, P5, P6), PSD by content, and TGA, which has no signature, by its extension. CMYK is
+// converted to RGB, palettes are expanded, gray with alpha becomes gray. JPEG, PNG, TIFF, WebP: the orientation is
+// applied. PNM: the header's largest value becomes 255, or 65535 where it is above 255. 16 bits are kept; integers with
+// signs or of more bits, and floating point numbers, become floats. Throws DataError with the path for anything that is
+// missing, damaged or truncated, and for numbers that are not finite.
 Image load_image(const std::string& path);
+
+// The image of `path` with as many channels (to_channels). DataError where it cannot have them.
+Image with_channels(const Image& image, int channels, const std::string& path);
 
 bool is_image_name(const std::string& path);  // by the codecs' extensions; hidden files are not
 

@@ -75,7 +75,8 @@ void check_options(const LoaderOptions& o, size_t samples) {
     if ((o.resize_h > 0) != (o.resize_w > 0) || (o.crop_h > 0) != (o.crop_w > 0))
         refuse("a size needs both its height and its width");
     if (o.size_multiple < 1) refuse("the size multiple must be at least 1");
-    if (o.channels != 1 && o.channels != 3) refuse(fmt::format("{} channels: images are read as 1 or 3", o.channels));
+    if (o.channels < 1 || o.channels > max_channels)
+        refuse(fmt::format("`channels` {}: images have 1 to {}", o.channels, max_channels));
     check(o.augmentations);
     if (o.last == LastBatch::drop && int64_t(samples) < o.batch_size)
         refuse(fmt::format("{} samples make no full batch of {}, and partial ones are dropped; lower `batch-size`",

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -31,13 +32,38 @@ Image without_equal_channels(const Image& image) {
     });
 }
 
+// Whole numbers from 0 to 65535 that a file holds in another form.
+Image whole_values(const Image& floats, const std::string& path) {
+    Image out = make_image<uint16_t>(floats.h, floats.w, 1);
+    bool small = true;
+    for (size_t i = 0; i < floats.f32.size(); ++i) {
+        const float v = floats.f32[i];
+        if (!(v >= 0 && v <= 65535) || v != std::floor(v))
+            throw DataError(
+                fmt::format("{}: pixel ({}, {}) has the value {}; a mask holds whole numbers from 0 to 65535", path,
+                            i % size_t(floats.w), i / size_t(floats.w), v));
+        out.u16[i] = uint16_t(v);
+        small = small && v < 256;
+    }
+    if (small) {
+        out.u8.assign(out.u16.begin(), out.u16.end());
+        out.u16.clear();
+    }
+    return out;
+}
+
 }  // namespace
 
 RawMask load_mask(const std::string& path) {
     const auto bytes = read_file(path);
     codec::Decoded decoded = codec::decode(bytes, path, true);
-    if (decoded.image.c > 1 && decoded.image.is_16bit())
-        throw DataError(fmt::format("{}: a mask in colours of 16 bits a channel; save it with 8", path));
+    const int c = decoded.image.c;
+    if (c != 1 && c != 3 && (c != 4 || decoded.image.bands))
+        throw DataError(fmt::format("{}: a mask of {} channels; save class ids in one, or colours in three", path, c));
+    if (c > 1 && (decoded.image.is_16bit() || decoded.image.is_float()))
+        throw DataError(fmt::format("{}: a mask in colours of {} a channel; save it with 8 bits", path,
+                                    decoded.image.is_16bit() ? "16 bits" : "more than 16 bits"));
+    if (decoded.image.is_float()) return {whole_values(decoded.image, path), {}};
     return {without_equal_channels(decoded.image), std::move(decoded.palette)};
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "data/mask.h"
-#include "data/transform.h"
 
 namespace atrous::data {
 
@@ -35,11 +34,29 @@ Palette mask_palette(int class_count) {
     return palette;
 }
 
-Image to_8bit_rgb(const Image& image) {
-    if (!image.is_16bit()) return to_channels(image, 3);
-    Image out = make_image<uint8_t>(image.h, image.w, image.c);
-    for (size_t i = 0; i < image.u16.size(); ++i) out.u8[i] = uint8_t(image.u16[i] / 257);
-    return to_channels(out, 3);
+namespace {
+
+uint8_t to_8bit(float v, const ValueRange& bounds) {
+    return uint8_t(std::clamp((v - bounds.low) / (bounds.high - bounds.low) * 255 + 0.5f, 0.f, 255.f));
+}
+
+}  // namespace
+
+Image to_8bit_rgb(const Image& image, const ValueRange& range) {
+    const ValueRange bounds = range.of(image);
+    Image out = make_image<uint8_t>(image.h, image.w, 3);
+    dispatch_pixels(image, [&](auto zero) {
+        using T = decltype(zero);
+        const T* from = image.pixels<T>().data();
+        for (size_t i = 0; i < out.u8.size(); ++i) {
+            const T v = from[i / 3 * size_t(image.c) + (image.c < 3 ? 0 : i % 3)];
+            if constexpr (std::is_same_v<T, float>)
+                out.u8[i] = to_8bit(v, bounds);
+            else
+                out.u8[i] = range.given() ? to_8bit(v, bounds) : uint8_t(sizeof(T) == 1 ? v : v / 257);
+        }
+    });
+    return out;
 }
 
 Image colourize(const Image& labels, const Palette& palette) {

@@ -1,7 +1,7 @@
 // Masks for people to look at.
 #pragma once
 
-#include "data/image.h"
+#include "data/transform.h"
 
 namespace atrous::data {
 
@@ -10,8 +10,9 @@ Palette voc_palette();
 // VOC's, except that two-class masks are black and white.
 Palette mask_palette(int class_count);
 
-// The image as colours of 8 bits; alpha is dropped.
-Image to_8bit_rgb(const Image& image);
+// The image as colours of 8 bits, its values stretched by their range: the first three channels, or the first repeated
+// where there are fewer.
+Image to_8bit_rgb(const Image& image, const ValueRange& range = {});
 
 // Class ids in colour.
 Image colourize(const Image& labels, const Palette& palette);

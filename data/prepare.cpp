@@ -13,15 +13,19 @@ namespace atrous::data {
 
 namespace {
 
-std::array<uint16_t, 4> fill_of(const Image& image, const Normalization& normalization) {
-    const float top = image.is_16bit() ? 65535.f : 255.f;
-    std::array<uint16_t, 4> fill{};
-    for (size_t ch = 0; ch < 3; ++ch)
-        fill[ch] = uint16_t(std::clamp(std::round(normalization.mean[ch] * top), 0.f, top));
+// The mean colour, rounded as the image's values are.
+Fill fill_of(const Image& image, const Normalization& normalization) {
+    const ValueRange bounds = normalization.range.of(image);
+    Fill fill{};
+    for (size_t ch = 0; ch < fill.size(); ++ch) {
+        fill[ch] = bounds.low + normalization.mean[ch % 3] * (bounds.high - bounds.low);
+        if (image.is_float()) continue;
+        fill[ch] = std::clamp(std::round(fill[ch]), 0.f, image.is_16bit() ? 65535.f : 255.f);
+    }
     return fill;
 }
 
-constexpr std::array<uint16_t, 4> ignored_fill{ignored_class, 0, 0, 0};
+constexpr Fill ignored_fill{ignored_class};
 
 // `random` chooses the place; without it, the middle.
 void crop_both(Example& sample, int64_t h, int64_t w, const Normalization& normalization, Random* random) {
@@ -42,7 +46,8 @@ void crop_both(Example& sample, int64_t h, int64_t w, const Normalization& norma
 
 Example decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
     Example out;
-    out.image = to_channels(load_image(sample.image_path), options.channels);
+    out.image = with_channels(load_image(sample.image_path), options.channels, sample.image_path);
+    out.range = options.normalization.range;
     out.source_h = out.image.h;
     out.source_w = out.image.w;
     if (!sample.mask_path.empty())

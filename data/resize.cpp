@@ -29,6 +29,13 @@ struct Arithmetic<uint16_t> {
     static constexpr Weight start = 0.5f;
     static uint16_t finish(Weight sum) { return uint16_t(std::clamp(sum, 0.f, 65535.f)); }
 };
+template <>
+struct Arithmetic<float> {
+    using Weight = float;
+    static Weight weight(double w) { return Weight(w); }
+    static constexpr Weight start = 0;
+    static float finish(Weight sum) { return sum; }
+};
 
 // Output i is the sum over k of weights[i * taps + k] * input[first[i] + k], k < count[i].
 template <class W>

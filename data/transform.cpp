@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <type_traits>
 
 #include "base/error.h"
 
@@ -51,7 +53,7 @@ Image crop(const Image& image, int64_t y, int64_t x, int64_t h, int64_t w) {
     return rearrange(image, h, w, [&](int64_t r, int64_t s) { return (y + r) * image.w + x + s; });
 }
 
-Image pad(const Image& image, int64_t top, int64_t left, int64_t h, int64_t w, const std::array<uint16_t, 4>& fill) {
+Image pad(const Image& image, int64_t top, int64_t left, int64_t h, int64_t w, const Fill& fill) {
     require(top >= 0 && left >= 0 && top + image.h <= h && left + image.w <= w, "pad: the image fits the canvas");
     return dispatch_pixels(image, [&](auto zero) {
         using T = decltype(zero);
@@ -96,6 +98,7 @@ Image rotate(const Image& image, double degrees, Sampling sampling) {
     const double middle_y = 0.5 * double(image.h - 1), middle_x = 0.5 * double(image.w - 1);
     return dispatch_pixels(image, [&](auto zero) {
         using T = decltype(zero);
+        constexpr double half = std::is_integral_v<T> ? 0.5 : 0;  // rounds
         Image out = make_image<T>(image.h, image.w, image.c);
         const T* from = image.pixels<T>().data();
         T* to = out.pixels<T>().data();
@@ -114,34 +117,60 @@ Image rotate(const Image& image, double degrees, Sampling sampling) {
                 const double fy = sy - double(y0), fx = sx - double(x0);
                 const T *a = at(y0, x0), *b = at(y0, x0 + 1), *c = at(y0 + 1, x0), *d = at(y0 + 1, x0 + 1);
                 for (int ch = 0; ch < image.c; ++ch)
-                    to[ch] = T((1 - fy) * ((1 - fx) * a[ch] + fx * b[ch]) + fy * ((1 - fx) * c[ch] + fx * d[ch]) + 0.5);
+                    to[ch] =
+                        T((1 - fy) * ((1 - fx) * a[ch] + fx * b[ch]) + fy * ((1 - fx) * c[ch] + fx * d[ch]) + half);
             }
         return out;
     });
 }
 
-Image adjust(const Image& image, double brightness, double contrast) {
+ValueRange ValueRange::of(const Image& image) const {
+    if (given()) return *this;
+    return {0, image.is_float() ? 1.f : image.is_16bit() ? 65535.f : 255.f};
+}
+
+Image adjust(const Image& image, double brightness, double contrast, const ValueRange& range) {
     return dispatch_pixels(image, [&](auto zero) {
         using T = decltype(zero);
-        const double top = sizeof(T) == 1 ? 255 : 65535;
+        constexpr bool whole = std::is_integral_v<T>;
+        const ValueRange bounds = range.of(image);
+        double low = bounds.low, high = bounds.high;
+        if (whole) {
+            low = std::max(low, 0.0);
+            high = std::min(high, double(std::numeric_limits<T>::max()));
+        }
         const int colours = std::min(image.c, 3);
         Image out = image;
         std::vector<T>& values = out.pixels<T>();
-        int64_t sum = 0;
+        std::conditional_t<whole, int64_t, double> sum = 0;
         for (size_t i = 0; i < values.size(); ++i)
             if (int(i % size_t(image.c)) < colours) sum += values[i];
         const double mean = double(sum) / double(image.h * image.w * colours);
-        std::vector<T> table(size_t(top) + 1);
-        for (size_t v = 0; v < table.size(); ++v)
-            table[v] = T(std::clamp((mean + (double(v) - mean) * contrast) * brightness, 0.0, top) + 0.5);
-        for (size_t i = 0; i < values.size(); ++i)
-            if (int(i % size_t(image.c)) < colours) values[i] = table[values[i]];
+        const auto changed = [&](double v) {
+            return std::clamp(low + (mean + (v - mean) * contrast - low) * brightness, low, high);
+        };
+        std::vector<T> table;
+        if constexpr (whole)
+            for (size_t v = 0; v <= std::numeric_limits<T>::max(); ++v) table.push_back(T(changed(double(v)) + 0.5));
+        for (size_t i = 0; i < values.size(); ++i) {
+            if (int(i % size_t(image.c)) >= colours) continue;
+            if constexpr (whole)
+                values[i] = table[values[i]];
+            else
+                values[i] = T(changed(values[i]));
+        }
         return out;
     });
 }
 
+bool can_become(const Image& image, int channels) {
+    if (image.c == channels) return true;
+    const bool colours = image.c == 3 || image.c == 4;
+    return (channels == 1 && colours) || (channels == 3 && (image.c == 1 || image.c == 4));
+}
+
 Image to_channels(const Image& image, int channels) {
-    require(channels == 1 || channels == 3, "to_channels: 1 or 3");
+    require(can_become(image, channels), "to_channels: the image's channels, or 1 or 3 of gray, RGB and RGBA");
     if (image.c == channels) return image;
     return dispatch_pixels(image, [&](auto zero) {
         using T = decltype(zero);
@@ -149,37 +178,67 @@ Image to_channels(const Image& image, int channels) {
         const T* from = image.pixels<T>().data();
         T* to = out.pixels<T>().data();
         for (int64_t i = 0; i < image.h * image.w; ++i, from += image.c, to += channels) {
-            if (channels == 1)
+            if (channels == 3)
+                for (int ch = 0; ch < 3; ++ch) to[ch] = from[image.c == 1 ? 0 : ch];
+            else if constexpr (std::is_integral_v<T>)
                 to[0] = T((19595u * from[0] + 38470u * from[1] + 7471u * uint64_t(from[2]) + 0x8000u) >> 16);
             else
-                for (int ch = 0; ch < 3; ++ch) to[ch] = from[image.c == 1 ? 0 : ch];
+                to[0] = (19595 * from[0] + 38470 * from[1] + 7471 * from[2]) / 65536;
         }
         return out;
     });
 }
 
-void normalize(const Image& image, const Normalization& how, float* out, int64_t row_stride) {
-    require(image.c == 1 || image.c == 3, "normalize: 1 or 3 channels");
-    dispatch_pixels(image, [&](auto zero) {
-        using T = decltype(zero);
-        constexpr size_t levels = sizeof(T) == 1 ? 256 : 65536;
-        std::vector<float> table(levels * size_t(image.c));  // one division a level, not a pixel
-        for (size_t v = 0; v < levels; ++v)
-            for (size_t ch = 0; ch < size_t(image.c); ++ch)
-                table[ch * levels + v] = (float(v) / float(levels - 1) - how.mean[ch]) / how.stddev[ch];
-        const float *t0 = table.data(), *t1 = t0 + levels, *t2 = t1 + levels;
-        const T* from = image.pixels<T>().data();
-        for (int64_t y = 0; y < image.h; ++y) {
-            float* to = out + y * row_stride;
-            if (image.c == 1)
-                for (int64_t x = 0; x < image.w; ++x) to[x] = t0[*from++];
-            else
-                for (int64_t x = 0; x < image.w; ++x, from += 3, to += 3) {
-                    to[0] = t0[from[0]];
-                    to[1] = t1[from[1]];
-                    to[2] = t2[from[2]];
-                }
+namespace {
+
+// One division a level, not a pixel.
+template <class T>
+void normalize_levels(const Image& image, const Normalization& how, float* out, int64_t row_stride) {
+    constexpr size_t levels = size_t(std::numeric_limits<T>::max()) + 1;
+    const ValueRange bounds = how.range.of(image);
+    const auto kinds = size_t(std::min(image.c, 3));
+    std::vector<float> table(levels * kinds);
+    for (size_t v = 0; v < levels; ++v)
+        for (size_t ch = 0; ch < kinds; ++ch)
+            table[ch * levels + v] =
+                ((float(v) - bounds.low) / (bounds.high - bounds.low) - how.mean[ch]) / how.stddev[ch];
+    const float *t0 = table.data(), *t1 = t0 + levels, *t2 = t1 + levels;
+    const T* from = image.pixels<T>().data();
+    for (int64_t y = 0; y < image.h; ++y) {
+        float* to = out + y * row_stride;
+        if (image.c == 1)
+            for (int64_t x = 0; x < image.w; ++x) to[x] = t0[*from++];
+        else if (image.c == 3)
+            for (int64_t x = 0; x < image.w; ++x, from += 3, to += 3) {
+                to[0] = t0[from[0]];
+                to[1] = t1[from[1]];
+                to[2] = t2[from[2]];
+            }
+        else
+            for (int64_t x = 0; x < image.w; ++x)
+                for (size_t ch = 0; ch < size_t(image.c); ++ch) *to++ = table[ch % 3 * levels + *from++];
+    }
+}
+
+void normalize_floats(const Image& image, const Normalization& how, float* out, int64_t row_stride) {
+    const ValueRange bounds = how.range.of(image);
+    const float* from = image.f32.data();
+    for (int64_t y = 0; y < image.h; ++y)
+        for (int64_t i = 0; i < image.w * image.c; ++i) {
+            const auto kind = size_t(i % image.c % 3);
+            out[y * row_stride + i] =
+                ((*from++ - bounds.low) / (bounds.high - bounds.low) - how.mean[kind]) / how.stddev[kind];
         }
+}
+
+}  // namespace
+
+void normalize(const Image& image, const Normalization& how, float* out, int64_t row_stride) {
+    dispatch_pixels(image, [&](auto zero) {
+        if constexpr (std::is_integral_v<decltype(zero)>)
+            normalize_levels<decltype(zero)>(image, how, out, row_stride);
+        else
+            normalize_floats(image, how, out, row_stride);
     });
 }
 

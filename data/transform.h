@@ -10,7 +10,7 @@
 namespace atrous::data {
 
 // Separable triangle filter whose support grows when shrinking (no aliasing). 8-bit results equal PIL's BILINEAR bit
-// for bit: weights of 22 bits, the horizontal pass first and rounded to 8 bits. 16-bit images are filtered in float.
+// for bit: weights of 22 bits, the horizontal pass first and rounded to 8 bits. Others are filtered in float.
 Image resize_bilinear(const Image& image, int64_t h, int64_t w);
 
 // Output pixel (y, x) is input pixel (floor((y + 1/2) h_in / h), floor((x + 1/2) w_in / w)), in exact integers.
@@ -18,7 +18,8 @@ Image resize_nearest(const Image& image, int64_t h, int64_t w);
 
 Image crop(const Image& image, int64_t y, int64_t x, int64_t h, int64_t w);
 // Places the image with its corner at (top, left) of an h x w canvas filled with `fill`, one value a channel.
-Image pad(const Image& image, int64_t top, int64_t left, int64_t h, int64_t w, const std::array<uint16_t, 4>& fill);
+using Fill = std::array<float, max_channels>;
+Image pad(const Image& image, int64_t top, int64_t left, int64_t h, int64_t w, const Fill& fill);
 Image flip_horizontal(const Image& image);
 Image flip_vertical(const Image& image);
 Image transpose(const Image& image);                    // output (x, y) is input (y, x)
@@ -29,15 +30,26 @@ Image rotate90(const Image& image, int quarter_turns);  // counter-clockwise, as
 enum class Sampling { bilinear, nearest };
 Image rotate(const Image& image, double degrees, Sampling sampling);
 
-// v -> clamp(mean + (v - mean) * contrast, then * brightness), mean over the whole image; alpha is kept.
-Image adjust(const Image& image, double brightness, double contrast);
+// Which stored values stand for 0 and 1. Without bounds they are 0 and the largest value of the image's integers, 0 and
+// 1 of floats.
+struct ValueRange {
+    float low = 0, high = 0;
+    bool given() const { return low != high; }
+    ValueRange of(const Image& image) const;  // with bounds
+};
 
-// 1: luma (ITU-R 601, as PIL's L); 3: gray is repeated, alpha is dropped.
+// v -> clamp(low + (mean + (v - mean) * contrast - low) * brightness), mean over the whole image, within the range;
+// alpha is kept.
+Image adjust(const Image& image, double brightness, double contrast, const ValueRange& range = {});
+
+// 1: luma (ITU-R 601, as PIL's L) of RGB; 3: gray is repeated, alpha is dropped; else as many as the image has.
+bool can_become(const Image& image, int channels);
 Image to_channels(const Image& image, int channels);
 
-// (v / 255 - mean) / stddev; 16-bit values are divided by 65535. A one-channel image uses the first entries.
+// ((v - low) / (high - low) - mean) / stddev, with the bounds of a ValueRange. Channel i uses entry i, or i - 3, i - 6 …
 struct Normalization {
     std::array<float, 3> mean{0, 0, 0}, stddev{1, 1, 1};
+    ValueRange range = {};
     static Normalization imagenet() { return {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}}; }
 };
 

@@ -15,11 +15,11 @@
 namespace atrous {
 
 // What the net says of one image, at the net's size: [height][width][c] on the host. NumericError for NaN or Inf.
-static std::vector<float> logits_of(LoadedNet& loaded, const data::Image& image) {
+static std::vector<float> logits_of(LoadedNet& loaded, const data::Image& image, const std::string& path) {
     const ModelCard& card = loaded.card;
     auto options = loader_options(card, 1, 0, loaded.net->input_multiple());
     data::Example prepared{
-        data::resize_bilinear(data::to_channels(image, int(card.net.in_channels)), card.height, card.width),
+        data::resize_bilinear(data::with_channels(image, int(card.net.in_channels), path), card.height, card.width),
         {},
         image.h,
         image.w};
@@ -81,13 +81,14 @@ void Predictor::write(const Job& job, const std::string& what, const data::Image
 std::string Predictor::predict(const Job& job) {
     const data::Image image = data::load_image(job.image);
     const auto palette = data::mask_palette(int(net_.card.classes()));
-    const Results r = results_of(image, logits_of(net_, image));
+    const Results r = results_of(image, logits_of(net_, image, job.image));
     if (wants("index")) write(job, "index", r.ids, palette);
     if (wants("binary")) write(job, "binary", binary_of(r.ids), {});
     if (wants("probability")) write(job, "probability", r.probability, {});
-    if (wants("overlay")) write(job, "overlay", data::overlay(image, r.ids, palette), {});
+    if (wants("overlay")) write(job, "overlay", data::overlay(data::to_8bit_rgb(image), r.ids, palette), {});
     const int64_t object = int64_t(std::count_if(r.ids.u8.begin(), r.ids.u8.end(), [](uint8_t id) { return id != 0; }));
-    return fmt::format("{}: {}x{}, {:.1f} % foreground", job.image, image.w, image.h,
+    return fmt::format("{}: {}x{}{}, {:.1f} % foreground", job.image, image.w, image.h,
+                       image.pages > 1 ? ", the first of several pages" : "",
                        100.0 * double(object) / double(r.ids.count()));
 }
 

@@ -15,9 +15,11 @@ class Colour : public Copied<Colour, Augmentation> {
     }
     bool active() const override { return brightness_ > 0 || contrast_ > 0; }
 
+    // Bands, such as heights, are no light.
     void apply(Example& sample, Random& random) const override {
+        if (sample.image.c != 1 && sample.image.c != 3) return;
         const double brightness = random.uniform(1 - brightness_, 1 + brightness_);
-        sample.image = adjust(sample.image, brightness, random.uniform(1 - contrast_, 1 + contrast_));
+        sample.image = adjust(sample.image, brightness, random.uniform(1 - contrast_, 1 + contrast_), sample.range);
     }
 
  private:

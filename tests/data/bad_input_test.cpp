@@ -9,6 +9,8 @@
 #include "data/dataset.h"
 #include "data/rle.h"
 #include "fixtures.h"
+#include "npy_bytes.h"
+#include "tiff_bytes.h"
 
 namespace atrous::data::test {
 
@@ -140,7 +142,9 @@ std::vector<Row> images() {
              cut(s.image(0), .8);
          },
          {"p0.png"}},
-        {"TIFF", [](Scene& s) { write_text(s.image(2), std::string("II*\0", 4) + "and so on"); }, {"p2.png", "TIFF"}},
+        {"a TIFF of nothing",
+         [](Scene& s) { write_text(s.image(2), std::string("II*\0", 4) + "and so on"); },
+         {"p2.png", "TIFF", "damaged"}},
         {"gray image",
          [](Scene& s) { save_png(s.image(0), pattern(6, 8, 1)); },
          {},
@@ -217,6 +221,62 @@ std::vector<Row> images() {
          },
          {},
          [](const DatasetReport& r) { EXPECT_EQ(r.samples, 3) << "what is no file is no image"; }},
+    };
+}
+
+// Images in containers of other fields; the files are of 8 x 8 pixels, the masks of the last accepted ones too.
+std::vector<Row> containers() {
+    const auto with = [](const char* name, std::vector<uint8_t> bytes, std::vector<std::string> refusal) {
+        return Row{name, [bytes](Scene& s) { write_file(s.image(1), bytes); }, std::move(refusal)};
+    };
+    auto vast = gray_8x8(), many_strips = vast;
+    vast[1].value = vast[7].value = 0x7fffffff;  // rows, of a strip too
+    many_strips[1].value = 1 << 25;
+    many_strips[7].value = 1;
+    return {
+        with("TIFF: a directory beyond the end", {'I', 'I', 42, 0, 255, 255, 255, 127}, {"p1.png", "TIFF"}),
+        with("TIFF: two thousand million rows", tiff_of(vast), {"p1.png", "8x2147483647", "limit"}),
+        with("TIFF: a strip a row, of a small file", tiff_of(many_strips), {"p1.png", "StripOffsets"}),
+        with("TIFF: 9000 channels", tiff_with({277, 3, 1, 9000}), {"p1.png", "9000 channels", "16"}),
+        with("TIFF: pixels beyond the end", tiff_with({273, 4, 1, 4000}), {"p1.png", "TIFF"}),
+        with("TIFF: 12 bits", tiff_with({258, 3, 1, 12}), {"p1.png", "12 bits"}),
+        with("TIFF: compressed by LZMA", tiff_with({259, 3, 1, 34925}), {"p1.png", "LZMA", "Deflate"}),
+        with("TIFF: complex numbers", tiff_with({339, 3, 1, 6}), {"p1.png", "complex"}),
+        with("TIFF: tiles of 2^30", tiff_with({322, 4, 1, 1 << 30}), {"p1.png", "TIFF"}),
+        with("WebP: a header alone", {'R', 'I', 'F', 'F', 99, 0, 0, 0, 'W', 'E', 'B', 'P'}, {"p1.png", "WebP"}),
+        with("NumPy: objects", npy("|O", "(8, 6)", {}), {"p1.png", "'|O'"}),
+        with("NumPy: fewer bytes than its shape", npy("<f4", "(6, 8)", {1, 2, 3}), {"p1.png", "192 bytes, 3"}),
+        with("NumPy: a shape of 10^12", npy("|u1", "(1000000, 1000000)", {}), {"p1.png", "too large"}),
+        with("NumPy: channels on either side", npy("|u1", "(3, 6, 8)", std::vector<uint8_t>(144)),
+             {"p1.png", "may be"}),
+        with("NumPy: not a number", npy("<f4", "(6, 8)", std::vector<uint8_t>(192, 0xff)), {"p1.png", "(0, 0)", "nan"}),
+        {"TIFF: a directory that follows itself",
+         [](Scene& s) {
+             for (int i = 0; i < 3; ++i) {
+                 write_file(s.image(i), tiff_of(gray_8x8(), 8));
+                 save_png(s.mask(i), Scene::binary(8, 8));
+             }
+         },
+         {},
+         [](const DatasetReport& r) { EXPECT_EQ(r.samples, 3); }},
+        {"TIFF: several pages",
+         [](Scene& s) { write_file(s.image(1), encode_tiff({.h = 6, .w = 8}, std::vector<uint8_t>(48), 2)); },
+         {},
+         [](const DatasetReport& r) {
+             EXPECT_NE(r.text().find("1 of 3 images have several pages, of which the first is read"),
+                       std::string::npos);
+         }},
+        {"NumPy: masks of 64 bits",
+         [](Scene& s) {
+             for (int i = 0; i < 3; ++i) {
+                 s.remove(s.mask(i));
+                 std::vector<int64_t> ids(48, 1);
+                 ids[7] = 0;
+                 write_file(s.file("masks/p" + std::to_string(i) + ".npy"), npy("<i8", "(6, 8)", bytes_of(ids)));
+             }
+         },
+         {},
+         classes(2)},
     };
 }
 
@@ -540,6 +600,9 @@ void run_row(const Row& row) {
 
 TEST(BadInput, Images) {
     for (const auto& row : images()) run_row(row);
+}
+TEST(BadInput, Containers) {
+    for (const auto& row : containers()) run_row(row);
 }
 TEST(BadInput, Orientations) {
     for (const auto& row : orientations()) run_row(row);

@@ -330,9 +330,9 @@ TEST(Image, WhatIsNotAnImageIsNamed) {
     write_text(dir / "text.png", "hello world, this is no image at all");
     expect_error([&] { load_image(dir / "text.png"); }, {"text.png", "68 65 6c 6c", "convert"});
     write_text(dir / "scan.tif", std::string("II*\0", 4) + "rest of it");
-    expect_error([&] { load_image(dir / "scan.tif"); }, {"scan.tif", "TIFF", "convert"});
+    expect_error([&] { load_image(dir / "scan.tif"); }, {"scan.tif", "TIFF", "damaged"});
     write_text(dir / "other.tiff", "no signature");
-    expect_error([&] { load_image(dir / "other.tiff"); }, {"other.tiff", "TIFF", "convert"});
+    expect_error([&] { load_image(dir / "other.tiff"); }, {"other.tiff", "not an image", "convert"});
     expect_error([&] { load_image(dir / "absent.png"); }, {"absent.png", "no such file"});
     expect_error([&] { load_image(dir.path().string()); }, {"not a file"});
 }

@@ -273,7 +273,7 @@ TEST_F(LoaderTest, BadOptionsAreUsageErrors) {
     };
     with([](auto& o) { o.batch_size = 0; });
     with([](auto& o) { o.resize_h = 5; });
-    with([](auto& o) { o.channels = 4; });
+    with([](auto& o) { o.channels = 17; });
     with([](auto& o) { o.augmentations.set("scale", "2 1"); });
     with([](auto& o) { o.size_multiple = 0; });
     expect_error([&] { make_loader({}, rule_, options_); }, {"no samples"});

@@ -1,4 +1,6 @@
 // Writes starting points for the fuzz targets: seeds FOLDER makes FOLDER/<target>/….
+#include <webp/encode.h>
+
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -8,7 +10,9 @@
 #include "data/rle.h"
 #include "engine/io/safetensors.h"
 #include "segmentation/model_card.h"
+#include "tests/data/npy_bytes.h"
 #include "tests/data/png_bytes.h"
+#include "tests/data/tiff_bytes.h"
 #include "tests/engine/pth_bytes.h"
 
 using namespace atrous;
@@ -29,6 +33,59 @@ static void write_pnm_seeds(const fs::path& folder) {
     text(folder / "ppm", "P6\n1 2\n127\nabcdef");
     text(folder / "ppm16", "P6\n1 1\n65535\nabcdef");
     text(folder / "ppm-text", "P3\n1 1\n255\n1 2 3\n");
+}
+
+static void bytes(const fs::path& path, const std::vector<uint8_t>& contents) {
+    io::write_durably(path.string(), contents, {.quick = true});
+}
+
+static void write_tiff_seeds(const fs::path& folder) {
+    namespace t = data::test;
+    const std::vector<uint8_t> pixels(20 * 18 * 3 * 4, 65);
+    const t::TiffForm gray{.h = 20, .w = 18}, tiles{.h = 20, .w = 18, .tiles = true};
+    for (uint16_t compression :
+         {COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_PACKBITS, COMPRESSION_JPEG})
+        for (t::TiffForm form : {gray, tiles}) {
+            form.compression = compression;
+            bytes(folder / ("gray" + std::to_string(compression) + (form.tiles ? "t" : "s")),
+                  t::encode_tiff(form, pixels));
+        }
+    bytes(folder / "pages", t::encode_tiff(gray, pixels, 2));
+    bytes(folder / "big", t::encode_tiff({.h = 20, .w = 18, .mode = "wb8"}, pixels));
+    for (bool planes : {false, true})
+        bytes(
+            folder / (planes ? "planes" : "rgb"),
+            t::encode_tiff({.h = 20, .w = 18, .samples = 3, .photometric = PHOTOMETRIC_RGB, .planes = planes}, pixels));
+    bytes(folder / "floats", t::encode_tiff({.h = 20, .w = 18, .bits = 32, .format = SAMPLEFORMAT_IEEEFP}, pixels));
+    bytes(folder / "inks",
+          t::encode_tiff({.h = 2, .w = 3, .samples = 4, .photometric = PHOTOMETRIC_SEPARATED}, pixels));
+    bytes(folder / "ycc", t::encode_tiff({.h = 2, .w = 3, .samples = 3, .photometric = PHOTOMETRIC_YCBCR}, pixels));
+    bytes(folder / "fax", t::encode_tiff({.h = 4, .w = 16, .bits = 1, .compression = COMPRESSION_CCITTFAX4}, pixels));
+    bytes(folder / "cycle", t::tiff_of(t::gray_8x8(), 8));
+}
+
+static void write_webp_seeds(const fs::path& folder) {
+    for (int c : {3, 4})
+        for (bool lossless : {false, true}) {
+            const data::Image image = ramp(9, 10, c);
+            uint8_t* out = nullptr;
+            const int row = 10 * c;
+            const size_t size = c == 4 ? (lossless ? WebPEncodeLosslessRGBA(image.u8.data(), 10, 9, row, &out)
+                                                   : WebPEncodeRGBA(image.u8.data(), 10, 9, row, 80, &out))
+                                       : (lossless ? WebPEncodeLosslessRGB(image.u8.data(), 10, 9, row, &out)
+                                                   : WebPEncodeRGB(image.u8.data(), 10, 9, row, 80, &out));
+            bytes(folder / ((lossless ? "lossless" : "lossy") + std::to_string(c)), {out, out + size});
+            WebPFree(out);
+        }
+}
+
+static void write_npy_seeds(const fs::path& folder) {
+    using data::test::npy;
+    const std::vector<uint8_t> array(400, 1);
+    bytes(folder / "u1", npy("|u1", "(4, 5)", array));
+    bytes(folder / "f4", npy(">f4", "(4, 5)", array, true, 2));
+    bytes(folder / "i8", npy("<i8", "(17, 1, 2)", array, false, 3));
+    bytes(folder / "b1", npy("|b1", "(2, 17, 3)", array));
 }
 
 static std::string repeated(const std::string& part, size_t bytes) {
@@ -78,8 +135,8 @@ static void write_pth_seeds(const fs::path& folder) {
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
     const fs::path root = argv[1];
-    for (const char* name :
-         {"image_fuzz", "list_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz", "model_card_fuzz"})
+    for (const char* name : {"image_fuzz", "list_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz",
+                             "model_card_fuzz", "tiff_fuzz", "webp_fuzz", "npy_fuzz"})
         fs::create_directories(root / name);
     const fs::path images = root / "image_fuzz";
     for (int c : {1, 3, 4}) io::write_durably(images / ("png" + std::to_string(c)), data::encode_png(ramp(5, 6, c)));
@@ -91,6 +148,9 @@ int main(int argc, char** argv) {
     io::write_durably(images / "exif", data::test::with_chunk(data::encode_png(ramp(3, 4, 1), {}, data::PngMark::ours),
                                                               "eXIf", data::test::tiff_of_orientation(6, true)));
     text(images / "gif", std::string("GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;", 35));
+    write_tiff_seeds(root / "tiff_fuzz");
+    write_webp_seeds(root / "webp_fuzz");
+    write_npy_seeds(root / "npy_fuzz");
     text(root / "list_fuzz" / "list", "images/a b.png\tmasks/a b.png\n# x\nstem\n");
     text(root / "list_fuzz" / "csv", "img,rle_mask\na.png,1 8 17 8\n\"b.png\",\n");
     text(root / "list_fuzz" / "rule", "0=1,255=0,*=ignore");

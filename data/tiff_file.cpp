@@ -1,0 +1,80 @@
+#include "data/tiff_file.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "base/error.h"
+
+namespace atrous::data::codec {
+
+tmsize_t TiffFile::read(thandle_t handle, void* to, tmsize_t size) {
+    auto& source = *static_cast<Source*>(handle);
+    const uint64_t left = source.bytes.size() - std::min<uint64_t>(source.at, source.bytes.size());
+    const uint64_t count = std::min<uint64_t>(left, uint64_t(std::max<tmsize_t>(size, 0)));
+    if (count > 0) std::memcpy(to, source.bytes.data() + source.at, count);
+    source.at += count;
+    return tmsize_t(count);
+}
+
+uint64_t TiffFile::seek(thandle_t handle, uint64_t offset, int whence) {
+    auto& source = *static_cast<Source*>(handle);
+    source.at = offset + (whence == SEEK_CUR ? source.at : whence == SEEK_END ? source.bytes.size() : 0);
+    return source.at;
+}
+
+// Old-style LZW is read as well as any other.
+void TiffFile::note(void* user, const char* format, va_list values) {
+    auto& source = *static_cast<Source*>(user);
+    if (!source.message.empty() || std::strstr(format, "Old-style LZW")) return;
+    char text[256];
+    std::vsnprintf(text, sizeof text, format, values);
+    source.message = text;
+    std::replace(source.message.begin(), source.message.end(), '\n', ' ');
+}
+
+TiffFile::TiffFile(Bytes bytes, int64_t most, const std::string& path) : source_{bytes}, path_(path) {
+    const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
+                                                                               TIFFOpenOptionsFree);
+    if (!options) throw IoError("libtiff cannot start; is there memory left?");
+    TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), most);
+    const auto on_error = [](TIFF*, void* user, const char*, const char* format, va_list values) {
+        note(user, format, values);
+        return 1;
+    };
+    const auto on_warning = [](TIFF*, void* user, const char*, const char* format, va_list values) {
+        if (static_cast<Source*>(user)->strict) note(user, format, values);
+        return 1;
+    };
+    TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &source_);
+    TIFFOpenOptionsSetWarningHandlerExtR(options.get(), on_warning, &source_);
+    const auto map = [](thandle_t handle, void** base, toff_t* size) {
+        const Bytes all = static_cast<Source*>(handle)->bytes;
+        *base = const_cast<uint8_t*>(all.data());  // of a file that is only read, nothing is written
+        *size = all.size();
+        return 1;
+    };
+    tiff_ = TIFFClientOpenExt(
+        "image", "r", &source_, read, [](thandle_t, void*, tmsize_t) { return tmsize_t(-1); }, seek,
+        [](thandle_t) { return 0; },
+        [](thandle_t handle) { return toff_t(static_cast<Source*>(handle)->bytes.size()); }, map,
+        [](thandle_t, void*, toff_t) {}, options.get());
+    if (!tiff_) refuse("its first directory is not understood");
+}
+
+uint32_t TiffFile::number(uint32_t tag, uint32_t otherwise) const {
+    uint32_t value = 0;
+    return TIFFGetFieldDefaulted(tiff_, tag, &value) ? value : otherwise;
+}
+
+uint16_t TiffFile::half_number(uint32_t tag, uint16_t otherwise) const {
+    uint16_t value = 0;
+    return TIFFGetFieldDefaulted(tiff_, tag, &value) ? value : otherwise;
+}
+
+void TiffFile::refuse(const std::string& otherwise) const {
+    damaged(path_, "TIFF", source_.message.empty() ? otherwise : source_.message);
+}
+
+}  // namespace atrous::data::codec

@@ -1,0 +1,49 @@
+// A TIFF in memory as libtiff opens it: its messages are kept, and it takes no more memory than it is allowed.
+#pragma once
+
+#include <tiffio.h>
+
+#include <string>
+
+#include "data/codecs.h"
+
+namespace atrous::data::codec {
+
+class TiffFile {
+ public:
+    // No single piece of libtiff's own memory may have more than `most` bytes. Throws DataError for what is no TIFF.
+    TiffFile(Bytes bytes, int64_t most, const std::string& path);
+    ~TiffFile() {
+        if (tiff_) TIFFClose(tiff_);
+    }
+    TiffFile(const TiffFile&) = delete;
+
+    TIFF* get() const { return tiff_; }
+    // Values of tags, or libtiff's default, or `otherwise`.
+    uint32_t number(uint32_t tag, uint32_t otherwise) const;       // of a tag of 32 bits
+    uint16_t half_number(uint32_t tag, uint16_t otherwise) const;  // of one of 16
+
+    // From here on warnings count as errors too: libtiff warns where it makes pixels up.
+    void be_strict() { source_.strict = true; }
+    const std::string& message() const { return source_.message; }  // the first one; empty: there was none
+    [[noreturn]] void refuse(const std::string& otherwise) const;   // DataError with the message, if there is one
+    const std::string& path() const { return path_; }
+    Bytes bytes() const { return source_.bytes; }
+
+ private:
+    struct Source {
+        Bytes bytes;
+        uint64_t at = 0;
+        bool strict = false;
+        std::string message = {};
+    };
+    static tmsize_t read(thandle_t handle, void* to, tmsize_t size);
+    static uint64_t seek(thandle_t handle, uint64_t offset, int whence);
+    static void note(void* user, const char* format, va_list values);
+
+    Source source_;
+    const std::string path_;
+    TIFF* tiff_ = nullptr;
+};
+
+}  // namespace atrous::data::codec
