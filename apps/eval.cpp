@@ -118,7 +118,9 @@ int eval(int argc, const char* const* argv) {
     const auto report = data::check_dataset(samples, {.rule = data::parse_mask_rule(card.mask_values),
                                                       .class_count = int(card.classes()),
                                                       .threads = int(a.machine.threads),
-                                                      .progress = progress_of("checking images", console)});
+                                                      .progress = progress_of("checking images", console),
+                                                      .channels = int(card.net.in_channels),
+                                                      .range = {.range = card.normalization.range}});
     card.mask_values = data::text_of(report.rule);
     console.text(fmt::format("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text()));
     for (const auto& warning : set.warnings) console.warning(warning);

@@ -178,7 +178,8 @@ CellSize cell_size(int64_t h, int64_t w) {
 
 SheetRow fitted(SheetRow row) {
     const auto [h, w] = cell_size(row.image.h, row.image.w);
-    row.image = to_8bit_rgb(resize_bilinear(row.image, h, w));
+    row.image = to_8bit_rgb(resize_bilinear(row.image, h, w), row.range);
+    row.range = {};
     if (row.truth.h) row.truth = resize_nearest(row.truth, h, w);
     row.prediction = resize_nearest(row.prediction, h, w);
     return row;

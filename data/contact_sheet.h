@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/image.h"
+#include "data/value_range.h"
 
 namespace atrous::data {
 
@@ -20,6 +20,7 @@ CellSize cell_size(int64_t h, int64_t w);
 struct SheetRow {
     Image image, truth, prediction;  // class ids; truth may be empty (h = 0)
     std::string name, score;         // score: "Dice 0.9134"
+    ValueRange range = {};           // by which the image is stretched to 8 bits
 };
 
 // The row with its images as they are drawn, in RGB of 8 bits and of the image's cell size: the image filtered,

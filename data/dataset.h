@@ -9,6 +9,7 @@
 
 #include "base/settings.h"
 #include "data/mask.h"
+#include "data/value_range.h"
 
 namespace atrous::data {
 
@@ -75,12 +76,17 @@ struct CheckOptions {
     int threads = 0;           // 0: one a core
     int64_t train_count = -1;  // the first so many samples train, the others validate; -1: not split
     std::function<void(int64_t done, int64_t of)> progress = {};  // after each sample; from one thread at a time
+    int channels = 0;                                             // of the net; 0: found from the images
+    RangeRule range = {};                                         // of the images' values
 };
 
 struct DatasetReport {
     MaskRule rule;  // definite
-    int64_t samples = 0, gray_images = 0, deep_images = 0, paged_images = 0;
+    int64_t samples = 0, gray_images = 0, deep_images = 0, float_images = 0, paged_images = 0;
     int64_t min_h = 0, min_w = 0, max_h = 0, max_w = 0;
+    int channels = 3;                           // of the net: 3 for gray, RGB and RGBA, else as many as the images have
+    ValueRange range = {};                      // definite; without bounds: of the integers' type
+    float low = 0, high = 0;                    // the smallest and the largest value of the training images
     std::vector<int64_t> pixels;                // by class
     std::vector<int64_t> samples_with;          // by class: masks that contain it
     std::vector<int64_t> train_with, val_with;  // the same of each part; empty where it has no samples
@@ -90,8 +96,9 @@ struct DatasetReport {
     std::string text() const;  // some lines for people
 };
 
-// Decodes every image and mask. Sizes must match and every value must have a class; throws one DataError that names
-// the first few offenders by path. Warns of classes that one part holds and the other does not.
+// Decodes every image and mask. Sizes must match, every value must have a class, and images must have the channels of the
+// net; throws one DataError that names the first few offenders by path. Floats need a range of values, which `auto`
+// measures. Warns of classes that one part holds and the other does not.
 DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptions& options);
 
 }  // namespace atrous::data

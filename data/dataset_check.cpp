@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "data/dataset.h"
 #include "data/few.h"
+#include "data/image_check.h"
 #include "data/parallel.h"
 
 namespace atrous::data {
@@ -14,8 +15,7 @@ namespace atrous::data {
 namespace {
 
 struct Found {
-    int64_t h = 0, w = 0;
-    bool gray = false, deep = false, paged = false;
+    FoundImage image;
     std::vector<RawValue> values;
     std::string problem;
 };
@@ -24,11 +24,7 @@ Found look_at(const Sample& sample, const MaskRule& rule) {
     Found found;
     try {
         const Image image = load_image(sample.image_path);
-        found.h = image.h;
-        found.w = image.w;
-        found.gray = image.c == 1;
-        found.deep = image.is_16bit();
-        found.paged = image.pages > 1;
+        found.image = look_at(image);
         const RawMask mask = load_mask(sample, image.h, image.w);
         found.values = raw_values(mask, rule);
     } catch (const DataError& error) {
@@ -106,11 +102,6 @@ void add_warnings(DatasetReport& report) {
             "{:.0f} % of the pixels are ignored while no pixel has class {}; do these masks follow the rule "
             "'{}'? else give theirs with `mask-values`",
             100.0 * double(report.ignored_pixels) / double(total), absent, report.rule.describe()));
-    if (report.gray_images > 0 && report.gray_images < report.samples)
-        report.warnings.push_back(fmt::format("{} of {} images are gray", report.gray_images, report.samples));
-    if (report.paged_images > 0)
-        report.warnings.push_back(fmt::format("{} of {} images have several pages, of which the first is read",
-                                              report.paged_images, report.samples));
     warn_of_parts(report);
 }
 
@@ -138,18 +129,10 @@ void sum_up(const std::vector<Found>& all, int64_t train_count, DatasetReport& r
     report.samples_with.assign(classes, 0);
     if (train_count > 0) report.train_with.assign(classes, 0);  // a part without samples lacks nothing
     if (train_count >= 0 && train_count < report.samples) report.val_with.assign(classes, 0);
-    report.min_h = report.min_w = INT64_MAX;
     for (size_t i = 0; i < all.size(); ++i) {
         const Found& found = all[i];
         auto& part = int64_t(i) < train_count ? report.train_with : report.val_with;
         count_classes(found, report, part.empty() ? nullptr : &part);
-        report.gray_images += found.gray;
-        report.deep_images += found.deep;
-        report.paged_images += found.paged;
-        report.min_h = std::min(report.min_h, found.h);
-        report.min_w = std::min(report.min_w, found.w);
-        report.max_h = std::max(report.max_h, found.h);
-        report.max_w = std::max(report.max_w, found.w);
     }
 }
 
@@ -178,12 +161,19 @@ DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptio
     refuse_values(samples, all, report.rule);
     sum_up(all, options.train_count, report);
     add_warnings(report);
+    std::vector<FoundImage> images;
+    for (const Found& found : all) images.push_back(found.image);
+    report.channels = channels_of(samples, images, options.channels);
+    sum_up_images(images, options.range, options.train_count, report);
     return report;
 }
 
 std::string DatasetReport::text() const {
     std::string text = fmt::format("{} samples, {}x{}", samples, min_w, min_h);
     if (!one_size()) text += fmt::format(" to {}x{}", max_w, max_h);
+    if (channels != 3) text += fmt::format(", {} channel{}", channels, channels == 1 ? "" : "s");
+    if (range.given())
+        text += fmt::format("\nvalues: {} to {}; `value-range` {} becomes 0..1", low, high, text_of(range));
     text += fmt::format("\nmasks: {}", rule.describe());
     int64_t total = 0;
     for (int64_t count : pixels) total += count;

@@ -14,7 +14,6 @@
 #include "base/posix.h"
 #include "data/codecs.h"
 #include "data/folder.h"
-#include "data/transform.h"
 
 namespace atrous::data {
 
@@ -53,13 +52,6 @@ Image load_image(const std::string& path) {
     codec::Decoded decoded = codec::decode(bytes, path, false);
     refuse_infinite(decoded.image, path);
     return decoded.palette.empty() ? std::move(decoded.image) : expand_palette(decoded, path);
-}
-
-Image with_channels(const Image& image, int channels, const std::string& path) {
-    if (!can_become(image, channels))
-        throw DataError(
-            fmt::format("{}: the image has {} channels, expected {} (`channels`)", path, image.c, channels));
-    return to_channels(image, channels);
 }
 
 std::vector<uint8_t> read_file(const std::string& path) {

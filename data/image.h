@@ -70,9 +70,6 @@ inline constexpr int64_t max_pixels = int64_t{1} << 28;
 // missing, damaged or truncated, and for numbers that are not finite.
 Image load_image(const std::string& path);
 
-// The image of `path` with as many channels (to_channels). DataError where it cannot have them.
-Image with_channels(const Image& image, int channels, const std::string& path);
-
 bool is_image_name(const std::string& path);  // by the codecs' extensions; hidden files are not
 
 // One colour of a palette is 0xrrggbb.

@@ -1,7 +1,7 @@
 // Masks for people to look at.
 #pragma once
 
-#include "data/transform.h"
+#include "data/value_range.h"
 
 namespace atrous::data {
 

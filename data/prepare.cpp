@@ -46,7 +46,9 @@ void crop_both(Example& sample, int64_t h, int64_t w, const Normalization& norma
 
 Example decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
     Example out;
-    out.image = with_channels(load_image(sample.image_path), options.channels, sample.image_path);
+    out.image = load_image(sample.image_path);
+    if (options.channels > 0)
+        out.image = as_net_takes_it(out.image, options.channels, options.normalization.range, sample.image_path);
     out.range = options.normalization.range;
     out.source_h = out.image.h;
     out.source_w = out.image.w;

@@ -124,11 +124,6 @@ Image rotate(const Image& image, double degrees, Sampling sampling) {
     });
 }
 
-ValueRange ValueRange::of(const Image& image) const {
-    if (given()) return *this;
-    return {0, image.is_float() ? 1.f : image.is_16bit() ? 65535.f : 255.f};
-}
-
 Image adjust(const Image& image, double brightness, double contrast, const ValueRange& range) {
     return dispatch_pixels(image, [&](auto zero) {
         using T = decltype(zero);

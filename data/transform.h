@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 
-#include "data/image.h"
+#include "data/value_range.h"
 
 namespace atrous::data {
 
@@ -29,14 +29,6 @@ Image rotate90(const Image& image, int quarter_turns);  // counter-clockwise, as
 // images, nearest for masks, sampling the same points.
 enum class Sampling { bilinear, nearest };
 Image rotate(const Image& image, double degrees, Sampling sampling);
-
-// Which stored values stand for 0 and 1. Without bounds they are 0 and the largest value of the image's integers, 0 and
-// 1 of floats.
-struct ValueRange {
-    float low = 0, high = 0;
-    bool given() const { return low != high; }
-    ValueRange of(const Image& image) const;  // with bounds
-};
 
 // v -> clamp(low + (mean + (v - mean) * contrast - low) * brightness), mean over the whole image, within the range;
 // alpha is kept.

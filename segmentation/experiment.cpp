@@ -19,8 +19,10 @@ Setting<int64_t>& describe_size(Settings& s, int64_t& size) {
 }
 
 Setting<int64_t>& describe_channels(Settings& s, int64_t& channels) {
-    return s.bind("channels", channels, "image channels")
-        .min(net_ranges::in_channels.low)
+    const std::string found =
+        channels == 0 ? "; 0: found from the images, 3 for gray, RGB and RGBA, else as many bands as they have" : "";
+    return s.bind("channels", channels, "image channels" + found)
+        .min(channels == 0 ? 0 : net_ranges::in_channels.low)
         .max(net_ranges::in_channels.high)
         .when_resumed(Resume::fixed);
 }
@@ -51,7 +53,11 @@ static void describe_data(Settings& s, Experiment& e) {
         .one_of({"none", "imagenet"})
         .when_resumed(Resume::fixed)
         .formerly("normalise");
-    describe_channels(s, e.channels).max(3);
+    describe_channels(s, e.channels).max(data::max_channels);
+    s.bind("value-range", e.value_range,
+           "stored values that stand for 0 and 1: LOW..HIGH, such as 0..4095 for 12 bits in 16; measured: the smallest "
+           "and the largest of the training images; auto: the whole range of 8 or 16 bits, of floats measured")
+        .when_resumed(Resume::fixed);
     describe(s, e.augmentations);
     s.bind("crop", e.crop,
            "random crop of the training images: N or WIDTHxHEIGHT; padded with ignored pixels where the image is "
@@ -149,7 +155,7 @@ TrainingSize training_size(const Experiment& e) {
 
 NetConfig net_config(const Experiment& e, int64_t classes) {
     NetConfig c = e.net;
-    c.in_channels = e.channels;
+    if (e.channels > 0) c.in_channels = e.channels;
     c.out_channels = logits_of(classes);
     return c;
 }
@@ -160,7 +166,7 @@ void check(const Settings& settings, const Experiment& e) {
     check(e.augmentations);
     check(e.optimizer);
     training_size(e);
-    if (e.channels != 1 && e.channels != 3) throw UsageError(fmt::format("`channels` {}: expected 1 or 3", e.channels));
+    data::parse_value_range(e.value_range);
     if (e.classes == 1) throw UsageError("`classes` 1: expected at least 2, or 0 to find them from the masks");
 }
 

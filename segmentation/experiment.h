@@ -34,7 +34,8 @@ struct Experiment {
     data::DatasetOptions data;
     std::string mask_values = "auto";  // data/mask.h
     int64_t classes = 0;               // 0: found from the masks
-    int64_t channels = 3, size = 256;  // of the images as the net sees them; pixels
+    int64_t channels = 0, size = 256;  // of the images as the net sees them, 0: found from them; pixels
+    std::string value_range = "auto";  // data/value_range.h
     std::string normalize = "none", crop = "";
     data::Augmentations augmentations{{"hflip", "0.5"}};
     int64_t cache_mib = 1024;  // of decoded samples

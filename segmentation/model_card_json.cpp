@@ -164,6 +164,16 @@ LossConfig read_loss(const Fields& card, const std::string& path, int64_t classe
     return loss;
 }
 
+data::ValueRange read_range(const Fields& f) {
+    const json& bounds = f.list("value_range", 2);
+    constexpr double most = std::numeric_limits<float>::max() / 2;
+    std::vector<float> values;
+    for (const json& bound : bounds) values.push_back(float(f.number("value_range", bound, -HUGE_VAL, true, most)));
+    if (values.size() != 2 || !(values[0] < values[1]) || values[0] < -most)
+        throw f.bad("value_range", bounds, "two numbers, the smaller one first");
+    return {values[0], values[1]};
+}
+
 // Hashes in ascending order, which are searched by halves.
 std::vector<uint64_t> read_hashes(const Fields& f, const char* name) {
     std::vector<uint64_t> hashes;
@@ -215,12 +225,12 @@ ModelCard read(const json& object, const std::string& path) {
             fmt::format("{}: model card version {}; this program reads version {}", path, number, version));
     ModelCard r;
     read_net(f, r.net);
-    if (r.net.in_channels != 1 && r.net.in_channels != 3)  // as train `channels` has it
-        throw f.bad("in_channels", f.at("in_channels"), "1 or 3");
+    f.get("in_channels", r.net.in_channels, {1, data::max_channels});
     f.get("height", r.height, card_ranges::size);
     f.get("width", r.width, card_ranges::size);
     f.get("mean", r.normalization.mean, -HUGE_VAL);
     f.get("std", r.normalization.stddev, 0);
+    if (f.has("value_range")) r.normalization.range = read_range(f);  // absent: the integers' whole range
     f.get("mask_values", r.mask_values);
     f.get("class_names", r.class_names, size_t(r.classes()));
     for (const json& colour : f.list("colours", size_t(r.classes())))
@@ -254,6 +264,8 @@ std::string text_of(const ModelCard& r) {
     object["in_channels"] = r.net.in_channels;
     object["auxiliary"] = r.net.aux_weight > 0;
     object["out_channels"] = r.net.out_channels;
+    if (const data::ValueRange& range = r.normalization.range; range.given())
+        object["value_range"] = {range.low, range.high};
     if (r.split) object["split"] = *r.split;
     // A list's path need not be UTF-8.
     return object.dump(-1, ' ', false, json::error_handler_t::replace);

@@ -19,7 +19,8 @@ static std::vector<float> logits_of(LoadedNet& loaded, const data::Image& image,
     const ModelCard& card = loaded.card;
     auto options = loader_options(card, 1, 0, loaded.net->input_multiple());
     data::Example prepared{
-        data::resize_bilinear(data::with_channels(image, int(card.net.in_channels), path), card.height, card.width),
+        data::resize_bilinear(data::as_net_takes_it(image, int(card.net.in_channels), card.normalization.range, path),
+                              card.height, card.width),
         {},
         image.h,
         image.w};
@@ -85,7 +86,9 @@ std::string Predictor::predict(const Job& job) {
     if (wants("index")) write(job, "index", r.ids, palette);
     if (wants("binary")) write(job, "binary", binary_of(r.ids), {});
     if (wants("probability")) write(job, "probability", r.probability, {});
-    if (wants("overlay")) write(job, "overlay", data::overlay(data::to_8bit_rgb(image), r.ids, palette), {});
+    if (wants("overlay"))
+        write(job, "overlay", data::overlay(data::to_8bit_rgb(image, net_.card.normalization.range), r.ids, palette),
+              {});
     const int64_t object = int64_t(std::count_if(r.ids.u8.begin(), r.ids.u8.end(), [](uint8_t id) { return id != 0; }));
     return fmt::format("{}: {}x{}{}, {:.1f} % foreground", job.image, image.w, image.h,
                        image.pages > 1 ? ", the first of several pages" : "",

@@ -26,12 +26,14 @@ std::string score_of(const ConfusionMatrix& counts) {
 // As the page draws it: an image that is large takes no memory beyond this.
 data::SheetRow row_of(const data::Sample& sample, const ModelCard& card, const Tensor& logits, double threshold) {
     data::LoaderOptions as_it_is;
+    as_it_is.channels = 0;
     const data::Example shown = data::load_sample(sample, data::parse_mask_rule(card.mask_values), as_it_is);
     const auto [h, w] = data::cell_size(shown.image.h, shown.image.w);
     const int64_t c = logits.dim(3);
     const std::vector<float> of_net = host_logits(logits, card.height, card.width);
     LogitRows scaled(of_net, card.height, card.width, c, h, w);
-    return data::fitted({shown.image, shown.labels, class_ids(scaled.rows(0, h), h, w, c, threshold), sample.name, ""});
+    return data::fitted({shown.image, shown.labels, class_ids(scaled.rows(0, h), h, w, c, threshold), sample.name, "",
+                         card.normalization.range});
 }
 
 }  // namespace

@@ -88,9 +88,13 @@ static DataSets open_data(const Experiment& e, Messages& messages) {
     all.insert(all.end(), sets.dataset.val.begin(), sets.dataset.val.end());
     if (sets.dataset.train.empty())
         throw DataError(e.data.root + ": no sample is left to train on; list fewer in `val-list`");
-    sets.report =
-        data::check_dataset(all, {data::parse_mask_rule(e.mask_values), int(e.classes), int(e.machine.threads),
-                                  int64_t(sets.dataset.train.size()), progress_of("checking images", messages)});
+    sets.report = data::check_dataset(all, {.rule = data::parse_mask_rule(e.mask_values),
+                                            .class_count = int(e.classes),
+                                            .threads = int(e.machine.threads),
+                                            .train_count = int64_t(sets.dataset.train.size()),
+                                            .progress = progress_of("checking images", messages),
+                                            .channels = int(e.channels),
+                                            .range = data::parse_value_range(e.value_range)});
     messages.text(fmt::format("\n{}\n{}\n", data_line(e.data.root, sets.dataset), sets.report.text()));
     for (const auto& warning : sets.dataset.warnings) messages.warning(warning);
     return sets;
@@ -101,8 +105,10 @@ static ModelCard model_card(const Experiment& e, const DataSets& sets, int threa
     ModelCard card;
     const int classes = std::max(report.rule.class_count, 2);
     card.net = net_config(e, classes);
+    card.net.in_channels = report.channels;
     card.height = card.width = e.size;
     if (e.normalize == "imagenet") card.normalization = data::Normalization::imagenet();
+    card.normalization.range = report.range;
     card.mask_values = data::text_of(report.rule);
     const auto palette = data::mask_palette(classes);
     for (int c = 0; c < classes; ++c) {
@@ -124,7 +130,18 @@ static ModelCard model_card(const Experiment& e, const DataSets& sets, int threa
 static void resolve(Experiment& e, const ModelCard& card) {
     e.mask_values = card.mask_values;
     e.classes = card.classes();
+    e.channels = card.net.in_channels;
+    e.value_range = data::text_of(card.normalization.range);
     e.loss.name = card.loss.name;
+}
+
+static void warn_of_bands(const Experiment& e, Messages& messages) {
+    if (e.channels == 1 || e.channels == 3) return;
+    for (const data::Augmentation* a : e.augmentations.all())
+        if (a->name() == "colour" && a->active())
+            messages.warning(fmt::format(
+                "`brightness` and `contrast` change images of 1 or 3 channels; these have {} and stay as they are",
+                e.channels));
 }
 
 OptimizerOptions optimizer_options(const Experiment& e) {
@@ -195,6 +212,7 @@ TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device d
     check_validation(e, t.sets.dataset);
     t.card = model_card(e, t.sets, context_of({DeviceKind::cpu}).threads(), run);
     resolve(e, t.card);
+    warn_of_bands(e, messages);
     t.make = [config = t.card.net, freezing = e.freezing] {
         auto net = make_net(config);
         freeze(*net, freezing);

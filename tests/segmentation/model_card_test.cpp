@@ -70,6 +70,25 @@ TEST(ModelCard, AValueOutOfASettingsRangeIsRefused) {
     }
 }
 
+TEST(ModelCard, KeepsTheRangeOfValues) {
+    ModelCard card;
+    card.net.in_channels = 7;
+    card.normalization.range = {-3.1f, 812.25f};
+    const ModelCard read = parse_model_card(text_of(card), "file");
+    EXPECT_EQ(read.net.in_channels, 7);
+    EXPECT_EQ(read.normalization.range.low, -3.1f);
+    EXPECT_EQ(read.normalization.range.high, 812.25f);
+    EXPECT_EQ(loader_options(read, 1, 0, 1).normalization.range.high, 812.25f);
+    for (const json& bad : {json{1}, json{2, 1}, json{1, 1}, json{1, "2"}, json{1, 2, 3}, json("1..2")}) {
+        json object = json::parse(text_of(card));
+        object["value_range"] = bad;
+        EXPECT_THROW(parse_model_card(object.dump(), "file"), FormatError) << bad;
+    }
+    json object = json::parse(text_of(card));
+    object["in_channels"] = 17;
+    EXPECT_THROW(parse_model_card(object.dump(), "file"), FormatError);
+}
+
 TEST(ModelCard, TwoClassesAreOneLogit) {
     EXPECT_EQ(logits_of(2), 1);
     EXPECT_EQ(logits_of(3), 3);

@@ -1,0 +1,141 @@
+// Images of floats, of seven bands and of 16 bits, from a folder to masks, as a user goes there.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "data/image.h"
+#include "tests/apps/program.h"
+#include "tests/data/npy_bytes.h"
+#include "tests/data/tiff_bytes.h"
+
+namespace atrous {
+namespace {
+
+namespace fs = std::filesystem;
+using data::test::bytes_of;
+using test::Outcome, test::program, test::shell;
+
+class BandsTest : public testing::Test {
+ protected:
+    BandsTest() { fs::create_directories(root_); }
+    ~BandsTest() override { fs::remove_all(root_); }
+
+    static constexpr int side = 16, images = 12;
+
+    static bool inside(int image, int pixel) {
+        const int y = pixel / side, x = pixel % side, at = image % 8;
+        return y >= at && y < at + 8 && x >= 4 && x < 12;
+    }
+
+    // Only the last band tells a square from its ground; `value` is asked for 0 to 1.
+    template <class T, class F>
+    void draw(int c, uint16_t format, F value) {
+        for (const char* folder : {"images", "masks"}) fs::create_directories(root_ / folder);
+        for (int i = 0; i < images; ++i) {
+            std::vector<T> values;
+            data::Image mask = data::make_image<uint8_t>(side, side, 1);
+            for (int p = 0; p < side * side; ++p) {
+                mask.u8[size_t(p)] = inside(i, p) ? 255 : 0;
+                for (int ch = 0; ch < c; ++ch) {
+                    const double noise = (p * 37 + ch * 11 + i) % 23 / 23.0;
+                    values.push_back(value(ch + 1 < c ? noise : (inside(i, p) ? 0.8 : 0) + 0.2 * noise));
+                }
+            }
+            data::test::TiffForm form{.h = side, .w = side, .samples = c, .bits = int(8 * sizeof(T)), .format = format};
+            if (c == 3) form.photometric = PHOTOMETRIC_RGB;
+            const auto bytes = data::test::encode_tiff(form, bytes_of(values));
+            std::ofstream(root_ / "images" / (name(i) + ".tif"), std::ios::binary)
+                .write(reinterpret_cast<const char*>(bytes.data()), long(bytes.size()));
+            data::save_png((root_ / "masks" / (name(i) + ".png")).string(), mask);
+        }
+    }
+    static std::string name(int i) { return "p" + std::to_string(10 + i); }
+    std::string at(const std::string& path) const { return "'" + (root_ / path).string() + "'"; }
+
+    Outcome train(const std::string& more = "") {
+        return shell(program() + " train --data '" + root_.string() + "' --size 16 --base-channels 4 --depth 1 " +
+                     "--epochs 15 --batch-size 3 --lr 1e-2 --threads 1 --workers 0 --val-fraction 0.25 --output-dir " +
+                     at("run") + " " + more);
+    }
+    Outcome predict(const std::string& what) {
+        return shell(program() + " predict " + at(what) + " --checkpoint " + at("run") + " --output " + at("out") +
+                     " --save index overlay --threads 1");
+    }
+    Outcome eval() {
+        return shell(program() + " eval --data '" + root_.string() + "' --checkpoint " + at("run") +
+                     " --threads 1 --sheet " + at("sheet.png"));
+    }
+    // Of all pixels, how many are predicted rightly.
+    double accuracy() {
+        int64_t right = 0;
+        for (int i = 0; i < images; ++i) {
+            const auto ids = data::load_image((root_ / "out" / (name(i) + "_index.png")).string());
+            for (int p = 0; p < side * side; ++p) right += (ids.u8[size_t(3 * p)] > 0) == inside(i, p);
+        }
+        return double(right) / (images * side * side);
+    }
+    void learns_and_predicts(const Outcome& trained) {
+        ASSERT_EQ(trained.code, 0) << trained.output;
+        const Outcome scored = eval(), predicted = predict("images");
+        ASSERT_EQ(scored.code, 0) << scored.output;
+        ASSERT_EQ(predicted.code, 0) << predicted.output;
+        EXPECT_GT(accuracy(), 0.95) << trained.output;
+    }
+    std::vector<uint8_t> overlay_pixel(int image, int pixel) {
+        const auto overlay = data::load_image((root_ / "out" / (name(image) + "_overlay.png")).string());
+        return {overlay.u8.begin() + 3 * pixel, overlay.u8.begin() + 3 * pixel + 3};
+    }
+
+    const fs::path root_ = fs::temp_directory_path() / ("atrous bands " + std::to_string(getpid()));
+};
+
+bool says(const Outcome& outcome, const std::string& words) { return outcome.output.find(words) != std::string::npos; }
+
+}  // namespace
+
+TEST_F(BandsTest, ThreeBandsOfFloats) {
+    draw<float>(3, SAMPLEFORMAT_IEEEFP, [](double v) { return float(-300 + 1000 * v); });
+    const Outcome trained = train();
+    EXPECT_TRUE(says(trained, "values: -300 to ")) << trained.output;
+    learns_and_predicts(trained);
+    // A pixel of the ground, whose first band is noise: from the range to 8 bits.
+    const int p = 15;
+    EXPECT_FALSE(inside(7, p));
+    EXPECT_NEAR(overlay_pixel(7, p)[0], 255 * ((p * 37 + 7) % 23 / 23.0), 14) << "the largest value is measured";
+    const Outcome given = train("--overwrite --value-range -300..700");
+    EXPECT_TRUE(says(given, "--value-range -300..700 becomes 0..1")) << given.output;
+    learns_and_predicts(given);
+    EXPECT_NEAR(overlay_pixel(7, p)[0], 255 * ((p * 37 + 7) % 23 / 23.0), 1);
+}
+
+TEST_F(BandsTest, SevenBands) {
+    draw<uint8_t>(7, SAMPLEFORMAT_UINT, [](double v) { return uint8_t(255 * v); });
+    const Outcome trained = train("--brightness 0.2");
+    EXPECT_TRUE(says(trained, "16x16, 7 channels")) << trained.output;
+    EXPECT_TRUE(says(trained, "these have 7 and stay as they are")) << trained.output;
+    learns_and_predicts(trained);
+    data::save_png((root_ / "colour.png").string(), data::make_image<uint8_t>(side, side, 3));
+    const Outcome refused = predict("colour.png");
+    EXPECT_EQ(refused.code, 3) << refused.output;
+    EXPECT_TRUE(says(refused, "the image has 3 channels, expected 7")) << refused.output;
+    const Outcome three = train("--overwrite --channels 3");
+    EXPECT_EQ(three.code, 3) << three.output;
+    EXPECT_TRUE(says(three, "has 7 channels, expected 3")) << three.output;
+}
+
+TEST_F(BandsTest, TwelveBitsInSixteen) {
+    draw<uint16_t>(1, SAMPLEFORMAT_UINT, [](double v) { return uint16_t(4000 * v); });
+    const Outcome plain = train();
+    EXPECT_TRUE(says(plain, "--value-range 0..4095 would use the whole range")) << plain.output;
+    const Outcome trained = train("--overwrite --value-range 0..4095 --channels 1");
+    EXPECT_TRUE(says(trained, "16x16, 1 channel")) << trained.output;
+    learns_and_predicts(trained);
+    const std::ifstream config(root_ / "run" / "config.toml");
+    std::stringstream text;
+    text << config.rdbuf();
+    EXPECT_NE(text.str().find("value-range = \"0..4095\""), std::string::npos) << text.str();
+}
+
+}  // namespace atrous
