@@ -67,7 +67,7 @@ inline void set_tags(TIFF* tiff, const TiffForm& form) {
         TIFFSetField(tiff, TIFFTAG_TILEWIDTH, 16);
         TIFFSetField(tiff, TIFFTAG_TILELENGTH, 16);
     } else {
-        TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, 3);
+        TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, form.compression == COMPRESSION_JPEG ? 8 : 3);  // as JPEG's blocks
     }
 }
 
