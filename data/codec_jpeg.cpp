@@ -96,7 +96,7 @@ Codec jpeg() { return {"JPEG", {".jpg", ".jpeg", ".jpe", ".jfif"}, is_jpeg, deco
 }  // namespace codec
 
 std::vector<uint8_t> encode_jpeg(const Image& image, int quality) {
-    require(!image.is_16bit(), "encode_jpeg: 8-bit images only");
+    require(!image.is_16bit() && !image.is_float(), "encode_jpeg: 8-bit images only");
     const int format = image.c == 1 ? TJPF_GRAY : image.c == 3 ? TJPF_RGB : TJPF_RGBX;
     Handle handle(tjInitCompress());
     unsigned char* buffer = nullptr;

@@ -182,7 +182,8 @@ Codec png() { return {"PNG", {".png"}, is_png, decode_png}; }
 }  // namespace codec
 
 std::vector<uint8_t> encode_png(const Image& image, const Palette& palette, PngMark mark) {
-    require(image.c == 1 || image.c == 3 || image.c == 4, "encode_png: 1, 3 or 4 channels");
+    require((image.c == 1 || image.c == 3 || image.c == 4) && !image.is_float(),
+            "encode_png: 1, 3 or 4 channels of 8 or 16 bits");
     require(palette.empty() || (image.c == 1 && !image.is_16bit() && palette.size() <= 256),
             "encode_png: a palette needs a gray 8-bit image and at most 256 colours");
     std::vector<png_color> colours;

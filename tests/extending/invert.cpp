@@ -19,6 +19,8 @@ class Invert : public Copied<Invert, data::Augmentation> {
         if (!random.chance(probability_)) return;
         for (uint8_t& value : sample.image.u8) value = uint8_t(255 - value);
         for (uint16_t& value : sample.image.u16) value = uint16_t(65535 - value);
+        const data::ValueRange bounds = sample.range.of(sample.image);
+        for (float& value : sample.image.f32) value = bounds.high - value + bounds.low;
     }
 
  private:
