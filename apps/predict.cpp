@@ -18,6 +18,7 @@ int predict(int argc, const char* const* argv) {
     std::string checkpoint, output;
     double threshold = 0.5;
     bool recursive = false, overwrite = false;
+    WindowOptions windows;
     Machine machine;
     o.bind("input", input, "images, and folders of images").positional().required();
     describe_checkpoint(o, checkpoint).required();
@@ -27,6 +28,7 @@ int predict(int argc, const char* const* argv) {
            "probability (0..255), overlay; not given: binary overlay, or of a net of several classes index overlay")
         .one_of({"index", "binary", "probability", "overlay"});
     describe_threshold(o, threshold);
+    describe(o, windows);
     o.bind("recursive", recursive, "also the images of the folders in the folder").letter('r');
     describe_device(o, machine);
     describe_precision(o, machine);
@@ -38,7 +40,7 @@ int predict(int argc, const char* const* argv) {
     const std::string net = checkpoint_file(checkpoint);
     LoadedNet loaded = load_net(net, open_device(machine, console), machine.precision);
     if (save.empty()) save = {loaded.card.classes() == 2 ? "binary" : "index", "overlay"};
-    Predictor predictor(loaded, save, logit_threshold(o, threshold, loaded.card), output);
+    Predictor predictor(loaded, save, logit_threshold(o, threshold, loaded.card), windows, output);
     const std::vector<Job> jobs = jobs_of(images, predictor, {net, o.config_file()}, overwrite);
     std::fputs(format_table(o.table()).c_str(), stdout);
     predict_all(predictor, jobs, std::move(images.skipped), console);

@@ -16,7 +16,7 @@ std::vector<LogitRows::Tap> LogitRows::taps(int64_t in, int64_t out) {
 }
 
 LogitRows::LogitRows(const std::vector<float>& logits, int64_t h, int64_t w, int64_t c, int64_t height, int64_t width)
-    : logits_(logits),
+    : logits_(logits.data()),
       w_(w),
       c_(c),
       height_(height),
@@ -26,13 +26,23 @@ LogitRows::LogitRows(const std::vector<float>& logits, int64_t h, int64_t w, int
 
 int64_t LogitRows::rows_at_once() const { return std::clamp<int64_t>((int64_t(1) << 20) / (width_ * c_), 1, height_); }
 
+void LogitRows::continue_with(const float* logits, int64_t first) {
+    logits_ = logits;
+    first_ = first;
+}
+
+int64_t LogitRows::complete(int64_t rows) const {
+    const auto beyond = [](const Tap& tap, int64_t row) { return tap.i1 < row; };
+    return std::lower_bound(vertical_.begin(), vertical_.end(), rows, beyond) - vertical_.begin();
+}
+
 const float* LogitRows::rows(int64_t first, int64_t count) {
     rows_.resize(size_t(count * width_ * c_));
     const int64_t elements = w_ * c_;
 #pragma omp parallel for schedule(static)
     for (int64_t y = 0; y < count; ++y) {
         const Tap& v = vertical_[size_t(first + y)];
-        const float *upper = logits_.data() + v.i0 * elements, *lower = logits_.data() + v.i1 * elements;
+        const float *upper = logits_ + (v.i0 - first_) * elements, *lower = logits_ + (v.i1 - first_) * elements;
         std::vector<float> row(static_cast<size_t>(elements));  // blended along the height
 #pragma omp simd
         for (int64_t i = 0; i < elements; ++i) row[size_t(i)] = v.weight0 * upper[i] + v.weight1 * lower[i];

@@ -13,6 +13,11 @@ class LogitRows {
     // align_corners off. They are not copied.
     LogitRows(const std::vector<float>& logits, int64_t h, int64_t w, int64_t c, int64_t height, int64_t width);
 
+    // Of logits that come some rows at a time: from now on the rows from `first` on are those at `logits`.
+    void continue_with(const float* logits, int64_t first);
+    // How many rows of the result follow from the first `rows` rows of logits.
+    int64_t complete(int64_t rows) const;
+
     // Rows [first, first + count) of the result: [count][width][c], valid until the next call.
     const float* rows(int64_t first, int64_t count);
 
@@ -28,7 +33,8 @@ class LogitRows {
     };
     static std::vector<Tap> taps(int64_t in, int64_t out);
 
-    const std::vector<float>& logits_;
+    const float* logits_;
+    int64_t first_ = 0;  // the row of logits that logits_ begins with
     int64_t w_, c_, height_, width_;
     std::vector<Tap> vertical_, horizontal_;
     std::vector<float> rows_;

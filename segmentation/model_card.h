@@ -20,9 +20,16 @@ namespace card_ranges {
 inline constexpr net_ranges::Range size{8, 8192}, threads{0, 65536};
 }  // namespace card_ranges
 
+// The smallest and the largest of the images that a net was trained with, in their own pixels.
+struct SourceSizes {
+    int64_t min_height = 0, min_width = 0, max_height = 0, max_width = 0;
+    bool known() const { return max_height > 0; }
+};
+
 struct ModelCard {
     NetConfig net;
     int64_t height = 256, width = 256;  // images are resized to this
+    SourceSizes sources;                // unknown: from before they were recorded
     data::Normalization normalization;
     std::string mask_values = "auto";  // the definite rule, in `mask-values`' words
     std::vector<std::string> class_names;

@@ -20,7 +20,7 @@ using net_ranges::Range;
 using nlohmann::json;
 
 constexpr int version = 1;
-constexpr Range any_count{0, std::numeric_limits<int64_t>::max()};
+constexpr Range any_count{0, std::numeric_limits<int64_t>::max()}, side{1, data::max_pixels};
 const std::vector<std::string> precisions{"fp32", "bf16", "fp16"};
 
 // What a description of settings calls a setting in a card.
@@ -216,6 +216,16 @@ void check_words(const ModelCard& r, const std::string& path) {
     }
 }
 
+SourceSizes read_sources(const json& object, const std::string& path) {
+    const Fields f(object, "source_sizes", path);
+    SourceSizes sizes;
+    f.get("min_height", sizes.min_height, side);
+    f.get("min_width", sizes.min_width, side);
+    f.get("max_height", sizes.max_height, {sizes.min_height, side.high});
+    f.get("max_width", sizes.max_width, {sizes.min_width, side.high});
+    return sizes;
+}
+
 ModelCard read(const json& object, const std::string& path) {
     const Fields f(object, "", path);
     int64_t number = 0;
@@ -240,6 +250,7 @@ ModelCard read(const json& object, const std::string& path) {
     r.loss = read_loss(f, path, r.classes());
     f.get("threads", number, card_ranges::threads);
     r.threads = int(number);
+    if (f.has("source_sizes")) r.sources = read_sources(f.at("source_sizes"), path);
     if (f.has("split")) r.split = read_split(f.at("split"), path);
     check_words(r, path);
     return r;
@@ -266,6 +277,11 @@ std::string text_of(const ModelCard& r) {
     object["out_channels"] = r.net.out_channels;
     if (const data::ValueRange& range = r.normalization.range; range.given())
         object["value_range"] = {range.low, range.high};
+    if (r.sources.known())
+        object["source_sizes"] = {{"min_height", r.sources.min_height},
+                                  {"min_width", r.sources.min_width},
+                                  {"max_height", r.sources.max_height},
+                                  {"max_width", r.sources.max_width}};
     if (r.split) object["split"] = *r.split;
     // A list's path need not be UTF-8.
     return object.dump(-1, ' ', false, json::error_handler_t::replace);

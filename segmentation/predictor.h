@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "segmentation/image_view.h"
 #include "segmentation/load_net.h"
 
 namespace atrous {
@@ -16,14 +17,15 @@ struct Job {
 class Predictor {
  public:
     // `wanted`: of index, binary, probability, overlay. `threshold`: of a binary net's logit.
-    Predictor(LoadedNet& net, std::vector<std::string> wanted, double threshold, std::string output);
+    Predictor(LoadedNet& net, std::vector<std::string> wanted, double threshold, WindowOptions windows,
+              std::string output);
 
     const std::string& output() const { return output_; }
     std::vector<std::string> paths_of(const Job& job) const;  // of its results
 
     // Writes the results, whose folder must be there; returns a line about them. DataError for an image that
     // cannot be read, NumericError where the net gives NaN or Inf. Memory: the image, one byte a pixel for each kind
-    // of result, and a few rows of logits.
+    // of result, and the logits of a row of windows.
     std::string predict(const Job& job);
 
  private:
@@ -32,12 +34,13 @@ class Predictor {
     };
     bool wants(const std::string& what) const;
     std::string path_of(const Job& job, const std::string& what) const;
-    Results results_of(const data::Image& image, const std::vector<float>& logits) const;
+    Results results_of(const data::Image& image, const ImageView& view, const std::string& path);
     void write(const Job& job, const std::string& what, const data::Image& image, const data::Palette& colours) const;
 
     LoadedNet& net_;
     std::vector<std::string> wanted_;
     double threshold_;
+    WindowOptions windows_;
     std::string output_;
 };
 

@@ -1,0 +1,89 @@
+#include "segmentation/image_view.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "engine/train/evaluate.h"
+#include "segmentation/postprocess.h"
+
+namespace atrous {
+
+void describe(Settings& s, WindowOptions& o) {
+    s.bind("windows", o.windows,
+           "images through overlapping windows of the training's size, at the training's scale: on, off, or auto, for "
+           "images more than twice as large as the training's")
+        .one_of({"auto", "on", "off"});
+    s.bind("overlap", o.overlap, "share of a window's side that neighbouring windows have in common").min(0).max(0.9);
+}
+
+namespace {
+
+constexpr double far = 2;  // a size so many times the training's is another scale
+
+int64_t scaled(int64_t side, int64_t to, int64_t from) {
+    return std::max<int64_t>(1, int64_t(std::llround(double(side) * double(to) / double(from))));
+}
+
+// Of an image that is resized to the size of the card.
+std::string note_on_scale(const SourceSizes& trained, int64_t height, int64_t width) {
+    const double more =
+        std::max(double(height) / double(trained.max_height), double(width) / double(trained.max_width));
+    if (more > far)
+        return fmt::format(
+            "shrunk {:.1f} times as much as the training's largest images; `windows` on keeps their scale", more);
+    const double less =
+        std::max(double(height) / double(trained.min_height), double(width) / double(trained.min_width));
+    if (less * far < 1) return fmt::format("enlarged {:.1f} times as much as the training's smallest images", 1 / less);
+    return "";
+}
+
+}  // namespace
+
+ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width) {
+    const SourceSizes& trained = card.sources;
+    if (options.windows == "on" && !trained.known())
+        throw UsageError(
+            "`windows` on: the checkpoint is of a version that did not record the sizes of its training's images, so "
+            "their "
+            "scale is unknown; leave it out");
+    const bool large = trained.known() && (double(height) > far * double(trained.max_height) ||
+                                           double(width) > far * double(trained.max_width));
+    if (options.windows == "on" || (options.windows == "auto" && large)) {
+        const WindowGrid grid =
+            window_grid(scaled(height, card.height, trained.max_height), scaled(width, card.width, trained.max_width),
+                        card.height, card.width, options.overlap);
+        return {grid, fmt::format("{} windows of {}x{}", grid.windows(), grid.window_width, grid.window_height)};
+    }
+    return {window_grid(card.height, card.width, card.height, card.width, 0),
+            trained.known() ? note_on_scale(trained, height, width) : ""};
+}
+
+void logits_by_windows(LoadedNet& loaded, const data::Image& image, const ImageView& view, const std::string& path,
+                       const TakeRows& take) {
+    const ModelCard& card = loaded.card;
+    const WindowGrid& grid = view.grid;
+    const auto options = loader_options(card, 1, 0, loaded.net->input_multiple());
+    const data::Image whole =
+        data::resize_bilinear(data::as_net_takes_it(image, int(card.net.in_channels), card.normalization.range, path),
+                              grid.height, grid.width);
+    HostBatch batch;
+    std::vector<float> logits;
+    const auto of_window = [&](int64_t top, int64_t left) {
+        const data::Example seen{data::crop(whole, top, left, grid.window_height, grid.window_width),
+                                 {},
+                                 grid.window_height,
+                                 grid.window_width};
+        data::collate({seen}, options, batch);
+        const DeviceBatch given = upload(batch, loaded.net->materialized().device, loaded.compute);
+        logits = host_logits(loaded.net->forward(given.images), grid.window_height, grid.window_width);
+        if (!std::all_of(logits.begin(), logits.end(), [](float v) { return std::isfinite(v); }))
+            throw NumericError("the net gave NaN or Inf");
+        return logits.data();
+    };
+    blend_windows(grid, card.net.out_channels, of_window, take);
+}
+
+}  // namespace atrous

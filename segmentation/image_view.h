@@ -1,0 +1,38 @@
+// At which scale and in how many windows a net sees an image, given what its training saw.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/settings.h"
+#include "data/image.h"
+#include "segmentation/load_net.h"
+#include "segmentation/windows.h"
+
+namespace atrous {
+
+struct WindowOptions {
+    std::string windows = "auto";
+    double overlap = 0.25;
+};
+void describe(Settings& settings, WindowOptions& options);
+
+// An image is resized to grid.height x grid.width before the net sees it window by window. One window: as the images of
+// the training, which are resized to the size of the card whatever their own is.
+struct ImageView {
+    WindowGrid grid;
+    std::string note;  // for people: windows, or a scale far from the training's; empty where there is nothing to say
+};
+
+// auto: windows for images more than twice as high or wide as the largest that the net was trained with. These are seen
+// at the scale of that largest one, through windows of the size of the card. UsageError where windows are asked for and the
+// checkpoint does not know the sizes of its training's images.
+ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width);
+
+// Calls `take` for the rows of the image's logits at the size of the view, from the top: segmentation/windows.h.
+// NumericError for NaN or Inf. `path` is for messages.
+void logits_by_windows(LoadedNet& net, const data::Image& image, const ImageView& view, const std::string& path,
+                       const TakeRows& take);
+
+}  // namespace atrous

@@ -1,0 +1,75 @@
+#include "segmentation/windows.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace atrous {
+
+namespace {
+
+// At most `window - shared` apart, evenly.
+std::vector<int64_t> starts_of(int64_t size, int64_t window, double overlap) {
+    const int64_t shared = int64_t(std::ceil(overlap * double(window)));
+    const int64_t step = std::max<int64_t>(window - shared, 1), last = size - window;
+    const int64_t steps = (last + step - 1) / step;
+    std::vector<int64_t> starts{0};
+    for (int64_t i = 1; i <= steps; ++i) starts.push_back(i * last / steps);
+    return starts;
+}
+
+// For each pixel of a side, what the weights of the windows over it add up to.
+std::vector<float> sums_of(const std::vector<float>& weights, const std::vector<int64_t>& starts, int64_t size) {
+    std::vector<float> sums(size_t(size), 0.f);
+    for (const int64_t start : starts)
+        for (size_t i = 0; i < weights.size(); ++i) sums[size_t(start) + i] += weights[i];
+    return sums;
+}
+
+}  // namespace
+
+WindowGrid window_grid(int64_t height, int64_t width, int64_t window_height, int64_t window_width, double overlap) {
+    WindowGrid grid{height, width, std::min(height, window_height), std::min(width, window_width), {}, {}};
+    grid.tops = starts_of(height, grid.window_height, overlap);
+    grid.lefts = starts_of(width, grid.window_width, overlap);
+    return grid;
+}
+
+std::vector<float> window_weights(int64_t window, const std::vector<int64_t>& starts) {
+    int64_t shared = 0;
+    for (size_t i = 1; i < starts.size(); ++i) shared = std::max(shared, window - (starts[i] - starts[i - 1]));
+    std::vector<float> weights;
+    for (int64_t i = 0; i < window; ++i)
+        weights.push_back(float(std::min({i + 1, window - i, shared + 1})) / float(shared + 1));
+    return weights;
+}
+
+void blend_windows(const WindowGrid& grid, int64_t channels, const WindowLogits& logits, const TakeRows& take) {
+    if (grid.windows() == 1) return take(0, grid.height, logits(0, 0));
+    const std::vector<float> down = window_weights(grid.window_height, grid.tops);
+    const std::vector<float> across = window_weights(grid.window_width, grid.lefts);
+    const std::vector<float> sums_down = sums_of(down, grid.tops, grid.height);
+    const std::vector<float> sums_across = sums_of(across, grid.lefts, grid.width);
+    const int64_t row = grid.width * channels, window_row = grid.window_width * channels;
+    std::vector<float> band(size_t((1 + grid.window_height) * row), 0.f);  // behind the row above the current windows
+    for (size_t r = 0; r < grid.tops.size(); ++r) {
+        const int64_t top = grid.tops[r];
+        std::vector<float> share(size_t(grid.window_height));
+        for (size_t y = 0; y < share.size(); ++y) share[y] = down[y] / sums_down[size_t(top) + y];
+        for (const int64_t left : grid.lefts) {
+            const float* window = logits(top, left);
+            for (int64_t y = 0; y < grid.window_height; ++y)
+                for (int64_t x = 0; x < grid.window_width; ++x) {
+                    const float weight = share[size_t(y)] * across[size_t(x)] / sums_across[size_t(left + x)];
+                    const float* from = window + y * window_row + x * channels;
+                    float* to = band.data() + (1 + y) * row + (left + x) * channels;
+                    for (int64_t ch = 0; ch < channels; ++ch) to[ch] += weight * from[ch];
+                }
+        }
+        const int64_t done = (r + 1 == grid.tops.size() ? grid.height : grid.tops[r + 1]) - top;
+        take(top, done, band.data() + row);
+        std::copy(band.begin() + done * row, band.end(), band.begin());
+        std::fill(band.end() - done * row, band.end(), 0.f);
+    }
+}
+
+}  // namespace atrous
