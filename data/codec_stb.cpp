@@ -2,6 +2,7 @@
 #include "data/codec_stb.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -78,8 +79,9 @@ Image decode_by_stb(Bytes bytes, const std::string& path, const char* format, bo
     Source header{bytes};
     if (!stbi_info_from_callbacks(&callbacks, &header, &w, &h, &c))
         damaged(path, format, "its header is not understood");
-    check_size(h, w, path);
-    check_plausible(h, w, deep ? 1 : 64, bytes, path, format);  // runs of 128 in two bytes
+    const int64_t rows = std::abs(int64_t(h));  // less than 0 where the first row of a BMP is the upper one
+    check_size(rows, w, path);
+    check_plausible(rows, w, deep ? 1 : 64, bytes, path, format);  // runs of 128 in two bytes
     Source source{bytes};
     return deep ? load<uint16_t>(source, path, format) : load<uint8_t>(source, path, format);
 }

@@ -46,10 +46,13 @@ class BandsTest : public testing::Test {
             data::test::TiffForm form{.h = side, .w = side, .samples = c, .bits = int(8 * sizeof(T)), .format = format};
             if (c == 3) form.photometric = PHOTOMETRIC_RGB;
             const auto bytes = data::test::encode_tiff(form, bytes_of(values));
-            std::ofstream(root_ / "images" / (name(i) + ".tif"), std::ios::binary)
-                .write(reinterpret_cast<const char*>(bytes.data()), long(bytes.size()));
+            write("images/" + name(i) + ".tif", bytes);
             data::save_png((root_ / "masks" / (name(i) + ".png")).string(), mask);
         }
+    }
+    void write(const std::string& path, const std::vector<uint8_t>& bytes) {
+        std::ofstream(root_ / path, std::ios::binary)
+            .write(reinterpret_cast<const char*>(bytes.data()), long(bytes.size()));
     }
     static std::string name(int i) { return "p" + std::to_string(10 + i); }
     std::string at(const std::string& path) const { return "'" + (root_ / path).string() + "'"; }
@@ -110,6 +113,17 @@ TEST_F(BandsTest, ThreeBandsOfFloats) {
     EXPECT_NEAR(overlay_pixel(7, p)[0], 255 * ((p * 37 + 7) % 23 / 23.0), 1);
 }
 
+TEST_F(BandsTest, WeightsOfThreeChannelsStartANetOfSeven) {
+    const auto value = [](double v) { return uint8_t(255 * v); };
+    draw<uint8_t>(3, SAMPLEFORMAT_UINT, value);
+    ASSERT_EQ(train().code, 0);
+    fs::copy(root_ / "run" / "best.safetensors", root_ / "start.safetensors");
+    draw<uint8_t>(7, SAMPLEFORMAT_UINT, value);
+    const Outcome trained = train("--overwrite --pretrained " + at("start.safetensors"));
+    EXPECT_TRUE(says(trained, "repeated, times 3/7")) << trained.output;
+    learns_and_predicts(trained);
+}
+
 TEST_F(BandsTest, SevenBands) {
     draw<uint8_t>(7, SAMPLEFORMAT_UINT, [](double v) { return uint8_t(255 * v); });
     const Outcome trained = train("--brightness 0.2");
@@ -132,6 +146,10 @@ TEST_F(BandsTest, TwelveBitsInSixteen) {
     const Outcome trained = train("--overwrite --value-range 0..4095 --channels 1");
     EXPECT_TRUE(says(trained, "16x16, 1 channel")) << trained.output;
     learns_and_predicts(trained);
+    const std::vector<uint8_t> gray(side * side);
+    write("pages.tif", data::test::encode_tiff({.h = side, .w = side}, gray, 2));
+    const Outcome pages = predict("pages.tif");
+    EXPECT_TRUE(says(pages, "pages.tif: 16x16, the first of several pages, ")) << pages.output;
     const std::ifstream config(root_ / "run" / "config.toml");
     std::stringstream text;
     text << config.rdbuf();

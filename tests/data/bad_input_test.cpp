@@ -166,6 +166,15 @@ std::vector<Row> images() {
              save_progressive(s.file("images/p0.jpeg"), pattern(6, 8, 3));
          },
          {}},
+        {"JPEG called jfif and jpe",
+         [](Scene& s) {
+             for (int i : {0, 1}) {
+                 s.remove(s.image(i));
+                 write_file(s.file(i ? "images/p1.jpe" : "images/p0.jfif"), encode_jpeg(pattern(6, 8, 3)));
+             }
+         },
+         {},
+         [](const DatasetReport& r) { EXPECT_EQ(r.samples, 3); }},
         {"upper-case extension", [](Scene& s) { fs::rename(s.image(0), s.file("images/p0.PNG")); }, {}},
         {"one pixel",
          [](Scene& s) {

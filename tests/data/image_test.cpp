@@ -3,6 +3,9 @@
 #include <png.h>
 #include <turbojpeg.h>
 
+#include <cstring>
+
+#include "data/transform.h"
 #include "fixtures.h"
 #include "png_bytes.h"
 
@@ -187,6 +190,11 @@ TEST(Image, BmpAndPnm) {
     const Image rgb = pattern(4, 5, 3);
     write_file(dir / "a.bmp", encode_bmp(rgb));
     EXPECT_EQ(load_image(dir / "a.bmp").u8, rgb.u8);
+    auto top_down = encode_bmp(flip_vertical(rgb));
+    const int32_t height = -4;
+    std::memcpy(top_down.data() + 22, &height, 4);
+    write_file(dir / "b.bmp", top_down);
+    EXPECT_EQ(load_image(dir / "b.bmp").u8, rgb.u8);
     write_text(dir / "a.pgm", "P5\n3 2\n255\nabcdef");
     EXPECT_EQ(load_image(dir / "a.pgm").u8, (std::vector<uint8_t>{'a', 'b', 'c', 'd', 'e', 'f'}));
 }
