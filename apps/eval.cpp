@@ -20,6 +20,7 @@
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
 #include "segmentation/training_setup.h"
+#include "segmentation/windowed_net.h"
 
 namespace atrous::app {
 namespace {
@@ -30,6 +31,7 @@ struct EvalArguments {
     int64_t batch_size = 8;
     Machine machine;
     double threshold = 0.5;
+    WindowOptions windows;
     std::string per_image, json, confusion, sheet;
     int64_t sheet_rows = default_sheet_rows;
     bool overwrite = false;
@@ -48,6 +50,7 @@ struct EvalArguments {
         describe_workers(o, machine);
         o.group("Scores");
         describe_threshold(o, threshold);
+        describe(o, windows);
         o.bind("per-image", per_image, "file to write each image's scores to (CSV)");
         describe_json(o, json);
         o.bind("confusion", confusion, "file to write the confusion matrix to (CSV): rows true classes, in pixels");
@@ -68,8 +71,8 @@ Outputs EvalArguments::outputs() const {
 }
 
 // Writes --per-image, --json, --confusion and --sheet.
-void write_files(const EvalArguments& a, LoadedNet& net, const Scores& scores, const ImageScores& images,
-                 const std::vector<data::Sample>& samples) {
+void write_files(const EvalArguments& a, LoadedNet& net, const ScoringView& view, const Scores& scores,
+                 const ImageScores& images, const std::vector<data::Sample>& samples) {
     const std::vector<std::string>& names = net.card.class_names;
     const auto wrote = [](const std::string& path) { fmt::print("wrote {}\n", path); };
     if (!a.per_image.empty()) images.write(a.per_image, names), wrote(a.per_image);
@@ -86,8 +89,8 @@ void write_files(const EvalArguments& a, LoadedNet& net, const Scores& scores, c
     }
     if (!a.confusion.empty()) write_confusion(a.confusion, scores, names), wrote(a.confusion);
     if (a.sheet.empty()) return;
-    const auto png = data::encode_png(result_sheet(*net.net, net.card, net.compute, samples, a.sheet_rows,
-                                                   logit_threshold(a.o, a.threshold, net.card)),
+    const auto png = data::encode_png(result_sheet(*view.net, net.card, net.compute, samples, a.sheet_rows,
+                                                   logit_threshold(a.o, a.threshold, net.card), view.loader),
                                       {}, data::PngMark::ours);
     io::write_durably(a.sheet, png);
     wrote(a.sheet);
@@ -126,25 +129,26 @@ int eval(int argc, const char* const* argv) {
     for (const auto& warning : set.warnings) console.warning(warning);
     say_what_was_trained_on(card.split, set, samples, a.split == "val", console);
 
-    auto source = data::make_loader(
-        samples, report.rule, loader_options(card, a.batch_size, int(a.machine.workers), loaded.net->input_multiple()));
+    const ScoringView view = scoring_view(loaded, a.windows, report, a.batch_size, int(a.machine.workers));
+    if (!view.note.empty()) console.text(view.note + "\n");
+    auto source = data::make_loader(samples, report.rule, view.loader);
     ImageScores images{card.classes()};
     const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch&, const Tensor&, int64_t done) {
         console.progress("scoring images", done, of);
     };
     const Scores scores =
-        evaluate(*loaded.net, *source,
+        evaluate(*view.net, *source,
                  {.loss = loss_of(card),
                   .compute = loaded.compute,
                   .threshold = threshold,
                   .ignore_index = 255,
                   .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }},
                  shown);
-    fmt::print("\n{} images of {} at {}x{}\n{}\n", scores.images, a.data.root, card.height, card.width,
-               scores_line(scores));
+    fmt::print("\n{} images of {} {} {}x{}\n{}\n", scores.images, a.data.root, view.windowed ? "by windows of" : "at",
+               card.height, card.width, scores_line(scores));
     fmt::print("{}\n", baseline_line(scores, card.class_names));
     fmt::print("{}", scores_table(scores, card.class_names));
-    write_files(a, loaded, scores, images, samples);
+    write_files(a, loaded, view, scores, images, samples);
     std::fflush(stdout);
     refuse_nonfinite(scores.nonfinite, scores.images);
     return 0;

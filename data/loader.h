@@ -1,8 +1,10 @@
 // Batches from a data set: decodes, resizes, augments and normalizes ahead of the consumer.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/augmentation.h"
@@ -17,9 +19,11 @@ enum class LastBatch { keep, drop, merge };  // merge: a last partial batch join
 struct LoaderOptions {
     int64_t batch_size = 4;
     int64_t resize_h = 0, resize_w = 0;  // 0: the image's own size
-    int64_t crop_h = 0, crop_w = 0;      // 0: none; smaller images are padded
-    int64_t size_multiple = 1;           // height and width of a batch are padded to a multiple of this
-    int channels = 3;                    // of the net; 0: as the files have them, for looking at samples
+    std::function<std::pair<int64_t, int64_t>(int64_t h, int64_t w)> resize_to =
+        {};                          // instead, by the image's own size
+    int64_t crop_h = 0, crop_w = 0;  // 0: none; smaller images are padded
+    int64_t size_multiple = 1;       // height and width of a batch are padded to a multiple of this
+    int channels = 3;                // of the net; 0: as the files have them, for looking at samples
     Normalization normalization;
     Augmentations augmentations;
     bool augment = false, shuffle = false;  // augment: also crops anywhere instead of in the middle

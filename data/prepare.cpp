@@ -54,7 +54,12 @@ Example decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOp
     out.source_w = out.image.w;
     if (!sample.mask_path.empty())
         out.labels = apply_mask_rule(rule, load_mask(sample, out.source_h, out.source_w), sample.mask_path);
-    if (options.resize_h > 0) resize(out, options.resize_h, options.resize_w);
+    if (options.resize_to) {
+        const auto [h, w] = options.resize_to(out.source_h, out.source_w);
+        resize(out, h, w);
+    } else if (options.resize_h > 0) {
+        resize(out, options.resize_h, options.resize_w);
+    }
     return out;
 }
 

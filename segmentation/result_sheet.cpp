@@ -24,14 +24,15 @@ std::string score_of(const ConfusionMatrix& counts) {
 }
 
 // As the page draws it: an image that is large takes no memory beyond this.
-data::SheetRow row_of(const data::Sample& sample, const ModelCard& card, const Tensor& logits, double threshold) {
+data::SheetRow row_of(const data::Sample& sample, const ModelCard& card, const Tensor& logits, int64_t net_h,
+                      int64_t net_w, double threshold) {
     data::LoaderOptions as_it_is;
     as_it_is.channels = 0;
     const data::Example shown = data::load_sample(sample, data::parse_mask_rule(card.mask_values), as_it_is);
     const auto [h, w] = data::cell_size(shown.image.h, shown.image.w);
     const int64_t c = logits.dim(3);
-    const std::vector<float> of_net = host_logits(logits, card.height, card.width);
-    LogitRows scaled(of_net, card.height, card.width, c, h, w);
+    const std::vector<float> of_net = host_logits(logits, net_h, net_w);
+    LogitRows scaled(of_net, net_h, net_w, c, h, w);
     return data::fitted({shown.image, shown.labels, class_ids(scaled.rows(0, h), h, w, c, threshold), sample.name, "",
                          card.normalization.range});
 }
@@ -46,14 +47,18 @@ Setting<int64_t>& describe_sheet_rows(Settings& s, int64_t& rows) {
 }
 
 std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& card, DType compute,
-                                        const std::vector<data::Sample>& samples, int64_t count, double threshold) {
+                                        const std::vector<data::Sample>& samples, int64_t count, double threshold,
+                                        const std::optional<data::LoaderOptions>& loading) {
     const std::vector<data::Sample> chosen = spread(samples, count);
-    const auto source = data::make_loader(chosen, data::parse_mask_rule(card.mask_values),
-                                          loader_options(card, 1, 0, net.input_multiple()));
+    data::LoaderOptions loader = loading ? *loading : loader_options(card, 1, 0, net.input_multiple());
+    loader.batch_size = 1;
+    const auto source = data::make_loader(chosen, data::parse_mask_rule(card.mask_values), loader);
     std::vector<data::SheetRow> rows;
     std::string score;
     const auto add_row = [&](const HostBatch&, const Tensor& logits, int64_t done) {
-        rows.push_back(row_of(chosen[size_t(done - 1)], card, logits, threshold));
+        const bool sized = !loader.resize_to;  // what collate() padded beyond that is left out
+        rows.push_back(row_of(chosen[size_t(done - 1)], card, logits, sized ? card.height : logits.dim(1),
+                              sized ? card.width : logits.dim(2), threshold));
         rows.back().score = score;
     };
     evaluate(net, *source,
@@ -68,10 +73,12 @@ std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& c
 }
 
 data::Image result_sheet(SegmentationNet& net, const ModelCard& card, DType compute,
-                         const std::vector<data::Sample>& samples, int64_t rows, double threshold) {
+                         const std::vector<data::Sample>& samples, int64_t rows, double threshold,
+                         const std::optional<data::LoaderOptions>& loader) {
     std::vector<std::string> names = card.class_names;  // a card may lack some
     for (int64_t c = int64_t(names.size()); c < card.classes(); ++c) names.push_back(std::to_string(c));
-    return data::contact_sheet(result_rows(net, card, compute, samples, rows, threshold), {names, card.colours});
+    return data::contact_sheet(result_rows(net, card, compute, samples, rows, threshold, loader),
+                               {names, card.colours});
 }
 
 }  // namespace atrous

@@ -104,12 +104,12 @@ void Module::materialize(const MaterializeOptions& options) {
     arena_ = {};
     arena_.parameters = parameters();
     std::reverse(arena_.parameters.begin(), arena_.parameters.end());
-    place(arena_, options);
+    if (!arena_.parameters.empty()) place(arena_, options);
     for (auto& [path, b] : buffers()) {
         const DType dtype = b->dtype == DType::f32 ? options.dtype : b->dtype;
         b->value = Tensor::full(b->shape, dtype, options.device, b->initial);
     }
-    if (options.initialize && options.device.kind != DeviceKind::meta) initialize(arena_, options.seed);
+    if (options.initialize && !arena_.parameters.empty() && options.device.kind != DeviceKind::meta) initialize(arena_, options.seed);
 }
 
 }  // namespace atrous

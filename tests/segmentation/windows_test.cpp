@@ -4,6 +4,9 @@
 
 #include <numeric>
 
+#include "base/error.h"
+#include "segmentation/image_view.h"
+
 namespace atrous::test {
 
 // Every pixel lies in a window, the first and last touch the borders, neighbours share at least what was asked for.
@@ -63,6 +66,42 @@ TEST(Windows, WeightsRiseFromTheEdges) {
     const std::vector<float> weights = window_weights(8, {0, 4, 8});
     EXPECT_EQ(weights, (std::vector<float>{.2f, .4f, .6f, .8f, .8f, .6f, .4f, .2f}));
     EXPECT_EQ(window_weights(3, {0}), (std::vector<float>{1, 1, 1}));
+}
+
+namespace {
+
+ModelCard card_of(int64_t size, SourceSizes sources) {
+    ModelCard card;
+    card.height = card.width = size;
+    card.sources = sources;
+    return card;
+}
+
+}  // namespace
+
+// Trained on images of 100 to 200 pixels at 64: windows begin beyond 400, at 64/200 of the image's size.
+TEST(ImageView, WindowsAreForImagesOfAnotherScale) {
+    const ModelCard card = card_of(64, {100, 100, 200, 200});
+    const auto view = [&](int64_t h, int64_t w, const char* windows) { return view_of(card, {windows, 0.25}, h, w); };
+    EXPECT_EQ(view(400, 400, "auto").grid.windows(), 1);
+    EXPECT_EQ(view(400, 400, "auto").note, "");
+    EXPECT_EQ(view(401, 300, "auto").grid.height, 128);
+    EXPECT_EQ(view(401, 300, "auto").grid.width, 96);
+    EXPECT_GT(view(401, 300, "auto").grid.windows(), 1);
+    EXPECT_EQ(view(401, 300, "off").grid.windows(), 1);
+    EXPECT_EQ(view(200, 200, "on").grid.windows(), 1);
+    EXPECT_EQ(view(200, 400, "on").grid.width, 128);
+    EXPECT_NE(view(2000, 200, "off").note.find("shrunk 10.0 times"), std::string::npos);
+    EXPECT_NE(view(25, 25, "auto").note.find("enlarged 4.0 times"), std::string::npos);
+    EXPECT_EQ(view(25, 100, "auto").note, "") << "as wide as the training's";
+}
+
+// Checkpoints from before sizes were recorded go on as they did; windows asked for are refused.
+TEST(ImageView, ACheckpointWithoutSizesHasNoScale) {
+    const ModelCard card = card_of(64, {});
+    EXPECT_EQ(view_of(card, {}, 5000, 5000).grid.windows(), 1);
+    EXPECT_EQ(view_of(card, {}, 5000, 5000).note, "");
+    EXPECT_THROW(view_of(card, {"on", 0.25}, 100, 100), UsageError);
 }
 
 }  // namespace atrous::test

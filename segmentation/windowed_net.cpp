@@ -1,0 +1,58 @@
+#include "segmentation/windowed_net.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/ops/elementwise.h"
+#include "engine/ops/window.h"
+#include "segmentation/postprocess.h"
+
+namespace atrous {
+
+WindowedNet::WindowedNet(SegmentationNet& net, int64_t window_height, int64_t window_width, double overlap)
+    : net_(net), window_height_(window_height), window_width_(window_width), overlap_(overlap) {
+    materialize(net.materialized());  // no parameters: where the net is
+    set_training(false);
+}
+
+NetOutputs WindowedNet::compute(const Tensor& x, bool) {
+    require(x.dim(0) == 1, "a net by windows: one image at a time");
+    const int64_t h = x.dim(1), w = x.dim(2), channels = out_channels();
+    const WindowGrid grid = window_grid(h, w, window_height_, window_width_, overlap_);
+    if (grid.windows() == 1) return {net_.forward(x), {}};
+    std::vector<float> logits, whole(size_t(h * w * channels));
+    blend_windows(
+        grid, channels,
+        [&](int64_t top, int64_t left) {
+            const Tensor seen = window(x, {top, left, grid.window_height, grid.window_width});
+            logits = host_logits(net_.forward(seen), grid.window_height, grid.window_width);
+            return logits.data();
+        },
+        [&](int64_t first, int64_t count, const float* rows) {
+            std::copy_n(rows, count * w * channels, whole.begin() + first * w * channels);
+        });
+    Tensor out = Tensor::empty({1, h, w, channels}, DType::f32, x.device());
+    out.copy_from_host(whole.data(), out.bytes());
+    return {cast(out, x.dtype()), {}};
+}
+
+ScoringView scoring_view(LoadedNet& loaded, const WindowOptions& options, const data::DatasetReport& set,
+                         int64_t batch_size, int workers) {
+    const ModelCard& card = loaded.card;
+    const ImageView largest = view_of(card, options, set.max_h, set.max_w);
+    ScoringView view{loaded.net.get(), loader_options(card, batch_size, workers, loaded.net->input_multiple()),
+                     largest.note.empty() ? "" : "the largest image: " + largest.note};
+    if (options.windows != "on" && largest.grid.windows() == 1) return view;
+    view.windowed = std::make_unique<WindowedNet>(*loaded.net, card.height, card.width, options.overlap);
+    view.net = view.windowed.get();
+    view.loader.batch_size = view.loader.size_multiple = 1;
+    view.loader.resize_to = [card, options](int64_t h, int64_t w) {
+        const WindowGrid grid = view_of(card, options, h, w).grid;
+        return std::pair{grid.height, grid.width};
+    };
+    return view;
+}
+
+}  // namespace atrous
