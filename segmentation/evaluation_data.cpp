@@ -9,8 +9,11 @@ namespace atrous {
 void default_split_from(const std::optional<SplitRecord>& recorded, Settings& settings) {
     if (!recorded) return;
     bool anew = false;
-    for (const char* key : {"train-list", "val-list", "val-pattern", "val-fraction"}) anew |= settings.at(key).given();
+    for (const char* key : {"train-list", "val-list", "val-pattern", "val-fraction", "images", "masks", "val-images",
+                            "val-masks", "test-images", "test-masks"})
+        anew |= settings.at(key).given();
     if (!anew) {
+        for (const auto& [key, value] : recorded->folders) settings.default_from(key, value);
         settings.default_from("train-list", recorded->train_list);
         settings.default_from("val-list", recorded->val_list);
         settings.default_from("val-pattern", recorded->val_pattern);
@@ -57,7 +60,9 @@ void say_what_was_trained_on(const std::optional<SplitRecord>& recorded, const d
 
 std::vector<data::Sample> samples_of_split(const data::Dataset& set, const std::string& split,
                                            const std::string& root) {
-    std::vector<data::Sample> samples = split == "train" ? set.train : set.val;
+    std::vector<data::Sample> samples = split == "train" ? set.train : split == "test" ? set.test : set.val;
+    if (split == "test" && samples.empty())
+        throw DataError(root + ": this data set has no part test; name one with `test-images` and `test-masks`");
     if (split == "all") samples.insert(samples.end(), set.train.begin(), set.train.end());
     if (samples.empty()) throw DataError(root + ": no samples in split " + split + "; try `split` all");
     return samples;
