@@ -20,13 +20,14 @@ struct Sample {
 };
 
 struct Dataset {
-    std::vector<Sample> train, val, test;  // test: of a set that has such a part; neither trained on nor validated with
-    std::string layout;                    // what was recognized, for people
-    std::vector<std::string> warnings;     // masks without an image, and the like
-    std::vector<std::string> notes;        // what was guessed and why, and how to say otherwise; a line each
-    std::string mask_values;               // the rule that the set is known by; empty: `mask-values` auto decides
-    std::vector<std::string> class_names;  // by class id, where the set says them
-    Palette palette;                       // likewise its colours; empty or as long as class_names
+    std::vector<Sample> train = {}, val = {};
+    std::vector<Sample> test = {};              // of a set that has such a part: it neither trains nor validates
+    std::string layout = {};                    // what was recognized, for people
+    std::vector<std::string> warnings = {};     // masks without an image, and the like
+    std::vector<std::string> notes = {};        // what was guessed and why, and how to say otherwise; a line each
+    std::string mask_values = {};               // the rule that the set is known by; empty: `mask-values` auto decides
+    std::vector<std::string> class_names = {};  // by class id, where the set says them
+    Palette palette = {};                       // likewise its colours; empty or as long as class_names
 };
 
 inline constexpr double max_val_fraction = 0.9;

@@ -58,9 +58,12 @@ void add_layout(Layout added) {
 }
 
 std::string looks_of_layouts() {
-    std::string text;
-    for (const Layout& l : layouts()) text += (text.empty() ? "" : "; ") + l.looks;
-    return text;
+    std::string text, single;
+    for (const Layout& l : layouts()) {
+        std::string& list = l.is_single ? single : text;
+        list += (list.empty() ? "" : l.is_single ? ", " : "; ") + (l.is_single ? l.name : l.looks);
+    }
+    return text + "; and those of " + single;
 }
 
 // The folders that hold images, and how many.
@@ -88,10 +91,8 @@ static std::string folders_with_images(const std::string& root) {
     throw DataError(
         fmt::format("{}: no data set is recognized here (found: {}; {}); say where its images and masks lie with "
                     "`images` and `masks`, "
-                    "folders or globs below it, or with `train-list`; recognized by themselves are images/ and masks/ "
-                    "with files of the "
-                    "same names, and those that the help of `data` lists",
-                    root, found.empty() ? "nothing" : few_of(found), folders_with_images(root)));
+                    "folders or globs below it, or with `train-list`; recognized by themselves are {}",
+                    root, found.empty() ? "nothing" : few_of(found), folders_with_images(root), looks_of_layouts()));
 }
 
 Dataset recognize_layout(const std::string& root) {

@@ -22,10 +22,20 @@ void default_split_from(const std::optional<SplitRecord>& recorded, Settings& se
     settings.default_from("seed", recorded->seed);
 }
 
+static std::string value_of(const std::map<std::string, std::string>& folders, const std::string& key) {
+    const auto at = folders.find(key);
+    return at == folders.end() ? "" : at->second;
+}
+
 data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded) {
     try {
         return data::find_dataset(options);
     } catch (const DataError& e) {
+        if (recorded && !recorded->folders.empty() && options.images == value_of(recorded->folders, "images"))
+            throw DataError(
+                fmt::format("{} (the checkpoint's training took {}; for another data set give its own `images` and "
+                            "`masks`, or `images` '' for it to be recognized)",
+                            e.what(), text_of(*recorded)));
         const bool by_record = recorded && (!recorded->train_list.empty() || !recorded->val_list.empty() ||
                                             !recorded->val_pattern.empty());
         const bool same = by_record && options.train_list == recorded->train_list &&

@@ -32,7 +32,7 @@ static std::optional<Dataset> find_ade20k(const std::string& given) {
 }
 
 Layout ade20k() {
-    return {"ADE20K", "images/training/, annotations/training/ and objectInfo150.txt of ADE20K", find_ade20k};
+    return {"ADE20K", "images/training/, annotations/training/ and objectInfo150.txt of ADE20K", find_ade20k, true};
 }
 
 }  // namespace atrous::data::layout

@@ -74,6 +74,6 @@ static std::optional<Dataset> find_cityscapes(const std::string& given) {
     return dataset;
 }
 
-Layout cityscapes() { return {"Cityscapes", "leftImg8bit/ and gtFine/ of Cityscapes", find_cityscapes}; }
+Layout cityscapes() { return {"Cityscapes", "leftImg8bit/ and gtFine/ of Cityscapes", find_cityscapes, true}; }
 
 }  // namespace atrous::data::layout

@@ -111,6 +111,6 @@ static std::optional<Dataset> find_coco(const std::string& given) {
     return dataset;
 }
 
-Layout coco() { return {"COCO", "_annotations.coco.json, or annotations/instances_*.json of COCO", find_coco}; }
+Layout coco() { return {"COCO", "_annotations.coco.json, or annotations/instances_*.json of COCO", find_coco, true}; }
 
 }  // namespace atrous::data::layout

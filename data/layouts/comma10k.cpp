@@ -42,6 +42,6 @@ static std::optional<Dataset> find_comma10k(const std::string& given) {
     return dataset;
 }
 
-Layout comma10k() { return {"comma10k", "imgs/ and masks/ of comma10k", find_comma10k}; }
+Layout comma10k() { return {"comma10k", "imgs/ and masks/ of comma10k", find_comma10k, true}; }
 
 }  // namespace atrous::data::layout

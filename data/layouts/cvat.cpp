@@ -43,6 +43,6 @@ static std::optional<Dataset> find_cvat(const std::string& given) {
     return dataset;
 }
 
-Layout cvat() { return {"CVAT", "JPEGImages/, SegmentationClass/ and labelmap.txt of CVAT", find_cvat}; }
+Layout cvat() { return {"CVAT", "JPEGImages/, SegmentationClass/ and labelmap.txt of CVAT", find_cvat, true}; }
 
 }  // namespace atrous::data::layout

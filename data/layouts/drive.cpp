@@ -32,6 +32,6 @@ static std::optional<Dataset> find_drive(const std::string& given) {
     return dataset;
 }
 
-Layout drive() { return {"DRIVE", "training/images/ and training/1st_manual/ of DRIVE", find_drive}; }
+Layout drive() { return {"DRIVE", "training/images/ and training/1st_manual/ of DRIVE", find_drive, true}; }
 
 }  // namespace atrous::data::layout

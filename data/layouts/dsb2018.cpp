@@ -43,7 +43,7 @@ static std::optional<Dataset> find_dsb2018(const std::string& given) {
 }
 
 Layout dsb2018() {
-    return {"DSB2018", "ID/images/ID.png and ID/masks/*.png, a mask an object (DSB2018)", find_dsb2018};
+    return {"DSB2018", "ID/images/ID.png and ID/masks/*.png, a mask an object (DSB2018)", find_dsb2018, true};
 }
 
 }  // namespace atrous::data::layout

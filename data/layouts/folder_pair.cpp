@@ -62,6 +62,23 @@ ImageList images_of(const fs::path& folder, std::string& other) {
     return list;
 }
 
+// Folders of masks beside the one that is taken, which could have been meant as well.
+void say_other_masks(const FolderPair& pair, const fs::path& root, Dataset& dataset) {
+    std::vector<std::string> others;
+    for (const char* name : mask_folders) {
+        const fs::path other = pair.masks.parent_path() / name;
+        if (name == pair.masks.filename() || other == pair.images || same_file(other.string(), pair.masks.string()))
+            continue;
+        if (is_folder(other.string()) && !images_below(other.string()).images.empty())
+            others.push_back(other.lexically_relative(root).string());
+    }
+    if (others.empty()) return;
+    dataset.notes.push_back(
+        fmt::format("masks: {} is taken, but {} could be meant too: `images` {} `masks` {} takes it",
+                    pair.masks.lexically_relative(root).string(), few_of(others),
+                    pair.images.lexically_relative(root).string(), others[0]));
+}
+
 FolderPair first_pair(const PairOfPart& pair_of, const std::vector<std::string>& names, std::string& found) {
     for (const std::string& name : names)
         if (const auto pair = pair_of(name)) return found = name, *pair;
@@ -75,6 +92,7 @@ std::vector<Sample> samples_of_pair(const FolderPair& pair, const fs::path& root
     std::string other, ignored;
     const ImageList images = images_of(pair.images, other), masks = images_of(pair.masks, ignored);
     if (!other.empty()) dataset.warnings.push_back(other);
+    say_other_masks(pair, root, dataset);
     files.images = named_files(images, files.images_folder);
     files.masks = named_files(masks, files.masks_folder);
     files.skipped = images.skipped;

@@ -49,6 +49,6 @@ static std::optional<Dataset> find_isic(const std::string& given) {
     return dataset;
 }
 
-Layout isic() { return {"ISIC", "ISIC*_Training_Data/ and ISIC*_Training*_GroundTruth/", find_isic}; }
+Layout isic() { return {"ISIC", "ISIC*_Training_Data/ and ISIC*_Training*_GroundTruth/", find_isic, true}; }
 
 }  // namespace atrous::data::layout

@@ -172,6 +172,6 @@ static std::optional<Dataset> find_labelme(const std::string& given) {
     return dataset;
 }
 
-Layout labelme() { return {"LabelMe", "X.jpg and X.json of LabelMe", find_labelme}; }
+Layout labelme() { return {"LabelMe", "X.jpg and X.json of LabelMe", find_labelme, true}; }
 
 }  // namespace atrous::data::layout

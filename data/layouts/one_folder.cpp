@@ -18,6 +18,7 @@ namespace {
 
 std::vector<Sample> samples_of(const std::vector<NamedFile>& all, const std::string& root, Dataset& dataset) {
     FileSets files{.images_folder = root, .masks_folder = root};
+    files.numbered_are_joined = true;
     return tell_apart(all, files.images, files.masks) ? samples_of_files(std::move(files), root, dataset)
                                                       : std::vector<Sample>{};
 }

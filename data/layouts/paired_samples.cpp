@@ -78,6 +78,41 @@ ClassFolders class_folders(const std::vector<NamedFile>& masks) {
     return found;
 }
 
+// "x_mask" of "x_mask_1"; nothing where no number ends the name.
+std::string without_number(const std::string& stem) {
+    const size_t end = stem.find_last_not_of("0123456789");
+    const bool numbered = end != std::string::npos && end + 1 < stem.size() && (stem[end] == '_' || stem[end] == '-');
+    return numbered ? stem.substr(0, end) : "";
+}
+
+// Joins NAME_mask_1 and the like to NAME_mask, which the pairing found.
+std::vector<Sample> by_numbers(const FileSets& files, const Pairing& pairing, const fs::path& root, Dataset& dataset) {
+    std::map<std::string, std::vector<MaskFile>> numbered;
+    const std::set<size_t> taken(pairing.mask_of.begin(), pairing.mask_of.end());
+    for (size_t i = 0; i < files.masks.size(); ++i)
+        if (!taken.contains(i)) {
+            const NamedFile& mask = files.masks[i];
+            if (without_number(mask.stem).empty()) return {};
+            numbered[(mask.folder.empty() ? "" : mask.folder + "/") + without_number(mask.stem)].push_back({mask.path});
+        }
+    if (numbered.empty()) return {};
+    std::vector<Sample> samples;
+    for (size_t i = 0; i < files.images.size(); ++i) {
+        const NamedFile& first = files.masks[pairing.mask_of[i]];
+        std::vector<MaskFile> all{{first.path}};
+        if (auto more = numbered.extract(key_of(first)))
+            all.insert(all.end(), more.mapped().begin(), more.mapped().end());
+        samples.push_back(joined(files.images[i], std::move(all), first.path, root));
+    }
+    if (!numbered.empty()) return {};  // some belong to no image
+    dataset.mask_values = "ids";
+    dataset.notes.push_back(
+        fmt::format("{}: some images have several numbered masks; they are joined, a pixel of any of "
+                    "them is class 1",
+                    files.masks_folder));
+    return samples;
+}
+
 // masks/CLASS/NAME.png for every image NAME, of at least two classes.
 std::vector<Sample> by_class_folders(const FileSets& files, const fs::path& root, Dataset& dataset) {
     const ClassFolders found = class_folders(files.masks);
@@ -175,6 +210,8 @@ std::vector<Sample> samples_of_files(FileSets files, const fs::path& root, Datas
             fmt::format("{}: paired by name, {}; `train-list` or globs in `images` and `masks` say "
                         "otherwise",
                         files.masks_folder, pairing.rule));
+    if (files.numbered_are_joined)
+        if (auto samples = by_numbers(files, pairing, root, dataset); !samples.empty()) return samples;
     say_what_is_left(files, pairing, dataset);
     return samples_of_pairing(files, pairing, root);
 }
@@ -184,11 +221,17 @@ bool tell_apart(const std::vector<NamedFile>& files, std::vector<NamedFile>& ima
                                           "_segmentation", "_annotation", "_groundtruth", "_L",      "-mask"};
     for (const std::string& ending : endings) {
         images.clear(), masks.clear();
-        for (const NamedFile& file : files) (file.stem.ends_with(ending) ? masks : images).push_back(file);
+        std::vector<NamedFile> numbered;
+        for (const NamedFile& file : files) {
+            const bool more = without_number(file.stem).ends_with(ending);
+            (more ? numbered : file.stem.ends_with(ending) ? masks : images).push_back(file);
+        }
         if (images.empty() || masks.empty()) continue;
         try {
-            if (pair_names(masks, images, "").complete()) return true;  // every mask has its image
-        } catch (const DataError&) {                                    // several images would fit
+            const bool complete = pair_names(masks, images, "").complete();
+            masks.insert(masks.end(), numbered.begin(), numbered.end());
+            if (complete) return true;  // every mask has its image
+        } catch (const DataError&) {    // several images would fit
         }
     }
     return false;

@@ -15,6 +15,7 @@ struct FileSets {
     std::vector<NamedFile> images = {}, masks = {};
     std::vector<std::string> skipped = {};                           // what cannot be looked at, "path: reason"
     std::vector<std::string> unread_images = {}, unread_masks = {};  // ImageList::unread
+    bool numbered_are_joined = false;                                // NAME_mask_1 and the like, to NAME_mask
     bool masks_are_shared = false;  // with another part: those left over are then nothing to say
 };
 

@@ -44,6 +44,6 @@ static std::optional<Dataset> find_pets(const std::string& given) {
     return dataset;
 }
 
-Layout pets() { return {"Oxford Pets", "images/ and annotations/trimaps/ of Oxford Pets", find_pets}; }
+Layout pets() { return {"Oxford Pets", "images/ and annotations/trimaps/ of Oxford Pets", find_pets, true}; }
 
 }  // namespace atrous::data::layout

@@ -118,6 +118,6 @@ static std::optional<Dataset> find_supervisely(const std::string& given) {
     return dataset;
 }
 
-Layout supervisely() { return {"Supervisely", "meta.json and */{ann,img}/ of Supervisely", find_supervisely}; }
+Layout supervisely() { return {"Supervisely", "meta.json and */{ann,img}/ of Supervisely", find_supervisely, true}; }
 
 }  // namespace atrous::data::layout

@@ -140,6 +140,6 @@ static std::optional<Dataset> find_yolo(const std::string& given) {
     return dataset;
 }
 
-Layout yolo() { return {"YOLO", "images/ and labels/*.txt with polygons of YOLO, data.yaml", find_yolo}; }
+Layout yolo() { return {"YOLO", "images/ and labels/*.txt with polygons of YOLO, data.yaml", find_yolo, true}; }
 
 }  // namespace atrous::data::layout

@@ -450,19 +450,19 @@ std::vector<data::Sample> named(const std::string& prefix, int from, int to) {
 }
 
 TEST(Split, SaysHowManySamplesWereTrainedOn) {
-    const SplitRecord few = record_split({}, {named("a", 0, 500), named("a", 500, 600), "", {}});
+    const SplitRecord few = record_split({}, {named("a", 0, 500), named("a", 500, 600)});
     EXPECT_EQ(trained_among(few, named("a", 500, 600)), 0);
     EXPECT_EQ(trained_among(few, named("a", 450, 600)), 50) << "exact, of so few";
     EXPECT_EQ(trained_among(few, named("b", 0, 600)), 0);
 
-    const SplitRecord many = record_split({}, {named("a", 0, 20000), named("a", 20000, 22000), "", {}});
+    const SplitRecord many = record_split({}, {named("a", 0, 20000), named("a", 20000, 22000)});
     EXPECT_EQ(many.sketch.size(), sketch_size);
     EXPECT_EQ(trained_among(many, named("a", 20000, 22000)), 0);
     // 1024 of 20000 are known, so of 4000 about 205, give or take 13 (one standard deviation).
     EXPECT_NEAR(double(trained_among(many, named("a", 16000, 22000))), 4000, 4000 * 3 * 13 / 205.0);
     EXPECT_EQ(trained_among(many, named("a", 0, 20000)), 20000);
 
-    const SplitRecord both = joined(few, record_split({}, {named("b", 0, 100), {}, "", {}}));
+    const SplitRecord both = joined(few, record_split({}, {named("b", 0, 100)}));
     EXPECT_EQ(both.trained, 600);
     EXPECT_EQ(trained_among(both, named("b", 50, 150)), 50);
     EXPECT_EQ(trained_among(both, named("a", 490, 510)), 10);

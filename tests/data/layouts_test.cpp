@@ -250,6 +250,26 @@ std::vector<SetRow> folders() {
          counts(3, 1, 0, 2),
          {},
          [](DatasetOptions& o) { o.val_fraction = 0.25; }},
+        {"BUSI, an image with two masks",
+         [](TempDir& d) {
+             for (const char* n : {"a", "b"}) add_image(d / fmt::format("benign/{}.png", n));
+             add_values(d / "benign/a_mask.png", {255, 0, 0, 0});
+             add_values(d / "benign/a_mask_1.png", {0, 255, 0, 0});
+             add_values(d / "benign/b_mask.png", {255, 0, 0, 0});
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 2)(r);
+             EXPECT_EQ(r.report.pixels, (std::vector<int64_t>{60, 36}));
+             EXPECT_TRUE(r.notes("several numbered masks"));
+         }},
+        {"two folders of masks",
+         [](TempDir& d) {
+             flat(d, 2);
+             flat(d, 2, "images/", "labels/");
+         },
+         [](const Read& r) {
+             EXPECT_TRUE(r.notes("masks is taken, but labels could be meant too: `images` images `masks` labels"));
+         }},
         {"Carvana in one folder", [](TempDir& d) { flat(d, 3, "", "", "_mask"); }, counts(2, 1, 0, 2)},
         {"Carvana as four folders",
          [](TempDir& d) {
