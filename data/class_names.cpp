@@ -154,6 +154,15 @@ ClassNames read_object_info(const std::string& path, const Lines& lines) {
     return found;
 }
 
+// A text of this name may be anything, such as a list of images.
+bool is_plausible(const std::string& path) {
+    std::ifstream file(path);
+    int lines = 0;
+    for (std::string line; std::getline(file, line);)
+        if (++lines > max_classes || line.size() > 80 || is_image_name(trimmed(line))) return false;
+    return true;
+}
+
 using Reader = ClassNames (*)(const std::string&, const Lines&);
 constexpr std::pair<const char*, Reader> readers[] = {{"_classes.csv", read_roboflow},
                                                       {"class_dict.csv", read_class_dict},
@@ -189,6 +198,7 @@ ClassNames read_class_names(const std::string& path) {
 std::optional<ClassNames> class_names_in(const std::string& folder) {
     for (const auto& [name, read] : readers)
         if (const std::string path = (fs::path(folder) / name).string(); is_file(path)) {
+            if (read == read_plain && !is_plausible(path)) continue;
             ClassNames found = read_class_names(path);
             if (!found.names.empty()) return found;
         }

@@ -77,24 +77,28 @@ void add_rewritings(const std::string& image, const std::string& mask, std::set<
     }
 }
 
-// Every image's mask by this rewriting; nothing where an image has none.
-std::optional<std::vector<size_t>> apply(const Rewriting& r, const Keys& images,
-                                         const std::unordered_map<std::string, size_t>& masks) {
+using Index = std::unordered_map<std::string, size_t>;
+
+// The image's mask by this rewriting; Pairing::none where it has none.
+size_t mask_of(const Rewriting& r, const std::string& key, const Index& masks) {
+    const size_t start = start_of_name(key), around = r.image_prefix.size() + r.image_suffix.size();
+    const std::string_view name = std::string_view(key).substr(start);
+    if (name.size() <= around || !name.starts_with(r.image_prefix) || !name.ends_with(r.image_suffix))
+        return Pairing::none;
+    const std::string core(name.substr(r.image_prefix.size(), name.size() - around));
+    const auto at = masks.find(key.substr(0, start) + r.mask_prefix + core + r.mask_suffix);
+    return at == masks.end() ? Pairing::none : at->second;
+}
+
+// The masks of the first `count` images.
+std::vector<size_t> masks_of(const Rewriting& r, const Keys& images, const Index& masks, size_t count) {
     std::vector<size_t> found;
-    found.reserve(images.size());
-    for (const std::string& key : images) {
-        const size_t start = start_of_name(key);
-        const std::string name = key.substr(start);
-        if (name.size() <= r.image_prefix.size() + r.image_suffix.size() || !name.starts_with(r.image_prefix) ||
-            !name.ends_with(r.image_suffix))
-            return {};
-        const std::string core =
-            name.substr(r.image_prefix.size(), name.size() - r.image_prefix.size() - r.image_suffix.size());
-        const auto at = masks.find(key.substr(0, start) + r.mask_prefix + core + r.mask_suffix);
-        if (at == masks.end()) return {};
-        found.push_back(at->second);
-    }
+    for (size_t i = 0; i < std::min(count, images.size()); ++i) found.push_back(mask_of(r, images[i], masks));
     return found;
+}
+
+size_t count_alone(const std::vector<size_t>& masks) {
+    return size_t(std::count(masks.begin(), masks.end(), Pairing::none));
 }
 
 [[noreturn]] void ambiguous(const std::map<std::vector<size_t>, Rewriting>& found, const std::string& image,
@@ -120,25 +124,37 @@ std::unordered_map<std::string, size_t> index_of(const Keys& keys) {
 
 bool all_different(const Keys& keys) { return std::set<std::string>(keys.begin(), keys.end()).size() == keys.size(); }
 
+// What pairs the image with any of the masks, and the images after it too, of which a few are tried.
+std::set<Rewriting> rewritings_of(const std::string& image, const Keys& masks, const Keys& images, const Index& index) {
+    std::set<Rewriting> all;
+    const size_t start = start_of_name(image);
+    for (const std::string& mask : masks) {
+        if (mask.compare(0, start_of_name(mask), image, 0, start) != 0) continue;
+        std::set<Rewriting> some;
+        add_rewritings(image.substr(start), mask.substr(start_of_name(mask)), some);
+        for (const Rewriting& r : some)
+            if (count_alone(masks_of(r, images, index, 4)) < std::min<size_t>(images.size(), 3)) all.insert(r);
+    }
+    return all;
+}
+
 std::optional<Pairing> by_one_rewriting(const Keys& images, const Keys& masks, const std::string& folder) {
     if (images.empty() || masks.empty() || !all_different(images) || !all_different(masks)) return {};
-    std::set<Rewriting> candidates;
-    const size_t start = start_of_name(images[0]);
-    for (const std::string& mask : masks)
-        if (mask.compare(0, start_of_name(mask), images[0], 0, start) == 0)
-            add_rewritings(images[0].substr(start), mask.substr(start_of_name(mask)), candidates);
     const auto index = index_of(masks);
     std::map<std::vector<size_t>, Rewriting> found;  // by the masks that they give, the one that strips least
-    for (const Rewriting& r : candidates)
-        if (const auto pairs = apply(r, images, index)) {
-            const auto [at, fresh] = found.emplace(*pairs, r);
-            if (!fresh && r.length() < at->second.length()) at->second = r;
-        }
+    for (const Rewriting& r : rewritings_of(images[0], masks, images, index)) {
+        if (count_alone(masks_of(r, images, index, 4)) > 0) continue;
+        const auto pairs = masks_of(r, images, index, images.size());
+        if (count_alone(pairs) > 0) continue;
+        const auto [at, fresh] = found.emplace(pairs, r);
+        if (!fresh && r.length() < at->second.length()) at->second = r;
+    }
     if (found.empty()) return {};
-    auto best = std::min_element(found.begin(), found.end(),
-                                 [](const auto& a, const auto& b) { return a.second.length() < b.second.length(); });
-    if (found.size() > 1 && images.size() > 1) ambiguous(found, images[0].substr(start), folder);
-    return Pairing{best->first, best->second.tidy(images[0].substr(start)).text()};
+    const auto best = std::min_element(
+        found.begin(), found.end(), [](const auto& a, const auto& b) { return a.second.length() < b.second.length(); });
+    const std::string name = images[0].substr(start_of_name(images[0]));
+    if (found.size() > 1 && images.size() > 1) ambiguous(found, name, folder);
+    return Pairing{best->first, best->second.tidy(name).text()};
 }
 
 std::optional<Pairing> by_suffix(const Keys& images, const Keys& masks) {
@@ -156,29 +172,18 @@ std::optional<Pairing> by_suffix(const Keys& images, const Keys& masks) {
     return pairing;
 }
 
-// The rewriting that gives most images a mask, for a message about the others; tried on the first few hundred.
-Pairing nearly_by_rewriting(const Keys& images, const Keys& masks) {
-    std::set<Rewriting> candidates;
-    for (size_t i = 0; i < std::min<size_t>(images.size(), 3); ++i)
-        for (size_t k = 0; k < std::min<size_t>(masks.size(), 1000); ++k)
-            add_rewritings(images[i].substr(start_of_name(images[i])), masks[k].substr(start_of_name(masks[k])),
-                           candidates);
+// The masks by the rewriting that gives most images one, for a message about the others; of large sets the first few
+// hundred are tried. Empty where none gives half of them one.
+std::vector<size_t> nearly_by_rewriting(const Keys& images, const Keys& masks) {
     const auto index = index_of(masks);
-    const auto pairs_of = [&](const Rewriting& r, size_t count) {
-        std::vector<size_t> pairs;
-        for (size_t i = 0; i < count; ++i) {
-            const auto mask = apply(r, {images[i]}, index);
-            pairs.push_back(mask ? mask->front() : Pairing::none);
-        }
-        return pairs;
-    };
-    Pairing best{pairs_of({}, 0), ""};
-    size_t most = 0;
-    for (const Rewriting& r : candidates) {
-        const auto pairs = pairs_of(r, std::min<size_t>(images.size(), 300));
-        const size_t found = pairs.size() - size_t(std::count(pairs.begin(), pairs.end(), Pairing::none));
-        if (found > most && 2 * found > pairs.size()) most = found, best.mask_of = pairs_of(r, images.size());
-    }
+    const size_t tried = std::min<size_t>(images.size(), 300);
+    const Keys some(masks.begin(), masks.begin() + int64_t(std::min<size_t>(masks.size(), 1000)));
+    std::vector<size_t> best;
+    size_t least = tried / 2 + 1;
+    for (size_t i = 0; i < std::min<size_t>(images.size(), 3); ++i)
+        for (const Rewriting& r : rewritings_of(images[i], some, images, index))
+            if (const size_t alone = count_alone(masks_of(r, images, index, tried)); alone < least)
+                least = alone, best = masks_of(r, images, index, images.size());
     return best;
 }
 
@@ -250,9 +255,10 @@ Pairing pair_names(const std::vector<NamedFile>& images, const std::vector<Named
             return *pairing;
         }
     }
-    const auto alone = [](const Pairing& p) { return std::count(p.mask_of.begin(), p.mask_of.end(), Pairing::none); };
-    const Pairing nearly = nearly_by_rewriting(plain, plain_masks);
-    return !nearly.mask_of.empty() && alone(nearly) < alone(first) ? nearly : first;
+    if (auto nearly = nearly_by_rewriting(plain, plain_masks);
+        !nearly.empty() && count_alone(nearly) < count_alone(first.mask_of))
+        first.mask_of = std::move(nearly);
+    return first;
 }
 
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates) {

@@ -41,7 +41,8 @@ std::vector<Annotations> annotations_of(const fs::path& root) {
         for (const std::string& name : names_in((root / "annotations").string()))
             if (name.starts_with("instances_") && name.ends_with(".json"))
                 add(root / "annotations" / name, part_of_name(name.substr(10)));
-    if (!found.empty()) return found;
+    const auto pair = find_pair(root);
+    if (!found.empty() || (pair && !images_in(pair->masks.string()).images.empty())) return found;  // masks are drawn
     for (const char* name :
          {"_annotations.coco.json", "annotations.json", "instances.json", "coco.json", "result.json"})
         if (found.empty()) add(root / name, "train");

@@ -367,6 +367,18 @@ std::vector<SetRow> folders() {
          [](const Read& r) {
              EXPECT_EQ(r.dataset.class_names, (Names{"background", "cell"}));
          }},
+        {"a classes.txt that is a list",
+         [](TempDir& d) {
+             flat(d, 2);
+             write_text(d / "classes.txt", "a0.jpg\nb1.jpg\n");
+         },
+         [](const Read& r) { EXPECT_TRUE(r.dataset.class_names.empty()); }},
+        {"annotations.json beside masks",
+         [](TempDir& d) {
+             flat(d, 2);
+             write_text(d / "annotations.json", "{}");
+         },
+         counts(1, 1, 0, 2)},
         {"names and colours of class_dict.csv",
          [](TempDir& d) {
              for (const char* n : {"a", "b"}) {
