@@ -29,7 +29,7 @@ namespace {
 // files join them so.
 void refuse_overlap(Dataset& dataset) {
     std::map<FileIdentity, std::pair<const Sample*, bool>> seen;  // and whether it validates
-    std::vector<std::string> twice, linked;
+    std::vector<std::string> twice, linked, also_tested;
     for (const bool validates : {false, true})
         for (const auto& sample : validates ? dataset.val : dataset.train) {
             const auto identity = identity_of(sample.image_path);
@@ -42,6 +42,12 @@ void refuse_overlap(Dataset& dataset) {
             (hard_link ? linked : twice)
                 .push_back(other == sample.name ? other : fmt::format("{} (the same file as {})", sample.name, other));
         }
+    for (const auto& sample : dataset.test)
+        if (const auto identity = identity_of(sample.image_path); identity && seen.contains(*identity))
+            also_tested.push_back(sample.name);
+    if (!also_tested.empty())
+        dataset.warnings.push_back(fmt::format("{} images of the part test also train or validate: {}",
+                                               also_tested.size(), few_of(also_tested)));
     if (!twice.empty())
         throw DataError(
             fmt::format("{} images are listed twice or both train and validate: {}; list each file once, whatever "

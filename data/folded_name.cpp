@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "data/pairing.h"
+#include "data/utf8.h"
 
 namespace atrous::data {
 
@@ -16,15 +17,6 @@ constexpr std::string_view base_letters =
     "uuuuuuuuuuuuwwyyyzzzzzz-";
 static_assert(base_letters.size() == 0x180 - 0xc0);
 
-void append(std::string& text, char32_t code) {  // up to U+FFFF
-    if (code < 0x80)
-        text += char(code);
-    else if (code < 0x800)
-        text += {char(0xc0 | code >> 6), char(0x80 | (code & 63))};
-    else
-        text += {char(0xe0 | code >> 12), char(0x80 | (code >> 6 & 63)), char(0x80 | (code & 63))};
-}
-
 bool is_accent(char32_t code) { return code >= 0x300 && code < 0x370; }
 
 char32_t folded(char32_t code) {
@@ -36,9 +28,9 @@ char32_t folded(char32_t code) {
 
 void append_hangul(std::string& text, char32_t syllable) {
     const char32_t s = syllable - 0xac00, last = s % 28;
-    append(text, 0x1100 + s / 588);
-    append(text, 0x1161 + s % 588 / 28);
-    if (last) append(text, 0x11a7 + last);
+    append_utf8(text, 0x1100 + s / 588);
+    append_utf8(text, 0x1161 + s % 588 / 28);
+    if (last) append_utf8(text, 0x11a7 + last);
 }
 
 }  // namespace
@@ -52,7 +44,7 @@ std::string folded(const std::string& name) {
         else if (c.code == 0xfffd || c.code > 0xffff)
             text += rest.substr(0, c.bytes);
         else if (!is_accent(c.code))
-            append(text, folded(c.code));
+            append_utf8(text, folded(c.code));
         rest.remove_prefix(c.bytes);
     }
     return text;

@@ -14,6 +14,7 @@
 #include "base/paths.h"
 #include "data/folder.h"
 #include "data/image.h"
+#include "data/utf8.h"
 
 namespace atrous::data {
 
@@ -185,18 +186,6 @@ ListEntry parse_row(const std::string& path, int number, const Columns& columns,
     else
         entry.mask = mask;
     return entry;
-}
-
-void append_utf8(std::string& text, char32_t code) {
-    if (code < 0x80)
-        text += char(code);
-    else if (code < 0x800)
-        text += {char(0xc0 | code >> 6), char(0x80 | (code & 63))};
-    else if (code < 0x10000)
-        text += {char(0xe0 | code >> 12), char(0x80 | (code >> 6 & 63)), char(0x80 | (code & 63))};
-    else
-        text += {char(0xf0 | code >> 18), char(0x80 | (code >> 12 & 63)), char(0x80 | (code >> 6 & 63)),
-                 char(0x80 | (code & 63))};
 }
 
 // UTF-16 with its byte order mark, as PowerShell and Excel write it.

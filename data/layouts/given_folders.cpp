@@ -62,6 +62,17 @@ void add_part(Part part, const DatasetOptions& o, std::vector<Sample>& samples, 
     samples = samples_of(part, o, shared, dataset);
 }
 
+// What the other parts name does not train, as with lists.
+void keep_parts_apart(Dataset& dataset) {
+    std::set<std::string> others;
+    for (const auto* part : {&dataset.val, &dataset.test})
+        for (const Sample& sample : *part) others.insert(sample.image_path);
+    const size_t moved = std::erase_if(dataset.train, [&](const Sample& s) { return others.contains(s.image_path); });
+    if (moved > 0)
+        dataset.notes.push_back(
+            fmt::format("{} of the images that `images` takes are in another part, and do not train", moved));
+}
+
 }  // namespace
 
 bool has_given_folders(const DatasetOptions& o) {
@@ -81,6 +92,7 @@ Dataset dataset_of_given_folders(const DatasetOptions& o) {
     dataset.train = samples_of({o.images, o.masks, "images", "masks"}, o, others_share, dataset);
     add_part({o.val_images, o.val_masks, "val-images", "val-masks"}, o, dataset.val, dataset);
     add_part({o.test_images, o.test_masks, "test-images", "test-masks"}, o, dataset.test, dataset);
+    keep_parts_apart(dataset);
     return dataset;
 }
 

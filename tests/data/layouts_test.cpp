@@ -325,6 +325,12 @@ std::vector<SetRow> folders() {
                  flat(d, 2, std::string(part) + "/images/", std::string(part) + "/masks/");
          },
          counts(2, 2, 2, 2)},
+        {"a test that is trained on",
+         [](TempDir& d) {
+             flat(d, 2, "train/images/", "train/masks/");
+             fs::create_directory_symlink(d.path() / "train", d.path() / "test");
+         },
+         [](const Read& r) { EXPECT_TRUE(r.notes("2 images of the part test also train or validate")); }},
         {"a folder of masks for each image",
          [](TempDir& d) {
              for (const char* n : {"x", "y"}) {

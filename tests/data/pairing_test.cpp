@@ -118,6 +118,18 @@ std::vector<SetRow> given() {
          },
          {},
          [=](DatasetOptions& o) { set("tr", "truth")(o), o.val_images = "va", o.test_images = "te"; }},
+        {"a part within the others",
+         [](TempDir& d) {
+             flat(d, 3, "all/", "truth/");
+             add_image(d / "all/held/v.png");
+             add_mask(d / "truth/held/v.png");
+         },
+         [](const Read& r) {
+             counts(3, 1, 0, 2)(r);
+             EXPECT_TRUE(r.notes("1 of the images that `images` takes are in another part"));
+         },
+         {},
+         [=](DatasetOptions& o) { set("all", "truth")(o), o.val_images = "all/held", o.val_masks = "truth/held"; }},
         {"half-sized masks",
          [](TempDir& d) {
              add_image(d / "images/a.png");
