@@ -185,6 +185,20 @@ TEST_F(ScoreTest, EvalKnowsListsAndPatternsOfTheTraining) {
     expect_says(run("train --data " + quoted("two") + " --val-list " + quoted("all.txt")), 3, {"is left to train on"});
 }
 
+TEST_F(ScoreTest, EvalTakesTheFoldersOfTheTraining) {
+    fs::copy(root() / "two", root() / "other", fs::copy_options::recursive);
+    fs::rename(root() / "other/images", root() / "other/photos");
+    fs::rename(root() / "other/masks", root() / "other/truth");
+    train("other", "given", "--images photos --masks 'truth/**/*.png' --test-images 'photos/p1?.png'");
+    expect_says(eval("other", "given"), 0, {"1 images", "9 train, 1 validate, 2 test"});
+    expect_says(eval("other", "given", "--split test"), 0, {"2 images"});
+    EXPECT_TRUE(image_scores().count("photos/p10") && image_scores().count("photos/p11"));
+    expect_says(eval("two", "given"), 3,
+                {"photos", "no such folder", "the checkpoint's training took --images", "--images ''"});
+    expect_says(eval("two", "given", "--images ''"), 0, {"images + masks"});
+    expect_says(eval("two", "net", "--split test"), 3, {"has no part test", "--test-images"});
+}
+
 TEST_F(ScoreTest, CheckpointsFromBeforeTheSplitWasRecordedLoad) {
     copy_net("net", "old", [](nlohmann::json& card) { card.erase("split"); });
     expect_says(eval("two", "old", "--val-fraction 0.25 --seed 5"), 0, {"3 images", "does not say how"});
