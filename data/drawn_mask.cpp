@@ -105,7 +105,7 @@ std::vector<uint8_t> inflate_zlib(const std::vector<uint8_t>& bytes, const std::
 
 Image bitmap_of_png(const std::vector<uint8_t>& bytes, const std::string& where) {
     const Image image = codec::decode(bytes, where, true).image;
-    if (image.is_16bit()) throw DataError(where + ": a bitmap of 16 bits; expected 8");
+    if (image.u8.empty()) throw DataError(where + ": a bitmap of more than 8 bits; export it again");
     Image inside = make_image<uint8_t>(image.h, image.w, 1);
     for (int64_t i = 0; i < image.h * image.w; ++i) {
         const uint8_t* pixel = image.u8.data() + i * image.c;

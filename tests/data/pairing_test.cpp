@@ -149,7 +149,7 @@ std::vector<SetRow> contents() {
         {"JPEG under other names",
          [](TempDir& d) {
              flat(d, 2);
-             for (const char* name : {"x.jfif", "y.jpe"})
+             for (const char* name : {"x.jfif", "y.picture"})
                  write_file(d / fmt::format("images/{}", name), encode_jpeg(pattern(6, 8, 3)));
              add_mask(d / "masks/x.png");
              add_mask(d / "masks/y.png");
