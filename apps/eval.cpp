@@ -42,7 +42,7 @@ struct EvalArguments {
         describe(o, data);
         describe_mask_values(o, mask_values);
         describe_checkpoint(o, checkpoint).required();
-        o.bind("split", split, "samples to score").one_of({"val", "train", "all"});
+        o.bind("split", split, "samples to score").one_of({"val", "train", "test", "all"});
         o.group("Machine");
         describe_batch_size(o, batch_size);
         describe_device(o, machine);
@@ -118,6 +118,7 @@ int eval(int argc, const char* const* argv) {
     const std::vector<data::Sample> samples = samples_of_split(set, a.split, a.data.root);
     a.outputs().check_samples(set.train);
     a.outputs().check_samples(set.val);
+    a.outputs().check_samples(set.test);
     const auto report = data::check_dataset(samples, {.rule = data::parse_mask_rule(card.mask_values),
                                                       .class_count = int(card.classes()),
                                                       .threads = int(a.machine.threads),
@@ -126,6 +127,7 @@ int eval(int argc, const char* const* argv) {
                                                       .range = {.range = card.normalization.range}});
     card.mask_values = data::text_of(report.rule);
     console.text(fmt::format("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text()));
+    for (const auto& note : set.notes) console.text(note + "\n");
     for (const auto& warning : set.warnings) console.warning(warning);
     say_what_was_trained_on(card.split, set, samples, a.split == "val", console);
 

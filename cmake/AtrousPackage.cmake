@@ -19,5 +19,5 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libatrous-dev)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "static libraries and headers of atrous")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS
-    "libdnnl-dev, libturbojpeg0-dev, libpng-dev, libtiff-dev, libwebp-dev, libgif-dev, libfmt-dev, nlohmann-json3-dev")
+    "libdnnl-dev, libturbojpeg0-dev, libpng-dev, libtiff-dev, libwebp-dev, libgif-dev, zlib1g-dev, libfmt-dev, nlohmann-json3-dev")
 include(CPack)

@@ -12,12 +12,13 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "base/philox.h"
+#include "data/class_names.h"
 #include "data/codecs.h"
 #include "data/few.h"
 #include "data/folder.h"
 #include "data/layouts.h"
+#include "data/layouts/given_folders.h"
 #include "data/layouts/list_samples.h"
-#include "data/rle.h"
 
 namespace atrous::data {
 
@@ -28,7 +29,7 @@ namespace {
 // files join them so.
 void refuse_overlap(Dataset& dataset) {
     std::map<FileIdentity, std::pair<const Sample*, bool>> seen;  // and whether it validates
-    std::vector<std::string> twice, linked;
+    std::vector<std::string> twice, linked, also_tested;
     for (const bool validates : {false, true})
         for (const auto& sample : validates ? dataset.val : dataset.train) {
             const auto identity = identity_of(sample.image_path);
@@ -41,6 +42,12 @@ void refuse_overlap(Dataset& dataset) {
             (hard_link ? linked : twice)
                 .push_back(other == sample.name ? other : fmt::format("{} (the same file as {})", sample.name, other));
         }
+    for (const auto& sample : dataset.test)
+        if (const auto identity = identity_of(sample.image_path); identity && seen.contains(*identity))
+            also_tested.push_back(sample.name);
+    if (!also_tested.empty())
+        dataset.warnings.push_back(fmt::format("{} images of the part test also train or validate: {}",
+                                               also_tested.size(), few_of(also_tested)));
     if (!twice.empty())
         throw DataError(
             fmt::format("{} images are listed twice or both train and validate: {}; list each file once, whatever "
@@ -53,7 +60,7 @@ void refuse_overlap(Dataset& dataset) {
 
 // `val-list`: what it names validates, the rest trains.
 void apply_val_list(const DatasetOptions& options, Dataset& dataset) {
-    dataset.val = samples_of_list(options.val_list, options.root);
+    dataset.val = samples_of_list(options.val_list, options, dataset);
     std::set<FileIdentity> validates;
     for (const auto& sample : dataset.val)
         if (const auto identity = identity_of(sample.image_path)) validates.insert(*identity);
@@ -68,6 +75,35 @@ void apply_val_list(const DatasetOptions& options, Dataset& dataset) {
         dataset.warnings.push_back(fmt::format("{} images of {} are in {} as well: {}; they validate and do not train",
                                                moved.size(), options.train_list, options.val_list, few_of(moved)));
     dataset.layout += ", " + options.val_list;
+}
+
+bool is_in_colour(const Sample& sample) {
+    try {
+        if (sample.mask) return false;
+        const RawMask mask = load_mask(sample.mask_path);
+        return mask.image.c == 3 || !mask.palette.empty();
+    } catch (const DataError&) {  // the check of the data set says so
+        return false;
+    }
+}
+
+// Names, and colours where the masks are in colour, of a file that lies in the root or beside the first image.
+void add_class_names(const std::string& root, Dataset& dataset) {
+    if (!dataset.class_names.empty() || dataset.train.empty()) return;
+    const std::filesystem::path image = dataset.train[0].image_path;
+    for (const std::filesystem::path& folder : {std::filesystem::path(root), image.parent_path()}) {
+        const auto found = class_names_in(folder.string());
+        if (!found) continue;
+        dataset.class_names = found->names;
+        dataset.palette = found->colours;
+        dataset.notes.push_back(
+            fmt::format("classes: {} are named in {}: {}", found->names.size(), found->file, few_of(found->names)));
+        if (found->colours.empty() || !dataset.mask_values.empty() || !is_in_colour(dataset.train[0])) return;
+        for (const uint32_t colour : found->colours)
+            dataset.mask_values += fmt::format("{}#{:06x}", dataset.mask_values.empty() ? "" : ",", colour);
+        dataset.notes.push_back("masks: the colours of that file are the classes; `mask-values` says otherwise");
+        return;
+    }
 }
 
 }  // namespace
@@ -91,12 +127,25 @@ void describe(Settings& s, DatasetOptions& o) {
                        codec::names_of_codecs()))
         .required()
         .when_resumed(Resume::free);
+    const auto bind_folder = [&](const char* key, std::string& value, const char* help) {
+        s.bind(key, value, help).when_resumed(Resume::free);
+    };
+    bind_folder("images", o.images, "folder or glob of the images, below `data`, such as '*/photos/**/*.jpg'");
+    bind_folder("masks", o.masks, "folder or glob of their masks, which are paired by name");
+    bind_folder("val-images", o.val_images, "folder or glob of the images that validate");
+    bind_folder("val-masks", o.val_masks, "folder or glob of their masks; empty: they lie in `masks`");
+    bind_folder("test-images", o.test_images, "folder or glob of the images that `split` test scores");
+    bind_folder("test-masks", o.test_masks, "folder or glob of their masks; empty: they lie in `masks`");
     s.bind("train-list", o.train_list,
            "list file of the training samples; its lines 'image mask' are relative to `data`")
         .when_resumed(Resume::free);
     s.bind("val-list", o.val_list, "list file of the validation samples, likewise").when_resumed(Resume::free);
     s.bind("val-pattern", o.val_pattern, "file names of the images that validate, such as '*9.png'")
         .when_resumed(Resume::free);
+    s.bind("rle-order", o.rle_order,
+           "how runs of a list are counted: rows (Carvana), columns (most others of Kaggle), auto: as the heading says")
+        .one_of({"auto", "rows", "columns"})
+        .when_resumed(Resume::fixed);
     describe_val_fraction(s, o.val_fraction)
         .only_with("a split that the program draws", drawn)
         .when_resumed(Resume::free);
@@ -143,11 +192,14 @@ Dataset find_dataset(const DatasetOptions& options) {
             fmt::format("{}: {}; give the folder of the data set", options.root, absence(options.root, "folder")));
     Dataset dataset;
     if (!options.train_list.empty()) {
-        dataset.train = samples_of_list(options.train_list, options.root);
+        dataset.train = samples_of_list(options.train_list, options, dataset);
         dataset.layout = options.train_list;
+    } else if (has_given_folders(options)) {
+        dataset = dataset_of_given_folders(options);
     } else {
         dataset = recognize_layout(options.root);
     }
+    add_class_names(options.root, dataset);
     if (!options.val_list.empty() || !options.val_pattern.empty()) {  // an explicit choice replaces the layout's own
         dataset.train.insert(dataset.train.end(), dataset.val.begin(), dataset.val.end());
         dataset.val.clear();
@@ -163,7 +215,7 @@ Dataset find_dataset(const DatasetOptions& options) {
 }
 
 RawMask load_mask(const Sample& sample, int64_t h, int64_t w) {
-    if (sample.rle) return {decode_rle(*sample.rle, h, w, sample.mask_path), {}};
+    if (sample.mask) return sample.mask->draw(h, w, sample.mask_path);
     RawMask mask = load_mask(sample.mask_path);
     if (mask.image.h != h || mask.image.w != w)
         throw DataError(

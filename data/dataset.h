@@ -9,19 +9,25 @@
 
 #include "base/settings.h"
 #include "data/mask.h"
+#include "data/mask_source.h"
 #include "data/value_range.h"
 
 namespace atrous::data {
 
 struct Sample {
     std::string image_path, mask_path, name;      // name: the image's path below the root, without ".", "//", extension
-    std::shared_ptr<const std::string> rle = {};  // the mask as runs (data/rle.h); mask_path is then "file:line"
+    std::shared_ptr<const MaskSource> mask = {};  // of a mask that is no file; mask_path then says where it comes from
 };
 
 struct Dataset {
-    std::vector<Sample> train, val;
-    std::string layout;                 // what was recognized, for people
-    std::vector<std::string> warnings;  // masks without an image, and the like
+    std::vector<Sample> train = {}, val = {};
+    std::vector<Sample> test = {};              // of a set that has such a part: it neither trains nor validates
+    std::string layout = {};                    // what was recognized, for people
+    std::vector<std::string> warnings = {};     // masks without an image, and the like
+    std::vector<std::string> notes = {};        // what was guessed and why, and how to say otherwise; a line each
+    std::string mask_values = {};               // the rule that the set is known by; empty: `mask-values` auto decides
+    std::vector<std::string> class_names = {};  // by class id, where the set says them
+    Palette palette = {};                       // likewise its colours; empty or as long as class_names
 };
 
 inline constexpr double max_val_fraction = 0.9;
@@ -32,6 +38,9 @@ struct DatasetOptions {
     std::string val_pattern;           // a glob on image file names, such as "*9.png"
     double val_fraction = 0.1;         // used where neither the layout, a list nor a pattern says what validates
     int64_t seed = 0;                  // of that share
+    // Folders or globs, below the root or absolute. A part's masks may be left empty: then `masks` has them too.
+    std::string images = {}, masks = {}, val_images = {}, val_masks = {}, test_images = {}, test_masks = {};
+    std::string rle_order = "auto";  // how runs of a list are counted: "rows", "columns", or as its heading says
 };
 
 // The seed is the whole experiment's.
@@ -62,12 +71,14 @@ RawMask load_mask(const Sample& sample, int64_t h, int64_t w);
 
 struct ImageList {
     std::vector<std::string> images;
-    std::vector<std::string> skipped;  // one line each, "path: reason"
+    std::vector<std::string> skipped;      // one line each, "path: reason"
+    std::vector<std::string> unread = {};  // images of a kind that is not read, "path (kind)"
 };
 
 // The images of a folder in order of their names, or the one file; `below`: also those of the folders in it, linked
 // ones too, each folder once. Skipped are folders that cannot be read or were met before, and what has an image's name
-// but is no file. DataError where `path` itself cannot be read or holds no image.
+// but is no file, or is an image that is not read. A name without an image's extension counts by its first bytes.
+// DataError where `path` itself cannot be read or holds no image.
 ImageList find_images(const std::string& path, bool below = false);
 
 struct CheckOptions {
@@ -78,6 +89,7 @@ struct CheckOptions {
     std::function<void(int64_t done, int64_t of)> progress = {};  // after each sample; from one thread at a time
     int channels = 0;                                             // of the net; 0: found from the images
     RangeRule range = {};                                         // of the images' values
+    int named_classes = 0;                                        // how many classes the set has names for
 };
 
 struct DatasetReport {

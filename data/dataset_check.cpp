@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "data/dataset.h"
@@ -16,6 +17,7 @@ namespace {
 
 struct Found {
     FoundImage image;
+    int64_t instances = -1;  // count_instances, where the rule is still to be decided
     std::vector<RawValue> values;
     std::string problem;
 };
@@ -27,6 +29,7 @@ Found look_at(const Sample& sample, const MaskRule& rule) {
         found.image = look_at(image);
         const RawMask mask = load_mask(sample, image.h, image.w);
         found.values = raw_values(mask, rule);
+        if (rule.kind == MaskKind::automatic) found.instances = count_instances(mask, found.values);
     } catch (const DataError& error) {
         found.problem = error.what();
     }
@@ -92,8 +95,8 @@ void add_warnings(DatasetReport& report) {
     const std::string absent = few_of(ids);
     if (!absent.empty())
         report.warnings.push_back(fmt::format("no pixel has class {}{}", absent,
-                                              report.pixels[0] == 0 ? "; do the ids start at 1? then map them with "
-                                                                      "`mask-values` 1=0,2=1,…"
+                                              report.pixels[0] == 0 ? "; do the ids start at 1? then `mask-values` "
+                                                                      "ids-from-1 makes 1 class 0"
                                                                     : ""));
     int64_t total = report.ignored_pixels;
     for (int64_t count : report.pixels) total += count;
@@ -138,6 +141,30 @@ void sum_up(const std::vector<Found>& all, int64_t train_count, DatasetReport& r
 
 }  // namespace
 
+namespace {
+
+// Masks of instance ids: in every mask most of the numbers 1 to n, each one piece, and n differs from mask to mask. Few objects
+// could be few classes too, so that is a warning; many are refused, for a class a number is never what is wanted.
+void look_for_instances(const std::vector<Sample>& samples, const std::vector<Found>& all, DatasetReport& report) {
+    std::set<int64_t> counts;
+    int64_t most = 0, several = 0;
+    for (const Found& found : all) {
+        if (found.instances < 0) return;
+        if (found.instances > 0) counts.insert(found.instances);
+        several += found.instances > 1;
+        most = std::max(most, found.instances);
+    }
+    if (counts.size() < 2 || several < 2) return;
+    const std::string text = fmt::format(
+        "each mask numbers its objects from 1 (up to {}, each number one piece): for objects against background give "
+        "`mask-values` binary",
+        most);
+    if (most < 4) return report.warnings.push_back(text + "; as it is, each number is a class");
+    throw DataError(fmt::format("{}: {}; ids makes each number a class", samples[0].mask_path, text));
+}
+
+}  // namespace
+
 DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptions& options) {
     if (samples.empty()) throw DataError("the data set has no samples");
     if (options.class_count < 0 || options.class_count > max_classes)
@@ -157,7 +184,10 @@ DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptio
         if (!found.problem.empty()) problems.push_back(found.problem);
     refuse_problems(problems, samples.size());
     DatasetReport report;
-    report.rule = resolve_mask_rule(options.rule, merged(all), samples[0].mask_path, options.class_count);
+    if (options.rule.kind == MaskKind::automatic && options.class_count == 0 && options.named_classes == 0)
+        look_for_instances(samples, all, report);
+    report.rule =
+        resolve_mask_rule(options.rule, merged(all), samples[0].mask_path, options.class_count, options.named_classes);
     refuse_values(samples, all, report.rule);
     sum_up(all, options.train_count, report);
     add_warnings(report);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "data/few.h"
+#include "data/unread.h"
 
 namespace atrous::data {
 
@@ -50,12 +51,17 @@ bool is_link(const std::string& path) {
 // Sorts an entry of a folder; `pending` is null where those below do not count.
 void sort_entry(const std::string& path, Pending* pending, ImageList& found) {
     const bool image = is_image_name(path);
-    if (!image && !pending) return;
     if (image && is_file(path)) return found.images.push_back(path);
+    if (const auto content = image ? std::nullopt : image_content(path)) {
+        if (content->is_read) return found.images.push_back(path);
+        return found.unread.push_back(fmt::format("{} ({})", path, content->kind));
+    }
     if (is_folder(path)) {
-        if (pending) (is_link(path) ? pending->links : pending->folders).push_back(path);
+        if (pending && fs::path(path).filename() != "__MACOSX")
+            (is_link(path) ? pending->links : pending->folders).push_back(path);
         return;
     }
+    if (!image && !pending) return;
     const std::string problem = path_problem(path);
     if (image || (!problem.empty() && problem != not_there))
         found.skipped.push_back(fmt::format("{}: {}", path, problem.empty() ? "neither a file nor a folder" : problem));
@@ -72,6 +78,8 @@ std::string look_into(const std::string& folder, Pending* pending, ImageList& fo
     throw DataError(
         fmt::format("{}: the folder cannot be read ({}); check its permissions and the disk", folder, problem));
 }
+
+}  // namespace
 
 ImageList images_below(const std::string& root) {
     ImageList found;
@@ -95,10 +103,9 @@ ImageList images_below(const std::string& root) {
     std::sort(found.images.begin(), found.images.end(),
               [](const std::string& a, const std::string& b) { return fs::path(a) < fs::path(b); });
     std::sort(found.skipped.begin(), found.skipped.end());
+    std::sort(found.unread.begin(), found.unread.end());
     return found;
 }
-
-}  // namespace
 
 std::vector<std::string> names_in(const std::string& folder) {
     std::vector<std::string> names;
@@ -123,6 +130,8 @@ ImageList find_images(const std::string& path, bool below) {
     if (is_file(path)) return {{path}, {}};
     if (!is_folder(path)) throw DataError(fmt::format("{}: {}; check the path", path, absence(path, "file or folder")));
     ImageList found = below ? images_below(path) : images_in(path);
+    for (const std::string& line : found.unread) found.skipped.push_back(line + ": this kind of image is not read");
+    found.unread.clear();
     if (found.images.empty())
         throw DataError(fmt::format("{}: no images in this folder{}{}", path, below ? " or those in it" : "",
                                     found.skipped.empty() ? "" : "; left out: " + few_of(found.skipped)));

@@ -16,13 +16,14 @@ struct Layout {
     // Returns nothing where the folder does not look so; throws DataError where it does and something in it is wrong.
     // The samples that validate may be left empty.
     std::optional<Dataset> (*recognize)(const std::string& root);
+    bool is_single = false;  // one public set or one program's; messages then give its name alone
 };
 
 const std::vector<Layout>& layouts();  // in the order in which they are looked for
 // Adds a layout before those that are there, so that a special layout is not taken for a general one. Must be called
 // before there are threads. Throws Error where one has this name.
 void add_layout(Layout layout);
-std::string looks_of_layouts();  // of all, with "; " between them
+std::string looks_of_layouts();  // of all, with "; " between them, and the names of single ones
 
 // Reads a data set by the first layout that `root` has. Throws DataError where it has none.
 Dataset recognize_layout(const std::string& root);

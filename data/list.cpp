@@ -7,11 +7,14 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/paths.h"
 #include "data/folder.h"
 #include "data/image.h"
+#include "data/utf8.h"
 
 namespace atrous::data {
 
@@ -37,14 +40,27 @@ std::string without_comment(const std::string& line) {
     return line.substr(0, at);
 }
 
-void refuse_outside(const std::string& list, int line, const std::string& part) {
-    const fs::path given(part);
-    const bool climbs = std::find(given.begin(), given.end(), "..") != given.end();
-    if (climbs || given.is_absolute())
+void refuse_climbing(const std::string& list, int line, const std::string& part) {
+    std::string slashes = part;
+    std::replace(slashes.begin(), slashes.end(), '\\', '/');
+    const fs::path given(slashes);
+    if (std::find(given.begin(), given.end(), "..") != given.end())
         throw DataError(
             fmt::format("{}:{}: '{}' leaves the data folder; give paths below it, without '..'", list, line, part));
     if (part.find('\0') != std::string::npos)
-        throw DataError(fmt::format("{}:{}: the line holds a zero byte; save the list as plain text", list, line));
+        throw DataError(
+            fmt::format("{}:{}: the line holds a zero byte; save the list as plain text, in UTF-8", list, line));
+}
+
+// Two names with an extension each, between which one of `, ; |` stands.
+std::optional<std::pair<std::string, std::string>> split_names(const std::string& line) {
+    for (const char separator : {',', ';', '|'}) {
+        const size_t cut = line.find(separator);
+        if (cut == std::string::npos || line.find(separator, cut + 1) != std::string::npos) continue;
+        const std::string image = trimmed(line.substr(0, cut)), mask = trimmed(line.substr(cut + 1));
+        if (fs::path(image).has_extension() && fs::path(mask).has_extension()) return std::pair{image, mask};
+    }
+    return {};
 }
 
 ListEntry parse_line(const std::string& path, int number, const std::string& line) {
@@ -52,13 +68,31 @@ ListEntry parse_line(const std::string& path, int number, const std::string& lin
     const size_t cut = line.find_first_of(tab ? "\t" : " ");
     ListEntry entry{line.substr(0, cut), "", nullptr, number};
     if (cut != std::string::npos) entry.mask = trimmed(line.substr(cut));
-    if (!tab && entry.mask.find(' ') != std::string::npos)
+    const bool two_names =
+        is_image_name(entry.image) && !entry.mask.empty() && entry.mask.find(' ') == std::string::npos;
+    if (tab || two_names) return entry;
+    if (const auto names = split_names(line)) return {names->first, names->second, nullptr, number};
+    if (entry.mask.find(' ') != std::string::npos)
         throw DataError(
             fmt::format("{}:{}: more than two fields; separate paths that contain spaces by a tab", path, number));
     return entry;
 }
 
-std::vector<std::string> split_csv(const std::string& path, int number, const std::string& line) {
+// The separator that the first line holds most of, outside quotes.
+char separator_of(const std::string& line) {
+    std::map<char, int> counts;
+    bool quoted = false;
+    for (const char c : line) {
+        if (c == '"') quoted = !quoted;
+        if (!quoted) ++counts[c];
+    }
+    char best = ',';
+    for (const char c : {';', '\t', '|'})
+        if (counts[c] > counts[best]) best = c;
+    return best;
+}
+
+std::vector<std::string> split_csv(const std::string& path, int number, const std::string& line, char separator) {
     std::vector<std::string> fields(1);
     bool quoted = false;
     for (size_t i = 0; i < line.size(); ++i) {
@@ -68,7 +102,7 @@ std::vector<std::string> split_csv(const std::string& path, int number, const st
                 fields.back() += line[i++];
             else
                 quoted = !quoted;
-        } else if (c == ',' && !quoted) {
+        } else if (c == separator && !quoted) {
             fields.emplace_back();
         } else {
             fields.back() += c;
@@ -79,22 +113,32 @@ std::vector<std::string> split_csv(const std::string& path, int number, const st
     return fields;
 }
 
+constexpr size_t none = size_t(-1);
+
 struct Columns {
-    size_t image = 0, mask = 1;
+    size_t image = 0, mask = 1, class_name = none;
     bool rle = false, known = false;  // known: a heading said so
+    bool joined = false;              // Image_Label: the image's name and the class with _ between them
 };
 
+template <size_t N>
+size_t find_column(const std::vector<std::string>& heading, const char* const (&names)[N]) {
+    for (size_t i = 0; i < heading.size(); ++i)
+        for (const char* name : names)
+            if (lower(heading[i]) == name) return i;
+    return none;
+}
+
 Columns columns_of(const std::string& path, const std::vector<std::string>& heading) {
-    static constexpr const char* images[] = {"image", "img", "image_path", "filename", "file", "picture", "imageid"};
-    static constexpr const char* masks[] = {"mask", "mask_path", "label", "label_path", "annotation"};
-    static constexpr const char* runs[] = {"rle_mask", "rle", "encodedpixels", "mask_rle"};
-    const auto find = [&](const auto& names) {
-        for (size_t i = 0; i < heading.size(); ++i)
-            for (const char* name : names)
-                if (lower(heading[i]) == name) return i;
-        return heading.size();
-    };
-    const size_t image = find(images), mask = find(masks), rle = find(runs), none = heading.size();
+    static constexpr const char* images[] = {"image",    "img",     "image_path", "img_path",    "filename",  "file",
+                                             "picture",  "imageid", "image_id",   "image_name",  "file_name", "images",
+                                             "img_file", "id",      "image_file", "image_label", "imagepath"};
+    static constexpr const char* masks[] = {"mask",  "mask_path", "label",     "label_path", "annotation",
+                                            "masks", "mask_file", "mask_name", "maskpath"};
+    static constexpr const char* runs[] = {"rle_mask", "rle", "encodedpixels", "mask_rle", "encoding"};
+    static constexpr const char* classes[] = {"classid", "class_id", "class", "class_name", "category"};
+    const size_t image = find_column(heading, images), rle = find_column(heading, runs);
+    const size_t mask = find_column(heading, masks);
     if (image == none || (mask == none && rle == none)) {
         std::string found;
         for (const auto& field : heading) found += (found.empty() ? "" : ", ") + field;
@@ -103,7 +147,23 @@ Columns columns_of(const std::string& path, const std::vector<std::string>& head
                         "mask, label, rle_mask",
                         path, found));
     }
-    return {image, mask != none ? mask : rle, mask == none, true};
+    Columns columns{image,
+                    mask != none ? mask : rle,
+                    find_column(heading, classes),
+                    mask == none,
+                    true,
+                    lower(heading[image]) == "image_label"};
+    return columns;
+}
+
+// Which way the competitions count that use these headings.
+std::optional<RunOrder> order_of(const std::vector<std::string>& heading, const Columns& columns) {
+    if (!columns.rle) return {};
+    const std::string image = lower(heading[columns.image]), runs = lower(heading[columns.mask]);
+    if (runs == "encodedpixels" || runs == "encoding") return RunOrder::columns;
+    if (runs == "rle_mask" && image == "id") return RunOrder::columns;  // TGS salt
+    if (runs == "rle_mask" && image == "img") return RunOrder::rows;    // Carvana
+    return {};
 }
 
 ListEntry parse_row(const std::string& path, int number, const Columns& columns, std::vector<std::string> fields) {
@@ -111,6 +171,11 @@ ListEntry parse_row(const std::string& path, int number, const Columns& columns,
         throw DataError(fmt::format("{}:{}: {} fields; expected an image and its mask, separated by a comma", path,
                                     number, fields.size()));
     ListEntry entry{fields[columns.image], "", nullptr, number};
+    if (columns.class_name < fields.size()) entry.class_name = fields[columns.class_name];
+    if (const size_t cut = entry.image.rfind('_'); columns.joined && cut != std::string::npos) {
+        entry.class_name = entry.image.substr(cut + 1);
+        entry.image.resize(cut);
+    }
     if (entry.image.empty()) throw DataError(fmt::format("{}:{}: the image's name is empty", path, number));
     std::string& mask = fields[columns.mask];
     const bool runs = columns.known ? columns.rle : mask.find_first_not_of("0123456789 ") == std::string::npos;
@@ -123,38 +188,68 @@ ListEntry parse_row(const std::string& path, int number, const Columns& columns,
     return entry;
 }
 
-}  // namespace
+// UTF-16 with its byte order mark, as PowerShell and Excel write it.
+std::string from_utf16(const std::string& bytes) {
+    const bool little = bytes[0] == '\xff';
+    const auto unit = [&](size_t i) {
+        const auto low = uint8_t(bytes[i + !little]), high = uint8_t(bytes[i + little]);
+        return char32_t(high << 8 | low);
+    };
+    std::string text;
+    for (size_t i = 2; i + 1 < bytes.size(); i += 2) {
+        char32_t code = unit(i);
+        const bool pair = code >= 0xd800 && code < 0xdc00 && i + 3 < bytes.size();
+        if (pair) code = 0x10000 + ((code & 0x3ff) << 10) + (unit(i + 2) & 0x3ff), i += 2;
+        append_utf8(text, code);
+    }
+    return text;
+}
 
-std::vector<ListEntry> read_list(const std::string& path) {
+std::string text_of_list(const std::string& path) {
     // Asked first, for opening a pipe would wait for its other end.
     if (!is_file(path))
         throw DataError(fmt::format("{}: the list cannot be opened ({}); check the path", path, absence(path, "file")));
-    std::ifstream file(path);
+    std::ifstream file(path, std::ios::binary);
     if (!file)
         throw DataError(
             fmt::format("{}: the list cannot be opened ({}); check its permissions", path, std::strerror(errno)));
-    const bool csv = lower(fs::path(path).extension().string()) == ".csv";
-    std::vector<ListEntry> entries;
+    std::string text(std::istreambuf_iterator<char>(file), {});
+    if (file.bad()) throw DataError(fmt::format("{}: the list cannot be read to its end; check the disk", path));
+    if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) text = from_utf16(text);
+    if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // a byte order mark
+    return text;
+}
+
+}  // namespace
+
+List read_list(const std::string& path) {
+    std::istringstream file(text_of_list(path));
+    const std::string extension = lower(fs::path(path).extension().string());
+    const bool csv = extension == ".csv" || extension == ".tsv";
+    List list;
     Columns columns;
+    char separator = ',';
     std::string line;
     for (int number = 1; std::getline(file, line); ++number) {
-        if (number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // a byte order mark
         if (!csv) line = without_comment(line);
+        if (number == 1) separator = extension == ".tsv" ? '\t' : separator_of(line);
         if (line = trimmed(line); line.empty()) continue;
         if (csv) {
-            auto fields = split_csv(path, number, line);
+            auto fields = split_csv(path, number, line, separator);
             if (number == 1 && std::none_of(fields.begin(), fields.end(), is_image_name)) {
                 columns = columns_of(path, fields);
+                list.order = order_of(fields, columns);
+                list.heading = line;
                 continue;
             }
-            entries.push_back(parse_row(path, number, columns, std::move(fields)));
+            list.entries.push_back(parse_row(path, number, columns, std::move(fields)));
         } else {
-            entries.push_back(parse_line(path, number, line));
+            list.entries.push_back(parse_line(path, number, line));
         }
-        for (const auto& part : {entries.back().image, entries.back().mask}) refuse_outside(path, number, part);
+        const ListEntry& entry = list.entries.back();
+        for (const auto& part : {entry.image, entry.mask}) refuse_climbing(path, number, part);
     }
-    if (file.bad()) throw DataError(fmt::format("{}: the list cannot be read to its end; check the disk", path));
-    return entries;
+    return list;
 }
 
 }  // namespace atrous::data

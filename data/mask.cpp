@@ -84,13 +84,32 @@ std::string text_of_value(uint32_t value) {
     return value & colour_flag ? fmt::format("#{:06x}", value & 0xffffffu) : fmt::format("{}", value);
 }
 
+static uint32_t distance(uint32_t a, uint32_t b) {  // of colours: the largest of a channel
+    uint32_t largest = 0;
+    for (int shift : {0, 8, 16}) {
+        const uint32_t x = a >> shift & 255, y = b >> shift & 255;
+        largest = std::max(largest, x > y ? x - y : y - x);
+    }
+    return largest;
+}
+
+static int nearest_class(const MaskRule& rule, uint32_t colour) {
+    uint32_t least = uint32_t(rule.within) + 1;
+    int id = rule.otherwise;
+    for (const auto& [listed, listed_id] : rule.classes)
+        if (const uint32_t d = distance(colour, listed); d < least) least = d, id = listed_id;
+    return id;
+}
+
 int MaskRule::class_of(uint32_t value) const {
     if (const auto found = classes.find(value); found != classes.end()) return found->second;
     const bool colour = value & colour_flag;
     if (kind == MaskKind::ids && !colour) {
-        if (value == ignored_class) return ignored_class;
-        return value < uint32_t(class_count > 0 ? class_count : max_classes) ? int(value) : -1;
+        if (value == ignored_class || value < uint32_t(first_id)) return ignored_class;
+        const uint32_t id = value - uint32_t(first_id);
+        return id < uint32_t(class_count > 0 ? class_count : max_classes) ? int(id) : -1;
     }
+    if (kind == MaskKind::colours && within > 0 && colour) return nearest_class(*this, value);
     if (kind == MaskKind::binary) {
         const uint32_t level = colour ? std::max({value >> 16 & 255, value >> 8 & 255, value & 255}) : value;
         return level >= uint32_t(threshold) ? 1 : 0;
@@ -108,7 +127,10 @@ std::vector<RawValue> raw_values(const RawMask& mask, const MaskRule& rule, size
         if (!last || last_value != value) {  // neighbours are mostly equal
             const uint32_t key = by_value ? value : uint32_t(rule.class_of(value));
             const auto found = seen.find(key);
-            if (by_value && found == seen.end() && seen.size() == limit) break;
+            if (by_value && found == seen.end() && seen.size() == limit) {
+                last = nullptr;
+                continue;
+            }
             last = found != seen.end()
                        ? &found->second
                        : &seen.emplace(key, RawValue{value, 0, i % mask.image.w, i / mask.image.w}).first->second;

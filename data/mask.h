@@ -31,13 +31,17 @@ enum class MaskKind { automatic, ids, binary, values, colours };
 // Raw values to class ids. Text form (parse_mask_rule), as a user gives it to `mask-values`:
 //   auto                   decided from all masks of the data set, and reported
 //   ids                    the value is the class, 255 is ignored; "ids,11=ignore" adds exceptions
+//   ids-from-1             the value less 1 is the class, 0 and 255 are ignored (ADE20K)
 //   binary, binary:128     1 where the value is not 0, or at least 128 (anti-aliased and JPEG masks)
 //   0  or  3,7             the listed values are classes 1, 2, …; everything else is background
 //   0=1,255=0,128=ignore   exactly these, anything else is an error; "*=0" stands for the rest
 //   #402020,#ff0000        colours are classes 0, 1, … in this order; also "#402020=0,#000000=ignore"
+//   #402020,#ff0000,within=48   colours no further from one of these, in any channel, are taken for the nearest
 struct MaskRule {
     MaskKind kind = MaskKind::automatic;
     int threshold = 1;                // binary
+    int first_id = 0;                 // ids: the value that is class 0; those below are ignored
+    int within = 0;                   // colours: how far one may be from a listed one
     std::map<uint32_t, int> classes;  // value or colour to class
     int otherwise = -1;               // class of a value that is not in `classes`; -1: refused
     int class_count = 0;              // 0: not known
@@ -56,15 +60,20 @@ struct RawValue {
     uint32_t value = 0;
     int64_t count = 0, x = 0, y = 0;
 };
-// Returns values in ascending order. With `auto` these are at most `limit` values, after which counting stops; more
+// Returns values in ascending order. With `auto` these are the first `limit` values, and others are not counted; more
 // mean no classes. With a definite rule there is one value for each class that occurs, and for what is not allowed the
 // first, with the count of all pixels alike.
 std::vector<RawValue> raw_values(const RawMask& mask, const MaskRule& rule, size_t limit = 4096);
 
 // Turns `auto` into a definite rule from the values of all masks of a set; `example` is a mask's path for messages and
 // `class_count` is 0 where the number of classes is not known. Other rules only get their class_count.
+// `named_classes` is how many classes the set has names for, 0 where it has none: they count where the ids leave room.
 MaskRule resolve_mask_rule(const MaskRule& rule, const std::vector<RawValue>& values, const std::string& example,
-                           int class_count = 0);
+                           int class_count = 0, int named_classes = 0);
+
+// The largest number of a mask of instance ids: its values are 0 and at least two thirds of 1 to n (what others cover is
+// absent), and the pixels of each are connected (to eight neighbours). Returns -1 where it does not look so.
+int64_t count_instances(const RawMask& mask, const std::vector<RawValue>& values);
 
 // Class ids, one a pixel. Throws DataError with file, position, value and what is allowed.
 Image apply_mask_rule(const MaskRule& rule, const RawMask& mask, const std::string& path);

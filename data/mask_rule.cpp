@@ -13,8 +13,8 @@ namespace atrous::data {
 namespace {
 
 constexpr const char* forms =
-    "auto, ids, binary, binary:128, a list of values (3,7), pairs (0=0,255=1,128=ignore,*=0) or colours "
-    "(#402020,#ff0000)";
+    "auto, ids, ids-from-1, binary, binary:128, a list of values (3,7), pairs (0=0,255=1,128=ignore,*=0) or colours "
+    "(#402020,#ff0000, also with within=48)";
 
 [[noreturn]] void refuse(const std::string& text, const std::string& why) {
     throw UsageError(fmt::format("`mask-values` '{}': {}; it takes {}", text, why, forms));
@@ -62,8 +62,18 @@ void add_pair(MaskRule& rule, const std::string& whole, const std::string& part)
     }
 }
 
+// Takes "within=48" out of the parts.
+void parse_within(MaskRule& rule, const std::string& whole, std::vector<std::string>& parts) {
+    for (const std::string& part : parts)
+        if (part.starts_with("within=")) rule.within = int(parse_number(whole, part.substr(7), 10, 255));
+    std::erase_if(parts, [](const std::string& part) { return part.starts_with("within="); });
+    const bool colours = std::any_of(parts.begin(), parts.end(), [](const auto& p) { return p.starts_with('#'); });
+    if (rule.within > 0 && !colours) refuse(whole, "within goes with colours");
+}
+
 // Values, colours or pairs of them, all of one kind.
-void parse_list(MaskRule& rule, const std::string& whole, const std::vector<std::string>& parts) {
+void parse_list(MaskRule& rule, const std::string& whole, std::vector<std::string> parts) {
+    parse_within(rule, whole, parts);
     const bool pairs = parts[0].find('=') != std::string::npos;
     const bool colours = std::any_of(parts.begin(), parts.end(), [](const auto& p) { return p.starts_with('#'); });
     rule.kind = colours ? MaskKind::colours : MaskKind::values;
@@ -86,29 +96,12 @@ int highest_class(const MaskRule& rule) {
     return top;
 }
 
-std::string list_of(const std::vector<RawValue>& values, size_t most) {
-    std::string text;
-    for (size_t i = 0; i < std::min(values.size(), most); ++i) text += (i ? "," : "") + text_of_value(values[i].value);
-    return values.size() > most ? text + ",…" : text;
-}
+}  // namespace
 
-[[noreturn]] void undecided(std::vector<RawValue> values, const std::string& example) {
-    const bool colours = values.back().value & colour_flag;
-    for (auto& v : values)  // masks without colour among masks in colour
-        if (colours && v.value < 256) v.value = colour_flag | v.value * 0x010101u;
-    std::string advice;
-    if (colours)
-        advice =
-            values.size() <= 32
-                ? fmt::format("give the colours in the order of the classes: `mask-values` '{}'", list_of(values, 32))
-                : "so many colours come from JPEG or anti-aliasing: export the masks as PNG without it";
-    else if (values.size() > 16)
-        advice = "so many values come from JPEG or anti-aliasing (then `mask-values` binary:128) or are ids (then ids)";
-    else
-        advice = "say what they are: `mask-values` binary, ids, or value=class pairs";
-    throw DataError(fmt::format("{}: the masks hold {} different {} ({}), which could mean several things; {}", example,
-                                values.size(), colours ? "colours" : "values", list_of(values, 8), advice));
-}
+// data/mask_advice.cpp
+[[noreturn]] void refuse_undecided(std::vector<RawValue> values, const std::string& example);
+
+namespace {
 
 MaskRule decide(const std::vector<RawValue>& values, const std::string& example, int class_count) {
     MaskRule rule;
@@ -120,7 +113,7 @@ MaskRule decide(const std::vector<RawValue>& values, const std::string& example,
             fmt::format("{}: every mask of the set is 0 everywhere, so there is nothing to learn; check that "
                         "the masks are the right files",
                         example));
-    if (*ids.rbegin() & colour_flag) undecided(values, example);
+    if (*ids.rbegin() & colour_flag) refuse_undecided(values, example);
     const bool has_border = ids.erase(255) > 0;
     if (has_border && (ids.empty() || ids == std::set<uint32_t>{0})) {  // 0 and 255, or 255 alone
         rule.kind = MaskKind::values;
@@ -130,7 +123,7 @@ MaskRule decide(const std::vector<RawValue>& values, const std::string& example,
     const uint32_t top = *ids.rbegin();
     // Ids leave few gaps; levels of gray do. Two levels such as 0 and 128 are an object in gray, not 129 classes.
     const bool dense = top < 64 && 2 * ids.size() >= top;
-    if (!dense && (class_count == 0 || top >= uint32_t(class_count))) undecided(values, example);
+    if (!dense && top >= uint32_t(class_count)) refuse_undecided(values, example);
     return rule;
 }
 
@@ -142,8 +135,9 @@ MaskRule parse_mask_rule(const std::string& text) {
     if (text.empty() || std::any_of(parts.begin(), parts.end(), [](const auto& p) { return p.empty(); }))
         refuse(text, "an entry is empty");
     if (parts[0] == "auto" && parts.size() == 1) return rule;
-    if (parts[0] == "ids") {
+    if (parts[0] == "ids" || parts[0] == "ids-from-1") {
         rule.kind = MaskKind::ids;
+        rule.first_id = parts[0] == "ids" ? 0 : 1;
         for (size_t i = 1; i < parts.size(); ++i) add_pair(rule, text, parts[i]);
         if (rule.otherwise >= 0) refuse(text, "'*' does not go with ids");
         return rule;
@@ -166,23 +160,25 @@ std::string text_of(const MaskRule& rule) {
     if (rule.kind == MaskKind::binary) return rule.threshold == 1 ? "binary" : fmt::format("binary:{}", rule.threshold);
     const auto class_text = [](int id) { return id == ignored_class ? std::string("ignore") : std::to_string(id); };
     std::vector<std::string> entries;
-    if (rule.kind == MaskKind::ids) entries.push_back("ids");
+    if (rule.kind == MaskKind::ids) entries.push_back(rule.first_id == 0 ? "ids" : "ids-from-1");
     for (const auto& [value, id] : rule.classes) entries.push_back(text_of_value(value) + "=" + class_text(id));
     if (rule.otherwise >= 0) entries.push_back("*=" + class_text(rule.otherwise));
+    if (rule.within > 0) entries.push_back(fmt::format("within={}", rule.within));
     std::string text;
     for (const std::string& entry : entries) text += (text.empty() ? "" : ",") + entry;
     return text;
 }
 
 MaskRule resolve_mask_rule(const MaskRule& asked, const std::vector<RawValue>& values, const std::string& example,
-                           int class_count) {
-    MaskRule rule = asked.kind == MaskKind::automatic ? decide(values, example, class_count) : asked;
+                           int class_count, int named_classes) {
+    MaskRule rule =
+        asked.kind == MaskKind::automatic ? decide(values, example, std::max(class_count, named_classes)) : asked;
     int needed = 0;
     if (rule.kind == MaskKind::ids) {
         for (const auto& v : values) {
             const auto listed = rule.classes.find(v.value);
-            const int id = listed != rule.classes.end() ? listed->second : int(v.value);
-            if (id < max_classes) needed = std::max(needed, id + 1);
+            const int id = listed != rule.classes.end() ? listed->second : int(v.value) - rule.first_id;
+            if (id < max_classes && v.value != ignored_class) needed = std::max(needed, id + 1);
         }
     } else {
         needed = rule.kind == MaskKind::binary ? 2 : highest_class(rule) + 1;
@@ -190,14 +186,15 @@ MaskRule resolve_mask_rule(const MaskRule& asked, const std::vector<RawValue>& v
             throw UsageError(fmt::format("`mask-values` gives {} classes, but `classes` is {}; make them agree", needed,
                                          class_count));
     }
-    rule.class_count = class_count > 0 ? class_count : std::max(needed, 2);
+    const bool by_name = rule.kind == MaskKind::ids && needed <= named_classes;
+    rule.class_count = class_count > 0 ? class_count : std::max(by_name ? named_classes : needed, 2);
     return rule;
 }
 
 std::string MaskRule::allowed() const {
     std::string text;
     if (kind == MaskKind::ids)
-        text = fmt::format("0 to {}, 255 (ignored)", (class_count > 0 ? class_count : max_classes) - 1);
+        text = fmt::format("{} to {}, 255 (ignored)", 0, (class_count > 0 ? class_count : max_classes) - 1 + first_id);
     size_t listed = 0;
     for (const auto& [value, id] : classes) {
         if (++listed > 24) return text + ", …";
@@ -209,7 +206,9 @@ std::string MaskRule::allowed() const {
 std::string MaskRule::describe() const {
     if (kind == MaskKind::automatic) return "decided from the masks";
     std::string text;
-    if (kind == MaskKind::ids) text = "the value is the class, 255 is ignored";
+    if (kind == MaskKind::ids)
+        text = first_id == 0 ? "the value is the class, 255 is ignored"
+                             : "the value less 1 is the class, 0 and 255 are ignored";
     if (kind == MaskKind::binary)
         text = threshold == 1 ? "0 is class 0, everything else class 1"
                               : fmt::format("class 1 where the value is at least {}", threshold);
@@ -217,6 +216,8 @@ std::string MaskRule::describe() const {
     for (const auto& [value, id] : classes)
         text += fmt::format("{}{} is {}", text.empty() ? "" : ", ", text_of_value(value), name(id));
     if (otherwise >= 0) text += ", the rest is " + name(otherwise);
+    if (within > 0)
+        text += fmt::format("; colours no further than {} from one of these are taken for the nearest", within);
     return text;
 }
 

@@ -8,8 +8,17 @@
 
 namespace atrous::data {
 
-Image decode_rle(const std::string& text, int64_t h, int64_t w, const std::string& where) {
-    Image mask = make_image<uint8_t>(h, w, 1);
+static Image transposed(const Image& mask) {
+    Image out = make_image<uint8_t>(mask.w, mask.h, 1);
+    for (int64_t y = 0; y < mask.h; ++y)
+        for (int64_t x = 0; x < mask.w; ++x) out.u8[size_t(x * mask.h + y)] = mask.u8[size_t(y * mask.w + x)];
+    return out;
+}
+
+Image decode_rle(const std::string& text, int64_t h, int64_t w, const std::string& where, RunOrder order) {
+    const bool by_columns = order == RunOrder::columns;
+    Image mask = by_columns ? make_image<uint8_t>(w, h, 1) : make_image<uint8_t>(h, w, 1);
+    if (text == "-1") return by_columns ? transposed(mask) : mask;
     const char *at = text.data(), *const end = at + text.size();
     int64_t number = 0, last = 0;  // numbers read, end of the run before
     const auto next = [&](int64_t& value) {
@@ -36,12 +45,12 @@ Image decode_rle(const std::string& text, int64_t h, int64_t w, const std::strin
         if (length > h * w || start - 1 > h * w - length)
             throw DataError(
                 fmt::format("{}: run-length mask: the run '{} {}' leaves the image of {}x{} pixels; starts count "
-                            "from 1 along the rows",
-                            where, start, length, w, h));
+                            "from 1 {}",
+                            where, start, length, w, h, by_columns ? "down the columns" : "along the rows"));
         std::fill_n(mask.u8.begin() + (start - 1), length, uint8_t(1));
         last = start - 1 + length;
     }
-    return mask;
+    return by_columns ? transposed(mask) : mask;
 }
 
 std::string encode_rle(const Image& mask) {

@@ -9,8 +9,11 @@ namespace atrous {
 void default_split_from(const std::optional<SplitRecord>& recorded, Settings& settings) {
     if (!recorded) return;
     bool anew = false;
-    for (const char* key : {"train-list", "val-list", "val-pattern", "val-fraction"}) anew |= settings.at(key).given();
+    for (const char* key : {"train-list", "val-list", "val-pattern", "val-fraction", "images", "masks", "val-images",
+                            "val-masks", "test-images", "test-masks"})
+        anew |= settings.at(key).given();
     if (!anew) {
+        for (const auto& [key, value] : recorded->folders) settings.default_from(key, value);
         settings.default_from("train-list", recorded->train_list);
         settings.default_from("val-list", recorded->val_list);
         settings.default_from("val-pattern", recorded->val_pattern);
@@ -19,10 +22,20 @@ void default_split_from(const std::optional<SplitRecord>& recorded, Settings& se
     settings.default_from("seed", recorded->seed);
 }
 
+static std::string value_of(const std::map<std::string, std::string>& folders, const std::string& key) {
+    const auto at = folders.find(key);
+    return at == folders.end() ? "" : at->second;
+}
+
 data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded) {
     try {
         return data::find_dataset(options);
     } catch (const DataError& e) {
+        if (recorded && !recorded->folders.empty() && options.images == value_of(recorded->folders, "images"))
+            throw DataError(
+                fmt::format("{} (the checkpoint's training took {}; for another data set give its own `images` and "
+                            "`masks`, or `images` '' for it to be recognized)",
+                            e.what(), text_of(*recorded)));
         const bool by_record = recorded && (!recorded->train_list.empty() || !recorded->val_list.empty() ||
                                             !recorded->val_pattern.empty());
         const bool same = by_record && options.train_list == recorded->train_list &&
@@ -57,7 +70,9 @@ void say_what_was_trained_on(const std::optional<SplitRecord>& recorded, const d
 
 std::vector<data::Sample> samples_of_split(const data::Dataset& set, const std::string& split,
                                            const std::string& root) {
-    std::vector<data::Sample> samples = split == "train" ? set.train : set.val;
+    std::vector<data::Sample> samples = split == "train" ? set.train : split == "test" ? set.test : set.val;
+    if (split == "test" && samples.empty())
+        throw DataError(root + ": this data set has no part test; name one with `test-images` and `test-masks`");
     if (split == "all") samples.insert(samples.end(), set.train.begin(), set.train.end());
     if (samples.empty()) throw DataError(root + ": no samples in split " + split + "; try `split` all");
     return samples;

@@ -37,7 +37,7 @@ Setting<int64_t>& describe_classes(Settings& s, int64_t& classes) {
 
 void describe_mask_values(Settings& s, std::string& mask_values) {
     s.bind("mask-values", mask_values,
-           "how mask values become classes: auto, ids, binary, binary:128, '0' (value 0 is foreground), "
+           "how mask values become classes: auto, ids, ids-from-1, binary, binary:128, '0' (value 0 is foreground), "
            "'#402020,#ff0000', '0=1,255=0,128=ignore'" +
                std::string(mask_values.empty() ? "; empty: as in training" : ""))
         .when_resumed(Resume::fixed);

@@ -183,6 +183,11 @@ std::vector<uint64_t> read_hashes(const Fields& f, const char* name) {
     return hashes;
 }
 
+bool is_folder_setting(const std::string& key) {
+    static constexpr const char* keys[] = {"images", "masks", "val-images", "val-masks", "test-images", "test-masks"};
+    return std::any_of(std::begin(keys), std::end(keys), [&](const char* k) { return key == k; });
+}
+
 SplitRecord read_split(const json& object, const std::string& path) {
     const Fields f(object, "split", path);
     SplitRecord split;
@@ -192,6 +197,13 @@ SplitRecord read_split(const json& object, const std::string& path) {
         f.get(name, *to);
         *to = io::from_utf8(*to);
     }
+    if (f.has("folders"))  // absent: from before it was kept, or none were given
+        for (const auto& [key, value] : f.at("folders").items()) {
+            const bool order = key == "rle-order" && (value == "rows" || value == "columns");
+            if (!value.is_string() || !(order || is_folder_setting(key)))
+                throw f.bad(f.named("folders"), f.at("folders"), "texts by the names of settings such as images");
+            split.folders[key] = io::from_utf8(value.get<std::string>());
+        }
     f.get("val_fraction", split.val_fraction, 0, true, data::max_val_fraction);
     split.seed = f.integer("seed", f.at("seed"), any_count);
     f.get("trained", split.trained, any_count);

@@ -124,13 +124,16 @@ void Outputs::check_samples(const std::vector<data::Sample>& samples) const {
     for (const Named& out : outputs_)
         if (const auto identity = identity_of(out.path)) there.emplace(*identity, &out);
     if (there.empty()) return;
-    for (const data::Sample& sample : samples)
-        for (const std::string& path : {sample.image_path, sample.mask_path}) {
+    for (const data::Sample& sample : samples) {
+        std::vector<std::string> paths = sample.mask ? files_of(*sample.mask) : std::vector<std::string>{};
+        paths.insert(paths.end(), {sample.image_path, sample.mask_path});
+        for (const std::string& path : paths) {
             const auto identity = identity_of(path);
             if (const auto at = identity ? there.find(*identity) : there.end(); at != there.end())
                 throw UsageError(fmt::format("{} {}: is a file of the data set; choose another name", at->second->what,
                                              at->second->path));
         }
+    }
 }
 
 Setting<bool>& describe_overwrite(Settings& settings, bool& overwrite) {

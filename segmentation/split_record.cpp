@@ -22,10 +22,20 @@ static void keep_smallest(std::vector<uint64_t>& hashes) {
     if (hashes.size() > sketch_size) hashes.resize(sketch_size);
 }
 
+static std::map<std::string, std::string> folders_of(const data::DatasetOptions& o) {
+    std::map<std::string, std::string> folders{{"images", o.images},           {"masks", o.masks},
+                                               {"val-images", o.val_images},   {"val-masks", o.val_masks},
+                                               {"test-images", o.test_images}, {"test-masks", o.test_masks}};
+    if (o.rle_order != "auto") folders["rle-order"] = o.rle_order;
+    std::erase_if(folders, [](const auto& f) { return f.second.empty(); });
+    return folders;
+}
+
 SplitRecord record_split(const data::DatasetOptions& options, const data::Dataset& dataset) {
     SplitRecord split{.train_list = absolute(options.train_list),
                       .val_list = absolute(options.val_list),
                       .val_pattern = options.val_pattern,
+                      .folders = folders_of(options),
                       .val_fraction = options.val_fraction,
                       .seed = options.seed,
                       .trained = int64_t(dataset.train.size()),
@@ -69,6 +79,7 @@ int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>&
 
 std::string text_of(const SplitRecord& split) {
     std::string text;
+    for (const auto& [key, value] : split.folders) text += fmt::format("`{}` '{}' ", key, value);
     if (!split.train_list.empty()) text += "`train-list` '" + split.train_list + "' ";
     if (!split.val_list.empty()) return text + "`val-list` '" + split.val_list + "'";
     if (!split.val_pattern.empty()) return text + "`val-pattern` '" + split.val_pattern + "'";
@@ -85,6 +96,7 @@ void to_json(nlohmann::json& json, const SplitRecord& s) {
             {"validated", s.validated},
             {"trained_sketch", s.sketch},
             {"trained_files", s.files}};
+    for (const auto& [key, value] : s.folders) json["folders"][key] = io::as_utf8(value);
 }
 
 }  // namespace atrous

@@ -2,6 +2,7 @@
 // out, and says so where it does not.
 #pragma once
 
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@ namespace atrous {
 struct SplitRecord {
     // These settings split the data set: DatasetOptions without the root; the lists' paths are absolute.
     std::string train_list, val_list, val_pattern;
+    std::map<std::string, std::string>
+        folders;  // `images`, `masks`, … and `rle-order`, by setting: those that are given
     double val_fraction = 0.1;
     int64_t seed = 0;
     int64_t trained = 0, validated = 0;  // samples

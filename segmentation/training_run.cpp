@@ -78,7 +78,7 @@ TrainingRun::TrainingRun(TrainingSetup& setup, Messages& messages)
 
 void TrainingRun::start() {
     const int64_t multiple = net_->input_multiple();
-    const auto& [train, val, layout, warnings] = setup_.sets.dataset;
+    const std::vector<data::Sample>&train = setup_.sets.dataset.train, &val = setup_.sets.dataset.val;
     source_ = data::make_loader(train, setup_.sets.report.rule, training_loader(setup_, multiple));
     auto val_options = validation_loader(setup_, multiple);
     val_options.cache_bytes = cache_bytes(setup_, val);

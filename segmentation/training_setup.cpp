@@ -12,8 +12,8 @@
 namespace atrous {
 
 std::string data_line(const std::string& folder, const data::Dataset& dataset) {
-    return fmt::format("{}: {}; {} train, {} validate", folder, dataset.layout, dataset.train.size(),
-                       dataset.val.size());
+    return fmt::format("{}: {}; {} train, {} validate{}", folder, dataset.layout, dataset.train.size(),
+                       dataset.val.size(), dataset.test.empty() ? "" : fmt::format(", {} test", dataset.test.size()));
 }
 
 static Outputs files_read(const Experiment& e, const std::string& config) {
@@ -88,14 +88,27 @@ static DataSets open_data(const Experiment& e, Messages& messages) {
     all.insert(all.end(), sets.dataset.val.begin(), sets.dataset.val.end());
     if (sets.dataset.train.empty())
         throw DataError(e.data.root + ": no sample is left to train on; list fewer in `val-list`");
-    sets.report = data::check_dataset(all, {.rule = data::parse_mask_rule(e.mask_values),
-                                            .class_count = int(e.classes),
-                                            .threads = int(e.machine.threads),
-                                            .train_count = int64_t(sets.dataset.train.size()),
-                                            .progress = progress_of("checking images", messages),
-                                            .channels = int(e.channels),
-                                            .range = data::parse_value_range(e.value_range)});
-    messages.text(fmt::format("\n{}\n{}\n", data_line(e.data.root, sets.dataset), sets.report.text()));
+    // What is known of the set goes before what its values look like, and after what the user says.
+    const bool known = e.mask_values == "auto" && !sets.dataset.mask_values.empty();
+    messages.text(fmt::format("\n{}\n", data_line(e.data.root, sets.dataset)));
+    for (const auto& note : sets.dataset.notes) messages.text(note + "\n");
+    sets.report =
+        data::check_dataset(all, {.rule = data::parse_mask_rule(known ? sets.dataset.mask_values : e.mask_values),
+                                  .class_count = int(e.classes),
+                                  .threads = int(e.machine.threads),
+                                  .train_count = int64_t(sets.dataset.train.size()),
+                                  .progress = progress_of("checking images", messages),
+                                  .channels = int(e.channels),
+                                  .range = data::parse_value_range(e.value_range),
+                                  .named_classes = int(sets.dataset.class_names.size())});
+    messages.text(sets.report.text() + "\n");
+    if (const size_t names = sets.dataset.class_names.size();
+        names > 0 && names != size_t(sets.report.rule.class_count)) {
+        messages.warning(fmt::format("the data set names {} classes, but {} are trained: its names are not used", names,
+                                     sets.report.rule.class_count));
+        sets.dataset.class_names.clear();
+        sets.dataset.palette.clear();
+    }
     for (const auto& warning : sets.dataset.warnings) messages.warning(warning);
     return sets;
 }

@@ -9,7 +9,7 @@ static std::optional<Dataset> find_carvana(const std::string& given) {
     const std::filesystem::path root = given, list = root / "train_masks.csv";
     if (!is_file(list)) return {};
     Dataset dataset;
-    dataset.train = samples_of_list(list.string(), root, {});
+    dataset.train = samples_of_list(list.string(), root, {}, dataset, "auto");
     dataset.layout = "train_masks.csv";
     return dataset;
 }

@@ -8,7 +8,7 @@ static std::optional<Dataset> find_flat_folders(const std::string& root) {
     const auto pair = find_pair(root);
     if (!pair) return {};
     Dataset dataset;
-    dataset.train = samples_of_pair(*pair, root, dataset.warnings);
+    dataset.train = samples_of_pair(*pair, root, dataset);
     dataset.layout = text_of(*pair, root);
     return dataset;
 }

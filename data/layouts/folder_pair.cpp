@@ -2,20 +2,21 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/paths.h"
 #include "data/few.h"
 #include "data/folder.h"
+#include "data/layouts/paired_samples.h"
 
 namespace atrous::data {
 
 namespace fs = std::filesystem;
 
-constexpr const char* mask_folders[] = {"masks",      "mask",    "labels", "label",    "annotations",
-                                        "annotation", "ann_dir", "gt",     "labelsTr", "SegmentationClass"};
-constexpr const char* val_folders[] = {"val", "valid", "validation"};
-constexpr const char* mask_suffixes[] = {"",    "_mask", "_masks",      "_label", "_labels",
-                                         "_gt", "_seg",  "_annotation", "_L"};
+constexpr const char* mask_folders[] = {"masks",       "mask",         "labels", "label",    "annotations",
+                                        "annotation",  "ann_dir",      "gt",     "labelsTr", "SegmentationClass",
+                                        "groundtruth", "ground_truth", "GT",     "Masks",    "Labels"};
 
 std::optional<FolderPair> find_pair(const fs::path& root) {
     for (const char* images : image_folders)
@@ -43,53 +44,82 @@ std::string sample_name(const fs::path& image, const fs::path& root) {
 }
 
 FilesByStem::const_iterator find_mask(const FilesByStem& masks, const std::string& stem) {
-    for (const char* suffix : mask_suffixes)
+    for (const std::string& suffix : mask_suffixes())
         if (const auto found = masks.find(stem + suffix); found != masks.end()) return found;
     return masks.end();
 }
 
-std::vector<Sample> samples_of_pair(const FolderPair& pair, const fs::path& root, std::vector<std::string>& warnings) {
-    std::vector<std::string> alone, skipped;
-    auto masks = by_stem(pair.masks, skipped);
-    std::vector<Sample> samples;
-    for (const auto& [stem, image] : by_stem(pair.images, skipped)) {
-        if (const auto mask = find_mask(masks, stem); mask != masks.end()) {
-            samples.push_back({image.string(), mask->second.string(), sample_name(image, root)});
-            masks.erase(mask);
-        } else {
-            alone.push_back(image.filename().string());
-        }
+namespace {
+
+// Images in folders within an images folder that has some itself are none of the set, but are said.
+ImageList images_of(const fs::path& folder, std::string& other) {
+    ImageList list = images_in(folder.string());
+    const ImageList all = images_below(folder.string());
+    if (list.images.empty() && list.unread.empty() && list.skipped.empty()) return all;
+    if (all.images.size() > list.images.size())
+        other = fmt::format("{}: {} images in folders within it are not taken; `images` '{}/**' and `masks` take them",
+                            folder.string(), all.images.size() - list.images.size(), folder.filename().string());
+    return list;
+}
+
+// Folders of masks beside the one that is taken, which could have been meant as well.
+void say_other_masks(const FolderPair& pair, const fs::path& root, Dataset& dataset) {
+    std::vector<std::string> others;
+    for (const char* name : mask_folders) {
+        const fs::path other = pair.masks.parent_path() / name;
+        if (name == pair.masks.filename() || other == pair.images || same_file(other.string(), pair.masks.string()))
+            continue;
+        if (is_folder(other.string()) && !images_below(other.string()).images.empty())
+            others.push_back(other.lexically_relative(root).string());
     }
-    const std::string left_out = skipped.empty() ? "" : "; left out: " + few_of(skipped);
-    if (samples.empty() && alone.empty())
-        throw DataError(
-            fmt::format("{}: no images in this folder; put JPEG or PNG files there{}", pair.images.string(), left_out));
-    if (!alone.empty())
-        throw DataError(
-            fmt::format("{}: {} of {} images have no mask in {}: {}; a mask has its image's name, also with "
-                        "_mask or _label appended{}",
-                        pair.images.string(), alone.size(), alone.size() + samples.size(), pair.masks.string(),
-                        few_of(alone), left_out));
-    if (!skipped.empty())
-        warnings.push_back(
-            fmt::format("{} files cannot be looked at and are left out: {}", skipped.size(), few_of(skipped)));
-    if (!masks.empty())
-        warnings.push_back(fmt::format("{}: {} masks have no image, the first is {}", pair.masks.string(), masks.size(),
-                                       masks.begin()->second.filename().string()));
-    return samples;
+    if (others.empty()) return;
+    dataset.notes.push_back(
+        fmt::format("masks: {} is taken, but {} could be meant too: `images` {} `masks` {} takes it",
+                    pair.masks.lexically_relative(root).string(), few_of(others),
+                    pair.images.lexically_relative(root).string(), others[0]));
+}
+
+FolderPair first_pair(const PairOfPart& pair_of, const std::vector<std::string>& names, std::string& found) {
+    for (const std::string& name : names)
+        if (const auto pair = pair_of(name)) return found = name, *pair;
+    return found.clear(), FolderPair{};
+}
+
+}  // namespace
+
+std::vector<Sample> samples_of_pair(const FolderPair& pair, const fs::path& root, Dataset& dataset) {
+    FileSets files{.images_folder = pair.images.string(), .masks_folder = pair.masks.string()};
+    std::string other, ignored;
+    const ImageList images = images_of(pair.images, other), masks = images_of(pair.masks, ignored);
+    if (!other.empty()) dataset.warnings.push_back(other);
+    say_other_masks(pair, root, dataset);
+    files.images = named_files(images, files.images_folder);
+    files.masks = named_files(masks, files.masks_folder);
+    files.skipped = images.skipped;
+    files.skipped.insert(files.skipped.end(), masks.skipped.begin(), masks.skipped.end());
+    std::sort(files.skipped.begin(), files.skipped.end());
+    files.unread_images = images.unread;
+    files.unread_masks = masks.unread;
+    return samples_of_files(std::move(files), root, dataset);
 }
 
 std::optional<Dataset> dataset_of_parts(const fs::path& root, const PairOfPart& pair_of) {
-    const std::optional<FolderPair> train = pair_of("train");
-    if (!train) return {};
+    std::string name;
+    const FolderPair train = first_pair(pair_of, {"train", "training", "Train"}, name);
+    if (name.empty()) return {};
     Dataset dataset;
-    dataset.train = samples_of_pair(*train, root, dataset.warnings);
-    dataset.layout = text_of(*train, root);
-    for (const char* name : val_folders)
-        if (const std::optional<FolderPair> val = pair_of(name); val && dataset.val.empty()) {
-            dataset.val = samples_of_pair(*val, root, dataset.warnings);
-            dataset.layout += ", " + text_of(*val, root);
-        }
+    dataset.train = samples_of_pair(train, root, dataset);
+    dataset.layout = text_of(train, root);
+    const FolderPair val = first_pair(pair_of, {"val", "valid", "validation", "Val"}, name);
+    if (!name.empty()) {
+        dataset.val = samples_of_pair(val, root, dataset);
+        dataset.layout += ", " + text_of(val, root);
+    }
+    const FolderPair test = first_pair(pair_of, {"test", "testing", "Test"}, name);
+    if (!name.empty() && !images_below(test.masks.string()).images.empty()) {
+        dataset.test = samples_of_pair(test, root, dataset);
+        dataset.layout += ", " + text_of(test, root);
+    }
     return dataset;
 }
 

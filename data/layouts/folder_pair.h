@@ -16,18 +16,17 @@ struct FolderPair {
     std::filesystem::path images, masks;
 };
 
-inline constexpr const char* image_folders[] = {"images", "imgs", "image", "img", "JPEGImages", "img_dir"};
+inline constexpr const char* image_folders[] = {"images", "imgs", "image", "img", "JPEGImages", "img_dir", "Images"};
 
 // images|imgs|… and masks|labels|… in `root`.
 std::optional<FolderPair> find_pair(const std::filesystem::path& root);
 
-// Every image with its mask, which has the image's stem, also with _mask, _label, _gt and the like appended.
-// DataError where an image has none; what is left out goes into `warnings`. Names are paths below `root`.
-std::vector<Sample> samples_of_pair(const FolderPair& pair, const std::filesystem::path& root,
-                                    std::vector<std::string>& warnings);
+// Every image with its mask (samples_of_files). Where a folder holds no images itself, those of the folders in it count.
+// DataError where an image has no mask; what is left out goes into the dataset's warnings. Names are paths below `root`.
+std::vector<Sample> samples_of_pair(const FolderPair& pair, const std::filesystem::path& root, Dataset& dataset);
 
-// Finds the samples of train/, and of the first of val/, valid/, validation/ that exists. `pair_of` says which folders
-// belong to a name. Returns nothing where train/ has none.
+// Finds the samples of train/ (or training/), of the first of val/, valid/, validation/ that exists, and of test/ where it
+// has masks. `pair_of` says which folders belong to a name. Returns nothing where train/ has none.
 using PairOfPart = std::function<std::optional<FolderPair>(const std::string& part)>;
 std::optional<Dataset> dataset_of_parts(const std::filesystem::path& root, const PairOfPart& pair_of);
 

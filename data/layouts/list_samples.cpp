@@ -2,10 +2,14 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <map>
+
 #include "base/error.h"
 #include "base/paths.h"
 #include "data/few.h"
 #include "data/folder.h"
+#include "data/layouts/list_paths.h"
 #include "data/list.h"
 
 namespace atrous::data {
@@ -38,44 +42,154 @@ class StemFinder {
     FilesByStem images_, masks_;
 };
 
-// A run-length list names images without their folder.
-fs::path below(const fs::path& root, const std::string& file) {
-    if (is_file(root / file)) return root / file;
-    for (const char* folder : image_folders)
-        if (is_file(root / folder / file)) return root / folder / file;
-    return root / "train" / file;
+// Images of a run-length list, which names them without their folder, often without their extension.
+class RunImages {
+ public:
+    explicit RunImages(fs::path root) : root_(std::move(root)) {}
+    fs::path find(const std::string& name) {
+        if (is_file((root_ / name).string())) return root_ / name;
+        for (const char* folder : image_folders)
+            if (is_file((root_ / folder / name).string())) return root_ / folder / name;
+        if (is_file((root_ / "train" / name).string())) return root_ / "train" / name;
+        if (by_name_.empty())
+            for (const std::string& path : images_below(root_.string()).images) {
+                by_name_.emplace(fs::path(path).filename().string(), path);
+                by_name_.emplace(fs::path(path).stem().string(), path);
+            }
+        const auto at = by_name_.find(name);
+        return at != by_name_.end() ? fs::path(at->second) : root_ / name;
+    }
+
+ private:
+    fs::path root_;
+    std::map<std::string, std::string> by_name_;  // also by the stem; of several the first
+};
+
+RunOrder order_of_runs(const std::string& list, const List& content, const std::string& asked, Dataset& dataset) {
+    if (asked == "rows") return RunOrder::rows;
+    if (asked == "columns") return RunOrder::columns;
+    if (!content.order)
+        throw DataError(
+            fmt::format("{}: nothing says how its runs are counted; give `rle-order` rows (along the rows, as "
+                        "Carvana) or `rle-order` columns (down the columns, as most others of Kaggle)",
+                        list));
+    const bool rows = *content.order == RunOrder::rows;
+    dataset.notes.push_back(
+        fmt::format("{}: runs are counted {}, as the heading '{}' is used; `rle-order` {} says otherwise", list,
+                    rows ? "along the rows" : "down the columns", content.heading, rows ? "columns" : "rows"));
+    return *content.order;
+}
+
+// Ids from 1: of numbers the numbers themselves, of names their places in the alphabet.
+std::map<std::string, uint8_t> ids_of_classes(const std::string& list, const List& content, Dataset& dataset) {
+    std::map<std::string, uint8_t> ids;
+    for (const ListEntry& entry : content)
+        if (!entry.class_name.empty()) ids[entry.class_name] = 0;
+    if (ids.size() >= size_t(max_classes))
+        throw DataError(fmt::format("{}: the column of classes holds {} different ones; at most {} are trained", list,
+                                    ids.size(), max_classes - 1));
+    const bool numbers = std::all_of(ids.begin(), ids.end(), [](const auto& c) {
+        return c.first.size() <= 3 && c.first.find_first_not_of("0123456789") == std::string::npos &&
+               std::stoi(c.first) > 0 && std::stoi(c.first) < max_classes;
+    });
+    uint8_t next = 1;
+    for (auto& [name, id] : ids) id = numbers ? uint8_t(std::stoi(name)) : next++;
+    if (ids.empty()) return ids;
+    dataset.mask_values = "ids";
+    if (!numbers) dataset.class_names = {"background"};
+    for (const auto& [name, id] : ids)
+        if (!numbers) dataset.class_names.push_back(name);
+    return ids;
+}
+
+class Missing {
+ public:
+    void add(const fs::path& file, int line) {
+        files_.push_back(fmt::format("{} (line {}: {})", file.string(), line, absence(file.string(), "file")));
+    }
+    void refuse(const std::string& list, const fs::path& root) const {
+        if (files_.empty()) return;
+        throw DataError(fmt::format("{}: {} files cannot be found: {}; paths are relative to {}", list, files_.size(),
+                                    few_of(files_), root.string()));
+    }
+
+ private:
+    std::vector<std::string> files_;
+};
+
+std::vector<Sample> samples_of_runs(const std::string& list, const List& content, const fs::path& root,
+                                    const std::string& rle_order, Dataset& dataset) {
+    const RunOrder order = order_of_runs(list, content, rle_order, dataset);
+    const auto ids = ids_of_classes(list, content, dataset);
+    RunImages images(root);
+    Missing missing;
+    std::vector<std::pair<std::string, std::vector<MaskRuns>>> by_image;  // in the list's order
+    std::map<std::string, size_t> places;
+    for (const ListEntry& entry : content) {
+        const fs::path image = images.find(entry.image);
+        if (!is_file(image.string())) {
+            missing.add(image, entry.line);
+            continue;
+        }
+        const auto [at, fresh] = places.emplace(image.string(), by_image.size());
+        if (fresh) by_image.push_back({image.string(), {}});
+        if (!entry.rle) throw DataError(fmt::format("{}:{}: a line of paths among lines of runs", list, entry.line));
+        by_image[at->second].second.push_back({*entry.rle, fmt::format("{}:{}", list, entry.line),
+                                               entry.class_name.empty() ? uint8_t(1) : ids.at(entry.class_name)});
+    }
+    missing.refuse(list, root);
+    std::vector<Sample> samples;
+    for (auto& [image, runs] : by_image) {
+        const std::string where = runs.front().where;
+        samples.push_back({image, where, sample_name(image, root), joined_runs(std::move(runs), order)});
+    }
+    return samples;
+}
+
+std::vector<Sample> samples_of_paths(const std::string& list, const List& content, const fs::path& root,
+                                     const std::optional<FolderPair>& pair, Dataset& dataset) {
+    const StemFinder finder(pair);
+    ListPaths paths(list, root);
+    std::vector<Sample> samples;
+    Missing missing;
+    for (const ListEntry& entry : content) {
+        const std::string where = fmt::format("{}:{}", list, entry.line);
+        if (entry.mask.empty()) {
+            samples.push_back(finder.find(entry.image, root, where));
+            continue;
+        }
+        const fs::path image = paths.find(entry.image, where), mask = paths.find(entry.mask, where);
+        if (!is_file(image.string()))
+            missing.add(image, entry.line);
+        else if (!is_file(mask.string()))
+            missing.add(mask, entry.line);
+        else if (image == mask)
+            throw DataError(fmt::format("{}: image and mask are the same file, {}; name the mask in the second place",
+                                        where, image.string()));
+        samples.push_back({image.string(), mask.string(), sample_name(image, root)});
+    }
+    missing.refuse(list, root);
+    for (const std::string& note : paths.notes) dataset.notes.push_back(list + ": " + note);
+    return samples;
 }
 
 }  // namespace
 
 std::vector<Sample> samples_of_list(const std::string& list, const fs::path& root,
-                                    const std::optional<FolderPair>& pair) {
-    const StemFinder finder(pair);
-    std::vector<Sample> samples;
-    std::vector<std::string> missing;
-    for (const auto& entry : read_list(list)) {
-        const std::string where = fmt::format("{}:{}", list, entry.line);
-        if (entry.mask.empty() && !entry.rle) {
-            samples.push_back(finder.find(entry.image, root, where));
-            continue;
-        }
-        const fs::path image = entry.rle ? below(root, entry.image) : root / entry.image, mask = root / entry.mask;
-        for (const fs::path& file : {image, entry.rle ? image : mask})
-            if (!is_file(file)) {
-                missing.push_back(fmt::format("{} (line {}: {})", file.string(), entry.line, absence(file, "file")));
-                break;
-            }
-        samples.push_back({image.string(), entry.rle ? where : mask.string(), sample_name(image, root), entry.rle});
-    }
-    if (!missing.empty())
-        throw DataError(fmt::format("{}: {} files cannot be found: {}; paths are relative to {}", list, missing.size(),
-                                    few_of(missing), root.string()));
-    if (samples.empty()) throw DataError(fmt::format("{}: the list names no sample", list));
-    return samples;
+                                    const std::optional<FolderPair>& pair, Dataset& dataset,
+                                    const std::string& rle_order) {
+    const List content = read_list(list);
+    if (content.entries.empty()) throw DataError(fmt::format("{}: the list names no sample", list));
+    if (std::any_of(content.begin(), content.end(), [](const ListEntry& e) { return bool(e.rle); }))
+        return samples_of_runs(list, content, root, rle_order, dataset);
+    return samples_of_paths(list, content, root, pair, dataset);
 }
 
-std::vector<Sample> samples_of_list(const std::string& list, const std::string& root) {
-    return samples_of_list(list, root, find_pair(root));
+std::vector<Sample> samples_of_list(const std::string& list, const DatasetOptions& options, Dataset& dataset) {
+    const fs::path root = options.root;
+    std::optional<FolderPair> pair = find_pair(root);
+    if (!options.images.empty() && !options.masks.empty()) pair = {root / options.images, root / options.masks};
+    return samples_of_list(list, root, pair, dataset, options.rle_order);
 }
 
 }  // namespace atrous::data

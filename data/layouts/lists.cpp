@@ -10,10 +10,10 @@ static std::optional<Dataset> find_lists(const std::string& given) {
     if (!is_file(root / "train.txt")) return {};
     const auto pair = find_pair(root);
     Dataset dataset;
-    dataset.train = samples_of_list((root / "train.txt").string(), root, pair);
+    dataset.train = samples_of_list((root / "train.txt").string(), root, pair, dataset);
     dataset.layout = "train.txt";
     if (is_file(root / "val.txt")) {
-        dataset.val = samples_of_list((root / "val.txt").string(), root, pair);
+        dataset.val = samples_of_list((root / "val.txt").string(), root, pair, dataset);
         dataset.layout += ", val.txt";
     }
     return dataset;

@@ -185,6 +185,20 @@ TEST_F(ScoreTest, EvalKnowsListsAndPatternsOfTheTraining) {
     expect_says(run("train --data " + quoted("two") + " --val-list " + quoted("all.txt")), 3, {"is left to train on"});
 }
 
+TEST_F(ScoreTest, EvalTakesTheFoldersOfTheTraining) {
+    fs::copy(root() / "two", root() / "other", fs::copy_options::recursive);
+    fs::rename(root() / "other/images", root() / "other/photos");
+    fs::rename(root() / "other/masks", root() / "other/truth");
+    train("other", "given", "--images photos --masks 'truth/**/*.png' --test-images 'photos/p1?.png'");
+    expect_says(eval("other", "given"), 0, {"1 images", "9 train, 1 validate, 2 test"});
+    expect_says(eval("other", "given", "--split test"), 0, {"2 images"});
+    EXPECT_TRUE(image_scores().count("photos/p10") && image_scores().count("photos/p11"));
+    expect_says(eval("two", "given"), 3,
+                {"photos", "no such folder", "the checkpoint's training took --images", "--images ''"});
+    expect_says(eval("two", "given", "--images ''"), 0, {"images + masks"});
+    expect_says(eval("two", "net", "--split test"), 3, {"has no part test", "--test-images"});
+}
+
 TEST_F(ScoreTest, CheckpointsFromBeforeTheSplitWasRecordedLoad) {
     copy_net("net", "old", [](nlohmann::json& card) { card.erase("split"); });
     expect_says(eval("two", "old", "--val-fraction 0.25 --seed 5"), 0, {"3 images", "does not say how"});
@@ -450,19 +464,19 @@ std::vector<data::Sample> named(const std::string& prefix, int from, int to) {
 }
 
 TEST(Split, SaysHowManySamplesWereTrainedOn) {
-    const SplitRecord few = record_split({}, {named("a", 0, 500), named("a", 500, 600), "", {}});
+    const SplitRecord few = record_split({}, {named("a", 0, 500), named("a", 500, 600)});
     EXPECT_EQ(trained_among(few, named("a", 500, 600)), 0);
     EXPECT_EQ(trained_among(few, named("a", 450, 600)), 50) << "exact, of so few";
     EXPECT_EQ(trained_among(few, named("b", 0, 600)), 0);
 
-    const SplitRecord many = record_split({}, {named("a", 0, 20000), named("a", 20000, 22000), "", {}});
+    const SplitRecord many = record_split({}, {named("a", 0, 20000), named("a", 20000, 22000)});
     EXPECT_EQ(many.sketch.size(), sketch_size);
     EXPECT_EQ(trained_among(many, named("a", 20000, 22000)), 0);
     // 1024 of 20000 are known, so of 4000 about 205, give or take 13 (one standard deviation).
     EXPECT_NEAR(double(trained_among(many, named("a", 16000, 22000))), 4000, 4000 * 3 * 13 / 205.0);
     EXPECT_EQ(trained_among(many, named("a", 0, 20000)), 20000);
 
-    const SplitRecord both = joined(few, record_split({}, {named("b", 0, 100), {}, "", {}}));
+    const SplitRecord both = joined(few, record_split({}, {named("b", 0, 100)}));
     EXPECT_EQ(both.trained, 600);
     EXPECT_EQ(trained_among(both, named("b", 50, 150)), 50);
     EXPECT_EQ(trained_among(both, named("a", 490, 510)), 10);

@@ -135,7 +135,7 @@ static void write_pth_seeds(const fs::path& folder) {
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
     const fs::path root = argv[1];
-    for (const char* name : {"image_fuzz", "list_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz",
+    for (const char* name : {"image_fuzz", "list_fuzz", "coco_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz",
                              "model_card_fuzz", "tiff_fuzz", "webp_fuzz", "npy_fuzz"})
         fs::create_directories(root / name);
     const fs::path images = root / "image_fuzz";
@@ -155,6 +155,14 @@ int main(int argc, char** argv) {
     text(root / "list_fuzz" / "csv", "img,rle_mask\na.png,1 8 17 8\n\"b.png\",\n");
     text(root / "list_fuzz" / "rule", "0=1,255=0,*=ignore");
     text(root / "list_fuzz" / "colours", "#402020,#ff0000=2");
+    text(
+        root / "coco_fuzz" / "polygons",
+        R"({"images": [{"id": 1, "file_name": "a.png", "height": 6, "width": 8}], "categories": [{"id": 2, "name": "cat"}],
+             "annotations": [{"id": 3, "image_id": 1, "category_id": 2, "segmentation": [[1, 1, 4, 1, 4.5, 3e0]]},
+                             {"id": 4, "image_id": 1, "category_id": 2, "segmentation": {"size": [6, 8], "counts": [7, 2, 39]}},
+                             {"id": 5, "image_id": 1, "category_id": 2, "segmentation": {"size": [6, 8], "counts": "724000g0"}}]})");
+    text(root / "coco_fuzz" / "runs", "724000g0");
+    text(root / "coco_fuzz" / "base64", "eJzLSM3JyQcABiwCFQ==");
     text(root / "config_fuzz" / "toml", "data = \"x\"\nbatch-size = 8\nlr = 1e-3\nturn = true\nloss = \"dice\"\n");
     write_deep_configs(root / "config_fuzz");
     write_model_cards(root / "model_card_fuzz");

@@ -56,6 +56,24 @@ TEST(ModelCard, KeepsTheNet) {
     EXPECT_TRUE(read.models.of<DeepLabV3PlusModel>("deeplabv3plus").separable);
 }
 
+// Where the training's images and masks lay, for eval to look there.
+TEST(ModelCard, KeepsTheFoldersOfTheData) {
+    data::DatasetOptions options;
+    options.images = "photos", options.masks = "truth/**/*_ids.png", options.val_images = "h\xe9ld",
+    options.rle_order = "rows";
+    ModelCard card;
+    card.split = record_split(options, {});
+    const ModelCard read = parse_model_card(text_of(card), "file");
+    EXPECT_EQ(read.split->folders, card.split->folders);
+    EXPECT_EQ(read.split->folders.size(), 4u);
+    EXPECT_NE(text_of(*read.split).find("`images` 'photos' `masks` 'truth/**/*_ids.png'"), std::string::npos);
+    for (const json& bad : {json{{"seed", "1"}}, json{{"images", 1}}, json{{"rle-order", "up"}}, json("x")}) {
+        json changed = json::parse(text_of(card));
+        changed["split"]["folders"] = bad;
+        EXPECT_THROW(parse_model_card(changed.dump(), "file"), FormatError) << bad.dump();
+    }
+}
+
 // The numbers of a model's own settings are checked by their ranges, whichever model the card is of.
 TEST(ModelCard, AValueOutOfASettingsRangeIsRefused) {
     ModelCard fcn;

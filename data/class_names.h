@@ -1,0 +1,35 @@
+// Names and colours of classes, as files beside the images hold them.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/image.h"
+
+namespace atrous::data {
+
+struct ClassNames {
+    std::vector<std::string> names;  // by id; an id without a name is "class 3"
+    Palette colours;                 // of a file that holds them, as long as names; else empty
+    std::string file;                // where they stand
+};
+
+// Reads one of these by its name; DataError with file and line where it holds something else:
+//   _classes.csv                                "Pixel Value, Class" (Roboflow)
+//   class_dict.csv                              "name,r,g,b"
+//   labelmap.txt                                "name:r,g,b:parts:actions" (CVAT)
+//   class_names.txt, classes.txt, labels.txt    a name a line; "__ignore__" is left out (LabelMe)
+//   data.yaml, data.yml                         names: of YOLO, as a list or by id
+//   objectInfo150.txt                           of ADE20K
+ClassNames read_class_names(const std::string& path);
+
+// The first of those files in a folder.
+std::optional<ClassNames> class_names_in(const std::string& folder);
+
+std::vector<std::string> voc_class_names();         // 21
+std::vector<std::string> cityscapes_class_names();  // 19, by train id
+Palette cityscapes_colours();
+
+}  // namespace atrous::data
