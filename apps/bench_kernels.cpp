@@ -11,6 +11,7 @@
 #include "benchmarks/harness/outcome.h"
 #include "benchmarks/harness/report.h"
 #include "engine/context.h"
+#include "engine/math_mode.h"
 #include "models/unet.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
@@ -56,7 +57,8 @@ KernelArguments::KernelArguments() {
     describe_batch_size(o, batch_size);
     describe_classes(o, classes);
     o.group("How");
-    describe_precision(o, machine);
+    describe_precision(o, machine).one_of(precision_words()).help =
+        "element type and arithmetic: tf32 has float tensors, whose products round their factors on tensor cores";
     describe_device(o, machine);
     o.bind("repetitions", repetitions, "repetitions of each pass, at most").min(5);
     o.bind("budget", budget, "time an op may take; then five repetitions suffice").min(0).unit("seconds");
@@ -156,13 +158,14 @@ int bench_kernels(int argc, const char* const* argv) {
         .check(a.overwrite);
     if (a.list) return list_families();
     const DType dtype = parse_measured_type(a.machine.precision);
+    if (a.machine.precision == "tf32") set_math_mode(MathMode::tf32);
     if (!a.predict.empty()) return predict(a, dtype);
     const auto wanted = a.wanted(dtype);
     for (const Workload& w : wanted) passes_of(w, dtype);  // shapes that do not fit are found before anything is timed
     const Device device = open_device(a.machine, console);
     Run run{environment(device), dtype, measure_ceilings(device, dtype), {}, {}, false};
     run.emulated = device.kind == DeviceKind::gpu && gpu::platform() == gpu::Platform::emulated;
-    fmt::print("{}, {}: copy {:.1f} GB/s, matrix product {:.3f} TFLOP/s\n", name_of(device), name_of(dtype),
+    fmt::print("{}, {}: copy {:.1f} GB/s, matrix product {:.3f} TFLOP/s\n", name_of(device), measured_name(dtype),
                run.first.bytes_per_s * 1e-9, run.first.flops_per_s * 1e-12);
     std::fputs(table_header().c_str(), stdout);
     for (const Workload& w : wanted) measure_op(run, w, a, device);

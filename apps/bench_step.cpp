@@ -20,7 +20,7 @@ int bench_step(int argc, const char* const* argv) {
     StepOptions options;
     NetConfig net;
     int64_t classes = 2, steps = 10;
-    Machine machine{.precision = "fp32"};
+    Machine machine{.precision = "auto"};
     std::string json;
     bool overwrite = false;
     o.group("Net");
@@ -30,7 +30,7 @@ int bench_step(int argc, const char* const* argv) {
     describe_size(o, options.size);
     describe_batch_size(o, options.batch_size);
     describe(o, options.optimizer);
-    describe_precision(o, machine).one_of({"fp32", "bf16"});
+    describe_precision(o, machine).one_of({"auto", "fp32", "tf32", "bf16"});
     describe_device(o, machine);
     o.bind("steps", steps, "timed steps, after those that warm up").min(1);
     o.bind("graphs", options.graphs, "replay the step as a graph on a GPU (--no-graphs: launch each kernel)");
@@ -45,7 +45,7 @@ int bench_step(int argc, const char* const* argv) {
     options.net = measured_net(o, net, classes);
     options.steps = int(steps);
     options.device = open_device(machine, console);
-    options.compute = compute_type(machine.precision, options.device);
+    options.compute = use_precision(machine.precision, options.device);
     const StepResult result = measure_step(options);
     const std::string shown = json == "-" ? step_json(options, result) : step_table(options, result);
     std::fputs(shown.c_str(), stdout);

@@ -18,6 +18,7 @@
 #include "engine/allocator.h"
 #include "engine/device.h"
 #include "engine/kernel_choice.h"
+#include "engine/math_mode.h"
 #include "engine/tensor.h"
 #include "kernels/queue.h"
 
@@ -64,7 +65,7 @@ class MemorySimulation : private Scratch {
     template <class Args>
     void dry_run(void (*kernel)(Queue&, const Args&), const Args& args) {
         const DryRun dry_run(*this);
-        Queue queue(gpu::StreamView::dry_run(), *this, threads_, kernel_choice());
+        Queue queue(gpu::StreamView::dry_run(), *this, threads_, kernel_choice(), math_mode());
         kernel(queue, args);
     }
 

@@ -215,9 +215,11 @@ static void check_validation(const Experiment& e, const data::Dataset& dataset) 
 
 TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device device,
                                std::optional<ResumedRun> resumed, Messages& messages) {
+    e.machine.precision = definite_precision(e.machine.precision, device);
     TrainingSetup t;
     t.device = device;
-    t.compute = compute_type(e.machine.precision, device);
+    t.compute = use_precision(e.machine.precision, device);
+    if (const std::string note = precision_note(e.machine.precision, device); !note.empty()) messages.warning(note);
     t.resumed = std::move(resumed);
     ResumedRun* run = t.resumed ? &*t.resumed : nullptr;
     t.sets = open_data(e, messages);

@@ -17,9 +17,10 @@ using cudnn::Pass;
 
 bool suits(const View& v) { return v.dense() && gpu::aligned(v.data, 16); }
 
-ConvProblem problem_of(Pass pass, const View& x, const View& w, const ConvGeometry& g) {
+ConvProblem problem_of(Pass pass, const View& x, const View& w, const ConvGeometry& g, MathMode math) {
     ConvProblem p;
     p.pass = pass, p.dtype = x.dtype;
+    p.tf32 = x.dtype == DType::f32 && math == MathMode::tf32;
     p.n = x.n, p.h = x.h, p.w = x.w, p.c = x.c;
     p.o = w.n, p.r = w.h, p.s = w.w;
     p.stride = g.stride, p.padding = g.padding, p.dilation = g.dilation;
@@ -37,22 +38,23 @@ View vector_view(void* data, DType dtype, int64_t count) { return {data, dtype, 
 template <class Args>
 void execute(cudnn::Provider& provider, Queue& q, const Args& a, const char* function, DType dtype,
              const cudnn::ConvPointers& at) {
-    const ConvPlan* const plan = cudnn_plan(provider, a);
+    const ConvPlan* const plan = cudnn_plan(provider, a, q.math());
     require(plan, "convolution by cuDNN: there is no plan for this problem");
     void* const workspace = plan->workspace_bytes ? q.scratch<char>(size_t(plan->workspace_bytes)) : nullptr;
-    ran((std::string(function) + "/cudnn_" + name_of(dtype)).c_str());
+    const bool tf32 = dtype == DType::f32 && q.math() == MathMode::tf32;
+    ran((std::string(function) + "/cudnn_" + (tf32 ? "tf32" : name_of(dtype))).c_str());
     if (!q.is_dry_run()) provider.execute(*plan, at, workspace, q.stream());
 }
 
 template <class Args>
-const ConvPlan* process_plan(const Args& a) {
+const ConvPlan* process_plan(const Queue& q, const Args& a) {
     cudnn::Provider* const provider = cudnn::provider();
-    return provider ? cudnn_plan(*provider, a) : nullptr;
+    return provider ? cudnn_plan(*provider, a, q.math()) : nullptr;
 }
 template <class Args>
-bool process_is_fast(const Args& a) {
-    const ConvPlan* const plan = process_plan(a);
-    return plan && is_fast(*plan, cudnn_problem(a));
+bool process_is_fast(const Queue& q, const Args& a) {
+    const ConvPlan* const plan = process_plan(q, a);
+    return plan && is_fast(*plan, cudnn_problem(a, q.math()));
 }
 cudnn::Provider& process_provider() {
     std::string why;
@@ -71,13 +73,13 @@ bool is_fast(const ConvPlan& plan, const ConvProblem& p) {
 
 // ---- forward ----------------------------------------------------------------------------------------------------
 
-ConvProblem cudnn_problem(const ConvForwardArgs& a) {
-    ConvProblem p = problem_of(Pass::forward, a.x, a.w, a.geometry);
+ConvProblem cudnn_problem(const ConvForwardArgs& a, MathMode math) {
+    ConvProblem p = problem_of(Pass::forward, a.x, a.w, a.geometry, math);
     p.bias = a.bias != nullptr;
     return p;
 }
-const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvForwardArgs& a) {
-    return plan_of(provider, cudnn_problem(a), a.x, a.w, a.y);
+const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvForwardArgs& a, MathMode math) {
+    return plan_of(provider, cudnn_problem(a, math), a.x, a.w, a.y);
 }
 
 void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvForwardArgs& a) {
@@ -92,13 +94,13 @@ void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvForwardArgs& a) {
 
 // ---- input gradient ---------------------------------------------------------------------------------------------
 
-ConvProblem cudnn_problem(const ConvBackwardInputArgs& a) {
-    ConvProblem p = problem_of(Pass::input_gradient, a.dx.view, a.w, a.geometry);
+ConvProblem cudnn_problem(const ConvBackwardInputArgs& a, MathMode math) {
+    ConvProblem p = problem_of(Pass::input_gradient, a.dx.view, a.w, a.geometry, math);
     p.accumulate = a.dx.accumulate;
     return p;
 }
-const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvBackwardInputArgs& a) {
-    return plan_of(provider, cudnn_problem(a), a.dx.view, a.w, a.dy);
+const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvBackwardInputArgs& a, MathMode math) {
+    return plan_of(provider, cudnn_problem(a, math), a.dx.view, a.w, a.dy);
 }
 
 void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvBackwardInputArgs& a) {
@@ -107,13 +109,13 @@ void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvBackwardInputArgs&
 
 // ---- weight gradient --------------------------------------------------------------------------------------------
 
-ConvProblem cudnn_problem(const ConvBackwardWeightArgs& a) {
-    ConvProblem p = problem_of(Pass::weight_gradient, a.x, a.dw.view, a.geometry);
+ConvProblem cudnn_problem(const ConvBackwardWeightArgs& a, MathMode math) {
+    ConvProblem p = problem_of(Pass::weight_gradient, a.x, a.dw.view, a.geometry, math);
     p.accumulate = a.dw.accumulate && !is_half(p.dtype);  // in half precision our own cast accumulates
     return p;
 }
-const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvBackwardWeightArgs& a) {
-    return a.dw ? plan_of(provider, cudnn_problem(a), a.x, a.dw.view, a.dy) : nullptr;
+const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvBackwardWeightArgs& a, MathMode math) {
+    return a.dw ? plan_of(provider, cudnn_problem(a, math), a.x, a.dw.view, a.dy) : nullptr;
 }
 
 void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvBackwardWeightArgs& a) {
@@ -132,12 +134,12 @@ std::string why_cudnn_is_absent() {
     std::string why;
     return cudnn::provider(&why) ? "" : why;
 }
-bool cudnn_supports(Queue&, const ConvForwardArgs& a) { return process_plan(a); }
-bool cudnn_supports(Queue&, const ConvBackwardInputArgs& a) { return process_plan(a); }
-bool cudnn_supports(Queue&, const ConvBackwardWeightArgs& a) { return process_plan(a); }
-bool cudnn_is_fast(Queue&, const ConvForwardArgs& a) { return process_is_fast(a); }
-bool cudnn_is_fast(Queue&, const ConvBackwardInputArgs& a) { return process_is_fast(a); }
-bool cudnn_is_fast(Queue&, const ConvBackwardWeightArgs& a) { return process_is_fast(a); }
+bool cudnn_supports(Queue& q, const ConvForwardArgs& a) { return process_plan(q, a); }
+bool cudnn_supports(Queue& q, const ConvBackwardInputArgs& a) { return process_plan(q, a); }
+bool cudnn_supports(Queue& q, const ConvBackwardWeightArgs& a) { return process_plan(q, a); }
+bool cudnn_is_fast(Queue& q, const ConvForwardArgs& a) { return process_is_fast(q, a); }
+bool cudnn_is_fast(Queue& q, const ConvBackwardInputArgs& a) { return process_is_fast(q, a); }
+bool cudnn_is_fast(Queue& q, const ConvBackwardWeightArgs& a) { return process_is_fast(q, a); }
 void cudnn_run(Queue& q, const ConvForwardArgs& a) { cudnn_run(process_provider(), q, a); }
 void cudnn_run(Queue& q, const ConvBackwardInputArgs& a) { cudnn_run(process_provider(), q, a); }
 void cudnn_run(Queue& q, const ConvBackwardWeightArgs& a) { cudnn_run(process_provider(), q, a); }

@@ -39,16 +39,16 @@ Implementation<Args> by_cudnn() {
 }
 
 // What the arguments ask of cuDNN.
-cudnn::ConvProblem cudnn_problem(const ConvForwardArgs&);
-cudnn::ConvProblem cudnn_problem(const ConvBackwardInputArgs&);
-cudnn::ConvProblem cudnn_problem(const ConvBackwardWeightArgs&);
+cudnn::ConvProblem cudnn_problem(const ConvForwardArgs&, MathMode = MathMode::exact);
+cudnn::ConvProblem cudnn_problem(const ConvBackwardInputArgs&, MathMode = MathMode::exact);
+cudnn::ConvProblem cudnn_problem(const ConvBackwardWeightArgs&, MathMode = MathMode::exact);
 // Whether a plan is expected to beat our own kernels: found by the heuristics, not among the fallback engines, and on
 // tensor cores, or in half precision with channels that ours take to plain arithmetic as well.
 bool is_fast(const cudnn::ConvPlan&, const cudnn::ConvProblem&);
 // The same by a provider at hand. The plan is null where it can't.
-const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvForwardArgs&);
-const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvBackwardInputArgs&);
-const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvBackwardWeightArgs&);
+const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvForwardArgs&, MathMode = MathMode::exact);
+const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvBackwardInputArgs&, MathMode = MathMode::exact);
+const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvBackwardWeightArgs&, MathMode = MathMode::exact);
 void cudnn_run(cudnn::Provider&, Queue&, const ConvForwardArgs&);
 void cudnn_run(cudnn::Provider&, Queue&, const ConvBackwardInputArgs&);
 void cudnn_run(cudnn::Provider&, Queue&, const ConvBackwardWeightArgs&);

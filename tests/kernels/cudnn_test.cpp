@@ -147,6 +147,25 @@ TEST_F(CudnnProvider, RoundsFloatsOnlyWhereTf32IsAllowed) {
     EXPECT_EQ(engine_of(p), -1);
 }
 
+TEST_F(CudnnProvider, ComputesFloatsInTf32WhereTheQueueSaysSo) {
+    test::OwnScratch scratch;
+    const View x{reinterpret_cast<void*>(256), DType::f32, 2, 5, 6, 8, 8}, w{x.data, DType::f32, 16, 3, 3, 8, 8},
+        y{x.data, DType::f32, 2, 5, 6, 16, 16};
+    const k::ConvForwardArgs a{x, w, nullptr, y, {1, 1, 1}};
+    offer() = {{1, 0, {NumericalNote::tensor_core}}};
+    EXPECT_EQ(k::cuda::cudnn_plan(provider(), a), nullptr) << "exactly";
+    EXPECT_NE(k::cuda::cudnn_plan(provider(), a, MathMode::tf32), nullptr);
+    Queue q(gpu::StreamView::dry_run(), scratch, 1, {}, MathMode::tf32);
+    const VariantLog log;
+    k::cuda::cudnn_run(provider(), q, a);
+    EXPECT_EQ(log.names(), std::vector<std::string>{"conv_forward/cudnn_tf32"});
+    for (const auto& [dtype, tf32] : {std::pair{DType::f32, true}, {DType::bf16, false}}) {
+        k::ConvForwardArgs b = a;
+        b.x.dtype = b.w.dtype = b.y.dtype = dtype;
+        EXPECT_EQ(k::cuda::cudnn_problem(b, MathMode::tf32).tf32, tf32) << name_of(dtype);
+    }
+}
+
 TEST_F(CudnnProvider, AsksTheOtherHeuristicsWhereTheFirstHaveNothing) {
     offer() = {{1, 0, {NumericalNote::nondeterministic}}};
     offer(HeuristicsMode::b) = {{2, 0}};
