@@ -15,6 +15,7 @@
 #include "models/unet.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
+#include "segmentation/tuning.h"
 
 namespace atrous::app {
 namespace {
@@ -62,7 +63,10 @@ KernelArguments::KernelArguments() {
     describe_device(o, machine);
     o.bind("repetitions", repetitions, "repetitions of each pass, at most").min(5);
     o.bind("budget", budget, "time an op may take; then five repetitions suffice").min(0).unit("seconds");
-    o.bind("all", all, "all implementations that support the shape, those that --kernels does not choose in brackets");
+    o.bind(
+        "all", all,
+        "all implementations that support the shape, those that --kernels does not choose in brackets; on a GPU also "
+        "every way that --tune chooses from");
     o.bind("list", list, "implementations that --kernels chooses from, in order, instead of measuring");
     o.bind("unchecked", unchecked, "leave out the comparison with the reference");
     o.bind("predict", predict, "measure nothing: bytes, FLOPs and least time on this GPU, such as H200, A100, T4");
@@ -129,6 +133,14 @@ void add(Run& run, Measurement m, std::vector<Measurement>& of_this_op) {
     run.measurements.push_back(std::move(m));
 }
 
+// Every implementation and plan of the op's convolutions, as a tuner times them.
+void show_ways(const Workload& w, const KernelArguments& a, Device device, DType dtype) {
+    kernels::ProblemLog problems;
+    measure(w, {device, dtype, 5, 0, false});
+    const TuneResult result = tune(problems, device, {}, {.budget_s = a.budget});
+    std::fputs(tuning_table(result).c_str(), stdout);
+}
+
 void measure_op(Run& run, const Workload& w, const KernelArguments& a, Device device) {
     const DType dtype = run.dtype;
     if (!supported(w, device, dtype))
@@ -143,6 +155,7 @@ void measure_op(Run& run, const Workload& w, const KernelArguments& a, Device de
         other.chosen = false;
         add(run, std::move(other), of_this_op);
     }
+    if (device.kind == DeviceKind::gpu) show_ways(w, a, device, dtype);
 }
 
 }  // namespace

@@ -41,7 +41,8 @@ class Context : private Scratch {
     template <class Args>
     void submit(void (*kernel)(Queue&, const Args&), const Args& args) {
         const gpu::DeviceGuard current = guard();
-        Queue queue(stream(), *this, threads_, kernel_choice(), math_mode());
+        const auto tuned = tuned_kernels();
+        Queue queue(stream(), *this, threads_, kernel_choice(), math_mode(), tuned.get());
         ScratchScope scope(*this);
         const KernelSpan span(*this);
         kernel(queue, args);

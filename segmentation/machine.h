@@ -15,6 +15,9 @@ struct Machine {
     int64_t threads = 0;           // of the cpu; 0: all
     std::string kernels = "auto";  // engine/kernel_choice.h
     std::string precision = "";    // auto, or a word of segmentation/precision.h; empty: as the checkpoint says
+    std::string tune = "off";      // segmentation/tuning.h
+    double tune_budget_s = 60;
+    std::string tune_file = "";
     int64_t memory_limit_mib = 0;  // of tensors on the device; 0: none
     int64_t workers = 1;           // threads that load images
 };

@@ -166,6 +166,44 @@ TEST_F(CudnnProvider, ComputesFloatsInTf32WhereTheQueueSaysSo) {
     }
 }
 
+TEST_F(CudnnProvider, DropsPlansThatAreNotWanted) {
+    const auto before = fake_.alive.size();
+    ASSERT_NE(provider().plan(problem()), nullptr);
+    ASSERT_NE(provider().plan_named(problem(), provider().candidates(problem()).list.at(0).name()), nullptr);
+    EXPECT_GT(fake_.alive.size(), before);
+    provider().drop_plans();
+    EXPECT_EQ(fake_.alive.size(), before);
+    const int asked = fake_.finalized[Kind::heuristics];
+    EXPECT_NE(provider().plan(problem()), nullptr);
+    EXPECT_EQ(fake_.finalized[Kind::heuristics], asked + 1);
+}
+
+TEST_F(CudnnProvider, OffersItsPlansToATunerByName) {
+    test::OwnScratch scratch;
+    const View x{reinterpret_cast<void*>(256), DType::bf16, 2, 5, 6, 8, 8}, w{x.data, DType::bf16, 16, 3, 3, 8, 8},
+        y{x.data, DType::bf16, 2, 5, 6, 16, 16};
+    k::ConvForwardArgs a{x, w, nullptr, y, {1, 1, 1}};
+    offer() = {{62, 131}, {63, 0, {NumericalNote::nondeterministic}}, {65, 512}};
+    const auto ways = k::cuda::cudnn_ways(provider(), a, MathMode::exact);
+    ASSERT_EQ(ways.size(), 2u) << "deterministic ones";
+    const ConvPlan* const second = k::cuda::cudnn_plan(provider(), a, MathMode::exact, ways[1]);
+    ASSERT_NE(second, nullptr);
+    EXPECT_EQ(second->engine, 65);
+    EXPECT_EQ(second->name(), ways[1]);
+    const int asked = fake_.finalized[Kind::heuristics];
+    EXPECT_EQ(k::cuda::cudnn_plan(provider(), a, MathMode::exact, ways[1]), second);
+    EXPECT_EQ(k::cuda::cudnn_plan(provider(), a, MathMode::exact)->engine, 62) << "untuned, the first";
+    EXPECT_EQ(fake_.finalized[Kind::heuristics], asked + 1);
+    EXPECT_EQ(k::cuda::cudnn_plan(provider(), a, MathMode::exact, "7:"), nullptr) << "a plan that there is not";
+
+    Queue q(gpu::StreamView::dry_run(), scratch, 1);
+    q.set_way(ways[1]);
+    k::cuda::cudnn_run(provider(), q, a);
+    EXPECT_EQ(scratch.blocks.size(), 1u);
+    a.x.pitch = 16;
+    EXPECT_TRUE(k::cuda::cudnn_ways(provider(), a, MathMode::exact).empty()) << "a slice";
+}
+
 TEST_F(CudnnProvider, AsksTheOtherHeuristicsWhereTheFirstHaveNothing) {
     offer() = {{1, 0, {NumericalNote::nondeterministic}}};
     offer(HeuristicsMode::b) = {{2, 0}};
