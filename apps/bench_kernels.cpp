@@ -11,9 +11,11 @@
 #include "benchmarks/harness/outcome.h"
 #include "benchmarks/harness/report.h"
 #include "engine/context.h"
+#include "engine/math_mode.h"
 #include "models/unet.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
+#include "segmentation/tuning.h"
 
 namespace atrous::app {
 namespace {
@@ -56,11 +58,15 @@ KernelArguments::KernelArguments() {
     describe_batch_size(o, batch_size);
     describe_classes(o, classes);
     o.group("How");
-    describe_precision(o, machine);
+    describe_precision(o, machine).one_of(precision_words()).help =
+        "element type and arithmetic: tf32 has float tensors, whose products round their factors on tensor cores";
     describe_device(o, machine);
     o.bind("repetitions", repetitions, "repetitions of each pass, at most").min(5);
     o.bind("budget", budget, "time an op may take; then five repetitions suffice").min(0).unit("seconds");
-    o.bind("all", all, "all implementations that support the shape, those that --kernels does not choose in brackets");
+    o.bind(
+        "all", all,
+        "all implementations that support the shape, those that --kernels does not choose in brackets; on a GPU also "
+        "every way that --tune chooses from");
     o.bind("list", list, "implementations that --kernels chooses from, in order, instead of measuring");
     o.bind("unchecked", unchecked, "leave out the comparison with the reference");
     o.bind("predict", predict, "measure nothing: bytes, FLOPs and least time on this GPU, such as H200, A100, T4");
@@ -127,6 +133,14 @@ void add(Run& run, Measurement m, std::vector<Measurement>& of_this_op) {
     run.measurements.push_back(std::move(m));
 }
 
+// Every implementation and plan of the op's convolutions, as a tuner times them.
+void show_ways(const Workload& w, const KernelArguments& a, Device device, DType dtype) {
+    kernels::ProblemLog problems;
+    measure(w, {device, dtype, 5, 0, false});
+    const TuneResult result = tune(problems, device, {}, {.budget_s = a.budget});
+    std::fputs(tuning_table(result).c_str(), stdout);
+}
+
 void measure_op(Run& run, const Workload& w, const KernelArguments& a, Device device) {
     const DType dtype = run.dtype;
     if (!supported(w, device, dtype))
@@ -141,6 +155,7 @@ void measure_op(Run& run, const Workload& w, const KernelArguments& a, Device de
         other.chosen = false;
         add(run, std::move(other), of_this_op);
     }
+    if (device.kind == DeviceKind::gpu) show_ways(w, a, device, dtype);
 }
 
 }  // namespace
@@ -156,13 +171,14 @@ int bench_kernels(int argc, const char* const* argv) {
         .check(a.overwrite);
     if (a.list) return list_families();
     const DType dtype = parse_measured_type(a.machine.precision);
+    if (a.machine.precision == "tf32") set_math_mode(MathMode::tf32);
     if (!a.predict.empty()) return predict(a, dtype);
     const auto wanted = a.wanted(dtype);
     for (const Workload& w : wanted) passes_of(w, dtype);  // shapes that do not fit are found before anything is timed
     const Device device = open_device(a.machine, console);
     Run run{environment(device), dtype, measure_ceilings(device, dtype), {}, {}, false};
     run.emulated = device.kind == DeviceKind::gpu && gpu::platform() == gpu::Platform::emulated;
-    fmt::print("{}, {}: copy {:.1f} GB/s, matrix product {:.3f} TFLOP/s\n", name_of(device), name_of(dtype),
+    fmt::print("{}, {}: copy {:.1f} GB/s, matrix product {:.3f} TFLOP/s\n", name_of(device), measured_name(dtype),
                run.first.bytes_per_s * 1e-9, run.first.flops_per_s * 1e-12);
     std::fputs(table_header().c_str(), stdout);
     for (const Workload& w : wanted) measure_op(run, w, a, device);

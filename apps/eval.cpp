@@ -16,6 +16,7 @@
 #include "segmentation/load_net.h"
 #include "segmentation/outputs.h"
 #include "segmentation/postprocess.h"
+#include "segmentation/precision.h"
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"

@@ -8,6 +8,7 @@
 #include "segmentation/checkpoint_path.h"
 #include "segmentation/outputs.h"
 #include "segmentation/postprocess.h"
+#include "segmentation/precision.h"
 #include "segmentation/prediction.h"
 
 namespace atrous::app {

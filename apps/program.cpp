@@ -35,6 +35,7 @@ constexpr Verb verbs[] = {
     {"run-op", run_op, "run one op on given tensors, with gradients if wanted"},
     {"synth", synth, "draw a labelled data set to try things on"},
     {"replay", replay, "run the step again that ended a training with NaN or Inf", true},
+    {"tune", tune, "time a net's convolutions on a GPU, for later trainings", true},
     {"bench", bench, "time kernels and training steps", true},
     {"devices", devices, "say what will be used, and why not what won't"},
 };

@@ -9,7 +9,7 @@
 #include "apps/verbs.h"
 #include "engine/train/diagnosis.h"
 #include "segmentation/bad_batch.h"
-#include "segmentation/machine.h"
+#include "segmentation/precision.h"
 
 namespace atrous::app {
 
@@ -51,7 +51,7 @@ int replay(int argc, const char* const* argv) {
     const io::SafetensorsFile file(path);
     BadBatch bad = read_bad_batch(file);
     const DType compute = bad.conditions.compute =
-        compute_type(machine.precision.empty() ? bad.card.precision : machine.precision, device);
+        use_precision(machine.precision.empty() ? bad.card.precision : machine.precision, device);
     auto net = make_net(bad.card.net);
     freeze(*net, bad.freezing);
     net->materialize({.device = device, .compute = compute, .seed = bad.seed});

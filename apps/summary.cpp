@@ -23,7 +23,7 @@ struct SummaryArguments {
     std::string checkpoint;
     int64_t channels = 3, classes = 2, size = 256, batch_size = 8;
     OptimizerOptions optimizer;
-    Machine machine{.precision = "fp32"};
+    Machine machine{.precision = "auto"};
     bool json = false;
     Options o{
         "summary",
@@ -98,7 +98,7 @@ int summary(int argc, const char* const* argv) {
     auto net = make_net(subject.net);
     PlanOptions plan;
     plan.device = planned_device(a);
-    const DType compute = plan.compute = compute_type(subject.precision, plan.device);
+    const DType compute = plan.compute = use_precision(subject.precision, plan.device);
     plan.batch = a.batch_size;
     plan.height = subject.height;
     plan.width = subject.width;

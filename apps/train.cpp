@@ -97,7 +97,7 @@ int train(int argc, const char* const* argv) {
     Machine machine = e.machine;
     machine.threads = threads_of(machine, resumed ? &*resumed : nullptr, log);
     const Device device = open_device(machine, log);
-    compute_type(e.machine.precision, device);  // refused, where the device cannot
+    use_precision(e.machine.precision, device);  // refused, where the device cannot
     check_before_data(e, resumed ? &*resumed : nullptr, log);
     log.text(format_table(o.table()));
     for (const std::string& line : o.without_effect()) log.warning(line);

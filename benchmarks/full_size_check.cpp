@@ -1,8 +1,8 @@
 // Compares the convolutions of U-Net 64 at 16x512x512 and of DeepLabV3's ASPP at 16x65x65, forward, input and weight
-// gradient, on the GPU itself: in half precision by our own kernels (tensor cores where the shape allows) and by cuDNN
-// where it is, each with the same convolution of the same values in fp32 by plain arithmetic. JSON lines; exit code 1
+// gradient, on the GPU itself: in half precision or TF32 by our own kernels (tensor cores where the shape allows) and by
+// cuDNN where it is, each with the same convolution of the same values in fp32 by plain arithmetic. JSON lines; exit code 1
 // where one is further off than rounding explains, or left an element unwritten.
-//   full_size_check [--tiny] [--f16] [--reps N] [--only TEXT] [--wrong]
+//   full_size_check [--tiny] [--f16 | --tf32] [--reps N] [--only TEXT] [--wrong]
 // --reps: times each as well. --wrong: gives the compared side another first element, which has to be noticed.
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -38,6 +38,7 @@ struct Layer {
 struct Options {
     bool tiny = false, wrong = false;
     DType dtype = DType::bf16;
+    MathMode math = MathMode::exact;  // of the compared side
     int reps = 0;
     std::string only;
 };
@@ -53,13 +54,16 @@ Options parse(int argc, char** argv) {
             o.wrong = true;
         else if (option == "--f16")
             o.dtype = DType::f16;
+        else if (option == "--tf32")
+            o.dtype = DType::f32, o.math = MathMode::tf32;
         else if (option == "--reps" && has_value)
             o.reps = std::max(0, std::atoi(argv[++i]));
         else if (option == "--only" && has_value)
             o.only = argv[++i];
         else
-            throw UsageError("usage: full_size_check [--tiny] [--f16] [--reps N] [--only TEXT] [--wrong]; found '" +
-                             option + "'");
+            throw UsageError(
+                "usage: full_size_check [--tiny] [--f16 | --tf32] [--reps N] [--only TEXT] [--wrong]; found '" +
+                option + "'");
     }
     return o;
 }
@@ -122,13 +126,13 @@ class Check {
     }
 
  private:
-    // Half types round what is stored once; sums of a weight gradient's products are float and stay so, unless cuDNN
-    // computes them.
+    // Half types round what is stored once, TF32 each factor; sums of a weight gradient's products are float and stay
+    // so, unless cuDNN computes them.
     struct Limit {
         double most, l2;
     };
     Limit limit_of(const Tensor& out, bool cudnn) const {
-        if (out.dtype() == DType::f32 && !cudnn) return {1e-3, 1e-3};
+        if (out.dtype() == DType::f32 && !cudnn && o_.math == MathMode::exact) return {1e-3, 1e-3};
         const double rounding = o_.dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
         return {2 * rounding, rounding};
     }
@@ -168,6 +172,7 @@ class Check {
         poison(out32);
         context.submit(own, args32);
         poison(out);
+        const ScopedMathMode mode(o_.math);
         VariantLog log;
         context.submit(own, args);
         const std::string variant = fmt::format("{}", fmt::join(log.names(), " "));
@@ -189,8 +194,8 @@ class Check {
             "{{\"kind\": \"check\", \"engine\": \"atrous\", \"layer\": \"{}\", \"direction\": \"{}\", \"dtype\": "
             "\"{}\", \"by\": \"{}\", \"variant\": \"{}\", \"relative_most\": {:.3e}, \"relative_l2\": {:.3e}, \"sum\": "
             "{:.8e}, \"sum_truth\": {:.8e}, \"nonfinite\": {:.0f}, \"holds\": {}",
-            layer_, pass, name_of(o_.dtype), by, variant, d.relative_most(), d.relative_l2(), d.sum, d.sum_truth,
-            d.nonfinite, holds);
+            layer_, pass, o_.math == MathMode::tf32 ? "tf32" : name_of(o_.dtype), by, variant, d.relative_most(),
+            d.relative_l2(), d.sum, d.sum_truth, d.nonfinite, holds);
         if (o_.reps > 0) fmt::print(", \"ms_median\": {:.5f}", median_ms(again));
         fmt::print("}}\n");
         std::fflush(stdout);

@@ -13,6 +13,7 @@
 #include "engine/allocator.h"
 #include "engine/device.h"
 #include "engine/kernel_choice.h"
+#include "engine/math_mode.h"
 #include "engine/profile.h"
 #include "engine/simulation.h"
 #include "kernels/gpu/device_guard.h"
@@ -40,7 +41,8 @@ class Context : private Scratch {
     template <class Args>
     void submit(void (*kernel)(Queue&, const Args&), const Args& args) {
         const gpu::DeviceGuard current = guard();
-        Queue queue(stream(), *this, threads_, kernel_choice());
+        const auto tuned = tuned_kernels();
+        Queue queue(stream(), *this, threads_, kernel_choice(), math_mode(), tuned.get());
         ScratchScope scope(*this);
         const KernelSpan span(*this);
         kernel(queue, args);

@@ -18,6 +18,14 @@ static KernelChoice& current_choice() {
 const KernelChoice& kernel_choice() { return current_choice(); }
 void set_kernel_choice(KernelChoice choice) { current_choice() = std::move(choice); }
 
+static std::shared_ptr<const kernels::TunedKernels>& current_tuned() {
+    static std::shared_ptr<const kernels::TunedKernels> tuned;
+    return tuned;
+}
+
+std::shared_ptr<const kernels::TunedKernels> tuned_kernels() { return current_tuned(); }
+void set_tuned_kernels(std::shared_ptr<const kernels::TunedKernels> tuned) { current_tuned() = std::move(tuned); }
+
 std::vector<kernels::FamilyInfo> kernel_families() {
     namespace cpu = kernels::cpu;
     namespace cuda = kernels::cuda;
@@ -58,6 +66,10 @@ std::string libraries_on(Device device) {
     if (device.kind != DeviceKind::gpu || kernel_choice().rule == KernelChoice::Rule::own) return "";
     const cudnn::Provider* const provider = cudnn::provider();
     return provider ? "cuDNN " + provider->api().version : "";
+}
+
+void drop_library_plans() {
+    if (cudnn::Provider* const provider = cudnn::provider()) provider->drop_plans();
 }
 
 KernelChoice parse_kernel_choice(const std::string& word) {

@@ -80,6 +80,11 @@ void MemorySimulation::name(const Tensor& t, BlockUse use, const std::string& wh
     block.what = what;
 }
 
+int MemorySimulation::device_to_ask(Device target) {
+    const bool here = target.kind == DeviceKind::gpu && target.index < gpu::device_count();
+    return here ? target.index : gpu::DeviceGuard::none;
+}
+
 void* MemorySimulation::take(size_t bytes) {
     scratch_.push_back(memory_->allocate(bytes));
     scratch_bytes_ += memory_->size_of(scratch_.back());

@@ -18,7 +18,9 @@
 #include "engine/allocator.h"
 #include "engine/device.h"
 #include "engine/kernel_choice.h"
+#include "engine/math_mode.h"
 #include "engine/tensor.h"
+#include "kernels/gpu/device_guard.h"
 #include "kernels/queue.h"
 
 namespace atrous {
@@ -64,21 +66,25 @@ class MemorySimulation : private Scratch {
     template <class Args>
     void dry_run(void (*kernel)(Queue&, const Args&), const Args& args) {
         const DryRun dry_run(*this);
-        Queue queue(gpu::StreamView::dry_run(), *this, threads_, kernel_choice());
+        const auto tuned = tuned_kernels();
+        Queue queue(gpu::StreamView::dry_run(), *this, threads_, kernel_choice(), math_mode(), tuned.get());
         kernel(queue, args);
     }
 
  private:
     struct DryRun {
-        explicit DryRun(MemorySimulation& simulation) : simulation(simulation) {}
+        explicit DryRun(MemorySimulation& simulation)
+            : simulation(simulation), current(device_to_ask(simulation.target_)) {}
         ~DryRun() { simulation.end_dry_run(); }
         MemorySimulation& simulation;
+        gpu::DeviceGuard current;  // libraries plan for the device that is current
     };
     struct Made {
         std::weak_ptr<Storage> storage;
         SimulatedBlock block;
         size_t filled_bytes = 0;  // of the widest output in it
     };
+    static int device_to_ask(Device target);  // its index where it is a GPU that is here
     void* take(size_t bytes) override;
     void end_dry_run();
     void note_peak();

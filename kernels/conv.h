@@ -44,6 +44,16 @@ struct ConvBackwardWeightArgs {
     ConvGeometry geometry;
 };
 
+// For tuners: what the choice of an implementation may depend on, in words; and the problem on other memory.
+// clang-format off
+std::string problem_text(const ConvForwardArgs&, MathMode);
+std::string problem_text(const ConvBackwardInputArgs&, MathMode);
+std::string problem_text(const ConvBackwardWeightArgs&, MathMode);
+void place_problem(ConvForwardArgs&, const OperandMemory&);
+void place_problem(ConvBackwardInputArgs&, const OperandMemory&);
+void place_problem(ConvBackwardWeightArgs&, const OperandMemory&);
+// clang-format on
+
 // What every implementation requires.
 inline void check_convolution(const View& x, const View& w, const View& y, const ConvGeometry& g) {
     require(g.stride >= 1 && g.dilation >= 1 && g.padding >= 0,

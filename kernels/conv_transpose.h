@@ -28,6 +28,16 @@ struct ConvTransposeBackwardWeightArgs {
     VectorGradTarget dbias;
 };
 
+// For tuners: what the choice of an implementation may depend on, in words; and the problem on other memory.
+// clang-format off
+std::string problem_text(const ConvTransposeForwardArgs&, MathMode);
+std::string problem_text(const ConvTransposeBackwardInputArgs&, MathMode);
+std::string problem_text(const ConvTransposeBackwardWeightArgs&, MathMode);
+void place_problem(ConvTransposeForwardArgs&, const OperandMemory&);
+void place_problem(ConvTransposeBackwardInputArgs&, const OperandMemory&);
+void place_problem(ConvTransposeBackwardWeightArgs&, const OperandMemory&);
+// clang-format on
+
 // What every implementation requires.
 inline void check_transposed_convolution(const View& x, const View& w, const View& y) {
     require(w.n == 2 && w.h == 2 && w.dense(), "transposed convolution: weights must be [2][2][O][I], dense");

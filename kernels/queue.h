@@ -30,13 +30,34 @@ struct KernelChoice {
     bool operator==(const KernelChoice&) const = default;
 };
 
+// How products of f32 tensors are computed on a GPU; the cpu and the reference compute exactly always.
+enum class MathMode : uint8_t {
+    exact,  // in float
+    tf32,   // on tensor cores where an implementation can: factors are rounded to 10 bits of mantissa, sums are float
+};
+
+namespace kernels {
+class TunedKernels;  // kernels/tuned_kernels.h
+}
+
 class Queue {
  public:
-    Queue(gpu::StreamView stream, Scratch& scratch, int threads, KernelChoice kernels = {})
-        : stream_(stream), scratch_(&scratch), threads_(threads), kernels_(std::move(kernels)) {}
+    Queue(gpu::StreamView stream, Scratch& scratch, int threads, KernelChoice kernels = {},
+          MathMode math = MathMode::exact, const kernels::TunedKernels* tuned = nullptr)
+        : stream_(stream),
+          scratch_(&scratch),
+          threads_(threads),
+          kernels_(std::move(kernels)),
+          math_(math),
+          tuned_(tuned) {}
     gpu::StreamView stream() const { return stream_; }  // GPU only
     int threads() const { return threads_; }            // cpu only: how many OpenMP threads to use, at least 1
     const KernelChoice& kernels() const { return kernels_; }
+    MathMode math() const { return math_; }
+    const kernels::TunedKernels* tuned() const { return tuned_; }  // null: nothing was timed
+    // Which of its ways the implementation that runs takes (kernels/implementation.h); empty: its first.
+    const std::string& way() const { return way_; }
+    void set_way(std::string way) { way_ = std::move(way); }
     // True where the engine asks what scratch memory a kernel would take: pointers are not to be followed. On a GPU
     // launches do nothing by themselves; kernels on the cpu take their scratch memory and return.
     bool is_dry_run() const { return stream_.is_dry_run(); }
@@ -50,6 +71,9 @@ class Queue {
     Scratch* scratch_;
     int threads_;
     KernelChoice kernels_;
+    MathMode math_;
+    const kernels::TunedKernels* tuned_;
+    std::string way_ = {};
 };
 
 }  // namespace atrous

@@ -55,6 +55,7 @@ broken correctness peer_eager "--variants eager_bf16" "--variants eager"
 broken correctness environment "clocks.mem" "clocks.memory"
 broken correctness curve_fp32 "compare_curves.py" "compare_curve.py"
 broken figures memcheck_step "--print-limit" "--print-limits"
+broken figures tune_unet "--tune-budget" "--tune-time"
 broken figures counters_norm "apply_norm" "normalize"
 broken figures layers_cudnn "--reps 5" "--times 5"
 if run figures "$root/broken" --only no_such_part >/dev/null 2>&1; then echo "check_gpu_dry_run: no part ran, unnoticed" >&2; exit 1; fi

@@ -7,6 +7,7 @@
 #include "base/paths.h"
 #include "segmentation/config_file.h"
 #include "segmentation/outputs.h"
+#include "segmentation/tuning.h"
 
 namespace atrous {
 
@@ -102,6 +103,7 @@ static void describe_run(Settings& s, Experiment& e) {
     s.group("Machine");
     describe_device(s, e.machine);
     describe_precision(s, e.machine);
+    describe_tuning(s, e.machine);
     describe_memory_limit(s, e.machine);
     s.group("Run");
     s.bind("output-dir", e.run.output_dir, "run folder; empty: runs/1, runs/2, …").when_resumed(Resume::free);
@@ -171,7 +173,7 @@ void check(const Settings& settings, const Experiment& e) {
 }
 
 std::string config_of(Experiment e) {
-    for (std::string* path : {&e.data.root, &e.data.train_list, &e.data.val_list, &e.pretrained})
+    for (std::string* path : {&e.data.root, &e.data.train_list, &e.data.val_list, &e.pretrained, &e.machine.tune_file})
         if (path_exists(*path)) *path = absolute_path(*path);
     e.run.resume.clear();
     e.run.profile.clear();

@@ -12,7 +12,7 @@
 #include "models/catalogue.h"
 #include "models/check.h"
 #include "segmentation/loss_config.h"
-#include "segmentation/machine.h"
+#include "segmentation/precision.h"
 #include "segmentation/result_sheet.h"
 
 namespace atrous {
@@ -52,7 +52,7 @@ struct Experiment {
     OptimizerOptions optimizer;
     double encoder_lr = 1, aux_lr = 1;  // relative to the learning rate
 
-    Machine machine{.precision = "fp32"};
+    Machine machine{.precision = "auto"};
     RunOptions run;
 };
 

@@ -14,8 +14,8 @@ struct LoadedNet {
     std::unique_ptr<SegmentationNet> net;
     DType compute = DType::f32;
 };
-// Builds the net that the checkpoint describes on the device, in evaluation mode. `precision`: empty for the
-// checkpoint's.
+// Builds the net that the checkpoint describes on the device, in evaluation mode, and computes in `precision` from here
+// on (use_precision); empty: the checkpoint's, of which fp16 is fp32 on the cpu.
 LoadedNet load_net(const io::TensorFile& checkpoint, Device device, const std::string& precision);
 LoadedNet load_net(const std::string& path, Device device, const std::string& precision);
 

@@ -7,10 +7,8 @@
 #include <cstdlib>
 
 #include "base/cores.h"
-#include "base/error.h"
 #include "engine/context.h"
 #include "engine/kernel_choice.h"
-#include "kernels/conv.h"
 
 namespace atrous {
 
@@ -23,15 +21,6 @@ void describe_device(Settings& s, Machine& m) {
            "implementations of convolutions: auto, the first of the list that suits; own, without libraries; or one by "
            "its name, wherever it supports the shape; others round differently")
         .one_of(words);
-}
-
-Setting<std::string>& describe_precision(Settings& s, Machine& m) {
-    const std::string otherwise = m.precision.empty() ? "; not given: as in training" : "";
-    return s
-        .bind("precision", m.precision,
-              "element type of activations and convolutions; fp16 (GPU) scales the loss" + otherwise)
-        .one_of({"fp32", "bf16", "fp16"})
-        .when_resumed(Resume::fixed);
 }
 
 void describe_workers(Settings& s, Machine& m) {
@@ -73,18 +62,6 @@ Device open_device(const Machine& machine, Messages& messages) {
     if (device.kind == DeviceKind::gpu) gpu::set_device(device.index);
     context_of(device);
     return device;
-}
-
-DType compute_type(const std::string& precision, Device device) {
-    if (precision == "fp32") return DType::f32;
-    if (precision == "bf16") {
-        if (device.kind == DeviceKind::cpu && !kernels::cpu::has_bf16_convolutions())
-            throw UsageError("`precision` bf16 on the cpu needs AVX-512, which this processor lacks; use fp32");
-        return DType::bf16;
-    }
-    if (precision != "fp16") throw UsageError("precision '" + precision + "' is unknown; expected fp32, bf16 or fp16");
-    if (device.kind != DeviceKind::gpu) throw UsageError("`precision` fp16 needs a GPU; on the cpu use bf16 or fp32");
-    return DType::f16;
 }
 
 }  // namespace atrous

@@ -61,6 +61,7 @@ int64_t automatic_batch(const NetFactory& make, const PlanForBatch& plan, const 
         batch = b;
     }
     if (batch > 0) {
+        drop_library_plans();  // of the sizes that were tried
         messages.text(fmt::format("\nbatch size {}: the largest power of two that fits\n", batch));
         return batch;
     }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "data/mask.h"
 #include "segmentation/model_card.h"
+#include "segmentation/precision.h"
 #include "segmentation/settings_json.h"
 
 namespace atrous {
@@ -21,7 +22,6 @@ using nlohmann::json;
 
 constexpr int version = 1;
 constexpr Range any_count{0, std::numeric_limits<int64_t>::max()}, side{1, data::max_pixels};
-const std::vector<std::string> precisions{"fp32", "bf16", "fp16"};
 
 // What a description of settings calls a setting in a card.
 using Name = std::function<std::string(const SettingBase&)>;
@@ -257,7 +257,7 @@ ModelCard read(const json& object, const std::string& path) {
     f.get("class_names", r.class_names, size_t(r.classes()));
     for (const json& colour : f.list("colours", size_t(r.classes())))
         r.colours.push_back(uint32_t(f.integer("colours", colour, {0, 0xffffff})));
-    f.one_of("precision", precisions);
+    f.one_of("precision", precision_words());
     f.get("precision", r.precision);
     r.loss = read_loss(f, path, r.classes());
     f.get("threads", number, card_ranges::threads);

@@ -7,6 +7,7 @@
 
 #include "base/sha256.h"
 #include "engine/kernel_choice.h"
+#include "engine/tuning_file.h"
 #include "segmentation/settings_json.h"
 
 namespace atrous {
@@ -31,11 +32,14 @@ RunFingerprint fingerprint_of(const Settings& settings, const data::Dataset& dat
 void add_to(io::Metadata& metadata, const RunFingerprint& f) {
     nlohmann::json settings = nlohmann::json::object();
     for (const auto& [name, value] : f.settings) settings[name] = nlohmann::json::parse(value);
-    metadata[key] = nlohmann::json{{"device", f.device},           {"train_samples", f.train.count},
-                                   {"train_names", f.train.names}, {"val_samples", f.val.count},
-                                   {"val_names", f.val.names},     {"libraries", f.libraries.value_or("")},
-                                   {"settings", settings}}
-                        .dump();
+    nlohmann::json course{{"device", f.device},           {"train_samples", f.train.count},
+                          {"train_names", f.train.names}, {"val_samples", f.val.count},
+                          {"val_names", f.val.names},     {"libraries", f.libraries.value_or("")},
+                          {"settings", settings}};
+    if (f.tuned)
+        course["tuned"] = {{"machine", f.tuned->machine},
+                           {"kernels", nlohmann::json::parse(tuning_json(f.tuned->kernels))}};
+    metadata[key] = course.dump();
 }
 
 std::optional<RunFingerprint> saved_fingerprint(const io::TensorFile& file) {
@@ -50,6 +54,9 @@ std::optional<RunFingerprint> saved_fingerprint(const io::TensorFile& file) {
         json.at("val_samples").get_to(f.val.count);
         json.at("val_names").get_to(f.val.names);
         if (json.contains("libraries")) f.libraries = json.at("libraries").get<std::string>();
+        if (json.contains("tuned"))
+            f.tuned = {json.at("tuned").at("machine").get<std::string>(),
+                       parse_tuning(json.at("tuned").at("kernels").dump(), file.path())};
         if (json.contains("settings"))
             for (const auto& [name, value] : json.at("settings").items()) f.settings[name] = value.dump();
         for (const char* name : {"batch_size", "accumulate", "last_batch", "seed"})  // all that earlier files have

@@ -10,8 +10,15 @@
 #include "base/settings.h"
 #include "data/dataset.h"
 #include "engine/io/checkpoint.h"
+#include "kernels/tuned_kernels.h"
 
 namespace atrous {
+
+// Kernels that were chosen by timing, and the machine on which (engine/tuning_file.h).
+struct TunedRecord {
+    std::string machine;
+    kernels::TunedKernels kernels;
+};
 
 struct RunFingerprint {
     std::string device;  // a kind: cpu, cuda, …
@@ -23,6 +30,7 @@ struct RunFingerprint {
     // The libraries that compute on the device, with versions; "": none; absent in checkpoints from before it was kept.
     std::optional<std::string> libraries = {};
     std::map<std::string, std::string> settings = {};  // JSON by key, of those that a run may not change unnoticed
+    std::optional<TunedRecord> tuned = {};             // absent: none
 };
 
 RunFingerprint fingerprint_of(const Settings& settings, const data::Dataset& dataset, Device device);

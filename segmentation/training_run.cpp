@@ -115,8 +115,9 @@ void TrainingRun::open_folder() {
     }
     log_.open(folder_->log());
     folder_->write_config(config_of(e_));  // when resuming too: a later run goes on with the settings of this one
-    log_.text(fmt::format("{} with {} parameters on {}, {} batches an epoch; loss {}{}; run folder {}\n",
-                          setup_.card.net.model, net_->parameter_count(), name_of(setup_.device),
+    const std::string precision = setup_.card.precision == "fp32" ? "" : " in " + setup_.card.precision;
+    log_.text(fmt::format("{} with {} parameters on {}{}, {} batches an epoch; loss {}{}; run folder {}\n",
+                          setup_.card.net.model, net_->parameter_count(), name_of(setup_.device), precision,
                           source_->batches_per_epoch(), setup_.card.loss.name,
                           weights_text(setup_.card.loss.class_weights), folder_->path()));
     if (trainer_->progress.epoch >= e_.trainer.epochs)

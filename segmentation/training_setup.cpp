@@ -8,6 +8,7 @@
 #include "engine/context.h"
 #include "segmentation/pretrained_report.h"
 #include "segmentation/run_folder.h"
+#include "segmentation/tuning.h"
 
 namespace atrous {
 
@@ -215,9 +216,11 @@ static void check_validation(const Experiment& e, const data::Dataset& dataset) 
 
 TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device device,
                                std::optional<ResumedRun> resumed, Messages& messages) {
+    e.machine.precision = definite_precision(e.machine.precision, device);
     TrainingSetup t;
     t.device = device;
-    t.compute = compute_type(e.machine.precision, device);
+    t.compute = use_precision(e.machine.precision, device);
+    if (const std::string note = precision_note(e.machine.precision, device); !note.empty()) messages.warning(note);
     t.resumed = std::move(resumed);
     ResumedRun* run = t.resumed ? &*t.resumed : nullptr;
     t.sets = open_data(e, messages);
@@ -235,6 +238,7 @@ TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device d
     if (!run && !e.pretrained.empty()) check_pretrained(*t.make(), e.pretrained, e.new_head);
     t.experiment = e;
     t.plan = plan_for(t);
+    set_tuned_kernels(nullptr);
     const Budget budget = memory_budget(device, e.machine.memory_limit_mib);
     const auto samples = int64_t(t.sets.dataset.train.size());
     if (e.batch_size == 0)
@@ -243,6 +247,7 @@ TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device d
     t.fingerprint = fingerprint_of(settings, t.sets.dataset, device);
     if (run) check_resumption(*run, settings, e, t.card, t.fingerprint, messages);
     check_shapes(t, messages);
+    tune_training(t, messages);
     show_plan(t.make, t.plan(e.batch_size), budget, messages);
     if (const int64_t limit = e.machine.memory_limit_mib; limit > 0)
         context_of(device).memory().set_limit(size_t(limit) << 20);

@@ -10,7 +10,7 @@
 
 namespace atrous::cases {
 
-double Tolerance::of(DType t) const {
+double Tolerance::of(DType t, MathMode math) const {
     switch (t) {
         case DType::f64:
             return f64;
@@ -19,7 +19,7 @@ double Tolerance::of(DType t) const {
         case DType::f16:
             return f16;
         default:
-            return f32;
+            return math == MathMode::tf32 ? tf32 : f32;
     }
 }
 

@@ -48,11 +48,12 @@ struct Input {
 
 // Largest max|a-b| / max|b| against the reference in double, whose inputs are rounded as the tested ones are.
 struct Tolerance {
-    double f64 = 1e-12;    // sums of at most some thousand terms in another order
-    double f32 = 1e-5;     // the same in float; float coordinates and exponentials
-    double bf16 = 0x1p-7;  // rounding what is stored to 8 bits, once or twice on the way
-    double f16 = 0x1p-10;  // the same with 11 bits
-    double of(DType t) const;
+    double f64 = 1e-12;     // sums of at most some thousand terms in another order
+    double f32 = 1e-5;      // the same in float; float coordinates and exponentials
+    double bf16 = 0x1p-7;   // rounding what is stored to 8 bits, once or twice on the way
+    double f16 = 0x1p-10;   // the same with 11 bits
+    double tf32 = 0x1p-10;  // factors of products rounded to 11 bits
+    double of(DType t, MathMode math = MathMode::exact) const;
 };
 
 // What an op cannot do without moving, beside its inputs and its output or gradients once each.

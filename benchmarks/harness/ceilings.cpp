@@ -11,6 +11,7 @@
 #include "benchmarks/harness/inputs.h"
 #include "benchmarks/harness/statistics.h"
 #include "engine/context.h"
+#include "engine/math_mode.h"
 #include "engine/ops/conv.h"
 
 namespace atrous::bench {
@@ -114,9 +115,12 @@ const NamedGpu& named_gpu(const std::string& name) {
 
 Ceilings ceilings_of_named(const std::string& name, DType dtype) {
     const NamedGpu& g = named_gpu(name);
-    const double flops = dtype == DType::bf16 ? g.bf16 : dtype == DType::f16 ? g.f16 : g.f32;
+    const bool tf32 = dtype == DType::f32 && math_mode() == MathMode::tf32;
+    const double plain = dtype == DType::bf16 ? g.bf16 : dtype == DType::f16 ? g.f16 : g.f32;
+    const double flops = tf32 ? g.bf16 / 2 : plain;  // on all of them
     if (flops == 0 || dtype == DType::f64)
-        throw UsageError(std::string(g.name) + " has no " + name_of(dtype) + "; try `precision` fp16 or fp32");
+        throw UsageError(std::string(g.name) + " has no " + (tf32 ? "tf32" : name_of(dtype)) +
+                         "; try `precision` fp16 or fp32");
     return {g.bytes_per_s, flops};
 }
 

@@ -10,6 +10,7 @@
 #include "benchmarks/harness/environment.h"
 #include "benchmarks/harness/inputs.h"
 #include "engine/autograd/tape.h"
+#include "engine/math_mode.h"
 
 namespace atrous::bench {
 
@@ -133,7 +134,8 @@ void compare(Measurement& m, const MeasureOptions& o) {
     const auto expected =
         cases::run_case(c, {.device = {DeviceKind::reference}, .dtype = DType::f64, .rounding = o.dtype});
     for (Pass& pass : m.passes) {
-        Check check{0, c.tolerance.of(o.dtype), small.text()};
+        Check check{0, c.tolerance.of(o.dtype, o.device.kind == DeviceKind::gpu ? math_mode() : MathMode::exact),
+                    small.text()};
         for (const auto& [name, array] : expected.arrays)
             if ((name.rfind("gradient of ", 0) == 0) == (pass.name == "backward"))
                 check.error = std::max(check.error, relative_error(got.arrays.at(name).values, array.values));

@@ -13,7 +13,8 @@ std::string roofline_of(const Prediction& p) {
         for (const Pass& pass : passes_of(w, p.dtype))
             points.push_back({w.op, w.text(), pass.name == "backward", pass.work.flops / pass.work.bytes,
                               pass.work.flops / floor_s(p.ceilings, pass.work.bytes, pass.work.flops)});
-    return roofline_svg(fmt::format("{}, {}: the most each op could do", p.gpu, name_of(p.dtype)), p.ceilings, points);
+    return roofline_svg(fmt::format("{}, {}: the most each op could do", p.gpu, measured_name(p.dtype)), p.ceilings,
+                        points);
 }
 
 std::string roofline_of(const Run& run, const std::string& device) {
@@ -22,7 +23,7 @@ std::string roofline_of(const Run& run, const std::string& device) {
         for (const Pass& p : m.passes)
             points.push_back({m.wanted.op, m.wanted.text() + " " + p.name, p.name == "backward",
                               p.work.flops / p.work.bytes, p.work.flops / p.seconds.median});
-    return roofline_svg(fmt::format("{}, {}", device, name_of(run.dtype)), best_of(run), points);
+    return roofline_svg(fmt::format("{}, {}", device, measured_name(run.dtype)), best_of(run), points);
 }
 
 std::string verdict_on(const Run& run, Device device) {

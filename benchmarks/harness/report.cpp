@@ -72,8 +72,14 @@ static Json op_json(const Workload& w, const Pass& p, DType dtype) {
     for (const Shape& s : w.request.parameters) shapes.push_back(s.text());
     for (const auto& [name, value] : w.request.numbers)
         if (name != "to") numbers[name] = value;
-    return {{"op", w.op},           {"pass", p.name},   {"shapes", shapes},        {"attributes", numbers},
-            {"where", w.where},     {"times", w.count}, {"dtype", name_of(dtype)}, {"bytes", p.work.bytes},
+    return {{"op", w.op},
+            {"pass", p.name},
+            {"shapes", shapes},
+            {"attributes", numbers},
+            {"where", w.where},
+            {"times", w.count},
+            {"dtype", measured_name(dtype)},
+            {"bytes", p.work.bytes},
             {"flops", p.work.flops}};
 }
 
@@ -108,7 +114,7 @@ static Json pass_json(const Measurement& m, const Pass& p, const Run& run, const
 
 std::string json_lines(const Run& run) {
     const Ceilings c = best_of(run);
-    Json head{{"kind", "run"}, {"engine", "atrous"}, {"dtype", name_of(run.dtype)}};
+    Json head{{"kind", "run"}, {"engine", "atrous"}, {"dtype", measured_name(run.dtype)}};
     for (const auto& [name, value] : run.environment) head[name] = value;
     head["ceilings_first"] = ceilings_json(run.first);
     head["ceilings_last"] = ceilings_json(run.last);
@@ -123,7 +129,7 @@ std::string json_lines(const Run& run) {
 
 std::string prediction_table(const Prediction& p) {
     std::string text = fmt::format("{}: {:.2f} TB/s, {:.0f} TFLOP/s {} ({})\n", p.gpu, p.ceilings.bytes_per_s * 1e-12,
-                                   p.ceilings.flops_per_s * 1e-12, name_of(p.dtype), p.source) +
+                                   p.ceilings.flops_per_s * 1e-12, measured_name(p.dtype), p.source) +
                        fmt::format("{:<18} {:<8} {:>5} {:>10} {:>10} {:>10} {:<7}  {}\n", "op", "pass", "times", "MB",
                                    "GFLOP", "least", "of", "shape");
     double seconds = 0, flops = 0, bytes = 0;

@@ -132,7 +132,7 @@ std::string step_table(const StepOptions& o, const StepResult& r) {
         "            {:.1f} images/s, {:.3g} TFLOP/s of {:.3g} TFLOP each\n"
         "peak memory {} on the device, {} of the process\n"
         "losses      {:.6f} … {:.6f}\n",
-        o.net.model, r.parameters, o.batch_size, o.size, o.size, name_of(o.compute), name_of(o.device),
+        o.net.model, r.parameters, o.batch_size, o.size, o.size, measured_name(o.compute), name_of(o.device),
         o.forward_only ? "forward" : "step", r.seconds.median, r.seconds.p10, r.seconds.p90, r.seconds.count,
         r.replayed ? " replayed from a graph" : "", r.first_s, r.images_per_s, r.flops / r.seconds.median * 1e-12,
         r.flops * 1e-12, io::format_bytes(r.device_peak_bytes), io::format_bytes(r.host_peak_bytes), r.losses.front(),
@@ -150,7 +150,7 @@ std::string step_json(const StepOptions& o, const StepResult& r) {
     j["bilinear"] = unet.bilinear;
     j["size"] = o.size;
     j["batch_size"] = o.batch_size;
-    j["precision"] = name_of(o.compute);
+    j["precision"] = measured_name(o.compute);
     j["optimizer"] = o.optimizer.rule;
     j["parameters"] = r.parameters;
     j["median_s"] = r.seconds.median;

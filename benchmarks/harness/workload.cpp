@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "engine/math_mode.h"
 #include "engine/ops/descriptor.h"
 #include "engine/ops/dropout.h"
 #include "engine/ops/softmax_loss.h"
@@ -31,10 +32,14 @@ Shape parse_shape(const std::string& text) {
 }
 
 DType parse_measured_type(const std::string& name) {
-    if (name == "fp32" || name == "f32") return DType::f32;
+    if (name == "fp32" || name == "f32" || name == "tf32") return DType::f32;
     if (name == "fp16" || name == "f16") return DType::f16;
     if (name == "bf16") return DType::bf16;
-    throw UsageError("type '" + name + "' is unknown; expected fp32, bf16 or fp16");
+    throw UsageError("type '" + name + "' is unknown; expected fp32, tf32, bf16 or fp16");
+}
+
+std::string measured_name(DType dtype) {
+    return dtype == DType::f32 && math_mode() == MathMode::tf32 ? "tf32" : name_of(dtype);
 }
 
 std::string Workload::text() const {

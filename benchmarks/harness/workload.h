@@ -20,7 +20,8 @@ struct Workload {
 };
 
 Shape parse_shape(const std::string& text);          // "16x256x256x64"; UsageError
-DType parse_measured_type(const std::string& name);  // fp32, bf16, fp16 or the program's f32, f16; UsageError
+DType parse_measured_type(const std::string& name);  // fp32, tf32, bf16, fp16 or f32, f16; UsageError
+std::string measured_name(DType dtype);              // name_of, or tf32 where this process multiplies floats so
 
 struct NetOps {
     std::vector<Workload> ops;  // distinct, in order of first use

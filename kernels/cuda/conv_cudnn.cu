@@ -17,18 +17,37 @@ using cudnn::Pass;
 
 bool suits(const View& v) { return v.dense() && gpu::aligned(v.data, 16); }
 
-ConvProblem problem_of(Pass pass, const View& x, const View& w, const ConvGeometry& g) {
+ConvProblem problem_of(Pass pass, const View& x, const View& w, const ConvGeometry& g, MathMode math) {
     ConvProblem p;
     p.pass = pass, p.dtype = x.dtype;
+    p.tf32 = x.dtype == DType::f32 && math == MathMode::tf32;
     p.n = x.n, p.h = x.h, p.w = x.w, p.c = x.c;
     p.o = w.n, p.r = w.h, p.s = w.w;
     p.stride = g.stride, p.padding = g.padding, p.dilation = g.dilation;
     return p;
 }
 
-const ConvPlan* plan_of(cudnn::Provider& provider, const ConvProblem& p, const View& a, const View& b, const View& c) {
-    const bool type = p.dtype == DType::f32 || is_half(p.dtype);
-    return type && suits(a) && suits(b) && suits(c) ? provider.plan(p) : nullptr;
+bool suits(const ConvProblem& p, const View& a, const View& b, const View& c) {
+    return (p.dtype == DType::f32 || is_half(p.dtype)) && suits(a) && suits(b) && suits(c);
+}
+bool suits(const ConvProblem& p, const ConvForwardArgs& a) { return suits(p, a.x, a.w, a.y); }
+bool suits(const ConvProblem& p, const ConvBackwardInputArgs& a) { return suits(p, a.dx.view, a.w, a.dy); }
+bool suits(const ConvProblem& p, const ConvBackwardWeightArgs& a) { return a.dw && suits(p, a.x, a.dw.view, a.dy); }
+
+template <class Args>
+const ConvPlan* plan_of(cudnn::Provider& provider, const Args& a, MathMode math, const std::string& way) {
+    const ConvProblem p = cudnn_problem(a, math);
+    if (!suits(p, a)) return nullptr;
+    return way.empty() ? provider.plan(p) : provider.plan_named(p, way);
+}
+
+template <class Args>
+std::vector<std::string> ways_of(cudnn::Provider& provider, const Args& a, MathMode math) {
+    const ConvProblem p = cudnn_problem(a, math);
+    std::vector<std::string> names;
+    if (suits(p, a))
+        for (const ConvPlan& plan : provider.candidates(p).list) names.push_back(plan.name());
+    return names;
 }
 
 View vector_view(void* data, DType dtype, int64_t count) { return {data, dtype, 1, 1, 1, count, count}; }
@@ -37,22 +56,33 @@ View vector_view(void* data, DType dtype, int64_t count) { return {data, dtype, 
 template <class Args>
 void execute(cudnn::Provider& provider, Queue& q, const Args& a, const char* function, DType dtype,
              const cudnn::ConvPointers& at) {
-    const ConvPlan* const plan = cudnn_plan(provider, a);
+    const ConvPlan* const plan = cudnn_plan(provider, a, q.math(), q.way());
     require(plan, "convolution by cuDNN: there is no plan for this problem");
     void* const workspace = plan->workspace_bytes ? q.scratch<char>(size_t(plan->workspace_bytes)) : nullptr;
-    ran((std::string(function) + "/cudnn_" + name_of(dtype)).c_str());
+    const bool tf32 = dtype == DType::f32 && q.math() == MathMode::tf32;
+    ran((std::string(function) + "/cudnn_" + (tf32 ? "tf32" : name_of(dtype))).c_str());
     if (!q.is_dry_run()) provider.execute(*plan, at, workspace, q.stream());
 }
 
 template <class Args>
-const ConvPlan* process_plan(const Args& a) {
+const ConvPlan* process_plan(const Queue& q, const Args& a) {
     cudnn::Provider* const provider = cudnn::provider();
-    return provider ? cudnn_plan(*provider, a) : nullptr;
+    return provider ? cudnn_plan(*provider, a, q.math(), q.way()) : nullptr;
 }
 template <class Args>
-bool process_is_fast(const Args& a) {
-    const ConvPlan* const plan = process_plan(a);
-    return plan && is_fast(*plan, cudnn_problem(a));
+bool process_is_fast(const Queue& q, const Args& a) {
+    const ConvPlan* const plan = process_plan(q, a);
+    return plan && is_fast(*plan, cudnn_problem(a, q.math()));
+}
+template <class Args>
+std::vector<std::string> process_ways(const Queue& q, const Args& a) {
+    cudnn::Provider* const provider = cudnn::provider();
+    return provider ? cudnn_ways(*provider, a, q.math()) : std::vector<std::string>();
+}
+template <class Args>
+bool process_has_way(const Queue& q, const Args& a, const std::string& way) {
+    cudnn::Provider* const provider = cudnn::provider();
+    return provider && cudnn_plan(*provider, a, q.math(), way);
 }
 cudnn::Provider& process_provider() {
     std::string why;
@@ -71,13 +101,10 @@ bool is_fast(const ConvPlan& plan, const ConvProblem& p) {
 
 // ---- forward ----------------------------------------------------------------------------------------------------
 
-ConvProblem cudnn_problem(const ConvForwardArgs& a) {
-    ConvProblem p = problem_of(Pass::forward, a.x, a.w, a.geometry);
+ConvProblem cudnn_problem(const ConvForwardArgs& a, MathMode math) {
+    ConvProblem p = problem_of(Pass::forward, a.x, a.w, a.geometry, math);
     p.bias = a.bias != nullptr;
     return p;
-}
-const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvForwardArgs& a) {
-    return plan_of(provider, cudnn_problem(a), a.x, a.w, a.y);
 }
 
 void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvForwardArgs& a) {
@@ -92,13 +119,10 @@ void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvForwardArgs& a) {
 
 // ---- input gradient ---------------------------------------------------------------------------------------------
 
-ConvProblem cudnn_problem(const ConvBackwardInputArgs& a) {
-    ConvProblem p = problem_of(Pass::input_gradient, a.dx.view, a.w, a.geometry);
+ConvProblem cudnn_problem(const ConvBackwardInputArgs& a, MathMode math) {
+    ConvProblem p = problem_of(Pass::input_gradient, a.dx.view, a.w, a.geometry, math);
     p.accumulate = a.dx.accumulate;
     return p;
-}
-const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvBackwardInputArgs& a) {
-    return plan_of(provider, cudnn_problem(a), a.dx.view, a.w, a.dy);
 }
 
 void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvBackwardInputArgs& a) {
@@ -107,13 +131,10 @@ void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvBackwardInputArgs&
 
 // ---- weight gradient --------------------------------------------------------------------------------------------
 
-ConvProblem cudnn_problem(const ConvBackwardWeightArgs& a) {
-    ConvProblem p = problem_of(Pass::weight_gradient, a.x, a.dw.view, a.geometry);
+ConvProblem cudnn_problem(const ConvBackwardWeightArgs& a, MathMode math) {
+    ConvProblem p = problem_of(Pass::weight_gradient, a.x, a.dw.view, a.geometry, math);
     p.accumulate = a.dw.accumulate && !is_half(p.dtype);  // in half precision our own cast accumulates
     return p;
-}
-const ConvPlan* cudnn_plan(cudnn::Provider& provider, const ConvBackwardWeightArgs& a) {
-    return a.dw ? plan_of(provider, cudnn_problem(a), a.x, a.dw.view, a.dy) : nullptr;
 }
 
 void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvBackwardWeightArgs& a) {
@@ -126,18 +147,39 @@ void cudnn_run(cudnn::Provider& provider, Queue& q, const ConvBackwardWeightArgs
         copy(q, {vector_view(out, dtype, dw.count()), {vector_view(dw.data, dw.dtype, dw.count()), a.dw.accumulate}});
 }
 
+// ---- plans ------------------------------------------------------------------------------------------------------
+
+// clang-format off
+const ConvPlan* cudnn_plan(cudnn::Provider& p, const ConvForwardArgs& a, MathMode math, const std::string& way) { return plan_of(p, a, math, way); }
+const ConvPlan* cudnn_plan(cudnn::Provider& p, const ConvBackwardInputArgs& a, MathMode math, const std::string& way) { return plan_of(p, a, math, way); }
+const ConvPlan* cudnn_plan(cudnn::Provider& p, const ConvBackwardWeightArgs& a, MathMode math, const std::string& way) { return plan_of(p, a, math, way); }
+std::vector<std::string> cudnn_ways(cudnn::Provider& p, const ConvForwardArgs& a, MathMode math) { return ways_of(p, a, math); }
+std::vector<std::string> cudnn_ways(cudnn::Provider& p, const ConvBackwardInputArgs& a, MathMode math) { return ways_of(p, a, math); }
+std::vector<std::string> cudnn_ways(cudnn::Provider& p, const ConvBackwardWeightArgs& a, MathMode math) { return ways_of(p, a, math); }
+// clang-format on
+
 // ---- by the process's provider ----------------------------------------------------------------------------------
 
 std::string why_cudnn_is_absent() {
     std::string why;
     return cudnn::provider(&why) ? "" : why;
 }
-bool cudnn_supports(Queue&, const ConvForwardArgs& a) { return process_plan(a); }
-bool cudnn_supports(Queue&, const ConvBackwardInputArgs& a) { return process_plan(a); }
-bool cudnn_supports(Queue&, const ConvBackwardWeightArgs& a) { return process_plan(a); }
-bool cudnn_is_fast(Queue&, const ConvForwardArgs& a) { return process_is_fast(a); }
-bool cudnn_is_fast(Queue&, const ConvBackwardInputArgs& a) { return process_is_fast(a); }
-bool cudnn_is_fast(Queue&, const ConvBackwardWeightArgs& a) { return process_is_fast(a); }
+bool cudnn_supports(Queue& q, const ConvForwardArgs& a) { return process_plan(q, a); }
+bool cudnn_supports(Queue& q, const ConvBackwardInputArgs& a) { return process_plan(q, a); }
+bool cudnn_supports(Queue& q, const ConvBackwardWeightArgs& a) { return process_plan(q, a); }
+bool cudnn_is_fast(Queue& q, const ConvForwardArgs& a) { return process_is_fast(q, a); }
+bool cudnn_is_fast(Queue& q, const ConvBackwardInputArgs& a) { return process_is_fast(q, a); }
+bool cudnn_is_fast(Queue& q, const ConvBackwardWeightArgs& a) { return process_is_fast(q, a); }
+std::vector<std::string> cudnn_ways(Queue& q, const ConvForwardArgs& a) { return process_ways(q, a); }
+std::vector<std::string> cudnn_ways(Queue& q, const ConvBackwardInputArgs& a) { return process_ways(q, a); }
+std::vector<std::string> cudnn_ways(Queue& q, const ConvBackwardWeightArgs& a) { return process_ways(q, a); }
+bool cudnn_has_way(Queue& q, const ConvForwardArgs& a, const std::string& way) { return process_has_way(q, a, way); }
+bool cudnn_has_way(Queue& q, const ConvBackwardInputArgs& a, const std::string& way) {
+    return process_has_way(q, a, way);
+}
+bool cudnn_has_way(Queue& q, const ConvBackwardWeightArgs& a, const std::string& way) {
+    return process_has_way(q, a, way);
+}
 void cudnn_run(Queue& q, const ConvForwardArgs& a) { cudnn_run(process_provider(), q, a); }
 void cudnn_run(Queue& q, const ConvBackwardInputArgs& a) { cudnn_run(process_provider(), q, a); }
 void cudnn_run(Queue& q, const ConvBackwardWeightArgs& a) { cudnn_run(process_provider(), q, a); }

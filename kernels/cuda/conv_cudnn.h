@@ -24,6 +24,14 @@ void cudnn_run(Queue&, const ConvForwardArgs&);
 void cudnn_run(Queue&, const ConvBackwardInputArgs&);
 void cudnn_run(Queue&, const ConvBackwardWeightArgs&);
 
+// The plans to choose from by tuning.
+std::vector<std::string> cudnn_ways(Queue&, const ConvForwardArgs&);
+std::vector<std::string> cudnn_ways(Queue&, const ConvBackwardInputArgs&);
+std::vector<std::string> cudnn_ways(Queue&, const ConvBackwardWeightArgs&);
+bool cudnn_has_way(Queue&, const ConvForwardArgs&, const std::string& way);
+bool cudnn_has_way(Queue&, const ConvBackwardInputArgs&, const std::string& way);
+bool cudnn_has_way(Queue&, const ConvBackwardWeightArgs&, const std::string& way);
+
 std::string why_cudnn_is_absent();  // empty: it is there
 
 // As the member of a contract function's family.
@@ -35,20 +43,29 @@ Implementation<Args> by_cudnn() {
             .why_absent = why_cudnn_is_absent,
             .supports = cudnn_supports,
             .faster = cudnn_is_fast,
-            .run = cudnn_run};
+            .run = cudnn_run,
+            .ways = cudnn_ways,
+            .has_way = cudnn_has_way};
 }
 
 // What the arguments ask of cuDNN.
-cudnn::ConvProblem cudnn_problem(const ConvForwardArgs&);
-cudnn::ConvProblem cudnn_problem(const ConvBackwardInputArgs&);
-cudnn::ConvProblem cudnn_problem(const ConvBackwardWeightArgs&);
+cudnn::ConvProblem cudnn_problem(const ConvForwardArgs&, MathMode = MathMode::exact);
+cudnn::ConvProblem cudnn_problem(const ConvBackwardInputArgs&, MathMode = MathMode::exact);
+cudnn::ConvProblem cudnn_problem(const ConvBackwardWeightArgs&, MathMode = MathMode::exact);
 // Whether a plan is expected to beat our own kernels: found by the heuristics, not among the fallback engines, and on
 // tensor cores, or in half precision with channels that ours take to plain arithmetic as well.
 bool is_fast(const cudnn::ConvPlan&, const cudnn::ConvProblem&);
-// The same by a provider at hand. The plan is null where it can't.
-const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvForwardArgs&);
-const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvBackwardInputArgs&);
-const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvBackwardWeightArgs&);
+// The same by a provider at hand. The plan is null where it can't; `way`: the name of another than the first.
+const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvForwardArgs&, MathMode = MathMode::exact,
+                                  const std::string& way = "");
+const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvBackwardInputArgs&, MathMode = MathMode::exact,
+                                  const std::string& way = "");
+const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvBackwardWeightArgs&, MathMode = MathMode::exact,
+                                  const std::string& way = "");
+// The names of the plans that a tuner chooses from; none where the tensors do not suit.
+std::vector<std::string> cudnn_ways(cudnn::Provider&, const ConvForwardArgs&, MathMode);
+std::vector<std::string> cudnn_ways(cudnn::Provider&, const ConvBackwardInputArgs&, MathMode);
+std::vector<std::string> cudnn_ways(cudnn::Provider&, const ConvBackwardWeightArgs&, MathMode);
 void cudnn_run(cudnn::Provider&, Queue&, const ConvForwardArgs&);
 void cudnn_run(cudnn::Provider&, Queue&, const ConvBackwardInputArgs&);
 void cudnn_run(cudnn::Provider&, Queue&, const ConvBackwardWeightArgs&);

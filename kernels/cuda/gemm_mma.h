@@ -1,9 +1,10 @@
-// The arithmetic that the tensor-core products share: tiles of 16-bit elements in shared memory, copied by cp.async
-// through a ring of stages, multiplied by mma.sync into float fragments.
+// The arithmetic that the tensor-core products share: tiles of bf16, f16 or float elements in shared memory, copied by
+// cp.async through a ring of stages, multiplied by mma.sync into float fragments; floats are rounded to TF32 on the way.
 //
-// A factor's tile is `deep` where neighbours in memory are neighbours in depth ([row][32], 64 bytes a row), else wide
-// ([32][row]). Either way its 16-byte chunks are permuted within groups so that the eight rows which one ldmatrix reads
-// lie in different banks.
+// A factor's tile is `deep` where neighbours in memory are neighbours in depth ([row][depth], 64 bytes a row), else wide
+// ([depth][row]). Either way its 16-byte chunks are permuted within groups so that what a warp reads at once lies in
+// different banks: the eight rows of an ldmatrix, or of a wide tile of floats, which ldmatrix cannot transpose, eight
+// neighbours at four depths.
 #pragma once
 
 #include <platform/async.h>
@@ -13,56 +14,106 @@
 
 namespace atrous::kernels::cuda {
 
-// An m by n tile of results, 32 deep at a time, by warps of warp_m by warp_n each.
-template <int M, int N, int WarpsM, int WarpsN>
+// An m by n tile of results, 64 bytes of depth at a time, by warps of warp_m by warp_n each.
+template <class T, int M, int N, int WarpsM, int WarpsN>
 struct MmaTile {
-    static constexpr int m = M, n = N, k = 32, stages = 4;
+    using Element = T;
+    static constexpr int chunk = 16 / sizeof(T);  // elements of a copy
+    static constexpr int m = M, n = N, k = 4 * chunk, stages = 4;
     static constexpr int threads = 32 * WarpsM * WarpsN;
     static constexpr int warp_m = M / WarpsM, warp_n = N / WarpsN;
     static constexpr int stage = k * (M + N);  // elements: a, then b
-    static constexpr size_t ring_bytes = stages * stage * 2;
+    static constexpr size_t ring_bytes = stages * stage * sizeof(T);
     using Sum = float[warp_m / 16][warp_n / 8][4];
 
     static __device__ __forceinline__ int row() { return int(threadIdx.x) / 32 % WarpsM * warp_m; }
     static __device__ __forceinline__ int column() { return int(threadIdx.x) / 32 / WarpsM * warp_n; }
 };
 
-// Element offset of chunk `chunk` (8 elements) of a tile's row (deep) or depth (wide, `width` elements).
-__device__ __forceinline__ int deep_offset(int row, int chunk) { return row * 32 + ((chunk ^ (row >> 1 & 3)) * 8); }
-template <int width>
+// Element offset of chunk `chunk` of a tile's row (deep) or depth (wide, `width` elements).
+template <class T>
+__device__ __forceinline__ int deep_offset(int row, int chunk) {
+    constexpr int size = 16 / sizeof(T);
+    return row * 4 * size + ((chunk ^ (row >> 1 & 3)) * size);
+}
+template <class T, int width>
 __device__ __forceinline__ int wide_offset(int k, int chunk) {
-    return k * width + ((chunk ^ (k & 7)) * 8);
+    constexpr int size = 16 / sizeof(T);
+    return k * width + ((chunk ^ (size == 8 ? k & 7 : 2 * (k & 3))) * size);
+}
+
+// The float at `row` and depth k of a wide tile.
+template <int width>
+__device__ __forceinline__ uint32_t wide_float(const float* tile, int k, int row) {
+    return __float_as_uint(tile[wide_offset<float, width>(k, row / 4) + row % 4]);
+}
+
+// What a fragment holds as the product takes it.
+template <class T>
+__device__ __forceinline__ void round_fragment(uint32_t (&f)[4]) {
+    if constexpr (std::is_same_v<T, float>) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) f[i] = gpu::round_tf32(f[i]);
+    }
+}
+
+// A fragment of the left factor: 16 rows from `row` on, two chunks of depth from `chunk` on.
+template <class T, int width, bool deep>
+__device__ __forceinline__ void load_left(uint32_t (&f)[4], const T* tile, int row, int chunk) {
+    const int lane = threadIdx.x % 32;
+    if constexpr (deep) {
+        gpu::ldmatrix_x4(f, tile + deep_offset<T>(row + lane % 16, chunk + lane / 16));
+    } else if constexpr (sizeof(T) == 2) {
+        const int k = chunk * 8 + lane % 8 + lane / 16 * 8;
+        gpu::ldmatrix_x4_trans(f, tile + wide_offset<T, width>(k, row / 8 + lane / 8 % 2));
+    } else {
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+            f[i] = wide_float<width>(tile, chunk * 4 + lane % 4 + i / 2 * 4, row + lane / 4 + i % 2 * 8);
+    }
+    round_fragment<T>(f);
+}
+
+// Two fragments of the right factor: 8 columns from `column` on and the 8 behind them, two chunks of depth.
+template <class T, int width, bool deep>
+__device__ __forceinline__ void load_right(uint32_t (&f)[4], const T* tile, int column, int chunk) {
+    const int lane = threadIdx.x % 32;
+    if constexpr (deep) {
+        gpu::ldmatrix_x4(f, tile + deep_offset<T>(column + lane % 8 + lane / 16 * 8, chunk + lane / 8 % 2));
+    } else if constexpr (sizeof(T) == 2) {
+        gpu::ldmatrix_x4_trans(f, tile + wide_offset<T, width>(chunk * 8 + lane % 16, column / 8 + lane / 16));
+    } else {
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+            f[i] = wide_float<width>(tile, chunk * 4 + lane % 4 + i % 2 * 4, column + lane / 4 + i / 2 * 8);
+    }
+    round_fragment<T>(f);
+}
+
+template <class T>
+__device__ __forceinline__ void multiply_fragments(float (&sum)[4], const uint32_t (&u)[4], uint32_t v0, uint32_t v1) {
+    if constexpr (std::is_same_v<T, float>)
+        gpu::mma_m16n8k8_tf32(sum, u, v0, v1);
+    else
+        gpu::mma_m16n8k16<T>(sum, u, v0, v1);
 }
 
 template <class Tile, bool a_deep, bool b_deep, class T>
 __device__ __forceinline__ void multiply_stage(typename Tile::Sum& sum, const T* a, const T* b) {
     constexpr int rows = Tile::warp_m / 16, pairs = Tile::warp_n / 16;
-    const int lane = threadIdx.x % 32, row = Tile::row(), column = Tile::column();
-    const int low = lane % 16, high = lane / 16, eighth = lane % 8 + lane / 16 * 8, second = lane / 8 % 2;
+    const int row = Tile::row(), column = Tile::column();
 #pragma unroll
-    for (int k = 0; k < Tile::k; k += 16) {
+    for (int chunk = 0; chunk < 4; chunk += 2) {
         uint32_t u[rows][4], v[pairs][4];
 #pragma unroll
-        for (int i = 0; i < rows; ++i) {
-            const int r = row + i * 16;
-            if (a_deep)
-                gpu::ldmatrix_x4(u[i], a + deep_offset(r + low, k / 8 + high));
-            else
-                gpu::ldmatrix_x4_trans(u[i], a + wide_offset<Tile::m>(k + eighth, r / 8 + second));
-        }
+        for (int i = 0; i < rows; ++i) load_left<T, Tile::m, a_deep>(u[i], a, row + i * 16, chunk);
 #pragma unroll
-        for (int j = 0; j < pairs; ++j) {
-            const int c = column + j * 16;
-            if (b_deep)
-                gpu::ldmatrix_x4(v[j], b + deep_offset(c + eighth, k / 8 + second));
-            else
-                gpu::ldmatrix_x4_trans(v[j], b + wide_offset<Tile::n>(k + low, c / 8 + high));
-        }
+        for (int j = 0; j < pairs; ++j) load_right<T, Tile::n, b_deep>(v[j], b, column + j * 16, chunk);
 #pragma unroll
         for (int i = 0; i < rows; ++i)
 #pragma unroll
             for (int j = 0; j < 2 * pairs; ++j)
-                gpu::mma_m16n8k16<T>(sum[i][j], u[i], v[j / 2][j % 2 * 2], v[j / 2][j % 2 * 2 + 1]);
+                multiply_fragments<T>(sum[i][j], u[i], v[j / 2][j % 2 * 2], v[j / 2][j % 2 * 2 + 1]);
     }
 }
 

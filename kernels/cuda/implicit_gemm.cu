@@ -119,25 +119,37 @@ int splits_of(const WgradGemm& p, const TileSize& tile) {
 
 // launch(product) with the pixels split, then the sum of the partial results. `tile` is the kernel's.
 template <class Launch>
-void run_splits(Queue& q, const WeightWork& work, const TileSize& tile, const char* variant, Launch launch) {
+void run_splits(Queue& q, const WeightWork& work, const TileSize& tile, Launch launch) {
     WgradGemm p = work.product;
     p.splits = splits_of(p, tile);
     const int64_t count = int64_t(p.a.columns) * p.b.columns;
     if (p.splits > 1) p.out = q.scratch<float>(size_t(p.splits * count)), p.accumulate = false;
     launch(p);
-    report(work.function, variant, work.dtype);
     if (p.splits > 1) sum_partials(q, p.out, p.splits, count, work.product.out, work.product.accumulate);
 }
 
 }  // namespace
 
-bool fits_mma(const PixelWork& w) {
-    return is_half(w.dtype) && vectors(w.product, w.dtype, 8) && vector_stores(w.product, w.dtype, 8);
+// Where no GPU is here, a plan is made for one that has them.
+static bool has_mma(DType dtype, MathMode math) {
+    const int capability = gpu::capability();
+    return (is_half(dtype) || (dtype == DType::f32 && math == MathMode::tf32)) && (capability == 0 || capability >= 80);
+}
+
+static int chunk_of(DType dtype) { return 16 / int(size_of(dtype)); }
+
+static void report_mma(const char* function, DType dtype) {
+    dtype == DType::f32 ? ran((std::string(function) + "/mma_tf32").c_str()) : report(function, "mma", dtype);
+}
+
+bool fits_mma(const PixelWork& w, MathMode math) {
+    const int chunk = chunk_of(w.dtype);
+    return has_mma(w.dtype, math) && vectors(w.product, w.dtype, chunk) && vector_stores(w.product, w.dtype, chunk);
 }
 
 void run_mma(Queue& q, const PixelWork& w) {
     implicit_gemm_mma(q, w.product, w.dtype);
-    report(w.function, "mma", w.dtype);
+    report_mma(w.function, w.dtype);
 }
 
 void run_simt(Queue& q, const PixelWork& w) {
@@ -147,20 +159,22 @@ void run_simt(Queue& q, const PixelWork& w) {
     report(w.function, "simt", w.dtype);
 }
 
-bool fits_mma(const WeightWork& w) {
+bool fits_mma(const WeightWork& w, MathMode math) {
     const WgradGemm& p = w.product;
-    return is_half(w.dtype) && vectors(p.a, w.dtype, 8) && vectors(p.b, w.dtype, 8) &&
+    const int chunk = chunk_of(w.dtype);
+    return has_mma(w.dtype, math) && vectors(p.a, w.dtype, chunk) && vectors(p.b, w.dtype, chunk) &&
            aligned(p.out, 2 * sizeof(float));
 }
 
 void run_mma(Queue& q, const WeightWork& w) {
-    run_splits(q, w, weight_tile_mma(w.product), "mma", [&](const WgradGemm& p) { wgrad_gemm_mma(q, p, w.dtype); });
+    run_splits(q, w, weight_tile_mma(w.product, w.dtype), [&](const WgradGemm& p) { wgrad_gemm_mma(q, p, w.dtype); });
+    report_mma(w.function, w.dtype);
 }
 
 void run_simt(Queue& q, const WeightWork& w) {
     const bool vector = vectors(w.product.a, w.dtype, 4) && vectors(w.product.b, w.dtype, 4);
-    run_splits(q, w, weight_tile_simt(w.product), "simt",
-               [&](const WgradGemm& p) { wgrad_gemm_simt(q, p, w.dtype, vector); });
+    run_splits(q, w, weight_tile_simt(w.product), [&](const WgradGemm& p) { wgrad_gemm_simt(q, p, w.dtype, vector); });
+    report(w.function, "simt", w.dtype);
 }
 
 void sum_partials(Queue& q, const float* partial, int parts, int64_t count, float* out, bool accumulate) {

@@ -76,8 +76,9 @@ struct Work {
 using PixelWork = Work<ImplicitGemm>;
 using WeightWork = Work<WgradGemm>;
 
-bool fits_mma(const PixelWork&);
-bool fits_mma(const WeightWork&);
+// On the current device, in this arithmetic.
+bool fits_mma(const PixelWork&, MathMode);
+bool fits_mma(const WeightWork&, MathMode);
 void run_mma(Queue&, const PixelWork&);
 void run_mma(Queue&, const WeightWork&);
 void run_simt(Queue&, const PixelWork&);
@@ -92,8 +93,8 @@ auto by_mma() {
     using Args = decltype(args_of(work_of));
     Implementation<Args> i;
     i.name = "mma";
-    i.needs = "bf16 or fp16, channels in multiples of 8, 16-byte aligned";
-    i.supports = [](Queue&, const Args& a) { return fits_mma(work_of(a)); };
+    i.needs = "capability 8.0; bf16, fp16 or tf32, channels in multiples of 8 (tf32: 4), 16-byte aligned";
+    i.supports = [](Queue& q, const Args& a) { return fits_mma(work_of(a), q.math()); };
     i.run = [](Queue& q, const Args& a) { run_mma(q, work_of(a)); };
     return i;
 }
@@ -123,7 +124,7 @@ struct TileSize {
     int rows, columns, depth;
 };
 TileSize weight_tile_simt(const WgradGemm&);
-TileSize weight_tile_mma(const WgradGemm&);
+TileSize weight_tile_mma(const WgradGemm&, DType);
 
 // ---- device side ------------------------------------------------------------------------------------------------
 

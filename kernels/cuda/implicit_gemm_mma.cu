@@ -1,10 +1,12 @@
-// Pixel products on tensor cores (mma.sync, sm_80): bf16 or f16, depth and columns in multiples of 8, 16-byte aligned.
+// Pixel products on tensor cores (mma.sync, sm_80): bf16, f16 or floats rounded to TF32; depth and columns in multiples of
+// 16 bytes, and aligned so.
 //
 // Grid: x = row tiles * column tiles (columns fastest), z = phases of a strided gradient. A block owns m rows (output
 // pixels) by n columns (output channels): 128x128 by 8 warps, 128x64 or 64x64 by 4. The depth (live taps * channels)
-// goes by in steps of 32 through a ring of 4 stages; a chunk of 8 channels never straddles two taps. Results pass
-// through the ring's memory as floats, so that they are rounded once and stored 16 bytes at a time.
-// Shared memory: 4 * 32 * (m + n) elements and a table of the rows (24 m bytes): 67 KB, 51 KB or 33.5 KB.
+// goes by in steps of 64 bytes through a ring of 4 stages; a chunk of 16 bytes of channels never straddles two taps.
+// Results pass through the ring's memory as floats, so that they are rounded once and stored 16 bytes at a time.
+// Shared memory: 4 * 64 * (m + n) bytes and a table of the rows (24 m bytes): 67 KB, 51 KB or 33.5 KB.
+#include "base/dispatch.h"
 #include "kernels/cuda/gemm_mma.h"
 
 namespace atrous::kernels::cuda {
@@ -31,7 +33,8 @@ struct SourceCopy {
 #pragma unroll
         for (int i = 0; i < passes; ++i) {
             const bool hit = at.hits(rows[i], p, b);
-            gpu::cp_async16(tile + deep_offset(row + i * stride, chunk), data + (hit ? rows[i].from + offset : 0), hit);
+            gpu::cp_async16(tile + deep_offset<T>(row + i * stride, chunk), data + (hit ? rows[i].from + offset : 0),
+                            hit);
         }
     }
 };
@@ -47,7 +50,7 @@ __device__ __forceinline__ void copy_deep(const ImplicitGemm& p, const PixelBloc
     for (int i = 0; i < Tile::n / stride; ++i) {
         const int column = b.column + line + i * stride;
         const bool hit = column < p.columns && at.inside(b);
-        gpu::cp_async16(tile + deep_offset(line + i * stride, chunk),
+        gpu::cp_async16(tile + deep_offset<T>(line + i * stride, chunk),
                         data + (hit ? column * p.column_stride + offset : 0), hit);
     }
 }
@@ -55,29 +58,29 @@ __device__ __forceinline__ void copy_deep(const ImplicitGemm& p, const PixelBloc
 // And for weights that are contiguous in columns: one chunk of columns at several depths, which `at` walks.
 template <class T, class Tile>
 __device__ __forceinline__ void copy_wide(const ImplicitGemm& p, const PixelBlock& b, DepthWalk& at, T* tile) {
-    constexpr int groups = Tile::n / 8, stride = Tile::threads / groups;
+    constexpr int groups = Tile::n / Tile::chunk, stride = Tile::threads / groups;
     const T* const data = static_cast<const T*>(p.weights);
-    const int chunk = threadIdx.x % groups, line = threadIdx.x / groups, column = b.column + chunk * 8;
+    const int chunk = threadIdx.x % groups, line = threadIdx.x / groups, column = b.column + chunk * Tile::chunk;
 #pragma unroll
     for (int i = 0; i < Tile::k / stride; ++i) {
         const bool hit = column < p.columns && at.inside(b);
-        gpu::cp_async16(tile + wide_offset<Tile::n>(line + i * stride, chunk),
+        gpu::cp_async16(tile + wide_offset<T, Tile::n>(line + i * stride, chunk),
                         data + (hit ? at.weight_offset(p, b) + column : 0), hit);
         at.advance(p, b, stride);
     }
 }
 
-// Eight neighbours of one row as floats, perhaps with the bias and what is there already, rounded and stored.
-template <class T>
+// N neighbours of one row as floats, perhaps with the bias and what is there already, rounded and stored.
+template <int N, class T>
 __device__ __forceinline__ void write(const ImplicitGemm& p, T* to, int column, const float* from) {
-    gpu::Vec<T, 8> v{};
-    if (p.accumulate) v = *reinterpret_cast<const gpu::Vec<T, 8>*>(to);
+    gpu::Vec<T, N> v{};
+    if (p.accumulate) v = *reinterpret_cast<const gpu::Vec<T, N>*>(to);
 #pragma unroll
-    for (int j = 0; j < 8; ++j) {
+    for (int j = 0; j < N; ++j) {
         const float old = p.accumulate ? gpu::device_float(v.v[j]) : 0.0f;
         v.v[j] = gpu::device_round<T>(from[j] + (p.bias ? p.bias[column + j] : 0.0f) + old);
     }
-    *reinterpret_cast<gpu::Vec<T, 8>*>(to) = v;
+    *reinterpret_cast<gpu::Vec<T, N>*>(to) = v;
 }
 
 template <class T, class Tile, bool deep>
@@ -88,8 +91,8 @@ __global__ void __launch_bounds__(Tile::threads) implicit_gemm(ImplicitGemm p) {
     __syncthreads();
 
     const SourceCopy<T, Tile> source(table);
-    DepthWalk at(p, b, source.chunk * 8);
-    DepthWalk line(p, b, deep ? 0 : int(threadIdx.x) / (Tile::n / 8));
+    DepthWalk at(p, b, source.chunk * Tile::chunk);
+    DepthWalk line(p, b, deep ? 0 : int(threadIdx.x) / (Tile::n / Tile::chunk));
     typename Tile::Sum sum = {};
     multiply<Tile, true, deep>(sum, ring, (b.depth + Tile::k - 1) / Tile::k, [&](T* rows, T* columns) {
         source.start(p, b, at, rows);
@@ -106,12 +109,12 @@ __global__ void __launch_bounds__(Tile::threads) implicit_gemm(ImplicitGemm p) {
         *reinterpret_cast<gpu::Vec<float, 2>*>(staged + row * Tile::n + (column ^ (row & 3) * 8)) = pair;
     });
     __syncthreads();
-    constexpr int groups = Tile::n / 8;
+    constexpr int groups = Tile::n / Tile::chunk;
     for (int i = threadIdx.x; i < Tile::m * groups; i += Tile::threads) {
-        const int row = i / groups, column = i % groups * 8, out_column = b.column + column;
+        const int row = i / groups, column = i % groups * Tile::chunk, out_column = b.column + column;
         if (b.first + row < b.rows && out_column < p.columns)
-            write(p, static_cast<T*>(p.out) + table[row].to + out_column, out_column,
-                  staged + row * Tile::n + (column ^ (row & 3) * 8));
+            write<Tile::chunk>(p, static_cast<T*>(p.out) + table[row].to + out_column, out_column,
+                               staged + row * Tile::n + (column ^ (row & 3) * 8));
     }
 }
 
@@ -139,15 +142,15 @@ void launch(Queue& q, const ImplicitGemm& p) {
                        ceil_div(p.w.size, p.w.transposed ? p.w.stride : 1),
                    p.h.phases() * p.w.phases()};
     if (p.columns > 64 && e.tiles(p, 128, 128) * e.phases >= enough_blocks)
-        return launch_tile<T, MmaTile<128, 128, 2, 4>>(q, p, e);
-    if (e.tiles(p, 128, 64) * e.phases >= enough_blocks) return launch_tile<T, MmaTile<128, 64, 2, 2>>(q, p, e);
-    launch_tile<T, MmaTile<64, 64, 2, 2>>(q, p, e);
+        return launch_tile<T, MmaTile<T, 128, 128, 2, 4>>(q, p, e);
+    if (e.tiles(p, 128, 64) * e.phases >= enough_blocks) return launch_tile<T, MmaTile<T, 128, 64, 2, 2>>(q, p, e);
+    launch_tile<T, MmaTile<T, 64, 64, 2, 2>>(q, p, e);
 }
 
 }  // namespace
 
 void implicit_gemm_mma(Queue& q, const ImplicitGemm& p, DType dtype) {
-    dtype == DType::bf16 ? launch<bf16>(q, p) : launch<f16>(q, p);
+    dispatch_gpu("convolution", dtype, [&](auto zero) { launch<decltype(zero)>(q, p); });
 }
 
 }  // namespace atrous::kernels::cuda

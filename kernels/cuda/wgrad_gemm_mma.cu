@@ -1,9 +1,11 @@
-// Weight products on tensor cores (mma.sync, sm_80): bf16 or f16, channels in multiples of 8, 16-byte aligned.
+// Weight products on tensor cores (mma.sync, sm_80): bf16, f16 or floats rounded to TF32; channels in multiples of 16
+// bytes, and aligned so.
 //
 // Grid: x = row tiles * column tiles (columns fastest), z = splits of the pixels. A block owns m rows (output channels)
 // by n columns (tap, input channel) of one split's partial sums: 128x128 by 8 warps or 64x64 by 4. Pixels, which are
-// the depth, go by 32 at a time through a ring of 4 stages. A thread copies the same 8 columns of each factor
-// throughout. Shared memory: 4 * 32 * (m + n) elements: 64 KB or 32 KB.
+// the depth, go by 32 (floats: 16) at a time through a ring of 4 stages. A thread copies the same 16 bytes of columns of
+// each factor throughout. Shared memory: 4 * 64 * (m + n) bytes: 64 KB or 32 KB.
+#include "base/dispatch.h"
 #include "kernels/cuda/gemm_mma.h"
 
 namespace atrous::kernels::cuda {
@@ -23,18 +25,18 @@ __device__ __forceinline__ void copy(const GemmOperand& f, const OperandColumn& 
 template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::threads) wgrad_gemm(WgradGemm p) {
     static_assert(Tile::m == Tile::n, "one walk over the pixels serves both factors");
-    constexpr int groups = Tile::m / 8, stride = Tile::threads / groups;
+    constexpr int groups = Tile::m / Tile::chunk, stride = Tile::threads / groups;
     T* const ring = gpu::dynamic_shared<T>();
     const WeightBlock b = open_block(p, Tile::m, Tile::n, Tile::k);
     const PixelRange& x = b.pixels;
     const int chunk = threadIdx.x % groups, line = threadIdx.x / groups;
-    const OperandColumn left(p.a, x, b.row + chunk * 8), right(p.b, x, b.column + chunk * 8);
+    const OperandColumn left(p.a, x, b.row + chunk * Tile::chunk), right(p.b, x, b.column + chunk * Tile::chunk);
     PixelWalk at(x, line);
     typename Tile::Sum sum = {};
     multiply<Tile, false, false>(sum, ring, (x.end - x.begin + Tile::k - 1) / Tile::k, [&](T* rows, T* columns) {
 #pragma unroll
         for (int i = 0; i < Tile::k / stride; ++i) {
-            const int to = wide_offset<Tile::m>(line + i * stride, chunk);
+            const int to = wide_offset<T, Tile::m>(line + i * stride, chunk);
             copy(p.a, left, x, at, rows + to);
             copy(p.b, right, x, at, columns + to);
             at.advance(x, stride);
@@ -53,8 +55,10 @@ __global__ void __launch_bounds__(Tile::threads) wgrad_gemm(WgradGemm p) {
 
 // ---- launchers --------------------------------------------------------------------------------------------------
 
-using Large = MmaTile<128, 128, 2, 4>;
-using Small = MmaTile<64, 64, 2, 2>;
+template <class T>
+using Large = MmaTile<T, 128, 128, 2, 4>;
+template <class T>
+using Small = MmaTile<T, 64, 64, 2, 2>;
 
 bool large(const WgradGemm& p) { return p.a.columns > 64 && p.b.columns > 64; }
 
@@ -67,17 +71,18 @@ void launch_tile(Queue& q, const WgradGemm& p) {
 
 template <class T>
 void launch(Queue& q, const WgradGemm& p) {
-    large(p) ? launch_tile<T, Large>(q, p) : launch_tile<T, Small>(q, p);
+    large(p) ? launch_tile<T, Large<T>>(q, p) : launch_tile<T, Small<T>>(q, p);
 }
 
 }  // namespace
 
-TileSize weight_tile_mma(const WgradGemm& p) {
-    return large(p) ? TileSize{Large::m, Large::n, Large::k} : TileSize{Small::m, Small::n, Small::k};
+TileSize weight_tile_mma(const WgradGemm& p, DType dtype) {
+    const int depth = 64 / int(size_of(dtype)), side = large(p) ? 128 : 64;
+    return {side, side, depth};
 }
 
 void wgrad_gemm_mma(Queue& q, const WgradGemm& p, DType dtype) {
-    dtype == DType::bf16 ? launch<bf16>(q, p) : launch<f16>(q, p);
+    dispatch_gpu("convolution", dtype, [&](auto zero) { launch<decltype(zero)>(q, p); });
 }
 
 }  // namespace atrous::kernels::cuda

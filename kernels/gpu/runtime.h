@@ -26,6 +26,7 @@ struct DeviceInfo {
 // Usable devices; 0 leaves the reason in *why (no driver, ...). Of emulated ones there is one unless more are asked for.
 int device_count(std::string* why = nullptr);
 DeviceInfo device_info(int device);
+int capability();        // of the current device, as 10 * major + minor, asked for once; 0: there is no device
 std::string versions();  // "CUDA runtime 13.0, driver 13.1", or "emulated"
 void set_device(int device);
 int current_device();

@@ -35,10 +35,12 @@ together "part smoke_kernels 25 $bin/test_kernels --gtest_filter='PointwiseCuda.
 # Cores and GPU are shared here and nothing is timed. PyTorch compiles meanwhile: its measured run finds that in its cache.
 export OMP_NUM_THREADS=$((cores / 8 + 1))
 parts=("part full_size_check 100 $bin/full_size_check" "part full_size_check_f16 100 $bin/full_size_check --f16"
+    "part full_size_check_tf32 100 $bin/full_size_check --tf32"
     "part tests_cudnn 100 $bin/test_kernels --gtest_filter='*ConvByCudnn*:CudnnOnThisGpu*'"
     "part tests_kernels 100 $bin/test_kernels --gtest_filter='-*ConvByCudnn*:CudnnOnThisGpu*'"
     "part tests_engine 100 $bin/test_engine"
-    "part curve_fp32 100 bash -c 'curve fp32'" "part curve_bf16 100 bash -c 'curve bf16 --first-loss 0.05 --loss 0.1'"
+    "part curve_fp32 100 bash -c 'curve fp32'" "part curve_tf32 100 bash -c 'curve tf32'"
+    "part curve_bf16 100 bash -c 'curve bf16 --first-loss 0.05 --loss 0.1'"
     "part curve_fp16 100 bash -c 'curve fp16 --first-loss 0.05 --loss 0.1'"
     "part peer_compile 100 python3 $here/benchmarks/peers/gpu_steps.py --budget-s 95 --workloads unet deeplabv3_resnet50 \
 --variants compile_bf16 --warmup 1 --steps 1")
@@ -68,6 +70,7 @@ for workload in unet deeplabv3_resnet50; do
     part step_${workload}_own 15 $step $(net $workload) --precision bf16 --steps 10 --kernels own
 done
 part step_unet_no_graphs 12 $step $(net unet) --precision bf16 --steps 10 --no-graphs
+part step_unet_tf32 12 $step $(net unet) --precision tf32 --steps 10
 part step_unet_fp32 15 $step $(net unet) --precision fp32 --steps 2 --no-graphs
 peers="python3 $here/benchmarks/peers/gpu_steps.py"
 limit=$(within 70 70)

@@ -6,6 +6,10 @@ limit=$(within 60 110)
 part peer_kernels "$limit" python3 "$here/benchmarks/peers/gpu_kernels.py" --budget-s $((limit - 6)) --out "$logs/peer_kernels.jsonl"
 # Every convolution at full size: our own kernel beside cuDNN.
 part layers_cudnn 15 "$bin/full_size_check" --reps 5
+# Every plan and kernel of every layer, and the step with the fastest of each.
+part tune_unet 40 "$bin/atrous" tune $(net unet) --precision bf16 --device cuda --tune-budget 25 --tune-file "$logs/kernels.json" \
+    --json "$logs/tune_unet.jsonl"
+part step_unet_tuned 15 $step $(net unet) --precision bf16 --steps 20 --tune on --tune-file "$logs/kernels.json"
 # Memory like for like: the most that tensors and scratch memory take, and what the allocators have got from the driver.
 memory=("part peer_memory 30 python3 $here/benchmarks/peers/gpu_steps.py --budget-s 28 --workloads unet deeplabv3_resnet50 \
 --variants eager_bf16 --warmup 3 --steps 2 --out $logs/peer_memory.jsonl")

@@ -115,7 +115,7 @@ TEST_F(ModelCardTest, WordsThatMeanNothingAreRefused) {
     expect_refused("/encoder", "resnet19", unbuilt + "encoder 'resnet19' is unknown");
     expect_refused("/kernel", 2, unbuilt + "U-Net: a 2x2 kernel");
     expect_refused("/output_stride", 8, unbuilt + "model unet takes no output stride");
-    expect_refused("/precision", "fp8", "precision is '\"fp8\"'; expected one of fp32, bf16, fp16");
+    expect_refused("/precision", "fp8", "precision is '\"fp8\"'; expected one of fp32, tf32, bf16, fp16");
     expect_refused("/mask_values", "0=1,\x1b[2J", "--mask-values '0=1,?[2J'");
     expect_refused("/mask_values", "0=0,1=3", "has class 3, the net has 3 classes");
     expect_refused("/mask_values", "0=0,*=3", "has class 3, the net has 3 classes");

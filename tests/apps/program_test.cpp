@@ -377,13 +377,36 @@ TEST_F(ProgramTest, ReplayFreezesWhatTheTrainingFroze) {
 
 TEST_F(ProgramTest, EveryVerbExplainsItself) {
     for (const char* verb : {"train", "eval", "predict", "summary", "convert", "forward", "run-op", "synth", "replay",
-                             "bench", "bench kernels", "bench step", "devices"}) {
+                             "tune", "bench", "bench kernels", "bench step", "devices"}) {
         const Outcome outcome = run(std::string(verb) + " -h");
         EXPECT_EQ(outcome.code, 0) << outcome.output;
         EXPECT_NE(outcome.output.find("usage"), std::string::npos) << outcome.output;
     }
     EXPECT_EQ(run("devices").code, 0);
 }
+
+#ifdef ATROUS_EMULATED
+TEST_F(ProgramTest, TunesAheadOfATraining) {
+    const std::string net = "--base-channels 4 --depth 1 --size 32 --batch-size 2 ",
+                      where = "--device emulated --kernels own --tune-file " + quoted("timings/kernels.json") + " ";
+    const Outcome first = run("tune " + net + where + "--json " + quoted("times.jsonl"));
+    ASSERT_EQ(first.code, 0) << first.output;
+    for (const char* words : {"conv_forward tf32 x 2x32x32x4 ", "  * ", "kernels tuned for ", "kept in "})
+        EXPECT_NE(first.output.find(words), std::string::npos) << words << "\n" << first.output;
+    std::ifstream lines(root() / "times.jsonl");
+    std::string line;
+    ASSERT_TRUE(std::getline(lines, line));
+    EXPECT_GT(nlohmann::json::parse(line).at("ms").get<double>(), 0);
+    const Outcome again = run("tune " + net + where);
+    EXPECT_NE(again.output.find(": 0 timed in "), std::string::npos) << again.output;
+    const Outcome step = run("bench step " + net + where + "--tune on --steps 1");
+    EXPECT_EQ(step.code, 0) << step.output;
+    EXPECT_NE(step.output.find("kernels tuned for "), std::string::npos) << step.output;
+    const Outcome on_cpu = run("tune " + net + "--device cpu");
+    EXPECT_EQ(on_cpu.code, 2) << on_cpu.output;
+    EXPECT_NE(on_cpu.output.find("--device cpu: kernels are tuned on GPUs alone"), std::string::npos) << on_cpu.output;
+}
+#endif
 
 TEST_F(ProgramTest, ProfilesATraining) {
     const Outcome outcome = run(small_training("profiled", "--profile --profile-steps 4"));

@@ -119,6 +119,15 @@ std::string accumulation(const Tested& c, Device device, DType dtype) {
     return parity(c, options);
 }
 
+// Convolutions in TF32: dense, in slices and added to what is there, to what TF32 allows; small integers exactly.
+std::string tf32(const Tested& c, Device device, DType dtype) {
+    const ScopedMathMode mode(MathMode::tf32);
+    Tested loose = c;
+    loose.tolerance.f32 = c.tolerance.tf32;
+    return parity(loose, plain(device, dtype)) + slices(loose, device, dtype) + accumulation(loose, device, dtype) +
+           (c.exact ? exactness(c, device, dtype) : "");
+}
+
 // Each gradient alone equals that gradient among all, and without a tape the output is the same.
 std::string alone(const Tested& c, Device device, DType dtype) {
     RunOptions options = plain(device, dtype);
@@ -288,6 +297,9 @@ std::vector<Check> all_checks() {
     add_for(checks, reference, {DType::f64, DType::f32});
     add_for(checks, cpu, {DType::f64, DType::bf16, DType::f32});
     if (gpu::device_count() > 0) add_for(checks, accelerator, {DType::bf16, DType::f16, DType::f32});
+    if (gpu::device_count() > 0)
+        checks.add("tf32", accelerator, DType::f32, tf32,
+                   [](const Tested& c) { return c.op == "conv2d" || c.op == "conv_transpose2x2"; });
     add_implementations(checks);
 #ifdef ATROUS_EMULATED
     for (DType t : {DType::f32, DType::bf16}) checks.add("orders", accelerator, t, thread_orders);

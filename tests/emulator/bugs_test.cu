@@ -298,6 +298,25 @@ TEST(Misuse, WarpMasks) {
     }
 }
 
+__global__ void tf32_product(Args a) {
+    const float third = 1.0f / 3;
+    const uint32_t bits = __float_as_uint(third), rounded = a.bug ? bits : round_tf32(bits);
+    const uint32_t left[4] = {rounded, 0, 0, 0};
+    float d[4] = {};
+    mma_m16n8k8_tf32(d, left, round_tf32(bits), 0);
+    a.y[threadIdx.x] = d[0];
+}
+TEST(Misuse, OperandsThatWereNotRoundedToTf32) {
+    Buffer<float> y(n);
+    const auto error = [&](int bug) {
+        return error_of([&] {
+            launch(tf32_product, 1, 32, 0, stream().view(), {nullptr, y.data(), nullptr, nullptr, bug});
+        });
+    };
+    EXPECT_EQ(error(0), "");
+    EXPECT_NE(error(1).find("was not rounded; round_tf32"), std::string::npos) << error(1);
+}
+
 __global__ void trip_counts(Masks a) {
     for (unsigned i = 0; i < threadIdx.x / 32 + 1; ++i) __syncthreads();
     a.out[threadIdx.x] = 1;

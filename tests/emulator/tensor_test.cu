@@ -2,6 +2,9 @@
 #include <platform/async.h>
 #include <platform/mma.h>
 
+#include <cmath>
+#include <limits>
+
 #include "tests/emulator/support.h"
 
 namespace atrous::gpu::test {
@@ -77,6 +80,63 @@ TEST(Tensor, MmaFragments) {
 TEST(Tensor, LdmatrixFeedsMma) {
     expect_product<bf16>(loaded_fragments<bf16>);
     expect_product<f16>(loaded_fragments<f16>);
+}
+
+// The same account of TF32's fragments (SM80_16x8x8_F32TF32TF32F32_TN).
+__global__ void cute_fragments_tf32(Product<float> p) {
+    const int t0 = int(threadIdx.x % 4), t1 = int(threadIdx.x / 4);
+    uint32_t a[4], b[2];
+    for (int v = 0; v < 4; ++v) {  // A: (T(4,8), V(2,2)) -> m + 16 k with strides (16,1), (8,64)
+        const int at = t0 * 16 + t1 + v % 2 * 8 + v / 2 * 64;
+        a[v] = round_tf32(__float_as_uint(p.a[at % 16 * 8 + at / 16]));
+    }
+    for (int v = 0; v < 2; ++v) {  // B: (T(4,8), V2) -> n + 8 k with strides (8,1), 32
+        const int at = t0 * 8 + t1 + v * 32;
+        b[v] = round_tf32(__float_as_uint(p.b[at / 8 * 8 + at % 8]));
+    }
+    float d[4] = {};
+    mma_m16n8k8_tf32(d, a, b[0], b[1]);
+    for (int v = 0; v < 4; ++v) {  // C: as of the 16-bit products
+        const int at = t0 * 32 + t1 + v % 2 * 16 + v / 2 * 8;
+        p.d[at % 16 * 8 + at / 16] = d[v];
+    }
+}
+TEST(Tensor, MmaFragmentsOfTf32) {
+    const auto a = small_integers(128, 1), b = small_integers(64, 77);
+    Buffer<float> da(a), db(b), d(128);
+    launch(cute_fragments_tf32, 1, 32, 0, stream().view(), {da.data(), db.data(), d.data()});
+    const auto got = d.get();
+    for (int m = 0; m < 16; ++m)
+        for (int n = 0; n < 8; ++n) {
+            float sum = 0;
+            for (int k = 0; k < 8; ++k) sum += a[m * 8 + k] * b[k * 8 + n];
+            EXPECT_EQ(got[m * 8 + n], sum) << m << "," << n;
+        }
+}
+
+struct Rounded {
+    const float* x;
+    float* y;
+};
+__global__ void round_all(Rounded a) {
+    a.y[threadIdx.x] = __uint_as_float(round_tf32(__float_as_uint(a.x[threadIdx.x])));
+}
+TEST(Tensor, RoundsToTf32AwayFromZeroAtTies) {
+    const float huge = std::numeric_limits<float>::max(), inf = std::numeric_limits<float>::infinity();
+    std::vector<float> x{
+        0,    -0.0f, 1,    1 + 0x1p-10f, 1 + 0x1p-11f, -1 - 0x1p-11f, 1 + 0x1p-11f - 0x1p-23f, 3 * 0x1p-11f + 1,
+        2047, 2049,  huge, -inf,         NAN,          0x1p-149f};
+    const std::vector<float> expected{0,           -0.0f, 1,    1 + 0x1p-10f, 1 + 0x1p-10f, -1 - 0x1p-10f, 1,
+                                      1 + 0x1p-9f, 2047,  2050, inf,          -inf,         NAN,           0};
+    x.resize(32);
+    Buffer<float> from(x), to(32);
+    launch(round_all, 1, 32, 0, stream().view(), {from.data(), to.data()});
+    const auto got = to.get();
+    for (size_t i = 0; i < expected.size(); ++i)
+        if (expected[i] == expected[i])
+            EXPECT_EQ(got[i], expected[i]) << x[i];
+        else
+            EXPECT_TRUE(got[i] != got[i]);
 }
 
 struct Rows {

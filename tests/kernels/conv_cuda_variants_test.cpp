@@ -32,11 +32,12 @@ enum class Direction { forward, backward_input, backward_weight };
 // One contract function on both sides. `transposed`: the 2x2 transposed convolution; r, s and geometry are then fixed.
 class BothSides {
  public:
-    BothSides(const Case& c, DType t, bool transposed, Direction direction)
+    BothSides(const Case& c, DType t, bool transposed, Direction direction, MathMode math = MathMode::exact)
         : c_(c),
           transposed_(transposed),
           direction_(direction),
           random_(1, uint64_t(c.h), uint64_t(c.i), uint64_t(c.o)),
+          gpu_(math),
           x_(c.n, c.h, c.w, c.i, t, {c.gap, c.shift}),
           w_(weights(direction == Direction::backward_weight ? DType::f32 : t)),
           y_(c.n, transposed ? 2 * c.h : c.g.output_size(c.h, c.r), transposed ? 2 * c.w : c.g.output_size(c.w, c.s),
@@ -133,6 +134,15 @@ const Case aligned_cases[] = {
     {1, 9, 9, 8, 136, 5, 3, {3, 2, 2}, true, false},
     {2, 16, 65, 80, 8, 2, 4, {1, 0, 1}},
 };
+// Channels that are vectors of floats only, for TF32; small integers are exact in it too.
+const Case float_cases[] = {
+    {1, 1, 1, 4, 4, 1, 1, {1, 0, 1}},
+    {2, 5, 7, 12, 20, 3, 3, {1, 1, 1}, true},
+    {1, 13, 11, 20, 68, 3, 3, {2, 1, 1}, false, false, 4},
+    {1, 9, 10, 4, 132, 3, 3, {1, 6, 6}, false, true, 12},
+    {1, 9, 9, 28, 12, 5, 3, {3, 2, 2}, true, true, 8},
+    {2, 11, 12, 68, 76, 2, 2, {2, 0, 1}, true},
+};
 const Case odd_cases[] = {
     {1, 1, 1, 1, 1, 1, 1, {1, 0, 1}},
     {2, 5, 7, 3, 8, 3, 3, {1, 1, 1}, true},
@@ -152,44 +162,56 @@ struct Cell {
     bool transposed;
     DType dtype;
     bool aligned;
+    MathMode math = MathMode::exact;
+    std::string type() const { return math == MathMode::tf32 ? "tf32" : name_of(dtype); }
     std::string function() const {
         const char* const directions[] = {"forward", "backward_input", "backward_weight"};
         return std::string(transposed ? "conv_transpose_" : "conv_") + directions[int(direction)];
     }
 };
 std::string cell_name(const testing::TestParamInfo<Cell>& i) {
-    return i.param.function() + "_" + name_of(i.param.dtype) + (i.param.aligned ? "_aligned" : "_odd");
+    return i.param.function() + "_" + i.param.type() + (i.param.aligned ? "_aligned" : "_odd");
 }
 std::vector<Cell> every_cell() {
     std::vector<Cell> cells;
     for (auto direction : {Direction::forward, Direction::backward_input, Direction::backward_weight})
         for (bool transposed : {false, true})
-            for (DType t : {DType::f32, DType::bf16, DType::f16})
-                for (bool aligned : {true, false}) cells.push_back({direction, transposed, t, aligned});
+            for (bool aligned : {true, false}) {
+                for (DType t : {DType::f32, DType::bf16, DType::f16})
+                    cells.push_back({direction, transposed, t, aligned});
+                cells.push_back({direction, transposed, DType::f32, aligned, MathMode::tf32});
+            }
     return cells;
 }
 
 class ConvCudaVariants : public test::CudaTest, public testing::WithParamInterface<Cell> {};
 
-void expect_variant(const Names& names, const std::string& function, DType t, bool aligned, bool bias) {
-    const std::string variant = is_half(t) && aligned ? "/mma_" : "/simt_";
-    Names wanted{function + variant + name_of(t)};
-    if (bias && function.find("weight") != std::string::npos) wanted.push_back(function + "/bias_" + name_of(t));
+void expect_variant(const Names& names, const Cell& cell, bool aligned, bool bias) {
+    const std::string function = cell.function(), type = name_of(cell.dtype);
+    const bool cores = aligned && (is_half(cell.dtype) || cell.math == MathMode::tf32);
+    Names wanted{function + (cores ? "/mma_" + cell.type() : "/simt_" + type)};
+    if (bias && function.find("weight") != std::string::npos) wanted.push_back(function + "/bias_" + type);
     EXPECT_EQ(names, wanted);
 }
+
+// In TF32 these are vectors: four floats fill 16 bytes.
+bool is_vector_of_floats(const Case& c) { return c.i % 4 == 0 && c.o % 4 == 0 && c.gap % 4 == 0 && c.shift % 4 == 0; }
 
 TEST_P(ConvCudaVariants, EqualsReference) {
     const Cell& cell = GetParam();
     const auto check = [&](const Case& c) {
-        BothSides sides(c, cell.dtype, cell.transposed, cell.direction);
+        BothSides sides(c, cell.dtype, cell.transposed, cell.direction, cell.math);
         const Names names = sides.go();
         EXPECT_GT(sides.nonzero_share(), 0.05) << c.text();  // dilated kernels leave most of dw zero
-        expect_variant(names, cell.function(), cell.dtype, cell.aligned, c.bias);
+        const bool aligned = cell.aligned || (cell.math == MathMode::tf32 && is_vector_of_floats(c));
+        expect_variant(names, cell, aligned, c.bias);
     };
     if (cell.aligned)
         for (const Case& c : aligned_cases) check(c);
     else
         for (const Case& c : odd_cases) check(c);
+    if (cell.aligned && cell.math == MathMode::tf32)
+        for (const Case& c : float_cases) check(c);
 }
 INSTANTIATE_TEST_SUITE_P(All, ConvCudaVariants, testing::ValuesIn(every_cell()), cell_name);
 
@@ -202,21 +224,41 @@ TEST_F(ConvCudaTiles, LargeTiles) {
             const Case c{1, 184, 184,      d == Direction::forward ? 8 : o, d == Direction::forward ? o : 8,
                          1, 1,   {1, 0, 1}};
             BothSides(c, DType::bf16, false, d).go();
+            BothSides(c, DType::f32, false, d, MathMode::tf32).go();
         }
+    const Case square{1, 40, 41, 72, 80, 1, 1, {1, 0, 1}};
+    BothSides(square, DType::f32, false, Direction::backward_weight, MathMode::tf32).go();
+}
+
+// 1 + 2^-11 is halfway between two values of TF32 and goes to the larger; 2^-12 is lost.
+TEST_F(ConvCudaTiles, Tf32RoundsFactorsOnceAndSumsInFloat) {
+    for (const auto& [value, rounded] : {std::pair{1 + 0x1p-11f, 1 + 0x1p-10f}, {1 + 0x1p-12f, 1.0f}}) {
+        test::Gpu gpu(MathMode::tf32);
+        Tensor x(1, 3, 5, 8, DType::f32), w(4, 1, 1, 8, DType::f32), y(1, 3, 5, 4, DType::f32);
+        std::fill(x.host.begin(), x.host.end(), value);
+        std::fill(w.host.begin(), w.host.end(), 1.0f);
+        const View vx = x.device(gpu.stream.view()), vw = w.device(gpu.stream.view()), vy = y.device(gpu.stream.view());
+        cuda::conv_forward(gpu.queue, {vx, vw, nullptr, vy, {}});
+        std::fill(y.host.begin(), y.host.end(), 8 * rounded);
+        y.expect(gpu.stream.view(), "y");
+    }
 }
 
 // A reduction over many pixels is split among blocks; its result must not depend on how often it is computed.
 TEST_F(ConvCudaTiles, WeightGradientRepeatsBitForBit) {
-    for (DType t : {DType::f32, DType::bf16}) {
+    for (const auto& [t, math] :
+         {std::pair{DType::f32, MathMode::exact}, {DType::f32, MathMode::tf32}, {DType::bf16, MathMode::exact}}) {
+        test::Gpu gpu(math);
         Tensor x(2, 40, 41, 8, t), dy(2, 40, 41, 8, t);
-        const View vx = x.normal(random_, 0, 1).device(stream()), vdy = dy.normal(random_, 0, 1).device(stream());
+        const View vx = x.normal(random_, 0, 1).device(gpu.stream.view()),
+                   vdy = dy.normal(random_, 0, 1).device(gpu.stream.view());
         std::vector<float> result[2];
         for (auto& values : result) {
             test::Array<float> dw(8 * 9 * 8), dbias(8);
-            const View vdw{dw.upload(stream()), DType::f32, 8, 3, 3, 8, 8};
-            cuda::conv_backward_weight(gpu_->queue, {vx, vdy, {vdw}, {dbias.upload(stream())}, {1, 1, 1}});
-            values = dw.download(stream(), "dw");
-            for (float v : dbias.download(stream(), "dbias")) values.push_back(v);
+            const View vdw{dw.upload(gpu.stream.view()), DType::f32, 8, 3, 3, 8, 8};
+            cuda::conv_backward_weight(gpu.queue, {vx, vdy, {vdw}, {dbias.upload(gpu.stream.view())}, {1, 1, 1}});
+            values = dw.download(gpu.stream.view(), "dw");
+            for (float v : dbias.download(gpu.stream.view(), "dbias")) values.push_back(v);
         }
         EXPECT_EQ(std::memcmp(result[0].data(), result[1].data(), result[0].size() * sizeof(float)), 0);
         EXPECT_NE(result[0][0], 0.0f);

@@ -147,6 +147,63 @@ TEST_F(CudnnProvider, RoundsFloatsOnlyWhereTf32IsAllowed) {
     EXPECT_EQ(engine_of(p), -1);
 }
 
+TEST_F(CudnnProvider, ComputesFloatsInTf32WhereTheQueueSaysSo) {
+    test::OwnScratch scratch;
+    const View x{reinterpret_cast<void*>(256), DType::f32, 2, 5, 6, 8, 8}, w{x.data, DType::f32, 16, 3, 3, 8, 8},
+        y{x.data, DType::f32, 2, 5, 6, 16, 16};
+    const k::ConvForwardArgs a{x, w, nullptr, y, {1, 1, 1}};
+    offer() = {{1, 0, {NumericalNote::tensor_core}}};
+    EXPECT_EQ(k::cuda::cudnn_plan(provider(), a), nullptr) << "exactly";
+    EXPECT_NE(k::cuda::cudnn_plan(provider(), a, MathMode::tf32), nullptr);
+    Queue q(gpu::StreamView::dry_run(), scratch, 1, {}, MathMode::tf32);
+    const VariantLog log;
+    k::cuda::cudnn_run(provider(), q, a);
+    EXPECT_EQ(log.names(), std::vector<std::string>{"conv_forward/cudnn_tf32"});
+    for (const auto& [dtype, tf32] : {std::pair{DType::f32, true}, {DType::bf16, false}}) {
+        k::ConvForwardArgs b = a;
+        b.x.dtype = b.w.dtype = b.y.dtype = dtype;
+        EXPECT_EQ(k::cuda::cudnn_problem(b, MathMode::tf32).tf32, tf32) << name_of(dtype);
+    }
+}
+
+TEST_F(CudnnProvider, DropsPlansThatAreNotWanted) {
+    const auto before = fake_.alive.size();
+    ASSERT_NE(provider().plan(problem()), nullptr);
+    ASSERT_NE(provider().plan_named(problem(), provider().candidates(problem()).list.at(0).name()), nullptr);
+    EXPECT_GT(fake_.alive.size(), before);
+    provider().drop_plans();
+    EXPECT_EQ(fake_.alive.size(), before);
+    const int asked = fake_.finalized[Kind::heuristics];
+    EXPECT_NE(provider().plan(problem()), nullptr);
+    EXPECT_EQ(fake_.finalized[Kind::heuristics], asked + 1);
+}
+
+TEST_F(CudnnProvider, OffersItsPlansToATunerByName) {
+    test::OwnScratch scratch;
+    const View x{reinterpret_cast<void*>(256), DType::bf16, 2, 5, 6, 8, 8}, w{x.data, DType::bf16, 16, 3, 3, 8, 8},
+        y{x.data, DType::bf16, 2, 5, 6, 16, 16};
+    k::ConvForwardArgs a{x, w, nullptr, y, {1, 1, 1}};
+    offer() = {{62, 131}, {63, 0, {NumericalNote::nondeterministic}}, {65, 512}};
+    const auto ways = k::cuda::cudnn_ways(provider(), a, MathMode::exact);
+    ASSERT_EQ(ways.size(), 2u) << "deterministic ones";
+    const ConvPlan* const second = k::cuda::cudnn_plan(provider(), a, MathMode::exact, ways[1]);
+    ASSERT_NE(second, nullptr);
+    EXPECT_EQ(second->engine, 65);
+    EXPECT_EQ(second->name(), ways[1]);
+    const int asked = fake_.finalized[Kind::heuristics];
+    EXPECT_EQ(k::cuda::cudnn_plan(provider(), a, MathMode::exact, ways[1]), second);
+    EXPECT_EQ(k::cuda::cudnn_plan(provider(), a, MathMode::exact)->engine, 62) << "untuned, the first";
+    EXPECT_EQ(fake_.finalized[Kind::heuristics], asked + 1);
+    EXPECT_EQ(k::cuda::cudnn_plan(provider(), a, MathMode::exact, "7:"), nullptr) << "a plan that there is not";
+
+    Queue q(gpu::StreamView::dry_run(), scratch, 1);
+    q.set_way(ways[1]);
+    k::cuda::cudnn_run(provider(), q, a);
+    EXPECT_EQ(scratch.blocks.size(), 1u);
+    a.x.pitch = 16;
+    EXPECT_TRUE(k::cuda::cudnn_ways(provider(), a, MathMode::exact).empty()) << "a slice";
+}
+
 TEST_F(CudnnProvider, AsksTheOtherHeuristicsWhereTheFirstHaveNothing) {
     offer() = {{1, 0, {NumericalNote::nondeterministic}}};
     offer(HeuristicsMode::b) = {{2, 0}};

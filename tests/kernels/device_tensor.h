@@ -36,9 +36,11 @@ struct OwnScratch : Scratch {
 };
 
 struct Gpu {
+    explicit Gpu(MathMode math = MathMode::exact) : math(math) {}
+    MathMode math;
     gpu::Stream stream;
     OwnScratch scratch;
-    Queue queue{stream.view(), scratch, 1, {KernelChoice::Rule::own}};  // a library has tests of its own
+    Queue queue{stream.view(), scratch, 1, {KernelChoice::Rule::own}, math};  // a library has tests of its own
 
     // Runs both sides; returns the variants that ran on the device.
     template <class Args>

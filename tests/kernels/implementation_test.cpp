@@ -59,6 +59,70 @@ TEST(KernelFamily, ANameRunsWhereItIsSupportedFastOrNot) {
     EXPECT_EQ(ran(family(), 2, {named, "another family's"}), "l");
 }
 
+// A problem that can be tuned, with an implementation that has two ways.
+struct Tuned {
+    int size = 0;
+    std::string* ran = nullptr;
+};
+std::string problem_text(const Tuned& p, MathMode) { return "of " + std::to_string(p.size); }
+void place_problem(Tuned& p, const OperandMemory&) { p.size = -p.size; }
+
+KernelFamily<Tuned> tunable_family() {
+    return {"sum",
+            "gpu",
+            {{.name = "library",
+              .provider = "a library",
+              .supports = [](Queue& q, const Tuned&) { return q.way() != "gone"; },
+              .run = [](Queue& q, const Tuned& p) { *p.ran += "l" + q.way(); },
+              .ways =
+                  [](Queue&, const Tuned&) {
+                      return std::vector<std::string>{"1", "2"};
+                  },
+              .has_way = [](Queue&, const Tuned&, const std::string& way) { return way == "1" || way == "2"; }},
+             {.name = "plain", .run = [](Queue& q, const Tuned& p) { *p.ran += "p" + q.way(); }}}};
+}
+
+TEST(KernelFamily, TakesWhatWasTunedWhereTheChoiceAllowsIt) {
+    const auto family = tunable_family();
+    NoScratch scratch;
+    const auto ran = [&](const TunedKernel& tuned, KernelChoice choice = {}, int size = 3) {
+        TunedKernels table;
+        table.set("sum of 3", tuned);
+        Queue q(gpu::StreamView(), scratch, 1, choice, MathMode::exact, &table);
+        std::string letters;
+        family.run(q, {size, &letters});
+        return letters;
+    };
+    EXPECT_EQ(ran({"library", "2"}), "l2");
+    EXPECT_EQ(ran({"plain"}), "p");
+    EXPECT_EQ(ran({"plain"}, {}, 4), "l") << "another problem";
+    EXPECT_EQ(ran({"library", "2"}, {own}), "p");
+    EXPECT_EQ(ran({"plain"}, {named, "library"}), "l");
+    EXPECT_EQ(ran({"library", "3"}), "l") << "a way that there is not";
+    EXPECT_EQ(ran({"nobody"}), "l");
+}
+
+TEST(KernelFamily, TellsATunerItsProblemAndItsWays) {
+    const auto family = tunable_family();
+    NoScratch scratch;
+    Queue q(gpu::StreamView(), scratch, 1);
+    std::string letters;
+    ProblemLog log;
+    family.run(q, {3, &letters});
+    family.run(q, {3, &letters});
+    family.run(q, {5, &letters});
+    ASSERT_EQ(log.problems().size(), 2u);
+    TunableProblem& problem = *log.problems()[0];
+    EXPECT_EQ(problem.text(), "sum of 3");
+    const std::vector<KernelWay> all{{"library", "1"}, {"library", "2"}, {"plain", ""}};
+    EXPECT_EQ(problem.ways(q), all);
+    Queue without(gpu::StreamView(), scratch, 1, {own});
+    EXPECT_EQ(problem.ways(without), std::vector<KernelWay>{all[2]});
+    letters.clear();
+    for (const KernelWay& way : all) problem.run(q, way);
+    EXPECT_EQ(letters, "l1l2p");
+}
+
 TEST(KernelFamily, WhatIsAddedStandsWhereItIsPut) {
     auto f = family();
     f.add({.name = "last", .run = run_as<'z'>});

@@ -31,6 +31,20 @@ struct TwoDevices : testing::Test {
     gpu::emu::ScopedOptions options;
 };
 
+// Libraries plan for the device that is current.
+TEST_F(TwoDevices, ADryRunAsksTheDeviceThatItPlansFor) {
+    static int current = -1;
+    const auto look = [](Queue&, const int&) { current = gpu::current_device(); };
+    for (const auto& [target, expected] : {std::pair{second, 1},
+                                           {first, 0},
+                                           {Device{DeviceKind::cpu}, 0},
+                                           {Device{DeviceKind::gpu, 7}, 0}}) {  // that one is not here
+        MemorySimulation simulation(target);
+        simulation.dry_run<int>(look, 0);
+        EXPECT_EQ(current, expected) << name_of(target);
+    }
+}
+
 struct Losses : TrainObserver {
     std::vector<double> losses;
     void on_step(const StepReport& r) override { losses.push_back(r.loss); }

@@ -107,6 +107,25 @@ TEST(TrainingTest, OtherKernelsTrainAlike) {
     for (size_t i = 0; i < simt.losses.size(); ++i) EXPECT_NEAR(simt.losses[i], chosen.losses[i], 2e-2);
 }
 
+// TF32 keeps 10 bits of each factor; batch norm between the layers keeps what that costs from growing.
+TEST(TrainingTest, Tf32TrainsLikeFloatOnTensorCores) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    const Recipe recipe{.device = {DeviceKind::gpu}, .epochs = 2};
+    const Outcome exact = train(recipe);
+    const ScopedKernelChoice own({KernelChoice::Rule::own});
+    const ScopedMathMode mode(MathMode::tf32);
+    const VariantLog log;
+    const Outcome rounded = train(recipe);
+    for (const char* function :
+         {"conv_forward", "conv_backward_input", "conv_backward_weight", "conv_transpose_forward"})
+        EXPECT_GT(std::count(log.names().begin(), log.names().end(), std::string(function) + "/mma_tf32"), 0)
+            << function;
+    EXPECT_NE(rounded.weights, exact.weights);
+    ASSERT_EQ(rounded.losses.size(), exact.losses.size());
+    for (size_t i = 0; i < exact.losses.size(); ++i)
+        EXPECT_NEAR(rounded.losses[i], exact.losses[i], 5e-3 * exact.losses[i]) << "step " << i + 1;
+}
+
 #ifdef ATROUS_EMULATED
 TEST(TrainingTest, ThreadOrdersGiveEqualBits) {
     const Recipe recipe{.device = {DeviceKind::gpu}, .epochs = 1, .samples = 8, .depth = 2};

@@ -170,6 +170,13 @@ bool ConvPlan::uses_clusters() const {
     });
 }
 
+std::string ConvPlan::name() const {
+    std::string t = std::to_string(engine) + ":";
+    for (size_t i = 0; i < knobs.size(); ++i)
+        t += (i ? "," : "") + std::to_string(int(knobs[i].first)) + "=" + std::to_string(knobs[i].second);
+    return t;
+}
+
 std::string ConvPlan::text() const {
     std::string t = "engine " + std::to_string(engine) + ", workspace " + std::to_string(workspace_bytes) + ", knobs";
     for (const auto& [knob, value] : knobs) t += " " + std::to_string(int(knob)) + "=" + std::to_string(value);

@@ -78,6 +78,7 @@ struct ConvPlan {
     bool has(NumericalNote note) const;
     // Whether it is one of Hopper's engines, which alone have thread-block clusters to choose.
     bool uses_clusters() const;
+    std::string name() const;  // "62:2=4,13=0": engine and knobs, which mean the same with the same version
     std::string text() const;  // "engine 62, workspace 131, knobs 2=4 13=0, notes tensor_core"
 };
 

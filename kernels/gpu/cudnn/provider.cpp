@@ -7,7 +7,7 @@ namespace atrous::cudnn {
 
 Provider::~Provider() {
     for (auto& [id, device] : devices_) {
-        device.plans.clear();
+        device.plans.clear(), device.named.clear();
         if (device.handle) api_->destroy(device.handle);
     }
 }
@@ -46,6 +46,24 @@ const ConvPlan* Provider::plan(const ConvProblem& problem, std::string* why) {
     if (!plans.list.empty()) return &plans.list.front();
     if (why) *why = plans.why_not;
     return nullptr;
+}
+
+const ConvPlan* Provider::plan_named(const ConvProblem& problem, const std::string& name) {
+    Device& d = device();
+    const std::lock_guard lock(d.mutex);
+    const auto [found, is_new] = d.named.try_emplace({problem, name});
+    if (is_new)
+        for (ConvPlan& plan : this->plan(d, problem, most_candidates).list)
+            if (!found->second && plan.name() == name) found->second = std::make_unique<ConvPlan>(std::move(plan));
+    return found->second.get();
+}
+
+void Provider::drop_plans() {
+    const std::lock_guard lock(mutex_);
+    for (auto& [id, d] : devices_) {
+        const std::lock_guard of_device(d.mutex);
+        d.plans.clear(), d.named.clear();
+    }
 }
 
 void Provider::execute(const ConvPlan& plan, const ConvPointers& at, void* workspace, gpu::StreamView stream) {

@@ -58,6 +58,9 @@ void copy_async_wait(unsigned pending, Where where);
 void ldmatrix_x4(uint32_t* r, const void* row, bool transposed, Where where);
 enum class MmaType { bf16, f16 };
 void mma_m16n8k16(MmaType type, float* d, const uint32_t* a, const uint32_t* b, Where where);
+uint32_t round_tf32(uint32_t x);
+// Operands that were not rounded to TF32 are an error: what tensor cores make of their last bits is not defined.
+void mma_m16n8k8_tf32(float* d, const uint32_t* a, const uint32_t* b, Where where);
 
 template <class T>
 struct Shuffle {

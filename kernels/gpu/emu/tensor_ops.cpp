@@ -98,6 +98,7 @@ namespace {
 struct Mma {
     float* d;
     const uint32_t *a, *b;
+    Where where = {};
 };
 }  // namespace
 
@@ -130,6 +131,49 @@ static void multiply(void* const* args, uint32_t) {
 void mma_m16n8k16(MmaType type, float* d, const uint32_t* a, const uint32_t* b, Where where) {
     Mma mine{d, a, b};
     warp_collective(~0u, "mma", &mine, type == MmaType::bf16 ? multiply<bf16> : multiply<f16>, false, where);
+}
+
+// ---- TF32 -----------------------------------------------------------------------------------------------------------
+// cvt.rna.tf32.f32: half of the last place is added to the magnitude, which may make it infinite; NaN is canonical.
+static constexpr uint32_t tf32_dropped = 0x1fff, canonical_nan = 0x7fffffff;
+
+uint32_t round_tf32(uint32_t x) {
+    const uint32_t magnitude = x & 0x7fffffff;
+    if (magnitude > 0x7f800000) return canonical_nan;
+    return magnitude == 0x7f800000 ? x : (x + (tf32_dropped + 1) / 2) & ~tf32_dropped;
+}
+
+static float tf32_operand(uint32_t bits, const Where& where) {
+    if ((bits & tf32_dropped) && bits != canonical_nan)
+        fatal("tf32", W->name() + ": an operand of mma.tf32 was not rounded; round_tf32 does that", site_id(where));
+    return std::bit_cast<float>(bits);
+}
+
+// PTX ISA, fragments of mma.m16n8k8 (.tf32); g = lane / 4, t = lane % 4:
+//   A: register r holds row g + 8 (r & 1), column t + 4 (r >> 1)
+//   B: register r holds row t + 4 r, column g
+//   D: as of m16n8k16
+static void multiply_tf32(void* const* args, uint32_t) {
+    float a[16][8], b[8][8], d[16][8];
+    for (int lane = 0; lane < 32; ++lane) {
+        const Mma& m = *static_cast<const Mma*>(args[lane]);
+        const int g = lane / 4, t = lane % 4;
+        for (int r = 0; r < 4; ++r) a[g + 8 * (r & 1)][t + 4 * (r >> 1)] = tf32_operand(m.a[r], m.where);
+        for (int r = 0; r < 2; ++r) b[t + 4 * r][g] = tf32_operand(m.b[r], m.where);
+        for (int i = 0; i < 4; ++i) d[g + 8 * (i >> 1)][2 * t + (i & 1)] = m.d[i];
+    }
+    for (int i = 0; i < 16; ++i)
+        for (int k = 0; k < 8; ++k)
+            for (int j = 0; j < 8; ++j) d[i][j] += a[i][k] * b[k][j];
+    for (int lane = 0; lane < 32; ++lane) {
+        const Mma& m = *static_cast<const Mma*>(args[lane]);
+        for (int i = 0; i < 4; ++i) m.d[i] = d[lane / 4 + 8 * (i >> 1)][lane % 4 * 2 + (i & 1)];
+    }
+}
+
+void mma_m16n8k8_tf32(float* d, const uint32_t* a, const uint32_t* b, Where where) {
+    Mma mine{d, a, b, where};
+    warp_collective(~0u, "mma.tf32", &mine, multiply_tf32, false, where);
 }
 
 }  // namespace atrous::gpu::emu

@@ -1,4 +1,4 @@
-// Warp-level matrix operations (ldmatrix: sm_75, mma: sm_80; older architectures trap). All 32 lanes take part.
+// Warp-level matrix operations (ldmatrix: sm_75, mma and TF32: sm_80; older architectures trap). All 32 lanes take part.
 #pragma once
 
 #include <platform/language.h>
@@ -52,6 +52,30 @@ __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[
             : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
     }
+#else
+    __trap();
+#endif
+}
+
+// The nearest value of TF32, a float of 10 bits of mantissa; ties away from zero. What the product below needs.
+__device__ __forceinline__ uint32_t round_tf32(uint32_t x) {
+#if __CUDA_ARCH__ >= 800
+    uint32_t rounded;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(x)));
+    return rounded;
+#else
+    return x;
+#endif
+}
+
+// d += a b, with a 16x8 row-major, b 8x8 column-major, both TF32, d 16x8 float; fragments as in the PTX ISA.
+__device__ __forceinline__ void mma_m16n8k8_tf32(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+#if __CUDA_ARCH__ >= 800
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 #else
     __trap();
 #endif

@@ -26,4 +26,14 @@ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b
     emu::mma_m16n8k16(std::is_same_v<T, bf16> ? emu::MmaType::bf16 : emu::MmaType::f16, d, a, b, where);
 }
 
+// The nearest value of TF32, a float of 10 bits of mantissa; ties away from zero. What the product below needs.
+inline uint32_t round_tf32(uint32_t x) { return emu::round_tf32(x); }
+
+// d += a b, with a 16x8 row-major, b 8x8 column-major, both TF32, d 16x8 float; fragments as in the PTX ISA.
+inline void mma_m16n8k8_tf32(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,
+                             emu::Where where = emu::Where::current()) {
+    const uint32_t b[2] = {b0, b1};
+    emu::mma_m16n8k8_tf32(d, a, b, where);
+}
+
 }  // namespace atrous::gpu
