@@ -23,6 +23,8 @@ Json parse_json(const std::string& text, const std::string& path) {
         return Json::parse(text);
     } catch (const Json::parse_error& e) {
         throw DataError(fmt::format("{}: broken JSON at byte {} of {}; export it again", path, e.byte, text.size()));
+    } catch (const Json::exception&) {
+        throw DataError(path + ": JSON with a number that is too large; export it again");
     }
 }
 

@@ -90,6 +90,8 @@ std::vector<SetRow> of_coco() {
         coco_row("two points", coco(object("[[1, 1, 2, 2]]")), {}, {"annotation 1", "three points"}),
         coco_row("words for numbers", coco(object(R"([[1, 1, 2, "x", 4, 4]])")), {},
                  {"annotation 1", "expected a number"}),
+        coco_row("a number beyond all", coco(object("[[1, 1, 4, 1, 4, 1" + std::string(400, '0') + "]]")), {},
+                 {"_annotations.coco.json", "too large"}),
         coco_row("far outside", coco(object("[[1, 1, 400, 1, 4, 3]]")), {},
                  {"annotation", "(400, 1)", "outside", "8x6"}),
         coco_row("another size", coco(object(square), R"({"id": 7, "file_name": "a.png", "height": 60, "width": 80})"),
