@@ -4,18 +4,14 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/console.h"
-#include "apps/options.h"
+#include "apps/eval_arguments.h"
 #include "apps/verbs.h"
 #include "base/durable_file.h"
 #include "base/text_table.h"
 #include "data/dataset.h"
 #include "engine/train/evaluate.h"
-#include "segmentation/checkpoint_path.h"
 #include "segmentation/evaluation_data.h"
-#include "segmentation/experiment.h"
 #include "segmentation/load_net.h"
-#include "segmentation/outputs.h"
-#include "segmentation/postprocess.h"
 #include "segmentation/precision.h"
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
@@ -25,51 +21,6 @@
 
 namespace atrous::app {
 namespace {
-
-struct EvalArguments {
-    data::DatasetOptions data;
-    std::string checkpoint, split = "val", mask_values;
-    int64_t batch_size = 8;
-    Machine machine;
-    double threshold = 0.5;
-    WindowOptions windows;
-    std::string per_image, json, confusion, sheet;
-    int64_t sheet_rows = default_sheet_rows;
-    bool overwrite = false;
-    Options o{"eval", "Scores a checkpoint on a data set: on the samples that its training held out, unless told."};
-
-    EvalArguments() {
-        o.group("Data (what is not given: as in training)");
-        describe(o, data);
-        describe_mask_values(o, mask_values);
-        describe_checkpoint(o, checkpoint).required();
-        o.bind("split", split, "samples to score").one_of({"val", "train", "test", "all"});
-        o.group("Machine");
-        describe_batch_size(o, batch_size);
-        describe_device(o, machine);
-        describe_precision(o, machine);
-        describe_workers(o, machine);
-        o.group("Scores");
-        describe_threshold(o, threshold);
-        describe(o, windows);
-        o.bind("per-image", per_image, "file to write each image's scores to (CSV)");
-        describe_json(o, json);
-        o.bind("confusion", confusion, "file to write the confusion matrix to (CSV): rows true classes, in pixels");
-        o.bind("sheet", sheet, "file to write a contact sheet to (PNG): image, truth, prediction, overlay");
-        describe_sheet_rows(o, sheet_rows).only_with("`sheet`", [this] { return !sheet.empty(); });
-        describe_overwrite(o, overwrite);
-    }
-    Outputs outputs() const;
-};
-
-Outputs EvalArguments::outputs() const {
-    Outputs files;
-    files.reads("--checkpoint", checkpoint).reads("--config", o.config_file());
-    files.reads("--train-list", data.train_list).reads("--val-list", data.val_list);
-    files.writes("--per-image", per_image, FileKind::csv).writes("--json", json, FileKind::json);
-    files.writes("--confusion", confusion, FileKind::csv).writes("--sheet", sheet, FileKind::png);
-    return files;
-}
 
 // Writes --per-image, --json, --confusion and --sheet.
 void write_files(const EvalArguments& a, LoadedNet& net, const ScoringView& view, const Scores& scores,

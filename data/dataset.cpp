@@ -1,7 +1,6 @@
 #include "data/dataset.h"
 
 #include <fmt/core.h>
-#include <fnmatch.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +18,7 @@
 #include "data/layouts.h"
 #include "data/layouts/given_folders.h"
 #include "data/layouts/list_samples.h"
+#include "data/split.h"
 
 namespace atrous::data {
 
@@ -121,7 +121,10 @@ Setting<int64_t>& describe_seed(Settings& s, int64_t& seed) {
 }
 
 void describe(Settings& s, DatasetOptions& o) {
-    const auto drawn = [&o] { return o.val_list.empty() && o.val_pattern.empty(); };
+    const auto drawn = [&o] {
+        return o.val_list.empty() && o.val_pattern.empty() && o.fold.empty() && o.val_every == 0;
+    };
+    const auto grouped = [&o] { return o.val_list.empty() && o.val_pattern.empty() && o.val_every == 0; };
     s.bind("data", o.root,
            fmt::format("data set, a folder of images and masks; recognized are {}. Images: {}", looks_of_layouts(),
                        codec::names_of_codecs()))
@@ -142,6 +145,18 @@ void describe(Settings& s, DatasetOptions& o) {
     s.bind("val-list", o.val_list, "list file of the validation samples, likewise").when_resumed(Resume::free);
     s.bind("val-pattern", o.val_pattern, "file names of the images that validate, such as '*9.png'")
         .when_resumed(Resume::free);
+    s.bind("val-every", o.val_every,
+           "one of so many validates: the first, in the order of the names, and each so many after it; 0: not so")
+        .min(0)
+        .when_resumed(Resume::free);
+    s.bind("fold", o.fold,
+           "K/N: the samples in N equal parts, drawn by `seed`, of which the K-th validates; such as 2/5")
+        .when_resumed(Resume::free);
+    s.bind("group-pattern", o.group_pattern,
+           "regular expression for names of samples, such as '^([^_]+)_': those with the same match in its parentheses "
+           "(a patient's, a video's) are on one side of a drawn split")
+        .only_with("a split that the program draws", grouped)
+        .when_resumed(Resume::free);
     s.bind("rle-order", o.rle_order,
            "how runs of a list are counted: rows (Carvana), columns (most others of Kaggle), auto: as the heading says")
         .one_of({"auto", "rows", "columns"})
@@ -154,36 +169,35 @@ void describe(Settings& s, DatasetOptions& o) {
 
 uint64_t name_hash(const std::string& name, uint64_t seed) { return Random(seed, atrous::name_hash(name)).next_u64(); }
 
-void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed) {
-    if (!(fraction >= 0 && fraction < 1))
-        throw UsageError(
-            fmt::format("`val-fraction` {} is not in [0, 1); 0.1 validates on every tenth sample", fraction));
-    const size_t n = dataset.train.size();
-    size_t count = size_t(std::llround(fraction * double(n)));
-    if (fraction > 0 && n >= 2) count = std::clamp<size_t>(count, 1, n - 1);
-    std::vector<std::pair<uint64_t, size_t>> order;
-    for (size_t i = 0; i < n; ++i) order.emplace_back(name_hash(dataset.train[i].name, seed), i);
-    std::sort(order.begin(), order.end());
-    std::vector<bool> validates(n, false);
-    for (size_t k = 0; k < count; ++k) validates[order[k].second] = true;
-    std::vector<Sample> train;
-    for (size_t i = 0; i < n; ++i) (validates[i] ? dataset.val : train).push_back(dataset.train[i]);
-    dataset.train = std::move(train);
+// The setting by which the samples are split rather than as the layout says; null where none is given.
+static const char* given_split(const DatasetOptions& o) {
+    const std::pair<bool, const char*> ways[] = {{!o.val_list.empty(), "`val-list`"},
+                                                 {!o.val_pattern.empty(), "`val-pattern`"},
+                                                 {!o.fold.empty(), "`fold`"},
+                                                 {o.val_every > 0, "`val-every`"}};
+    const char* chosen = nullptr;
+    for (const auto& [given, name] : ways) {
+        if (given && chosen) throw UsageError(fmt::format("{} and {} each split the data set; give one", chosen, name));
+        if (given) chosen = name;
+    }
+    return chosen;
 }
 
-void split_by_pattern(Dataset& dataset, const std::string& pattern) {
-    std::vector<Sample> train, val = std::move(dataset.val);
-    for (auto& sample : dataset.train) {
-        const std::string file = std::filesystem::path(sample.image_path).filename().string();
-        (fnmatch(pattern.c_str(), file.c_str(), 0) == 0 ? val : train).push_back(std::move(sample));
+static void split(const DatasetOptions& options, Dataset& dataset) {
+    if (given_split(options)) {  // replaces the layout's own
+        dataset.train.insert(dataset.train.end(), dataset.val.begin(), dataset.val.end());
+        dataset.val.clear();
     }
-    dataset.train = std::move(train);
-    dataset.val = std::move(val);
-    if (dataset.val.empty() || dataset.train.empty())
-        throw DataError(
-            fmt::format("`val-pattern` '{}' matches {} of the images; it is a glob on file names, such as "
-                        "'*9.png'",
-                        pattern, dataset.val.empty() ? "none" : "all"));
+    if (!options.val_list.empty())
+        apply_val_list(options, dataset);
+    else if (!options.val_pattern.empty())
+        split_by_pattern(dataset, options.val_pattern);
+    else if (!options.fold.empty())
+        split_by_fold(dataset, options.fold, uint64_t(options.seed), options.group_pattern);
+    else if (options.val_every > 0)
+        split_by_count(dataset, options.val_every);
+    else if (dataset.val.empty())
+        split_by_fraction(dataset, options.val_fraction, uint64_t(options.seed), options.group_pattern);
 }
 
 Dataset find_dataset(const DatasetOptions& options) {
@@ -200,16 +214,7 @@ Dataset find_dataset(const DatasetOptions& options) {
         dataset = recognize_layout(options.root);
     }
     add_class_names(options.root, dataset);
-    if (!options.val_list.empty() || !options.val_pattern.empty()) {  // an explicit choice replaces the layout's own
-        dataset.train.insert(dataset.train.end(), dataset.val.begin(), dataset.val.end());
-        dataset.val.clear();
-    }
-    if (!options.val_list.empty())
-        apply_val_list(options, dataset);
-    else if (!options.val_pattern.empty())
-        split_by_pattern(dataset, options.val_pattern);
-    else if (dataset.val.empty())
-        split_by_fraction(dataset, options.val_fraction, options.seed);
+    split(options, dataset);
     refuse_overlap(dataset);
     return dataset;
 }

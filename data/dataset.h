@@ -36,8 +36,10 @@ struct DatasetOptions {
     std::string root;
     std::string train_list, val_list;  // list files (data/list.h); the paths in them are relative to the root
     std::string val_pattern;           // a glob on image file names, such as "*9.png"
-    double val_fraction = 0.1;         // used where neither the layout, a list nor a pattern says what validates
-    int64_t seed = 0;                  // of that share
+    int64_t val_every = 0;             // data/split.h, as the next two
+    std::string fold = {}, group_pattern = {};
+    double val_fraction = 0.1;  // used where nothing else says what validates
+    int64_t seed = 0;           // of that share
     // Folders or globs, below the root or absolute. A part's masks may be left empty: then `masks` has them too.
     std::string images = {}, masks = {}, val_images = {}, val_masks = {}, test_images = {}, test_masks = {};
     std::string rle_order = "auto";  // how runs of a list are counted: "rows", "columns", or as its heading says
@@ -57,11 +59,6 @@ Dataset find_dataset(const DatasetOptions& options);
 
 // The image's file, the same for every spelling of its path: canonical and absolute.
 std::string file_key(const Sample& sample);
-
-// Moves round(fraction * n) samples, at least one of two or more, from train to val: those whose hash of (seed, name)
-// is smallest, so that adding a sample moves few others. Both keep their order.
-void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed);
-void split_by_pattern(Dataset& dataset, const std::string& pattern);
 
 // 64 well-mixed bits of a name and a seed, the same on every machine.
 uint64_t name_hash(const std::string& name, uint64_t seed);

@@ -10,10 +10,10 @@ void default_split_from(const std::optional<SplitRecord>& recorded, Settings& se
     if (!recorded) return;
     bool anew = false;
     for (const char* key : {"train-list", "val-list", "val-pattern", "val-fraction", "images", "masks", "val-images",
-                            "val-masks", "test-images", "test-masks"})
+                            "val-masks", "test-images", "test-masks", "fold", "val-every", "group-pattern"})
         anew |= settings.at(key).given();
     if (!anew) {
-        for (const auto& [key, value] : recorded->folders) settings.default_from(key, value);
+        for (const auto& [key, value] : recorded->settings) settings.default_from(key, value);
         settings.default_from("train-list", recorded->train_list);
         settings.default_from("val-list", recorded->val_list);
         settings.default_from("val-pattern", recorded->val_pattern);
@@ -22,24 +22,27 @@ void default_split_from(const std::optional<SplitRecord>& recorded, Settings& se
     settings.default_from("seed", recorded->seed);
 }
 
-static std::string value_of(const std::map<std::string, std::string>& folders, const std::string& key) {
-    const auto at = folders.find(key);
-    return at == folders.end() ? "" : at->second;
+static std::string value_of(const std::map<std::string, std::string>& settings, const std::string& key) {
+    const auto at = settings.find(key);
+    return at == settings.end() ? "" : at->second;
 }
 
 data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded) {
     try {
         return data::find_dataset(options);
     } catch (const DataError& e) {
-        if (recorded && !recorded->folders.empty() && options.images == value_of(recorded->folders, "images"))
+        if (recorded && recorded->settings.contains("images") &&
+            options.images == value_of(recorded->settings, "images"))
             throw DataError(
                 fmt::format("{} (the checkpoint's training took {}; for another data set give its own `images` and "
                             "`masks`, or `images` '' for it to be recognized)",
                             e.what(), text_of(*recorded)));
         const bool by_record = recorded && (!recorded->train_list.empty() || !recorded->val_list.empty() ||
-                                            !recorded->val_pattern.empty());
+                                            !recorded->val_pattern.empty() || !recorded->settings.empty());
         const bool same = by_record && options.train_list == recorded->train_list &&
-                          options.val_list == recorded->val_list && options.val_pattern == recorded->val_pattern;
+                          options.val_list == recorded->val_list && options.val_pattern == recorded->val_pattern &&
+                          options.fold == value_of(recorded->settings, "fold") &&
+                          options.group_pattern == value_of(recorded->settings, "group-pattern");
         if (!same) throw;
         throw DataError(
             fmt::format("{} (the checkpoint's training split by {}; for another data set give its own "

@@ -183,9 +183,14 @@ std::vector<uint64_t> read_hashes(const Fields& f, const char* name) {
     return hashes;
 }
 
-bool is_folder_setting(const std::string& key) {
-    static constexpr const char* keys[] = {"images", "masks", "val-images", "val-masks", "test-images", "test-masks"};
-    return std::any_of(std::begin(keys), std::end(keys), [&](const char* k) { return key == k; });
+bool is_split_setting(const std::string& key, const std::string& value) {
+    static constexpr const char* texts[] = {"images",      "masks",      "val-images", "val-masks",
+                                            "test-images", "test-masks", "fold",       "group-pattern"};
+    if (key == "rle-order") return value == "rows" || value == "columns";
+    if (key == "val-every")
+        return std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
+               value.size() < 10 && value > "0";
+    return std::any_of(std::begin(texts), std::end(texts), [&](const char* k) { return key == k; });
 }
 
 SplitRecord read_split(const json& object, const std::string& path) {
@@ -197,12 +202,11 @@ SplitRecord read_split(const json& object, const std::string& path) {
         f.get(name, *to);
         *to = io::from_utf8(*to);
     }
-    if (f.has("folders"))  // absent: from before it was kept, or none were given
-        for (const auto& [key, value] : f.at("folders").items()) {
-            const bool order = key == "rle-order" && (value == "rows" || value == "columns");
-            if (!value.is_string() || !(order || is_folder_setting(key)))
-                throw f.bad(f.named("folders"), f.at("folders"), "texts by the names of settings such as images");
-            split.folders[key] = io::from_utf8(value.get<std::string>());
+    if (f.has("settings"))  // absent: from before they were kept, or none were given
+        for (const auto& [key, value] : f.at("settings").items()) {
+            if (!value.is_string() || !is_split_setting(key, value))
+                throw f.bad(f.named("settings"), f.at("settings"), "texts by the names of settings such as images");
+            split.settings[key] = io::from_utf8(value.get<std::string>());
         }
     f.get("val_fraction", split.val_fraction, 0, true, data::max_val_fraction);
     split.seed = f.integer("seed", f.at("seed"), any_count);

@@ -22,20 +22,26 @@ static void keep_smallest(std::vector<uint64_t>& hashes) {
     if (hashes.size() > sketch_size) hashes.resize(sketch_size);
 }
 
-static std::map<std::string, std::string> folders_of(const data::DatasetOptions& o) {
-    std::map<std::string, std::string> folders{{"images", o.images},           {"masks", o.masks},
-                                               {"val-images", o.val_images},   {"val-masks", o.val_masks},
-                                               {"test-images", o.test_images}, {"test-masks", o.test_masks}};
-    if (o.rle_order != "auto") folders["rle-order"] = o.rle_order;
-    std::erase_if(folders, [](const auto& f) { return f.second.empty(); });
-    return folders;
+static std::map<std::string, std::string> settings_of(const data::DatasetOptions& o) {
+    std::map<std::string, std::string> settings{{"images", o.images},
+                                                {"masks", o.masks},
+                                                {"val-images", o.val_images},
+                                                {"val-masks", o.val_masks},
+                                                {"test-images", o.test_images},
+                                                {"test-masks", o.test_masks},
+                                                {"fold", o.fold},
+                                                {"group-pattern", o.group_pattern}};
+    if (o.rle_order != "auto") settings["rle-order"] = o.rle_order;
+    if (o.val_every > 0) settings["val-every"] = std::to_string(o.val_every);
+    std::erase_if(settings, [](const auto& s) { return s.second.empty(); });
+    return settings;
 }
 
 SplitRecord record_split(const data::DatasetOptions& options, const data::Dataset& dataset) {
     SplitRecord split{.train_list = absolute(options.train_list),
                       .val_list = absolute(options.val_list),
                       .val_pattern = options.val_pattern,
-                      .folders = folders_of(options),
+                      .settings = settings_of(options),
                       .val_fraction = options.val_fraction,
                       .seed = options.seed,
                       .trained = int64_t(dataset.train.size()),
@@ -79,10 +85,12 @@ int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>&
 
 std::string text_of(const SplitRecord& split) {
     std::string text;
-    for (const auto& [key, value] : split.folders) text += fmt::format("`{}` '{}' ", key, value);
+    for (const auto& [key, value] : split.settings) text += fmt::format("`{}` '{}' ", key, value);
     if (!split.train_list.empty()) text += "`train-list` '" + split.train_list + "' ";
     if (!split.val_list.empty()) return text + "`val-list` '" + split.val_list + "'";
     if (!split.val_pattern.empty()) return text + "`val-pattern` '" + split.val_pattern + "'";
+    if (split.settings.contains("val-every")) return text.substr(0, text.size() - 1);
+    if (split.settings.contains("fold")) return text + fmt::format("`seed` {}", split.seed);
     return text + fmt::format("`val-fraction` {:g} `seed` {}", split.val_fraction, split.seed);
 }
 
@@ -96,7 +104,7 @@ void to_json(nlohmann::json& json, const SplitRecord& s) {
             {"validated", s.validated},
             {"trained_sketch", s.sketch},
             {"trained_files", s.files}};
-    for (const auto& [key, value] : s.folders) json["folders"][key] = io::as_utf8(value);
+    for (const auto& [key, value] : s.settings) json["settings"][key] = io::as_utf8(value);
 }
 
 }  // namespace atrous

@@ -14,8 +14,8 @@ namespace atrous {
 struct SplitRecord {
     // These settings split the data set: DatasetOptions without the root; the lists' paths are absolute.
     std::string train_list, val_list, val_pattern;
-    std::map<std::string, std::string>
-        folders;  // `images`, `masks`, … and `rle-order`, by setting: those that are given
+    // `images`, `masks`, `fold` and others that choose samples, by setting: those that are given.
+    std::map<std::string, std::string> settings;
     double val_fraction = 0.1;
     int64_t seed = 0;
     int64_t trained = 0, validated = 0;  // samples

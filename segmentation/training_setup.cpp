@@ -114,6 +114,16 @@ static DataSets open_data(const Experiment& e, Messages& messages) {
     return sets;
 }
 
+// As the data set calls and colours them, where it does.
+static void name_classes(ModelCard& card, const data::Dataset& set, int classes) {
+    const bool named = int(set.class_names.size()) == classes, coloured = named && !set.palette.empty();
+    card.class_names = named ? set.class_names : std::vector<std::string>{};
+    for (int c = int(card.class_names.size()); c < classes; ++c)
+        card.class_names.push_back(classes == 2 ? (c ? "foreground" : "background") : fmt::format("class {}", c));
+    const data::Palette palette = coloured ? set.palette : data::mask_palette(classes);
+    card.colours.assign(palette.begin(), palette.begin() + classes);
+}
+
 static ModelCard model_card(const Experiment& e, const DataSets& sets, int threads, const ResumedRun* resumed) {
     const data::DatasetReport& report = sets.report;
     ModelCard card;
@@ -125,11 +135,7 @@ static ModelCard model_card(const Experiment& e, const DataSets& sets, int threa
     if (e.normalize == "imagenet") card.normalization = data::Normalization::imagenet();
     card.normalization.range = report.range;
     card.mask_values = data::text_of(report.rule);
-    const auto palette = data::mask_palette(classes);
-    for (int c = 0; c < classes; ++c) {
-        card.class_names.push_back(classes == 2 ? (c ? "foreground" : "background") : fmt::format("class {}", c));
-        card.colours.push_back(palette[size_t(c)]);
-    }
+    name_classes(card, sets.dataset, classes);
     card.precision = e.machine.precision;
     card.loss = e.loss;
     card.loss.name = resolve_loss(e.loss.name, card.net.out_channels);

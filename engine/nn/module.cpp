@@ -109,7 +109,8 @@ void Module::materialize(const MaterializeOptions& options) {
         const DType dtype = b->dtype == DType::f32 ? options.dtype : b->dtype;
         b->value = Tensor::full(b->shape, dtype, options.device, b->initial);
     }
-    if (options.initialize && !arena_.parameters.empty() && options.device.kind != DeviceKind::meta) initialize(arena_, options.seed);
+    if (options.initialize && !arena_.parameters.empty() && options.device.kind != DeviceKind::meta)
+        initialize(arena_, options.seed);
 }
 
 }  // namespace atrous

@@ -1,6 +1,8 @@
 // Discovery, lists, splits and the check before training.
 #include "data/dataset.h"
+
 #include "data/list.h"
+#include "data/split.h"
 
 #include <algorithm>
 #include <set>

@@ -60,16 +60,17 @@ TEST(ModelCard, KeepsTheNet) {
 TEST(ModelCard, KeepsTheFoldersOfTheData) {
     data::DatasetOptions options;
     options.images = "photos", options.masks = "truth/**/*_ids.png", options.val_images = "h\xe9ld",
-    options.rle_order = "rows";
+    options.rle_order = "rows", options.fold = "2/5", options.group_pattern = "^(p)";
     ModelCard card;
     card.split = record_split(options, {});
     const ModelCard read = parse_model_card(text_of(card), "file");
-    EXPECT_EQ(read.split->folders, card.split->folders);
-    EXPECT_EQ(read.split->folders.size(), 4u);
+    EXPECT_EQ(read.split->settings, card.split->settings);
+    EXPECT_EQ(read.split->settings.size(), 6u);
     EXPECT_NE(text_of(*read.split).find("`images` 'photos' `masks` 'truth/**/*_ids.png'"), std::string::npos);
-    for (const json& bad : {json{{"seed", "1"}}, json{{"images", 1}}, json{{"rle-order", "up"}}, json("x")}) {
+    for (const json& bad :
+         {json{{"seed", "1"}}, json{{"images", 1}}, json{{"rle-order", "up"}}, json{{"val-every", "0"}}, json("x")}) {
         json changed = json::parse(text_of(card));
-        changed["split"]["folders"] = bad;
+        changed["split"]["settings"] = bad;
         EXPECT_THROW(parse_model_card(changed.dump(), "file"), FormatError) << bad.dump();
     }
 }

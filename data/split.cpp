@@ -1,0 +1,139 @@
+#include "data/split.h"
+
+#include <fmt/core.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <regex>
+
+#include "base/error.h"
+
+namespace atrous::data {
+
+namespace {
+
+// Samples that stay together, as indices into train.
+struct Group {
+    uint64_t hash;
+    std::vector<size_t> samples;
+};
+
+std::string group_of(const std::string& name, const std::regex& pattern) {
+    std::smatch found;
+    if (!std::regex_search(name, found, pattern)) return name;
+    return found.size() > 1 ? found[1].str() : found[0].str();
+}
+
+// In the order of their hashes; without a pattern every sample is a group.
+std::vector<Group> groups_of(const std::vector<Sample>& samples, const std::string& pattern, uint64_t seed) {
+    std::vector<Group> groups;
+    std::map<std::string, size_t> known;
+    try {
+        const std::regex expression(pattern);
+        for (size_t i = 0; i < samples.size(); ++i) {
+            const std::string name = pattern.empty() ? samples[i].name : group_of(samples[i].name, expression);
+            const bool alone = pattern.empty();
+            const auto [at, fresh] = alone ? std::pair{known.end(), true} : known.emplace(name, groups.size());
+            if (fresh)
+                groups.push_back({name_hash(name, seed), {i}});
+            else
+                groups[at->second].samples.push_back(i);
+        }
+    } catch (const std::regex_error& e) {
+        throw UsageError(fmt::format(
+            "`group-pattern` '{}' is no regular expression ({}); one such as '^([^_]+)_' keeps together what its "
+            "parentheses match alike",
+            pattern, e.what()));
+    }
+    std::stable_sort(groups.begin(), groups.end(), [&](const Group& a, const Group& b) {
+        return a.hash != b.hash ? a.hash < b.hash : a.samples < b.samples;
+    });
+    if (!pattern.empty() && groups.size() < 2)
+        throw DataError(
+            fmt::format("`group-pattern` '{}' puts all {} samples into one group, so that none can validate; its "
+                        "parentheses are to match "
+                        "what differs, such as a patient's number",
+                        pattern, samples.size()));
+    return groups;
+}
+
+void move_to_val(Dataset& dataset, const std::vector<bool>& validates) {
+    std::vector<Sample> train;
+    for (size_t i = 0; i < validates.size(); ++i)
+        (validates[i] ? dataset.val : train).push_back(std::move(dataset.train[i]));
+    dataset.train = std::move(train);
+}
+
+struct Fold {
+    size_t index, of;
+};
+
+Fold parse_fold(const std::string& text) {
+    long k = 0, n = 0;
+    int end = 0;
+    if (std::sscanf(text.c_str(), "%ld/%ld%n", &k, &n, &end) != 2 || end != int(text.size()) || k < 1 || n < 2 || k > n)
+        throw UsageError(
+            fmt::format("`fold` '{}' is none; expected the fold that validates and their number, such as 2/5", text));
+    return {size_t(k - 1), size_t(n)};
+}
+
+}  // namespace
+
+void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed, const std::string& group_pattern) {
+    if (!(fraction >= 0 && fraction < 1))
+        throw UsageError(
+            fmt::format("`val-fraction` {} is not in [0, 1); 0.1 validates on every tenth sample", fraction));
+    const size_t n = dataset.train.size();
+    size_t count = size_t(std::llround(fraction * double(n)));
+    if (fraction > 0 && n >= 2) count = std::clamp<size_t>(count, 1, n - 1);
+    if (count == 0) return;
+    const std::vector<Group> groups = groups_of(dataset.train, group_pattern, seed);
+    std::vector<bool> validates(n, false);
+    size_t moved = 0;
+    for (size_t g = 0; g + 1 < groups.size() && moved < count; ++g)
+        for (const size_t i : groups[g].samples) validates[i] = true, ++moved;
+    move_to_val(dataset, validates);
+}
+
+void split_by_fold(Dataset& dataset, const std::string& fold, uint64_t seed, const std::string& group_pattern) {
+    const Fold chosen = parse_fold(fold);
+    const std::vector<Group> groups = groups_of(dataset.train, group_pattern, seed);
+    if (groups.size() < chosen.of)
+        throw DataError(fmt::format("`fold` {}: there are only {} {} to make folds of", fold, groups.size(),
+                                    group_pattern.empty() ? "samples" : "groups"));
+    std::vector<size_t> sizes(chosen.of, 0);
+    std::vector<bool> validates(dataset.train.size(), false);
+    for (const Group& group : groups) {
+        const size_t to = size_t(std::min_element(sizes.begin(), sizes.end()) - sizes.begin());
+        sizes[to] += group.samples.size();
+        if (to == chosen.index)
+            for (const size_t i : group.samples) validates[i] = true;
+    }
+    move_to_val(dataset, validates);
+}
+
+void split_by_count(Dataset& dataset, int64_t every) {
+    std::vector<bool> validates(dataset.train.size());
+    for (size_t i = 0; i < validates.size(); ++i) validates[i] = int64_t(i) % every == 0;
+    if (validates.size() < 2) return;
+    move_to_val(dataset, validates);
+}
+
+void split_by_pattern(Dataset& dataset, const std::string& pattern) {
+    std::vector<bool> validates;
+    for (const Sample& sample : dataset.train) {
+        const std::string file = std::filesystem::path(sample.image_path).filename().string();
+        validates.push_back(fnmatch(pattern.c_str(), file.c_str(), 0) == 0);
+    }
+    move_to_val(dataset, validates);
+    if (dataset.val.empty() || dataset.train.empty())
+        throw DataError(
+            fmt::format("`val-pattern` '{}' matches {} of the images; it is a glob on file names, such as "
+                        "'*9.png'",
+                        pattern, dataset.val.empty() ? "none" : "all"));
+}
+
+}  // namespace atrous::data
