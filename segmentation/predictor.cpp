@@ -70,9 +70,8 @@ void Predictor::write(const Job& job, const std::string& what, const data::Image
 
 std::string Predictor::predict(const Job& job) {
     const data::Image image = data::load_image(job.image);
-    const ModelCard& card = net_.card;
-    const bool coloured = int64_t(card.colours.size()) == card.classes();  // a card may lack some
-    const data::Palette palette = coloured ? card.colours : data::mask_palette(int(card.classes()));
+    data::Palette palette = data::mask_palette(int(net_.card.classes()));
+    std::copy(net_.card.colours.begin(), net_.card.colours.end(), palette.begin());
     const ImageView view = view_of(net_.card, windows_, image.h, image.w);
     const Results r = results_of(image, view, job.image);
     if (wants("index")) write(job, "index", r.ids, palette);

@@ -1,0 +1,52 @@
+// The names and colours that lie beside a data set, on their way into tables, checkpoints and masks.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "data/image.h"
+#include "tests/apps/program.h"
+
+namespace atrous {
+
+namespace fs = std::filesystem;
+using test::Outcome, test::program, test::shell;
+
+TEST(ClassNamesTest, OfTheSetAreInTablesAndMasks) {
+    const fs::path root = fs::temp_directory_path() / ("atrous names " + std::to_string(getpid()));
+    for (const char* folder : {"images", "masks"}) fs::create_directories(root / folder);
+    constexpr int side = 16;
+    for (int i = 0; i < 8; ++i) {
+        data::Image image = data::make_image<uint8_t>(side, side, 3), mask = image;
+        for (int p = 0; p < side * side; ++p) {  // from left to right: water (dark), field, road (bright)
+            const int id = p % side / 6;
+            for (int ch = 0; ch < 3; ++ch) image.u8[size_t(3 * p + ch)] = uint8_t(100 * id + (p * 7 + i) % 30);
+            mask.u8[size_t(3 * p + id)] = 200;
+        }
+        const std::string name = "p" + std::to_string(i) + ".png";
+        data::save_png((root / "images" / name).string(), image);
+        data::save_png((root / "masks" / name).string(), mask);
+    }
+    std::ofstream(root / "class_dict.csv") << "name,r,g,b\nwater,200,0,0\nfield,0,200,0\nroad,0,0,200\n";
+    const auto run = [&](const std::string& arguments) {
+        const Outcome outcome = shell("cd '" + root.string() + "' && " + program() + " " + arguments + " --threads 1");
+        EXPECT_EQ(outcome.code, 0) << outcome.output;
+        return outcome.output;
+    };
+    run("train --data . --size 16 --base-channels 4 --depth 1 --epochs 25 --batch-size 4 --lr 2e-2 --workers 0 "
+        "--val-fraction 0.25 --output-dir run");
+    const std::string scores = run("eval --data . --checkpoint run");
+    for (const char* name : {"\n  water ", "\n  field ", "\n  road "})
+        EXPECT_NE(scores.find(name), std::string::npos) << scores;
+    run("predict images/p0.png --checkpoint run --output out --save index overlay");
+    const data::Image index = data::load_image((root / "out" / "p0_index.png").string());  // palettes are expanded
+    const data::Image mask = data::load_image((root / "masks" / "p0.png").string());
+    int same = 0;
+    for (size_t p = 0; p < size_t(side * side); ++p)
+        same += std::equal(&index.u8[3 * p], &index.u8[3 * p] + 3, &mask.u8[3 * p]);
+    EXPECT_GT(same, side * side * 8 / 10) << "the mask has the colours of the training's masks";
+    fs::remove_all(root);
+}
+
+}  // namespace atrous
