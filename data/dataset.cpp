@@ -180,6 +180,8 @@ static const char* given_split(const DatasetOptions& o) {
         if (given && chosen) throw UsageError(fmt::format("{} and {} each split the data set; give one", chosen, name));
         if (given) chosen = name;
     }
+    if (chosen && !o.val_images.empty())
+        throw UsageError(fmt::format("{} and `val-images` each say what validates; give one", chosen));
     return chosen;
 }
 
@@ -198,6 +200,9 @@ static void split(const DatasetOptions& options, Dataset& dataset) {
         split_by_count(dataset, options.val_every);
     else if (dataset.val.empty())
         split_by_fraction(dataset, options.val_fraction, uint64_t(options.seed), options.group_pattern);
+    else if (!options.group_pattern.empty())
+        dataset.warnings.push_back(
+            "`group-pattern` has no effect: the data set is split as it lies; `fold` splits it anew");
 }
 
 Dataset find_dataset(const DatasetOptions& options) {

@@ -54,6 +54,11 @@ void resolve_range(const RangeRule& rule, DatasetReport& report) {
                         "which values stand for 0 and 1: `value-range`, such as 0..{}",
                         report.float_images, report.samples, report.high));
     report.range = {report.low, report.high};
+    if (std::max(std::abs(report.low), std::abs(report.high)) > most_in_range)
+        throw DataError(fmt::format(
+            "the training images' values go from {} to {}: one of these stands for no data; give the range of the "
+            "others, such as `value-range` 0..1",
+            report.low, report.high));
     if (!report.range.given())
         throw DataError(
             fmt::format("all values of the training images are {}: nothing can be learnt from them; give "
@@ -93,7 +98,10 @@ void sum_up_images(const std::vector<FoundImage>& images, const RangeRule& rule,
         report.max_w = std::max(report.max_w, found.w);
         lowest = std::min(lowest, found.low);
         highest = std::max(highest, found.high);
-        if (i + 1 == train) report.low = lowest, report.high = highest;
+        if (i + 1 != train) continue;
+        report.low = lowest, report.high = highest;
+        report.train_min_h = report.min_h, report.train_min_w = report.min_w;
+        report.train_max_h = report.max_h, report.train_max_w = report.max_w;
     }
     resolve_range(rule, report);
     if (report.gray_images > 0 && report.gray_images < report.samples)

@@ -121,20 +121,22 @@ struct Columns {
     bool joined = false;              // Image_Label: the image's name and the class with _ between them
 };
 
+// The column of the first of the names that there is.
 template <size_t N>
 size_t find_column(const std::vector<std::string>& heading, const char* const (&names)[N]) {
-    for (size_t i = 0; i < heading.size(); ++i)
-        for (const char* name : names)
+    for (const char* name : names)
+        for (size_t i = 0; i < heading.size(); ++i)
             if (lower(heading[i]) == name) return i;
     return none;
 }
 
 Columns columns_of(const std::string& path, const std::vector<std::string>& heading) {
-    static constexpr const char* images[] = {"image",    "img",     "image_path", "img_path",    "filename",  "file",
-                                             "picture",  "imageid", "image_id",   "image_name",  "file_name", "images",
-                                             "img_file", "id",      "image_file", "image_label", "imagepath"};
-    static constexpr const char* masks[] = {"mask",  "mask_path", "label",     "label_path", "annotation",
-                                            "masks", "mask_file", "mask_name", "maskpath"};
+    static constexpr const char* images[] = {"image",      "img",      "image_path", "img_path",    "imagepath",
+                                             "image_file", "img_file", "image_name", "filename",    "file_name",
+                                             "file",       "picture",  "images",     "image_label", "imageid",
+                                             "image_id",   "id"};
+    static constexpr const char* masks[] = {"mask",  "mask_path",  "maskpath", "mask_file", "mask_name",
+                                            "masks", "annotation", "label",    "label_path"};
     static constexpr const char* runs[] = {"rle_mask", "rle", "encodedpixels", "mask_rle", "encoding"};
     static constexpr const char* classes[] = {"classid", "class_id", "class", "class_name", "category"};
     const size_t image = find_column(heading, images), rle = find_column(heading, runs);

@@ -7,9 +7,12 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <numeric>
+#include <optional>
 #include <regex>
 
 #include "base/error.h"
+#include "data/few.h"
 
 namespace atrous::data {
 
@@ -21,26 +24,31 @@ struct Group {
     std::vector<size_t> samples;
 };
 
-std::string group_of(const std::string& name, const std::regex& pattern) {
+// Empty where the name does not match.
+std::optional<std::string> group_of(const std::string& name, const std::regex& pattern) {
     std::smatch found;
-    if (!std::regex_search(name, found, pattern)) return name;
+    if (!std::regex_search(name, found, pattern)) return {};
     return found.size() > 1 ? found[1].str() : found[0].str();
 }
 
 // In the order of their hashes; without a pattern every sample is a group.
-std::vector<Group> groups_of(const std::vector<Sample>& samples, const std::string& pattern, uint64_t seed) {
+std::vector<Group> groups_of(Dataset& dataset, const std::string& pattern, uint64_t seed) {
+    const std::vector<Sample>& samples = dataset.train;
     std::vector<Group> groups;
     std::map<std::string, size_t> known;
+    std::vector<std::string> unmatched;
     try {
         const std::regex expression(pattern);
         for (size_t i = 0; i < samples.size(); ++i) {
-            const std::string name = pattern.empty() ? samples[i].name : group_of(samples[i].name, expression);
-            const bool alone = pattern.empty();
-            const auto [at, fresh] = alone ? std::pair{known.end(), true} : known.emplace(name, groups.size());
-            if (fresh)
-                groups.push_back({name_hash(name, seed), {i}});
-            else
+            const auto name = pattern.empty() ? std::nullopt : group_of(samples[i].name, expression);
+            if (!name) {
+                if (!pattern.empty()) unmatched.push_back(samples[i].name);
+                groups.push_back({name_hash(samples[i].name, seed), {i}});
+            } else if (const auto [at, fresh] = known.emplace(*name, groups.size()); fresh) {
+                groups.push_back({name_hash(*name, seed), {i}});
+            } else {
                 groups[at->second].samples.push_back(i);
+            }
         }
     } catch (const std::regex_error& e) {
         throw UsageError(fmt::format(
@@ -48,6 +56,14 @@ std::vector<Group> groups_of(const std::vector<Sample>& samples, const std::stri
             "parentheses match alike",
             pattern, e.what()));
     }
+    if (!unmatched.empty() && unmatched.size() == samples.size())
+        throw DataError(fmt::format("`group-pattern` '{}' matches none of the samples' names, such as {}", pattern,
+                                    unmatched.front()));
+    if (!unmatched.empty())
+        dataset.warnings.push_back(
+            fmt::format("`group-pattern` matches {} of {} names; each of the others is a group by "
+                        "itself: {}",
+                        samples.size() - unmatched.size(), samples.size(), few_of(unmatched)));
     std::stable_sort(groups.begin(), groups.end(), [&](const Group& a, const Group& b) {
         return a.hash != b.hash ? a.hash < b.hash : a.samples < b.samples;
     });
@@ -90,7 +106,7 @@ void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed, const s
     size_t count = size_t(std::llround(fraction * double(n)));
     if (fraction > 0 && n >= 2) count = std::clamp<size_t>(count, 1, n - 1);
     if (count == 0) return;
-    const std::vector<Group> groups = groups_of(dataset.train, group_pattern, seed);
+    const std::vector<Group> groups = groups_of(dataset, group_pattern, seed);
     std::vector<bool> validates(n, false);
     size_t moved = 0;
     for (size_t g = 0; g + 1 < groups.size() && moved < count; ++g)
@@ -100,7 +116,7 @@ void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed, const s
 
 void split_by_fold(Dataset& dataset, const std::string& fold, uint64_t seed, const std::string& group_pattern) {
     const Fold chosen = parse_fold(fold);
-    const std::vector<Group> groups = groups_of(dataset.train, group_pattern, seed);
+    const std::vector<Group> groups = groups_of(dataset, group_pattern, seed);
     if (groups.size() < chosen.of)
         throw DataError(fmt::format("`fold` {}: there are only {} {} to make folds of", fold, groups.size(),
                                     group_pattern.empty() ? "samples" : "groups"));
@@ -116,9 +132,12 @@ void split_by_fold(Dataset& dataset, const std::string& fold, uint64_t seed, con
 }
 
 void split_by_count(Dataset& dataset, int64_t every) {
-    std::vector<bool> validates(dataset.train.size());
-    for (size_t i = 0; i < validates.size(); ++i) validates[i] = int64_t(i) % every == 0;
-    if (validates.size() < 2) return;
+    std::vector<size_t> order(dataset.train.size());
+    std::iota(order.begin(), order.end(), size_t(0));
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return dataset.train[a].name < dataset.train[b].name; });
+    std::vector<bool> validates(order.size(), false);
+    for (size_t k = 0; k < order.size() && order.size() > 1; k += size_t(every)) validates[order[k]] = true;
     move_to_val(dataset, validates);
 }
 

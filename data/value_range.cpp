@@ -28,7 +28,8 @@ RangeRule parse_value_range(const std::string& text) {
     const size_t dots = text.find("..");
     const float low = dots == text.npos ? NAN : number_of(text.substr(0, dots));
     const float high = dots == text.npos ? NAN : number_of(text.substr(dots + 2));
-    if (!std::isfinite(low) || !std::isfinite(high) || !(low < high) || !std::isfinite(high - low))
+    if (!std::isfinite(low) || !std::isfinite(high) || !(low < high) ||
+        std::max(std::abs(low), std::abs(high)) > most_in_range)
         throw UsageError(
             fmt::format("`value-range` {}: expected auto, measured, or two numbers such as 0..4095", text));
     return {.range = {low, high}};

@@ -1,6 +1,7 @@
 // Which stored values stand for 0 and 1 in front of a net.
 #pragma once
 
+#include <limits>
 #include <string>
 
 #include "data/image.h"
@@ -13,6 +14,9 @@ struct ValueRange {
     bool given() const { return low != high; }
     ValueRange of(const Image& image) const;  // with bounds; of floats without, 0 and 1
 };
+
+// Beyond this no bound lies: numbers such as -3.4e38 stand for no data.
+inline constexpr float most_in_range = std::numeric_limits<float>::max() / 2;
 
 // Text form, as a user gives it to `value-range`:
 //   auto       integers: their type's whole range; floats: measured

@@ -95,6 +95,7 @@ Contents read(const std::string& path) {
     if (!text.starts_with(mark())) return {text.empty() ? Found::damaged : Found::foreign};
     try {
         Contents c{Found::ours, json::parse(text).at("machines")};
+        if (!c.machines.is_object()) return {Found::damaged};
         for (const auto& [machine, kernels] : c.machines.items()) kernels_of(kernels);
         return c;
     } catch (const json::exception&) {

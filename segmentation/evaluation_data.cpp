@@ -2,18 +2,34 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "base/error.h"
 
 namespace atrous {
 
+static bool any_given(const Settings& settings, const std::vector<const char*>& keys) {
+    return std::any_of(keys.begin(), keys.end(), [&](const char* key) { return settings.at(key).given(); });
+}
+
+// Where the samples lie, and how they are split: other samples are split anew, and a split that is given leaves them
+// where they lie.
 void default_split_from(const std::optional<SplitRecord>& recorded, Settings& settings) {
     if (!recorded) return;
-    bool anew = false;
-    for (const char* key : {"train-list", "val-list", "val-pattern", "val-fraction", "images", "masks", "val-images",
-                            "val-masks", "test-images", "test-masks", "fold", "val-every", "group-pattern"})
-        anew |= settings.at(key).given();
+    const bool placed =
+        any_given(settings, {"images", "masks", "val-images", "val-masks", "test-images", "test-masks"});
+    const bool anew = placed || any_given(settings, {"train-list", "val-list", "val-pattern", "val-fraction", "fold",
+                                                     "val-every", "group-pattern"});
+    for (const auto& [key, value] : recorded->settings) {
+        const bool splits = key == "fold" || key == "val-every" || key == "group-pattern";
+        if (splits ? anew : placed && key != "rle-order") continue;
+        if (key == "val-every")
+            settings.default_from(key, int64_t(std::stoll(value)));
+        else
+            settings.default_from(key, value);
+    }
     if (!anew) {
-        for (const auto& [key, value] : recorded->settings) settings.default_from(key, value);
         settings.default_from("train-list", recorded->train_list);
         settings.default_from("val-list", recorded->val_list);
         settings.default_from("val-pattern", recorded->val_pattern);

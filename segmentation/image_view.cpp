@@ -24,6 +24,7 @@ namespace {
 constexpr double far = 2;  // a size so many times the training's is another scale
 
 int64_t scaled(int64_t side, int64_t to, int64_t from) {
+    if (from <= 0) return to;  // not known
     return std::max<int64_t>(1, int64_t(std::llround(double(side) * double(to) / double(from))));
 }
 
@@ -51,10 +52,15 @@ ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t h
             "scale is unknown; leave it out");
     const bool large = trained.known() && (double(height) > far * double(trained.max_height) ||
                                            double(width) > far * double(trained.max_width));
-    if (options.windows == "on" || (options.windows == "auto" && large)) {
-        const WindowGrid grid =
-            window_grid(scaled(height, card.height, trained.max_height), scaled(width, card.width, trained.max_width),
-                        card.height, card.width, options.overlap);
+    const int64_t h = scaled(height, card.height, trained.max_height), w = scaled(width, card.width, trained.max_width);
+    const bool fits = h <= data::max_pixels / w;
+    if (options.windows == "on" && !fits)
+        throw DataError(
+            fmt::format("at the scale of the training the image would have {}x{} pixels; `windows` off takes it "
+                        "as a whole",
+                        w, h));
+    if (options.windows == "on" || (options.windows == "auto" && large && fits)) {
+        const WindowGrid grid = window_grid(h, w, card.height, card.width, options.overlap);
         return {grid, fmt::format("{} windows of {}x{}", grid.windows(), grid.window_width, grid.window_height)};
     }
     return {window_grid(card.height, card.width, card.height, card.width, 0),

@@ -166,7 +166,7 @@ LossConfig read_loss(const Fields& card, const std::string& path, int64_t classe
 
 data::ValueRange read_range(const Fields& f) {
     const json& bounds = f.list("value_range", 2);
-    constexpr double most = std::numeric_limits<float>::max() / 2;
+    constexpr double most = data::most_in_range;
     std::vector<float> values;
     for (const json& bound : bounds) values.push_back(float(f.number("value_range", bound, -HUGE_VAL, true, most)));
     if (values.size() != 2 || !(values[0] < values[1]) || values[0] < -most)

@@ -88,10 +88,12 @@ static void check_cards(const ModelCard& mine, const ModelCard& saved, const std
     const auto there = nlohmann::json::parse(text_of(saved));
     here.erase("split");    // a training may go on with more samples than it began with
     here.erase("threads");  // another machine has another number; whoever resumes is warned
+    // Likewise follow from the samples and what lies beside them; older checkpoints lack the first.
+    for (const char* key : {"source_sizes", "class_names", "colours"}) here.erase(key);
     std::string then, now;
     for (const auto& [name, value] : here.items())
-        if (value != there.at(name)) {
-            then += (then.empty() ? "" : ", ") + name + " " + there.at(name).dump();
+        if (const auto before = there.value(name, nlohmann::json()); value != before) {
+            then += (then.empty() ? "" : ", ") + name + " " + (before.is_null() ? "unknown" : before.dump());
             now += (now.empty() ? "" : ", ") + name + " " + value.dump();
         }
     if (!now.empty())

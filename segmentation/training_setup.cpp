@@ -131,7 +131,7 @@ static ModelCard model_card(const Experiment& e, const DataSets& sets, int threa
     card.net = net_config(e, classes);
     card.net.in_channels = report.channels;
     card.height = card.width = e.size;
-    card.sources = {report.min_h, report.min_w, report.max_h, report.max_w};
+    card.sources = {report.train_min_h, report.train_min_w, report.train_max_h, report.train_max_w};
     if (e.normalize == "imagenet") card.normalization = data::Normalization::imagenet();
     card.normalization.range = report.range;
     card.mask_values = data::text_of(report.rule);

@@ -42,6 +42,9 @@ static TunedKernels joined(const TunedKernels& known, const TunedKernels& others
 
 TuneResult tune_computation(SegmentationNet& net, const PlanOptions& plan, const Machine& machine,
                             const TunedKernels& known, Messages& messages, const WayTimer& timer) {
+    if (machine.kernels != "auto" && machine.kernels != "own")
+        throw UsageError(
+            fmt::format("`kernels` {} leaves nothing to tune; give `kernels` auto or own", machine.kernels));
     const std::string path = tuning_file(machine), here = tuning_machine(plan.device);
     std::string problem;
     const TunedKernels kept = path.empty() ? TunedKernels() : load_tuning(path, here, &problem);
@@ -113,12 +116,14 @@ void tune_training(TrainingSetup& t, Messages& messages, const WayTimer& timer) 
     }
     TunedRecord record{tuning_machine(t.device), {}};
     record.kernels = saved_kernels(t, record.machine, messages);
-    if (machine.tune == "on") {
+    const bool saved = !record.kernels.all().empty();  // then a resumed run takes these alone, and gives the same bits
+    if (machine.tune == "on" && !saved) {
+        if (t.resumed) messages.warning("`tune` on: kernels are timed anew: the same training, but not the same bits");
         const TuneResult result =
             tune_computation(*t.make(), t.plan(t.experiment.batch_size), machine, record.kernels, messages, timer);
         messages.text(tuning_line(result) + "\n");
         record.kernels = result.kernels;
-    } else if (!record.kernels.all().empty()) {
+    } else if (saved) {
         messages.text(fmt::format("kernels tuned for {} convolutions, as the checkpoint names them; {}\n",
                                   record.kernels.all().size(), by_implementation(record.kernels)));
     }

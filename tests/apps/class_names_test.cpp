@@ -46,6 +46,14 @@ TEST(ClassNamesTest, OfTheSetAreInTablesAndMasks) {
     for (size_t p = 0; p < size_t(side * side); ++p)
         same += std::equal(&index.u8[3 * p], &index.u8[3 * p] + 3, &mask.u8[3 * p]);
     EXPECT_GT(same, side * side * 8 / 10) << "the mask has the colours of the training's masks";
+    // A training goes on where classes were renamed and an image of another size was added.
+    std::ofstream(root / "class_dict.csv") << "name,r,g,b\nsea,200,0,0\nfield,0,200,0\nroad,0,0,200\n";
+    data::Image large = data::make_image<uint8_t>(40, 20, 3);
+    data::save_png((root / "images" / "q.png").string(), large);
+    for (size_t p = 0; p < 40 * 20; ++p) large.u8[3 * p] = 200;
+    data::save_png((root / "masks" / "q.png").string(), large);
+    run("train --resume run --epochs 26");
+    EXPECT_NE(run("eval --data . --checkpoint run/last.safetensors").find("\n  sea "), std::string::npos);
     fs::remove_all(root);
 }
 

@@ -85,6 +85,7 @@ TEST(Split, WhatCannotBeSplitIsRefused) {
     expect_error(drawn("1/3", "^([^_]+)_"), {"only 2 groups"});
     expect_error(drawn("1/9", ""), {"only 8 samples"});
     expect_error(drawn("1/2", "^(p)"), {"`group-pattern`", "one group"});
+    expect_error(drawn("1/2", "^(x)"), {"`group-pattern`", "matches none", "p00_s0"});
 }
 
 TEST(Split, OneWayAtATime) {
@@ -95,6 +96,11 @@ TEST(Split, OneWayAtATime) {
     EXPECT_EQ(find(dir, [](auto& o) { o.fold = "1/3"; }).val.size(), 2u);
     expect_error<UsageError>([&] { find(dir, [](auto& o) { o.fold = "1/3", o.val_every = 3; }); },
                              {"`fold` and `val-every`", "give one"});
+    expect_error<UsageError>(
+        [&] {
+            find(dir, [](auto& o) { o.fold = "1/3", o.images = "images", o.masks = "masks", o.val_images = "images"; });
+        },
+        {"`fold` and `val-images`"});
 }
 
 }  // namespace atrous::data::test

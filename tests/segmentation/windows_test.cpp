@@ -96,6 +96,13 @@ TEST(ImageView, WindowsAreForImagesOfAnotherScale) {
     EXPECT_EQ(view(25, 100, "auto").note, "") << "as wide as the training's";
 }
 
+// Tiny training images at a large size: a view of the large image that no memory holds is not tried.
+TEST(ImageView, AViewBeyondAllSizesIsNotTaken) {
+    const ModelCard card = card_of(256, {16, 16, 16, 16});
+    EXPECT_EQ(view_of(card, {"auto", 0.25}, 3000, 2000).grid.windows(), 1);
+    EXPECT_THROW(view_of(card, {"on", 0.25}, 3000, 2000), DataError);
+}
+
 // Checkpoints from before sizes were recorded go on as they did; windows asked for are refused.
 TEST(ImageView, ACheckpointWithoutSizesHasNoScale) {
     const ModelCard card = card_of(64, {});
