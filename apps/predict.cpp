@@ -41,7 +41,7 @@ int predict(int argc, const char* const* argv) {
     const std::string net = checkpoint_file(checkpoint);
     LoadedNet loaded = load_net(net, open_device(machine, console), machine.precision);
     if (save.empty()) save = {loaded.card.classes() == 2 ? "binary" : "index", "overlay"};
-    Predictor predictor(loaded, save, logit_threshold(o, threshold, loaded.card), windows, output);
+    Predictor predictor(loaded, save, logit_threshold(o, threshold, loaded.card), output, windows);
     const std::vector<Job> jobs = jobs_of(images, predictor, {net, o.config_file()}, overwrite);
     std::fputs(format_table(o.table()).c_str(), stdout);
     predict_all(predictor, jobs, std::move(images.skipped), console);

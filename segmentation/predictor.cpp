@@ -17,13 +17,13 @@ static data::Image binary_of(data::Image ids) {
     return ids;
 }
 
-Predictor::Predictor(LoadedNet& net, std::vector<std::string> wanted, double threshold, WindowOptions windows,
-                     std::string output)
+Predictor::Predictor(LoadedNet& net, std::vector<std::string> wanted, double threshold, std::string output,
+                     WindowOptions windows)
     : net_(net),
       wanted_(std::move(wanted)),
       threshold_(threshold),
-      windows_(std::move(windows)),
-      output_(std::move(output)) {}
+      output_(std::move(output)),
+      windows_(std::move(windows)) {}
 
 bool Predictor::wants(const std::string& what) const { return std::count(wanted_.begin(), wanted_.end(), what) > 0; }
 

@@ -17,8 +17,8 @@ struct Job {
 class Predictor {
  public:
     // `wanted`: of index, binary, probability, overlay. `threshold`: of a binary net's logit.
-    Predictor(LoadedNet& net, std::vector<std::string> wanted, double threshold, WindowOptions windows,
-              std::string output);
+    Predictor(LoadedNet& net, std::vector<std::string> wanted, double threshold, std::string output,
+              WindowOptions windows = {});
 
     const std::string& output() const { return output_; }
     std::vector<std::string> paths_of(const Job& job) const;  // of its results
@@ -40,8 +40,8 @@ class Predictor {
     LoadedNet& net_;
     std::vector<std::string> wanted_;
     double threshold_;
-    WindowOptions windows_;
     std::string output_;
+    WindowOptions windows_;
 };
 
 }  // namespace atrous
