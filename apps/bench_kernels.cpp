@@ -3,16 +3,15 @@
 #include <cstdio>
 
 #include "apps/bench.h"
+#include "apps/bench_kernel_arguments.h"
 #include "apps/console.h"
 #include "apps/exit_codes.h"
-#include "apps/options.h"
 #include "base/durable_file.h"
 #include "benchmarks/harness/environment.h"
 #include "benchmarks/harness/outcome.h"
 #include "benchmarks/harness/report.h"
 #include "engine/context.h"
 #include "engine/math_mode.h"
-#include "models/unet.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
 #include "segmentation/tuning.h"
@@ -21,88 +20,6 @@ namespace atrous::app {
 namespace {
 
 using namespace bench;
-
-struct KernelArguments {
-    std::string op;
-    std::vector<std::string> shape;
-    int64_t stride = 1, padding = 0, dilation = 1, out_channels = 1;
-    double scale = 2, budget = 2;
-    bool relu = false, bias = false, unchecked = false, overwrite = false, all = false, list = false;
-    NetConfig net;  // its settings kernel, align-corners and batch-norm serve an op too
-    int64_t size = 256, batch_size = 4, classes = 2, repetitions = 20;
-    Machine machine{.precision = "fp32"};
-    std::string predict, json, svg;
-    Options o{"bench kernels",
-              "Times ops, forward and backward, against what this machine can do at most, and compares them with the "
-              "reference: one op (--op), or all distinct ops of a training step of a net (--model). GB/s and TFLOP/s "
-              "count what cannot be avoided."};
-
-    KernelArguments();
-    std::vector<Workload> wanted(DType dtype) const;
-};
-
-KernelArguments::KernelArguments() {
-    o.group("One op");
-    o.bind("op", op, "one op: conv2d, batch_norm, max_pool, …");
-    o.bind("shape", shape, "batch x height x width x channels, such as 16x256x256x64; one for each activation");
-    o.bind("stride", stride, "stride of a convolution or pooling").min(1);
-    o.bind("padding", padding, "padding of a convolution or pooling; not given: the one that keeps the size").min(0);
-    o.bind("dilation", dilation, "dilation of a convolution").min(1);
-    o.bind("out-channels", out_channels, "output channels of a convolution; not given: as many as go in").min(1);
-    o.bind("scale", scale, "factor of bilinear upsampling").above(0);
-    o.bind("relu", relu, "batch norm with the ReLU behind it");
-    o.bind("bias", bias, "convolution with a bias");
-    o.group("Or a net (--kernel and --align-corners are an op's too)");
-    describe(o, net);
-    describe_size(o, size);
-    describe_batch_size(o, batch_size);
-    describe_classes(o, classes);
-    o.group("How");
-    describe_precision(o, machine).one_of(precision_words()).help =
-        "element type and arithmetic: tf32 has float tensors, whose products round their factors on tensor cores";
-    describe_device(o, machine);
-    o.bind("repetitions", repetitions, "repetitions of each pass, at most").min(5);
-    o.bind("budget", budget, "time an op may take; then five repetitions suffice").min(0).unit("seconds");
-    o.bind(
-        "all", all,
-        "all implementations that support the shape, those that --kernels does not choose in brackets; on a GPU also "
-        "every way that --tune chooses from");
-    o.bind("list", list, "implementations that --kernels chooses from, in order, instead of measuring");
-    o.bind("unchecked", unchecked, "leave out the comparison with the reference");
-    o.bind("predict", predict, "measure nothing: bytes, FLOPs and least time on this GPU, such as H200, A100, T4");
-    o.group("Output");
-    describe_json(o, json).help = "file for the figures (JSON lines)";
-    o.bind("svg", svg, "file for a roofline (SVG)");
-    describe_overwrite(o, overwrite);
-}
-
-std::vector<Workload> KernelArguments::wanted(DType type) const {
-    if (op.empty() != o.at("model").given())
-        throw UsageError("say what to measure: `op` OP `shape` 16x256x256x64, or `model` unet");
-    if (op.empty()) {
-        const NetOps ops = ops_of(measured_net(o, net, classes), size, batch_size, type);
-        for (const std::string& note : ops.notes) fmt::print("note: {}\n", note);
-        return ops.ops;
-    }
-    Settings of_net;
-    NetConfig unused;
-    describe(of_net, unused);
-    for (const auto& s : of_net.all())
-        if (s->key != "kernel" && s->key != "align-corners" && o.at(s->key).given())
-            throw UsageError("`" + s->key + "` belongs to a net, not to `op`");
-    Workload w;
-    w.op = op;
-    for (const std::string& s : shape) w.request.shapes.push_back(parse_shape(s));
-    const auto add = [&](const char* name, const char* key, auto value) {
-        if (o.at(key).given()) w.request.numbers[name] = double(value);
-    };
-    const UNetOptions& of_unet = net.models.of<UNetModel>("unet").options;
-    add("kernel", "kernel", of_unet.kernel), add("stride", "stride", stride), add("padding", "padding", padding);
-    add("dilation", "dilation", dilation), add("out_channels", "out-channels", out_channels);
-    add("scale", "scale", scale), add("align_corners", "align-corners", of_unet.align_corners);
-    add("relu", "relu", relu), add("bias", "bias", bias);
-    return {w};
-}
 
 int list_families() {
     fmt::print("{:<8} {:<32} {:<8} {:<8} {}\n", "device", "function", "name", "by", "needs");
