@@ -42,27 +42,63 @@ class StemFinder {
     FilesByStem images_, masks_;
 };
 
+// Whether a folder of the path has one of these names, or one with a part before it, such as "train_masks".
+template <size_t N>
+bool lies_in(const fs::path& relative, const char* const (&names)[N]) {
+    for (const fs::path& part : relative.parent_path()) {
+        const std::string folder = part.string();
+        for (const char* name : names)
+            if (folder == name || folder.ends_with(fmt::format("_{}", name)) ||
+                folder.ends_with(fmt::format("-{}", name)))
+                return true;
+    }
+    return false;
+}
+
 // Images of a run-length list, which names them without their folder, often without their extension.
 class RunImages {
  public:
     explicit RunImages(fs::path root) : root_(std::move(root)) {}
-    fs::path find(const std::string& name) {
+    fs::path find(const std::string& name, const std::string& where) {
         if (is_file((root_ / name).string())) return root_ / name;
         for (const char* folder : image_folders)
             if (is_file((root_ / folder / name).string())) return root_ / folder / name;
         if (is_file((root_ / "train" / name).string())) return root_ / "train" / name;
         if (by_name_.empty())
             for (const std::string& path : images_below(root_.string()).images) {
-                by_name_.emplace(fs::path(path).filename().string(), path);
-                by_name_.emplace(fs::path(path).stem().string(), path);
+                by_name_[fs::path(path).filename().string()].push_back(path);
+                by_stem_[fs::path(path).stem().string()].push_back(path);
             }
-        const auto at = by_name_.find(name);
-        return at != by_name_.end() ? fs::path(at->second) : root_ / name;
+        for (const auto* files : {&by_name_, &by_stem_})
+            if (const auto at = files->find(name); at != files->end()) return best_of(at->second, name, where);
+        return root_ / name;
     }
 
  private:
+    enum class Kind { image, unknown, mask };
+    Kind kind_of(const std::string& path) const {
+        static constexpr const char* train[] = {"train"};
+        const fs::path relative = fs::path(path).lexically_relative(root_);
+        if (lies_in(relative, mask_folders)) return Kind::mask;
+        return lies_in(relative, image_folders) || lies_in(relative, train) ? Kind::image : Kind::unknown;
+    }
+    // The one file in a folder of images; where none lies in such, the one that is not among masks.
+    fs::path best_of(const std::vector<std::string>& files, const std::string& name, const std::string& where) const {
+        for (const Kind kind : {Kind::image, Kind::unknown}) {
+            std::vector<std::string> found;
+            for (const std::string& file : files)
+                if (kind_of(file) == kind) found.push_back(file);
+            if (found.size() == 1) return found[0];
+            if (found.size() > 1)
+                throw DataError(fmt::format("{}: '{}' may be any of {} images: {}; write its path relative to {}",
+                                            where, name, found.size(), few_of(found), root_.string()));
+        }
+        throw DataError(fmt::format("{}: '{}' is only in a folder of masks: {}; write the image's path relative to {}",
+                                    where, name, few_of(files), root_.string()));
+    }
+
     fs::path root_;
-    std::map<std::string, std::string> by_name_;  // also by the stem; of several the first
+    std::map<std::string, std::vector<std::string>> by_name_, by_stem_;
 };
 
 RunOrder order_of_runs(const std::string& list, const List& content, const std::string& asked, Dataset& dataset) {
@@ -126,7 +162,7 @@ std::vector<Sample> samples_of_runs(const std::string& list, const List& content
     std::vector<std::pair<std::string, std::vector<MaskRuns>>> by_image;  // in the list's order
     std::map<std::string, size_t> places;
     for (const ListEntry& entry : content) {
-        const fs::path image = images.find(entry.image);
+        const fs::path image = images.find(entry.image, fmt::format("{}:{}", list, entry.line));
         if (!is_file(image.string())) {
             missing.add(image, entry.line);
             continue;

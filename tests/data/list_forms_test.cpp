@@ -120,6 +120,33 @@ std::vector<SetRow> runs() {
     };
 }
 
+// Runs of "i0" beside files of that stem in these places.
+SetRow place_row(const char* name, const Names& files, const std::string& taken, Names refusal = {}) {
+    std::function<void(const Read&)> accepted;
+    if (!taken.empty()) accepted = [=](const Read& r) { EXPECT_EQ(names(r.dataset.train), Names{taken}); };
+    return {name,
+            [=](TempDir& d) {
+                for (const std::string& file : files) add_image(d / file);
+                write_text(d / "l.csv", "id,rle_mask\ni0,1 7\n");
+            },
+            std::move(accepted), std::move(refusal),
+            [](DatasetOptions& o) { o.train_list = o.root + "/l.csv", o.val_fraction = 0; }};
+}
+
+std::vector<SetRow> places_of_runs() {
+    return {
+        place_row("masks come first in the alphabet", {"gt/i0.png", "images/i0.png"}, "images/i0"),
+        place_row("masks within train", {"train/annotations/i0.png", "train/rgb/i0.png"}, "train/rgb/i0"),
+        place_row("masks of a part", {"part_masks/i0.png", "photos/i0.png"}, "photos/i0"),
+        place_row("images and what is unknown", {"depth/i0.png", "images/i0.png"}, "images/i0"),
+        place_row("two folders of which nothing is known", {"left/i0.png", "right/i0.png"}, "",
+                  {"l.csv:2", "'i0'", "left/i0.png", "right/i0.png", "relative to"}),
+        place_row("two files of one folder", {"images/i0.jpg", "images/i0.png"}, "",
+                  {"images/i0.jpg", "images/i0.png"}),
+        place_row("a mask alone", {"gt/i0.png", "images/i1.png"}, "", {"l.csv:2", "folder of masks", "gt/i0.png"}),
+    };
+}
+
 SetRow mask_row(const char* name, std::vector<std::vector<uint8_t>> masks, std::function<void(const Read&)> accepted,
                 Names refusal = {}, const std::string& rule = "auto") {
     return {name,
@@ -201,6 +228,7 @@ std::vector<SetRow> masks() {
 
 TEST(ListForms, OfPaths) { run_rows(lists()); }
 TEST(ListForms, OfRuns) { run_rows(runs()); }
+TEST(ListForms, ImagesOfRuns) { run_rows(places_of_runs()); }
 TEST(MaskForms, OfValues) { run_rows(masks()); }
 
 TEST(ListForms, RelativeToTheList) {
