@@ -116,18 +116,27 @@ RunOrder order_of_runs(const std::string& list, const List& content, const std::
     return *content.order;
 }
 
+using ClassIds = std::map<std::string, uint8_t>;
+
+bool is_class_number(const std::string& name) {
+    return name.size() <= 3 && name.find_first_not_of("0123456789") == std::string::npos && std::stoi(name) > 0 &&
+           std::stoi(name) < max_classes;
+}
+bool has_class_numbers(const List& content) {
+    return std::all_of(content.begin(), content.end(), [](const ListEntry& entry) {
+        return entry.class_name.empty() || is_class_number(entry.class_name);
+    });
+}
+
 // Ids from 1: of numbers the numbers themselves, of names their places in the alphabet.
-std::map<std::string, uint8_t> ids_of_classes(const std::string& list, const List& content, Dataset& dataset) {
-    std::map<std::string, uint8_t> ids;
+ClassIds number_classes(const std::string& list, const List& content, Dataset& dataset) {
+    ClassIds ids;
     for (const ListEntry& entry : content)
         if (!entry.class_name.empty()) ids[entry.class_name] = 0;
     if (ids.size() >= size_t(max_classes))
         throw DataError(fmt::format("{}: the column of classes holds {} different ones; at most {} are trained", list,
                                     ids.size(), max_classes - 1));
-    const bool numbers = std::all_of(ids.begin(), ids.end(), [](const auto& c) {
-        return c.first.size() <= 3 && c.first.find_first_not_of("0123456789") == std::string::npos &&
-               std::stoi(c.first) > 0 && std::stoi(c.first) < max_classes;
-    });
+    const bool numbers = has_class_numbers(content);
     uint8_t next = 1;
     for (auto& [name, id] : ids) id = numbers ? uint8_t(std::stoi(name)) : next++;
     if (ids.empty()) return ids;
@@ -135,6 +144,30 @@ std::map<std::string, uint8_t> ids_of_classes(const std::string& list, const Lis
     if (!numbers) dataset.class_names = {"background"};
     for (const auto& [name, id] : ids)
         if (!numbers) dataset.class_names.push_back(name);
+    return ids;
+}
+
+void refuse_other_classes(const std::string& list, const List& content, const ClassIds& ids) {
+    std::vector<std::string> known;
+    for (const auto& [name, id] : ids) known.push_back(name);
+    for (const ListEntry& entry : content) {
+        const bool is_empty = entry.rle && (entry.rle->empty() || *entry.rle == "-1");
+        if (ids.contains(entry.class_name) || (is_empty && entry.class_name.empty())) continue;
+        throw DataError(fmt::format("{}:{}: {}, but what trains {}; name classes as it does, or add them there", list,
+                                    entry.line,
+                                    entry.class_name.empty() ? "no class" : "class '" + entry.class_name + "'",
+                                    known.empty() ? "names none" : "has the classes " + few_of(known)));
+    }
+}
+
+// The list that trains numbers the classes; one that comes after it has the same ids, and no class beside them.
+const ClassIds& ids_of_classes(const std::string& list, const List& content, Dataset& dataset) {
+    ClassIds& ids = dataset.ids_of_lists;
+    if (dataset.train.empty() || (ids.empty() && has_class_numbers(content)))
+        return ids = number_classes(list, content, dataset);
+    if (ids.empty())  // no list trains
+        for (size_t i = 0; i < dataset.class_names.size(); ++i) ids.emplace(dataset.class_names[i], uint8_t(i));
+    refuse_other_classes(list, content, ids);
     return ids;
 }
 
@@ -156,7 +189,7 @@ class Missing {
 std::vector<Sample> samples_of_runs(const std::string& list, const List& content, const fs::path& root,
                                     const std::string& rle_order, Dataset& dataset) {
     const RunOrder order = order_of_runs(list, content, rle_order, dataset);
-    const auto ids = ids_of_classes(list, content, dataset);
+    const ClassIds& ids = ids_of_classes(list, content, dataset);
     RunImages images(root);
     Missing missing;
     std::vector<std::pair<std::string, std::vector<MaskRuns>>> by_image;  // in the list's order

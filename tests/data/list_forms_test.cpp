@@ -147,6 +147,39 @@ std::vector<SetRow> places_of_runs() {
     };
 }
 
+// A list trains, another validates; both have a column of classes.
+SetRow two_lists(const char* name, const std::string& train, const std::string& val,
+                 std::function<void(const Read&)> accepted, Names refusal = {}) {
+    return {name,
+            [=](TempDir& d) {
+                flat(d, 3);
+                write_text(d / "train.csv", "ImageId,ClassId,EncodedPixels\n" + train);
+                write_text(d / "val.csv", "ImageId,ClassId,EncodedPixels\n" + val);
+            },
+            std::move(accepted), std::move(refusal),
+            [](DatasetOptions& o) { o.train_list = o.root + "/train.csv", o.val_list = o.root + "/val.csv"; }};
+}
+
+std::vector<SetRow> classes_of_lists() {
+    const auto val_is = [](uint8_t id, const Names& names) {
+        return [=](const Read& r) {
+            EXPECT_EQ(load_mask(r.dataset.val.at(0), 6, 8).image.u8[0], id);
+            EXPECT_EQ(r.dataset.class_names, names);
+        };
+    };
+    const std::string train = "a0.jpg,car,1 2\nb1.jpg,person,1 2\n", numbers = "a0.jpg,1,1 2\nb1.jpg,2,1 2\n";
+    return {
+        two_lists("one name of two", train, "c2.jpg,person,1 2\n", val_is(2, {"background", "car", "person"})),
+        two_lists("a name that does not train", train, "c2.jpg,car,1 2\nc2.jpg,dog,9 2\n", {},
+                  {"val.csv:3", "class 'dog'", "car, person"}),
+        two_lists("no class", train, "c2.jpg,,1 2\n", {}, {"val.csv:2", "no class", "car, person"}),
+        two_lists("no class and no pixel", train, "c2.jpg,,-1\n", val_is(0, {"background", "car", "person"})),
+        two_lists("numbers", numbers, "c2.jpg,2,1 2\n", val_is(2, {})),
+        two_lists("a number that does not train", numbers, "c2.jpg,3,1 2\n", {}, {"val.csv:2", "class '3'", "1, 2"}),
+        two_lists("names after numbers", numbers, "c2.jpg,car,1 2\n", {}, {"val.csv:2", "class 'car'", "1, 2"}),
+    };
+}
+
 SetRow mask_row(const char* name, std::vector<std::vector<uint8_t>> masks, std::function<void(const Read&)> accepted,
                 Names refusal = {}, const std::string& rule = "auto") {
     return {name,
@@ -229,6 +262,7 @@ std::vector<SetRow> masks() {
 TEST(ListForms, OfPaths) { run_rows(lists()); }
 TEST(ListForms, OfRuns) { run_rows(runs()); }
 TEST(ListForms, ImagesOfRuns) { run_rows(places_of_runs()); }
+TEST(ListForms, ClassesOfTwoLists) { run_rows(classes_of_lists()); }
 TEST(MaskForms, OfValues) { run_rows(masks()); }
 
 TEST(ListForms, RelativeToTheList) {
