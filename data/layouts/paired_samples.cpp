@@ -31,14 +31,6 @@ void sort_files(std::vector<NamedFile>& files) {
                                         name_of(files[i])));
 }
 
-void refuse_unread(const std::string& folder, const std::vector<std::string>& unread, size_t read, const char* what) {
-    if (unread.empty()) return;
-    throw DataError(
-        fmt::format("{}: {} of {} {} are of a kind that is not read: {}; convert them to PNG, or move them out "
-                    "of the folder",
-                    folder, unread.size(), unread.size() + read, what, text_of_unread(unread)));
-}
-
 Sample joined(const NamedFile& image, std::vector<MaskFile> files, const std::string& from, const fs::path& root) {
     return {image.path, from, sample_name(image.path, root), joined_files(std::move(files))};
 }
@@ -165,9 +157,7 @@ std::vector<Sample> by_class_folders(const FileSets& files, const fs::path& root
 }
 
 void say_what_is_left(const FileSets& files, const Pairing& pairing, Dataset& dataset) {
-    if (!files.skipped.empty())
-        dataset.warnings.push_back(fmt::format("{} files cannot be looked at and are left out: {}",
-                                               files.skipped.size(), few_of(files.skipped)));
+    say_skipped(files.skipped, dataset);
     if (files.masks_are_shared || files.masks.size() <= pairing.mask_of.size()) return;
     const std::set<size_t> taken(pairing.mask_of.begin(), pairing.mask_of.end());
     size_t first = 0;
@@ -186,6 +176,20 @@ std::vector<Sample> samples_of_pairing(const FileSets& files, const Pairing& pai
 }
 
 }  // namespace
+
+void refuse_unread(const std::string& folder, const std::vector<std::string>& unread, size_t read, const char* what) {
+    if (unread.empty()) return;
+    throw DataError(
+        fmt::format("{}: {} of {} {} are of a kind that is not read: {}; convert them to PNG, or move them out "
+                    "of the folder",
+                    folder, unread.size(), unread.size() + read, what, text_of_unread(unread)));
+}
+
+void say_skipped(const std::vector<std::string>& skipped, Dataset& dataset) {
+    if (!skipped.empty())
+        dataset.warnings.push_back(
+            fmt::format("{} files cannot be looked at and are left out: {}", skipped.size(), few_of(skipped)));
+}
 
 std::vector<NamedFile> named_files(const ImageList& list, const std::string& base) {
     std::vector<NamedFile> files;
