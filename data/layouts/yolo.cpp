@@ -128,9 +128,9 @@ struct Yolo {
     }
 };
 
-std::vector<std::string> names_of(const fs::path& root) {
+std::vector<std::string> names_of(const fs::path& root, Dataset& dataset) {
     for (const fs::path& folder : {root, root / "labels"})
-        if (const auto names = class_names_in(folder.string())) return names->names;
+        if (const auto names = class_names_in(folder.string(), dataset.notes)) return names->names;
     return {};
 }
 
@@ -147,7 +147,7 @@ static std::optional<Dataset> find_yolo(const std::string& given) {
     const auto train = first_of(root, {"train", "train2017", "training", ""});
     if (!train || !has_labels(train->masks)) return {};
     Dataset dataset;
-    Yolo yolo{root, dataset, names_of(root)};
+    Yolo yolo{root, dataset, names_of(root, dataset)};
     dataset.train = yolo.samples_of(*train);
     if (const auto val = first_of(root, {"val", "valid", "val2017", "validation"})) dataset.val = yolo.samples_of(*val);
     if (const auto test = first_of(root, {"test", "test2017"}); test && has_labels(test->masks))

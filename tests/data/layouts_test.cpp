@@ -397,6 +397,39 @@ std::vector<SetRow> folders() {
              counts(1, 1, 0, 3)(r);
              EXPECT_EQ(r.report.pixels, (std::vector<int64_t>{48, 48, 0}));
          }},
+        {"a labelmap.txt of another form",
+         [](TempDir& d) {
+             flat(d, 2);
+             write_text(d / "labelmap.txt", "0 background\n1 cat\n");
+             write_text(d / "classes.txt", "none\ncat\n");
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 2)(r);
+             EXPECT_TRUE(r.notes("labelmap.txt:1: not the names of classes"));
+             EXPECT_EQ(r.dataset.class_names, (Names{"none", "cat"})) << "the search goes on";
+         }},
+        {"a labelmap.txt of names and ids in CVAT's place",
+         [](TempDir& d) {
+             flat(d, 2, "JPEGImages/", "SegmentationClass/");
+             write_text(d / "labelmap.txt", "background: 0\ncat: 1\n");
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 2)(r);
+             EXPECT_TRUE(r.notes("labelmap.txt:1: not the names of classes"));
+         }},
+        {"a labelmap.txt of CVAT with a wrong colour",
+         [](TempDir& d) {
+             flat(d, 2, "JPEGImages/", "SegmentationClass/");
+             write_text(d / "labelmap.txt", "background:0,0,0::\ncat:1,2,300::\n");
+         },
+         {},
+         {"labelmap.txt:2", "0 to 255"}},
+        {"a labels.txt that has a label for each image",
+         [](TempDir& d) {
+             flat(d, 2);
+             write_text(d / "labels.txt", "cat\ndog\ncat\n");
+         },
+         [](const Read& r) { EXPECT_TRUE(r.dataset.class_names.empty()); }},
         {"a class_dict.csv that is none",
          [](TempDir& d) {
              flat(d, 2);
