@@ -358,6 +358,40 @@ std::vector<SetRow> folders() {
              EXPECT_EQ(r.dataset.class_names, (Names{"background", "road", "sky"}));
              EXPECT_TRUE(r.notes("1 road, 2 sky"));
          }},
+        {"a folder of masks for each image, and others",
+         [](TempDir& d) {
+             for (const char* n : {"x", "y", "z"}) add_mask(d / fmt::format("masks/{}/0.png", n));
+             for (const char* n : {"x", "y"}) add_image(d / fmt::format("images/{}.png", n));
+             add_mask(d / "masks/w/more/0.png");
+             fs::create_symlink("nowhere.png", d / "images/z.png");
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 2)(r);
+             EXPECT_TRUE(r.notes("masks: 2 masks have no image: w/more/0.png, z/0.png"));
+             EXPECT_TRUE(r.notes("1 files cannot be looked at and are left out"));
+         }},
+        {"a folder of masks for each class, and masks of other names",
+         [](TempDir& d) {
+             for (const char* n : {"x", "y"}) add_image(d / fmt::format("images/{}.png", n));
+             for (const char* n : {"road/x", "road/y", "sky/x", "sky/why"})
+                 add_mask(d / fmt::format("masks/{}.png", n));
+             fs::create_symlink("nowhere.png", d / "images/z.png");
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 3)(r);
+             EXPECT_TRUE(r.notes("masks: 1 masks have no image: sky/why.png"));
+             EXPECT_TRUE(r.notes("1 files cannot be looked at and are left out"));
+         }},
+        {"a folder of a class that belongs to no image",
+         [](TempDir& d) {
+             for (const char* n : {"x", "y"}) {
+                 add_image(d / fmt::format("images/{}.png", n));
+                 for (const char* name : {"road/{}", "sky/{}", "tree/{}-1"})
+                     add_mask(d / fmt::format("masks/{}.png", fmt::format(fmt::runtime(name), n)));
+             }
+         },
+         {},
+         {"masks/tree: none of its 2 masks", "images", "x-1"}},
         {"macOS's files",
          [](TempDir& d) {
              flat(d, 3);

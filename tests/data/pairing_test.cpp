@@ -41,7 +41,7 @@ std::vector<SetRow> names() {
             {"u\u0308ber.png", "cafe\u0301.png", "\u1112\u1161\u11ab.png"},
             [](const Read& r) { EXPECT_EQ(r.dataset.train.size(), 3u); }),
         row("a mask more", {"100_sat.jpg", "101_sat.jpg"}, {"100_mask.png", "101_mask.png", "999_mask.png"},
-            [](const Read& r) { EXPECT_TRUE(r.notes("1 masks have no image, the first is 999_mask.png")); }),
+            [](const Read& r) { EXPECT_TRUE(r.notes("1 masks have no image: 999_mask.png")); }),
         row("a number is no part of another", {"1.png", "2.png"}, {"11.png", "12.png"}, {}, {"2 of 2 images"}),
         row("a name that is left over", {"left.png", "right_eye.png"}, {"left.png", "right_ey.png", "z.png"}, {},
             {"1 of 2 images", "right_eye.png", "of 2 masks left over, right_ey.png is nearest to right_eye.png",
