@@ -6,6 +6,7 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "base/error.h"
 #include "base/paths.h"
@@ -36,8 +37,10 @@ Lines split(const std::string& text, char separator) {
     return parts;
 }
 
-[[noreturn]] void refuse(const std::string& path, size_t line, const std::string& expected) {
-    throw DataError(fmt::format("{}:{}: not the names of classes; expected {}", path, line + 1, expected));
+[[noreturn]] void refuse(const std::string& path, size_t line, const std::string& expected, bool other_form = false) {
+    const std::string text = fmt::format("{}:{}: not the names of classes; expected {}", path, line + 1, expected);
+    if (other_form) throw NotClassNames(text);
+    throw DataError(text);
 }
 
 int number(const std::string& text, int top) {  // -1: it is none
@@ -57,7 +60,7 @@ ClassNames read_roboflow(const std::string& path, const Lines& lines) {
         if (trimmed(lines[i]).empty()) continue;
         const Lines fields = split(lines[i], ',');
         const int id = number(fields[0], max_classes - 1);
-        if (fields.size() < 2 || id < 0) refuse(path, i, "'value, name' with a value up to 254");
+        if (fields.size() < 2 || id < 0) refuse(path, i, "'value, name' with a value up to 254", found.names.empty());
         put(found.names, size_t(id), fields[1]);
     }
     return found;
@@ -78,7 +81,7 @@ ClassNames read_class_dict(const std::string& path, const Lines& lines) {
     for (size_t i = 1; i < lines.size(); ++i) {
         if (trimmed(lines[i]).empty()) continue;
         const Lines fields = split(lines[i], ',');
-        if (fields.size() < 4) refuse(path, i, "'name,r,g,b'");
+        if (fields.size() < 4) refuse(path, i, "'name,r,g,b'", found.names.empty());
         found.names.push_back(fields[0]);
         found.colours.push_back(colour_of(path, i, {fields[1], fields[2], fields[3]}));
     }
@@ -90,9 +93,10 @@ ClassNames read_labelmap(const std::string& path, const Lines& lines) {
     for (size_t i = 0; i < lines.size(); ++i) {
         if (trimmed(lines[i]).empty() || lines[i][0] == '#') continue;
         const Lines fields = split(lines[i], ':');
-        if (fields.size() < 2) refuse(path, i, "'name:r,g,b::'");
+        const Lines rgb = fields.size() < 2 ? Lines{} : split(fields[1], ',');
+        if (rgb.size() != 3) refuse(path, i, "'name:r,g,b::'", found.names.empty());
         found.names.push_back(fields[0]);
-        found.colours.push_back(colour_of(path, i, split(fields[1], ',')));
+        found.colours.push_back(colour_of(path, i, rgb));
     }
     // CVAT lists the background where the alphabet has it; it is class 0 here.
     const auto background = std::find(found.names.begin(), found.names.end(), "background");
@@ -148,18 +152,23 @@ ClassNames read_object_info(const std::string& path, const Lines& lines) {
         if (trimmed(lines[i]).empty()) continue;
         const Lines fields = split(lines[i], '\t');
         const int id = number(fields[0], max_classes);
-        if (id < 1 || fields.size() < 2) refuse(path, i, "'Idx Ratio Train Val Stuff Name' with tabs");
+        if (id < 1 || fields.size() < 2)
+            refuse(path, i, "'Idx Ratio Train Val Stuff Name' with tabs", found.names.empty());
         put(found.names, size_t(id - 1), split(fields.back(), ',')[0]);
     }
     return found;
 }
 
-// A text of this name may be anything, such as a list of images.
+// A text of this name may be anything, such as a list of images or of a label for each image.
 bool is_plausible(const std::string& path) {
     std::ifstream file(path);
+    std::set<std::string> names;
     int lines = 0;
-    for (std::string line; std::getline(file, line);)
-        if (++lines > max_classes || line.size() > 80 || is_image_name(trimmed(line))) return false;
+    for (std::string line; std::getline(file, line);) {
+        const std::string name = trimmed(line);
+        if (++lines > max_classes || line.size() > 80 || is_image_name(name)) return false;
+        if (!name.empty() && !names.insert(name).second) return false;
+    }
     return true;
 }
 
@@ -195,13 +204,17 @@ ClassNames read_class_names(const std::string& path) {
     throw DataError(path + ": not a file of class names that is known");
 }
 
-std::optional<ClassNames> class_names_in(const std::string& folder) {
-    for (const auto& [name, read] : readers)
-        if (const std::string path = (fs::path(folder) / name).string(); is_file(path)) {
-            if (read == read_plain && !is_plausible(path)) continue;
+std::optional<ClassNames> class_names_in(const std::string& folder, std::vector<std::string>& notes) {
+    for (const auto& [name, read] : readers) {
+        const std::string path = (fs::path(folder) / name).string();
+        if (!is_file(path) || (read == read_plain && !is_plausible(path))) continue;
+        try {
             ClassNames found = read_class_names(path);
             if (!found.names.empty()) return found;
+        } catch (const NotClassNames& error) {
+            notes.push_back(fmt::format("{}; the file is passed over", error.what()));
         }
+    }
     return {};
 }
 

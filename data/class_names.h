@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "data/image.h"
 
 namespace atrous::data {
@@ -16,7 +17,14 @@ struct ClassNames {
     std::string file;                // where they stand
 };
 
-// Reads one of these by its name; DataError with file and line where it holds something else:
+// The file has another form from its first line on: it is another program's, and no names of classes were meant.
+class NotClassNames : public DataError {
+ public:
+    using DataError::DataError;
+};
+
+// Reads one of these by its name; DataError with file and line where it holds something else, NotClassNames where its
+// first entry does:
 //   _classes.csv                                "Pixel Value, Class" (Roboflow)
 //   class_dict.csv                              "name,r,g,b"
 //   labelmap.txt                                "name:r,g,b:parts:actions" (CVAT)
@@ -25,8 +33,9 @@ struct ClassNames {
 //   objectInfo150.txt                           of ADE20K
 ClassNames read_class_names(const std::string& path);
 
-// The first of those files in a folder.
-std::optional<ClassNames> class_names_in(const std::string& folder);
+// The first of those files in a folder that holds names. NotClassNames passes one over, which is a note; passed over
+// without one are plain texts that are no list of classes: with names of images, or with a name twice.
+std::optional<ClassNames> class_names_in(const std::string& folder, std::vector<std::string>& notes);
 
 std::vector<std::string> voc_class_names();         // 21
 std::vector<std::string> cityscapes_class_names();  // 19, by train id

@@ -92,7 +92,7 @@ void add_class_names(const std::string& root, Dataset& dataset) {
     if (!dataset.class_names.empty() || dataset.train.empty()) return;
     const std::filesystem::path image = dataset.train[0].image_path;
     for (const std::filesystem::path& folder : {std::filesystem::path(root), image.parent_path()}) {
-        const auto found = class_names_in(folder.string());
+        const auto found = class_names_in(folder.string(), dataset.notes);
         if (!found) continue;
         dataset.class_names = found->names;
         dataset.palette = found->colours;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct Dataset {
     std::string mask_values = {};               // the rule that the set is known by; empty: `mask-values` auto decides
     std::vector<std::string> class_names = {};  // by class id, where the set says them
     Palette palette = {};                       // likewise its colours; empty or as long as class_names
+    std::map<std::string, uint8_t> ids_of_lists = {};  // what the column of classes of its first list holds
 };
 
 inline constexpr double max_val_fraction = 0.9;

@@ -21,6 +21,10 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+constexpr const char* separators = "_- .";
+
+bool is_separator(char c) { return std::string_view(separators).find(c) != std::string_view::npos; }
+
 // What an image's name and its mask's have around the part that they share.
 struct Rewriting {
     std::string image_prefix, image_suffix, mask_prefix, mask_suffix;
@@ -33,14 +37,13 @@ struct Rewriting {
         Rewriting r = *this;
         const std::string core =
             image.substr(image_prefix.size(), image.size() - image_prefix.size() - image_suffix.size());
-        const std::string separators = "_- .";
         const size_t last = core.find_last_of(separators);
         if (!(image_suffix + mask_suffix).empty() && last != std::string::npos && last > 0 &&
             std::none_of(core.begin() + int64_t(last), core.end(), is_digit)) {
             r.image_suffix.insert(0, core.substr(last));
             r.mask_suffix.insert(0, core.substr(last));
         }
-        if (!(image_prefix + mask_prefix).empty() && core.size() > 1 && separators.find(core[0]) != std::string::npos) {
+        if (!(image_prefix + mask_prefix).empty() && core.size() > 1 && is_separator(core[0])) {
             r.image_prefix += core[0];
             r.mask_prefix += core[0];
         }
@@ -50,6 +53,21 @@ struct Rewriting {
         return fmt::format("{}NAME{} with {}NAME{}", image_prefix, image_suffix, mask_prefix, mask_suffix);
     }
 };
+
+// Whether the part that the image's name shares with its mask's holds a whole word of both: what two names by chance have
+// in common, such as "a" in "cat" and "dark", is none.
+bool shares_word(const Rewriting& r, const std::string& image) {
+    std::string_view core = image;
+    core.remove_prefix(r.image_prefix.size());
+    core.remove_suffix(r.image_suffix.size());
+    const auto cut_before = [](const std::string& prefix) { return !prefix.empty() && !is_separator(prefix.back()); };
+    const auto cut_after = [](const std::string& suffix) { return !suffix.empty() && !is_separator(suffix.front()); };
+    if (cut_before(r.image_prefix) || cut_before(r.mask_prefix))
+        core.remove_prefix(std::min(core.find_first_of(separators), core.size()));
+    if (cut_after(r.image_suffix) || cut_after(r.mask_suffix))
+        core = core.substr(0, core.find_last_of(separators) + 1);  // nothing where it has none
+    return std::any_of(core.begin(), core.end(), [](char c) { return !is_separator(c); });
+}
 
 using Keys = std::vector<std::string>;  // "folder/stem"
 
@@ -141,8 +159,10 @@ std::set<Rewriting> rewritings_of(const std::string& image, const Keys& masks, c
 std::optional<Pairing> by_one_rewriting(const Keys& images, const Keys& masks, const std::string& folder) {
     if (images.empty() || masks.empty() || !all_different(images) || !all_different(masks)) return {};
     const auto index = index_of(masks);
+    const std::string name = images[0].substr(start_of_name(images[0]));
     std::map<std::vector<size_t>, Rewriting> found;  // by the masks that they give, the one that strips least
     for (const Rewriting& r : rewritings_of(images[0], masks, images, index)) {
+        if (images.size() == 1 && !shares_word(r, name)) continue;  // no other image bears it out
         if (count_alone(masks_of(r, images, index, 4)) > 0) continue;
         const auto pairs = masks_of(r, images, index, images.size());
         if (count_alone(pairs) > 0) continue;
@@ -152,7 +172,6 @@ std::optional<Pairing> by_one_rewriting(const Keys& images, const Keys& masks, c
     if (found.empty()) return {};
     const auto best = std::min_element(
         found.begin(), found.end(), [](const auto& a, const auto& b) { return a.second.length() < b.second.length(); });
-    const std::string name = images[0].substr(start_of_name(images[0]));
     if (found.size() > 1 && images.size() > 1) ambiguous(found, name, folder);
     return Pairing{best->first, best->second.tidy(name).text()};
 }
@@ -173,8 +192,9 @@ std::optional<Pairing> by_suffix(const Keys& images, const Keys& masks) {
 }
 
 // The masks by the rewriting that gives most images one, for a message about the others; of large sets the first few
-// hundred are tried. Empty where none gives half of them one.
+// hundred are tried. Empty where none gives half of them one, and for a single image.
 std::vector<size_t> nearly_by_rewriting(const Keys& images, const Keys& masks) {
+    if (images.size() == 1) return {};
     const auto index = index_of(masks);
     const size_t tried = std::min<size_t>(images.size(), 300);
     const Keys some(masks.begin(), masks.begin() + int64_t(std::min<size_t>(masks.size(), 1000)));

@@ -24,8 +24,9 @@ struct Pairing {
 // A mask has its image's folder and stem, also with _mask, _label, _gt and the like appended. Where that leaves an image
 // alone, one rewriting of names is looked for that gives every image a mask of its own: a prefix, a suffix or both
 // exchanged ("img_1" and "mask_1"), the whole file name kept ("a.jpg.png"), then the same without regard to case and to
-// the forms of Unicode, then without regard to folders. Throws DataError where several rewritings do so with different
-// masks; it names them and `masks_folder`.
+// the forms of Unicode, then without regard to folders. A single image must share a whole word with its mask, for no other
+// bears the rewriting out. Throws DataError where several rewritings do so with different masks; it names them and
+// `masks_folder`.
 Pairing pair_names(const std::vector<NamedFile>& images, const std::vector<NamedFile>& masks,
                    const std::string& masks_folder);
 

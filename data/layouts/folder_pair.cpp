@@ -14,10 +14,6 @@ namespace atrous::data {
 
 namespace fs = std::filesystem;
 
-constexpr const char* mask_folders[] = {"masks",       "mask",         "labels", "label",    "annotations",
-                                        "annotation",  "ann_dir",      "gt",     "labelsTr", "SegmentationClass",
-                                        "groundtruth", "ground_truth", "GT",     "Masks",    "Labels"};
-
 std::optional<FolderPair> find_pair(const fs::path& root) {
     for (const char* images : image_folders)
         for (const char* masks : mask_folders)

@@ -17,6 +17,9 @@ struct FolderPair {
 };
 
 inline constexpr const char* image_folders[] = {"images", "imgs", "image", "img", "JPEGImages", "img_dir", "Images"};
+inline constexpr const char* mask_folders[] = {"masks",       "mask",         "labels", "label",    "annotations",
+                                               "annotation",  "ann_dir",      "gt",     "labelsTr", "SegmentationClass",
+                                               "groundtruth", "ground_truth", "GT",     "Masks",    "Labels"};
 
 // images|imgs|… and masks|labels|… in `root`.
 std::optional<FolderPair> find_pair(const std::filesystem::path& root);

@@ -100,13 +100,14 @@ class Reader {
 };
 
 // The classes are those of a file of names, else all labels in the order of the alphabet.
-std::vector<std::string> number_labels(const fs::path& root, const std::vector<Labelled>& all, Reader& reader) {
+std::vector<std::string> number_labels(const fs::path& root, const std::vector<Labelled>& all, Reader& reader,
+                                       std::vector<std::string>& notes) {
     std::set<std::string> labels;
     for (const Labelled& from : all)
         for (const Json& shape : annotation::array(from.content, "shapes", from.file))
             labels.insert(annotation::text(shape, "label", from.file + ", shapes"));
     std::vector<std::string> names{"background"};
-    const auto file = class_names_in(root.string());
+    const auto file = class_names_in(root.string(), notes);
     if (file)
         for (const std::string& name : file->names)
             if (name != "background" && !reader.ids.contains(name)) names.push_back(name);
@@ -150,7 +151,7 @@ static std::optional<Dataset> find_labelme(const std::string& given) {
     }
     Dataset dataset;
     Reader reader;
-    dataset.class_names = number_labels(root, all, reader);
+    dataset.class_names = number_labels(root, all, reader, dataset.notes);
     for (const Labelled& from : all) {
         const std::string part = part_of(from.image.lexically_relative(root).generic_string());
         auto& samples = part == "val" ? dataset.val : part == "test" ? dataset.test : dataset.train;

@@ -42,27 +42,63 @@ class StemFinder {
     FilesByStem images_, masks_;
 };
 
+// Whether a folder of the path has one of these names, or one with a part before it, such as "train_masks".
+template <size_t N>
+bool lies_in(const fs::path& relative, const char* const (&names)[N]) {
+    for (const fs::path& part : relative.parent_path()) {
+        const std::string folder = part.string();
+        for (const char* name : names)
+            if (folder == name || folder.ends_with(fmt::format("_{}", name)) ||
+                folder.ends_with(fmt::format("-{}", name)))
+                return true;
+    }
+    return false;
+}
+
 // Images of a run-length list, which names them without their folder, often without their extension.
 class RunImages {
  public:
     explicit RunImages(fs::path root) : root_(std::move(root)) {}
-    fs::path find(const std::string& name) {
+    fs::path find(const std::string& name, const std::string& where) {
         if (is_file((root_ / name).string())) return root_ / name;
         for (const char* folder : image_folders)
             if (is_file((root_ / folder / name).string())) return root_ / folder / name;
         if (is_file((root_ / "train" / name).string())) return root_ / "train" / name;
         if (by_name_.empty())
             for (const std::string& path : images_below(root_.string()).images) {
-                by_name_.emplace(fs::path(path).filename().string(), path);
-                by_name_.emplace(fs::path(path).stem().string(), path);
+                by_name_[fs::path(path).filename().string()].push_back(path);
+                by_stem_[fs::path(path).stem().string()].push_back(path);
             }
-        const auto at = by_name_.find(name);
-        return at != by_name_.end() ? fs::path(at->second) : root_ / name;
+        for (const auto* files : {&by_name_, &by_stem_})
+            if (const auto at = files->find(name); at != files->end()) return best_of(at->second, name, where);
+        return root_ / name;
     }
 
  private:
+    enum class Kind { image, unknown, mask };
+    Kind kind_of(const std::string& path) const {
+        static constexpr const char* train[] = {"train"};
+        const fs::path relative = fs::path(path).lexically_relative(root_);
+        if (lies_in(relative, mask_folders)) return Kind::mask;
+        return lies_in(relative, image_folders) || lies_in(relative, train) ? Kind::image : Kind::unknown;
+    }
+    // The one file in a folder of images; where none lies in such, the one that is not among masks.
+    fs::path best_of(const std::vector<std::string>& files, const std::string& name, const std::string& where) const {
+        for (const Kind kind : {Kind::image, Kind::unknown}) {
+            std::vector<std::string> found;
+            for (const std::string& file : files)
+                if (kind_of(file) == kind) found.push_back(file);
+            if (found.size() == 1) return found[0];
+            if (found.size() > 1)
+                throw DataError(fmt::format("{}: '{}' may be any of {} images: {}; write its path relative to {}",
+                                            where, name, found.size(), few_of(found), root_.string()));
+        }
+        throw DataError(fmt::format("{}: '{}' is only in a folder of masks: {}; write the image's path relative to {}",
+                                    where, name, few_of(files), root_.string()));
+    }
+
     fs::path root_;
-    std::map<std::string, std::string> by_name_;  // also by the stem; of several the first
+    std::map<std::string, std::vector<std::string>> by_name_, by_stem_;
 };
 
 RunOrder order_of_runs(const std::string& list, const List& content, const std::string& asked, Dataset& dataset) {
@@ -80,18 +116,27 @@ RunOrder order_of_runs(const std::string& list, const List& content, const std::
     return *content.order;
 }
 
+using ClassIds = std::map<std::string, uint8_t>;
+
+bool is_class_number(const std::string& name) {
+    return name.size() <= 3 && name.find_first_not_of("0123456789") == std::string::npos && std::stoi(name) > 0 &&
+           std::stoi(name) < max_classes;
+}
+bool has_class_numbers(const List& content) {
+    return std::all_of(content.begin(), content.end(), [](const ListEntry& entry) {
+        return entry.class_name.empty() || is_class_number(entry.class_name);
+    });
+}
+
 // Ids from 1: of numbers the numbers themselves, of names their places in the alphabet.
-std::map<std::string, uint8_t> ids_of_classes(const std::string& list, const List& content, Dataset& dataset) {
-    std::map<std::string, uint8_t> ids;
+ClassIds number_classes(const std::string& list, const List& content, Dataset& dataset) {
+    ClassIds ids;
     for (const ListEntry& entry : content)
         if (!entry.class_name.empty()) ids[entry.class_name] = 0;
     if (ids.size() >= size_t(max_classes))
         throw DataError(fmt::format("{}: the column of classes holds {} different ones; at most {} are trained", list,
                                     ids.size(), max_classes - 1));
-    const bool numbers = std::all_of(ids.begin(), ids.end(), [](const auto& c) {
-        return c.first.size() <= 3 && c.first.find_first_not_of("0123456789") == std::string::npos &&
-               std::stoi(c.first) > 0 && std::stoi(c.first) < max_classes;
-    });
+    const bool numbers = has_class_numbers(content);
     uint8_t next = 1;
     for (auto& [name, id] : ids) id = numbers ? uint8_t(std::stoi(name)) : next++;
     if (ids.empty()) return ids;
@@ -99,6 +144,30 @@ std::map<std::string, uint8_t> ids_of_classes(const std::string& list, const Lis
     if (!numbers) dataset.class_names = {"background"};
     for (const auto& [name, id] : ids)
         if (!numbers) dataset.class_names.push_back(name);
+    return ids;
+}
+
+void refuse_other_classes(const std::string& list, const List& content, const ClassIds& ids) {
+    std::vector<std::string> known;
+    for (const auto& [name, id] : ids) known.push_back(name);
+    for (const ListEntry& entry : content) {
+        const bool is_empty = entry.rle && (entry.rle->empty() || *entry.rle == "-1");
+        if (ids.contains(entry.class_name) || (is_empty && entry.class_name.empty())) continue;
+        throw DataError(fmt::format("{}:{}: {}, but what trains {}; name classes as it does, or add them there", list,
+                                    entry.line,
+                                    entry.class_name.empty() ? "no class" : "class '" + entry.class_name + "'",
+                                    known.empty() ? "names none" : "has the classes " + few_of(known)));
+    }
+}
+
+// The list that trains numbers the classes; one that comes after it has the same ids, and no class beside them.
+const ClassIds& ids_of_classes(const std::string& list, const List& content, Dataset& dataset) {
+    ClassIds& ids = dataset.ids_of_lists;
+    if (dataset.train.empty() || (ids.empty() && has_class_numbers(content)))
+        return ids = number_classes(list, content, dataset);
+    if (ids.empty())  // no list trains
+        for (size_t i = 0; i < dataset.class_names.size(); ++i) ids.emplace(dataset.class_names[i], uint8_t(i));
+    refuse_other_classes(list, content, ids);
     return ids;
 }
 
@@ -120,13 +189,13 @@ class Missing {
 std::vector<Sample> samples_of_runs(const std::string& list, const List& content, const fs::path& root,
                                     const std::string& rle_order, Dataset& dataset) {
     const RunOrder order = order_of_runs(list, content, rle_order, dataset);
-    const auto ids = ids_of_classes(list, content, dataset);
+    const ClassIds& ids = ids_of_classes(list, content, dataset);
     RunImages images(root);
     Missing missing;
     std::vector<std::pair<std::string, std::vector<MaskRuns>>> by_image;  // in the list's order
     std::map<std::string, size_t> places;
     for (const ListEntry& entry : content) {
-        const fs::path image = images.find(entry.image);
+        const fs::path image = images.find(entry.image, fmt::format("{}:{}", list, entry.line));
         if (!is_file(image.string())) {
             missing.add(image, entry.line);
             continue;

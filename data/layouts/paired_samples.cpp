@@ -31,12 +31,16 @@ void sort_files(std::vector<NamedFile>& files) {
                                         name_of(files[i])));
 }
 
-void refuse_unread(const std::string& folder, const std::vector<std::string>& unread, size_t read, const char* what) {
-    if (unread.empty()) return;
-    throw DataError(
-        fmt::format("{}: {} of {} {} are of a kind that is not read: {}; convert them to PNG, or move them out "
-                    "of the folder",
-                    folder, unread.size(), unread.size() + read, what, text_of_unread(unread)));
+// Files that were skipped, and masks that are not among those `taken`, by their paths.
+void say_what_is_left(const FileSets& files, const std::set<std::string>& taken, Dataset& dataset) {
+    say_skipped(files.skipped, dataset);
+    if (files.masks_are_shared) return;
+    std::vector<std::string> over;
+    for (const NamedFile& mask : files.masks)
+        if (!taken.contains(mask.path)) over.push_back((mask.folder.empty() ? "" : mask.folder + "/") + name_of(mask));
+    if (!over.empty())
+        dataset.warnings.push_back(
+            fmt::format("{}: {} masks have no image: {}", files.masks_folder, over.size(), few_of(over)));
 }
 
 Sample joined(const NamedFile& image, std::vector<MaskFile> files, const std::string& from, const fs::path& root) {
@@ -49,15 +53,18 @@ std::vector<Sample> by_object_folders(const FileSets& files, const fs::path& roo
     for (const NamedFile& mask : files.masks)
         if (!mask.folder.empty()) objects[mask.folder].push_back({mask.path});
     std::vector<Sample> samples;
+    std::set<std::string> taken;
     for (const NamedFile& image : files.images) {
         const auto at = objects.find(key_of(image));
         if (at == objects.end()) return {};
+        for (const MaskFile& mask : at->second) taken.insert(mask.path);
         samples.push_back(joined(image, at->second, (fs::path(files.masks_folder) / at->first).string(), root));
     }
     dataset.notes.push_back(
         fmt::format("{}: a folder of masks for each image; they are joined, a pixel of any of them is class 1",
                     files.masks_folder));
     dataset.mask_values = "ids";
+    say_what_is_left(files, taken, dataset);
     return samples;
 }
 
@@ -106,6 +113,7 @@ std::vector<Sample> by_numbers(const FileSets& files, const Pairing& pairing, co
     }
     if (!numbered.empty()) return {};  // some belong to no image
     dataset.mask_values = "ids";
+    say_skipped(files.skipped, dataset);
     dataset.notes.push_back(
         fmt::format("{}: some images have several numbered masks; they are joined, a pixel of any of "
                     "them is class 1",
@@ -113,12 +121,24 @@ std::vector<Sample> by_numbers(const FileSets& files, const Pairing& pairing, co
     return samples;
 }
 
+// A class without any pixel would be the name of a folder that went wrong.
+void refuse_empty_class(const FileSets& files, const ClassFolders& found, const std::set<std::string>& taken) {
+    for (const auto& [name, masks] : found.masks) {
+        if (std::any_of(masks.begin(), masks.end(), [&](const auto& mask) { return taken.contains(mask.second); }))
+            continue;
+        throw DataError(fmt::format(
+            "{}: none of its {} masks has the name of an image of {}, such as {}; rename them, "
+            "or move the folder away",
+            (fs::path(files.masks_folder) / name).string(), masks.size(), files.images_folder, masks.begin()->first));
+    }
+}
+
 // masks/CLASS/NAME.png for every image NAME, of at least two classes.
 std::vector<Sample> by_class_folders(const FileSets& files, const fs::path& root, Dataset& dataset) {
     const ClassFolders found = class_folders(files.masks);
     if (found.classes.size() < 2 || found.classes.size() >= size_t(max_classes)) return {};
     std::vector<Sample> samples;
-    size_t used = 0;
+    std::set<std::string> taken;
     for (const NamedFile& image : files.images) {
         std::vector<MaskFile> parts;
         for (size_t c = 0; c < found.classes.size(); ++c)
@@ -128,10 +148,12 @@ std::vector<Sample> by_class_folders(const FileSets& files, const fs::path& root
                     break;
                 }
         if (parts.empty()) return {};
-        used += parts.size();
+        for (const MaskFile& part : parts) taken.insert(part.path);
         samples.push_back(joined(image, std::move(parts), files.masks_folder, root));
     }
-    if (used <= files.images.size()) return {};  // each image has one mask: the folders are no classes
+    if (taken.size() <= files.images.size()) return {};  // each image has one mask: the folders are no classes
+    if (!files.masks_are_shared) refuse_empty_class(files, found, taken);
+    say_what_is_left(files, taken, dataset);
     std::string text;
     for (size_t c = 0; c < found.classes.size(); ++c)
         text += fmt::format("{}{} {}", c ? ", " : "", c + 1, found.classes[c]);
@@ -164,18 +186,6 @@ std::vector<Sample> by_class_folders(const FileSets& files, const fs::path& root
         files.skipped.empty() ? "" : "; left out: " + few_of(files.skipped)));
 }
 
-void say_what_is_left(const FileSets& files, const Pairing& pairing, Dataset& dataset) {
-    if (!files.skipped.empty())
-        dataset.warnings.push_back(fmt::format("{} files cannot be looked at and are left out: {}",
-                                               files.skipped.size(), few_of(files.skipped)));
-    if (files.masks_are_shared || files.masks.size() <= pairing.mask_of.size()) return;
-    const std::set<size_t> taken(pairing.mask_of.begin(), pairing.mask_of.end());
-    size_t first = 0;
-    while (taken.contains(first)) ++first;
-    dataset.warnings.push_back(fmt::format("{}: {} masks have no image, the first is {}", files.masks_folder,
-                                           files.masks.size() - taken.size(), name_of(files.masks[first])));
-}
-
 std::vector<Sample> samples_of_pairing(const FileSets& files, const Pairing& pairing, const fs::path& root) {
     std::vector<Sample> samples;
     for (size_t i = 0; i < files.images.size(); ++i) {
@@ -186,6 +196,20 @@ std::vector<Sample> samples_of_pairing(const FileSets& files, const Pairing& pai
 }
 
 }  // namespace
+
+void refuse_unread(const std::string& folder, const std::vector<std::string>& unread, size_t read, const char* what) {
+    if (unread.empty()) return;
+    throw DataError(
+        fmt::format("{}: {} of {} {} are of a kind that is not read: {}; convert them to PNG, or move them out "
+                    "of the folder",
+                    folder, unread.size(), unread.size() + read, what, text_of_unread(unread)));
+}
+
+void say_skipped(const std::vector<std::string>& skipped, Dataset& dataset) {
+    if (!skipped.empty())
+        dataset.warnings.push_back(
+            fmt::format("{} files cannot be looked at and are left out: {}", skipped.size(), few_of(skipped)));
+}
 
 std::vector<NamedFile> named_files(const ImageList& list, const std::string& base) {
     std::vector<NamedFile> files;
@@ -212,7 +236,9 @@ std::vector<Sample> samples_of_files(FileSets files, const fs::path& root, Datas
                         files.masks_folder, pairing.rule));
     if (files.numbered_are_joined)
         if (auto samples = by_numbers(files, pairing, root, dataset); !samples.empty()) return samples;
-    say_what_is_left(files, pairing, dataset);
+    std::set<std::string> taken;
+    for (const size_t mask : pairing.mask_of) taken.insert(files.masks[mask].path);
+    say_what_is_left(files, taken, dataset);
     return samples_of_pairing(files, pairing, root);
 }
 

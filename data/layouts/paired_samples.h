@@ -28,6 +28,11 @@ std::vector<NamedFile> named_files(const ImageList& list, const std::string& bas
 // two files differ only in their extension, and where images are of a kind that is not read.
 std::vector<Sample> samples_of_files(FileSets files, const std::filesystem::path& root, Dataset& dataset);
 
+// DataError where images of a folder are of a kind that is not read, so many beside `read` others; `what`: "images".
+void refuse_unread(const std::string& folder, const std::vector<std::string>& unread, size_t read, const char* what);
+// A warning of files that cannot be looked at, where there are some.
+void say_skipped(const std::vector<std::string>& skipped, Dataset& dataset);
+
 // Sorts files of one folder into images and masks, by suffixes such as _mask or _segmentation behind an image's stem, or
 // exchanged for another suffix (_sat and _mask). Returns false where they do not fall into two such sets.
 bool tell_apart(const std::vector<NamedFile>& files, std::vector<NamedFile>& images, std::vector<NamedFile>& masks);

@@ -1,9 +1,11 @@
 // YOLO: images/ and labels/ with polygons in text files, names in data.yaml.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "base/error.h"
 #include "base/paths.h"
@@ -68,13 +70,15 @@ std::optional<FolderPair> folders_of(const fs::path& root, const std::string& pa
     return {};
 }
 
+bool is_of_names(const fs::path& file) { return file.filename() == "classes.txt" || file.filename() == "labels.txt"; }
+
 // Text files whose first line is numbers, and no images among them.
 bool has_labels(const fs::path& folder) {
     if (!images_in(folder.string()).images.empty()) return false;
     for (const std::string& path : files_with_extension(folder.string(), ".txt")) {
         std::string line;
         std::getline(std::ifstream(path), line);
-        if (fs::path(path).filename() != "classes.txt" && !line.empty())
+        if (!is_of_names(path) && !line.empty())
             return line.find_first_not_of("0123456789.eE+- \t\r") == std::string::npos;
     }
     return false;
@@ -82,27 +86,51 @@ bool has_labels(const fs::path& folder) {
 
 struct Yolo {
     fs::path root;
+    Dataset& dataset;
     std::vector<std::string> names;
     int highest = -1;
     size_t bare = 0;
 
     std::vector<Sample> samples_of(const FolderPair& pair) {
         std::vector<Sample> samples;
+        std::set<fs::path> taken;
         const ImageList list = images_below(pair.images.string());
+        refuse_unread(pair.images.string(), list.unread, list.images.size(), "images");
+        say_skipped(list.skipped, dataset);
         for (const NamedFile& image : named_files(list, pair.images.string())) {
-            const fs::path label = pair.masks / image.folder / (image.stem + ".txt");
-            bare += !is_file(label.string());
+            const fs::path label = (pair.masks / image.folder / (image.stem + ".txt")).lexically_normal();
+            if (is_file(label.string())) taken.insert(label);
             samples.push_back({image.path, label.string(), sample_name(image.path, root),
                                drawn_mask(mask_of(label.string(), names.size(), highest))});
         }
         if (samples.empty()) throw DataError(pair.images.string() + ": no images in this folder");
+        bare += size_t(std::count_if(samples.begin(), samples.end(),
+                                     [&](const Sample& sample) { return !taken.contains(sample.mask_path); }));
+        say_left_over(pair, samples[0], taken);
         return samples;
+    }
+
+    // Label files that belong to no image; where all are so, their names are wrong.
+    void say_left_over(const FolderPair& pair, const Sample& first, const std::set<fs::path>& taken) {
+        std::vector<std::string> over;
+        for (const fs::path path : files_with_extension(pair.masks.string(), ".txt"))
+            if (!taken.contains(path.lexically_normal()) && !is_of_names(path))
+                over.push_back(path.lexically_relative(pair.masks).string());
+        if (taken.empty())
+            throw DataError(fmt::format(
+                "{}: no image of {} has a label file here (found: {}); that of {} is {}; rename the label files, or "
+                "remove both folders",
+                pair.masks.string(), pair.images.string(), over.empty() ? "none" : few_of(over),
+                fs::path(first.image_path).filename().string(), fs::path(first.mask_path).filename().string()));
+        if (!over.empty())
+            dataset.warnings.push_back(fmt::format("{}: {} label files belong to no image and are left out: {}",
+                                                   pair.masks.string(), over.size(), few_of(over)));
     }
 };
 
-std::vector<std::string> names_of(const fs::path& root) {
+std::vector<std::string> names_of(const fs::path& root, Dataset& dataset) {
     for (const fs::path& folder : {root, root / "labels"})
-        if (const auto names = class_names_in(folder.string())) return names->names;
+        if (const auto names = class_names_in(folder.string(), dataset.notes)) return names->names;
     return {};
 }
 
@@ -119,7 +147,7 @@ static std::optional<Dataset> find_yolo(const std::string& given) {
     const auto train = first_of(root, {"train", "train2017", "training", ""});
     if (!train || !has_labels(train->masks)) return {};
     Dataset dataset;
-    Yolo yolo{root, names_of(root)};
+    Yolo yolo{root, dataset, names_of(root, dataset)};
     dataset.train = yolo.samples_of(*train);
     if (const auto val = first_of(root, {"val", "valid", "val2017", "validation"})) dataset.val = yolo.samples_of(*val);
     if (const auto test = first_of(root, {"test", "test2017"}); test && has_labels(test->masks))

@@ -161,7 +161,40 @@ std::vector<SetRow> of_yolo() {
              EXPECT_EQ(r.report.samples, 3);
              EXPECT_EQ(r.dataset.class_names, (Names{"background", "class 0", "class 1"}));
              EXPECT_TRUE(r.notes("1 images have no label file and are background"));
+             EXPECT_FALSE(r.notes("belong to no image"));
          }},
+        {"label files that belong to no image",
+         [=](TempDir& d) {
+             add_image(d / "images/a.jpg");
+             for (const char* n : {"a", "b", "a.jpg"}) write_text(d / fmt::format("labels/{}.txt", n), square);
+             write_text(d / "labels/classes.txt", "cat\ndog\n");
+         },
+         [](const Read& r) {
+             EXPECT_TRUE(r.notes("2 label files belong to no image and are left out: a.jpg.txt, b"));
+         }},
+        {"a part whose label files have other names",
+         [=](TempDir& d) {
+             for (const char* part : {"train", "val"}) add_image(d / fmt::format("{}/images/a.png", part));
+             write_text(d / "train/labels/a.txt", square);
+             write_text(d / "val/labels/a.png.txt", square);
+         },
+         {},
+         {"val/labels", "no image", "val/images", "a.png.txt", "that of a.png is a.txt"}},
+        {"images of a kind that is not read",
+         [=](TempDir& d) {
+             for (const char* n : {"a", "b"}) write_text(d / fmt::format("labels/{}.txt", n), square);
+             add_image(d / "images/a.jpg");
+             write_text(d / "images/b.heic", std::string("\0\0\0\x18", 4) + "ftypheic" + std::string(20, '\0'));
+         },
+         {},
+         {"images: 1 of 2 images", "not read", "HEIC (b.heic)"}},
+        {"images that cannot be looked at",
+         [=](TempDir& d) {
+             add_image(d / "images/a.jpg");
+             write_text(d / "labels/a.txt", square);
+             fs::create_symlink("nowhere.jpg", d / "images/b.jpg");
+         },
+         [](const Read& r) { EXPECT_TRUE(r.notes("1 files cannot be looked at and are left out")); }},
     };
 }
 

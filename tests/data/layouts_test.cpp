@@ -358,6 +358,40 @@ std::vector<SetRow> folders() {
              EXPECT_EQ(r.dataset.class_names, (Names{"background", "road", "sky"}));
              EXPECT_TRUE(r.notes("1 road, 2 sky"));
          }},
+        {"a folder of masks for each image, and others",
+         [](TempDir& d) {
+             for (const char* n : {"x", "y", "z"}) add_mask(d / fmt::format("masks/{}/0.png", n));
+             for (const char* n : {"x", "y"}) add_image(d / fmt::format("images/{}.png", n));
+             add_mask(d / "masks/w/more/0.png");
+             fs::create_symlink("nowhere.png", d / "images/z.png");
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 2)(r);
+             EXPECT_TRUE(r.notes("masks: 2 masks have no image: w/more/0.png, z/0.png"));
+             EXPECT_TRUE(r.notes("1 files cannot be looked at and are left out"));
+         }},
+        {"a folder of masks for each class, and masks of other names",
+         [](TempDir& d) {
+             for (const char* n : {"x", "y"}) add_image(d / fmt::format("images/{}.png", n));
+             for (const char* n : {"road/x", "road/y", "sky/x", "sky/why"})
+                 add_mask(d / fmt::format("masks/{}.png", n));
+             fs::create_symlink("nowhere.png", d / "images/z.png");
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 3)(r);
+             EXPECT_TRUE(r.notes("masks: 1 masks have no image: sky/why.png"));
+             EXPECT_TRUE(r.notes("1 files cannot be looked at and are left out"));
+         }},
+        {"a folder of a class that belongs to no image",
+         [](TempDir& d) {
+             for (const char* n : {"x", "y"}) {
+                 add_image(d / fmt::format("images/{}.png", n));
+                 for (const char* name : {"road/{}", "sky/{}", "tree/{}-1"})
+                     add_mask(d / fmt::format("masks/{}.png", fmt::format(fmt::runtime(name), n)));
+             }
+         },
+         {},
+         {"masks/tree: none of its 2 masks", "images", "x-1"}},
         {"macOS's files",
          [](TempDir& d) {
              flat(d, 3);
@@ -397,6 +431,39 @@ std::vector<SetRow> folders() {
              counts(1, 1, 0, 3)(r);
              EXPECT_EQ(r.report.pixels, (std::vector<int64_t>{48, 48, 0}));
          }},
+        {"a labelmap.txt of another form",
+         [](TempDir& d) {
+             flat(d, 2);
+             write_text(d / "labelmap.txt", "0 background\n1 cat\n");
+             write_text(d / "classes.txt", "none\ncat\n");
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 2)(r);
+             EXPECT_TRUE(r.notes("labelmap.txt:1: not the names of classes"));
+             EXPECT_EQ(r.dataset.class_names, (Names{"none", "cat"})) << "the search goes on";
+         }},
+        {"a labelmap.txt of names and ids in CVAT's place",
+         [](TempDir& d) {
+             flat(d, 2, "JPEGImages/", "SegmentationClass/");
+             write_text(d / "labelmap.txt", "background: 0\ncat: 1\n");
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 2)(r);
+             EXPECT_TRUE(r.notes("labelmap.txt:1: not the names of classes"));
+         }},
+        {"a labelmap.txt of CVAT with a wrong colour",
+         [](TempDir& d) {
+             flat(d, 2, "JPEGImages/", "SegmentationClass/");
+             write_text(d / "labelmap.txt", "background:0,0,0::\ncat:1,2,300::\n");
+         },
+         {},
+         {"labelmap.txt:2", "0 to 255"}},
+        {"a labels.txt that has a label for each image",
+         [](TempDir& d) {
+             flat(d, 2);
+             write_text(d / "labels.txt", "cat\ndog\ncat\n");
+         },
+         [](const Read& r) { EXPECT_TRUE(r.dataset.class_names.empty()); }},
         {"a class_dict.csv that is none",
          [](TempDir& d) {
              flat(d, 2);

@@ -120,6 +120,66 @@ std::vector<SetRow> runs() {
     };
 }
 
+// Runs of "i0" beside files of that stem in these places.
+SetRow place_row(const char* name, const Names& files, const std::string& taken, Names refusal = {}) {
+    std::function<void(const Read&)> accepted;
+    if (!taken.empty()) accepted = [=](const Read& r) { EXPECT_EQ(names(r.dataset.train), Names{taken}); };
+    return {name,
+            [=](TempDir& d) {
+                for (const std::string& file : files) add_image(d / file);
+                write_text(d / "l.csv", "id,rle_mask\ni0,1 7\n");
+            },
+            std::move(accepted), std::move(refusal),
+            [](DatasetOptions& o) { o.train_list = o.root + "/l.csv", o.val_fraction = 0; }};
+}
+
+std::vector<SetRow> places_of_runs() {
+    return {
+        place_row("masks come first in the alphabet", {"gt/i0.png", "images/i0.png"}, "images/i0"),
+        place_row("masks within train", {"train/annotations/i0.png", "train/rgb/i0.png"}, "train/rgb/i0"),
+        place_row("masks of a part", {"part_masks/i0.png", "photos/i0.png"}, "photos/i0"),
+        place_row("images and what is unknown", {"depth/i0.png", "images/i0.png"}, "images/i0"),
+        place_row("two folders of which nothing is known", {"left/i0.png", "right/i0.png"}, "",
+                  {"l.csv:2", "'i0'", "left/i0.png", "right/i0.png", "relative to"}),
+        place_row("two files of one folder", {"images/i0.jpg", "images/i0.png"}, "",
+                  {"images/i0.jpg", "images/i0.png"}),
+        place_row("a mask alone", {"gt/i0.png", "images/i1.png"}, "", {"l.csv:2", "folder of masks", "gt/i0.png"}),
+    };
+}
+
+// A list trains, another validates; both have a column of classes.
+SetRow two_lists(const char* name, const std::string& train, const std::string& val,
+                 std::function<void(const Read&)> accepted, Names refusal = {}) {
+    return {name,
+            [=](TempDir& d) {
+                flat(d, 3);
+                write_text(d / "train.csv", "ImageId,ClassId,EncodedPixels\n" + train);
+                write_text(d / "val.csv", "ImageId,ClassId,EncodedPixels\n" + val);
+            },
+            std::move(accepted), std::move(refusal),
+            [](DatasetOptions& o) { o.train_list = o.root + "/train.csv", o.val_list = o.root + "/val.csv"; }};
+}
+
+std::vector<SetRow> classes_of_lists() {
+    const auto val_is = [](uint8_t id, const Names& names) {
+        return [=](const Read& r) {
+            EXPECT_EQ(load_mask(r.dataset.val.at(0), 6, 8).image.u8[0], id);
+            EXPECT_EQ(r.dataset.class_names, names);
+        };
+    };
+    const std::string train = "a0.jpg,car,1 2\nb1.jpg,person,1 2\n", numbers = "a0.jpg,1,1 2\nb1.jpg,2,1 2\n";
+    return {
+        two_lists("one name of two", train, "c2.jpg,person,1 2\n", val_is(2, {"background", "car", "person"})),
+        two_lists("a name that does not train", train, "c2.jpg,car,1 2\nc2.jpg,dog,9 2\n", {},
+                  {"val.csv:3", "class 'dog'", "car, person"}),
+        two_lists("no class", train, "c2.jpg,,1 2\n", {}, {"val.csv:2", "no class", "car, person"}),
+        two_lists("no class and no pixel", train, "c2.jpg,,-1\n", val_is(0, {"background", "car", "person"})),
+        two_lists("numbers", numbers, "c2.jpg,2,1 2\n", val_is(2, {})),
+        two_lists("a number that does not train", numbers, "c2.jpg,3,1 2\n", {}, {"val.csv:2", "class '3'", "1, 2"}),
+        two_lists("names after numbers", numbers, "c2.jpg,car,1 2\n", {}, {"val.csv:2", "class 'car'", "1, 2"}),
+    };
+}
+
 SetRow mask_row(const char* name, std::vector<std::vector<uint8_t>> masks, std::function<void(const Read&)> accepted,
                 Names refusal = {}, const std::string& rule = "auto") {
     return {name,
@@ -201,6 +261,8 @@ std::vector<SetRow> masks() {
 
 TEST(ListForms, OfPaths) { run_rows(lists()); }
 TEST(ListForms, OfRuns) { run_rows(runs()); }
+TEST(ListForms, ImagesOfRuns) { run_rows(places_of_runs()); }
+TEST(ListForms, ClassesOfTwoLists) { run_rows(classes_of_lists()); }
 TEST(MaskForms, OfValues) { run_rows(masks()); }
 
 TEST(ListForms, RelativeToTheList) {
