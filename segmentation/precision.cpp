@@ -10,11 +10,6 @@
 
 namespace atrous {
 
-const std::vector<std::string>& precision_words() {
-    static const std::vector<std::string> words{"fp32", "tf32", "bf16", "fp16"};
-    return words;
-}
-
 Setting<std::string>& describe_precision(Settings& s, Machine& m) {
     const std::string otherwise = m.precision.empty() ? "; not given: as in training" : "";
     std::vector<std::string> words = precision_words();

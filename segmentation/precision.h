@@ -20,7 +20,11 @@
 
 namespace atrous {
 
-const std::vector<std::string>& precision_words();  // without auto
+// Without auto.
+inline const std::vector<std::string>& precision_words() {
+    static const std::vector<std::string> words{"fp32", "tf32", "bf16", "fp16"};
+    return words;
+}
 
 // Declares the setting `precision`; its words are auto and precision_words().
 Setting<std::string>& describe_precision(Settings& settings, Machine& machine);
