@@ -3,13 +3,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <vector>
+#include <span>
 
 #include "base/error.h"
 
 namespace atrous {
 
-static bool any_given(const Settings& settings, const std::vector<const char*>& keys) {
+static bool any_given(const Settings& settings, std::span<const char* const> keys) {
     return std::any_of(keys.begin(), keys.end(), [&](const char* key) { return settings.at(key).given(); });
 }
 
@@ -17,12 +17,11 @@ static bool any_given(const Settings& settings, const std::vector<const char*>& 
 // where they lie.
 void default_split_from(const std::optional<SplitRecord>& recorded, Settings& settings) {
     if (!recorded) return;
-    const bool placed =
-        any_given(settings, {"images", "masks", "val-images", "val-masks", "test-images", "test-masks"});
-    const bool anew = placed || any_given(settings, {"train-list", "val-list", "val-pattern", "val-fraction", "fold",
-                                                     "val-every", "group-pattern"});
+    static constexpr const char* others[] = {"train-list", "val-list", "val-pattern", "val-fraction"};
+    const bool placed = any_given(settings, place_settings);
+    const bool anew = placed || any_given(settings, others) || any_given(settings, drawn_settings);
     for (const auto& [key, value] : recorded->settings) {
-        const bool splits = key == "fold" || key == "val-every" || key == "group-pattern";
+        const bool splits = std::count(std::begin(drawn_settings), std::end(drawn_settings), key) > 0;
         if (splits ? anew : placed && key != "rle-order") continue;
         if (key == "val-every")
             settings.default_from(key, int64_t(std::stoll(value)));

@@ -29,12 +29,12 @@ int64_t scaled(int64_t side, int64_t to, int64_t from) {
 }
 
 // Of an image that is resized to the size of the card.
-std::string note_on_scale(const SourceSizes& trained, int64_t height, int64_t width) {
+std::string note_on_scale(const SourceSizes& trained, int64_t height, int64_t width, bool windows_fit) {
     const double more =
         std::max(double(height) / double(trained.max_height), double(width) / double(trained.max_width));
     if (more > far)
-        return fmt::format(
-            "shrunk {:.1f} times as much as the training's largest images; `windows` on keeps their scale", more);
+        return fmt::format("shrunk {:.1f} times as much as the training's largest images; {}", more,
+                           windows_fit ? "`windows` on keeps their scale" : "at their scale it would be too large");
     const double less =
         std::max(double(height) / double(trained.min_height), double(width) / double(trained.min_width));
     if (less * far < 1) return fmt::format("enlarged {:.1f} times as much as the training's smallest images", 1 / less);
@@ -48,8 +48,7 @@ ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t h
     if (options.windows == "on" && !trained.known())
         throw UsageError(
             "`windows` on: the checkpoint is of a version that did not record the sizes of its training's images, so "
-            "their "
-            "scale is unknown; leave it out");
+            "their scale is unknown; leave it out");
     const bool large = trained.known() && (double(height) > far * double(trained.max_height) ||
                                            double(width) > far * double(trained.max_width));
     const int64_t h = scaled(height, card.height, trained.max_height), w = scaled(width, card.width, trained.max_width);
@@ -63,8 +62,8 @@ ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t h
         const WindowGrid grid = window_grid(h, w, card.height, card.width, options.overlap);
         return {grid, fmt::format("{} windows of {}x{}", grid.windows(), grid.window_width, grid.window_height)};
     }
-    return {window_grid(card.height, card.width, card.height, card.width, 0),
-            trained.known() ? note_on_scale(trained, height, width) : ""};
+    std::string note = trained.known() ? note_on_scale(trained, height, width, fits) : "";
+    return {window_grid(card.height, card.width, card.height, card.width, 0), std::move(note)};
 }
 
 void logits_by_windows(LoadedNet& loaded, const data::Image& image, const ImageView& view, const std::string& path,

@@ -184,13 +184,12 @@ std::vector<uint64_t> read_hashes(const Fields& f, const char* name) {
 }
 
 bool is_split_setting(const std::string& key, const std::string& value) {
-    static constexpr const char* texts[] = {"images",      "masks",      "val-images", "val-masks",
-                                            "test-images", "test-masks", "fold",       "group-pattern"};
     if (key == "rle-order") return value == "rows" || value == "columns";
     if (key == "val-every")
         return std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
                value.size() < 10 && value > "0";
-    return std::any_of(std::begin(texts), std::end(texts), [&](const char* k) { return key == k; });
+    return std::count(std::begin(place_settings), std::end(place_settings), key) > 0 || key == "fold" ||
+           key == "group-pattern";
 }
 
 SplitRecord read_split(const json& object, const std::string& path) {

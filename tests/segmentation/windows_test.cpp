@@ -100,6 +100,7 @@ TEST(ImageView, WindowsAreForImagesOfAnotherScale) {
 TEST(ImageView, AViewBeyondAllSizesIsNotTaken) {
     const ModelCard card = card_of(256, {16, 16, 16, 16});
     EXPECT_EQ(view_of(card, {"auto", 0.25}, 3000, 2000).grid.windows(), 1);
+    EXPECT_NE(view_of(card, {"auto", 0.25}, 3000, 2000).note.find("it would be too large"), std::string::npos);
     EXPECT_THROW(view_of(card, {"on", 0.25}, 3000, 2000), DataError);
 }
 
