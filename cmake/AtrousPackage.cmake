@@ -15,9 +15,10 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME atrous)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_DEPENDS "libtiff6")  # opened when a TIFF comes, so that nothing links it
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libatrous-dev)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "static libraries and headers of atrous")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS
-    "libdnnl-dev, libturbojpeg0-dev, libpng-dev, libtiff-dev, libwebp-dev, libgif-dev, zlib1g-dev, libfmt-dev, nlohmann-json3-dev")
+    "libdnnl-dev, libturbojpeg0-dev, libpng-dev, libtiff6, libwebp-dev, libgif-dev, zlib1g-dev, libfmt-dev, nlohmann-json3-dev")
 include(CPack)

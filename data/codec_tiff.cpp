@@ -36,7 +36,7 @@ bool is_tiff(Bytes bytes) {
 void read_samples(const TiffFile& file, Tags& tags) {
     uint16_t extra = 0;
     uint16_t* kinds = nullptr;
-    TIFFGetFieldDefaulted(file.get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds);
+    libtiff().get_field_defaulted(file.get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds);
     const bool alpha =
         extra > 0 && (kinds[extra - 1] == EXTRASAMPLE_ASSOCALPHA || kinds[extra - 1] == EXTRASAMPLE_UNASSALPHA);
     const bool palette = tags.photometric == PHOTOMETRIC_PALETTE;
@@ -94,7 +94,7 @@ int64_t best_ratio(uint16_t compression) {
 void check_contents(const TiffFile& file, const Tags& tags) {
     const int64_t ratio = best_ratio(tags.compression);
     if (ratio == 0) {
-        const TIFFCodec* codec = TIFFFindCODEC(tags.compression);
+        const TIFFCodec* codec = libtiff().find_codec(tags.compression);
         throw DataError(fmt::format("{}: a TIFF that is compressed by {} is not read; save it with Deflate or LZW",
                                     file.path(), codec ? codec->name : fmt::format("method {}", tags.compression)));
     }
@@ -154,7 +154,7 @@ struct Grid {
 };
 
 Grid grid_of(const TiffFile& file, const Tags& tags) {
-    Grid grid{.tiled = TIFFIsTiled(file.get()) != 0, .h = 0, .w = tags.w, .row_bytes = 0};
+    Grid grid{.tiled = libtiff().is_tiled(file.get()) != 0, .h = 0, .w = tags.w, .row_bytes = 0};
     if (grid.tiled) {
         grid.h = file.number(TIFFTAG_TILELENGTH, 0);
         grid.w = file.number(TIFFTAG_TILEWIDTH, 0);
@@ -167,19 +167,19 @@ Grid grid_of(const TiffFile& file, const Tags& tags) {
     const auto most = std::max(small, int64_t(file.bytes().size()) * best_ratio(tags.compression));
     if (!fits || grid.h * grid.row_bytes > most)
         file.refuse(fmt::format("its {} have {}x{} pixels", grid.tiled ? "tiles" : "strips", grid.w, grid.h));
-    const uint64_t expected = grid.tiled ? TIFFTileSize64(file.get()) : TIFFStripSize64(file.get());
+    const uint64_t expected = grid.tiled ? libtiff().tile_size(file.get()) : libtiff().strip_size(file.get());
     if (uint64_t(grid.h * grid.row_bytes) != expected) file.refuse("its tags contradict each other");
     return grid;
 }
 
 void read_blocks(TiffFile& file, const Tags& tags, Element type, Image& image) {
     const Grid grid = grid_of(file, tags);
-    const auto read = grid.tiled ? TIFFReadEncodedTile : TIFFReadEncodedStrip;
+    const auto read = grid.tiled ? libtiff().read_encoded_tile : libtiff().read_encoded_strip;
     const auto index = [&](int64_t y, int64_t x, int plane) {
         const auto row = uint32_t(y), column = uint32_t(x);
         const auto sample = uint16_t(plane);
-        return grid.tiled ? TIFFComputeTile(file.get(), column, row, 0, sample)
-                          : TIFFComputeStrip(file.get(), row, sample);
+        return grid.tiled ? libtiff().compute_tile(file.get(), column, row, 0, sample)
+                          : libtiff().compute_strip(file.get(), row, sample);
     };
     std::vector<uint8_t> buffer(size_t(grid.h * grid.row_bytes));
     for (int plane = 0; plane < (tags.planes ? tags.kept : 1); ++plane)
@@ -195,7 +195,7 @@ void read_blocks(TiffFile& file, const Tags& tags, Element type, Image& image) {
 
 Palette palette_of(const TiffFile& file, const Tags& tags) {
     uint16_t *red = nullptr, *green = nullptr, *blue = nullptr;
-    if (tags.bits > 8 || !TIFFGetField(file.get(), TIFFTAG_COLORMAP, &red, &green, &blue))
+    if (tags.bits > 8 || !libtiff().get_field(file.get(), TIFFTAG_COLORMAP, &red, &green, &blue))
         throw DataError(fmt::format("{}: a TIFF with a palette of {} bits is not read; save it in colours", file.path(),
                                     tags.bits));
     const int count = 1 << tags.bits;
@@ -224,11 +224,11 @@ Image convert(Bytes bytes, const Tags& tags, const std::string& path) {
     const int64_t pixels = tags.h * tags.w;
     TiffFile file(bytes, 4 * pixels + (1 << 20), path);
     char message[1024] = "";
-    if (!TIFFRGBAImageOK(file.get(), message)) file.refuse(message);
+    if (!libtiff().rgba_image_ok(file.get(), message)) file.refuse(message);
     file.be_strict();
     std::vector<uint32_t> raster(static_cast<size_t>(pixels));
-    if (!TIFFReadRGBAImageOriented(file.get(), uint32_t(tags.w), uint32_t(tags.h), raster.data(), tags.orientation,
-                                   1) ||
+    if (!libtiff().read_rgba_image_oriented(file.get(), uint32_t(tags.w), uint32_t(tags.h), raster.data(),
+                                            tags.orientation, 1) ||
         !file.message().empty())
         file.refuse("its pixels are not understood");
     Image image = make_image<uint8_t>(tags.h, tags.w, 3);
@@ -243,7 +243,7 @@ Image convert(Bytes bytes, const Tags& tags, const std::string& path) {
 // Beside the image a file may hold smaller versions and masks of it, which are no pages. Called last: it leaves the
 // first directory.
 int pages_of(const TiffFile& file) {
-    for (int directory = 1; directory < 64 && TIFFReadDirectory(file.get()); ++directory)
+    for (int directory = 1; directory < 64 && libtiff().read_directory(file.get()); ++directory)
         if ((file.number(TIFFTAG_SUBFILETYPE, 0) & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) == 0) return 2;
     return 1;
 }
@@ -251,7 +251,7 @@ int pages_of(const TiffFile& file) {
 // The jpeg coder turns its own luma and chroma into RGB.
 bool becomes_rgb(const TiffFile& file, const Tags& tags) {
     return tags.photometric == PHOTOMETRIC_YCBCR && tags.compression == COMPRESSION_JPEG && tags.samples == 3 &&
-           !tags.planes && TIFFSetField(file.get(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+           !tags.planes && libtiff().set_field(file.get(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
 }
 
 Decoded decode_tiff(Bytes bytes, const std::string& path, bool raw_values) {

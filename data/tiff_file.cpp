@@ -35,10 +35,10 @@ void TiffFile::note(void* user, const char* format, va_list values) {
 }
 
 TiffFile::TiffFile(Bytes bytes, int64_t most, const std::string& path) : source_{bytes}, path_(path) {
-    const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
-                                                                               TIFFOpenOptionsFree);
+    const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(libtiff().options_alloc(),
+                                                                               libtiff().options_free);
     if (!options) throw IoError("libtiff cannot start; is there memory left?");
-    TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), most);
+    libtiff().set_max_single_mem_alloc(options.get(), most);
     const auto on_error = [](TIFF*, void* user, const char*, const char* format, va_list values) {
         note(user, format, values);
         return 1;
@@ -47,15 +47,15 @@ TiffFile::TiffFile(Bytes bytes, int64_t most, const std::string& path) : source_
         if (static_cast<Source*>(user)->strict) note(user, format, values);
         return 1;
     };
-    TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &source_);
-    TIFFOpenOptionsSetWarningHandlerExtR(options.get(), on_warning, &source_);
+    libtiff().set_error_handler(options.get(), on_error, &source_);
+    libtiff().set_warning_handler(options.get(), on_warning, &source_);
     const auto map = [](thandle_t handle, void** base, toff_t* size) {
         const Bytes all = static_cast<Source*>(handle)->bytes;
         *base = const_cast<uint8_t*>(all.data());  // of a file that is only read, nothing is written
         *size = all.size();
         return 1;
     };
-    tiff_ = TIFFClientOpenExt(
+    tiff_ = libtiff().client_open(
         "image", "r", &source_, read, [](thandle_t, void*, tmsize_t) { return tmsize_t(-1); }, seek,
         [](thandle_t) { return 0; },
         [](thandle_t handle) { return toff_t(static_cast<Source*>(handle)->bytes.size()); }, map,
@@ -65,12 +65,12 @@ TiffFile::TiffFile(Bytes bytes, int64_t most, const std::string& path) : source_
 
 uint32_t TiffFile::number(uint32_t tag, uint32_t otherwise) const {
     uint32_t value = 0;
-    return TIFFGetFieldDefaulted(tiff_, tag, &value) ? value : otherwise;
+    return libtiff().get_field_defaulted(tiff_, tag, &value) ? value : otherwise;
 }
 
 uint16_t TiffFile::half_number(uint32_t tag, uint16_t otherwise) const {
     uint16_t value = 0;
-    return TIFFGetFieldDefaulted(tiff_, tag, &value) ? value : otherwise;
+    return libtiff().get_field_defaulted(tiff_, tag, &value) ? value : otherwise;
 }
 
 void TiffFile::refuse(const std::string& otherwise) const {

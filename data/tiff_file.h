@@ -1,20 +1,20 @@
 // A TIFF in memory as libtiff opens it: its messages are kept, and it takes no more memory than it is allowed.
 #pragma once
 
-#include <tiffio.h>
-
 #include <string>
 
 #include "data/codecs.h"
+#include "data/libtiff.h"
 
 namespace atrous::data::codec {
 
 class TiffFile {
  public:
-    // No single piece of libtiff's own memory may have more than `most` bytes. Throws DataError for what is no TIFF.
+    // No single piece of libtiff's own memory may have more than `most` bytes. Throws DataError for what is no TIFF, and
+    // IoError where libtiff is missing.
     TiffFile(Bytes bytes, int64_t most, const std::string& path);
     ~TiffFile() {
-        if (tiff_) TIFFClose(tiff_);
+        if (tiff_) libtiff().close(tiff_);
     }
     TiffFile(const TiffFile&) = delete;
 

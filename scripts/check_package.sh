@@ -28,6 +28,7 @@ fi
 mkdir "$root" && tar -C "$root" -xf "$clean"
 cp /etc/resolv.conf "$root/etc/"
 cp "$packages"/atrous_*.deb "$root/tmp/atrous.deb"
+printf 'II*\0' >"$root/tmp/damaged.tif"
 inside() { # a command, with /proc mounted as long as it runs
     unshare --mount sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$root" \
         env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root ${http_proxy:+http_proxy=$http_proxy} "$@"
@@ -39,6 +40,10 @@ inside sh -c 'cd /tmp && atrous synth --output data --count 20 --size 64 &&
     atrous train --data data --size 64 --base-channels 8 --epochs 2 --batch-size 4 --output-dir run &&
     atrous predict data/val/images --checkpoint run --output out --save binary' >"$work/log" || { tail "$work/log"; fail "it does not work"; }
 echo "train and predict: $(find "$root/tmp/out" -name '*_binary.png' | wc -l) masks"
+
+# libtiff is opened at run time: what it says of a damaged file shows that it is there.
+if inside atrous predict /tmp/damaged.tif --checkpoint /tmp/run --output /tmp/none >"$work/log" 2>&1; then fail "a damaged TIFF is read"; fi
+if ! grep -q damaged.tif "$work/log" || grep -q "cannot be opened" "$work/log"; then cat "$work/log"; fail "libtiff is not there"; fi
 
 # The variants: x86-64-v3 gives the same weights here and where there is no more, and what cannot be is refused.
 program=$root/usr/bin/atrous
