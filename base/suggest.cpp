@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
+
 namespace atrous {
 
 int edit_distance(std::string_view a, std::string_view b) {
@@ -121,8 +123,8 @@ static constexpr std::pair<const char*, const char*> other_words[] = {
 };
 
 static std::string lower(std::string_view text) {
-    std::string low(text);
-    for (char& c : low) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c == '_' ? '-' : c;
+    std::string low = io::lower_case(text);
+    std::replace(low.begin(), low.end(), '_', '-');
     return low;
 }
 

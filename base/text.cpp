@@ -81,6 +81,13 @@ std::string from_utf8(std::string_view text) {
     return bytes;
 }
 
+std::string lower_case(std::string_view text) {
+    std::string out(text);
+    for (char& c : out)
+        if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
+    return out;
+}
+
 std::string in_quotes(std::string_view text) {
     constexpr size_t limit = 80;
     std::string out = "'";

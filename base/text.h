@@ -11,6 +11,7 @@ namespace atrous::io {
 std::string format_bytes(uint64_t bytes);  // "512 B", "1.5 KiB", "23.4 MiB", "117 GiB"
 std::string format_duration(
     double seconds);  // "0.25 s", "42 s", "3 min 05 s", "2 h 07 min", "4 d 03 h"; "?" if not finite
+std::string lower_case(std::string_view text);  // of the letters of ASCII
 std::string in_quotes(
     std::string_view text);  // 'text' for a message: one line, cut at 80 bytes, control characters as ?
 // A path may hold any bytes; TOML and JSON hold UTF-8 alone. Bytes that are none, 0x80 to 0xff, become the private

@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/paths.h"
+#include "base/text.h"
+#include "data/classes_toml.h"
 #include "data/mask.h"
 
 namespace atrous::data {
@@ -173,7 +175,16 @@ bool is_plausible(const std::string& path) {
 }
 
 using Reader = ClassNames (*)(const std::string&, const Lines&);
-constexpr std::pair<const char*, Reader> readers[] = {{"_classes.csv", read_roboflow},
+ClassNames read_toml(const std::string& path, const Lines&) { return read_classes_toml(path); }
+
+// As many columns as one of the two forms has.
+ClassNames read_csv(const std::string& path, const Lines& lines) {
+    const bool colours = !lines.empty() && split(lines[0], ',').size() >= 4;
+    return colours ? read_class_dict(path, lines) : read_roboflow(path, lines);
+}
+
+constexpr std::pair<const char*, Reader> readers[] = {{"classes.toml", read_toml},
+                                                      {"_classes.csv", read_roboflow},
                                                       {"class_dict.csv", read_class_dict},
                                                       {"labelmap.txt", read_labelmap},
                                                       {"class_names.txt", read_plain},
@@ -185,23 +196,52 @@ constexpr std::pair<const char*, Reader> readers[] = {{"_classes.csv", read_robo
 
 }  // namespace
 
-ClassNames read_class_names(const std::string& path) {
-    const std::string name = fs::path(path).filename().string();
+static ClassNames read_with(Reader read, const std::string& path) {
     std::ifstream file(path);
     if (!file) throw DataError(path + ": cannot be opened; check its permissions");
     Lines lines;
     for (std::string line; std::getline(file, line);) lines.push_back(line);
     if (!lines.empty() && lines[0].starts_with("\xef\xbb\xbf")) lines[0].erase(0, 3);
+    ClassNames found = read(path, lines);
+    if (found.names.size() > size_t(max_classes))
+        throw DataError(
+            fmt::format("{}: {} names; at most {} classes are trained", path, found.names.size(), max_classes));
+    found.file = path;
+    return found;
+}
+
+static Reader known_reader(const std::string& path) {  // null: it has none of the names
+    const std::string name = fs::path(path).filename().string();
     for (const auto& [known, read] : readers)
-        if (name == known) {
-            ClassNames found = read(path, lines);
-            if (found.names.size() > size_t(max_classes))
-                throw DataError(
-                    fmt::format("{}: {} names; at most {} classes are trained", path, found.names.size(), max_classes));
-            found.file = path;
-            return found;
-        }
+        if (name == known) return read;
+    return nullptr;
+}
+
+ClassNames read_class_names(const std::string& path) {
+    if (const Reader read = known_reader(path)) return read_with(read, path);
     throw DataError(path + ": not a file of class names that is known");
+}
+
+ClassNames given_class_names(const std::string& text, const std::string& root) {
+    for (const std::string& path : {text, (fs::path(root) / text).string()}) {
+        if (!is_file(path)) continue;
+        const std::string ending = io::lower_case(fs::path(path).extension().string());
+        const Reader known = known_reader(path);
+        ClassNames found = read_with(known                                   ? known
+                                     : ending == ".toml"                     ? read_toml
+                                     : ending == ".csv"                      ? read_csv
+                                     : ending == ".yaml" || ending == ".yml" ? read_yaml
+                                                                             : read_plain,
+                                     path);
+        if (found.names.empty()) throw DataError(path + ": no names of classes in it");
+        return found;
+    }
+    ClassNames found{.names = split(text, ',')};
+    if (found.names.size() < 2)
+        throw DataError(fmt::format("`class-names` {}: no such file; give a file, or names between commas", text));
+    for (const std::string& name : found.names)
+        if (name.empty()) throw DataError(fmt::format("`class-names` {}: a name is empty", text));
+    return found;
 }
 
 std::optional<ClassNames> class_names_in(const std::string& folder, std::vector<std::string>& notes) {

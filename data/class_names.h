@@ -13,8 +13,9 @@ namespace atrous::data {
 
 struct ClassNames {
     std::vector<std::string> names;  // by id; an id without a name is "class 3"
-    Palette colours;                 // of a file that holds them, as long as names; else empty
-    std::string file;                // where they stand
+    Palette colours = {};            // of a file that holds them, as long as names; else empty
+    std::string file = {};           // where they stand
+    std::string mask_values = {};    // the rule of mask values that it states, as parse_mask_rule takes it
 };
 
 // The file has another form from its first line on: it is another program's, and no names of classes were meant.
@@ -25,6 +26,7 @@ class NotClassNames : public DataError {
 
 // Reads one of these by its name; DataError with file and line where it holds something else, NotClassNames where its
 // first entry does:
+//   classes.toml                                data/classes_toml.h
 //   _classes.csv                                "Pixel Value, Class" (Roboflow)
 //   class_dict.csv                              "name,r,g,b"
 //   labelmap.txt                                "name:r,g,b:parts:actions" (CVAT)
@@ -32,6 +34,10 @@ class NotClassNames : public DataError {
 //   data.yaml, data.yml                         names: of YOLO, as a list or by id
 //   objectInfo150.txt                           of ADE20K
 ClassNames read_class_names(const std::string& path);
+
+// As a user gives them: names between commas, or a file of any name, below `root` or not, whose ending says how it is
+// read (.toml, .csv, .yaml, else a name a line). DataError as above.
+ClassNames given_class_names(const std::string& text, const std::string& root);
 
 // The first of those files in a folder that holds names. NotClassNames passes one over, which is a note; passed over
 // without one are plain texts that are no list of classes: with names of images, or with a name twice.

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace atrous::data {
 
@@ -38,9 +39,7 @@ std::string names_of_codecs() {
 }
 
 static bool has_extension_of(const Codec& c, const std::string& path) {
-    std::string extension = std::filesystem::path(path).extension().string();
-    std::transform(extension.begin(), extension.end(), extension.begin(),
-                   [](unsigned char letter) { return std::tolower(letter); });
+    const std::string extension = io::lower_case(std::filesystem::path(path).extension().string());
     return std::find(c.extensions.begin(), c.extensions.end(), extension) != c.extensions.end();
 }
 

@@ -87,23 +87,39 @@ bool is_in_colour(const Sample& sample) {
     }
 }
 
-// Names, and colours where the masks are in colour, of a file that lies in the root or beside the first image.
-void add_class_names(const std::string& root, Dataset& dataset) {
-    if (!dataset.class_names.empty() || dataset.train.empty()) return;
-    const std::filesystem::path image = dataset.train[0].image_path;
-    for (const std::filesystem::path& folder : {std::filesystem::path(root), image.parent_path()}) {
-        const auto found = class_names_in(folder.string(), dataset.notes);
-        if (!found) continue;
-        dataset.class_names = found->names;
-        dataset.palette = found->colours;
+// Names and colours, and the rule of the masks' values where the description or colours of the masks give one.
+void take_class_names(const ClassNames& found, Dataset& dataset) {
+    dataset.class_names = found.names;
+    dataset.palette = found.colours;
+    if (!found.file.empty())
         dataset.notes.push_back(
-            fmt::format("classes: {} are named in {}: {}", found->names.size(), found->file, few_of(found->names)));
-        if (found->colours.empty() || !dataset.mask_values.empty() || !is_in_colour(dataset.train[0])) return;
-        for (const uint32_t colour : found->colours)
+            fmt::format("classes: {} are named in {}: {}", found.names.size(), found.file, few_of(found.names)));
+    if (!found.mask_values.empty()) {
+        dataset.mask_values = found.mask_values;
+        dataset.notes.push_back("masks: the values of that file are the classes; `mask-values` says otherwise");
+    } else if (!found.colours.empty() && dataset.mask_values.empty() && is_in_colour(dataset.train[0])) {
+        for (const uint32_t colour : found.colours)
             dataset.mask_values += fmt::format("{}#{:06x}", dataset.mask_values.empty() ? "" : ",", colour);
         dataset.notes.push_back("masks: the colours of that file are the classes; `mask-values` says otherwise");
-        return;
     }
+}
+
+// Those of the layout, or of a file that lies in the root or beside the first image. classes.toml is the user's own
+// word, which comes before the layout's.
+void find_class_names(const std::filesystem::path& root, Dataset& dataset) {
+    if (!dataset.class_names.empty() && !is_file((root / "classes.toml").string())) return;
+    for (const auto& folder : {root, std::filesystem::path(dataset.train[0].image_path).parent_path()})
+        if (const auto found = class_names_in(folder.string(), dataset.notes)) return take_class_names(*found, dataset);
+}
+
+// Names alone leave the set's colours as they are.
+void add_class_names(const DatasetOptions& options, Dataset& dataset) {
+    if (dataset.train.empty()) return;
+    find_class_names(options.root, dataset);
+    if (options.class_names.empty()) return;
+    ClassNames given = given_class_names(options.class_names, options.root);
+    if (given.colours.empty() && given.names.size() == dataset.palette.size()) given.colours = dataset.palette;
+    take_class_names(given, dataset);
 }
 
 }  // namespace
@@ -156,6 +172,10 @@ void describe(Settings& s, DatasetOptions& o) {
            "regular expression for names of samples, such as '^([^_]+)_': those with the same match in its parentheses "
            "(a patient's, a video's) are on one side of a drawn split")
         .only_with("a split that the program draws", grouped)
+        .when_resumed(Resume::free);
+    s.bind("class-names", o.class_names,
+           "names of the classes, in the order of their ids: between commas, or a file (classes.toml, class_dict.csv, "
+           "data.yaml, a name a line); empty: as the data set says")
         .when_resumed(Resume::free);
     s.bind("rle-order", o.rle_order,
            "how runs of a list are counted: rows (Carvana), columns (most others of Kaggle), auto: as the heading says")
@@ -218,7 +238,7 @@ Dataset find_dataset(const DatasetOptions& options) {
     } else {
         dataset = recognize_layout(options.root);
     }
-    add_class_names(options.root, dataset);
+    add_class_names(options, dataset);
     split(options, dataset);
     refuse_overlap(dataset);
     return dataset;

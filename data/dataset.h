@@ -44,6 +44,7 @@ struct DatasetOptions {
     int64_t seed = 0;           // of that share
     // Folders or globs, below the root or absolute. A part's masks may be left empty: then `masks` has them too.
     std::string images = {}, masks = {}, val_images = {}, val_masks = {}, test_images = {}, test_masks = {};
+    std::string class_names = {};    // names, or a file of them (data/class_names.h); empty: as the set says
     std::string rle_order = "auto";  // how runs of a list are counted: "rows", "columns", or as its heading says
 };
 

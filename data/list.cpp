@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/paths.h"
+#include "base/text.h"
 #include "data/folder.h"
 #include "data/image.h"
 #include "data/utf8.h"
@@ -21,11 +22,6 @@ namespace atrous::data {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-    return text;
-}
 
 std::string trimmed(const std::string& text) {
     const size_t first = text.find_first_not_of(" \t\r");
@@ -126,7 +122,7 @@ template <size_t N>
 size_t find_column(const std::vector<std::string>& heading, const char* const (&names)[N]) {
     for (const char* name : names)
         for (size_t i = 0; i < heading.size(); ++i)
-            if (lower(heading[i]) == name) return i;
+            if (io::lower_case(heading[i]) == name) return i;
     return none;
 }
 
@@ -154,14 +150,14 @@ Columns columns_of(const std::string& path, const std::vector<std::string>& head
                     find_column(heading, classes),
                     mask == none,
                     true,
-                    lower(heading[image]) == "image_label"};
+                    io::lower_case(heading[image]) == "image_label"};
     return columns;
 }
 
 // Which way the competitions count that use these headings.
 std::optional<RunOrder> order_of(const std::vector<std::string>& heading, const Columns& columns) {
     if (!columns.rle) return {};
-    const std::string image = lower(heading[columns.image]), runs = lower(heading[columns.mask]);
+    const std::string image = io::lower_case(heading[columns.image]), runs = io::lower_case(heading[columns.mask]);
     if (runs == "encodedpixels" || runs == "encoding") return RunOrder::columns;
     if (runs == "rle_mask" && image == "id") return RunOrder::columns;  // TGS salt
     if (runs == "rle_mask" && image == "img") return RunOrder::rows;    // Carvana
@@ -226,7 +222,7 @@ std::string text_of_list(const std::string& path) {
 
 List read_list(const std::string& path) {
     std::istringstream file(text_of_list(path));
-    const std::string extension = lower(fs::path(path).extension().string());
+    const std::string extension = io::lower_case(fs::path(path).extension().string());
     const bool csv = extension == ".csv" || extension == ".tsv";
     List list;
     Columns columns;

@@ -80,7 +80,7 @@ Image overlay(const Image& image, const Image& labels, const Palette& palette, d
             const uint8_t id = label(y, x);
             const bool edge =
                 label(y - 1, x) != id || label(y + 1, x) != id || label(y, x - 1) != id || label(y, x + 1) != id;
-            if (id == 0) continue;
+            if (palette[id] == 0 && id != ignored_class) continue;
             // White would wash the image out, so two-class masks are tinted green.
             const uint32_t tint = id == ignored_class ? 0x808080 : palette[id] == 0xffffff ? 0x20e060 : palette[id];
             const double weight = edge && id != ignored_class ? 1 : opacity;

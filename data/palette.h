@@ -17,7 +17,8 @@ Image to_8bit_rgb(const Image& image, const ValueRange& range = {});
 // Class ids in colour.
 Image colourize(const Image& labels, const Palette& palette);
 
-// The image with its objects tinted and outlined. Background (0) stays as it is, ignored pixels are greyed.
+// The image with its objects tinted and outlined. Black is background, which stays as it is (VOC's and two-class
+// palettes have class 0 so, Cityscapes' has a road there); ignored pixels are greyed.
 Image overlay(const Image& image, const Image& labels, const Palette& palette, double opacity = 0.45);
 
 }  // namespace atrous::data

@@ -3,12 +3,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <map>
 
 #include "base/paths.h"
+#include "base/text.h"
 #include "data/codecs.h"
 #include "data/few.h"
 
@@ -17,9 +17,7 @@ namespace atrous::data {
 namespace {
 
 std::string extension_of(const std::string& path) {
-    std::string text = std::filesystem::path(path).extension().string();
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-    return text;
+    return io::lower_case(std::filesystem::path(path).extension().string());
 }
 
 // These are texts and archives, which lie beside images by the thousand; they are not opened.

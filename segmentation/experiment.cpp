@@ -173,7 +173,8 @@ void check(const Settings& settings, const Experiment& e) {
 }
 
 std::string config_of(Experiment e) {
-    for (std::string* path : {&e.data.root, &e.data.train_list, &e.data.val_list, &e.pretrained, &e.machine.tune_file})
+    for (std::string* path :
+         {&e.data.root, &e.data.train_list, &e.data.val_list, &e.data.class_names, &e.pretrained, &e.machine.tune_file})
         if (path_exists(*path)) *path = absolute_path(*path);
     e.run.resume.clear();
     e.run.profile.clear();

@@ -105,6 +105,11 @@ static DataSets open_data(const Experiment& e, Messages& messages) {
     messages.text(sets.report.text() + "\n");
     if (const size_t names = sets.dataset.class_names.size();
         names > 0 && names != size_t(sets.report.rule.class_count)) {
+        if (!e.data.class_names.empty())
+            throw UsageError(
+                fmt::format("`class-names` gives {} names, but {} classes are trained: give each a name, "
+                            "in the order of their ids",
+                            names, sets.report.rule.class_count));
         messages.warning(fmt::format("the data set names {} classes, but {} are trained: its names are not used", names,
                                      sets.report.rule.class_count));
         sets.dataset.class_names.clear();

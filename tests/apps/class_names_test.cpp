@@ -54,6 +54,15 @@ TEST(ClassNamesTest, OfTheSetAreInTablesAndMasks) {
     data::save_png((root / "masks" / "q.png").string(), large);
     run("train --resume run --epochs 26");
     EXPECT_NE(run("eval --data . --checkpoint run/last.safetensors").find("\n  sea "), std::string::npos);
+    // The user's names come before the set's, and have to be as many as the classes.
+    run("train --data . --size 16 --base-channels 4 --depth 1 --epochs 1 --batch-size 4 --workers 0 "
+        "--class-names lake,meadow,street --output-dir named");
+    EXPECT_NE(run("eval --data . --checkpoint named").find("\n  meadow "), std::string::npos);
+    const Outcome two = shell("cd '" + root.string() + "' && " + program() +
+                              " train --data . --size 16 --class-names lake,meadow --output-dir two");
+    EXPECT_EQ(two.code, 2);
+    EXPECT_NE(two.output.find("--class-names gives 2 names, but 3 classes are trained"), std::string::npos)
+        << two.output;
     fs::remove_all(root);
 }
 

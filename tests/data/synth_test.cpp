@@ -152,4 +152,13 @@ TEST(Palette, OverlayTintsObjectsAlone) {
     EXPECT_EQ(red(3, 3), 114);  // the inside is half of each
 }
 
+// A set without a background, such as Cityscapes, whose class 0 is the road.
+TEST(Palette, OverlayTintsAClassZeroThatHasAColour) {
+    Image image = make_image<uint8_t>(4, 4, 3);
+    Palette palette(256, 0);
+    palette[0] = 0x804080;
+    const Image out = overlay(image, make_image<uint8_t>(4, 4, 1), palette, 0.5);
+    EXPECT_EQ(out.u8[0], 0x40);
+}
+
 }  // namespace atrous::data::test

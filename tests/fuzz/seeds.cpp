@@ -135,8 +135,8 @@ static void write_pth_seeds(const fs::path& folder) {
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
     const fs::path root = argv[1];
-    for (const char* name : {"image_fuzz", "list_fuzz", "coco_fuzz", "safetensors_fuzz", "pth_fuzz", "config_fuzz",
-                             "model_card_fuzz", "tiff_fuzz", "webp_fuzz", "npy_fuzz"})
+    for (const char* name : {"image_fuzz", "list_fuzz", "coco_fuzz", "classes_fuzz", "safetensors_fuzz", "pth_fuzz",
+                             "config_fuzz", "model_card_fuzz", "tiff_fuzz", "webp_fuzz", "npy_fuzz"})
         fs::create_directories(root / name);
     const fs::path images = root / "image_fuzz";
     for (int c : {1, 3, 4}) io::write_durably(images / ("png" + std::to_string(c)), data::encode_png(ramp(5, 6, c)));
@@ -165,6 +165,12 @@ int main(int argc, char** argv) {
     text(root / "coco_fuzz" / "base64", "eJzLSM3JyQcABiwCFQ==");
     text(root / "config_fuzz" / "toml", "data = \"x\"\nbatch-size = 8\nlr = 1e-3\nturn = true\nloss = \"dice\"\n");
     write_deep_configs(root / "config_fuzz");
+    text(root / "classes_fuzz" / "toml",
+         "ignore = [255]\n[[class]]\nname = \"a\"\ncolour = \"#804080\"\nvalues = [7, 8]\n");
+    text(root / "classes_fuzz" / "labelmap", "background:0,0,0::\ncat:1,2,3::\n");
+    text(root / "classes_fuzz" / "dict", "name,r,g,b\na,1,2,3\n");
+    text(root / "classes_fuzz" / "ids", "Pixel Value, Class\n0, a\n3, b\n");
+    text(root / "classes_fuzz" / "yaml", "names:\n  0: a\n  2: b\n");
     write_model_cards(root / "model_card_fuzz");
     write_pth_seeds(root / "pth_fuzz");
     const float values[6] = {1, 2, 3, 4, 5, 6};
