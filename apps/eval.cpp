@@ -10,6 +10,7 @@
 #include "base/text_table.h"
 #include "data/dataset.h"
 #include "engine/train/evaluate.h"
+#include "segmentation/card_classes.h"
 #include "segmentation/evaluation_data.h"
 #include "segmentation/load_net.h"
 #include "segmentation/precision.h"
@@ -81,6 +82,10 @@ int eval(int argc, const char* const* argv) {
     console.text(fmt::format("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text()));
     for (const auto& note : set.notes) console.text(note + "\n");
     for (const auto& warning : set.warnings) console.warning(warning);
+    if (a.data.class_names.empty())
+        compare_class_names(card, set, console);
+    else
+        rename_classes(card, set.class_names, set.palette);
     say_what_was_trained_on(card.split, set, samples, a.split == "val", console);
 
     const ScoringView view = scoring_view(loaded, a.windows, report, a.batch_size, int(a.machine.workers));

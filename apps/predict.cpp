@@ -5,6 +5,8 @@
 #include "apps/options.h"
 #include "apps/verbs.h"
 #include "base/text_table.h"
+#include "data/class_names.h"
+#include "segmentation/card_classes.h"
 #include "segmentation/checkpoint_path.h"
 #include "segmentation/outputs.h"
 #include "segmentation/postprocess.h"
@@ -16,7 +18,7 @@ namespace atrous::app {
 int predict(int argc, const char* const* argv) {
     Options o("predict", "Writes masks, probabilities or overlays for images and folders of them.");
     std::vector<std::string> input, save;
-    std::string checkpoint, output;
+    std::string checkpoint, output, class_names;
     double threshold = 0.5;
     bool recursive = false, overwrite = false;
     WindowOptions windows;
@@ -29,6 +31,10 @@ int predict(int argc, const char* const* argv) {
            "probability (0..255), overlay; not given: binary overlay, or of a net of several classes index overlay")
         .one_of({"index", "binary", "probability", "overlay"});
     describe_threshold(o, threshold);
+    o.bind(
+        "class-names", class_names,
+        "file that names and colours the classes (classes.toml, class_dict.csv), for the colours of index and overlay; "
+        "not given: as in training");
     describe(o, windows);
     o.bind("recursive", recursive, "also the images of the folders in the folder").letter('r');
     describe_device(o, machine);
@@ -40,6 +46,10 @@ int predict(int argc, const char* const* argv) {
     Images images = find_inputs(input, output, recursive, console);
     const std::string net = checkpoint_file(checkpoint);
     LoadedNet loaded = load_net(net, open_device(machine, console), machine.precision);
+    if (!class_names.empty()) {
+        const data::ClassNames given = data::given_class_names(class_names, ".");
+        rename_classes(loaded.card, given.names, given.colours);
+    }
     if (save.empty()) save = {loaded.card.classes() == 2 ? "binary" : "index", "overlay"};
     Predictor predictor(loaded, save, logit_threshold(o, threshold, loaded.card), output, windows);
     const std::vector<Job> jobs = jobs_of(images, predictor, {net, o.config_file()}, overwrite);

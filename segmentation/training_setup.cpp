@@ -6,6 +6,7 @@
 
 #include "data/palette.h"
 #include "engine/context.h"
+#include "segmentation/card_classes.h"
 #include "segmentation/pretrained_report.h"
 #include "segmentation/run_folder.h"
 #include "segmentation/tuning.h"
@@ -117,16 +118,6 @@ static DataSets open_data(const Experiment& e, Messages& messages) {
     }
     for (const auto& warning : sets.dataset.warnings) messages.warning(warning);
     return sets;
-}
-
-// As the data set calls and colours them, where it does.
-static void name_classes(ModelCard& card, const data::Dataset& set, int classes) {
-    const bool named = int(set.class_names.size()) == classes, coloured = named && !set.palette.empty();
-    card.class_names = named ? set.class_names : std::vector<std::string>{};
-    for (int c = int(card.class_names.size()); c < classes; ++c)
-        card.class_names.push_back(classes == 2 ? (c ? "foreground" : "background") : fmt::format("class {}", c));
-    const data::Palette palette = coloured ? set.palette : data::mask_palette(classes);
-    card.colours.assign(palette.begin(), palette.begin() + classes);
 }
 
 static ModelCard model_card(const Experiment& e, const DataSets& sets, int threads, const ResumedRun* resumed) {

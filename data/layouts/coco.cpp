@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/paths.h"
+#include "base/text.h"
 #include "data/few.h"
 #include "data/folder.h"
 #include "data/layouts.h"
@@ -23,9 +24,18 @@ struct Annotations {
     std::string part;  // "train", "val", "test"
 };
 
+// By a whole word, as in "val2017"; "latest" is no part.
 std::string part_of_name(const std::string& name) {
-    for (const char* part : {"val", "test"})
-        if (name.find(part) != std::string::npos) return part;
+    std::string word;
+    for (const char c : io::lower_case(name) + '.') {
+        if (c >= 'a' && c <= 'z') {
+            word += c;
+            continue;
+        }
+        if (word == "val" || word == "valid" || word == "validation") return "val";
+        if (word == "test") return "test";
+        word.clear();
+    }
     return "train";
 }
 

@@ -133,38 +133,67 @@ void refuse_empty_class(const FileSets& files, const ClassFolders& found, const 
     }
 }
 
+// The names of the classes by id: the folders in the order of their names, or as an earlier part of the set had them.
+std::vector<std::string> classes_of_folders(const FileSets& files, const ClassFolders& found, const Dataset& dataset) {
+    std::vector<std::string> names = dataset.class_names;
+    if (names.empty()) {
+        names = {"background"};
+        for (const std::string& folder : found.classes)
+            if (folder != names[0]) names.push_back(folder);
+    }
+    for (const std::string& folder : found.classes)
+        if (std::find(names.begin(), names.end(), folder) == names.end())
+            throw DataError(
+                fmt::format("{}: the folder {} is no class of the samples that train, which have {}; rename it",
+                            files.masks_folder, folder, few_of(names)));
+    return names;
+}
+
+// The image's masks in the folders of classes, whose ids are their places among the names.
+std::vector<MaskFile> masks_by_class(const NamedFile& image, const ClassFolders& found,
+                                     const std::vector<std::string>& names) {
+    std::vector<MaskFile> parts;
+    for (size_t id = 0; id < names.size(); ++id) {
+        const auto folder = found.masks.find(names[id]);
+        if (folder == found.masks.end()) continue;
+        for (const std::string& suffix : mask_suffixes())
+            if (const auto mask = folder->second.find(key_of(image) + suffix); mask != folder->second.end()) {
+                parts.push_back({mask->second, uint8_t(id)});
+                break;
+            }
+    }
+    return parts;
+}
+
 // masks/CLASS/NAME.png for every image NAME, of at least two classes.
 std::vector<Sample> by_class_folders(const FileSets& files, const fs::path& root, Dataset& dataset) {
     const ClassFolders found = class_folders(files.masks);
-    if (found.classes.size() < 2 || found.classes.size() >= size_t(max_classes)) return {};
-    std::vector<Sample> samples;
+    const bool first = dataset.class_names.empty();
+    if (found.classes.size() < (first ? 2 : 1) || found.classes.size() >= size_t(max_classes)) return {};
     std::set<std::string> taken;
     for (const NamedFile& image : files.images) {
-        std::vector<MaskFile> parts;
-        for (size_t c = 0; c < found.classes.size(); ++c)
-            for (const std::string& suffix : mask_suffixes())
-                if (const auto& masks = found.masks.at(found.classes[c]); masks.contains(key_of(image) + suffix)) {
-                    parts.push_back({masks.at(key_of(image) + suffix), uint8_t(c + 1)});
-                    break;
-                }
+        const std::vector<MaskFile> parts = masks_by_class(image, found, found.classes);
         if (parts.empty()) return {};
         for (const MaskFile& part : parts) taken.insert(part.path);
-        samples.push_back(joined(image, std::move(parts), files.masks_folder, root));
     }
-    if (taken.size() <= files.images.size()) return {};  // each image has one mask: the folders are no classes
+    // Where each image has one mask, the folders are no classes.
+    if (first && taken.size() <= files.images.size()) return {};
     if (!files.masks_are_shared) refuse_empty_class(files, found, taken);
+    const std::vector<std::string> names = classes_of_folders(files, found, dataset);
+    std::vector<Sample> samples;
+    for (const NamedFile& image : files.images)
+        samples.push_back(joined(image, masks_by_class(image, found, names), files.masks_folder, root));
     say_what_is_left(files, taken, dataset);
+    dataset.mask_values = "ids";
+    dataset.class_names = names;
+    if (!first) return samples;
     std::string text;
-    for (size_t c = 0; c < found.classes.size(); ++c)
-        text += fmt::format("{}{} {}", c ? ", " : "", c + 1, found.classes[c]);
+    for (size_t id = 1; id < names.size(); ++id) text += fmt::format("{}{} {}", id > 1 ? ", " : "", id, names[id]);
     dataset.notes.push_back(
         fmt::format("{}: a folder of masks for each class: {}; they are joined, and where they overlap the later one "
                     "covers. If the "
                     "folders are no classes, name one with `masks`",
                     files.masks_folder, text));
-    dataset.mask_values = "ids";
-    dataset.class_names = {"background"};
-    dataset.class_names.insert(dataset.class_names.end(), found.classes.begin(), found.classes.end());
     return samples;
 }
 

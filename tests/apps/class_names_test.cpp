@@ -46,12 +46,25 @@ TEST(ClassNamesTest, OfTheSetAreInTablesAndMasks) {
     for (size_t p = 0; p < size_t(side * side); ++p)
         same += std::equal(&index.u8[3 * p], &index.u8[3 * p] + 3, &mask.u8[3 * p]);
     EXPECT_GT(same, side * side * 8 / 10) << "the mask has the colours of the training's masks";
+    // Another set's names and colours.
+    std::ofstream(root / "own.toml")
+        << "[[class]]\nname = \"a\"\ncolour = \"#0a0b0c\"\n[[class]]\nname = \"b\"\ncolour = "
+           "\"#0d0e0f\"\n[[class]]\nname = \"c\"\ncolour = \"#101112\"\n";
+    run("predict images/p0.png --checkpoint run --output own --save index --class-names own.toml");
+    const data::Image own = data::load_image((root / "own" / "p0_index.png").string());
+    for (size_t p = 0; p < size_t(side * side); ++p)
+        EXPECT_EQ(own.u8[3 * p], index.u8[3 * p] ? 0x0a : index.u8[3 * p + 1] ? 0x0d : 0x10) << p;
+    EXPECT_NE(run("eval --data . --checkpoint run --class-names own.toml --mask-values '#c80000,#00c800,#0000c8'")
+                  .find("\n  b "),
+              std::string::npos);
     // A training goes on where classes were renamed and an image of another size was added.
     std::ofstream(root / "class_dict.csv") << "name,r,g,b\nsea,200,0,0\nfield,0,200,0\nroad,0,0,200\n";
     data::Image large = data::make_image<uint8_t>(40, 20, 3);
     data::save_png((root / "images" / "q.png").string(), large);
     for (size_t p = 0; p < 40 * 20; ++p) large.u8[3 * p] = 200;
     data::save_png((root / "masks" / "q.png").string(), large);
+    EXPECT_NE(run("eval --data . --checkpoint run").find("class 0 is sea in the data set and water in the checkpoint"),
+              std::string::npos);
     run("train --resume run --epochs 26");
     EXPECT_NE(run("eval --data . --checkpoint run/last.safetensors").find("\n  sea "), std::string::npos);
     // The user's names come before the set's, and have to be as many as the classes.

@@ -113,6 +113,16 @@ std::vector<SetRow> of_coco() {
          },
          {},
          {"valid/_annotations.coco.json", "background, dog", "background, cat, dog"}},
+        {"a name in which val and test are no words",
+         [=](TempDir& d) {
+             for (const char* part : {"latest", "interval", "val_1"}) {
+                 add_image(d / fmt::format("{}/{}.png", part, part));
+                 write_text(d / fmt::format("annotations/instances_{}.json", part),
+                            coco(object(square),
+                                 fmt::format(R"({{"id": 7, "file_name": "{}.png", "height": 6, "width": 8}})", part)));
+             }
+         },
+         counts(2, 1, 0, 3)},
         {"as COCO itself",
          [=](TempDir& d) {
              for (const char* part : {"train2017", "val2017"}) {

@@ -358,6 +358,43 @@ std::vector<SetRow> folders() {
              EXPECT_EQ(r.dataset.class_names, (Names{"background", "road", "sky"}));
              EXPECT_TRUE(r.notes("1 road, 2 sky"));
          }},
+        {"folders of classes of which a part lacks one",
+         [](TempDir& d) {
+             for (const char* part : {"train", "val"}) {
+                 add_image(d / fmt::format("{}/images/x.png", part));
+                 add_values(d / fmt::format("{}/masks/sky/x.png", part), {255, 0, 255, 0});
+             }
+             add_values(d / "train/masks/road/x.png", {0, 255, 0, 0});
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 3)(r);
+             EXPECT_EQ(r.dataset.class_names, (Names{"background", "road", "sky"}));
+             const Sample& val = r.dataset.val[0];
+             EXPECT_EQ(load_mask(val, 6, 8).value(0), 2u) << "sky has the id that it trains with";
+         }},
+        {"folders of classes of which a part has one more",
+         [](TempDir& d) {
+             for (const char* part : {"train", "val"})
+                 for (const char* name : {"road", part[0] == 't' ? "sky" : "tree"}) {
+                     add_image(d / fmt::format("{}/images/x.png", part));
+                     add_values(d / fmt::format("{}/masks/{}/x.png", part, name), {255, 0, 255, 0});
+                 }
+         },
+         {},
+         {"val/masks", "tree", "background, road, sky"}},
+        {"a folder of the background beside those of classes",
+         [](TempDir& d) {
+             for (const char* n : {"x", "y"}) {
+                 add_image(d / fmt::format("images/{}.png", n));
+                 add_values(d / fmt::format("masks/background/{}.png", n), {255, 0, 0, 255});
+                 add_values(d / fmt::format("masks/sky/{}.png", n), {0, 255, 255, 0});
+             }
+         },
+         [](const Read& r) {
+             counts(1, 1, 0, 2)(r);
+             EXPECT_EQ(r.dataset.class_names, (Names{"background", "sky"}));
+             EXPECT_EQ(r.report.pixels, (std::vector<int64_t>{48, 48}));
+         }},
         {"a folder of masks for each image, and others",
          [](TempDir& d) {
              for (const char* n : {"x", "y", "z"}) add_mask(d / fmt::format("masks/{}/0.png", n));
