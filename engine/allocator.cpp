@@ -49,10 +49,11 @@ void* CachingAllocator::from_backend(size_t bytes) {
     return p;
 }
 
-// The smallest block that fits and wastes at most a quarter of what is asked for; null if there is none.
-void* CachingAllocator::take_free(std::multimap<size_t, void*>& blocks, size_t size) {
+// The smallest block that fits and, unless any larger one will do, wastes at most a quarter of what is asked for; null
+// if there is none.
+void* CachingAllocator::take_free(std::multimap<size_t, void*>& blocks, size_t size, bool any_larger) {
     const auto it = blocks.lower_bound(size);
-    if (it == blocks.end() || it->first > size + size / 4) return nullptr;
+    if (it == blocks.end() || (!any_larger && it->first > size + size / 4)) return nullptr;
     void* const p = it->second;
     blocks.erase(it);
     return p;
@@ -62,7 +63,7 @@ void* CachingAllocator::allocate(size_t bytes) {
     std::lock_guard lock(mutex_);
     ++statistics_.requests;
     const size_t size = backend_.caches ? rounded(bytes) : std::max<size_t>(bytes, 1);
-    void* p = take_free(pool_ ? pool_->free_ : free_, size);
+    void* p = pool_ ? take_free(pool_->free_, size, any_larger_) : take_free(free_, size);
     if (!p && pool_) {
         if (sealed_) throw Error("memory is asked for while a step is recorded that the step before it did not need");
         p = take_free(free_, size);
@@ -120,17 +121,18 @@ void CachingAllocator::drop(MemoryPool& pool) {
     }
 }
 
-CachingAllocator::PoolScope::PoolScope(CachingAllocator& allocator, MemoryPool& pool, bool sealed)
+CachingAllocator::PoolScope::PoolScope(CachingAllocator& allocator, MemoryPool& pool, bool any_larger, bool sealed)
     : allocator_(allocator) {
     std::lock_guard lock(allocator.mutex_);
     if (allocator.pool_) throw Error("a step is recorded while another one is");
     allocator.pool_ = &pool;
+    allocator.any_larger_ = any_larger;
     allocator.sealed_ = sealed;
 }
 CachingAllocator::PoolScope::~PoolScope() {
     std::lock_guard lock(allocator_.mutex_);
     allocator_.pool_ = nullptr;
-    allocator_.sealed_ = false;
+    allocator_.any_larger_ = allocator_.sealed_ = false;
 }
 
 void CachingAllocator::release_cache() {

@@ -30,7 +30,8 @@ struct MemoryStatistics {
 
 class CachingAllocator;
 
-// Blocks set apart for a recorded step, which uses them at every replay. Between replays they may hold anything.
+// Blocks set apart for recorded steps, which use them at every replay. Between replays they may hold anything, another
+// recorded step's tensors among it: all work in the order of one stream.
 class MemoryPool {
  public:
     explicit MemoryPool(CachingAllocator& allocator) : allocator_(allocator) {}
@@ -63,11 +64,12 @@ class CachingAllocator {
     void reset_peak();
 
     // While one lives, blocks come from the pool, which takes more where it has none that fits; and whatever is
-    // released to the pool stays there. `sealed`: the pool must suffice (while a graph is captured nothing may be
-    // taken from the device); Error where it does not.
+    // released to the pool stays there. `any_larger`: a block of the pool may be larger than is asked for by more than
+    // a quarter, for a step whose tensors are all smaller than those that the pool was filled for. `sealed`: the pool
+    // must suffice (while a graph is captured nothing may be taken from the device); Error where it does not.
     class PoolScope {
      public:
-        PoolScope(CachingAllocator& allocator, MemoryPool& pool, bool sealed);
+        PoolScope(CachingAllocator& allocator, MemoryPool& pool, bool any_larger, bool sealed);
         ~PoolScope();
         PoolScope(const PoolScope&) = delete;
         PoolScope& operator=(const PoolScope&) = delete;
@@ -78,7 +80,7 @@ class CachingAllocator {
 
  private:
     friend class MemoryPool;
-    void* take_free(std::multimap<size_t, void*>& blocks, size_t size);
+    void* take_free(std::multimap<size_t, void*>& blocks, size_t size, bool any_larger = false);
     void drop(MemoryPool& pool);
     void* from_backend(size_t bytes);
     void* try_backend(size_t bytes);
@@ -90,7 +92,7 @@ class CachingAllocator {
     std::unordered_map<void*, size_t> sizes_;        // of every block from the backend
     std::unordered_map<void*, MemoryPool*> owners_;  // of the blocks of pools
     MemoryPool* pool_ = nullptr;                     // of the live PoolScope
-    bool sealed_ = false;
+    bool any_larger_ = false, sealed_ = false;       // likewise
     uint64_t pool_growth_ = 0;
     MemoryStatistics statistics_;
     size_t limit_bytes_ = 0;

@@ -23,13 +23,15 @@ struct TrainingStep::Part {
     Tensor images, labels;  // f32 and u8, filled before each step
 };
 
-// How shapes come to be replayed: eagerly within their pool until a step takes no new memory, then as a graph.
+// How shapes come to be replayed: eagerly within the pool until a step takes no new memory, then as a graph.
 struct TrainingStep::Inputs {
     std::vector<Part> parts;
-    std::unique_ptr<MemoryPool> pool;
-    std::optional<gpu::Graph> graph;  // destroyed before the pool it works in
-    int64_t steps = 0, last_run = 0;
-    bool settled = false;  // the last eager step within the pool took no new memory
+    std::optional<gpu::Graph> graph;
+    int64_t steps = 0, last_run = 0, pixels = 0;  // of all parts
+    // The pool's growth when the last eager step within it took no new memory. Any since then is another shape's, and
+    // where blocks were added this one may come to lie otherwise.
+    std::optional<uint64_t> settled_at;
+    bool is_worth_a_graph() const { return steps > 2; }  // not one of a kind
 };
 
 TrainingStep::TrainingStep(SegmentationNet& net, Optimizer& optimizer, const LossFunction& loss,
@@ -75,9 +77,11 @@ TrainingStep::Inputs& TrainingStep::inputs_for(const HostBatch* batches, int64_t
         if (inputs_.size() == max_shapes) drop_oldest();
         found = inputs_.emplace(std::move(shapes), std::make_unique<Inputs>()).first;
         const UseScope use(BlockUse::batch);
-        for (const HostBatch* b = batches; b != batches + count; ++b)
+        for (const HostBatch* b = batches; b != batches + count; ++b) {
             found->second->parts.push_back({Tensor::empty({b->n, b->h, b->w, b->c}, DType::f32, device_),
                                             Tensor::empty({b->n, b->h, b->w, 1}, DType::u8, device_)});
+            found->second->pixels += b->n * b->h * b->w;
+        }
     }
     found->second->last_run = ++runs_;
     return *found->second;
@@ -242,15 +246,20 @@ void TrainingStep::whole_step(const Inputs& inputs, double images) {
     }
 }
 
-void TrainingStep::run_recorded(Inputs& inputs, double images) {
+// All shapes share one pool, so that an epoch's last, smaller batch brings no second set of activations.
+void TrainingStep::run_within_pool(Inputs& inputs, double images) {
     CachingAllocator& memory = allocator_for(device_);
     if (!inputs.graph) {
-        if (!inputs.pool) inputs.pool = std::make_unique<MemoryPool>(memory);
-        const CachingAllocator::PoolScope scope(memory, *inputs.pool, inputs.settled);
-        if (!inputs.settled || device_.kind == DeviceKind::meta) {
-            const uint64_t before = memory.pool_growth();
+        if (!pool_) pool_ = std::make_unique<MemoryPool>(memory);
+        const uint64_t before = memory.pool_growth();
+        const bool record =
+            inputs.is_worth_a_graph() && inputs.settled_at == before && device_.kind != DeviceKind::meta;
+        const CachingAllocator::PoolScope scope(memory, *pool_, inputs.pixels < largest_, record);
+        largest_ = std::max(largest_, inputs.pixels);
+        if (!record) {
             whole_step(inputs, images);
-            inputs.settled = memory.pool_growth() == before;
+            inputs.settled_at.reset();
+            if (memory.pool_growth() == before) inputs.settled_at = before;
             return;
         }
         const gpu::DeviceGuard current = context_of(device_).guard();
@@ -278,9 +287,8 @@ void TrainingStep::run(const HostBatch* batches, int64_t count, double learning_
     if (recordable(batches, count)) {
         Inputs& inputs = inputs_for(batches, count);
         upload(batches, count, inputs, &values);
-        // One of a kind, such as an epoch's last batch, is not worth a graph.
-        const bool record = ++inputs.steps > 2;
-        record ? run_recorded(inputs, values.images) : whole_step(inputs, values.images);
+        ++inputs.steps;
+        inputs.is_worth_a_graph() || pool_ ? run_within_pool(inputs, values.images) : whole_step(inputs, values.images);
     } else {
         run_one_by_one(batches, count, values);
     }

@@ -8,7 +8,7 @@
 // reduced.
 //
 // On a GPU steps of the same shapes run eagerly until they need no new memory, are then recorded as a graph, all their
-// micro-batches together (up to a limit), and from there on replayed. Not with several ranks: they run eagerly.
+// micro-batches together (up to a limit), and from there on replayed; all graphs work in the same memory. Not with several ranks: they run eagerly.
 #pragma once
 
 #include <deque>
@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 
+#include "engine/allocator.h"
 #include "engine/comm/communicator.h"
 #include "engine/host_batch.h"
 #include "engine/nn/segmentation_net.h"
@@ -78,7 +79,7 @@ class TrainingStep {
     void all_reduce(void* data, int64_t count, DType dtype);
     void broadcast_state();
     void whole_step(const Inputs& inputs, double images);  // without what the host copies; images of all ranks
-    void run_recorded(Inputs& inputs, double images);
+    void run_within_pool(Inputs& inputs, double images);
     void run_one_by_one(const HostBatch* batches, int64_t count, const Values& values);
 
     SegmentationNet& net_;
@@ -91,6 +92,8 @@ class TrainingStep {
     std::unique_ptr<GradientBuckets> buckets_;  // with several ranks
     Tensor log_, sums_, normalizer_;
     Staging staging_;
+    std::unique_ptr<MemoryPool> pool_;  // of the shapes below; their graphs go before it
+    int64_t largest_ = 0;               // pixels of the largest shape that it was filled for
     std::map<std::vector<int64_t>, std::unique_ptr<Inputs>> inputs_;
     int64_t unread_ = 0, replayed_ = 0, runs_ = 0;
     bool graphs_ = false;
