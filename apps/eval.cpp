@@ -98,8 +98,8 @@ int eval(int argc, const char* const* argv) {
                   .ignore_index = 255,
                   .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }},
                  shown);
-    fmt::print("\n{} images of {} {} {}x{}\n{}\n", scores.images, a.data.root, view.windowed ? "by windows of" : "at",
-               card.height, card.width, scores_line(scores));
+    fmt::print("\n{} images of {} {} {}\n{}\n", scores.images, a.data.root, view.windowed ? "by windows of" : "at",
+               width_by_height({card.height, card.width}), scores_line(scores));
     fmt::print("{}\n", baseline_line(scores, card.class_names));
     fmt::print("{}", scores_table(scores, card.class_names));
     write_files(a, loaded, view, scores, images, samples);
