@@ -42,12 +42,17 @@ void describe_mask_values(Settings& s, std::string& mask_values) {
         .when_resumed(Resume::fixed);
 }
 
-static void describe_data(Settings& s, Experiment& e) {
+void describe_images(Settings& s, Experiment& e) {
     s.group("Data");
     describe(s, e.data);
     describe_mask_values(s, e.mask_values);
     describe_classes(s, e.classes);
-    describe_size(s, e.size);
+    describe_size(s, e.size).help += "; with `resize` none of the windows through which larger images are seen";
+    s.choice<data::ResizeMode>(
+         "resize", e.resize, data::resize_modes(),
+         "stretch: to `size`, whatever its proportions; letterbox: in proportion into `size`, the rest ignored; none: "
+         "images stay as they are, and training takes random crops of them")
+        .when_resumed(Resume::fixed);
     s.bind("normalize", e.normalize, "none: values 0..1; imagenet: minus mean, over std")
         .one_of({"none", "imagenet"})
         .when_resumed(Resume::fixed)
@@ -65,6 +70,9 @@ static void describe_data(Settings& s, Experiment& e) {
         .max(max_size)
         .unit("pixels")
         .or_none();
+}
+
+static void describe_loading(Settings& s, Experiment& e) {
     describe_workers(s, e.machine);
     s.bind("cache", e.cache_mib, "decoded samples kept in memory, training and validation together")
         .min(0)
@@ -132,16 +140,17 @@ static void describe_run(Settings& s, Experiment& e) {
 }
 
 void describe(Settings& s, Experiment& e) {
-    describe_data(s, e);
+    describe_images(s, e);
+    describe_loading(s, e);
     describe_net(s, e);
     describe_training(s, e);
     describe_run(s, e);
     // What a first training and most others need.
-    s.mark_common({"data",       "mask-values", "classes",    "val-list",  "val-fraction", "size",
-                   "hflip",      "vflip",       "scale",      "crop",      "model",        "encoder",
-                   "pretrained", "epochs",      "batch-size", "loss",      "optimizer",    "lr",
-                   "schedule",   "monitor",     "seed",       "device",    "precision",    "threads",
-                   "output-dir", "resume",      "overwrite",  "normalize", "base-channels"});
+    s.mark_common({"data",    "mask-values", "classes", "val-list",   "val-fraction", "size",
+                   "resize",  "hflip",       "vflip",   "scale",      "crop",         "model",
+                   "encoder", "pretrained",  "epochs",  "batch-size", "loss",         "optimizer",
+                   "lr",      "schedule",    "monitor", "seed",       "device",       "precision",
+                   "threads", "output-dir",  "resume",  "overwrite",  "normalize",    "base-channels"});
 }
 
 ImageSize training_size(const Experiment& e) { return e.crop.none() ? e.size : e.crop; }

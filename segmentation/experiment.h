@@ -37,6 +37,7 @@ struct Experiment {
     int64_t classes = 0;               // 0: found from the masks
     int64_t channels = 0;              // of the images, 0: found from them
     ImageSize size = 256;              // of the images as the net sees them
+    data::ResizeMode resize = data::ResizeMode::stretch;
     ImageSize crop;                    // of the training images; none: `size`
     std::string value_range = "auto";  // data/value_range.h
     std::string normalize = "none";
@@ -60,6 +61,7 @@ struct Experiment {
 };
 
 void describe(Settings& settings, Experiment& experiment);
+void describe_images(Settings& settings, Experiment& experiment);  // of these the data, and what images become
 // UsageError for what can be known to be wrong before any file is opened. `settings` are the experiment's.
 void check(const Settings& settings, const Experiment& experiment);
 

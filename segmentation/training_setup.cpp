@@ -132,6 +132,7 @@ static ModelCard model_card(const Experiment& e, const DataSets& sets, int threa
     card.net.in_channels = report.channels;
     card.height = e.size.height;
     card.width = e.size.width;
+    card.resize = e.resize;
     card.sources = {report.train_min_h, report.train_min_w, report.train_max_h, report.train_max_w};
     if (e.normalize == "imagenet") card.normalization = data::Normalization::imagenet();
     card.normalization.range = report.range;
