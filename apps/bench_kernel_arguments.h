@@ -18,7 +18,8 @@ struct KernelArguments {
     double scale = 2, budget = 2;
     bool relu = false, bias = false, unchecked = false, overwrite = false, all = false, list = false;
     NetConfig net;  // its settings kernel, align-corners and batch-norm serve an op too
-    int64_t size = 256, batch_size = 4, classes = 2, repetitions = 20;
+    ImageSize size = 256;
+    int64_t batch_size = 4, classes = 2, repetitions = 20;
     Machine machine{.precision = "fp32"};
     std::string predict, json, svg;
     Options o{"bench kernels",

@@ -21,7 +21,8 @@ static void tune_step(const StepOptions& o, const Machine& machine, Messages& me
     plan.device = o.device;
     plan.compute = o.compute;
     plan.batch = o.batch_size;
-    plan.height = plan.width = o.size;
+    plan.height = o.size.height;
+    plan.width = o.size.width;
     plan.training = !o.forward_only;
     plan.optimizer = o.optimizer;
     plan.aux_weight = o.net.aux_weight;

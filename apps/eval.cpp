@@ -13,6 +13,7 @@
 #include "segmentation/card_classes.h"
 #include "segmentation/evaluation_data.h"
 #include "segmentation/load_net.h"
+#include "segmentation/native_scores.h"
 #include "segmentation/precision.h"
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
@@ -25,12 +26,13 @@ namespace {
 
 // Writes --per-image, --json, --confusion and --sheet.
 void write_files(const EvalArguments& a, LoadedNet& net, const ScoringView& view, const Scores& scores,
-                 const ImageScores& images, const std::vector<data::Sample>& samples) {
+                 const Scores* native, const ImageScores& images, const std::vector<data::Sample>& samples) {
     const std::vector<std::string>& names = net.card.class_names;
     const auto wrote = [](const std::string& path) { fmt::print("wrote {}\n", path); };
     if (!a.per_image.empty()) images.write(a.per_image, names), wrote(a.per_image);
     if (!a.json.empty()) {
         nlohmann::json json = json_of(scores, names);
+        if (native) json["native"] = json_of(*native, names);
         json["data"] = a.data.root;
         json["checkpoint"] = a.checkpoint;
         json["split"] = a.split;
@@ -47,6 +49,12 @@ void write_files(const EvalArguments& a, LoadedNet& net, const ScoringView& view
                                       {}, data::PngMark::ours);
     io::write_durably(a.sheet, png);
     wrote(a.sheet);
+}
+
+std::string seen_at(const ModelCard& card, const ScoringView& view) {
+    const std::string size = width_by_height({card.height, card.width});
+    if (view.windowed) return "by windows of " + size;
+    return card.resize == data::ResizeMode::none ? "at their own sizes" : "at " + size;
 }
 
 }  // namespace
@@ -92,7 +100,10 @@ int eval(int argc, const char* const* argv) {
     if (!view.note.empty()) console.text(view.note + "\n");
     auto source = data::make_loader(samples, report.rule, view.loader);
     ImageScores images{card.classes()};
-    const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch&, const Tensor&, int64_t done) {
+    NativeScores native(card, report.rule, samples, view.loader, threshold);
+    const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch& batch, const Tensor& logits,
+                                                                     int64_t done) {
+        if (a.native) native.add(batch, logits);
         console.progress("scoring images", done, of);
     };
     const Scores scores =
@@ -103,11 +114,12 @@ int eval(int argc, const char* const* argv) {
                   .ignore_index = 255,
                   .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }},
                  shown);
-    fmt::print("\n{} images of {} {} {}x{}\n{}\n", scores.images, a.data.root, view.windowed ? "by windows of" : "at",
-               card.height, card.width, scores_line(scores));
+    fmt::print("\n{} images of {} {}\n{}\n", scores.images, a.data.root, seen_at(card, view), scores_line(scores));
+    const Scores at_native = a.native ? native.scores() : Scores{};
+    if (a.native) fmt::print("at the images' own sizes: {}\n", scores_line(at_native));
     fmt::print("{}\n", baseline_line(scores, card.class_names));
     fmt::print("{}", scores_table(scores, card.class_names));
-    write_files(a, loaded, view, scores, images, samples);
+    write_files(a, loaded, view, scores, a.native ? &at_native : nullptr, images, samples);
     std::fflush(stdout);
     refuse_nonfinite(scores.nonfinite, scores.images);
     return 0;

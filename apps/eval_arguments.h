@@ -24,7 +24,7 @@ struct EvalArguments {
     WindowOptions windows;
     std::string per_image, json, confusion, sheet;
     int64_t sheet_rows = default_sheet_rows;
-    bool overwrite = false;
+    bool native = false, overwrite = false;
     Options o{"eval", "Scores a checkpoint on a data set: on the samples that its training held out, unless told."};
 
     EvalArguments() {
@@ -41,6 +41,9 @@ struct EvalArguments {
         o.group("Scores");
         describe_threshold(o, threshold);
         describe(o, windows);
+        o.bind(
+            "native", native,
+            "scores at the images' own sizes too, where masks are as stored; images and masks are read again for it");
         o.bind("per-image", per_image, "file to write each image's scores to (CSV)");
         describe_json(o, json);
         o.bind("confusion", confusion, "file to write the confusion matrix to (CSV): rows true classes, in pixels");

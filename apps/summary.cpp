@@ -21,7 +21,8 @@ namespace {
 struct SummaryArguments {
     NetConfig net;
     std::string checkpoint;
-    int64_t channels = 3, classes = 2, size = 256, batch_size = 8;
+    int64_t channels = 3, classes = 2, batch_size = 8;
+    ImageSize size = 256;
     OptimizerOptions optimizer;
     Machine machine{.precision = "auto"};
     bool json = false;
@@ -50,7 +51,7 @@ struct SummaryArguments {
 
 struct Subject {
     NetConfig net;
-    int64_t height, width;
+    ImageSize size;
     std::string precision;
 };
 
@@ -58,20 +59,20 @@ Subject subject_of(const SummaryArguments& a) {
     if (!a.checkpoint.empty()) {
         const ModelCard card = model_card_of(io::SafetensorsFile(checkpoint_file(a.checkpoint)));
         const bool sized = a.o.at("size").given();
-        return {card.net, sized ? a.size : card.height, sized ? a.size : card.width,
+        return {card.net, sized ? a.size : ImageSize(card.height, card.width),
                 a.o.at("precision").given() ? a.machine.precision : card.precision};
     }
     check_applicable(a.o, a.net);
     NetConfig net = a.net;
     net.in_channels = a.channels;
     net.out_channels = logits_of(a.classes);
-    return {net, a.size, a.size, a.machine.precision};
+    return {net, a.size, a.machine.precision};
 }
 
 void print_json(const SummaryArguments& a, const Subject& subject, const Summary& s, const MemoryPlan& training,
                 const MemoryPlan& prediction) {
     nlohmann::json all{{"model", subject.net.model},       {"batch_size", a.batch_size},
-                       {"height", subject.height},         {"width", subject.width},
+                       {"height", subject.size.height},    {"width", subject.size.width},
                        {"precision", subject.precision},   {"training", json_of(training)},
                        {"prediction", json_of(prediction)}};
     all.update(json_of(s));
@@ -100,8 +101,8 @@ int summary(int argc, const char* const* argv) {
     plan.device = planned_device(a);
     const DType compute = plan.compute = use_precision(subject.precision, plan.device);
     plan.batch = a.batch_size;
-    plan.height = subject.height;
-    plan.width = subject.width;
+    plan.height = subject.size.height;
+    plan.width = subject.size.width;
     plan.aux_weight = a.net.aux_weight;
     plan.optimizer = a.optimizer;
     const Summary s = summarize(*net, {plan.batch, plan.height, plan.width, net->in_channels()}, compute, plan.device);
@@ -113,8 +114,7 @@ int summary(int argc, const char* const* argv) {
         return 0;
     }
     fmt::print("{}, {} images of {}x{}, {}\n\n{}{}", subject.net.model, plan.batch, plan.width, plan.height,
-               subject.precision, with_flags(size_notes(*net, subject.net, subject.height, subject.width)),
-               layer_table(s, plan.batch));
+               subject.precision, with_flags(size_notes(*net, subject.net, subject.size)), layer_table(s, plan.batch));
     if (s.unused_parameters) fmt::print("{} parameters belong to no layer above\n", grouped(s.unused_parameters));
     if (s.trainable_parameters != s.parameters)
         fmt::print("{} parameters are trained\n", grouped(s.trainable_parameters));

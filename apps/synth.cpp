@@ -16,12 +16,13 @@ int synth(int argc, const char* const* argv) {
     Options o("synth",
               "Draws a labelled data set: cars, discs and polygons over textured backgrounds, with exact masks.");
     std::string output;
-    int64_t count = 200, size = 128, seed = 0;
+    int64_t count = 200, seed = 0;
+    ImageSize size = 128;
     double val_fraction = 0.2;
     data::SynthOptions options;
     describe_output_folder(o, output).help += ": {train,val}/{images,masks}";
     o.bind("count", count, "images in all").min(1).max(1000000);
-    describe_size(o, size).min(16).max(4096).help = "width and height of the images";
+    describe_size(o, size).min(16).max(4096).help = "size of the images, square or width by height";
     data::describe_val_fraction(o, val_fraction).help = "share of the images that validate";
     data::describe_seed(o, seed).help = "the same seed draws the same images";
     o.bind("class-per-kind", options.class_per_kind,
@@ -34,7 +35,7 @@ int synth(int argc, const char* const* argv) {
         throw UsageError("--output " + output + ": the folder is not empty; choose a new one");
     data::write_dataset(output, count, size, uint64_t(seed), val_fraction, options);
     std::printf("wrote %lld images of %lldx%lld with masks to %s\n", static_cast<long long>(count),
-                static_cast<long long>(size), static_cast<long long>(size), output.c_str());
+                static_cast<long long>(size.width), static_cast<long long>(size.height), output.c_str());
     return 0;
 }
 

@@ -20,7 +20,8 @@ namespace {
 
 struct TuneArguments {
     NetConfig net;
-    int64_t channels = 3, classes = 2, size = 256, batch_size = 8;
+    int64_t channels = 3, classes = 2, batch_size = 8;
+    ImageSize size = 256;
     OptimizerOptions optimizer;
     Machine machine{.precision = "auto", .tune = "on"};
     std::string json;
@@ -52,12 +53,13 @@ struct TuneArguments {
 };
 
 PlanOptions plan_of(const TuneArguments& a, SegmentationNet& net, Device device) {
-    const int64_t multiple = net.input_multiple(), side = ceil_div(a.size, multiple) * multiple;
+    const ImageSize size = raised_to_multiple(a.size, net.input_multiple());
     PlanOptions plan;
     plan.device = device;
     plan.compute = use_precision(a.machine.precision, device);
     plan.batch = plan.validation_batch = a.batch_size;
-    plan.height = plan.width = side;
+    plan.height = size.height;
+    plan.width = size.width;
     plan.aux_weight = a.net.aux_weight;
     plan.optimizer = a.optimizer;
     return plan;

@@ -245,14 +245,15 @@ class Settings {
     }
     // Marks these as those that a short help shows.
     void mark_common(const std::vector<std::string>& keys);
-
- private:
+    // Takes a setting of a class of its own. Throws Error where the key is taken.
     template <class S>
     S& add(std::unique_ptr<S> setting) {
         S& added = *setting;
         keep(std::move(setting));
         return added;
     }
+
+ private:
     void keep(std::unique_ptr<SettingBase> setting);
 
     std::string group_ = "Options";

@@ -4,12 +4,12 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "data/augmentation.h"
 #include "data/dataset.h"
 #include "data/example.h"
+#include "data/resize_mode.h"
 #include "engine/host_batch.h"
 
 namespace atrous::data {
@@ -18,12 +18,11 @@ enum class LastBatch { keep, drop, merge };  // merge: a last partial batch join
 
 struct LoaderOptions {
     int64_t batch_size = 4;
-    int64_t resize_h = 0, resize_w = 0;  // 0: the image's own size
-    std::function<std::pair<int64_t, int64_t>(int64_t h, int64_t w)> resize_to =
-        {};                          // instead, by the image's own size
-    int64_t crop_h = 0, crop_w = 0;  // 0: none; smaller images are padded
-    int64_t size_multiple = 1;       // height and width of a batch are padded to a multiple of this
-    int channels = 3;                // of the net; 0: as the files have them, for looking at samples
+    int64_t resize_h = 0, resize_w = 0;         // 0: the image's own size
+    std::function<Fitted(ImageSize)> fit = {};  // instead, by the image's own size
+    int64_t crop_h = 0, crop_w = 0;             // 0: none; smaller images are padded
+    int64_t size_multiple = 1;                  // height and width of a batch are padded to a multiple of this
+    int channels = 3;                           // of the net; 0: as the files have them, for looking at samples
     Normalization normalization;
     Augmentations augmentations;
     bool augment = false, shuffle = false;  // augment: also crops anywhere instead of in the middle
@@ -39,6 +38,13 @@ Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOpti
 // Applies the augmentations of (seed, epoch, index) too.
 Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
                     int64_t index);
+
+// Where the pixels of an image of this size lie in what a net sees that is not trained on it.
+struct Placement {
+    int64_t top = 0, left = 0;
+    ImageSize size;
+};
+Placement placement_of(const LoaderOptions& options, ImageSize image);
 
 // Images of a batch that differ in size are padded at the bottom and right to the largest, rounded up to
 // size_multiple, with the mean colour and the ignored class.

@@ -27,14 +27,20 @@ Fill fill_of(const Image& image, const Normalization& normalization) {
 
 constexpr Fill ignored_fill{ignored_class};
 
+}  // namespace
+
+void pad_around(Example& sample, ImageSize size, const Normalization& normalization) {
+    const int64_t h = std::max(size.height, sample.image.h), w = std::max(size.width, sample.image.w);
+    if (h == sample.image.h && w == sample.image.w) return;
+    const int64_t top = (h - sample.image.h) / 2, left = (w - sample.image.w) / 2;
+    sample.image = pad(sample.image, top, left, h, w, fill_of(sample.image, normalization));
+    if (sample.labels.h) sample.labels = pad(sample.labels, top, left, h, w, ignored_fill);
+}
+
 // `random` chooses the place; without it, the middle.
-void crop_both(Example& sample, int64_t h, int64_t w, const Normalization& normalization, Random* random) {
-    const int64_t padded_h = std::max(h, sample.image.h), padded_w = std::max(w, sample.image.w);
-    if (padded_h != sample.image.h || padded_w != sample.image.w) {
-        const int64_t top = (padded_h - sample.image.h) / 2, left = (padded_w - sample.image.w) / 2;
-        sample.image = pad(sample.image, top, left, padded_h, padded_w, fill_of(sample.image, normalization));
-        if (sample.labels.h) sample.labels = pad(sample.labels, top, left, padded_h, padded_w, ignored_fill);
-    }
+static void crop_both(Example& sample, int64_t h, int64_t w, const Normalization& normalization, Random* random) {
+    pad_around(sample, {h, w}, normalization);
+    const int64_t padded_h = sample.image.h, padded_w = sample.image.w;
     const int64_t y = random ? int64_t(random->below(uint64_t(padded_h - h + 1))) : (padded_h - h) / 2;
     const int64_t x = random ? int64_t(random->below(uint64_t(padded_w - w + 1))) : (padded_w - w) / 2;
     if (h == padded_h && w == padded_w) return;
@@ -42,9 +48,7 @@ void crop_both(Example& sample, int64_t h, int64_t w, const Normalization& norma
     if (sample.labels.h) sample.labels = crop(sample.labels, y, x, h, w);
 }
 
-}  // namespace
-
-Example decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
+Example decode_image(const Sample& sample, const LoaderOptions& options) {
     Example out;
     out.image = load_image(sample.image_path);
     if (options.channels > 0)
@@ -52,18 +56,39 @@ Example decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOp
     out.range = options.normalization.range;
     out.source_h = out.image.h;
     out.source_w = out.image.w;
-    if (!sample.mask_path.empty())
-        out.labels = apply_mask_rule(rule, load_mask(sample, out.source_h, out.source_w), sample.mask_path);
-    if (options.resize_to) {
-        const auto [h, w] = options.resize_to(out.source_h, out.source_w);
-        resize(out, h, w);
-    } else if (options.resize_h > 0) {
-        resize(out, options.resize_h, options.resize_w);
-    }
     return out;
 }
 
+void decode_labels(Example& out, const Sample& sample, const MaskRule& rule) {
+    if (!sample.mask_path.empty())
+        out.labels = apply_mask_rule(rule, load_mask(sample, out.source_h, out.source_w), sample.mask_path);
+}
+
+void resize_for_net(Example& out, const LoaderOptions& options) {
+    if (options.fit) {
+        const ImageSize size = options.fit({out.source_h, out.source_w}).size;
+        resize(out, size.height, size.width);
+    } else if (options.resize_h > 0) {
+        resize(out, options.resize_h, options.resize_w);
+    }
+}
+
+Example decode_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
+    Example out = decode_image(sample, options);
+    decode_labels(out, sample, rule);
+    resize_for_net(out, options);
+    return out;
+}
+
+Placement placement_of(const LoaderOptions& options, ImageSize image) {
+    if (!options.fit) return {0, 0, options.resize_h > 0 ? ImageSize(options.resize_h, options.resize_w) : image};
+    const auto [size, padded] = options.fit(image);
+    if (padded.none()) return {0, 0, size};
+    return {(padded.height - size.height) / 2, (padded.width - size.width) / 2, size};
+}
+
 void finish_plain(Example& sample, const LoaderOptions& options) {
+    if (options.fit) pad_around(sample, options.fit({sample.source_h, sample.source_w}).padded, options.normalization);
     if (options.crop_h > 0) crop_both(sample, options.crop_h, options.crop_w, options.normalization, nullptr);
 }
 

@@ -103,12 +103,14 @@ struct Shape {
 
 class Scene {
  public:
-    Scene(Random& random, double size, const SynthOptions& options)
+    Scene(Random& random, double width, double height, const SynthOptions& options)
         : random_(random),
-          size_(size),
+          width_(width),
+          height_(height),
+          size_(std::min(width, height)),
           options_(options),
-          ground_(random.next_u32(), size * random.uniform(0.08, 0.3)),
-          grain_(random.next_u32(), std::max(2.0, size * 0.02)) {
+          ground_(random.next_u32(), size_ * random.uniform(0.08, 0.3)),
+          grain_(random.next_u32(), std::max(2.0, size_ * 0.02)) {
         const double hue = random_.uniform();
         low_ = from_hsv(hue, random_.uniform(0.1, 0.5), random_.uniform(0.25, 0.5));
         high_ = from_hsv(std::fmod(hue + random_.uniform(0, 0.3), 1.0), random_.uniform(0.05, 0.4),
@@ -120,7 +122,7 @@ class Scene {
     }
 
     Colour background(double x, double y) const {
-        const double slope = gradient_.x * (x / size_ - 0.5) + gradient_.y * (y / size_ - 0.5);
+        const double slope = gradient_.x * (x / width_ - 0.5) + gradient_.y * (y / height_ - 0.5);
         const double t = std::clamp(ground_.at(x, y) + slope, 0.0, 1.0);
         return mix(low_, high_, t) * (0.9 + 0.2 * grain_.at(x, y));
     }
@@ -166,7 +168,7 @@ class Scene {
     Colour muted() { return from_hsv(random_.uniform(), random_.uniform(0.0, 0.6), random_.uniform(0.3, 0.9)); }
     int label(int kind) const { return options_.class_per_kind ? kind : 1; }
     Point anywhere(double margin) {
-        return {size_ * random_.uniform(margin, 1 - margin), size_ * random_.uniform(margin, 1 - margin)};
+        return {width_ * random_.uniform(margin, 1 - margin), height_ * random_.uniform(margin, 1 - margin)};
     }
 
     void add_line() {
@@ -240,7 +242,7 @@ class Scene {
         const double length = size_ * random_.uniform(0.3, 0.6), tilt = random_.uniform(-0.08, 0.08);
         const double direction = random_.chance(0.5) ? 1 : -1, roof = random_.uniform(0.24, 0.32),
                      tail = random_.uniform(-0.44, -0.3);
-        const Point base{size_ * random_.uniform(0.25, 0.75), size_ * random_.uniform(0.35, 0.85)};
+        const Point base{width_ * random_.uniform(0.25, 0.75), height_ * random_.uniform(0.35, 0.85)};
         const auto place = [&](Point p) {
             const double x = p.x * direction * length, y = -p.y * length;
             return Point{base.x + x * std::cos(tilt) - y * std::sin(tilt),
@@ -264,7 +266,7 @@ class Scene {
     }
 
     Random& random_;
-    double size_;
+    double width_, height_, size_;  // size_: the shorter side, which objects are measured by
     const SynthOptions& options_;
     ValueNoise ground_, grain_;
     Colour low_, high_;
@@ -287,14 +289,15 @@ Colour pixel_colour(const Scene& scene, int64_t x, int64_t y) {
 
 }  // namespace
 
-SynthSample draw_sample(uint64_t seed, uint64_t index, int64_t size, const SynthOptions& options) {
-    require(size >= 8 && size * size <= max_pixels, "draw_sample: a size of at least 8 pixels");
+SynthSample draw_sample(uint64_t seed, uint64_t index, ImageSize size, const SynthOptions& options) {
+    const auto [h, w] = size;
+    require(std::min(h, w) >= 8 && h <= max_pixels / w, "draw_sample: a size of at least 8 pixels");
     Random random(seed, index, 0x73796e7468);
-    const Scene scene(random, double(size), options);
-    SynthSample sample{make_image<uint8_t>(size, size, 3), make_image<uint8_t>(size, size, 1)};
-    for (int64_t y = 0; y < size; ++y)
-        for (int64_t x = 0; x < size; ++x) {
-            const int64_t i = y * size + x;
+    const Scene scene(random, double(w), double(h), options);
+    SynthSample sample{make_image<uint8_t>(h, w, 3), make_image<uint8_t>(h, w, 1)};
+    for (int64_t y = 0; y < h; ++y)
+        for (int64_t x = 0; x < w; ++x) {
+            const int64_t i = y * w + x;
             const Colour colour = pixel_colour(scene, x, y);
             const double noise = options.noise > 0 ? options.noise * random.normal() : 0;
             uint8_t* to = sample.image.u8.data() + 3 * i;
@@ -305,12 +308,12 @@ SynthSample draw_sample(uint64_t seed, uint64_t index, int64_t size, const Synth
     return sample;
 }
 
-void write_dataset(const std::string& dir, int64_t count, int64_t size, uint64_t seed, double val_fraction,
+void write_dataset(const std::string& dir, int64_t count, ImageSize size, uint64_t seed, double val_fraction,
                    const SynthOptions& options) {
-    if (count < 1 || size < 8 || !(val_fraction >= 0 && val_fraction < 1))
+    if (count < 1 || std::min(size.height, size.width) < 8 || !(val_fraction >= 0 && val_fraction < 1))
         throw UsageError(
             fmt::format("{} images of {} pixels with a validation part of {}: at least 1, at least 8, in [0, 1)", count,
-                        size, val_fraction));
+                        text_of(size), val_fraction));
     for (const char* part : {"train", "val"})
         for (const char* kind : {"images", "masks"}) make_folders((fs::path(dir) / part / kind).string());
     const int64_t train = count - std::llround(val_fraction * double(count));

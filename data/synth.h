@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/image_size.h"
 #include "data/image.h"
 
 namespace atrous::data {
@@ -23,11 +24,11 @@ struct SynthSample {
 };
 
 // Gives the same sample for the same (seed, index, size, options).
-SynthSample draw_sample(uint64_t seed, uint64_t index, int64_t size, const SynthOptions& options = {});
+SynthSample draw_sample(uint64_t seed, uint64_t index, ImageSize size, const SynthOptions& options = {});
 
 // Writes <dir>/{train,val}/{images,masks}/*.png. Masks hold 0 and 255, or the class ids under class_per_kind; the last
 // round(val_fraction * count) samples validate.
-void write_dataset(const std::string& dir, int64_t count, int64_t size, uint64_t seed, double val_fraction,
+void write_dataset(const std::string& dir, int64_t count, ImageSize size, uint64_t seed, double val_fraction,
                    const SynthOptions& options = {});
 
 }  // namespace atrous::data

@@ -2,8 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <cstdio>
-
 #include "base/paths.h"
 #include "segmentation/config_file.h"
 #include "segmentation/outputs.h"
@@ -11,8 +9,8 @@
 
 namespace atrous {
 
-Setting<int64_t>& describe_size(Settings& s, int64_t& size) {
-    return s.bind("size", size, "width and height that images are resized to")
+SizeSetting& describe_size(Settings& s, ImageSize& size) {
+    return bind_size(s, "size", size, "size that images are resized to, square or width by height")
         .min(min_size)
         .max(max_size)
         .unit("pixels")
@@ -44,12 +42,17 @@ void describe_mask_values(Settings& s, std::string& mask_values) {
         .when_resumed(Resume::fixed);
 }
 
-static void describe_data(Settings& s, Experiment& e) {
+void describe_images(Settings& s, Experiment& e) {
     s.group("Data");
     describe(s, e.data);
     describe_mask_values(s, e.mask_values);
     describe_classes(s, e.classes);
-    describe_size(s, e.size);
+    describe_size(s, e.size).help += "; with `resize` none of the windows through which larger images are seen";
+    s.choice<data::ResizeMode>(
+         "resize", e.resize, data::resize_modes(),
+         "stretch: to `size`, whatever its proportions; letterbox: in proportion into `size`, the rest ignored; none: "
+         "images stay as they are, and training takes random crops of them")
+        .when_resumed(Resume::fixed);
     s.bind("normalize", e.normalize, "none: values 0..1; imagenet: minus mean, over std")
         .one_of({"none", "imagenet"})
         .when_resumed(Resume::fixed)
@@ -60,9 +63,16 @@ static void describe_data(Settings& s, Experiment& e) {
            "and the largest of the training images; auto: the whole range of 8 or 16 bits, of floats measured")
         .when_resumed(Resume::fixed);
     describe(s, e.augmentations);
-    s.bind("crop", e.crop,
-           "random crop of the training images: N or WIDTHxHEIGHT; padded with ignored pixels where the image is "
-           "smaller. Empty: as large as `size`");
+    bind_size(s, "crop", e.crop,
+              "random crop of the training images, padded with ignored pixels where the image is smaller; empty: as "
+              "large as `size`")
+        .min(min_size)
+        .max(max_size)
+        .unit("pixels")
+        .or_none();
+}
+
+static void describe_loading(Settings& s, Experiment& e) {
     describe_workers(s, e.machine);
     s.bind("cache", e.cache_mib, "decoded samples kept in memory, training and validation together")
         .min(0)
@@ -130,30 +140,20 @@ static void describe_run(Settings& s, Experiment& e) {
 }
 
 void describe(Settings& s, Experiment& e) {
-    describe_data(s, e);
+    describe_images(s, e);
+    describe_loading(s, e);
     describe_net(s, e);
     describe_training(s, e);
     describe_run(s, e);
     // What a first training and most others need.
-    s.mark_common({"data",       "mask-values", "classes",    "val-list",  "val-fraction", "size",
-                   "hflip",      "vflip",       "scale",      "crop",      "model",        "encoder",
-                   "pretrained", "epochs",      "batch-size", "loss",      "optimizer",    "lr",
-                   "schedule",   "monitor",     "seed",       "device",    "precision",    "threads",
-                   "output-dir", "resume",      "overwrite",  "normalize", "base-channels"});
+    s.mark_common({"data",    "mask-values", "classes", "val-list",   "val-fraction", "size",
+                   "resize",  "hflip",       "vflip",   "scale",      "crop",         "model",
+                   "encoder", "pretrained",  "epochs",  "batch-size", "loss",         "optimizer",
+                   "lr",      "schedule",    "monitor", "seed",       "device",       "precision",
+                   "threads", "output-dir",  "resume",  "overwrite",  "normalize",    "base-channels"});
 }
 
-TrainingSize training_size(const Experiment& e) {
-    if (e.crop.empty()) return {e.size, e.size};
-    const std::string& text = e.crop;
-    int w = 0, h = 0, end = 0;
-    const bool one = std::sscanf(text.c_str(), "%5d%n", &w, &end) == 1 && text.size() == size_t(end);
-    if (one) h = w;
-    const bool two = !one && std::sscanf(text.c_str(), "%5dx%5d%n", &w, &h, &end) == 2 && text.size() == size_t(end);
-    if (!(one || two) || w < min_size || h < min_size || w > max_size || h > max_size)
-        throw UsageError(
-            fmt::format("`crop` {}: expected N or WIDTHxHEIGHT, each from {} to {} pixels", text, min_size, max_size));
-    return {h, w};
-}
+ImageSize training_size(const Experiment& e) { return e.crop.none() ? e.size : e.crop; }
 
 NetConfig net_config(const Experiment& e, int64_t classes) {
     NetConfig c = e.net;
@@ -167,7 +167,6 @@ void check(const Settings& settings, const Experiment& e) {
     check(e.loss, e.classes);
     check(e.augmentations);
     check(e.optimizer);
-    training_size(e);
     data::parse_value_range(e.value_range);
     if (e.classes == 1) throw UsageError("`classes` 1: expected at least 2, or 0 to find them from the masks");
 }

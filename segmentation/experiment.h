@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "base/image_size.h"
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "engine/optim/optimizer.h"
@@ -34,9 +35,12 @@ struct Experiment {
     data::DatasetOptions data;
     std::string mask_values = "auto";  // data/mask.h
     int64_t classes = 0;               // 0: found from the masks
-    int64_t channels = 0, size = 256;  // of the images as the net sees them, 0: found from them; pixels
+    int64_t channels = 0;              // of the images, 0: found from them
+    ImageSize size = 256;              // of the images as the net sees them
+    data::ResizeMode resize = data::ResizeMode::stretch;
+    ImageSize crop;                    // of the training images; none: `size`
     std::string value_range = "auto";  // data/value_range.h
-    std::string normalize = "none", crop = "";
+    std::string normalize = "none";
     data::Augmentations augmentations{{"hflip", "0.5"}};
     int64_t cache_mib = 1024;  // of decoded samples
 
@@ -57,14 +61,11 @@ struct Experiment {
 };
 
 void describe(Settings& settings, Experiment& experiment);
+void describe_images(Settings& settings, Experiment& experiment);  // of these the data, and what images become
 // UsageError for what can be known to be wrong before any file is opened. `settings` are the experiment's.
 void check(const Settings& settings, const Experiment& experiment);
 
-// The size of an image in a training step; UsageError where the crop is none.
-struct TrainingSize {
-    int64_t height, width;
-};
-TrainingSize training_size(const Experiment& experiment);
+ImageSize training_size(const Experiment& experiment);  // of an image in a training step
 
 // The net of so many classes; 2: one logit.
 NetConfig net_config(const Experiment& experiment, int64_t classes);
@@ -73,9 +74,9 @@ NetConfig net_config(const Experiment& experiment, int64_t classes);
 // this run alone (what it was resumed from, its profile, what it overwrote) is left out.
 std::string config_of(Experiment experiment);
 
-// Width and height of the images, and of what is cropped from them; shared by the programs that have the setting.
+// Sides of the images, and of what is cropped from them; shared by the programs that have the setting.
 inline constexpr int64_t min_size = 8, max_size = 8192;
-Setting<int64_t>& describe_size(Settings& settings, int64_t& size);
+SizeSetting& describe_size(Settings& settings, ImageSize& size);
 Setting<int64_t>& describe_channels(Settings& settings, int64_t& channels);
 Setting<int64_t>& describe_classes(Settings& settings, int64_t& classes);
 void describe_mask_values(Settings& settings, std::string& mask_values);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "data/prepare.h"
 #include "engine/train/evaluate.h"
 #include "segmentation/postprocess.h"
 
@@ -28,8 +29,44 @@ int64_t scaled(int64_t side, int64_t to, int64_t from) {
     return std::max<int64_t>(1, int64_t(std::llround(double(side) * double(to) / double(from))));
 }
 
+// The size of an image at the scale of the training's largest one.
+ImageSize at_scale_of_training(const ModelCard& card, ImageSize image) {
+    const ImageSize net(card.height, card.width), largest(card.sources.max_height, card.sources.max_width);
+    if (card.resize == data::ResizeMode::letterbox && card.sources.known()) {
+        const double scale = data::letterbox_scale(largest, net);
+        const auto times = [scale](int64_t side) {
+            return std::max<int64_t>(1, int64_t(std::llround(double(side) * scale)));
+        };
+        return {times(image.height), times(image.width)};
+    }
+    return {scaled(image.height, net.height, largest.height), scaled(image.width, net.width, largest.width)};
+}
+
+std::string text_of(const WindowGrid& grid) {
+    return fmt::format("{} windows of {}x{}", grid.windows(), grid.window_width, grid.window_height);
+}
+
+// Of a net whose training took crops of images as they are.
+ImageView view_as_it_is(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width) {
+    if (options.windows == "off") return {window_grid(height, width, height, width, 0), {}, ""};
+    const WindowGrid grid = window_grid(height, width, card.height, card.width, options.overlap);
+    return {grid, {}, grid.windows() > 1 ? text_of(grid) : ""};
+}
+
+// Of an image that is stretched: in what proportions none of the training's can have been.
+std::string note_on_proportions(const SourceSizes& trained, int64_t height, int64_t width) {
+    const double aspect = double(width) / double(height),
+                 widest = double(trained.max_width) / double(trained.min_height),
+                 narrowest = double(trained.min_width) / double(trained.max_height);
+    const double more = std::max(aspect / widest, narrowest / aspect);
+    if (more <= far) return "";
+    return fmt::format("stretched: {:.1f} times as {} for its {} as any of the training's", more,
+                       aspect > widest ? "wide" : "high", aspect > widest ? "height" : "width");
+}
+
 // Of an image that is resized to the size of the card.
-std::string note_on_scale(const SourceSizes& trained, int64_t height, int64_t width, bool windows_fit) {
+std::string note_on_scale(const ModelCard& card, int64_t height, int64_t width, bool windows_fit) {
+    const SourceSizes& trained = card.sources;
     const double more =
         std::max(double(height) / double(trained.max_height), double(width) / double(trained.max_width));
     if (more > far)
@@ -38,12 +75,13 @@ std::string note_on_scale(const SourceSizes& trained, int64_t height, int64_t wi
     const double less =
         std::max(double(height) / double(trained.min_height), double(width) / double(trained.min_width));
     if (less * far < 1) return fmt::format("enlarged {:.1f} times as much as the training's smallest images", 1 / less);
-    return "";
+    return card.resize == data::ResizeMode::stretch ? note_on_proportions(trained, height, width) : "";
 }
 
 }  // namespace
 
 ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width) {
+    if (card.resize == data::ResizeMode::none) return view_as_it_is(card, options, height, width);
     const SourceSizes& trained = card.sources;
     if (options.windows == "on" && !trained.known())
         throw UsageError(
@@ -51,7 +89,7 @@ ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t h
             "their scale is unknown; leave it out");
     const bool large = trained.known() && (double(height) > far * double(trained.max_height) ||
                                            double(width) > far * double(trained.max_width));
-    const int64_t h = scaled(height, card.height, trained.max_height), w = scaled(width, card.width, trained.max_width);
+    const auto [h, w] = at_scale_of_training(card, {height, width});
     const bool fits = h <= data::max_pixels / w;
     if (options.windows == "on" && !fits)
         throw DataError(
@@ -60,10 +98,11 @@ ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t h
                         w, h));
     if (options.windows == "on" || (options.windows == "auto" && large && fits)) {
         const WindowGrid grid = window_grid(h, w, card.height, card.width, options.overlap);
-        return {grid, fmt::format("{} windows of {}x{}", grid.windows(), grid.window_width, grid.window_height)};
+        return {grid, {}, text_of(grid)};
     }
-    std::string note = trained.known() ? note_on_scale(trained, height, width, fits) : "";
-    return {window_grid(card.height, card.width, card.height, card.width, 0), std::move(note)};
+    std::string note = trained.known() ? note_on_scale(card, height, width, fits) : "";
+    const auto [size, padded] = data::fit(card.resize, {height, width}, {card.height, card.width});
+    return {window_grid(size.height, size.width, size.height, size.width, 0), padded, std::move(note)};
 }
 
 void logits_by_windows(LoadedNet& loaded, const data::Image& image, const ImageView& view, const std::string& path,
@@ -77,13 +116,15 @@ void logits_by_windows(LoadedNet& loaded, const data::Image& image, const ImageV
     HostBatch batch;
     std::vector<float> logits;
     const auto of_window = [&](int64_t top, int64_t left) {
-        const data::Example seen{data::crop(whole, top, left, grid.window_height, grid.window_width),
-                                 {},
-                                 grid.window_height,
-                                 grid.window_width};
+        data::Example seen{data::crop(whole, top, left, grid.window_height, grid.window_width),
+                           {},
+                           grid.window_height,
+                           grid.window_width};
+        data::pad_around(seen, view.padded, options.normalization);
         data::collate({seen}, options, batch);
         const DeviceBatch given = upload(batch, loaded.net->materialized().device, loaded.compute);
-        logits = host_logits(loaded.net->forward(given.images), grid.window_height, grid.window_width);
+        const int64_t above = (seen.image.h - grid.window_height) / 2, before = (seen.image.w - grid.window_width) / 2;
+        logits = host_logits(loaded.net->forward(given.images), grid.window_height, grid.window_width, above, before);
         if (!std::all_of(logits.begin(), logits.end(), [](float v) { return std::isfinite(v); }))
             throw NumericError("the net gave NaN or Inf");
         return logits.data();

@@ -19,14 +19,16 @@ struct WindowOptions {
 void describe(Settings& settings, WindowOptions& options);
 
 // An image is resized to grid.height x grid.width before the net sees it window by window. One window: as the images of
-// the training, which are resized to the size of the card whatever their own is.
+// the training, which become the size of the card as its `resize` says, whatever their own is.
 struct ImageView {
     WindowGrid grid;
+    ImageSize padded;  // to which a single window is padded on all sides; none: it is not
     std::string note;  // for people: windows, or a scale far from the training's; empty where there is nothing to say
 };
 
 // auto: windows for images more than twice as high or wide as the largest that the net was trained with. These are seen
-// at the scale of that largest one, through windows of the size of the card. UsageError where windows are asked for and the
+// at the scale of that largest one, through windows of the size of the card. Of a net that was trained on crops of images
+// as they are: windows for images larger than the size of the card, whose scale stays as it is. UsageError where windows are asked for and the
 // checkpoint does not know the sizes of its training's images.
 ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width);
 

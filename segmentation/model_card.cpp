@@ -27,8 +27,11 @@ ModelCard model_card_of(const io::TensorFile& file) {
 data::LoaderOptions loader_options(const ModelCard& r, int64_t batch_size, int workers, int64_t input_multiple) {
     data::LoaderOptions o;
     o.batch_size = batch_size;
-    o.resize_h = r.height;
-    o.resize_w = r.width;
+    const ImageSize net(r.height, r.width);
+    if (r.resize == data::ResizeMode::stretch)
+        o.resize_h = r.height, o.resize_w = r.width;
+    else
+        o.fit = [mode = r.resize, net](ImageSize image) { return data::fit(mode, image, net); };
     o.size_multiple = input_multiple;
     o.channels = int(r.net.in_channels);
     o.normalization = r.normalization;

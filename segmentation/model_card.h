@@ -28,8 +28,9 @@ struct SourceSizes {
 
 struct ModelCard {
     NetConfig net;
-    int64_t height = 256, width = 256;  // images are resized to this
-    SourceSizes sources;                // unknown: from before they were recorded
+    int64_t height = 256, width = 256;  // images are resized to this, or not at all and seen in windows of it
+    data::ResizeMode resize = data::ResizeMode::stretch;
+    SourceSizes sources;  // unknown: from before they were recorded
     data::Normalization normalization;
     std::string mask_values = "auto";  // the definite rule, in `mask-values`' words
     std::vector<std::string> class_names;

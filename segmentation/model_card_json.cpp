@@ -174,6 +174,15 @@ data::ValueRange read_range(const Fields& f) {
     return {values[0], values[1]};
 }
 
+data::ResizeMode read_resize(const Fields& f) {
+    std::vector<std::string> words;
+    for (const auto& [word, mode] : data::resize_modes()) words.push_back(word);
+    f.one_of("resize", words);
+    for (const auto& [word, mode] : data::resize_modes())
+        if (word == f.at("resize")) return mode;
+    return data::ResizeMode::stretch;
+}
+
 // Hashes in ascending order, which are searched by halves.
 std::vector<uint64_t> read_hashes(const Fields& f, const char* name) {
     std::vector<uint64_t> hashes;
@@ -253,6 +262,7 @@ ModelCard read(const json& object, const std::string& path) {
     f.get("in_channels", r.net.in_channels, {1, data::max_channels});
     f.get("height", r.height, card_ranges::size);
     f.get("width", r.width, card_ranges::size);
+    if (f.has("resize")) r.resize = read_resize(f);  // absent: stretched, as all were before there was a choice
     f.get("mean", r.normalization.mean, -HUGE_VAL);
     f.get("std", r.normalization.stddev, 0);
     if (f.has("value_range")) r.normalization.range = read_range(f);  // absent: the integers' whole range
@@ -292,6 +302,7 @@ std::string text_of(const ModelCard& r) {
     object["out_channels"] = r.net.out_channels;
     if (const data::ValueRange& range = r.normalization.range; range.given())
         object["value_range"] = {range.low, range.high};
+    if (r.resize != data::ResizeMode::stretch) object["resize"] = data::word_of(r.resize);
     if (r.sources.known())
         object["source_sizes"] = {{"min_height", r.sources.min_height},
                                   {"min_width", r.sources.min_width},

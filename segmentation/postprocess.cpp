@@ -46,12 +46,12 @@ data::Image probability_map(const float* logits, int64_t h, int64_t w, int64_t c
     return image;
 }
 
-std::vector<float> host_logits(const Tensor& logits, int64_t h, int64_t w) {
+std::vector<float> host_logits(const Tensor& logits, int64_t h, int64_t w, int64_t top, int64_t left) {
     const std::vector<float> padded = cast(logits, DType::f32).to_host<float>();
     const int64_t c = logits.dim(3);
     std::vector<float> inside;
     for (int64_t y = 0; y < h; ++y) {
-        const float* row = padded.data() + y * logits.dim(2) * c;
+        const float* row = padded.data() + ((top + y) * logits.dim(2) + left) * c;
         inside.insert(inside.end(), row, row + w * c);
     }
     return inside;

@@ -13,9 +13,9 @@ void describe_threshold(Settings& settings, double& threshold);
 // Returns the logit of the threshold. Throws UsageError where it is given to a net of several classes.
 double logit_threshold(const Settings& settings, double threshold, const ModelCard& card);
 
-// Of one image, [h][w][c]; what the logits [1][H][W][c] have beyond that at the bottom and right, where the image was
-// padded, is left out.
-std::vector<float> host_logits(const Tensor& logits, int64_t h, int64_t w);
+// Of one image, [h][w][c], which begins at (top, left) of the logits [1][H][W][c]; what they have around it, where the
+// image was padded, is left out.
+std::vector<float> host_logits(const Tensor& logits, int64_t h, int64_t w, int64_t top = 0, int64_t left = 0);
 // Class ids of one image of the logits (host values, [h][w][c]).
 data::Image class_ids(const float* logits, int64_t h, int64_t w, int64_t c, double threshold = 0);
 // 0..255: the probability of the foreground (one channel), or of the class with the largest logit, which is its softmax

@@ -24,15 +24,16 @@ std::string score_of(const ConfusionMatrix& counts) {
 }
 
 // As the page draws it: an image that is large takes no memory beyond this.
-data::SheetRow row_of(const data::Sample& sample, const ModelCard& card, const Tensor& logits, int64_t net_h,
-                      int64_t net_w, double threshold) {
+data::SheetRow row_of(const data::Sample& sample, const ModelCard& card, const Tensor& logits,
+                      const data::LoaderOptions& loader, double threshold) {
     data::LoaderOptions as_it_is;
     as_it_is.channels = 0;
     const data::Example shown = data::load_sample(sample, data::parse_mask_rule(card.mask_values), as_it_is);
     const auto [h, w] = data::cell_size(shown.image.h, shown.image.w);
     const int64_t c = logits.dim(3);
-    const std::vector<float> of_net = host_logits(logits, net_h, net_w);
-    LogitRows scaled(of_net, net_h, net_w, c, h, w);
+    const data::Placement place = data::placement_of(loader, {shown.image.h, shown.image.w});
+    const std::vector<float> of_net = host_logits(logits, place.size.height, place.size.width, place.top, place.left);
+    LogitRows scaled(of_net, place.size.height, place.size.width, c, h, w);
     return data::fitted({shown.image, shown.labels, class_ids(scaled.rows(0, h), h, w, c, threshold), sample.name, "",
                          card.normalization.range});
 }
@@ -56,9 +57,7 @@ std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& c
     std::vector<data::SheetRow> rows;
     std::string score;
     const auto add_row = [&](const HostBatch&, const Tensor& logits, int64_t done) {
-        const bool sized = !loader.resize_to;  // what collate() padded beyond that is left out
-        rows.push_back(row_of(chosen[size_t(done - 1)], card, logits, sized ? card.height : logits.dim(1),
-                              sized ? card.width : logits.dim(2), threshold));
+        rows.push_back(row_of(chosen[size_t(done - 1)], card, logits, loader, threshold));
         rows.back().score = score;
     };
     evaluate(net, *source,

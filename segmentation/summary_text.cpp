@@ -85,17 +85,16 @@ nlohmann::json json_of(const MemoryPlan& p) {
             {"reserved_bytes", p.reserved_bytes}};
 }
 
-std::string size_notes(const SegmentationNet& net, const NetConfig& config, int64_t h, int64_t w) {
+std::string size_notes(const SegmentationNet& net, const NetConfig& config, ImageSize size) {
     std::string text;
     const int64_t multiple = net.input_multiple();
-    const auto up = [&](int64_t size) { return ceil_div(size, multiple) * multiple; };
+    const ImageSize raised = raised_to_multiple(size, multiple);
     if (multiple > 1)
-        text +=
-            fmt::format("the net takes multiples of {} pixels: {}\n", multiple,
-                        up(h) == h && up(w) == w
-                            ? "these are"
-                            : fmt::format("{}x{} is padded to {}x{}, and the logits are cropped", w, h, up(w), up(h)));
-    for (const DeadTaps& d : mostly_dead_taps(config, h, w)) text += "warning: " + text_of(d) + "\n";
+        text += fmt::format("the net takes multiples of {} pixels: {}\n", multiple,
+                            raised == size ? "these are"
+                                           : fmt::format("{} is padded to {}, and the logits are cropped",
+                                                         width_by_height(size), width_by_height(raised)));
+    for (const DeadTaps& d : mostly_dead_taps(config, size.height, size.width)) text += "warning: " + text_of(d) + "\n";
     return text.empty() ? text : text + "\n";
 }
 

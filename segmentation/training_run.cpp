@@ -7,6 +7,7 @@
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
+#include "segmentation/windowed_net.h"
 
 namespace atrous {
 
@@ -16,12 +17,21 @@ static int64_t cache_bytes(const TrainingSetup& t, const std::vector<data::Sampl
     return int64_t(double(t.experiment.cache_mib << 20) * double(of.size()) / all);
 }
 
+// Of images that are not resized, those larger than `size` are seen through windows of it.
+static bool sees_windows(const TrainingSetup& t) {
+    const data::DatasetReport& all = t.sets.report;
+    return t.card.resize == data::ResizeMode::none && (all.max_h > t.card.height || all.max_w > t.card.width);
+}
+
 static data::LoaderOptions validation_loader(const TrainingSetup& t, int64_t multiple) {
-    return loader_options(t.card, t.experiment.batch_size, int(t.experiment.machine.workers), multiple);
+    const bool one_at_a_time =
+        sees_windows(t) || (t.card.resize == data::ResizeMode::none && !t.sets.report.one_size());
+    return loader_options(t.card, one_at_a_time ? 1 : t.experiment.batch_size, int(t.experiment.machine.workers),
+                          sees_windows(t) ? 1 : multiple);
 }
 
 static data::LoaderOptions training_loader(const TrainingSetup& t, int64_t multiple) {
-    auto o = validation_loader(t, multiple);
+    auto o = loader_options(t.card, t.experiment.batch_size, int(t.experiment.machine.workers), multiple);
     o.augment = o.shuffle = true;
     o.augmentations = t.experiment.augmentations;
     o.crop_h = training_size(t.experiment).height;
@@ -89,6 +99,10 @@ void TrainingRun::start() {
     if (!resumed && !e_.pretrained.empty()) load_pretrained(*net_, e_.pretrained, e_.new_head, log_);
     optimizer_ = std::make_unique<Optimizer>(*net_, optimizer_options(e_, *net_));
     trainer_ = std::make_unique<Trainer>(*net_, *optimizer_, trainer_options(setup_, source_->batches_per_epoch()));
+    if (sees_windows(setup_)) {
+        windowed_ = windowed(*net_);
+        trainer_->validate_through(*windowed_);
+    }
     if (resumed) {
         io::load_training(*resumed->file, *net_, *optimizer_, trainer_->progress);
         trainer_->progress = resumed->progress;
@@ -96,11 +110,16 @@ void TrainingRun::start() {
     open_folder();
 }
 
+std::unique_ptr<SegmentationNet> TrainingRun::windowed(SegmentationNet& net) const {
+    return std::make_unique<WindowedNet>(net, setup_.card.height, setup_.card.width, WindowOptions().overlap);
+}
+
 void TrainingRun::score_untrained() {
     if (!validation_) return;
     auto fresh = make_net(setup_.card.net);
     fresh->materialize({.device = setup_.device, .compute = setup_.compute, .seed = uint64_t(e_.data.seed)});
-    untrained_ = evaluate(*fresh, *validation_, {loss_of(setup_.card), setup_.compute, 0, 255});
+    const auto view = sees_windows(setup_) ? windowed(*fresh) : nullptr;
+    untrained_ = evaluate(view ? *view : *fresh, *validation_, {loss_of(setup_.card), setup_.compute, 0, 255});
 }
 
 void TrainingRun::open_folder() {
@@ -138,11 +157,12 @@ void TrainingRun::report_result() {
     if (!validation_) return;
     const bool has_best = path_exists(folder_->best());
     if (has_best) io::load_weights(io::SafetensorsFile(folder_->best()), *net_);
-    auto source = data::make_loader(setup_.sets.dataset.val, setup_.sets.report.rule,
-                                    validation_loader(setup_, net_->input_multiple()));
-    const Scores scores = evaluate(*net_, *source, {loss_of(setup_.card), setup_.compute, 0, 255});
-    folder_->write_samples(
-        data::encode_png(result_sheet(*net_, setup_.card, setup_.compute, setup_.sets.dataset.val, e_.run.sheet_rows)));
+    const data::LoaderOptions loader = validation_loader(setup_, net_->input_multiple());
+    auto source = data::make_loader(setup_.sets.dataset.val, setup_.sets.report.rule, loader);
+    SegmentationNet& net = windowed_ ? *windowed_ : *net_;
+    const Scores scores = evaluate(net, *source, {loss_of(setup_.card), setup_.compute, 0, 255});
+    folder_->write_samples(data::encode_png(
+        result_sheet(net, setup_.card, setup_.compute, setup_.sets.dataset.val, e_.run.sheet_rows, 0, loader)));
     const std::vector<std::string>& names = setup_.card.class_names;
     write_confusion(folder_->confusion(), scores, names);
     log_.text(fmt::format("\n{} checkpoint on {} held-out images\n  {}\n  {}\n{}", has_best ? "best" : "last",

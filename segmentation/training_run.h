@@ -33,13 +33,14 @@ class TrainingRun {
  private:
     void start();
     void score_untrained();
+    std::unique_ptr<SegmentationNet> windowed(SegmentationNet& net) const;
     void open_folder();
 
     TrainingSetup& setup_;
     const Experiment& e_;
     std::unique_ptr<RunLog> own_log_;
     RunLog& log_;
-    std::unique_ptr<SegmentationNet> net_;
+    std::unique_ptr<SegmentationNet> net_, windowed_;  // windowed_: the net as validations see it; null: as it is
     std::unique_ptr<BatchSource> source_, validation_;
     Scores untrained_;
     std::unique_ptr<Optimizer> optimizer_;

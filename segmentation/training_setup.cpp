@@ -126,7 +126,9 @@ static ModelCard model_card(const Experiment& e, const DataSets& sets, int threa
     const int classes = std::max(report.rule.class_count, 2);
     card.net = net_config(e, classes);
     card.net.in_channels = report.channels;
-    card.height = card.width = e.size;
+    card.height = e.size.height;
+    card.width = e.size.width;
+    card.resize = e.resize;
     card.sources = {report.train_min_h, report.train_min_w, report.train_max_h, report.train_max_w};
     if (e.normalize == "imagenet") card.normalization = data::Normalization::imagenet();
     card.normalization.range = report.range;
@@ -176,13 +178,14 @@ static PlanForBatch plan_for(const TrainingSetup& t) {
     const Experiment& e = t.experiment;
     PlanOptions o;
     const int64_t multiple = make_net(t.card.net)->input_multiple();
-    const auto padded = [&](int64_t pixels) { return ceil_div(pixels, multiple) * multiple; };
+    const ImageSize training = raised_to_multiple(training_size(e), multiple),
+                    validation = raised_to_multiple({t.card.height, t.card.width}, multiple);
     o.device = t.device;
     o.compute = t.compute;
-    o.height = padded(training_size(e).height);
-    o.width = padded(training_size(e).width);
-    o.validation_height = padded(t.card.height);
-    o.validation_width = padded(t.card.width);
+    o.height = training.height;
+    o.width = training.width;
+    o.validation_height = validation.height;
+    o.validation_width = validation.width;
     o.accumulate = e.trainer.accumulate;
     o.optimizer = optimizer_options(e);
     o.loss = loss_of(t.card);
@@ -197,13 +200,12 @@ static void check_shapes(const TrainingSetup& t, Messages& messages) {
     const int64_t left = samples % e.batch_size;
     const bool kept = e.last_batch == data::LastBatch::keep && left > 0;
     const int64_t images = kept ? left : std::min(e.batch_size, samples);
-    const TrainingSize size = training_size(e);
+    const ImageSize size = training_size(e);
     try {
         check_training_step(t.card.net, e.freezing, images, size.height, size.width);
     } catch (const ShapeError& error) {
-        throw UsageError(fmt::format("a step on {} image{} of {}x{}{} cannot work: {}{}", images,
-                                     images == 1 ? "" : "s", size.height, size.width,
-                                     kept ? ", the last batch of each epoch," : "", error.what(),
+        throw UsageError(fmt::format("a step on {} image{} of {}{} cannot work: {}{}", images, images == 1 ? "" : "s",
+                                     width_by_height(size), kept ? ", the last batch of each epoch," : "", error.what(),
                                      kept ? "; or leave that batch out (`last-batch` drop, merge)" : ""));
     }
     for (const DeadTaps& d : mostly_dead_taps(t.card.net, size.height, size.width)) messages.warning(text_of(d));

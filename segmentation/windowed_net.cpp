@@ -7,6 +7,7 @@
 
 #include "engine/ops/elementwise.h"
 #include "engine/ops/window.h"
+#include "engine/train/evaluate.h"
 #include "segmentation/postprocess.h"
 
 namespace atrous {
@@ -21,6 +22,7 @@ NetOutputs WindowedNet::compute(const Tensor& x, bool) {
     require(x.dim(0) == 1, "a net by windows: one image at a time");
     const int64_t h = x.dim(1), w = x.dim(2), channels = out_channels();
     const WindowGrid grid = window_grid(h, w, window_height_, window_width_, overlap_);
+    const EvaluationMode mode(net_);
     if (grid.windows() == 1) return {net_.forward(x), {}};
     std::vector<float> logits, whole(size_t(h * w * channels));
     blend_windows(
@@ -38,19 +40,27 @@ NetOutputs WindowedNet::compute(const Tensor& x, bool) {
     return {cast(out, x.dtype()), {}};
 }
 
+static std::string note_of(const ImageView& largest, const ImageView& smallest) {
+    std::string note = largest.note.empty() ? "" : "the largest image: " + largest.note;
+    if (!smallest.note.empty() && smallest.note != largest.note && smallest.grid.windows() == 1)
+        note += (note.empty() ? "" : "; ") + ("the smallest: " + smallest.note);
+    return note;
+}
+
 ScoringView scoring_view(LoadedNet& loaded, const WindowOptions& options, const data::DatasetReport& set,
                          int64_t batch_size, int workers) {
     const ModelCard& card = loaded.card;
     const ImageView largest = view_of(card, options, set.max_h, set.max_w);
     ScoringView view{loaded.net.get(), loader_options(card, batch_size, workers, loaded.net->input_multiple()),
-                     largest.note.empty() ? "" : "the largest image: " + largest.note};
+                     note_of(largest, view_of(card, options, set.min_h, set.min_w))};
+    if (view.loader.fit && !set.one_size()) view.loader.batch_size = 1;  // a batch pads its images to one size
     if (options.windows != "on" && largest.grid.windows() == 1) return view;
     view.windowed = std::make_unique<WindowedNet>(*loaded.net, card.height, card.width, options.overlap);
     view.net = view.windowed.get();
     view.loader.batch_size = view.loader.size_multiple = 1;
-    view.loader.resize_to = [card, options](int64_t h, int64_t w) {
-        const WindowGrid grid = view_of(card, options, h, w).grid;
-        return std::pair{grid.height, grid.width};
+    view.loader.fit = [card, options](ImageSize image) {
+        const ImageView v = view_of(card, options, image.height, image.width);
+        return data::Fitted{{v.grid.height, v.grid.width}, v.padded};
     };
     return view;
 }

@@ -35,7 +35,7 @@ struct ScoringView {
     std::unique_ptr<WindowedNet> windowed = {};
 };
 // By windows, image by image and each at the size that view_of says, where it says so for the largest of the set; else
-// `batch_size` at a time, at the size of the card.
+// `batch_size` at a time, at the size of the card; one at a time where they keep sizes of their own.
 ScoringView scoring_view(LoadedNet& net, const WindowOptions& options, const data::DatasetReport& set,
                          int64_t batch_size, int workers);
 

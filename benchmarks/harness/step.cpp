@@ -21,9 +21,16 @@ namespace atrous::bench {
 static constexpr int max_warm_ups = 10;  // a step is recorded as a graph once it takes no new memory
 
 static HostBatch batch_of(const StepOptions& o) {
-    const int64_t n = o.batch_size, c = o.net.in_channels, pixels = o.size * o.size,
+    const int64_t n = o.batch_size, c = o.net.in_channels, pixels = o.size.height * o.size.width,
                   classes = classes_of(o.net.out_channels);
-    HostBatch b{n, o.size, o.size, c, {}, {}, std::vector<std::string>(size_t(n)), std::vector<int64_t>(size_t(n))};
+    HostBatch b{n,
+                o.size.height,
+                o.size.width,
+                c,
+                {},
+                {},
+                std::vector<std::string>(size_t(n)),
+                std::vector<int64_t>(size_t(n))};
     const auto images = nhwc_of(hashed("input.step", n * c * pixels), n, c, pixels);
     b.images.assign(images.begin(), images.end());
     for (double u : hashed("labels.step", n * pixels))
@@ -132,11 +139,11 @@ std::string step_table(const StepOptions& o, const StepResult& r) {
         "            {:.1f} images/s, {:.3g} TFLOP/s of {:.3g} TFLOP each\n"
         "peak memory {} on the device, {} of the process\n"
         "losses      {:.6f} … {:.6f}\n",
-        o.net.model, r.parameters, o.batch_size, o.size, o.size, measured_name(o.compute), name_of(o.device),
-        o.forward_only ? "forward" : "step", r.seconds.median, r.seconds.p10, r.seconds.p90, r.seconds.count,
-        r.replayed ? " replayed from a graph" : "", r.first_s, r.images_per_s, r.flops / r.seconds.median * 1e-12,
-        r.flops * 1e-12, io::format_bytes(r.device_peak_bytes), io::format_bytes(r.host_peak_bytes), r.losses.front(),
-        r.losses.back());
+        o.net.model, r.parameters, o.batch_size, o.size.height, o.size.width, measured_name(o.compute),
+        name_of(o.device), o.forward_only ? "forward" : "step", r.seconds.median, r.seconds.p10, r.seconds.p90,
+        r.seconds.count, r.replayed ? " replayed from a graph" : "", r.first_s, r.images_per_s,
+        r.flops / r.seconds.median * 1e-12, r.flops * 1e-12, io::format_bytes(r.device_peak_bytes),
+        io::format_bytes(r.host_peak_bytes), r.losses.front(), r.losses.back());
 }
 
 std::string step_json(const StepOptions& o, const StepResult& r) {
@@ -148,7 +155,10 @@ std::string step_json(const StepOptions& o, const StepResult& r) {
     j["base_channels"] = unet.base_channels;
     j["depth"] = unet.depth;
     j["bilinear"] = unet.bilinear;
-    j["size"] = o.size;
+    if (o.size.square())
+        j["size"] = o.size.width;
+    else
+        j["size"] = text_of(o.size);
     j["batch_size"] = o.batch_size;
     j["precision"] = measured_name(o.compute);
     j["optimizer"] = o.optimizer.rule;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/image_size.h"
 #include "benchmarks/harness/statistics.h"
 #include "engine/optim/optimizer.h"
 #include "models/catalogue.h"
@@ -15,7 +16,8 @@ namespace atrous::bench {
 
 struct StepOptions {
     NetConfig net;
-    int64_t size = 256, batch_size = 4;
+    ImageSize size = 256;
+    int64_t batch_size = 4;
     int steps = 10;  // timed; before them those that make primitives, take memory, and are recorded as a graph
     Device device;
     DType compute = DType::f32;

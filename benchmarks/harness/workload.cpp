@@ -81,15 +81,15 @@ static bool same(const Workload& a, const Workload& b) {
            a.request.first_wanted == b.request.first_wanted;
 }
 
-NetOps ops_of(const NetConfig& config, int64_t size, int64_t batch_size, DType compute, bool training) {
+NetOps ops_of(const NetConfig& config, ImageSize size, int64_t batch_size, DType compute, bool training) {
     constexpr Device meta{DeviceKind::meta};
     const auto net = make_net(config);
     net->materialize({.device = meta, .compute = compute});
     NetOps result;
     result.parameters = net->parameter_count();
     const Tape tape(Tape::Mode::tracing);
-    const Tensor images = Tensor::empty({batch_size, size, size, config.in_channels}, compute, meta),
-                 labels = Tensor::empty({batch_size, size, size, 1}, DType::u8, meta);
+    const Tensor images = Tensor::empty({batch_size, size.height, size.width, config.in_channels}, compute, meta),
+                 labels = Tensor::empty({batch_size, size.height, size.width, 1}, DType::u8, meta);
     const StepRandomness random(0, 0);
     net->set_training(training);
     const NetOutputs y = training ? net->forward_training(images) : NetOutputs{net->forward(images), {}};

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/image_size.h"
 #include "benchmarks/cases/case.h"
 #include "models/catalogue.h"
 
@@ -30,7 +31,7 @@ struct NetOps {
 };
 // Runs the net and its loss, or with training off its forward pass in evaluation mode, on the meta device and reads its
 // tape; nothing is computed.
-NetOps ops_of(const NetConfig& net, int64_t size, int64_t batch_size, DType compute, bool training = true);
+NetOps ops_of(const NetConfig& net, ImageSize size, int64_t batch_size, DType compute, bool training = true);
 
 // The same op with so few pixels that `flops` of the forward pass suffice, at least 4x4 of one image: channels, kernel,
 // stride and dilation stay.

@@ -23,14 +23,6 @@ DeviceBatch upload(const HostBatch& b, Device device, DType compute) {
     return d;
 }
 
-// Puts the net into evaluation mode and back.
-struct EvaluationMode {
-    explicit EvaluationMode(Module& net) : net(net), training(net.training()) { net.set_training(false); }
-    ~EvaluationMode() { net.set_training(training); }
-    Module& net;
-    bool training;
-};
-
 static void score_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options, int64_t classes,
                          const std::vector<std::string>& names, MetricAccumulator& metrics) {
     const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);

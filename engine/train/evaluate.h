@@ -20,6 +20,16 @@ struct EvaluateOptions {
     std::function<void(const std::string& name, const int64_t* counts)> on_image = {};
 };
 
+// Puts a net into evaluation mode and back.
+struct EvaluationMode {
+    explicit EvaluationMode(Module& net) : net(net), training(net.training()) { net.set_training(false); }
+    ~EvaluationMode() { net.set_training(training); }
+    EvaluationMode(const EvaluationMode&) = delete;
+    EvaluationMode& operator=(const EvaluationMode&) = delete;
+    Module& net;
+    bool training;
+};
+
 // Images of a batch as the net takes them, and labels u8 [N][H][W][1] (undefined where the batch has none).
 struct DeviceBatch {
     Tensor images, labels;

@@ -162,7 +162,7 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
     };
     const ProfileScope validating("validation", "validation");
     try {
-        return evaluate(net_, validation, {options_.loss, options_.compute, 0, options_.ignore_index}, watch);
+        return evaluate(*validated_, validation, {options_.loss, options_.compute, 0, options_.ignore_index}, watch);
     } catch (const ValidationStopped&) {
         return std::nullopt;  // progress stands behind the epoch's last batch: resuming validates again
     }

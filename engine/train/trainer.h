@@ -91,6 +91,8 @@ class Trainer {
     // Throws NumericError where gradients are not finite, naming the step, the first bad layer and the images; with a
     // dynamic loss scale only where the smallest scale does not help.
     bool run(BatchSource& training, BatchSource* validation, TrainObserver& observer);
+    // Validations score `view` in place of the net: the same net, seen in another way. It lives longer than this.
+    void validate_through(SegmentationNet& view) { validated_ = &view; }
     bool out_of_patience() const;  // patience_stop epochs went by without a better one
     TrainProgress progress;
 
@@ -113,6 +115,7 @@ class Trainer {
                              TrainObserver& observer);
 
     SegmentationNet& net_;
+    SegmentationNet* validated_ = &net_;
     Optimizer& optimizer_;
     TrainerOptions options_;
     std::unique_ptr<LossFunction> loss_;

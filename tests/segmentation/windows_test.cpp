@@ -96,6 +96,45 @@ TEST(ImageView, WindowsAreForImagesOfAnotherScale) {
     EXPECT_EQ(view(25, 100, "auto").note, "") << "as wide as the training's";
 }
 
+// Wide photos are trained on, a tall one is seen: both sides are as large as known, its proportions are not.
+TEST(ImageView, ProportionsFarFromTheTrainingsAreSaid) {
+    ModelCard card = card_of(64, {100, 200, 100, 200});
+    EXPECT_NE(view_of(card, {}, 200, 90).note.find("stretched: 4.4 times as high for its width"), std::string::npos);
+    EXPECT_EQ(view_of(card, {}, 100, 110).note, "");
+    EXPECT_NE(view_of(card, {}, 60, 300).note.find("stretched: 2.5 times as wide for its height"), std::string::npos);
+    card.resize = data::ResizeMode::letterbox;
+    EXPECT_EQ(view_of(card, {}, 200, 90).note, "");
+}
+
+TEST(ImageView, ALetterboxKeepsProportions) {
+    ModelCard card = card_of(64, {100, 200, 100, 200});
+    card.resize = data::ResizeMode::letterbox;
+    const ImageView one = view_of(card, {}, 200, 100);
+    EXPECT_EQ(one.grid.windows(), 1);
+    EXPECT_EQ(one.grid.height, 64);
+    EXPECT_EQ(one.grid.width, 32);
+    EXPECT_EQ(one.padded, ImageSize(64));
+    const ImageView large = view_of(card, {}, 400, 1000);
+    EXPECT_EQ(large.grid.width, 320) << "the training's largest image became 64 of 200 pixels";
+    EXPECT_EQ(large.grid.height, 128);
+    EXPECT_EQ(large.grid.window_width, 64);
+    EXPECT_TRUE(large.padded.none());
+}
+
+TEST(ImageView, ImagesThatStayAsTheyAreKeepTheirScale) {
+    ModelCard card = card_of(64, {100, 200, 100, 200});
+    card.resize = data::ResizeMode::none;
+    EXPECT_EQ(view_of(card, {}, 64, 60).grid.windows(), 1);
+    EXPECT_EQ(view_of(card, {}, 64, 60).grid.window_width, 60);
+    const ImageView view = view_of(card, {"auto", 0.25}, 100, 64);
+    EXPECT_EQ(view.grid.height, 100);
+    EXPECT_EQ(view.grid.windows(), 2);
+    EXPECT_EQ(view.note, "2 windows of 64x64");
+    const ImageView whole = view_of(card, {"off", 0.25}, 1000, 640);
+    EXPECT_EQ(whole.grid.windows(), 1);
+    EXPECT_EQ(whole.grid.window_height, 1000);
+}
+
 // Tiny training images at a large size: a view of the large image that no memory holds is not tried.
 TEST(ImageView, AViewBeyondAllSizesIsNotTaken) {
     const ModelCard card = card_of(256, {16, 16, 16, 16});

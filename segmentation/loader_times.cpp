@@ -1,0 +1,77 @@
+#include "segmentation/loader_times.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "data/prepare.h"
+
+namespace atrous {
+
+using Clock = std::chrono::steady_clock;
+
+static double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+template <class F>
+static double timed(F work) {
+    const Clock::time_point start = Clock::now();
+    work();
+    return since(start);
+}
+
+std::vector<std::pair<std::string, double>> LoaderSteps::named() const {
+    return {{"read", read},     {"decode image", decode}, {"decode mask", mask},
+            {"resize", resize}, {"augment", augment},     {"convert", convert}};
+}
+
+// Reading is timed by itself and taken off what reads and decodes: the files are in the system's cache by then.
+static void add_decoding(const data::Sample& sample, const data::MaskRule& rule, const data::LoaderOptions& options,
+                         data::Example& example, LoaderSteps& steps) {
+    const double image = timed([&] { data::read_file(sample.image_path); });
+    const double mask = sample.mask ? 0 : timed([&] { data::read_file(sample.mask_path); });
+    steps.read += image + mask;
+    steps.decode += timed([&] { example = data::decode_image(sample, options); }) - image;
+    steps.mask += timed([&] { data::decode_labels(example, sample, rule); }) - mask;
+}
+
+LoaderSteps time_loader_steps(const std::vector<data::Sample>& samples, const data::MaskRule& rule,
+                              const data::LoaderOptions& options, int64_t images) {
+    LoaderSteps steps;
+    HostBatch batch;
+    const auto each = [&](auto f) {
+        for (int64_t i = 0; i < images; ++i) f(samples[size_t(i) % samples.size()], i);
+    };
+    each([&](const data::Sample& sample, int64_t) { data::load_sample(sample, rule, options); });
+    each([&](const data::Sample& sample, int64_t i) {
+        data::Example example;
+        add_decoding(sample, rule, options, example, steps);
+        steps.resize += timed([&] { data::resize_for_net(example, options); });
+        steps.augment += timed([&] { data::finish_augmented(example, options, 0, i % int64_t(samples.size())); });
+        steps.convert += timed([&] { data::collate({example}, options, batch); });
+    });
+    steps.images = images;
+    return steps;
+}
+
+double loader_throughput(const std::vector<data::Sample>& samples, const data::MaskRule& rule,
+                         const data::LoaderOptions& options, int64_t images, int repetitions) {
+    const auto loader = data::make_loader(samples, rule, options);
+    HostBatch batch;
+    int64_t epoch = 0;
+    const auto next = [&] {
+        while (!loader->next(batch)) loader->start_epoch(++epoch, 0);
+        return batch.n;
+    };
+    next();
+    std::vector<double> rates;
+    for (int r = 0; r < repetitions; ++r) {
+        int64_t done = 0;
+        const double seconds = timed([&] {
+            while (done < images) done += next();
+        });
+        rates.push_back(double(done) / seconds);
+    }
+    std::nth_element(rates.begin(), rates.begin() + long(rates.size() / 2), rates.end());
+    return rates[rates.size() / 2];
+}
+
+}  // namespace atrous
