@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compares with PyTorch on this machine in one run, ours, every peer in both memory formats, ours again: a U-Net's training step in
 # fp32 and bf16, that of a U-Net on ResNet-34 (batch 2), DeepLabV3's forward pass on ResNet-50 (batch 1).
+#   benchmarks/compare.sh gpu [FOLDER] [--dry-run]      on this machine's GPU: benchmarks/compare_gpu.sh
 #   benchmarks/compare.sh cpu [--newest] [--python PATH]… [--base-channels 32 --size 256 --batch-size 4 --threads N --steps 6]
 # Peers: the python3 that has torch (Debian's python3-torch), every --python, and with --newest the newest torch of PyPI,
 # which is put into build/venv once (some gigabytes). Prints lines "ratio <what> <figure>": time ratios are theirs / ours
@@ -11,8 +12,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 fail() { echo "compare.sh: $1" >&2; exit "${2:-1}"; }
 
-[ "${1:-}" = cpu ] || fail "found '${1:-}', expected cpu: benchmarks/compare.sh cpu [--newest] [--python PATH]" 2
-shift
+case "${1:-}" in
+    cpu) shift ;;
+    gpu) shift; exec benchmarks/compare_gpu.sh "$@" ;;
+    *) fail "found '${1:-}', expected cpu or gpu: benchmarks/compare.sh cpu [--newest] [--python PATH], or gpu [FOLDER]" 2 ;;
+esac
 peers=() newest=no
 base=32 size=256 batch=4 threads=$(nproc) steps=6
 while [ $# -gt 0 ]; do

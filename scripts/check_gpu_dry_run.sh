@@ -59,4 +59,10 @@ broken figures tune_unet "--tune-budget" "--tune-time"
 broken figures counters_norm "apply_norm" "normalize"
 broken figures layers_cudnn "--reps 5" "--times 5"
 if run figures "$root/broken" --only no_such_part >/dev/null 2>&1; then echo "check_gpu_dry_run: no part ran, unnoticed" >&2; exit 1; fi
+
+# The comparison with PyTorch, which runs some of the parts from the source tree.
+benchmarks/compare.sh gpu "$root/compare" --dry-run >"$root/compare.txt" 2>&1 || { tail -15 "$root/compare.txt" >&2; exit 1; }
+for table in steps kernels; do
+    [ -s "$root/compare/$table.txt" ] || { echo "check_gpu_dry_run: compare.sh gpu made no table of $table" >&2; exit 1; }
+done
 echo "every part starts, and what breaks one is noticed ($SECONDS s)"
