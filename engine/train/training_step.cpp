@@ -27,7 +27,7 @@ struct TrainingStep::Part {
 struct TrainingStep::Inputs {
     std::vector<Part> parts;
     std::optional<gpu::Graph> graph;
-    int64_t steps = 0, last_run = 0, pixels = 0;  // of all parts
+    int64_t steps = 0, last_run = 0, pixels = 0;  // of the largest part
     // The pool's growth when the last eager step within it took no new memory. Any since then is another shape's, and
     // where blocks were added this one may come to lie otherwise.
     std::optional<uint64_t> settled_at;
@@ -80,7 +80,7 @@ TrainingStep::Inputs& TrainingStep::inputs_for(const HostBatch* batches, int64_t
         for (const HostBatch* b = batches; b != batches + count; ++b) {
             found->second->parts.push_back({Tensor::empty({b->n, b->h, b->w, b->c}, DType::f32, device_),
                                             Tensor::empty({b->n, b->h, b->w, 1}, DType::u8, device_)});
-            found->second->pixels += b->n * b->h * b->w;
+            found->second->pixels = std::max(found->second->pixels, b->n * b->h * b->w);
         }
     }
     found->second->last_run = ++runs_;

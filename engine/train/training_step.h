@@ -93,7 +93,7 @@ class TrainingStep {
     Tensor log_, sums_, normalizer_;
     Staging staging_;
     std::unique_ptr<MemoryPool> pool_;  // of the shapes below; their graphs go before it
-    int64_t largest_ = 0;               // pixels of the largest shape that it was filled for
+    int64_t largest_ = 0;               // pixels of the largest micro-batch that it was filled for
     std::map<std::vector<int64_t>, std::unique_ptr<Inputs>> inputs_;
     int64_t unread_ = 0, replayed_ = 0, runs_ = 0;
     bool graphs_ = false;
