@@ -278,7 +278,7 @@ TEST_F(ProgramTest, MistakesAreOneLineWithADocumentedCode) {
         {"train --data " + data + " --class-weights 1,two", 2, "two"},
         {"train --data " + data + " --class-weights enet", 2, "bce+dice"},
         {"train --data " + data + " --scale 2 1", 2, "--scale"},
-        {"train --data " + data + " --crop 64x", 2, "--crop 64x"},
+        {"train --data " + data + " --crop 64x", 2, "--crop takes N or WIDTHxHEIGHT"},
         {"train --data " + data + " --nesterov", 2, "--optimizer sgd"},
         {"train --data " + data + " --optimizer rmsprop --nesterov", 2, "--optimizer sgd"},
         {"train --data " + data + " --base-channels 4 --size 32 --encoder-lr 0.1", 2, "no encoder"},
