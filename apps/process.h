@@ -7,6 +7,7 @@ namespace atrous::app {
 // death: a training whose output goes to a pager outlives the pager. Standard streams that the
 // caller closed stay unusable, but their numbers are taken: otherwise a checkpoint could become file 2 and get messages
 // written into it.
+// Blocks of the size of images stay with the process when they are freed: the system would clear their pages each time.
 void prepare_process();
 
 // Threads that wait for each other spin a while before they sleep. GCC's OpenMP does so for milliseconds, in which a

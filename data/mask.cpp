@@ -15,7 +15,7 @@ namespace atrous::data {
 namespace {
 
 // One channel where all three are equal everywhere: many tools save gray masks as RGB.
-Image without_equal_channels(const Image& image) {
+Image without_equal_channels(Image image) {
     if (image.c == 1) return image;
     return dispatch_pixels(image, [&](auto zero) {
         using T = decltype(zero);
@@ -24,6 +24,7 @@ Image without_equal_channels(const Image& image) {
         bool gray = true;
         for (int64_t i = 0; i < pixels && gray; ++i)
             gray = from[i * image.c] == from[i * image.c + 1] && from[i * image.c] == from[i * image.c + 2];
+        if (!gray && image.c == 3) return std::move(image);
         Image out = make_image<T>(image.h, image.w, gray ? 1 : 3);
         T* to = out.pixels<T>().data();
         for (int64_t i = 0; i < pixels; ++i)
@@ -64,7 +65,7 @@ RawMask load_mask(const std::string& path) {
         throw DataError(fmt::format("{}: a mask in colours of {} a channel; save it with 8 bits", path,
                                     decoded.image.is_16bit() ? "16 bits" : "more than 16 bits"));
     if (decoded.image.is_float()) return {whole_values(decoded.image, path), {}};
-    return {without_equal_channels(decoded.image), std::move(decoded.palette)};
+    return {without_equal_channels(std::move(decoded.image)), std::move(decoded.palette)};
 }
 
 uint32_t RawMask::value(int64_t pixel) const {
@@ -73,12 +74,13 @@ uint32_t RawMask::value(int64_t pixel) const {
     return colour_flag | uint32_t(rgb[0]) << 16 | uint32_t(rgb[1]) << 8 | rgb[2];
 }
 
-uint32_t RawMask::colour(int64_t pixel) const {
-    const uint32_t v = value(pixel);
-    if (image.c == 3) return v;
+// Of a value of one channel.
+static uint32_t colour_of(const Palette& palette, uint32_t v) {
     if (!palette.empty() && v < palette.size()) return colour_flag | palette[v];
     return palette.empty() && v < 256 ? colour_flag | v * 0x010101u : v;
 }
+
+uint32_t RawMask::colour(int64_t pixel) const { return image.c == 3 ? value(pixel) : colour_of(palette, value(pixel)); }
 
 std::string text_of_value(uint32_t value) {
     return value & colour_flag ? fmt::format("#{:06x}", value & 0xffffffu) : fmt::format("{}", value);
@@ -150,28 +152,40 @@ void refuse_mask_value(const MaskRule& rule, const RawValue& value, const std::s
         value.y, value.value & colour_flag ? "colour" : "value", text_of_value(value.value), rule.allowed()));
 }
 
+// Of 8-bit values; false where one of them is not allowed.
+static bool apply_by_table(const MaskRule& rule, const RawMask& mask, Image& labels) {
+    uint8_t classes[256], refused[256];
+    for (uint32_t v = 0; v < 256; ++v) {
+        const int id = rule.class_of(rule.by_colour() ? colour_of(mask.palette, v) : v);
+        classes[v] = uint8_t(id);
+        refused[v] = id < 0;
+    }
+    const uint8_t* from = mask.image.u8.data();
+    uint8_t *to = labels.u8.data(), any = 0;
+    for (int64_t i = 0; i < labels.count(); ++i) {
+        to[i] = classes[from[i]];
+        any |= refused[from[i]];
+    }
+    return !any;
+}
+
 Image apply_mask_rule(const MaskRule& rule, const RawMask& mask, const std::string& path) {
     require(rule.kind != MaskKind::automatic, "apply_mask_rule: resolve the rule first");
     Image labels = make_image<uint8_t>(mask.image.h, mask.image.w, 1);
     const bool colours = rule.by_colour();
-    int table[256];  // classes of 8-bit values; -2: not asked yet
-    std::fill(std::begin(table), std::end(table), -2);
-    const bool small = mask.image.c == 1 && !mask.image.is_16bit();
     uint32_t last_value = 0;
     int last_class = -2;
-    for (int64_t i = 0; i < mask.image.h * mask.image.w; ++i) {
-        int* known = small ? &table[mask.image.u8[size_t(i)]] : nullptr;
-        if (!known || *known == -2) {
-            const uint32_t value = colours ? mask.colour(i) : mask.value(i);
-            if (last_class == -2 || value != last_value) {
-                last_class = rule.class_of(value);
-                last_value = value;
-                if (last_class < 0) refuse_mask_value(rule, {value, 1, i % mask.image.w, i / mask.image.w}, path);
-            }
-            if (known) *known = last_class;
+    const auto class_at = [&](int64_t i) {
+        const uint32_t value = colours ? mask.colour(i) : mask.value(i);
+        if (last_class == -2 || value != last_value) {
+            last_class = rule.class_of(value);
+            last_value = value;
+            if (last_class < 0) refuse_mask_value(rule, {value, 1, i % mask.image.w, i / mask.image.w}, path);
         }
-        labels.u8[size_t(i)] = uint8_t(known ? *known : last_class);
-    }
+        return last_class;
+    };
+    const bool by_table = mask.image.c == 1 && !mask.image.is_16bit() && apply_by_table(rule, mask, labels);
+    for (int64_t i = 0; i < labels.count() && !by_table; ++i) labels.u8[size_t(i)] = uint8_t(class_at(i));
     return labels;
 }
 

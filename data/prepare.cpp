@@ -52,7 +52,8 @@ Example decode_image(const Sample& sample, const LoaderOptions& options) {
     Example out;
     out.image = load_image(sample.image_path);
     if (options.channels > 0)
-        out.image = as_net_takes_it(out.image, options.channels, options.normalization.range, sample.image_path);
+        out.image =
+            as_net_takes_it(std::move(out.image), options.channels, options.normalization.range, sample.image_path);
     out.range = options.normalization.range;
     out.source_h = out.image.h;
     out.source_w = out.image.w;

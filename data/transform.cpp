@@ -164,7 +164,7 @@ bool can_become(const Image& image, int channels) {
     return (channels == 1 && colours) || (channels == 3 && (image.c == 1 || image.c == 4));
 }
 
-Image to_channels(const Image& image, int channels) {
+Image to_channels(Image image, int channels) {
     require(can_become(image, channels), "to_channels: the image's channels, or 1 or 3 of gray, RGB and RGBA");
     if (image.c == channels) return image;
     return dispatch_pixels(image, [&](auto zero) {

@@ -36,7 +36,7 @@ Image adjust(const Image& image, double brightness, double contrast, const Value
 
 // 1: luma (ITU-R 601, as PIL's L) of RGB; 3: gray is repeated, alpha is dropped; else as many as the image has.
 bool can_become(const Image& image, int channels);
-Image to_channels(const Image& image, int channels);
+Image to_channels(Image image, int channels);
 
 // ((v - low) / (high - low) - mean) / stddev, with the bounds of a ValueRange. Channel i uses entry i, or i - 3, i - 6 …
 struct Normalization {

@@ -39,7 +39,7 @@ std::string text_of(const ValueRange& range) {
     return range.given() ? fmt::format("{}..{}", range.low, range.high) : "auto";
 }
 
-Image as_net_takes_it(const Image& image, int channels, const ValueRange& range, const std::string& path) {
+Image as_net_takes_it(Image image, int channels, const ValueRange& range, const std::string& path) {
     if (!can_become(image, channels))
         throw DataError(
             fmt::format("{}: the image has {} channels, expected {} (`channels`)", path, image.c, channels));
@@ -48,7 +48,7 @@ Image as_net_takes_it(const Image& image, int channels, const ValueRange& range,
             fmt::format("{}: the image holds floats or integers of more than 16 bits, whose range is not "
                         "known; train with `value-range`, or save 8 or 16 bits",
                         path));
-    return to_channels(image, channels);
+    return to_channels(std::move(image), channels);
 }
 
 }  // namespace atrous::data

@@ -32,6 +32,6 @@ std::string text_of(const ValueRange& range);          // which parse_value_rang
 
 // The image of `path` with the net's channels (to_channels). Throws DataError where it cannot have them, and for floats
 // whose range is not known.
-Image as_net_takes_it(const Image& image, int channels, const ValueRange& range, const std::string& path);
+Image as_net_takes_it(Image image, int channels, const ValueRange& range, const std::string& path);
 
 }  // namespace atrous::data

@@ -144,6 +144,18 @@ TEST_F(SizesTest, SmallImagesAsTheyAre) {
     EXPECT_NEAR(dice(scored.output, "\n"), dice(trained.output, "held-out images\n  "), 5e-4);
 }
 
+TEST_F(SizesTest, ALoaderIsTimedWithoutANet) {
+    const std::string bench = "bench loader --data set --size 32x24 -b 2 --timed-images 4 --repetitions 1 ";
+    const Outcome table = run(bench + "--workers 0 1 --resize letterbox --scale 0.5 2");
+    ASSERT_EQ(table.code, 0) << table.output;
+    for (const char* words : {"8 samples of set, to 32x24 in batches of 2", "workers  images/s", "decode mask", "sum"})
+        EXPECT_NE(table.output.find(words), std::string::npos) << words << "\n" << table.output;
+    const Outcome json = run(bench + "--workers 2 --json -");
+    EXPECT_NE(json.output.find("\"kind\":\"loader\""), std::string::npos) << json.output;
+    EXPECT_NE(json.output.find("\"images_per_s\":{\"2\":"), std::string::npos) << json.output;
+    EXPECT_EQ(run("bench loader --size 32").code, 2) << "no data set";
+}
+
 // A checkpoint of a square is what it was before sizes had two sides.
 TEST_F(SizesTest, SquareStretchedCheckpointsSayNothingNew) {
     const Outcome trained = train("--size 32 --epochs 1 --output-dir run");

@@ -53,6 +53,23 @@ TEST(Resize, SixteenBitsFollowTheSameWeights) {
     }
 }
 
+// An output row follows from its input rows, wherever they lie: by 16 rows they are filtered together.
+TEST(Resize, EqualRowsStayEqual) {
+    const Image line = pattern(1, 400, 3);
+    Image deep = make_image<uint16_t>(19, 400, 3), real = make_image<float>(19, 400, 3);
+    for (size_t i = 0; i < deep.u16.size(); ++i) {
+        deep.u16[i] = uint16_t(line.u8[i % line.u8.size()] * 251 + i % line.u8.size());
+        real.f32[i] = float(deep.u16[i]) / 7;
+    }
+    for (int64_t w = 20; w < 300; w += 9) {
+        const Image a = resize_bilinear(deep, 19, w), b = resize_bilinear(real, 19, w);
+        for (size_t i = size_t(w) * 3; i < a.u16.size(); ++i) {
+            ASSERT_EQ(a.u16[i], a.u16[i % (size_t(w) * 3)]) << w << " " << i;
+            ASSERT_EQ(b.f32[i], b.f32[i % (size_t(w) * 3)]) << w << " " << i;
+        }
+    }
+}
+
 TEST(Resize, AFlatImageStaysFlat) {
     for (int level : {0, 1, 128, 255}) {
         Image image = make_image<uint8_t>(33, 21, 3);
