@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles every kernel and the CUDA runtime layer with nvcc: sm_80, sm_90a and PTX, warnings as errors, no spills, and no
-# vector that was split into stores of its 16-bit elements.
+# Compiles every kernel and the CUDA runtime layer with nvcc: sm_80, sm_90a and PTX, warnings as errors, no spills, no
+# vector that was split into stores of its 16-bit elements, and no kernel that takes more than its row of tests/gpu/kernels.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/cuda/bin
@@ -34,3 +34,4 @@ split=$(awk '/\.entry / { match($0, /_Z[A-Za-z0-9_]+/); name = substr($0, RSTART
 rm -rf $out/keep
 if [ -n "$split" ]; then printf 'vectors are stored piecemeal; store_floats of kernels/gpu/pixels.h keeps them whole:\n%s\n' "$split" >&2; exit 1; fi
 echo "compiled $(ls kernels/cuda/*.cu | wc -l) kernel files"
+scripts/kernel_table.py
