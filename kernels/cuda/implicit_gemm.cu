@@ -12,6 +12,7 @@
 #include "kernels/gpu/pixels.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 namespace atrous::kernels::cuda {
@@ -142,8 +143,18 @@ static void report_mma(const char* function, DType dtype) {
     dtype == DType::f32 ? ran((std::string(function) + "/mma_tf32").c_str()) : report(function, "mma", dtype);
 }
 
+// Whether offsets of chunks of 16 bytes fit into 32 bits, those of taps in the padding around the images included.
+static bool offsets_fit(int images, const Axis& h, const Axis& w, int64_t chunks) {
+    const auto reach = [](const Axis& a) { return int64_t(a.padding) + int64_t(a.taps) * a.dilation + a.stride; };
+    const int64_t lines = int64_t(images) * h.source + 2 * reach(h), line = w.source + 2 * reach(w);
+    return lines * line <= std::numeric_limits<int>::max() / chunks;
+}
+
 bool fits_mma(const PixelWork& w, MathMode math) {
     const int chunk = chunk_of(w.dtype);
+    const ImplicitGemm& p = w.product;
+    if (p.h.taps > most_tap_lines || p.w.taps > most_line_taps) return false;
+    if (!offsets_fit(p.images, p.h, p.w, ceil_div(p.source_pitch, chunk))) return false;
     return has_mma(w.dtype, math) && vectors(w.product, w.dtype, chunk) && vector_stores(w.product, w.dtype, chunk);
 }
 
@@ -162,6 +173,8 @@ void run_simt(Queue& q, const PixelWork& w) {
 bool fits_mma(const WeightWork& w, MathMode math) {
     const WgradGemm& p = w.product;
     const int chunk = chunk_of(w.dtype);
+    for (const GemmOperand* f : {&p.a, &p.b})
+        if (!offsets_fit(p.images, f->h, f->w, ceil_div(f->pitch, chunk))) return false;
     return has_mma(w.dtype, math) && vectors(p.a, w.dtype, chunk) && vectors(p.b, w.dtype, chunk) &&
            aligned(p.out, 2 * sizeof(float));
 }
