@@ -20,10 +20,11 @@ export -f compile
 printf '%s\n' kernels/cuda/*.cu kernels/gpu/cuda/*.cpp | xargs -P2 -I{} bash -c 'compile {}'
 
 # Kernels for groups of 8 halves (…ELi8E… in their names), the tensor-core epilogues and the wide sums of partials; not the
-# SIMT convolutions, whose ELi8E is a tile's and whose stores serve any channel count.
+# SIMT convolutions, whose ELi8E is a tile's and whose stores serve any channel count, nor narrow_forward, where it is that of
+# the outputs.
 split=$(awk '/\.entry / { match($0, /_Z[A-Za-z0-9_]+/); name = substr($0, RSTART, RLENGTH) }
     /st\.global/ && !/\.v[248]\./ {
-        half = /\.[bu]16/ && ((name ~ /ELi8E/ && name !~ /SimtTile/) || FILENAME ~ /implicit_gemm_mma/)
+        half = /\.[bu]16/ && ((name ~ /ELi8E/ && name !~ /SimtTile|narrow_forward/) || FILENAME ~ /implicit_gemm_mma/)
         if (half || name ~ /sum_partials_kernelILi4E/) stores[FILENAME ": " name]++
     }
     /st\.global/ { all++ }

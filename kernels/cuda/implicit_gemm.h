@@ -82,8 +82,8 @@ constexpr int most_tap_lines = 15, most_line_taps = 16;
 // On the current device, in this arithmetic.
 bool fits_mma(const PixelWork&, MathMode);
 bool fits_mma(const WeightWork&, MathMode);
-void run_mma(Queue&, const PixelWork&);
-void run_mma(Queue&, const WeightWork&);
+void run_mma(Queue&, const PixelWork&, const char* name = "mma");  // as what the variant log knows it
+void run_mma(Queue&, const WeightWork&, const char* name = "mma");
 void run_simt(Queue&, const PixelWork&);
 void run_simt(Queue&, const WeightWork&);
 
@@ -122,7 +122,7 @@ void implicit_gemm_simt(Queue&, const ImplicitGemm&, DType, bool vector);
 void implicit_gemm_mma(Queue&, const ImplicitGemm&, DType);
 void wgrad_gemm_simt(Queue&, const WgradGemm&, DType, bool vector);
 void wgrad_gemm_mma(Queue&, const WgradGemm&, DType);
-// out[i] (+)= partial[0][i] + partial[1][i] + …, in that order.
+// out[i] (+)= partial[0][i] + partial[1][i] + …, in an order that depends on `parts` and `count` alone.
 void sum_partials(Queue&, const float* partial, int parts, int64_t count, float* out, bool accumulate);
 
 // What a block of the wgrad GEMMs' kernels owns, and the pixels it takes at a time.
