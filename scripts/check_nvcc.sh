@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles every kernel and the CUDA runtime layer with nvcc: sm_80, sm_90a and PTX, warnings as errors, no spills, and no
-# vector that was split into stores of its 16-bit elements.
+# Compiles every kernel and the CUDA runtime layer with nvcc: sm_80, sm_90a and PTX, warnings as errors, no spills, no
+# vector that was split into stores of its 16-bit elements, and no kernel that takes more than its row of tests/gpu/kernels.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/cuda/bin
@@ -20,10 +20,11 @@ export -f compile
 printf '%s\n' kernels/cuda/*.cu kernels/gpu/cuda/*.cpp | xargs -P2 -I{} bash -c 'compile {}'
 
 # Kernels for groups of 8 halves (…ELi8E… in their names), the tensor-core epilogues and the wide sums of partials; not the
-# SIMT convolutions, whose ELi8E is a tile's and whose stores serve any channel count.
+# SIMT convolutions, whose ELi8E is a tile's and whose stores serve any channel count, nor narrow_forward, where it is that of
+# the outputs.
 split=$(awk '/\.entry / { match($0, /_Z[A-Za-z0-9_]+/); name = substr($0, RSTART, RLENGTH) }
     /st\.global/ && !/\.v[248]\./ {
-        half = /\.[bu]16/ && ((name ~ /ELi8E/ && name !~ /SimtTile/) || FILENAME ~ /implicit_gemm_mma/)
+        half = /\.[bu]16/ && ((name ~ /ELi8E/ && name !~ /SimtTile|narrow_forward/) || FILENAME ~ /implicit_gemm_mma/)
         if (half || name ~ /sum_partials_kernelILi4E/) stores[FILENAME ": " name]++
     }
     /st\.global/ { all++ }
@@ -34,3 +35,4 @@ split=$(awk '/\.entry / { match($0, /_Z[A-Za-z0-9_]+/); name = substr($0, RSTART
 rm -rf $out/keep
 if [ -n "$split" ]; then printf 'vectors are stored piecemeal; store_floats of kernels/gpu/pixels.h keeps them whole:\n%s\n' "$split" >&2; exit 1; fi
 echo "compiled $(ls kernels/cuda/*.cu | wc -l) kernel files"
+scripts/kernel_table.py

@@ -12,7 +12,16 @@ missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+with_checks=${1:-}
+disassembler() { # cuobjdump and nvdisasm for a toolkit without them; where there is no pip, issue slots are not counted
+    local path=$PATH:/usr/local/cuda/bin tools=build/cuda-tools
+    if [ "$with_checks" != --checks ] || [ -d $tools ] || ! PATH=$path command -v nvcc >/dev/null; then return 0; fi
+    if PATH=$path command -v cuobjdump >/dev/null && PATH=$path command -v nvdisasm >/dev/null; then return 0; fi
+    python3 -m pip install -q --root-user-action=ignore --target $tools nvidia-cuda-cuobjdump==13.2.78 nvidia-cuda-nvdisasm==13.2.78 ||
+        echo "setup: cuobjdump was not installed: issue slots of kernels will not be counted" >&2
+}
+cd "$(dirname "$0")/.."
+if [ ${#missing[@]} -eq 0 ]; then disassembler; exit 0; fi
 
 if ! command -v apt-get >/dev/null; then
     echo "setup: this system has no apt-get; install the equivalents of: ${missing[*]}" >&2
@@ -26,3 +35,4 @@ fi
 echo "setup: installing ${missing[*]}"
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+disassembler

@@ -60,7 +60,7 @@ if [ $full = yes ]; then
     step "emulated platform without any CUDA toolkit"
     scripts/check_without_cuda.sh
     if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
-        step "nvcc: every kernel for sm_80, sm_90a and PTX, warnings and spills are errors"
+        step "nvcc: every kernel for sm_80, sm_90a and PTX, warnings, spills and rises of the kernel table are errors"
         scripts/check_nvcc.sh
         step "the bundle for a GPU's machine, in an empty root"
         scripts/check_gpu_bundle.sh

@@ -7,7 +7,9 @@
 #include "kernels/conv.h"
 
 #include "kernels/cuda/conv_cudnn.h"
-#include "kernels/cuda/implicit_gemm.h"
+#include "kernels/cuda/conv_narrow.h"
+#include "kernels/cuda/conv_padded.h"
+#include "kernels/cuda/conv_work.h"
 
 namespace atrous::kernels::cuda {
 
@@ -22,7 +24,9 @@ Axis axis(int64_t size, int64_t source, int64_t taps, const ConvGeometry& g, boo
     return {int(size), int(source), int(taps), g.stride, g.padding, g.dilation, transposed};
 }
 
-PixelWork forward_work(const ConvForwardArgs& a) {
+}  // namespace
+
+PixelWork conv_forward_work(const ConvForwardArgs& a) {
     ImplicitGemm p;
     p.source = a.x.data, p.source_pitch = a.x.pitch, p.depth = int(a.x.c);
     p.weights = a.w.data;
@@ -35,7 +39,7 @@ PixelWork forward_work(const ConvForwardArgs& a) {
     return {"conv_forward", a.x.dtype, p};
 }
 
-PixelWork input_gradient_work(const ConvBackwardInputArgs& a) {
+PixelWork conv_input_gradient_work(const ConvBackwardInputArgs& a) {
     const View& dx = a.dx.view;
     ImplicitGemm p;
     p.source = a.dy.data, p.source_pitch = a.dy.pitch, p.depth = int(a.dy.c);
@@ -49,7 +53,7 @@ PixelWork input_gradient_work(const ConvBackwardInputArgs& a) {
     return {"conv_backward_input", dx.dtype, p};
 }
 
-WeightWork weight_gradient_work(const ConvBackwardWeightArgs& a) {
+WeightWork conv_weight_gradient_work(const ConvBackwardWeightArgs& a) {
     const View& dw = a.dw.view;
     WgradGemm p;
     p.images = int(a.dy.n), p.height = int(a.dy.h), p.width = int(a.dy.w);
@@ -69,25 +73,27 @@ WeightWork weight_gradient_work(const ConvBackwardWeightArgs& a) {
     return {"conv_backward_weight", a.x.dtype, p};
 }
 
-}  // namespace
-
 KernelFamily<ConvForwardArgs>& conv_forward_family() {
-    static KernelFamily<ConvForwardArgs> family(
-        "conv_forward", "gpu", {by_cudnn<ConvForwardArgs>(), by_mma<forward_work>(), by_simt<forward_work>()});
+    using Args = ConvForwardArgs;
+    static KernelFamily<Args> family("conv_forward", "gpu",
+                                     {by_cudnn<Args>(), by_narrow<Args>(), by_mma<conv_forward_work>(),
+                                      by_padded<Args>(), by_simt<conv_forward_work>()});
     return family;
 }
 
 KernelFamily<ConvBackwardInputArgs>& conv_backward_input_family() {
-    static KernelFamily<ConvBackwardInputArgs> family(
+    using Args = ConvBackwardInputArgs;
+    static KernelFamily<Args> family(
         "conv_backward_input", "gpu",
-        {by_cudnn<ConvBackwardInputArgs>(), by_mma<input_gradient_work>(), by_simt<input_gradient_work>()});
+        {by_cudnn<Args>(), by_narrow<Args>(), by_mma<conv_input_gradient_work>(), by_simt<conv_input_gradient_work>()});
     return family;
 }
 
 KernelFamily<ConvBackwardWeightArgs>& conv_backward_weight_family() {
-    static KernelFamily<ConvBackwardWeightArgs> family(
-        "conv_backward_weight", "gpu",
-        {by_cudnn<ConvBackwardWeightArgs>(), by_mma<weight_gradient_work>(), by_simt<weight_gradient_work>()});
+    using Args = ConvBackwardWeightArgs;
+    static KernelFamily<Args> family("conv_backward_weight", "gpu",
+                                     {by_cudnn<Args>(), by_narrow<Args>(), by_mma<conv_weight_gradient_work>(),
+                                      by_padded<Args>(), by_simt<conv_weight_gradient_work>()});
     return family;
 }
 

@@ -42,11 +42,8 @@ __device__ __forceinline__ int wide_offset(int k, int chunk) {
     return k * width + ((chunk ^ (size == 8 ? k & 7 : 2 * (k & 3))) * size);
 }
 
-// The float at `row` and depth k of a wide tile.
-template <int width>
-__device__ __forceinline__ uint32_t wide_float(const float* tile, int k, int row) {
-    return __float_as_uint(tile[wide_offset<float, width>(k, row / 4) + row % 4]);
-}
+// x itself, made such that the compiler holds it in a register, instead of computing it anew in each step.
+__device__ __forceinline__ int kept(int x) { return __shfl_sync(~0u, x, int(threadIdx.x) % 32); }
 
 // What a fragment holds as the product takes it.
 template <class T>
@@ -57,38 +54,48 @@ __device__ __forceinline__ void round_fragment(uint32_t (&f)[4]) {
     }
 }
 
-// A fragment of the left factor: 16 rows from `row` on, two chunks of depth from `chunk` on.
-template <class T, int width, bool deep>
-__device__ __forceinline__ void load_left(uint32_t (&f)[4], const T* tile, int row, int chunk) {
-    const int lane = threadIdx.x % 32;
-    if constexpr (deep) {
-        gpu::ldmatrix_x4(f, tile + deep_offset<T>(row + lane % 16, chunk + lane / 16));
-    } else if constexpr (sizeof(T) == 2) {
-        const int k = chunk * 8 + lane % 8 + lane / 16 * 8;
-        gpu::ldmatrix_x4_trans(f, tile + wide_offset<T, width>(k, row / 8 + lane / 8 % 2));
-    } else {
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-            f[i] = wide_float<width>(tile, chunk * 4 + lane % 4 + i / 2 * 4, row + lane / 4 + i % 2 * 8);
-    }
-    round_fragment<T>(f);
-}
+// Where a lane reads its fragments of one factor: the left one's are 16 rows by two chunks of depth, the right one's 16
+// columns by two chunks. What depends on the lane is computed once; the rest are constants.
+template <class Tile, bool left, bool deep>
+class FragmentReader {
+    using T = typename Tile::Element;
+    static constexpr int width = left ? Tile::m : Tile::n;
+    int offset[deep ? 2 : 4];
 
-// Two fragments of the right factor: 8 columns from `column` on and the 8 behind them, two chunks of depth.
-template <class T, int width, bool deep>
-__device__ __forceinline__ void load_right(uint32_t (&f)[4], const T* tile, int column, int chunk) {
-    const int lane = threadIdx.x % 32;
-    if constexpr (deep) {
-        gpu::ldmatrix_x4(f, tile + deep_offset<T>(column + lane % 8 + lane / 16 * 8, chunk + lane / 8 % 2));
-    } else if constexpr (sizeof(T) == 2) {
-        gpu::ldmatrix_x4_trans(f, tile + wide_offset<T, width>(chunk * 8 + lane % 16, column / 8 + lane / 16));
-    } else {
+ public:
+    __device__ __forceinline__ FragmentReader() {
+        const int lane = threadIdx.x % 32, first = left ? Tile::row() : Tile::column();
 #pragma unroll
-        for (int i = 0; i < 4; ++i)
-            f[i] = wide_float<width>(tile, chunk * 4 + lane % 4 + i % 2 * 4, column + lane / 4 + i / 2 * 8);
+        for (int i = 0; i < (deep ? 2 : 4); ++i) {
+            if constexpr (deep) {  // of chunk 2 i
+                const int row = first + (left ? lane % 16 : lane % 8 + lane / 16 * 8);
+                offset[i] = deep_offset<T>(row, 2 * i + (left ? lane / 16 : lane / 8 % 2));
+            } else if constexpr (sizeof(T) == 2) {  // of fragment i
+                const int k = left ? lane % 8 + lane / 16 * 8 : lane % 16;
+                offset[i] = wide_offset<T, width>(k, first / 8 + (left ? lane / 8 % 2 : lane / 16) + 2 * i);
+            } else {  // of half i % 2 of even or odd fragments
+                const int row = first + lane / 4 + i % 2 * 8 + i / 2 * 16;
+                offset[i] = wide_offset<T, width>(lane % 4, row / 4) + row % 4;
+            }
+            offset[i] = kept(offset[i]);
+        }
     }
-    round_fragment<T>(f);
-}
+    // Fragment i, from `chunk` (0 or 2) on.
+    __device__ __forceinline__ void read(uint32_t (&f)[4], const T* tile, int i, int chunk) const {
+        if constexpr (deep) {
+            gpu::ldmatrix_x4(f, tile + offset[chunk / 2] + i * 64 * Tile::chunk);
+        } else if constexpr (sizeof(T) == 2) {
+            gpu::ldmatrix_x4_trans(f, tile + offset[i] + chunk * 8 * width);
+        } else {
+#pragma unroll
+            for (int e = 0; e < 4; ++e) {
+                const int half = left ? e % 2 : e / 2, depth = chunk * 4 + (left ? e / 2 : e % 2) * 4;
+                f[e] = __float_as_uint(tile[offset[i % 2 * 2 + half] + i / 2 * 32 + depth * width]);
+            }
+        }
+        round_fragment<T>(f);
+    }
+};
 
 template <class T>
 __device__ __forceinline__ void multiply_fragments(float (&sum)[4], const uint32_t (&u)[4], uint32_t v0, uint32_t v1) {
@@ -98,41 +105,66 @@ __device__ __forceinline__ void multiply_fragments(float (&sum)[4], const uint32
         gpu::mma_m16n8k16<T>(sum, u, v0, v1);
 }
 
-template <class Tile, bool a_deep, bool b_deep, class T>
-__device__ __forceinline__ void multiply_stage(typename Tile::Sum& sum, const T* a, const T* b) {
-    constexpr int rows = Tile::warp_m / 16, pairs = Tile::warp_n / 16;
-    const int row = Tile::row(), column = Tile::column();
+// The fragments of both factors that a warp multiplies at once.
+template <class Tile>
+struct Fragments {
+    static constexpr int rows = Tile::warp_m / 16, pairs = Tile::warp_n / 16;
+    uint32_t u[rows][4], v[pairs][4];
+
+    template <class Left, class Right, class T>
+    __device__ __forceinline__ void read(const Left& left, const Right& right, const T* stage, int chunk) {
 #pragma unroll
-    for (int chunk = 0; chunk < 4; chunk += 2) {
-        uint32_t u[rows][4], v[pairs][4];
+        for (int i = 0; i < rows; ++i) left.read(u[i], stage, i, chunk);
 #pragma unroll
-        for (int i = 0; i < rows; ++i) load_left<T, Tile::m, a_deep>(u[i], a, row + i * 16, chunk);
-#pragma unroll
-        for (int j = 0; j < pairs; ++j) load_right<T, Tile::n, b_deep>(v[j], b, column + j * 16, chunk);
+        for (int j = 0; j < pairs; ++j) right.read(v[j], stage + Tile::k * Tile::m, j, chunk);
+    }
+    __device__ __forceinline__ void multiply(typename Tile::Sum& sum) const {
 #pragma unroll
         for (int i = 0; i < rows; ++i)
 #pragma unroll
             for (int j = 0; j < 2 * pairs; ++j)
-                multiply_fragments<T>(sum[i][j], u[i], v[j / 2][j % 2 * 2], v[j / 2][j % 2 * 2 + 1]);
+                multiply_fragments<typename Tile::Element>(sum[i][j], u[i], v[j / 2][j % 2 * 2],
+                                                           v[j / 2][j % 2 * 2 + 1]);
     }
-}
+};
 
-// Runs `steps` steps; load(a, b) starts this thread's copies of the next step. Leaves no copy in flight and the ring
-// free.
+// Runs `steps` steps; load(a, b) starts this thread's copies of the next step. Halves' fragments are read while those
+// before them are multiplied; of floats, which are rounded first, there are too many for that. Leaves no copy in flight and
+// the ring free.
 template <class Tile, bool a_deep, bool b_deep, class T, class Load>
 __device__ __forceinline__ void multiply(typename Tile::Sum& sum, T* ring, int steps, Load load) {
+    static_assert((Tile::stages & (Tile::stages - 1)) == 0, "a stage's index is the step's last bits");
+    constexpr bool ahead = sizeof(T) == 2;
+    const FragmentReader<Tile, true, a_deep> left;
+    const FragmentReader<Tile, false, b_deep> right;
+    auto stage = [&](int t) { return ring + (t & (Tile::stages - 1)) * Tile::stage; };
     auto start = [&](int t) {
-        T* const a = ring + t % Tile::stages * Tile::stage;
-        if (t < steps) load(a, a + Tile::k * Tile::m);
+        if (t < steps) load(stage(t), stage(t) + Tile::k * Tile::m);
         gpu::cp_async_commit();  // empty groups keep the count of groups that the wait relies on
     };
-    for (int t = 0; t < Tile::stages - 1; ++t) start(t);
-    for (int t = 0; t < steps; ++t) {
+    auto land = [&] {
         gpu::cp_async_wait<Tile::stages - 2>();
-        __syncthreads();  // step t has landed for everyone, and everyone is done with step t - 1, whose stage is next
+        __syncthreads();  // the next step has landed for everyone, and everyone has read the one before
+    };
+    for (int t = 0; t < Tile::stages - 1; ++t) start(t);
+    Fragments<Tile> even, odd;
+    if constexpr (ahead) land();
+    if (ahead && steps > 0) even.read(left, right, stage(0), 0);
+    for (int t = 0; t < steps; ++t) {
+        if constexpr (!ahead) {
+            land();
+            even.read(left, right, stage(t), 0);
+        }
+        if constexpr (ahead) odd.read(left, right, stage(t), 2);
         start(t + Tile::stages - 1);
-        const T* const a = ring + t % Tile::stages * Tile::stage;
-        multiply_stage<Tile, a_deep, b_deep>(sum, a, a + Tile::k * Tile::m);
+        even.multiply(sum);
+        if constexpr (ahead) {
+            land();
+            if (t + 1 < steps) even.read(left, right, stage(t + 1), 0);
+        } else {
+            odd.read(left, right, stage(t), 2);
+        }
+        odd.multiply(sum);
     }
     gpu::cp_async_wait<0>();
     __syncthreads();

@@ -6,6 +6,7 @@
 #include "kernels/global_pool.h"
 
 #include "base/dispatch.h"
+#include "kernels/cuda/pixel_sums.h"
 #include "kernels/gpu/pixels.h"
 #include "kernels/gpu/reduce.h"
 
@@ -55,20 +56,23 @@ template <class T>
 struct FinishArgs {
     const float* partials;
     T* y;
-    int64_t y_pitch, channels, pixels;
+    int64_t y_pitch, channels;
+    double divisor;
     int chunks;
+    bool accumulate;
 };
 
 template <class T>
-__global__ void __launch_bounds__(finish_threads) finish_means(FinishArgs<T> a) {
+__global__ void __launch_bounds__(finish_threads) finish_sums(FinishArgs<T> a) {
     const int64_t channel = int64_t(blockIdx.x) * finish_columns + finish_place().column, image = blockIdx.y;
     const float* const partials = a.partials + image * a.chunks * a.channels + channel;
     sum_chunks<1>(
         channel < a.channels ? a.chunks : 0,
         [&](int64_t chunk, double* sum) { sum[0] += partials[chunk * a.channels]; },
         [&](const double* sum) {
-            if (channel < a.channels)
-                a.y[image * a.y_pitch + channel] = device_round<T>(float(sum[0] / double(a.pixels)));
+            if (channel >= a.channels) return;
+            T& y = a.y[image * a.y_pitch + channel];
+            y = device_round<T>(float(sum[0] / a.divisor) + (a.accumulate ? device_float(y) : 0.0f));
         });
 }
 
@@ -108,24 +112,31 @@ __global__ void __launch_bounds__(block_threads, 3) spread_gradient(SpreadArgs<T
 
 }  // namespace
 
+void sum_pixels(Queue& q, const View& x, const GradTarget& sums, double divisor, const char* function,
+                const char* variant) {
+    const View& y = sums.view;
+    dispatch_gpu(function, x.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        with_width<vector_width<T>>(groups_fit(x, vector_width<T>), [&](auto width) {
+            constexpr int W = decltype(width)::value;
+            ran_width(function, W, variant);
+            const Columns shape(x.h * x.w, x.c, W, std::max<int64_t>(1, 2048 / x.n), 8, int64_t(1) << 40);
+            float* const partials = q.scratch<float>(size_t(x.n * shape.chunks * x.c));
+            launch(image_sums<T, W>, shape.grid(x.n), dim3(shape.threads), 0, q.stream(),
+                   SumArgs<T>{x.as<T>(), x.pitch, partials, shape});
+            launch(finish_sums<T>, dim3(unsigned(ceil_div(x.c, finish_columns)), unsigned(x.n)), dim3(finish_threads),
+                   0, q.stream(),
+                   FinishArgs<T>{partials, y.as<T>(), y.pitch, x.c, divisor, shape.chunks, sums.accumulate});
+        });
+    });
+}
+
 void global_pool_forward(Queue& q, const GlobalPoolForwardArgs& a) {
     const View &x = a.x, &y = a.y;
     check(a);
     require(x.n <= max_images, "global pool: at most 65535 images at once");
     if (y.count() == 0) return;
-    dispatch_gpu("global_pool_forward", x.dtype, [&](auto zero) {
-        using T = decltype(zero);
-        with_width<vector_width<T>>(groups_fit(x, vector_width<T>), [&](auto width) {
-            constexpr int W = decltype(width)::value;
-            ran_width("global_pool_forward", W);
-            const Columns shape(x.h * x.w, x.c, W, std::max<int64_t>(1, 2048 / x.n), 8, int64_t(1) << 40);
-            float* const partials = q.scratch<float>(size_t(x.n * shape.chunks * x.c));
-            launch(image_sums<T, W>, shape.grid(x.n), dim3(shape.threads), 0, q.stream(),
-                   SumArgs<T>{x.as<T>(), x.pitch, partials, shape});
-            launch(finish_means<T>, dim3(unsigned(ceil_div(x.c, finish_columns)), unsigned(x.n)), dim3(finish_threads),
-                   0, q.stream(), FinishArgs<T>{partials, y.as<T>(), y.pitch, x.c, x.h * x.w, shape.chunks});
-        });
-    });
+    sum_pixels(q, x, {y, false}, double(x.h * x.w), "global_pool_forward");
 }
 
 void global_pool_backward(Queue& q, const GlobalPoolBackwardArgs& a) {

@@ -1,7 +1,8 @@
 // What the implementations of a convolution's products share on the host, and the two sums that need no product: of
 // weight-gradient partials and of dy over its pixels.
 //
-// sum_partials: a thread owns 4 (or 1) elements and adds the parts in order. No shared memory.
+// sum_partials: `lanes` threads of a block share 4 (or 1) elements, each adds every lanes-th part, and they meet in shared
+// memory (4 or 1 KB) in order.
 // channel_sums: grid x = groups of 8 chunks of channels, y = shares of the pixels. A block of 8x32 threads owns 8
 // chunks of W channels over its share; 32 pixel lanes meet in shared memory (8 W 32 floats: 1, 4 or 8 KB) in a fixed
 // order.
@@ -12,6 +13,7 @@
 #include "kernels/gpu/pixels.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 namespace atrous::kernels::cuda {
@@ -20,29 +22,38 @@ namespace {
 
 // ---- kernels ----------------------------------------------------------------------------------------------------
 
+constexpr int partial_threads = 256;
+
 struct PartialArgs {
     const float* partial;
     float* out;
     int64_t count;
-    int parts;
+    int parts, lanes;  // lanes: threads that share the parts of an element
     bool accumulate;
 };
 
 template <int W>
-__global__ void __launch_bounds__(256) sum_partials_kernel(PartialArgs a) {
-    const int64_t i = (int64_t(blockIdx.x) * 256 + threadIdx.x) * W;
-    if (i >= a.count) return;
+__device__ __forceinline__ void add(gpu::Floats<W>& to, const gpu::Floats<W>& v) {
+#pragma unroll
+    for (int j = 0; j < W; ++j) to.v[j] += v.v[j];
+}
+
+template <int W>
+__global__ void __launch_bounds__(partial_threads) sum_partials_kernel(PartialArgs a) {
+    __shared__ gpu::Floats<W> sums[partial_threads];
+    const int width = partial_threads / a.lanes, lane = int(threadIdx.x) / width;
+    const int64_t i = (int64_t(blockIdx.x) * width + int(threadIdx.x) % width) * W;
     gpu::Floats<W> sum{};
-    for (int part = 0; part < a.parts; ++part) {
-        const auto v = gpu::load_floats<W>(a.partial + part * a.count + i);
-#pragma unroll
-        for (int j = 0; j < W; ++j) sum.v[j] += v.v[j];
+    if (i < a.count) {
+#pragma unroll 4
+        for (int part = lane; part < a.parts; part += a.lanes)
+            add(sum, gpu::load_floats<W>(a.partial + part * a.count + i));
     }
-    if (a.accumulate) {
-        const auto old = gpu::load_floats<W>(a.out + i);
-#pragma unroll
-        for (int j = 0; j < W; ++j) sum.v[j] += old.v[j];
-    }
+    sums[threadIdx.x] = sum;
+    __syncthreads();
+    if (lane > 0 || i >= a.count) return;
+    for (int other = 1; other < a.lanes; ++other) add(sum, sums[other * width + int(threadIdx.x)]);
+    if (a.accumulate) add(sum, gpu::load_floats<W>(a.out + i));
     gpu::store_floats(a.out + i, sum);
 }
 
@@ -138,18 +149,28 @@ static bool has_mma(DType dtype, MathMode math) {
 
 static int chunk_of(DType dtype) { return 16 / int(size_of(dtype)); }
 
-static void report_mma(const char* function, DType dtype) {
-    dtype == DType::f32 ? ran((std::string(function) + "/mma_tf32").c_str()) : report(function, "mma", dtype);
+static void report_mma(const char* function, const char* name, DType dtype) {
+    dtype == DType::f32 ? ran((std::string(function) + "/" + name + "_tf32").c_str()) : report(function, name, dtype);
+}
+
+// Whether offsets of chunks of 16 bytes fit into 32 bits, those of taps in the padding around the images included.
+static bool offsets_fit(int images, const Axis& h, const Axis& w, int64_t chunks) {
+    const auto reach = [](const Axis& a) { return int64_t(a.padding) + int64_t(a.taps) * a.dilation + a.stride; };
+    const int64_t lines = int64_t(images) * h.source + 2 * reach(h), line = w.source + 2 * reach(w);
+    return lines * line <= std::numeric_limits<int>::max() / chunks;
 }
 
 bool fits_mma(const PixelWork& w, MathMode math) {
     const int chunk = chunk_of(w.dtype);
+    const ImplicitGemm& p = w.product;
+    if (p.h.taps > most_tap_lines || p.w.taps > most_line_taps) return false;
+    if (!offsets_fit(p.images, p.h, p.w, ceil_div(p.source_pitch, chunk))) return false;
     return has_mma(w.dtype, math) && vectors(w.product, w.dtype, chunk) && vector_stores(w.product, w.dtype, chunk);
 }
 
-void run_mma(Queue& q, const PixelWork& w) {
+void run_mma(Queue& q, const PixelWork& w, const char* name) {
     implicit_gemm_mma(q, w.product, w.dtype);
-    report_mma(w.function, w.dtype);
+    report_mma(w.function, name, w.dtype);
 }
 
 void run_simt(Queue& q, const PixelWork& w) {
@@ -162,13 +183,15 @@ void run_simt(Queue& q, const PixelWork& w) {
 bool fits_mma(const WeightWork& w, MathMode math) {
     const WgradGemm& p = w.product;
     const int chunk = chunk_of(w.dtype);
+    for (const GemmOperand* f : {&p.a, &p.b})
+        if (!offsets_fit(p.images, f->h, f->w, ceil_div(f->pitch, chunk))) return false;
     return has_mma(w.dtype, math) && vectors(p.a, w.dtype, chunk) && vectors(p.b, w.dtype, chunk) &&
            aligned(p.out, 2 * sizeof(float));
 }
 
-void run_mma(Queue& q, const WeightWork& w) {
+void run_mma(Queue& q, const WeightWork& w, const char* name) {
     run_splits(q, w, weight_tile_mma(w.product, w.dtype), [&](const WgradGemm& p) { wgrad_gemm_mma(q, p, w.dtype); });
-    report_mma(w.function, w.dtype);
+    report_mma(w.function, name, w.dtype);
 }
 
 void run_simt(Queue& q, const WeightWork& w) {
@@ -177,11 +200,20 @@ void run_simt(Queue& q, const WeightWork& w) {
     report(w.function, "simt", w.dtype);
 }
 
+// Few elements get many lanes, so that there are blocks enough for a large GPU; a lane has four parts or more.
+static int partial_lanes(int64_t groups, int parts) {
+    int lanes = 1;
+    while (lanes < 32 && groups * lanes < 264 * partial_threads && parts >= 8 * lanes) lanes *= 2;
+    return lanes;
+}
+
 void sum_partials(Queue& q, const float* partial, int parts, int64_t count, float* out, bool accumulate) {
     const bool vector = count % 4 == 0 && aligned(out, 16) && aligned(partial, 16);
-    const unsigned blocks = unsigned(ceil_div(count, vector ? 1024 : 256));
-    gpu::launch(vector ? sum_partials_kernel<4> : sum_partials_kernel<1>, dim3(blocks), dim3(256), 0, q.stream(),
-                PartialArgs{partial, out, count, parts, accumulate});
+    const int64_t groups = vector ? count / 4 : count;
+    const int lanes = partial_lanes(groups, parts);
+    gpu::launch(vector ? sum_partials_kernel<4> : sum_partials_kernel<1>,
+                dim3(unsigned(ceil_div(groups, partial_threads / lanes))), dim3(partial_threads), 0, q.stream(),
+                PartialArgs{partial, out, count, parts, lanes, accumulate});
 }
 
 void run_channel_sums(Queue& q, const View& dy, const VectorGradTarget& dbias, const char* function) {

@@ -76,11 +76,14 @@ struct Work {
 using PixelWork = Work<ImplicitGemm>;
 using WeightWork = Work<WgradGemm>;
 
+// Tap lines and taps of a line that the tensor cores' kernel tells apart by a bit each.
+constexpr int most_tap_lines = 15, most_line_taps = 16;
+
 // On the current device, in this arithmetic.
 bool fits_mma(const PixelWork&, MathMode);
 bool fits_mma(const WeightWork&, MathMode);
-void run_mma(Queue&, const PixelWork&);
-void run_mma(Queue&, const WeightWork&);
+void run_mma(Queue&, const PixelWork&, const char* name = "mma");  // as what the variant log knows it
+void run_mma(Queue&, const WeightWork&, const char* name = "mma");
 void run_simt(Queue&, const PixelWork&);
 void run_simt(Queue&, const WeightWork&);
 
@@ -93,7 +96,10 @@ auto by_mma() {
     using Args = decltype(args_of(work_of));
     Implementation<Args> i;
     i.name = "mma";
-    i.needs = "capability 8.0; bf16, fp16 or tf32, channels in multiples of 8 (tf32: 4), 16-byte aligned";
+    i.needs =
+        "capability 8.0; bf16, fp16 or tf32, channels in multiples of 8 (tf32: 4), 16-byte aligned, below 32 GB, at "
+        "most "
+        "15x16 taps";
     i.supports = [](Queue& q, const Args& a) { return fits_mma(work_of(a), q.math()); };
     i.run = [](Queue& q, const Args& a) { run_mma(q, work_of(a)); };
     return i;
@@ -116,7 +122,7 @@ void implicit_gemm_simt(Queue&, const ImplicitGemm&, DType, bool vector);
 void implicit_gemm_mma(Queue&, const ImplicitGemm&, DType);
 void wgrad_gemm_simt(Queue&, const WgradGemm&, DType, bool vector);
 void wgrad_gemm_mma(Queue&, const WgradGemm&, DType);
-// out[i] (+)= partial[0][i] + partial[1][i] + …, in that order.
+// out[i] (+)= partial[0][i] + partial[1][i] + …, in an order that depends on `parts` and `count` alone.
 void sum_partials(Queue&, const float* partial, int parts, int64_t count, float* out, bool accumulate);
 
 // What a block of the wgrad GEMMs' kernels owns, and the pixels it takes at a time.
@@ -176,9 +182,8 @@ __device__ __forceinline__ Row row_of(const ImplicitGemm& p, const PixelBlock& b
             ((int64_t(n) * p.h.size + out_h) * p.w.size + out_w) * p.out_pitch, h, w};
 }
 
-// Describes this block (grid: x = row tiles * column tiles, columns fastest; z = phases) and fills the table of its
-// rows, which is complete after the caller's next barrier.
-__device__ __forceinline__ PixelBlock open_block(const ImplicitGemm& p, Row* table, int tile_rows, int tile_columns) {
+// Describes this block (grid: x = row tiles * column tiles, columns fastest; z = phases).
+__device__ __forceinline__ PixelBlock open_block(const ImplicitGemm& p, int tile_rows, int tile_columns) {
     const int column_tiles = (p.columns + tile_columns - 1) / tile_columns;
     PixelBlock b;
     b.h = axis_tile(p.h, blockIdx.z / p.w.phases());
@@ -186,7 +191,6 @@ __device__ __forceinline__ PixelBlock open_block(const ImplicitGemm& p, Row* tab
     b.rows = p.images * b.h.rows * b.w.rows;
     b.first = blockIdx.x / column_tiles * tile_rows;
     b.column = blockIdx.x % column_tiles * tile_columns;
-    for (int i = threadIdx.x; i < tile_rows; i += blockDim.x) table[i] = row_of(p, b, b.first + i);
 
     const int last = (b.first + tile_rows < b.rows ? b.first + tile_rows : b.rows) - 1;
     const int first_line = b.first / b.w.rows, last_line = last / b.w.rows;

@@ -15,60 +15,125 @@ namespace {
 
 // ---- kernels ----------------------------------------------------------------------------------------------------
 
-// This thread's share of copying the rows: chunk `chunk` of several of them. Their places are in registers.
-template <class T, class Tile>
-struct SourceCopy {
-    static constexpr int stride = Tile::threads / 4, passes = Tile::m / stride;
-    int chunk, row;
-    Row rows[passes];
+// Offsets here count chunks of 16 bytes, so that 32 bits reach 32 GB; fits_mma sees to it that they do. The launcher gives
+// pitches and strides in chunks too. They are unsigned, so that an address takes one addition and one multiplication, and
+// wrap around where a tap lies in the padding.
 
-    __device__ __forceinline__ explicit SourceCopy(const Row* table) : chunk(threadIdx.x % 4), row(threadIdx.x / 4) {
-#pragma unroll
-        for (int i = 0; i < passes; ++i) rows[i] = table[row + i * stride];
+// A row of the tile: where it writes, in elements; the source chunk under tap 0; and which taps are padding for it: bit j
+// of tap line j, bit 16 + j of tap j in a line, and `past`, which is where the depth has ended.
+struct TileRow {
+    int64_t to;
+    unsigned from, dead;
+};
+constexpr unsigned past = 1u << most_tap_lines;
+
+__device__ __forceinline__ unsigned dead_taps(const AxisTile& line, int at, int source) {
+    unsigned dead = 0;
+    for (int j = line.begin; j < line.end; ++j) dead |= unsigned(unsigned(at + j * line.step) >= unsigned(source)) << j;
+    return dead;
+}
+
+__device__ __forceinline__ TileRow tile_row(const ImplicitGemm& p, const PixelBlock& b, int index) {
+    const Row r = row_of(p, b, index);
+    return {r.to, unsigned(r.from), past | dead_taps(b.h, r.h, p.h.source) | dead_taps(b.w, r.w, p.w.source) << 16};
+}
+
+// A thread's place in the depth, which only moves forward, in units of a chunk of channels or of one channel.
+template <class Tile, bool by_chunk>
+struct TileWalk {
+    int r, s, c;
+    unsigned first, source, weight;  // this thread's first weight; the offsets here
+    unsigned tap;                    // its bits in TileRow::dead; `past` behind the end
+
+    static __device__ __forceinline__ int channels(const ImplicitGemm& p) {
+        return by_chunk ? p.depth / Tile::chunk : p.depth;
     }
-    __device__ __forceinline__ void start(const ImplicitGemm& p, const PixelBlock& b, const DepthWalk& at,
-                                          T* tile) const {
-        const T* const data = static_cast<const T*>(p.source);
-        const int64_t offset = at.source_offset(p, b);
-#pragma unroll
-        for (int i = 0; i < passes; ++i) {
-            const bool hit = at.hits(rows[i], p, b);
-            gpu::cp_async16(tile + deep_offset<T>(row + i * stride, chunk), data + (hit ? rows[i].from + offset : 0),
-                            hit);
+    static __device__ __forceinline__ unsigned weight_step(const ImplicitGemm& p) {
+        return by_chunk ? 1 : unsigned(p.channel_stride);
+    }
+    __device__ __forceinline__ TileWalk(const ImplicitGemm& p, const PixelBlock& b, int start, unsigned first_weight)
+        : r(b.h.begin), s(b.w.begin), c(start), first(first_weight) {
+        enter_tap(p, b);
+    }
+    __device__ __forceinline__ void advance(const ImplicitGemm& p, const PixelBlock& b) {
+        constexpr int by = by_chunk ? Tile::k / Tile::chunk : Tile::k;
+        c += by, source += by, weight += by * weight_step(p);
+        if (c >= channels(p)) enter_tap(p, b);
+    }
+    // Where c has left its tap's channels: goes on to the tap that it is in.
+    __device__ __forceinline__ void enter_tap(const ImplicitGemm& p, const PixelBlock& b) {
+        while (c >= channels(p) && r < b.h.end) {
+            c -= channels(p);
+            if (++s == b.w.end) s = b.w.begin, ++r;
         }
+        const int line = b.h.first + r * b.h.stride, column = b.w.first + s * b.w.stride;
+        source = unsigned(r * b.h.step * p.w.source + s * b.w.step) * unsigned(p.source_pitch) + unsigned(c);
+        weight = first + unsigned(line * p.w.taps + column) * unsigned(p.tap_stride) + unsigned(c) * weight_step(p);
+        tap = r < b.h.end ? 1u << r | 1u << (16 + s) : past;
     }
 };
 
-// The same for weights that are contiguous in depth: chunk `chunk` of several columns.
+// This thread's share of copying the rows: chunk threadIdx.x % 4 of several of them.
 template <class T, class Tile>
-__device__ __forceinline__ void copy_deep(const ImplicitGemm& p, const PixelBlock& b, const DepthWalk& at, T* tile) {
-    constexpr int stride = Tile::threads / 4;
-    const T* const data = static_cast<const T*>(p.weights);
-    const int chunk = threadIdx.x % 4, line = threadIdx.x / 4;
-    const int64_t offset = at.weight_offset(p, b);
-#pragma unroll
-    for (int i = 0; i < Tile::n / stride; ++i) {
-        const int column = b.column + line + i * stride;
-        const bool hit = column < p.columns && at.inside(b);
-        gpu::cp_async16(tile + deep_offset<T>(line + i * stride, chunk),
-                        data + (hit ? column * p.column_stride + offset : 0), hit);
-    }
-}
+struct SourceCopy {
+    static constexpr int stride = Tile::threads / 4, passes = Tile::m / stride;
+    static_assert(stride % 8 == 0, "the permutation of a row's chunks repeats");
+    int to;
+    unsigned from[passes], dead[passes];
 
-// And for weights that are contiguous in columns: one chunk of columns at several depths, which `at` walks.
-template <class T, class Tile>
-__device__ __forceinline__ void copy_wide(const ImplicitGemm& p, const PixelBlock& b, DepthWalk& at, T* tile) {
-    constexpr int groups = Tile::n / Tile::chunk, stride = Tile::threads / groups;
-    const T* const data = static_cast<const T*>(p.weights);
-    const int chunk = threadIdx.x % groups, line = threadIdx.x / groups, column = b.column + chunk * Tile::chunk;
+    __device__ __forceinline__ explicit SourceCopy(const TileRow* table)
+        : to(kept(deep_offset<T>(threadIdx.x / 4, threadIdx.x % 4))) {
 #pragma unroll
-    for (int i = 0; i < Tile::k / stride; ++i) {
-        const bool hit = column < p.columns && at.inside(b);
-        gpu::cp_async16(tile + wide_offset<T, Tile::n>(line + i * stride, chunk),
-                        data + (hit ? at.weight_offset(p, b) + column : 0), hit);
-        at.advance(p, b, stride);
+        for (int i = 0; i < passes; ++i) {
+            const TileRow& row = table[threadIdx.x / 4 + i * stride];
+            from[i] = row.from, dead[i] = row.dead;
+        }
     }
-}
+    __device__ __forceinline__ void start(const ImplicitGemm& p, const TileWalk<Tile, true>& at, T* tile) const {
+        const uint4* const data = static_cast<const uint4*>(p.source);
+#pragma unroll
+        for (int i = 0; i < passes; ++i)
+            gpu::cp_async16(tile + to + i * stride * 4 * Tile::chunk, data + (from[i] + at.source),
+                            !(dead[i] & at.tap));
+    }
+};
+
+// The same for the weights. Contiguous in depth: chunk threadIdx.x % 4 of several columns. Contiguous in columns: one
+// chunk of columns at neighbouring depths of one tap.
+template <class T, class Tile, bool deep>
+struct WeightCopy {
+    static constexpr int groups = deep ? 4 : Tile::n / Tile::chunk, lines = Tile::threads / groups;
+    static constexpr int passes = (deep ? Tile::n : Tile::k) / lines;
+    static_assert(deep ? lines % 8 == 0 : Tile::chunk % passes == 0);
+    int columns;  // from this thread's on; none or less: it is outside
+    int to[deep ? 1 : passes];
+
+    __device__ __forceinline__ WeightCopy(const ImplicitGemm& p, const PixelBlock& b) {
+        const int group = threadIdx.x % groups, line = threadIdx.x / groups;
+        columns = p.columns - column(b);
+        if constexpr (deep) {
+            to[0] = kept(deep_offset<T>(line, group));
+        } else {
+#pragma unroll
+            for (int i = 0; i < passes; ++i) to[i] = kept(wide_offset<T, Tile::n>(line * passes + i, group));
+        }
+    }
+    static __device__ __forceinline__ int column(const PixelBlock& b) {
+        return b.column + (deep ? int(threadIdx.x) / groups : int(threadIdx.x) % groups * Tile::chunk);
+    }
+    static __device__ __forceinline__ TileWalk<Tile, deep> walk(const ImplicitGemm& p, const PixelBlock& b) {
+        const int depth = deep ? int(threadIdx.x) % groups : int(threadIdx.x) / groups * passes;
+        return {p, b, depth, unsigned(deep ? column(b) * p.column_stride : column(b) / Tile::chunk)};
+    }
+    __device__ __forceinline__ void start(const ImplicitGemm& p, const TileWalk<Tile, deep>& at, T* tile) const {
+        const uint4* const data = static_cast<const uint4*>(p.weights);
+        const unsigned step = unsigned(deep ? lines * p.column_stride : p.channel_stride);
+#pragma unroll
+        for (int i = 0; i < passes; ++i)
+            gpu::cp_async16(tile + (deep ? to[0] + i * lines * 4 * Tile::chunk : to[i]), data + (at.weight + i * step),
+                            at.tap != past && columns > (deep ? i * lines : 0));
+    }
+};
 
 // N neighbours of one row as floats, perhaps with the bias and what is there already, rounded and stored.
 template <int N, class T>
@@ -86,21 +151,29 @@ __device__ __forceinline__ void write(const ImplicitGemm& p, T* to, int column, 
 template <class T, class Tile, bool deep>
 __global__ void __launch_bounds__(Tile::threads) implicit_gemm(ImplicitGemm p) {
     T* const ring = gpu::dynamic_shared<T>();
-    Row* const table = reinterpret_cast<Row*>(ring + Tile::stages * Tile::stage);
-    const PixelBlock b = open_block(p, table, Tile::m, Tile::n);
+    TileRow* const table = reinterpret_cast<TileRow*>(ring + Tile::stages * Tile::stage);
+    PixelBlock& b = *reinterpret_cast<PixelBlock*>(table + Tile::m);  // read where a tap ends, not held in registers
+    {
+        const PixelBlock block = open_block(p, Tile::m, Tile::n);
+        if (threadIdx.x == 0) b = block;
+        for (int i = threadIdx.x; i < Tile::m; i += Tile::threads) table[i] = tile_row(p, block, block.first + i);
+    }
     __syncthreads();
 
     const SourceCopy<T, Tile> source(table);
-    DepthWalk at(p, b, source.chunk * Tile::chunk);
-    DepthWalk line(p, b, deep ? 0 : int(threadIdx.x) / (Tile::n / Tile::chunk));
+    const WeightCopy<T, Tile, deep> weights(p, b);
+    TileWalk<Tile, deep> line = weights.walk(p, b);
+    TileWalk<Tile, true> chunk(p, b, threadIdx.x % 4, 0);
     typename Tile::Sum sum = {};
     multiply<Tile, true, deep>(sum, ring, (b.depth + Tile::k - 1) / Tile::k, [&](T* rows, T* columns) {
-        source.start(p, b, at, rows);
-        if (deep)
-            copy_deep<T, Tile>(p, b, at, columns);
-        else
-            copy_wide<T, Tile>(p, b, line, columns);
-        at.advance(p, b, Tile::k);
+        weights.start(p, line, columns);
+        if constexpr (deep) {
+            source.start(p, line, rows);
+        } else {
+            source.start(p, chunk, rows);
+            chunk.advance(p, b);
+        }
+        line.advance(p, b);
     });
 
     float* const staged = reinterpret_cast<float*>(ring);
@@ -130,10 +203,13 @@ struct Extent {
 template <class T, class Tile>
 void launch_tile(Queue& q, const ImplicitGemm& p, const Extent& e) {
     const dim3 grid(unsigned(e.tiles(p, Tile::m, Tile::n)), 1, unsigned(e.phases));
-    const size_t smem_bytes = Tile::ring_bytes + Tile::m * sizeof(Row);
+    const size_t smem_bytes = Tile::ring_bytes + Tile::m * sizeof(TileRow) + sizeof(PixelBlock);
     const bool deep = p.channel_stride == 1;
+    ImplicitGemm chunks = p;
+    chunks.source_pitch /= Tile::chunk, chunks.tap_stride /= Tile::chunk;
+    (deep ? chunks.column_stride : chunks.channel_stride) /= Tile::chunk;
     gpu::launch(deep ? implicit_gemm<T, Tile, true> : implicit_gemm<T, Tile, false>, grid, dim3(Tile::threads),
-                smem_bytes, q.stream(), p);
+                smem_bytes, q.stream(), chunks);
 }
 
 template <class T>
@@ -142,8 +218,8 @@ void launch(Queue& q, const ImplicitGemm& p) {
                        ceil_div(p.w.size, p.w.transposed ? p.w.stride : 1),
                    p.h.phases() * p.w.phases()};
     if (p.columns > 64 && e.tiles(p, 128, 128) * e.phases >= enough_blocks)
-        return launch_tile<T, MmaTile<T, 128, 128, 2, 4>>(q, p, e);
-    if (e.tiles(p, 128, 64) * e.phases >= enough_blocks) return launch_tile<T, MmaTile<T, 128, 64, 2, 2>>(q, p, e);
+        return launch_tile<T, MmaTile<T, 128, 128, 2, 2>>(q, p, e);
+    if (e.tiles(p, 128, 64) * e.phases >= enough_blocks) return launch_tile<T, MmaTile<T, 128, 64, 2, 1>>(q, p, e);
     launch_tile<T, MmaTile<T, 64, 64, 2, 2>>(q, p, e);
 }
 

@@ -111,7 +111,8 @@ template <class T, class Tile, int W, bool deep>
 __global__ void __launch_bounds__(Tile::threads) implicit_gemm(ImplicitGemm p) {
     Row* const table = gpu::dynamic_shared<Row>();
     float* const tiles = reinterpret_cast<float*>(table + Tile::m);
-    const PixelBlock b = open_block(p, table, Tile::m, Tile::n);
+    const PixelBlock b = open_block(p, Tile::m, Tile::n);
+    for (int i = threadIdx.x; i < Tile::m; i += Tile::threads) table[i] = row_of(p, b, b.first + i);
     float sum[Tile::tm][Tile::tn] = {};
     SourceTile<T, Tile, W> source(p, b, table);
     WeightTile<T, Tile, W, deep> weights(p, b);

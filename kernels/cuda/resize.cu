@@ -1,7 +1,7 @@
 // Bilinear resampling. Grid: x over the groups of channels of one image row, y over runs of neighbouring rows
 // (gpu/pixels.h, Rows); a thread owns one group of one column of a run, of the output in the forward pass and of the
 // input in the backward pass, and marches down. Horizontal sums of a source row are made once and serve all rows of the
-// run that need it. No shared memory.
+// run that need it. No shared memory. The gradient of a single pixel is the sum of all, by the kernels of global pooling.
 //
 // Coordinates are exact fractions: source = (step * p + offset) / denominator, in integers. So the outputs that reach
 // an input are known exactly, and weights are right to the last digit.
@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "base/dispatch.h"
+#include "kernels/cuda/pixel_sums.h"
 #include "kernels/gpu/pixels.h"
 
 namespace atrous::kernels::cuda {
@@ -203,6 +204,8 @@ void bilinear_backward(Queue& queue, const BilinearBackwardArgs& a) {
     check(a);
     const Axis vertical = make_axis(dx.h, dy.h, a.align_corners), horizontal = make_axis(dx.w, dy.w, a.align_corners);
     if (dx.count() == 0) return;
+    if (dx.h * dx.w == 1 && dy.count() > 0 && dx.n <= max_images)  // each output reads the one pixel with weight 1
+        return sum_pixels(queue, dy, a.dx, 1, "bilinear_backward", "one_pixel_");
     dispatch_gpu("bilinear_backward", dx.dtype, [&](auto zero) {
         using T = decltype(zero);
         with_width<vector_width<T>>(

@@ -155,6 +155,17 @@ const Case odd_cases[] = {
     {2, 5, 6, 8, 8, 3, 3, {1, 1, 1}, true, true, 4},       // pitch not a multiple of 8
     {2, 5, 6, 16, 8, 3, 3, {1, 1, 1}, false, true, 8, 4},  // not aligned to 16 bytes in half precision
     {1, 5, 6, 16, 8, 3, 3, {1, 1, 1}, false, true, 0, 1},  // aligned to one element
+    // images: few channels in, vectors out
+    {2, 9, 11, 3, 16, 3, 3, {1, 1, 1}, false, true},
+    {1, 13, 15, 1, 64, 7, 7, {2, 3, 1}, true, false},
+    {1, 9, 10, 2, 72, 3, 3, {1, 2, 2}, true, true, 8},
+    // classes: few channels out, 1x1
+    {1, 1, 1, 8, 1, 1, 1, {1, 0, 1}},
+    {2, 9, 11, 64, 1, 1, 1, {1, 0, 1}, true},
+    {1, 17, 19, 24, 3, 1, 1, {1, 0, 1}, false, false, 8},
+    {3, 23, 21, 264, 2, 1, 1, {1, 0, 1}, true, true},
+    {1, 40, 41, 16, 5, 1, 1, {1, 0, 1}, false, true, 16},
+    {1, 12, 11, 512, 8, 1, 1, {1, 0, 1}, true, true},
 };
 
 struct Cell {
@@ -186,16 +197,25 @@ std::vector<Cell> every_cell() {
 
 class ConvCudaVariants : public test::CudaTest, public testing::WithParamInterface<Cell> {};
 
-void expect_variant(const Names& names, const Cell& cell, bool aligned, bool bias) {
-    const std::string function = cell.function(), type = name_of(cell.dtype);
-    const bool cores = aligned && (is_half(cell.dtype) || cell.math == MathMode::tf32);
-    Names wanted{function + (cores ? "/mma_" + cell.type() : "/simt_" + type)};
-    if (bias && function.find("weight") != std::string::npos) wanted.push_back(function + "/bias_" + type);
-    EXPECT_EQ(names, wanted);
+// What is to run: of a convolution, 1x1 to few channels and few channels to many have kernels of their own.
+std::string implementation(const Cell& cell, const Case& c) {
+    const int64_t chunk = cell.dtype == DType::f32 ? 4 : 8;
+    const bool places_fit = c.gap % chunk == 0 && c.shift % chunk == 0;
+    const bool plain = c.r * c.s * c.g.stride == 1 && c.g.padding == 0;
+    const bool cores = is_half(cell.dtype) || cell.math == MathMode::tf32;
+    if (!cell.transposed && plain && c.o <= 8 && c.i % chunk == 0 && places_fit) return "narrow";
+    if (cores && c.i % chunk == 0 && c.o % chunk == 0 && places_fit) return "mma";
+    const bool passes = !cell.transposed && cell.direction != Direction::backward_input;
+    if (cores && passes && c.i < chunk && c.o % chunk == 0 && places_fit) return "padded";
+    return "simt";
 }
 
-// In TF32 these are vectors: four floats fill 16 bytes.
-bool is_vector_of_floats(const Case& c) { return c.i % 4 == 0 && c.o % 4 == 0 && c.gap % 4 == 0 && c.shift % 4 == 0; }
+void expect_variant(const Names& names, const Cell& cell, const Case& c) {
+    const std::string function = cell.function(), type = name_of(cell.dtype), by = implementation(cell, c);
+    Names wanted{function + "/" + by + "_" + (by == "mma" || by == "padded" ? cell.type() : type)};
+    if (c.bias && function.find("weight") != std::string::npos) wanted.push_back(function + "/bias_" + type);
+    EXPECT_EQ(names, wanted);
+}
 
 TEST_P(ConvCudaVariants, EqualsReference) {
     const Cell& cell = GetParam();
@@ -203,8 +223,7 @@ TEST_P(ConvCudaVariants, EqualsReference) {
         BothSides sides(c, cell.dtype, cell.transposed, cell.direction, cell.math);
         const Names names = sides.go();
         EXPECT_GT(sides.nonzero_share(), 0.05) << c.text();  // dilated kernels leave most of dw zero
-        const bool aligned = cell.aligned || (cell.math == MathMode::tf32 && is_vector_of_floats(c));
-        expect_variant(names, cell, aligned, c.bias);
+        expect_variant(names, cell, c);
     };
     if (cell.aligned)
         for (const Case& c : aligned_cases) check(c);
@@ -222,10 +241,12 @@ TEST_F(ConvCudaTiles, LargeTiles) {
     for (int64_t o : {8, 72})
         for (auto d : {Direction::forward, Direction::backward_input}) {
             const Case c{1, 184, 184,      d == Direction::forward ? 8 : o, d == Direction::forward ? o : 8,
-                         1, 1,   {1, 0, 1}};
+                         3, 1,   {1, 1, 1}};
             BothSides(c, DType::bf16, false, d).go();
             BothSides(c, DType::f32, false, d, MathMode::tf32).go();
         }
+    const Case deep{2, 131, 130, 136, 72, 1, 1, {1, 0, 1}};  // more steps than the ring has stages
+    BothSides(deep, DType::bf16, false, Direction::forward).go();
     const Case square{1, 40, 41, 72, 80, 1, 1, {1, 0, 1}};
     BothSides(square, DType::f32, false, Direction::backward_weight, MathMode::tf32).go();
 }
@@ -234,7 +255,7 @@ TEST_F(ConvCudaTiles, LargeTiles) {
 TEST_F(ConvCudaTiles, Tf32RoundsFactorsOnceAndSumsInFloat) {
     for (const auto& [value, rounded] : {std::pair{1 + 0x1p-11f, 1 + 0x1p-10f}, {1 + 0x1p-12f, 1.0f}}) {
         test::Gpu gpu(MathMode::tf32);
-        Tensor x(1, 3, 5, 8, DType::f32), w(4, 1, 1, 8, DType::f32), y(1, 3, 5, 4, DType::f32);
+        Tensor x(1, 3, 5, 8, DType::f32), w(12, 1, 1, 8, DType::f32), y(1, 3, 5, 12, DType::f32);
         std::fill(x.host.begin(), x.host.end(), value);
         std::fill(w.host.begin(), w.host.end(), 1.0f);
         const View vx = x.device(gpu.stream.view()), vw = w.device(gpu.stream.view()), vy = y.device(gpu.stream.view());
