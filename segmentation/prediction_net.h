@@ -1,0 +1,28 @@
+// The net that predict and eval run: one checkpoint's or the mean of several, which goes on where memory runs out.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "segmentation/averaged_net.h"
+#include "segmentation/image_view.h"
+#include "segmentation/load_net.h"
+#include "segmentation/messages.h"
+
+namespace atrous {
+
+// How a trained net sees images, beside what its checkpoint says.
+struct PredictionOptions {
+    WindowOptions windows;
+    TestTimeAugmentation augmentation;
+    std::vector<std::string> average_with = {};  // further checkpoints or run folders
+};
+void describe(Settings& settings, PredictionOptions& options);
+
+// Loads the further checkpoints beside `first`, of which `path` is the file, and returns a net under the first's card:
+// segmentation/averaged_net.h around a segmentation/thrifty_net.h for each. `messages` outlive it. UsageError where the
+// checkpoints do not agree in what goes in and what comes out, and for exact windows of scaled images.
+LoadedNet prediction_net(LoadedNet first, const std::string& path, const PredictionOptions& options,
+                         const std::string& precision, Messages& messages);
+
+}  // namespace atrous

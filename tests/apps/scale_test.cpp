@@ -1,0 +1,156 @@
+// Large images, exact windows, averages and memory limits, as a user meets them.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "data/image.h"
+#include "data/palette.h"
+#include "data/row_writer.h"
+#include "data/transform.h"
+#include "tests/apps/program.h"
+
+namespace atrous {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Outcome, test::program, test::shell;
+
+// One training for all tests: bright squares of 6 pixels.
+class ScaleTest : public testing::Test {
+ protected:
+    static void SetUpTestSuite() {
+        root() = fs::temp_directory_path() / ("atrous scale " + std::to_string(getpid()));
+        for (int i = 0; i < 8; ++i) draw("tiles", "t" + std::to_string(i), 24, 24, i);
+        draw("whole", "large", 240, 200, 3);
+        for (const char* run : {"run", "second"}) {
+            const Outcome trained =
+                shell(program() + " train --data " + at("tiles") +
+                      " --size 24 --base-channels 4 --depth 1 --epochs 8 -b 3 --lr 1e-2 --threads 1 "
+                      "--workers 0 --val-fraction 0.25 --seed " +
+                      (run[0] == 'r' ? "1" : "2") + " --output-dir " + at(run));
+            ASSERT_EQ(trained.code, 0) << trained.output;
+        }
+    }
+    static void TearDownTestSuite() { fs::remove_all(root()); }
+    static fs::path& root() {
+        static fs::path path;
+        return path;
+    }
+    static std::string at(const std::string& path) { return "'" + (root() / path).string() + "'"; }
+    static bool inside(int64_t y, int64_t x, int64_t shift) { return (y + shift) % 12 < 6 && (x + 2 * shift) % 12 < 6; }
+    static void draw(const std::string& set, const std::string& name, int64_t h, int64_t w, int64_t shift) {
+        for (const char* folder : {"images", "masks"}) fs::create_directories(root() / set / folder);
+        data::Image image = data::make_image<uint8_t>(h, w, 3), mask = data::make_image<uint8_t>(h, w, 1);
+        for (int64_t p = 0; p < h * w; ++p) {
+            const int64_t y = p / w, x = p % w;
+            mask.u8[size_t(p)] = inside(y, x, shift) ? 255 : 0;
+            for (int ch = 0; ch < 3; ++ch)
+                image.u8[size_t(3 * p + ch)] = uint8_t((inside(y, x, shift) ? 170 : 60) + 20 * ((y + x) % 3));
+        }
+        data::save_png((root() / set / "images" / (name + ".png")).string(), image);
+        data::save_png((root() / set / "masks" / (name + ".png")).string(), mask);
+    }
+    static Outcome predict(const std::string& out, const std::string& more,
+                           const std::string& image = "whole/images/large.png") {
+        return shell(program() + " predict " + at(image) + " --checkpoint " + at("run") + " -o " + at(out) +
+                     " --threads 1 " + more);
+    }
+    static data::Image result(const std::string& path) { return data::load_image((root() / path).string()); }
+    static bool says(const Outcome& o, const std::string& words) { return o.output.find(words) != std::string::npos; }
+};
+
+}  // namespace
+
+TEST_F(ScaleTest, ResultsAsTiffAreThoseOfPng) {
+    const std::string all = "--save index binary probability overlay --windows on ";
+    ASSERT_EQ(predict("png", all).code, 0);
+    const Outcome tiff = predict("tiff", all + "--format tiff");
+    ASSERT_EQ(tiff.code, 0) << tiff.output;
+    for (const char* what : {"index", "binary", "probability", "overlay"}) {
+        const data::Image png = result(std::string("png/large_") + what + ".png");
+        EXPECT_EQ(result(std::string("tiff/large_") + what + ".tif").u8, png.u8) << what;
+        EXPECT_EQ(png.h, 240);
+    }
+    EXPECT_EQ(predict("tiff", all + "--format tiff").code, 0) << "results of before are replaced";
+    std::ofstream(root() / "tiff/large_index.tif") << "of someone else";
+    EXPECT_EQ(predict("tiff", all + "--format tiff").code, 2);
+}
+
+// The overlay is put together row by row.
+TEST_F(ScaleTest, TheOverlayIsThatOfTheWholeImage) {
+    ASSERT_EQ(predict("overlay", "--save binary overlay --windows on").code, 0);
+    data::Image ids = result("overlay/large_binary.png");
+    for (uint8_t& id : ids.u8) id = id ? 1 : 0;
+    const data::Image image = data::load_image((root() / "whole/images/large.png").string());
+    EXPECT_EQ(result("overlay/large_overlay.png").u8, data::overlay(image, ids, data::mask_palette(2)).u8);
+}
+
+TEST_F(ScaleTest, ExactWindowsAreOneWholeImage) {
+    const Outcome exact = predict("exact", "--save probability --windows exact");
+    ASSERT_EQ(exact.code, 0) << exact.output;
+    EXPECT_TRUE(says(exact, "exact windows of 24x24 with ")) << exact.output;
+    // A checkpoint whose training's images are as large as this image sees it as one.
+    const data::Image windows = result("exact/large_probability.png");
+    ASSERT_EQ(predict("blended", "--save probability --windows on").code, 0);
+    EXPECT_NE(result("blended/large_probability.png").u8, windows.u8) << "blended windows see their own borders";
+    const Outcome scored = shell(program() + " eval --data " + at("whole") + " --split all --checkpoint " + at("run") +
+                                 " --threads 1 --windows exact");
+    EXPECT_EQ(scored.code, 0) << scored.output;
+}
+
+TEST_F(ScaleTest, AnImageThatDoesNotFitIsPredictedInParts) {
+    data::save_png((root() / "one.png").string(),
+                   data::crop(data::load_image((root() / "whole/images/large.png").string()), 0, 0, 24, 24));
+    ASSERT_EQ(predict("one", "--save probability", "one.png").code, 0);
+    const Outcome limited = predict("limited", "--save probability --windows exact --memory-limit 1");
+    EXPECT_EQ(limited.code, 0) << limited.output;
+}
+
+TEST_F(ScaleTest, AveragesOfFlipsScalesAndCheckpoints) {
+    ASSERT_EQ(predict("plain", "--save probability --windows on").code, 0);
+    for (const std::string more :
+         {"--tta", "--tta horizontal", "--tta-scales 1 1.5", "--average-with " + at("second")}) {
+        const Outcome averaged = predict("averaged", "--save probability --windows on --overwrite " + more);
+        ASSERT_EQ(averaged.code, 0) << averaged.output;
+        EXPECT_NE(result("averaged/large_probability.png").u8, result("plain/large_probability.png").u8) << more;
+    }
+    ASSERT_EQ(predict("averaged", "--save probability --windows on --average-with " + at("run")).code, 0);
+    const data::Image twice = result("averaged/large_probability.png"), once = result("plain/large_probability.png");
+    for (size_t i = 0; i < once.u8.size(); ++i) ASSERT_NEAR(twice.u8[i], once.u8[i], 1) << "the mean of it and itself";
+    const Outcome scored = shell(program() + " eval --data " + at("whole") + " --split all --checkpoint " + at("run") +
+                                 " --threads 1 --tta --average-with " + at("second"));
+    EXPECT_EQ(scored.code, 0) << scored.output;
+    const Outcome both = predict("refused", "--windows exact --tta-scales 2");
+    EXPECT_EQ(both.code, 2);
+    EXPECT_TRUE(says(both, "--windows exact and --tta-scales")) << both.output;
+}
+
+TEST_F(ScaleTest, CheckpointsOfOtherTasksAreNotAveraged) {
+    const Outcome trained =
+        shell(program() + " train --data " + at("tiles") + " --size 32 --base-channels 4 --depth 1 --epochs 1 -b 3 " +
+              "--threads 1 --workers 0 --val-fraction 0.25 --output-dir " + at("other"));
+    ASSERT_EQ(trained.code, 0) << trained.output;
+    const Outcome refused = predict("refused", "--average-with " + at("other"));
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_TRUE(says(refused, "its size are 32x32")) << refused.output;
+}
+
+// The pixels are damaged in the middle: nothing of a result stays.
+TEST_F(ScaleTest, ADamagedImageLeavesNoHalfResult) {
+    data::Image noisy = data::make_image<uint8_t>(2100, 2100, 1);
+    for (size_t i = 0; i < noisy.u8.size(); ++i) noisy.u8[i] = uint8_t(i * 7919 >> 4);
+    std::vector<uint8_t> bytes = data::encode_png(noisy);
+    bytes.resize(bytes.size() / 2);
+    std::ofstream(root() / "damaged.png", std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), std::streamsize(bytes.size()));
+    for (const char* format : {"png", "tiff"}) {
+        const Outcome refused = predict("half", std::string("--windows on --format ") + format, "damaged.png");
+        EXPECT_EQ(refused.code, 3) << refused.output;
+        EXPECT_TRUE(says(refused, "truncated or damaged")) << refused.output;
+        EXPECT_TRUE(fs::is_empty(root() / "half")) << format;
+    }
+}
+
+}  // namespace atrous
