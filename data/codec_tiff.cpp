@@ -81,7 +81,8 @@ class TiffRows : public ImageRows {
         for (int64_t done = 0; done < count;) {
             const int64_t row = at_ + done, first = row - row % pixels_.rows_at_once();
             if (first != block_first_) {
-                block_ = pixels_.make(std::min(pixels_.rows_at_once(), height() - first));
+                const int64_t h = std::min(pixels_.rows_at_once(), height() - first);
+                if (h != block_.h) block_ = pixels_.make(h);
                 pixels_.read(first, block_);
                 pixels_.set_levels(false, block_);
                 block_first_ = first;
