@@ -69,8 +69,10 @@ int eval(int argc, const char* const* argv) {
     a.outputs().check(a.overwrite);
     const Device device = open_device(a.machine, console);
     if (const int64_t limit = a.machine.memory_limit_mib) context_of(device).memory().set_limit(size_t(limit) << 20);
-    LoadedNet loaded = prediction_net(load_net(a.checkpoint, device, a.machine.precision), a.checkpoint, a.prediction,
-                                      a.machine.precision, console);
+    const auto load = [&](const std::string& path) {
+        return load_net(checkpoint_file(path), device, a.machine.precision);
+    };
+    LoadedNet loaded = prediction_net(a.checkpoint, a.prediction, load, console);
     ModelCard& card = loaded.card;
     const double threshold = logit_threshold(a.o, a.threshold, card);
     a.o.default_from("mask-values", card.mask_values);

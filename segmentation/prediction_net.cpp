@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include "engine/nn/summary.h"
-#include "segmentation/checkpoint_path.h"
 #include "segmentation/thrifty_net.h"
 
 namespace atrous {
@@ -51,8 +50,8 @@ void check_agreement(const ModelCard& first, const std::string& path, const Mode
 
 }  // namespace
 
-LoadedNet prediction_net(LoadedNet first, const std::string& path, const PredictionOptions& options,
-                         const std::string& precision, Messages& messages) {
+LoadedNet prediction_net(const std::string& path, const PredictionOptions& options, const LoadCheckpoint& load,
+                         Messages& messages) {
     if (options.windows.windows == "exact" && options.augmentation.scaled())
         throw UsageError(
             "`windows` exact and `tta-scales`: where an image is resized window by window, the result is not the whole "
@@ -61,13 +60,12 @@ LoadedNet prediction_net(LoadedNet first, const std::string& path, const Predict
         return std::make_unique<ThriftyNet>(std::move(loaded.net), halo_of(*make_net(loaded.card.net)),
                                             [&](const std::string& what) { messages.warning(what); });
     };
-    const Device device = first.net->materialized().device;
+    LoadedNet first = load(path);
     std::vector<std::unique_ptr<SegmentationNet>> nets;
     nets.push_back(thrifty(first));
     for (const std::string& more : options.average_with) {
-        const std::string file = checkpoint_file(more);
-        LoadedNet loaded = load_net(file, device, precision);
-        check_agreement(first.card, path, loaded.card, file);
+        LoadedNet loaded = load(more);
+        check_agreement(first.card, path, loaded.card, more);
         nets.push_back(thrifty(loaded));
     }
     first.net = std::make_unique<AveragedNet>(std::move(nets), options.augmentation, is_softmax(first.card));

@@ -1,6 +1,7 @@
 // The net that predict and eval run: one checkpoint's or the mean of several, which goes on where memory runs out.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,11 @@ struct PredictionOptions {
 };
 void describe(Settings& settings, PredictionOptions& options);
 
-// Loads the further checkpoints beside `first`, of which `path` is the file, and returns a net under the first's card:
+// Loads the checkpoint `path` and the further ones by `load`, and returns a net under the first's card:
 // segmentation/averaged_net.h around a segmentation/thrifty_net.h for each. `messages` outlive it. UsageError where the
 // checkpoints do not agree in what goes in and what comes out, and for exact windows of scaled images.
-LoadedNet prediction_net(LoadedNet first, const std::string& path, const PredictionOptions& options,
-                         const std::string& precision, Messages& messages);
+using LoadCheckpoint = std::function<LoadedNet(const std::string& path)>;
+LoadedNet prediction_net(const std::string& path, const PredictionOptions& options, const LoadCheckpoint& load,
+                         Messages& messages);
 
 }  // namespace atrous

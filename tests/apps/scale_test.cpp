@@ -110,8 +110,9 @@ TEST_F(ScaleTest, AnImageThatDoesNotFitIsPredictedInParts) {
 
 TEST_F(ScaleTest, AveragesOfFlipsScalesAndCheckpoints) {
     ASSERT_EQ(predict("plain", "--save probability --windows on").code, 0);
-    for (const std::string more :
-         {"--tta", "--tta horizontal", "--tta-scales 1 1.5", "--average-with " + at("second")}) {
+    const std::string second = "--average-with " + at("second");
+    for (const std::string& more :
+         {std::string("--tta"), std::string("--tta horizontal"), std::string("--tta-scales 1 1.5"), second}) {
         const Outcome averaged = predict("averaged", "--save probability --windows on --overwrite " + more);
         ASSERT_EQ(averaged.code, 0) << averaged.output;
         EXPECT_NE(result("averaged/large_probability.png").u8, result("plain/large_probability.png").u8) << more;
@@ -135,6 +136,28 @@ TEST_F(ScaleTest, CheckpointsOfOtherTasksAreNotAveraged) {
     const Outcome refused = predict("refused", "--average-with " + at("other"));
     EXPECT_EQ(refused.code, 2);
     EXPECT_TRUE(says(refused, "its size are 32x32")) << refused.output;
+}
+
+// Weights that say nothing of their net, as PyTorch's.
+TEST_F(ScaleTest, WeightsOfPyTorchAreToldTheirNet) {
+    ASSERT_EQ(shell(program() + " convert " + at("run/best.safetensors") + " " + at("weights.pth")).code, 0);
+    ASSERT_EQ(predict("own", "--save probability --windows on").code, 0);
+    const std::string described = " --model unet --base-channels 4 --depth 1 --size 24 ";
+    const auto with_weights = [&](const std::string& more) {
+        return shell(program() + " predict " + at("whole/images/large.png") + " --checkpoint " + at("weights.pth") +
+                     " -o " + at("described") + " --overwrite --threads 1 --save probability --windows on" + more);
+    };
+    const Outcome predicted = with_weights(described);
+    ASSERT_EQ(predicted.code, 0) << predicted.output;
+    EXPECT_EQ(result("described/large_probability.png").u8, result("own/large_probability.png").u8);
+    const Outcome unsaid = with_weights("");
+    EXPECT_EQ(unsaid.code, 2);
+    EXPECT_TRUE(says(unsaid, "does not say what net it is of; say --model")) << unsaid.output;
+    const Outcome other = with_weights(" --model unet --base-channels 4 --depth 2 --size 24");
+    EXPECT_NE(other.code, 0);
+    const Outcome twice = predict("refused", described);
+    EXPECT_EQ(twice.code, 2);
+    EXPECT_TRUE(says(twice, "says itself what net it is of")) << twice.output;
 }
 
 // The pixels are damaged in the middle: nothing of a result stays.

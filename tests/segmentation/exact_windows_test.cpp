@@ -163,6 +163,24 @@ TEST(ExactWindows, OfDeepLabWithoutTheMean) {
         << halo.pixels << " around, stride " << halo.stride;
 }
 
+// What they would miss, if they were not refused: as a share of the largest logit, of random weights.
+TEST(ExactWindows, OfNetsThatVaryWithTheSizeDiffer) {
+    NetConfig bilinear = unet({.base_channels = 4, .depth = 2, .bilinear = true});
+    NetConfig deeplab;
+    deeplab.model = "deeplabv3";
+    deeplab.encoder = "resnet18";
+    deeplab.rates = {2, 3};
+    deeplab.aux_weight = 0;
+    for (const NetConfig& config : {bilinear, deeplab}) {
+        const auto net = random_net(config);
+        const Halo halo = halo_of(*make_net(config));
+        const Tensor x = noise(2 * (8 * halo.stride + halo.pixels), 32);
+        const double moved = difference(by_exact_windows(*net, config, x, 8), values_of(net->forward(x)));
+        RecordProperty(config.model, std::to_string(moved));
+        EXPECT_GT(moved, 1e-4) << config.model;
+    }
+}
+
 namespace {
 
 // Runs out of memory above so many pixels at once.
