@@ -82,7 +82,10 @@ class TiffRows : public ImageRows {
             const int64_t row = at_ + done, first = row - row % pixels_.rows_at_once();
             if (first != block_first_) {
                 const int64_t h = std::min(pixels_.rows_at_once(), height() - first);
-                if (h != block_.h) block_ = pixels_.make(h);
+                if (h != block_.h) {
+                    block_ = {};  // its memory first
+                    block_ = pixels_.make(h);
+                }
                 pixels_.read(first, block_);
                 pixels_.set_levels(false, block_);
                 block_first_ = first;

@@ -101,11 +101,21 @@ TEST_F(ScaleTest, ExactWindowsAreOneWholeImage) {
 }
 
 TEST_F(ScaleTest, AnImageThatDoesNotFitIsPredictedInParts) {
-    data::save_png((root() / "one.png").string(),
-                   data::crop(data::load_image((root() / "whole/images/large.png").string()), 0, 0, 24, 24));
-    ASSERT_EQ(predict("one", "--save probability", "one.png").code, 0);
-    const Outcome limited = predict("limited", "--save probability --windows exact --memory-limit 1");
+    ASSERT_EQ(shell(program() + " convert " + at("run/best.safetensors") + " " + at("large.pth")).code, 0);
+    const auto whole = [&](const std::string& out, const std::string& more) {
+        return shell(
+            program() + " predict " + at("whole/images/large.png") + " --checkpoint " + at("large.pth") +
+            " --model unet --base-channels 4 --depth 1 --size 400 --windows off --threads 1 --save probability " +
+            more + " -o " + at(out));
+    };
+    ASSERT_EQ(whole("fits", "").code, 0);
+    const Outcome limited = whole("limited", "--memory-limit 6");
     EXPECT_EQ(limited.code, 0) << limited.output;
+    EXPECT_TRUE(says(limited, "400x400 pixels at once do not fit into memory: by windows of ")) << limited.output;
+    EXPECT_EQ(result("limited/large_probability.png").u8, result("fits/large_probability.png").u8);
+    const Outcome none = whole("none", "--memory-limit 1");
+    EXPECT_EQ(none.code, 3) << none.output;
+    EXPECT_TRUE(says(none, "large.png: ")) << none.output;
 }
 
 TEST_F(ScaleTest, AveragesOfFlipsScalesAndCheckpoints) {

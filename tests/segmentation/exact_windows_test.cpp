@@ -102,11 +102,11 @@ TEST(ExactWindows, TheHaloOfASmallUNet) {
 
 // To the bit, for sizes that are and are not multiples of the stride, several windows and odd cores.
 TEST(ExactWindows, OfAUNetEqualTheWholeImage) {
-    for (const int depth : {1, 2, 3}) {
+    for (const int depth : {1, 3}) {
         const NetConfig config = unet({.out_channels = 3, .base_channels = 4, .depth = depth});
         const auto net = random_net(config);
         for (const auto& [h, w] : {std::pair<int64_t, int64_t>{96, 160}, {131, 77}})
-            for (const int64_t core : {3, 8}) {
+            for (const int64_t core : {3, 7}) {
                 const Tensor x = noise(h, w);
                 EXPECT_EQ(difference(by_exact_windows(*net, config, x, core), values_of(net->forward(x))), 0)
                     << "depth " << depth << ", " << w << "x" << h << ", core " << core;
@@ -215,7 +215,7 @@ TEST(ThriftyNet, GoesOnByExactWindows) {
     const Tensor x = noise(200, 256);
     const std::vector<float> expected = values_of(whole->forward(x));
     EXPECT_EQ(difference(values_of(net.forward(x)), expected), 0);
-    ASSERT_GE(said.size(), 1u);
+    ASSERT_EQ(said.size(), 1u);
     EXPECT_NE(said[0].find("256x200 pixels at once do not fit into memory"), std::string::npos) << said[0];
     EXPECT_NE(said[0].find("which give the same"), std::string::npos) << said[0];
 }
