@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "apps/options.h"
+#include "base/image_size.h"
 #include "models/catalogue.h"
 #include "segmentation/checkpoint_path.h"
 #include "segmentation/experiment.h"
@@ -23,7 +24,7 @@ struct PredictArguments {
     Machine machine;
     // Of weights that do not describe their net.
     NetConfig net;
-    int64_t size = 0;
+    ImageSize size;
     std::string normalize = "none", value_range = "auto";
     size_t described_from;  // the first of these settings
     Options o{"predict", "Writes masks, probabilities or overlays for images and folders of them."};
@@ -57,15 +58,16 @@ struct PredictArguments {
     }
     // The card of weights that have none. Images of the training had this size, in their own pixels.
     ModelCard described_card() const {
-        if (size == 0)
+        if (size.none())
             throw UsageError(checkpoint +
                              ": does not say what net it is of; say `model` and what belongs to it, and the `size` of "
                              "the images that it was trained on");
         check_applicable(o, net);
         ModelCard card;
         card.net = net;
-        card.height = card.width = size;
-        card.sources = {size, size, size, size};
+        card.height = size.height;
+        card.width = size.width;
+        card.sources = {size.height, size.width, size.height, size.width};
         if (normalize == "imagenet") card.normalization = data::Normalization::imagenet();
         card.normalization.range = data::parse_value_range(value_range).range;
         return card;
@@ -87,7 +89,10 @@ struct PredictArguments {
             .min(net_ranges::out_channels.low)
             .max(net_ranges::out_channels.high);
         o.bind("channels", net.in_channels, "channels of the images").min(1).max(data::max_channels);
-        o.bind("size", size, "width and height of the images that it was trained on").min(8).max(8192);
+        bind_size(o, "size", size, "size of the images that it was trained on; none: the checkpoint's")
+            .min(card_ranges::size.low)
+            .max(card_ranges::size.high)
+            .or_none();
         o.bind("normalize", normalize, "none: values 0..1; imagenet: minus mean, over std")
             .one_of({"none", "imagenet"});
         o.bind("value-range", value_range, "stored values that stand for 0 and 1: LOW..HIGH; auto: the whole range");

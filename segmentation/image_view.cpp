@@ -53,13 +53,17 @@ std::string text_of(const WindowGrid& grid) {
 
 }  // namespace
 
-ExactGrid exact_grid_of(const ModelCard& card, int64_t height, int64_t width) {
-    const Halo halo = halo_of(*make_net(card.net));
+Halo exact_halo_of(const ModelCard& card) {
+    Halo halo = halo_of(*make_net(card.net));
     if (!halo.varies_by.empty())
         throw UsageError(
             fmt::format("`windows` exact: the net's layer {} depends on the size of the whole image, so that no "
                         "windows give the same; `windows` on blends overlapping ones",
                         halo.varies_by));
+    return halo;
+}
+
+ExactGrid exact_grid_of(const ModelCard& card, const Halo& halo, int64_t height, int64_t width) {
     return exact_grid(height, width, std::max(card.height, 2 * halo.pixels), std::max(card.width, 2 * halo.pixels),
                       halo.pixels, halo.stride);
 }
@@ -67,7 +71,7 @@ ExactGrid exact_grid_of(const ModelCard& card, int64_t height, int64_t width) {
 namespace {
 
 ImageView exact_view(const ModelCard& card, int64_t h, int64_t w) {
-    const ExactGrid windows = exact_grid_of(card, h, w);
+    const ExactGrid windows = exact_grid_of(card, exact_halo_of(card), h, w);
     return {window_grid(h, w, h, w, 0),
             {},
             fmt::format("{} exact windows of {}x{} with {} around", windows.windows(), windows.core_width,

@@ -8,6 +8,7 @@
 
 #include "base/settings.h"
 #include "data/image_rows.h"
+#include "engine/nn/receptive_field.h"
 #include "segmentation/load_net.h"
 #include "segmentation/windows.h"
 
@@ -38,9 +39,10 @@ struct ImageView {
 // all images. UsageError where windows are asked for and the checkpoint does not know the sizes of its training's images.
 ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width);
 
-// Of exact windows the middles that are kept have at least the size of the card, and at least that of what lies around
-// them. Throws UsageError for a net whose layers vary with the size of the image, and names the first.
-ExactGrid exact_grid_of(const ModelCard& card, int64_t height, int64_t width);
+// Throws UsageError for a net whose layers vary with the size of the image, and names the first.
+Halo exact_halo_of(const ModelCard& card);
+// The middles that are kept have at least the size of the card, and at least that of what lies around them.
+ExactGrid exact_grid_of(const ModelCard& card, const Halo& halo, int64_t height, int64_t width);
 
 // Calls `take` for the rows of the image's logits at the size of the view, from the top: segmentation/windows.h.
 // Memory: a row of windows. NumericError for NaN or Inf. `path` is for messages.

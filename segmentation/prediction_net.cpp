@@ -33,7 +33,8 @@ std::vector<std::pair<const char*, std::string>> terms_of(const ModelCard& card)
             {"channels of logits", fmt::format("{}{}", card.net.out_channels, is_softmax(card) ? "" : ", sigmoid")},
             {"class names", joined(card.class_names)},
             {"channels of images", fmt::format("{}", card.net.in_channels)},
-            {"size", fmt::format("{}x{}", card.width, card.height)},
+            {"size", fmt::format("{}x{}{}", card.width, card.height,
+                                 card.resize == data::ResizeMode::stretch ? "" : ", not stretched")},
             {"normalization", text_of(card.normalization)}};
 }
 

@@ -52,7 +52,7 @@ NetOutputs WindowedNet::compute(const Tensor& x, bool) {
 
 static std::string note_of(const ImageView& largest, const ImageView& smallest) {
     std::string note = largest.note.empty() ? "" : "the largest image: " + largest.note;
-    if (!smallest.note.empty() && smallest.note != largest.note && smallest.grid.windows() == 1)
+    if (!smallest.note.empty() && smallest.note != largest.note && smallest.grid.windows() == 1 && !smallest.exact)
         note += (note.empty() ? "" : "; ") + ("the smallest: " + smallest.note);
     return note;
 }
@@ -68,13 +68,16 @@ ScoringView scoring_view(LoadedNet& loaded, const WindowOptions& options, const 
     if (options.windows != "on" && !exact && largest.grid.windows() == 1) return view;
     if (exact)
         view.windowed = std::make_unique<WindowedNet>(
-            *loaded.net, [card](int64_t h, int64_t w) { return exact_grid_of(card, h, w); });
+            *loaded.net,
+            [card, halo = exact_halo_of(card)](int64_t h, int64_t w) { return exact_grid_of(card, halo, h, w); });
     else
         view.windowed = std::make_unique<WindowedNet>(*loaded.net, card.height, card.width, options.overlap);
     view.net = view.windowed.get();
     view.loader.batch_size = view.loader.size_multiple = 1;
-    view.loader.fit = [card, options](ImageSize image) {
-        const ImageView v = view_of(card, options, image.height, image.width);
+    WindowOptions of_size = options;
+    if (exact) of_size.windows = "on";  // images of the same size, whatever the windows
+    view.loader.fit = [card, of_size](ImageSize image) {
+        const ImageView v = view_of(card, of_size, image.height, image.width);
         return data::Fitted{{v.height(), v.width()}, v.padded};
     };
     return view;

@@ -78,6 +78,22 @@ TEST_F(ScaleTest, ResultsAsTiffAreThoseOfPng) {
     EXPECT_EQ(predict("tiff", all + "--format tiff").code, 2);
 }
 
+TEST_F(ScaleTest, ResultsOfAGeoTiffLieWhereItLies) {
+    const data::Image image = data::load_image((root() / "whole/images/large.png").string());
+    const std::vector<data::TiffTag> place{
+        {33550, 12, 3, std::vector<uint8_t>(24, 7)}, {34737, 2, 4, {'W', 'G', 'S', 0}}, {42113, 2, 2, {'0', 0}}};
+    io::write_durably((root() / "geo.tif").string(), [&](io::FileSink& sink) {
+        const auto writer = data::tiff_writer(sink, {image.h, image.w, 3}, place);
+        writer->put(image);
+        writer->finish();
+    });
+    ASSERT_EQ(predict("geo", "--save binary probability --format tiff --windows on", "geo.tif").code, 0);
+    ASSERT_EQ(predict("plain", "--save binary --overwrite --windows on").code, 0);
+    for (const char* what : {"binary", "probability"})
+        EXPECT_EQ(data::geo_tags_of((root() / "geo" / (std::string("geo_") + what + ".tif")).string()), place);
+    EXPECT_EQ(result("geo/geo_binary.tif").u8, result("plain/large_binary.png").u8);
+}
+
 // The overlay is put together row by row.
 TEST_F(ScaleTest, TheOverlayIsThatOfTheWholeImage) {
     ASSERT_EQ(predict("overlay", "--save binary overlay --windows on").code, 0);
