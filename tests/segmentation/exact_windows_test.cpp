@@ -148,6 +148,20 @@ TEST(ExactWindows, NetsThatVaryWithTheSizeAreNamed) {
     EXPECT_EQ(refusal(unet({.base_channels = 4})), "");
 }
 
+// At their own scale, which no sizes of the training have to tell.
+TEST(ExactWindows, OfANetTrainedOnImagesAsTheyAre) {
+    ModelCard card;
+    card.net = unet({.base_channels = 4, .depth = 1});
+    card.resize = data::ResizeMode::none;
+    card.height = card.width = 64;
+    const ImageView view = view_of(card, {"exact", 0.25}, 200, 300);
+    ASSERT_TRUE(view.exact.has_value());
+    EXPECT_EQ(view.width(), 300);
+    EXPECT_EQ(view.exact->rows(), 4);
+    EXPECT_EQ(view.exact->columns(), 5);
+    EXPECT_NE(view.note.find("20 exact windows of 64x64"), std::string::npos) << view.note;
+}
+
 TEST(ExactWindows, OfDeepLabWithoutTheMean) {
     NetConfig config;
     config.model = "deeplabv3";
