@@ -9,12 +9,14 @@
 #include "base/durable_file.h"
 #include "base/text_table.h"
 #include "data/dataset.h"
+#include "engine/context.h"
 #include "engine/train/evaluate.h"
 #include "segmentation/card_classes.h"
 #include "segmentation/evaluation_data.h"
 #include "segmentation/load_net.h"
 #include "segmentation/native_scores.h"
 #include "segmentation/precision.h"
+#include "segmentation/prediction_net.h"
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
@@ -65,7 +67,12 @@ int eval(int argc, const char* const* argv) {
     a.o.parse(argc, argv);
     a.checkpoint = checkpoint_file(a.checkpoint);
     a.outputs().check(a.overwrite);
-    LoadedNet loaded = load_net(a.checkpoint, open_device(a.machine, console), a.machine.precision);
+    const Device device = open_device(a.machine, console);
+    if (const int64_t limit = a.machine.memory_limit_mib) context_of(device).memory().set_limit(size_t(limit) << 20);
+    const auto load = [&](const std::string& path) {
+        return load_net(checkpoint_file(path), device, a.machine.precision);
+    };
+    LoadedNet loaded = prediction_net(a.checkpoint, a.prediction, load, console);
     ModelCard& card = loaded.card;
     const double threshold = logit_threshold(a.o, a.threshold, card);
     a.o.default_from("mask-values", card.mask_values);
@@ -96,7 +103,7 @@ int eval(int argc, const char* const* argv) {
         rename_classes(card, set.class_names, set.palette);
     say_what_was_trained_on(card.split, set, samples, a.split == "val", console);
 
-    const ScoringView view = scoring_view(loaded, a.windows, report, a.batch_size, int(a.machine.workers));
+    const ScoringView view = scoring_view(loaded, a.prediction.windows, report, a.batch_size, int(a.machine.workers));
     if (!view.note.empty()) console.text(view.note + "\n");
     auto source = data::make_loader(samples, report.rule, view.loader);
     ImageScores images{card.classes()};

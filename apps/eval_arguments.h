@@ -7,9 +7,9 @@
 #include "data/dataset.h"
 #include "segmentation/checkpoint_path.h"
 #include "segmentation/experiment.h"
-#include "segmentation/image_view.h"
 #include "segmentation/outputs.h"
 #include "segmentation/postprocess.h"
+#include "segmentation/prediction_net.h"
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
 
@@ -21,7 +21,7 @@ struct EvalArguments {
     int64_t batch_size = 8;
     Machine machine;
     double threshold = 0.5;
-    WindowOptions windows;
+    PredictionOptions prediction;
     std::string per_image, json, confusion, sheet;
     int64_t sheet_rows = default_sheet_rows;
     bool native = false, overwrite = false;
@@ -38,9 +38,10 @@ struct EvalArguments {
         describe_device(o, machine);
         describe_precision(o, machine);
         describe_workers(o, machine);
+        describe_memory_limit(o, machine);
         o.group("Scores");
         describe_threshold(o, threshold);
-        describe(o, windows);
+        describe(o, prediction);
         o.bind(
             "native", native,
             "scores at the images' own sizes too, where masks are as stored; images and masks are read again for it");

@@ -10,10 +10,10 @@
 #include "base/paths.h"
 #include "engine/ops/dropout.h"
 #include "segmentation/checkpoint_path.h"
+#include "segmentation/load_net.h"
 #include "segmentation/machine.h"
 #include "segmentation/model_card.h"
 #include "segmentation/outputs.h"
-#include "segmentation/pretrained_report.h"
 
 namespace atrous::app {
 namespace {
@@ -62,12 +62,7 @@ std::unique_ptr<SegmentationNet> build(const ForwardArguments& a, const io::Tens
     if (has_model_card(weights)) {
         io::load_weights(weights, *net);
     } else {
-        const auto report = load_pretrained(*net, a.checkpoint, false, messages);
-        if (report.loaded != report.of)
-            throw FormatError(fmt::format(
-                "{}: {} of the net's {} tensors are missing; say which net it is with --model, --encoder, "
-                "--base-channels, --depth and the like (atrous forward -h); --aux-weight 0: no auxiliary head",
-                a.checkpoint, report.of - report.loaded, report.of));
+        load_all_weights(*net, a.checkpoint, messages);
     }
     net->set_training(a.training);
     return net;

@@ -2,58 +2,49 @@
 
 #include "apps/console.h"
 #include "apps/exit_codes.h"
-#include "apps/options.h"
+#include "apps/predict_arguments.h"
 #include "apps/verbs.h"
+#include "base/paths.h"
 #include "base/text_table.h"
 #include "data/class_names.h"
+#include "engine/context.h"
 #include "segmentation/card_classes.h"
-#include "segmentation/checkpoint_path.h"
-#include "segmentation/outputs.h"
-#include "segmentation/postprocess.h"
 #include "segmentation/precision.h"
 #include "segmentation/prediction.h"
 
 namespace atrous::app {
 
-int predict(int argc, const char* const* argv) {
-    Options o("predict", "Writes masks, probabilities or overlays for images and folders of them.");
-    std::vector<std::string> input, save;
-    std::string checkpoint, output, class_names;
-    double threshold = 0.5;
-    bool recursive = false, overwrite = false;
-    WindowOptions windows;
-    Machine machine;
-    o.bind("input", input, "images, and folders of images").positional().required();
-    describe_checkpoint(o, checkpoint).required();
-    describe_output_folder(o, output);
-    o.bind("save", save,
-           "what to write: index (class ids, palette PNG), binary (0/255, all classes but the first alike), "
-           "probability (0..255), overlay; not given: binary overlay, or of a net of several classes index overlay")
-        .one_of({"index", "binary", "probability", "overlay"});
-    describe_threshold(o, threshold);
-    o.bind(
-        "class-names", class_names,
-        "file that names and colours the classes (classes.toml, class_dict.csv), for the colours of index and overlay; "
-        "not given: as in training");
-    describe(o, windows);
-    o.bind("recursive", recursive, "also the images of the folders in the folder").letter('r');
-    describe_device(o, machine);
-    describe_precision(o, machine);
-    describe_overwrite(o, overwrite);
-    o.parse(argc, argv);
+static LoadedNet load(const PredictArguments& a, const std::string& path, Device device, Messages& messages) {
+    const std::string file = is_folder(path) ? checkpoint_file(path) : path;
+    const auto weights = io::open_tensors(file);
+    if (!has_model_card(*weights))
+        return load_described(file, a.described_card(), device, a.machine.precision, messages);
+    a.refuse_description();
+    return load_net(*weights, device, a.machine.precision);
+}
 
+int predict(int argc, const char* const* argv) {
+    PredictArguments a;
+    a.o.parse(argc, argv);
     Console console;
-    Images images = find_inputs(input, output, recursive, console);
-    const std::string net = checkpoint_file(checkpoint);
-    LoadedNet loaded = load_net(net, open_device(machine, console), machine.precision);
-    if (!class_names.empty()) {
-        const data::ClassNames given = data::given_class_names(class_names, ".");
+    Images images = find_inputs(a.input, a.output, a.recursive, console);
+    const Device device = open_device(a.machine, console);
+    if (const int64_t limit = a.machine.memory_limit_mib) context_of(device).memory().set_limit(size_t(limit) << 20);
+    LoadedNet loaded = prediction_net(
+        a.checkpoint, a.prediction, [&](const std::string& path) { return load(a, path, device, console); }, console);
+    if (!a.class_names.empty()) {
+        const data::ClassNames given = data::given_class_names(a.class_names, ".");
         rename_classes(loaded.card, given.names, given.colours);
     }
-    if (save.empty()) save = {loaded.card.classes() == 2 ? "binary" : "index", "overlay"};
-    Predictor predictor(loaded, save, logit_threshold(o, threshold, loaded.card), output, windows);
-    const std::vector<Job> jobs = jobs_of(images, predictor, {net, o.config_file()}, overwrite);
-    std::fputs(format_table(o.table()).c_str(), stdout);
+    if (a.save.empty()) a.save = {loaded.card.classes() == 2 ? "binary" : "index", "overlay"};
+    Predictor predictor(loaded, a.save, logit_threshold(a.o, a.threshold, loaded.card), a.output, a.prediction.windows,
+                        a.format);
+    const std::string net = is_folder(a.checkpoint) ? checkpoint_file(a.checkpoint) : a.checkpoint;
+    std::vector<std::string> read{net, a.o.config_file()};
+    for (const std::string& more : a.prediction.average_with)
+        read.push_back(is_folder(more) ? checkpoint_file(more) : more);
+    const std::vector<Job> jobs = jobs_of(images, predictor, read, a.overwrite);
+    std::fputs(format_table(a.o.table()).c_str(), stdout);
     predict_all(predictor, jobs, std::move(images.skipped), console);
     return exit_ok;
 }

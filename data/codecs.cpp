@@ -60,11 +60,15 @@ static const Codec* first_codec(F wanted) {
                                 names_of_codecs()));
 }
 
+const Codec* codec_of(Bytes bytes, const std::string& path) {
+    const Codec* found = first_codec([&](const Codec& c) { return c.decode && c.recognizes && c.recognizes(bytes); });
+    if (found) return found;
+    return first_codec([&](const Codec& c) { return c.decode && !c.recognizes && has_extension_of(c, path); });
+}
+
 Decoded decode(Bytes bytes, const std::string& path, bool raw_values) {
     if (bytes.empty()) throw DataError(fmt::format("{}: the file is empty; export it again or remove it", path));
-    const Codec* found = first_codec([&](const Codec& c) { return c.decode && c.recognizes && c.recognizes(bytes); });
-    if (!found)
-        found = first_codec([&](const Codec& c) { return c.decode && !c.recognizes && has_extension_of(c, path); });
+    const Codec* found = codec_of(bytes, path);
     if (!found) refuse(bytes, path);
     return found->decode(bytes, path, raw_values);
 }

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/image.h"
+#include "data/image_rows.h"
 
 namespace atrous::data::codec {
 
@@ -29,6 +29,9 @@ struct Codec {
     // or 16 bits, or with a largest value of their own, are kept instead of being stretched to 0..255 or 0..65535.
     // Throws DataError for what is damaged, truncated or too large. Null: the format is known, and is not read.
     Decoded (*decode)(Bytes bytes, const std::string& path, bool raw_values);
+    // Opens a file to decode it row by row, to what load_image gives. Gives null for a file that it can only decode as a
+    // whole. Null itself: that is so of every file.
+    std::unique_ptr<ImageRows> (*rows)(const std::string& path) = nullptr;
 };
 
 // Codecs in the order in which names are listed; no two take the same signature.
@@ -39,9 +42,15 @@ std::string names_of_codecs();  // those that are read: "JPEG, PNG and GIF"
 
 // Decodes by signature, else by extension. Throws DataError where no codec takes the file, and lists those there are.
 Decoded decode(Bytes bytes, const std::string& path, bool raw_values);
+// The codec that decode() would take, by the file's first bytes, or null.
+const Codec* codec_of(Bytes bytes, const std::string& path);
+
+// What load_image makes of it: palettes are expanded, numbers must be finite. `first_row` is the file's row at the top.
+Image finish(Decoded decoded, const std::string& path, int64_t first_row = 0);
 
 // Decoders call this: it refuses empty and too large images.
 void check_size(int64_t h, int64_t w, const std::string& path);
+void check_size_by_rows(int64_t h, int64_t w, const std::string& path);  // of one that is read row by row
 // Refuses an image that the file is too small to hold even if all of it compresses as well as the format can.
 void check_plausible(int64_t h, int64_t w, int64_t pixels_per_byte, Bytes bytes, const std::string& path,
                      const char* format);

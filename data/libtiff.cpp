@@ -52,6 +52,7 @@ LibTiff open_libtiff(const std::string& soname) {
     library.find(tiff.set_field, "TIFFSetField");
     library.find(tiff.read_directory, "TIFFReadDirectory");
     library.find(tiff.find_codec, "TIFFFindCODEC");
+    library.find(tiff.is_codec_configured, "TIFFIsCODECConfigured");
     library.find(tiff.is_tiled, "TIFFIsTiled");
     library.find(tiff.tile_size, "TIFFTileSize64");
     library.find(tiff.strip_size, "TIFFStripSize64");
@@ -59,6 +60,7 @@ LibTiff open_libtiff(const std::string& soname) {
     library.find(tiff.compute_strip, "TIFFComputeStrip");
     library.find(tiff.read_encoded_tile, "TIFFReadEncodedTile");
     library.find(tiff.read_encoded_strip, "TIFFReadEncodedStrip");
+    library.find(tiff.read_scanline, "TIFFReadScanline");
     library.find(tiff.rgba_image_ok, "TIFFRGBAImageOK");
     library.find(tiff.read_rgba_image_oriented, "TIFFReadRGBAImageOriented");
     return tiff;

@@ -22,6 +22,7 @@ struct LibTiff {
     decltype(&TIFFSetField) set_field = nullptr;
     decltype(&TIFFReadDirectory) read_directory = nullptr;
     decltype(&TIFFFindCODEC) find_codec = nullptr;
+    decltype(&TIFFIsCODECConfigured) is_codec_configured = nullptr;
     decltype(&TIFFIsTiled) is_tiled = nullptr;
     decltype(&TIFFTileSize64) tile_size = nullptr;
     decltype(&TIFFStripSize64) strip_size = nullptr;
@@ -29,6 +30,7 @@ struct LibTiff {
     decltype(&TIFFComputeStrip) compute_strip = nullptr;
     decltype(&TIFFReadEncodedTile) read_encoded_tile = nullptr;
     decltype(&TIFFReadEncodedStrip) read_encoded_strip = nullptr;
+    decltype(&TIFFReadScanline) read_scanline = nullptr;
     decltype(&TIFFRGBAImageOK) rgba_image_ok = nullptr;
     decltype(&TIFFReadRGBAImageOriented) read_rgba_image_oriented = nullptr;
 };

@@ -1,4 +1,4 @@
-// resize_bilinear. The horizontal pass takes 16 rows at a time, interleaved so that one vector holds the same sample of
+// resize_bilinear, of whole images and row by row. The horizontal pass takes 16 rows at a time, interleaved so that one vector holds the same sample of
 // every row: the taps of an output pixel then need no gathers, whatever the number of channels.
 #include <algorithm>
 #include <cmath>
@@ -142,14 +142,16 @@ void filter_rows(const T* from, T* to, int64_t rows, int64_t in_w, int c, const 
     }
 }
 
+// Output rows [begin, end), from input rows of which `from` is row `from_row`.
 template <class T, class W>
-void filter_columns(const T* from, T* to, int64_t row, const Filter<W>& filter) {
+void filter_columns(const T* from, int64_t from_row, T* to, int64_t row, const Filter<W>& filter, size_t begin,
+                    size_t end) {
     std::vector<W> sums(static_cast<size_t>(row));
-    for (size_t y = 0; y < filter.first.size(); ++y, to += row) {
+    for (size_t y = begin; y < end; ++y, to += row) {
         std::fill(sums.begin(), sums.end(), Arithmetic<T>::start);
         const W* weights = filter.weights.data() + int64_t(y) * filter.taps;
         for (int64_t k = 0; k < filter.count[y]; ++k) {
-            const T* samples = from + (filter.first[y] + k) * row;
+            const T* samples = from + (filter.first[y] + k - from_row) * row;
             for (int64_t i = 0; i < row; ++i) sums[size_t(i)] += weights[k] * W(samples[i]);
         }
         for (int64_t i = 0; i < row; ++i) to[i] = Arithmetic<T>::finish(sums[size_t(i)]);
@@ -173,9 +175,88 @@ Image resize_bilinear(const Image& image, int64_t h, int64_t w) {
         }
         if (h == image.h) return wide;
         Image out = make_image<T>(h, w, image.c);
-        filter_columns(source->pixels<T>().data(), out.pixels<T>().data(), w * image.c, triangle_filter<T>(image.h, h));
+        filter_columns(source->pixels<T>().data(), 0, out.pixels<T>().data(), w * image.c,
+                       triangle_filter<T>(image.h, h), 0, size_t(h));
         return out;
     });
+}
+
+// The element type shows when the first rows come.
+class RowResizer::State {
+ public:
+    virtual ~State() = default;
+    virtual Image next(const NextRows& source, int64_t count) = 0;
+};
+
+template <class T>
+class RowResizer::StateOf : public State {
+ public:
+    StateOf(Image first, int64_t in_h, int64_t in_w, int64_t h, int64_t w)
+        : in_h_(in_h), same_height_(h == in_h), same_width_(w == in_w), held_(make_image<T>(0, w, first.c)) {
+        if (!same_width_) across_ = triangle_filter<T>(in_w, w);
+        if (!same_height_) down_ = triangle_filter<T>(in_h, h);
+        append(std::move(first));
+    }
+
+    Image next(const NextRows& source, int64_t count) override {
+        Image out = make_image<T>(count, held_.w, held_.c);
+        const int64_t row = held_.w * held_.c;
+        for (int64_t i = 0; i < count; ++i, ++y_) {
+            const int64_t from = same_height_ ? y_ : down_.first[size_t(y_)];
+            const int64_t to = same_height_ ? y_ + 1 : from + down_.count[size_t(y_)];
+            drop_before(from);
+            while (first_ + held_.h < to) append(source(std::min(lanes, in_h_ - first_ - held_.h)));
+            if (same_height_)
+                copy_rows(held_, from - first_, 1, out, i);
+            else
+                filter_columns(held_.pixels<T>().data(), first_, out.pixels<T>().data() + i * row, row, down_,
+                               size_t(y_), size_t(y_) + 1);
+        }
+        return out;
+    }
+
+ private:
+    void append(Image rows) {
+        if (!same_width_) {
+            Image wide = make_image<T>(rows.h, held_.w, rows.c);
+            filter_rows(rows.pixels<T>().data(), wide.pixels<T>().data(), rows.h, rows.w, rows.c, across_);
+            rows = std::move(wide);
+        }
+        held_.pixels<T>().insert(held_.pixels<T>().end(), rows.pixels<T>().begin(), rows.pixels<T>().end());
+        held_.h += rows.h;
+    }
+    // Some at a time, because it moves those that stay.
+    void drop_before(int64_t row) {
+        const int64_t dropped = std::min(row - first_, held_.h);
+        if (dropped < std::max(lanes, held_.h / 2)) return;
+        auto& pixels = held_.pixels<T>();
+        pixels.erase(pixels.begin(), pixels.begin() + dropped * held_.w * held_.c);
+        held_.h -= dropped;
+        first_ += dropped;
+    }
+
+    using Weights = Filter<typename Arithmetic<T>::Weight>;
+    const int64_t in_h_;
+    const bool same_height_, same_width_;
+    Weights across_, down_;
+    Image held_;  // input rows from first_ on, at the output's width
+    int64_t first_ = 0, y_ = 0;
+};
+
+RowResizer::RowResizer(NextRows source, int64_t in_h, int64_t in_w, int64_t h, int64_t w)
+    : source_(std::move(source)), in_h_(in_h), in_w_(in_w), h_(h), w_(w) {
+    require(h > 0 && w > 0, "RowResizer: a positive size");
+}
+RowResizer::~RowResizer() = default;
+
+Image RowResizer::next(int64_t count) {
+    if (!state_) {
+        Image first = source_(std::min(lanes, in_h_));
+        dispatch_pixels(first, [&](auto zero) {
+            state_ = std::make_unique<StateOf<decltype(zero)>>(std::move(first), in_h_, in_w_, h_, w_);
+        });
+    }
+    return state_->next(source_, count);
 }
 
 }  // namespace atrous::data

@@ -6,21 +6,30 @@
 #include <memory>
 
 #include "base/error.h"
+#include "data/open_file.h"
 
 namespace atrous::data::codec {
 
 tmsize_t TiffFile::read(thandle_t handle, void* to, tmsize_t size) {
     auto& source = *static_cast<Source*>(handle);
-    const uint64_t left = source.bytes.size() - std::min<uint64_t>(source.at, source.bytes.size());
-    const uint64_t count = std::min<uint64_t>(left, uint64_t(std::max<tmsize_t>(size, 0)));
-    if (count > 0) std::memcpy(to, source.bytes.data() + source.at, count);
+    const uint64_t left = source.size - std::min(source.at, source.size);
+    uint64_t count = std::min<uint64_t>(left, uint64_t(std::max<tmsize_t>(size, 0)));
+    try {
+        if (source.file)
+            count = io::read_at(source.file, to, count, source.at, source.path);
+        else if (count > 0)
+            std::memcpy(to, source.bytes.data() + source.at, count);
+    } catch (const std::exception& e) {  // libtiff, which called this, is no C++
+        if (source.message.empty()) source.message = e.what();
+        return -1;
+    }
     source.at += count;
     return tmsize_t(count);
 }
 
 uint64_t TiffFile::seek(thandle_t handle, uint64_t offset, int whence) {
     auto& source = *static_cast<Source*>(handle);
-    source.at = offset + (whence == SEEK_CUR ? source.at : whence == SEEK_END ? source.bytes.size() : 0);
+    source.at = offset + (whence == SEEK_CUR ? source.at : whence == SEEK_END ? source.size : 0);
     return source.at;
 }
 
@@ -34,7 +43,18 @@ void TiffFile::note(void* user, const char* format, va_list values) {
     std::replace(source.message.begin(), source.message.end(), '\n', ' ');
 }
 
-TiffFile::TiffFile(Bytes bytes, int64_t most, const std::string& path) : source_{bytes}, path_(path) {
+TiffFile::TiffFile(Bytes bytes, int64_t most, const std::string& path)
+    : source_{bytes, io::FileDescriptor(), path, bytes.size()} {
+    open(most);
+}
+
+TiffFile::TiffFile(io::FileDescriptor file, int64_t most, const std::string& path)
+    : source_{{}, std::move(file), path, 0} {
+    source_.size = uint64_t(size_of_file(source_.file, path));
+    open(most);
+}
+
+void TiffFile::open(int64_t most) {
     const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(libtiff().options_alloc(),
                                                                                libtiff().options_free);
     if (!options) throw IoError("libtiff cannot start; is there memory left?");
@@ -51,14 +71,14 @@ TiffFile::TiffFile(Bytes bytes, int64_t most, const std::string& path) : source_
     libtiff().set_warning_handler(options.get(), on_warning, &source_);
     const auto map = [](thandle_t handle, void** base, toff_t* size) {
         const Bytes all = static_cast<Source*>(handle)->bytes;
+        if (all.empty()) return 0;
         *base = const_cast<uint8_t*>(all.data());  // of a file that is only read, nothing is written
         *size = all.size();
         return 1;
     };
     tiff_ = libtiff().client_open(
         "image", "r", &source_, read, [](thandle_t, void*, tmsize_t) { return tmsize_t(-1); }, seek,
-        [](thandle_t) { return 0; },
-        [](thandle_t handle) { return toff_t(static_cast<Source*>(handle)->bytes.size()); }, map,
+        [](thandle_t) { return 0; }, [](thandle_t handle) { return toff_t(static_cast<Source*>(handle)->size); }, map,
         [](thandle_t, void*, toff_t) {}, options.get());
     if (!tiff_) refuse("its first directory is not understood");
 }
@@ -74,7 +94,7 @@ uint16_t TiffFile::half_number(uint32_t tag, uint16_t otherwise) const {
 }
 
 void TiffFile::refuse(const std::string& otherwise) const {
-    damaged(path_, "TIFF", source_.message.empty() ? otherwise : source_.message);
+    damaged(source_.path, "TIFF", source_.message.empty() ? otherwise : source_.message);
 }
 
 }  // namespace atrous::data::codec

@@ -1,8 +1,9 @@
-// A TIFF in memory as libtiff opens it: its messages are kept, and it takes no more memory than it is allowed.
+// A TIFF in memory or on disk as libtiff opens it: its messages are kept, and it takes no more memory than it is allowed.
 #pragma once
 
 #include <string>
 
+#include "base/posix.h"
 #include "data/codecs.h"
 #include "data/libtiff.h"
 
@@ -13,6 +14,8 @@ class TiffFile {
     // No single piece of libtiff's own memory may have more than `most` bytes. Throws DataError for what is no TIFF, and
     // IoError where libtiff is missing.
     TiffFile(Bytes bytes, int64_t most, const std::string& path);
+    // Of a file that is read as libtiff asks for its parts.
+    TiffFile(io::FileDescriptor file, int64_t most, const std::string& path);
     ~TiffFile() {
         if (tiff_) libtiff().close(tiff_);
     }
@@ -27,22 +30,25 @@ class TiffFile {
     void be_strict() { source_.strict = true; }
     const std::string& message() const { return source_.message; }  // the first one; empty: there was none
     [[noreturn]] void refuse(const std::string& otherwise) const;   // DataError with the message, if there is one
-    const std::string& path() const { return path_; }
-    Bytes bytes() const { return source_.bytes; }
+    const std::string& path() const { return source_.path; }
+    int64_t size() const { return int64_t(source_.size); }  // in bytes
 
  private:
     struct Source {
-        Bytes bytes;
+        Bytes bytes;              // of a TIFF in memory
+        io::FileDescriptor file;  // of one on disk
+        std::string path;
+        uint64_t size;
         uint64_t at = 0;
         bool strict = false;
         std::string message = {};
     };
     static tmsize_t read(thandle_t handle, void* to, tmsize_t size);
     static uint64_t seek(thandle_t handle, uint64_t offset, int whence);
+    void open(int64_t most);
     static void note(void* user, const char* format, va_list values);
 
     Source source_;
-    const std::string path_;
     TIFF* tiff_ = nullptr;
 };
 

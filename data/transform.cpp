@@ -48,6 +48,16 @@ Image resize_nearest(const Image& image, int64_t h, int64_t w) {
     });
 }
 
+void copy_rows(const Image& from, int64_t first, int64_t count, Image& to, int64_t to_first) {
+    require(from.w == to.w && from.c == to.c && first + count <= from.h && to_first + count <= to.h,
+            "copy_rows: rows of both images, of one width");
+    const int64_t row = from.w * from.c;
+    dispatch_pixels(from, [&](auto zero) {
+        using T = decltype(zero);
+        std::copy_n(from.pixels<T>().data() + first * row, count * row, to.pixels<T>().data() + to_first * row);
+    });
+}
+
 Image crop(const Image& image, int64_t y, int64_t x, int64_t h, int64_t w) {
     require(y >= 0 && x >= 0 && h > 0 && w > 0 && y + h <= image.h && x + w <= image.w, "crop: inside the image");
     return rearrange(image, h, w, [&](int64_t r, int64_t s) { return (y + r) * image.w + x + s; });

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <memory>
 
 #include "data/value_range.h"
 
@@ -13,9 +15,29 @@ namespace atrous::data {
 // for bit: weights of 22 bits, the horizontal pass first and rounded to 8 bits. Others are filtered in float.
 Image resize_bilinear(const Image& image, int64_t h, int64_t w);
 
+// resize_bilinear, to the bit, of an image of which only some rows are there at a time: those that come in and those
+// that an output row is the sum of.
+class RowResizer {
+ public:
+    using NextRows = std::function<Image(int64_t count)>;  // the next rows of the input, from the top
+    RowResizer(NextRows source, int64_t in_h, int64_t in_w, int64_t h, int64_t w);
+    ~RowResizer();
+    Image next(int64_t count);  // the next rows of the output
+
+ private:
+    class State;
+    template <class T>
+    class StateOf;
+    const NextRows source_;
+    const int64_t in_h_, in_w_, h_, w_;
+    std::unique_ptr<State> state_;
+};
+
 // Output pixel (y, x) is input pixel (floor((y + 1/2) h_in / h), floor((x + 1/2) w_in / w)), in exact integers.
 Image resize_nearest(const Image& image, int64_t h, int64_t w);
 
+// Copies `count` rows from row `first` of an image to row `to_first` of another of its width, channels and type.
+void copy_rows(const Image& from, int64_t first, int64_t count, Image& to, int64_t to_first);
 Image crop(const Image& image, int64_t y, int64_t x, int64_t h, int64_t w);
 // Places the image with its corner at (top, left) of an h x w canvas filled with `fill`, one value a channel.
 using Fill = std::array<float, max_channels>;

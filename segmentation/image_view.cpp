@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "data/prepare.h"
+#include "engine/nn/summary.h"
+#include "engine/ops/window.h"
 #include "engine/train/evaluate.h"
 #include "segmentation/postprocess.h"
 
@@ -14,10 +16,13 @@ namespace atrous {
 
 void describe(Settings& s, WindowOptions& o) {
     s.bind("windows", o.windows,
-           "images through overlapping windows of the training's size, at the training's scale: on, off, or auto, for "
-           "images more than twice as large as the training's")
-        .one_of({"auto", "on", "off"});
-    s.bind("overlap", o.overlap, "share of a window's side that neighbouring windows have in common").min(0).max(0.9);
+           "images through overlapping windows of the training's size, at the training's scale: on, off, auto, for "
+           "images more than twice as large as the training's, or exact, whose logits are those of the whole image")
+        .one_of({"auto", "on", "off", "exact"});
+    s.bind("overlap", o.overlap, "share of a window's side that neighbouring windows have in common")
+        .min(0)
+        .max(0.9)
+        .only_with("`windows` on or auto", [&o] { return o.windows == "on" || o.windows == "auto"; });
 }
 
 namespace {
@@ -46,9 +51,38 @@ std::string text_of(const WindowGrid& grid) {
     return fmt::format("{} windows of {}x{}", grid.windows(), grid.window_width, grid.window_height);
 }
 
+}  // namespace
+
+Halo exact_halo_of(const ModelCard& card) {
+    Halo halo = halo_of(*make_net(card.net));
+    if (!halo.varies_by.empty())
+        throw UsageError(
+            fmt::format("`windows` exact: the net's layer {} depends on the size of the whole image, so that no "
+                        "windows give the same; `windows` on blends overlapping ones",
+                        halo.varies_by));
+    return halo;
+}
+
+ExactGrid exact_grid_of(const ModelCard& card, const Halo& halo, int64_t height, int64_t width) {
+    return exact_grid(height, width, std::max(card.height, 2 * halo.pixels), std::max(card.width, 2 * halo.pixels),
+                      halo.pixels, halo.stride);
+}
+
+namespace {
+
+ImageView exact_view(const ModelCard& card, int64_t h, int64_t w) {
+    const ExactGrid windows = exact_grid_of(card, exact_halo_of(card), h, w);
+    return {window_grid(h, w, h, w, 0),
+            {},
+            fmt::format("{} exact windows of {}x{} with {} around", windows.windows(), windows.core_width,
+                        windows.core_height, windows.halo),
+            windows};
+}
+
 // Of a net whose training took crops of images as they are.
 ImageView view_as_it_is(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width) {
     if (options.windows == "off") return {window_grid(height, width, height, width, 0), {}, ""};
+    if (options.windows == "exact") return exact_view(card, height, width);
     const WindowGrid grid = window_grid(height, width, card.height, card.width, options.overlap);
     return {grid, {}, grid.windows() > 1 ? text_of(grid) : ""};
 }
@@ -83,19 +117,23 @@ std::string note_on_scale(const ModelCard& card, int64_t height, int64_t width, 
 ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width) {
     if (card.resize == data::ResizeMode::none) return view_as_it_is(card, options, height, width);
     const SourceSizes& trained = card.sources;
-    if (options.windows == "on" && !trained.known())
-        throw UsageError(
-            "`windows` on: the checkpoint is of a version that did not record the sizes of its training's images, so "
-            "their scale is unknown; leave it out");
+    const bool exact = options.windows == "exact", always = options.windows == "on" || exact;
+    if (always && !trained.known())
+        throw UsageError(fmt::format(
+            "`windows` {}: the checkpoint is of a version that did not record the sizes of its training's images, so "
+            "their scale is unknown; leave it out",
+            options.windows));
     const bool large = trained.known() && (double(height) > far * double(trained.max_height) ||
                                            double(width) > far * double(trained.max_width));
     const auto [h, w] = at_scale_of_training(card, {height, width});
-    const bool fits = h <= data::max_pixels / w;
-    if (options.windows == "on" && !fits)
+    const int64_t most = std::max(data::max_pixels, height * width);  // enlarged to more than that, no image is seen
+    const bool fits = h <= most / w;
+    if (always && !fits)
         throw DataError(
             fmt::format("at the scale of the training the image would have {}x{} pixels; `windows` off takes it "
                         "as a whole",
                         w, h));
+    if (exact) return exact_view(card, h, w);
     if (options.windows == "on" || (options.windows == "auto" && large && fits)) {
         const WindowGrid grid = window_grid(h, w, card.height, card.width, options.overlap);
         return {grid, {}, text_of(grid)};
@@ -105,31 +143,79 @@ ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t h
     return {window_grid(size.height, size.width, size.height, size.width, 0), padded, std::move(note)};
 }
 
-void logits_by_windows(LoadedNet& loaded, const data::Image& image, const ImageView& view, const std::string& path,
+namespace {
+
+// The image as the net takes it, resized. Of its rows those of the current windows are in memory.
+class ViewRows {
+ public:
+    ViewRows(data::ImageRows& image, const ModelCard& card, const ImageView& view, const std::string& path)
+        : height_(view.height()),
+          width_(view.width()),
+          resizer_(
+              [&image, &card, path](int64_t count) {
+                  return data::as_net_takes_it(image.next(count), int(card.net.in_channels), card.normalization.range,
+                                               path);
+              },
+              image.height(), image.width(), height_, width_) {}
+
+    // A rectangle of it; what lies beyond the image is left out. Those of later calls do not begin further up.
+    data::Image cut(const Rectangle& r) {
+        const int64_t end = std::min(r.top + r.height, height_), kept = std::max<int64_t>(held_end() - r.top, 0);
+        if (r.top > top_ || held_end() < end) {
+            data::Image fresh = resizer_.next(end - std::max(held_end(), r.top));
+            held_ = kept > 0 ? stacked(r.top - top_, kept, fresh) : std::move(fresh);
+            top_ = r.top;
+        }
+        return data::crop(held_, r.top - top_, r.left, end - r.top, std::min(r.width, width_ - r.left));
+    }
+
+ private:
+    int64_t held_end() const { return top_ + held_.h; }
+    // `kept` held rows from `first` on, and more.
+    data::Image stacked(int64_t first, int64_t kept, const data::Image& more) const {
+        return data::dispatch_pixels(held_, [&](auto zero) {
+            auto all = data::make_image<decltype(zero)>(kept + more.h, held_.w, held_.c);
+            data::copy_rows(held_, first, kept, all, 0);
+            if (more.h > 0) data::copy_rows(more, 0, more.h, all, kept);
+            return all;
+        });
+    }
+
+    const int64_t height_, width_;
+    data::RowResizer resizer_;
+    data::Image held_;  // rows from top_ on
+    int64_t top_ = 0;
+};
+
+}  // namespace
+
+void logits_by_windows(LoadedNet& loaded, data::ImageRows& image, const ImageView& view, const std::string& path,
                        const TakeRows& take) {
-    const ModelCard& card = loaded.card;
-    const WindowGrid& grid = view.grid;
-    const auto options = loader_options(card, 1, 0, loaded.net->input_multiple());
-    const data::Image whole =
-        data::resize_bilinear(data::as_net_takes_it(image, int(card.net.in_channels), card.normalization.range, path),
-                              grid.height, grid.width);
+    const auto options = loader_options(loaded.card, 1, 0, view.exact ? 1 : loaded.net->input_multiple());
+    ViewRows rows(image, loaded.card, view, path);
     HostBatch batch;
     std::vector<float> logits;
-    const auto of_window = [&](int64_t top, int64_t left) {
-        data::Example seen{data::crop(whole, top, left, grid.window_height, grid.window_width),
-                           {},
-                           grid.window_height,
-                           grid.window_width};
+    const auto of_rectangle = [&](const Rectangle& r) {
+        data::Example seen{rows.cut(r), {}, r.height, r.width};
         data::pad_around(seen, view.padded, options.normalization);
+        const int64_t above = std::max<int64_t>(seen.image.h - r.height, 0) / 2;
+        const int64_t before = std::max<int64_t>(seen.image.w - r.width, 0) / 2;
         data::collate({seen}, options, batch);
         const DeviceBatch given = upload(batch, loaded.net->materialized().device, loaded.compute);
-        const int64_t above = (seen.image.h - grid.window_height) / 2, before = (seen.image.w - grid.window_width) / 2;
-        logits = host_logits(loaded.net->forward(given.images), grid.window_height, grid.window_width, above, before);
+        // Beyond the image an exact window holds zeros, as what a net adds to an image itself.
+        const Tensor x = view.exact ? window(given.images, {0, 0, r.height, r.width}) : given.images;
+        logits = host_logits(loaded.net->forward(x), r.height, r.width, above, before);
         if (!std::all_of(logits.begin(), logits.end(), [](float v) { return std::isfinite(v); }))
             throw NumericError("the net gave NaN or Inf");
         return logits.data();
     };
-    blend_windows(grid, card.net.out_channels, of_window, take);
+    const int64_t channels = loaded.card.net.out_channels;
+    if (view.exact) return join_windows(*view.exact, channels, of_rectangle, take);
+    const WindowGrid& grid = view.grid;
+    const auto of_window = [&](int64_t top, int64_t left) {
+        return of_rectangle({top, left, grid.window_height, grid.window_width});
+    };
+    blend_windows(grid, channels, of_window, take);
 }
 
 }  // namespace atrous

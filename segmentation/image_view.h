@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/settings.h"
-#include "data/image.h"
+#include "data/image_rows.h"
+#include "engine/nn/receptive_field.h"
 #include "segmentation/load_net.h"
 #include "segmentation/windows.h"
 
@@ -18,23 +20,33 @@ struct WindowOptions {
 };
 void describe(Settings& settings, WindowOptions& options);
 
-// An image is resized to grid.height x grid.width before the net sees it window by window. One window: as the images of
-// the training, which become the size of the card as its `resize` says, whatever their own is.
+// An image is resized to height x width before the net sees it. Without an exact grid it sees it window by window as the
+// grid says; one window is as the images of the training, which become the size of the card as its `resize` says,
+// whatever their own is.
 struct ImageView {
     WindowGrid grid;
     ImageSize padded;  // to which a single window is padded on all sides; none: it is not
     std::string note;  // for people: windows, or a scale far from the training's; empty where there is nothing to say
+    std::optional<ExactGrid> exact = {};
+
+    int64_t height() const { return grid.height; }
+    int64_t width() const { return grid.width; }
 };
 
 // auto: windows for images more than twice as high or wide as the largest that the net was trained with. These are seen
 // at the scale of that largest one, through windows of the size of the card. Of a net that was trained on crops of images
-// as they are: windows for images larger than the size of the card, whose scale stays as it is. UsageError where windows are asked for and the
-// checkpoint does not know the sizes of its training's images.
+// as they are: windows for images larger than the size of the card, whose scale stays as it is. on and exact: windows for
+// all images. UsageError where windows are asked for and the checkpoint does not know the sizes of its training's images.
 ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width);
 
+// Throws UsageError for a net whose layers vary with the size of the image, and names the first.
+Halo exact_halo_of(const ModelCard& card);
+// The middles that are kept have at least the size of the card, and at least that of what lies around them.
+ExactGrid exact_grid_of(const ModelCard& card, const Halo& halo, int64_t height, int64_t width);
+
 // Calls `take` for the rows of the image's logits at the size of the view, from the top: segmentation/windows.h.
-// NumericError for NaN or Inf. `path` is for messages.
-void logits_by_windows(LoadedNet& net, const data::Image& image, const ImageView& view, const std::string& path,
+// Memory: a row of windows. NumericError for NaN or Inf. `path` is for messages.
+void logits_by_windows(LoadedNet& net, data::ImageRows& image, const ImageView& view, const std::string& path,
                        const TakeRows& take);
 
 }  // namespace atrous

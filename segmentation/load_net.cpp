@@ -1,7 +1,10 @@
 #include "segmentation/load_net.h"
 
+#include <fmt/core.h>
+
 #include "engine/io/checkpoint.h"
 #include "segmentation/precision.h"
+#include "segmentation/pretrained_report.h"
 
 namespace atrous {
 
@@ -17,6 +20,27 @@ LoadedNet load_net(const io::TensorFile& file, Device device, const std::string&
     loaded.net = make_net(loaded.card.net);
     loaded.net->materialize({.device = device, .compute = loaded.compute, .initialize = false});
     io::load_weights(file, *loaded.net);
+    loaded.net->set_training(false);
+    return loaded;
+}
+
+void load_all_weights(SegmentationNet& net, const std::string& path, Messages& messages) {
+    const auto report = load_pretrained(net, path, false, messages);
+    if (report.loaded != report.of)
+        throw FormatError(fmt::format(
+            "{}: {} of the net's {} tensors are missing; say which net it is with `model`, `encoder`, `base-channels`, "
+            "`depth` and the like; `aux-weight` 0: no auxiliary head",
+            path, report.of - report.loaded, report.of));
+}
+
+LoadedNet load_described(const std::string& path, ModelCard card, Device device, const std::string& precision,
+                         Messages& messages) {
+    LoadedNet loaded;
+    loaded.card = std::move(card);
+    loaded.compute = use_precision(precision.empty() ? "fp32" : precision, device);
+    loaded.net = make_net(loaded.card.net);
+    loaded.net->materialize({.device = device, .compute = loaded.compute});
+    load_all_weights(*loaded.net, path, messages);
     loaded.net->set_training(false);
     return loaded;
 }

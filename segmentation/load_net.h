@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/io/tensor_file.h"
+#include "segmentation/messages.h"
 #include "segmentation/model_card.h"
 
 namespace atrous {
@@ -18,5 +19,12 @@ struct LoadedNet {
 // on (use_precision); empty: the checkpoint's, of which fp16 is fp32 on the cpu.
 LoadedNet load_net(const io::TensorFile& checkpoint, Device device, const std::string& precision);
 LoadedNet load_net(const std::string& path, Device device, const std::string& precision);
+
+// Fills the net, which has its memory, from weights that say nothing of what net they are of (PyTorch's, torchvision's), and
+// says what fits. FormatError where a tensor of the net is missing.
+void load_all_weights(SegmentationNet& net, const std::string& path, Messages& messages);
+// The net that the card describes, with such weights.
+LoadedNet load_described(const std::string& path, ModelCard card, Device device, const std::string& precision,
+                         Messages& messages);
 
 }  // namespace atrous

@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "base/posix.h"
 #include "data/image.h"
+#include "data/row_writer.h"
 #include "segmentation/run_lock.h"
 
 namespace atrous {
@@ -52,6 +53,8 @@ bool is_replaceable(const std::string& path, FileKind kind) {
             return begin.starts_with("name,dice,mean_iou,") || begin.starts_with("truth\\predicted,");
         case FileKind::png:
             return data::is_our_png(path);
+        case FileKind::tiff:
+            return data::is_our_tiff(path);
         case FileKind::svg:
             return begin.find("<desc>atrous</desc>") != std::string::npos;
         case FileKind::tensors:

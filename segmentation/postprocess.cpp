@@ -41,6 +41,7 @@ data::Image probability_map(const float* logits, int64_t h, int64_t w, int64_t c
             others = -1;  // the best one itself, of the sum
             for (int64_t k = 0; k < c; ++k) others += std::exp(z[k] - best);
         }
+        if (softmax && c == 2) others = std::exp(double(z[0]) - z[1]);
         image.u8[size_t(p)] = uint8_t(std::lround(255 / (1 + others)));
     }
     return image;

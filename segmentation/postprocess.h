@@ -18,7 +18,7 @@ double logit_threshold(const Settings& settings, double threshold, const ModelCa
 std::vector<float> host_logits(const Tensor& logits, int64_t h, int64_t w, int64_t top = 0, int64_t left = 0);
 // Class ids of one image of the logits (host values, [h][w][c]).
 data::Image class_ids(const float* logits, int64_t h, int64_t w, int64_t c, double threshold = 0);
-// 0..255: the probability of the foreground (one channel), or of the class with the largest logit, which is its softmax
+// 0..255: the probability of the foreground (one channel, or a softmax of two), or of the class with the largest logit, which is its softmax
 // or, where every channel is a class by itself, its sigmoid.
 data::Image probability_map(const float* logits, int64_t h, int64_t w, int64_t c, bool softmax);
 

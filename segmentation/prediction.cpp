@@ -27,7 +27,8 @@ Images find_inputs(const std::vector<std::string>& inputs, const std::string& ou
         const data::ImageList list = data::find_images(input, recursive);
         all.skipped.insert(all.skipped.end(), list.skipped.begin(), list.skipped.end());
         for (const std::string& path : list.images) {
-            const bool result = path != input && is_below(path, output) && data::is_our_png(path);
+            const bool result =
+                path != input && is_below(path, output) && (data::is_our_png(path) || data::is_our_tiff(path));
             results += result;
             const auto identity = identity_of(path);
             if (!result && (!identity || inputs.size() == 1 || seen.insert(*identity).second))
@@ -57,6 +58,7 @@ std::vector<Job> jobs_of(Images& images, const Predictor& predictor, const std::
         if (const auto identity = identity_of(image.path)) inputs.insert(*identity);
     for (const std::string& path : read)
         if (const auto identity = identity_of(path)) inputs.insert(*identity);
+    const FileKind kind = predictor.format() == "tiff" ? FileKind::tiff : FileKind::png;
     std::vector<Job> jobs;
     for (size_t i = 0; i < names.size(); ++i) {
         const Job job{images.taken[i].path, names[i]};
@@ -73,7 +75,7 @@ std::vector<Job> jobs_of(Images& images, const Predictor& predictor, const std::
                     fmt::format("`output` {}: {} is no regular file, where a result is to be; choose another "
                                 "folder",
                                 predictor.output(), path));
-            if (!overwrite && !is_replaceable(path, FileKind::png))
+            if (!overwrite && !is_replaceable(path, kind))
                 throw UsageError(
                     fmt::format("`output` {}: {} exists and is not one of this program's; choose another "
                                 "folder, or replace it with `overwrite`",

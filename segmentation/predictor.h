@@ -6,6 +6,7 @@
 
 #include "segmentation/image_view.h"
 #include "segmentation/load_net.h"
+#include "segmentation/result_rows.h"
 
 namespace atrous {
 
@@ -17,31 +18,31 @@ struct Job {
 class Predictor {
  public:
     // `wanted`: of index, binary, probability, overlay. `threshold`: of a binary net's logit.
+    // `format`: png, or tiff, whose files lie where on Earth a GeoTIFF lies that was predicted.
     Predictor(LoadedNet& net, std::vector<std::string> wanted, double threshold, std::string output,
-              WindowOptions windows = {});
+              WindowOptions windows = {}, std::string format = "png");
 
     const std::string& output() const { return output_; }
+    const std::string& format() const { return format_; }
     std::vector<std::string> paths_of(const Job& job) const;  // of its results
 
     // Writes the results, whose folder must be there; returns a line about them. DataError for an image that
-    // cannot be read, NumericError where the net gives NaN or Inf. Memory: the image, one byte a pixel for each kind
-    // of result, and the logits of a row of windows.
+    // cannot be read, NumericError where the net gives NaN or Inf; then no result of it is written. Memory: what
+    // data/image_rows.h says of the image's format, its rows under a row of windows and their logits.
     std::string predict(const Job& job);
 
  private:
-    struct Results {
-        data::Image ids, probability;
-    };
     bool wants(const std::string& what) const;
     std::string path_of(const Job& job, const std::string& what) const;
-    Results results_of(const data::Image& image, const ImageView& view, const std::string& path);
-    void write(const Job& job, const std::string& what, const data::Image& image, const data::Palette& colours) const;
+    // Returns how many pixels are no background.
+    int64_t predict_rows(data::ImageRows& image, const ImageView& view, const std::string& path, ResultRows& results);
 
     LoadedNet& net_;
     std::vector<std::string> wanted_;
     double threshold_;
     std::string output_;
     WindowOptions windows_;
+    std::string format_;
 };
 
 }  // namespace atrous

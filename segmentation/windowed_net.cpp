@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "engine/ops/elementwise.h"
 #include "engine/ops/window.h"
@@ -18,23 +17,34 @@ WindowedNet::WindowedNet(SegmentationNet& net, int64_t window_height, int64_t wi
     set_training(false);
 }
 
+WindowedNet::WindowedNet(SegmentationNet& net, ExactGridOf exact) : net_(net), exact_(std::move(exact)) {
+    materialize(net.materialized());
+    set_training(false);
+}
+
 NetOutputs WindowedNet::compute(const Tensor& x, bool) {
     require(x.dim(0) == 1, "a net by windows: one image at a time");
     const int64_t h = x.dim(1), w = x.dim(2), channels = out_channels();
-    const WindowGrid grid = window_grid(h, w, window_height_, window_width_, overlap_);
     const EvaluationMode mode(net_);
-    if (grid.windows() == 1) return {net_.forward(x), {}};
     std::vector<float> logits, whole(size_t(h * w * channels));
-    blend_windows(
-        grid, channels,
-        [&](int64_t top, int64_t left) {
-            const Tensor seen = window(x, {top, left, grid.window_height, grid.window_width});
-            logits = host_logits(net_.forward(seen), grid.window_height, grid.window_width);
-            return logits.data();
-        },
-        [&](int64_t first, int64_t count, const float* rows) {
-            std::copy_n(rows, count * w * channels, whole.begin() + first * w * channels);
-        });
+    const auto of_rectangle = [&](const Rectangle& r) {
+        const Tensor seen = window(x, {r.top, r.left, r.height, r.width});
+        logits = host_logits(net_.forward(seen), r.height, r.width);
+        return logits.data();
+    };
+    const auto take = [&](int64_t first, int64_t count, const float* rows) {
+        std::copy_n(rows, count * w * channels, whole.begin() + first * w * channels);
+    };
+    if (exact_) {
+        join_windows(exact_(h, w), channels, of_rectangle, take);
+    } else {
+        const WindowGrid grid = window_grid(h, w, window_height_, window_width_, overlap_);
+        if (grid.windows() == 1) return {net_.forward(x), {}};
+        const auto of_window = [&](int64_t top, int64_t left) {
+            return of_rectangle({top, left, grid.window_height, grid.window_width});
+        };
+        blend_windows(grid, channels, of_window, take);
+    }
     Tensor out = Tensor::empty({1, h, w, channels}, DType::f32, x.device());
     out.copy_from_host(whole.data(), out.bytes());
     return {cast(out, x.dtype()), {}};
@@ -42,7 +52,7 @@ NetOutputs WindowedNet::compute(const Tensor& x, bool) {
 
 static std::string note_of(const ImageView& largest, const ImageView& smallest) {
     std::string note = largest.note.empty() ? "" : "the largest image: " + largest.note;
-    if (!smallest.note.empty() && smallest.note != largest.note && smallest.grid.windows() == 1)
+    if (!smallest.note.empty() && smallest.note != largest.note && smallest.grid.windows() == 1 && !smallest.exact)
         note += (note.empty() ? "" : "; ") + ("the smallest: " + smallest.note);
     return note;
 }
@@ -54,13 +64,21 @@ ScoringView scoring_view(LoadedNet& loaded, const WindowOptions& options, const 
     ScoringView view{loaded.net.get(), loader_options(card, batch_size, workers, loaded.net->input_multiple()),
                      note_of(largest, view_of(card, options, set.min_h, set.min_w))};
     if (view.loader.fit && !set.one_size()) view.loader.batch_size = 1;  // a batch pads its images to one size
-    if (options.windows != "on" && largest.grid.windows() == 1) return view;
-    view.windowed = std::make_unique<WindowedNet>(*loaded.net, card.height, card.width, options.overlap);
+    const bool exact = options.windows == "exact";
+    if (options.windows != "on" && !exact && largest.grid.windows() == 1) return view;
+    if (exact)
+        view.windowed = std::make_unique<WindowedNet>(
+            *loaded.net,
+            [card, halo = exact_halo_of(card)](int64_t h, int64_t w) { return exact_grid_of(card, halo, h, w); });
+    else
+        view.windowed = std::make_unique<WindowedNet>(*loaded.net, card.height, card.width, options.overlap);
     view.net = view.windowed.get();
     view.loader.batch_size = view.loader.size_multiple = 1;
-    view.loader.fit = [card, options](ImageSize image) {
-        const ImageView v = view_of(card, options, image.height, image.width);
-        return data::Fitted{{v.grid.height, v.grid.width}, v.padded};
+    WindowOptions of_size = options;
+    if (exact) of_size.windows = "on";  // images of the same size, whatever the windows
+    view.loader.fit = [card, of_size](ImageSize image) {
+        const ImageView v = view_of(card, of_size, image.height, image.width);
+        return data::Fitted{{v.height(), v.width()}, v.padded};
     };
     return view;
 }

@@ -12,6 +12,9 @@ class WindowedNet : public SegmentationNet {
  public:
     // `net` has its memory, and lives longer than this.
     WindowedNet(SegmentationNet& net, int64_t window_height, int64_t window_width, double overlap);
+    // By exact windows of images of any size.
+    using ExactGridOf = std::function<ExactGrid(int64_t height, int64_t width)>;
+    WindowedNet(SegmentationNet& net, ExactGridOf exact);
 
     int64_t in_channels() const override { return net_.in_channels(); }
     int64_t out_channels() const override { return net_.out_channels(); }
@@ -23,8 +26,9 @@ class WindowedNet : public SegmentationNet {
 
  private:
     SegmentationNet& net_;
-    int64_t window_height_, window_width_;
-    double overlap_;
+    int64_t window_height_ = 0, window_width_ = 0;
+    double overlap_ = 0;
+    ExactGridOf exact_;
 };
 
 // How a net is scored on a data set: the net, and how images become batches.

@@ -72,4 +72,43 @@ void blend_windows(const WindowGrid& grid, int64_t channels, const WindowLogits&
     }
 }
 
+static int64_t round_up(int64_t size, int64_t multiple) { return (size + multiple - 1) / multiple * multiple; }
+
+ExactGrid exact_grid(int64_t height, int64_t width, int64_t core_height, int64_t core_width, int64_t reach,
+                     int64_t align) {
+    const int64_t h = round_up(height, align), w = round_up(width, align);
+    return {height,
+            width,
+            h,
+            w,
+            std::min(round_up(core_height, align), h),
+            std::min(round_up(core_width, align), w),
+            round_up(reach, align),
+            align};
+}
+
+// What the net sees for the rows or columns [core, core + size) of `all`.
+static std::pair<int64_t, int64_t> seen(int64_t core, int64_t size, int64_t halo, int64_t all) {
+    return {std::max<int64_t>(core - halo, 0), std::min(core + size + halo, all)};
+}
+
+void join_windows(const ExactGrid& grid, int64_t channels, const RectangleLogits& logits, const TakeRows& take) {
+    const int64_t row = grid.width * channels;
+    std::vector<float> band(size_t((1 + grid.core_height) * row), 0.f);  // behind the row above the current windows
+    for (int64_t top = 0; top < grid.height; top += grid.core_height) {
+        const auto [y0, y1] = seen(top, grid.core_height, grid.halo, grid.seen_height);
+        const int64_t kept = std::min(grid.core_height, grid.height - top);
+        for (int64_t left = 0; left < grid.width; left += grid.core_width) {
+            const auto [x0, x1] = seen(left, grid.core_width, grid.halo, grid.seen_width);
+            const float* window = logits({y0, x0, y1 - y0, x1 - x0});
+            const int64_t count = std::min(grid.core_width, grid.width - left) * channels;
+            for (int64_t y = 0; y < kept; ++y)
+                std::copy_n(window + ((top - y0 + y) * (x1 - x0) + left - x0) * channels, count,
+                            band.data() + (1 + y) * row + left * channels);
+        }
+        take(top, kept, band.data() + row);
+        std::copy_n(band.begin() + kept * row, row, band.begin());
+    }
+}
+
 }  // namespace atrous

@@ -1,5 +1,6 @@
-// Logits of an image larger than those a net was trained on: the net sees it window by window, and where windows overlap
-// their logits are blended, with weights that fall towards a window's edges.
+// Logits of an image larger than those a net was trained on: the net sees it window by window. Blended windows overlap,
+// with weights that fall towards a window's edges. Exact windows give what the net would give for the whole image: of each
+// the middle is kept, and around it the net sees all that the middle depends on.
 #pragma once
 
 #include <cstdint>
@@ -33,5 +34,30 @@ using TakeRows = std::function<void(int64_t first, int64_t count, const float* r
 // Calls `logits` for each window, row by row, and `take` for all rows of the image from the top. Memory: one row of
 // windows.
 void blend_windows(const WindowGrid& grid, int64_t channels, const WindowLogits& logits, const TakeRows& take);
+
+// Where exact windows lie. What the net sees of each begins at a multiple of `align`, and ends at one too.
+struct ExactGrid {
+    int64_t height = 0, width = 0;            // of the image
+    int64_t seen_height = 0, seen_width = 0;  // of the whole that the net would see: padded to a multiple of `align`
+    int64_t core_height = 0, core_width = 0;  // what is kept of a window, multiples of `align`; less at the borders
+    int64_t halo = 0;                         // around it, a multiple of `align`
+    int64_t align = 1;
+
+    int64_t windows() const { return rows() * columns(); }
+    int64_t rows() const { return (height + core_height - 1) / core_height; }
+    int64_t columns() const { return (width + core_width - 1) / core_width; }
+};
+// `reach`: how far a pixel of the logits depends on the image, to any side.
+ExactGrid exact_grid(int64_t height, int64_t width, int64_t core_height, int64_t core_width, int64_t reach,
+                     int64_t align);
+
+struct Rectangle {
+    int64_t top = 0, left = 0, height = 0, width = 0;
+};
+// The logits of a rectangle of the padded image: [height][width][channels], valid until the next call.
+using RectangleLogits = std::function<const float*(const Rectangle&)>;
+
+// As blend_windows.
+void join_windows(const ExactGrid& grid, int64_t channels, const RectangleLogits& logits, const TakeRows& take);
 
 }  // namespace atrous

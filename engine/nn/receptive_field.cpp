@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <unordered_map>
 
@@ -24,33 +25,27 @@ class Walk {
     }
 
     // Image rows and columns that the pixel (y, x) of an entry's output depends on.
-    ReceptiveField back_from(size_t entry, int64_t y, int64_t x) const {
-        std::vector<std::optional<Box>> boxes(numbers_.size());
-        boxes[steps_[entry].output] = Box{{{y, y}, {x, x}}, false};
+    ImageBox back_from(size_t entry, int64_t y, int64_t x) const {
+        std::vector<std::optional<ImageBox>> boxes(numbers_.size());
+        boxes[steps_[entry].output] = ImageBox{{{y, y}, {x, x}}, false};
         for (size_t i = entry + 1; i-- > 0;) {
             const auto& box = boxes[steps_[i].output];
             if (!box) continue;
             const Reach* axes = steps_[i].axes;
-            const Box in{{axes[0].inputs_of(box->axis[0]), axes[1].inputs_of(box->axis[1])},
-                         box->whole || axes[0].is_all() || axes[1].is_all()};
+            const ImageBox in{{axes[0].inputs_of(box->axis[0]), axes[1].inputs_of(box->axis[1])},
+                              box->whole || axes[0].is_all() || axes[1].is_all()};
             for (size_t value : steps_[i].inputs) join(boxes[value], in);
         }
-        const auto& box = boxes[image_];
-        if (!box) return {0, 0, false};
-        return {box->axis[0].last - box->axis[0].first + 1, box->axis[1].last - box->axis[1].first + 1, box->whole};
+        return boxes[image_].value_or(ImageBox{{{0, -1}, {0, -1}}, false});
     }
 
  private:
-    struct Box {
-        Reach::Range axis[2];
-        bool whole;
-    };
     struct Step {
         size_t output;
         std::vector<size_t> inputs;
         Reach axes[2];
     };
-    static void join(std::optional<Box>& box, const Box& more) {
+    static void join(std::optional<ImageBox>& box, const ImageBox& more) {
         if (!box) {
             box = more;
             return;
@@ -68,7 +63,34 @@ class Walk {
     std::vector<Step> steps_;
 };
 
+std::vector<Entry> maps_of(const std::vector<Entry>& entries) {
+    std::vector<Entry> maps;
+    std::copy_if(entries.begin(), entries.end(), std::back_inserter(maps), is_map);
+    return maps;
+}
+
+std::string name_of_layer(const Entry& e) { return e.module.empty() ? e.op : e.module + " (" + e.op + ")"; }
+
 }  // namespace
+
+Halo halo_of(const std::vector<Entry>& entries, const Value& image) {
+    const std::vector<Entry> maps = maps_of(entries);
+    const Walk walk(maps, image.id);
+    Halo halo;
+    for (const double stride : output_strides(maps, image))
+        halo.stride = std::max<int64_t>(halo.stride, std::llround(stride));
+    for (const Entry& e : maps)
+        if (halo.varies_by.empty() && (reach_of(e, 0).depends_on_size() || reach_of(e, 1).depends_on_size()))
+            halo.varies_by = name_of_layer(e);
+    if (maps.empty()) return halo;
+    const int64_t middle = image.shape[1] / 2 / halo.stride * halo.stride;
+    for (int64_t at = middle; at < middle + halo.stride; ++at) {
+        const ImageBox box = walk.back_from(maps.size() - 1, at, at);
+        for (const Reach::Range& axis : box.axis)
+            halo.pixels = std::max({halo.pixels, at - axis.first, axis.last - at});
+    }
+    return halo;
+}
 
 std::vector<double> output_strides(const std::vector<Entry>& entries, const Value& image) {
     std::unordered_map<int64_t, double> of{{image.id, 1}};
@@ -114,9 +136,9 @@ std::vector<ReceptiveField> receptive_fields(const std::vector<Entry>& entries, 
         fields[i] = {0, 0, false};
         for (int64_t phase = 0; phase < phases; ++phase) {
             const Shape& s = maps[at].output.shape;
-            const ReceptiveField f = walk.back_from(at, s[1] / 2 + phase, s[2] / 2 + phase);
-            fields[i] = {std::max(fields[i].height, f.height), std::max(fields[i].width, f.width),
-                         fields[i].whole || f.whole};
+            const ImageBox box = walk.back_from(at, s[1] / 2 + phase, s[2] / 2 + phase);
+            fields[i] = {std::max(fields[i].height, box.size(0)), std::max(fields[i].width, box.size(1)),
+                         fields[i].whole || box.whole};
         }
     }
     return fields;

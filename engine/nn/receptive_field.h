@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "engine/autograd/tape.h"
+#include "engine/ops/reach.h"
 
 namespace atrous {
 
@@ -15,6 +17,23 @@ struct ReceptiveField {
     int64_t height = 1, width = 1;
     bool whole = false;
 };
+
+// The rectangle itself, rows and columns.
+struct ImageBox {
+    Reach::Range axis[2];
+    bool whole;
+    int64_t size(int i) const { return axis[i].last - axis[i].first + 1; }
+};
+
+// A window whose sides lie at multiples of `stride` has, `pixels` inside its borders and more, the values that the whole
+// image has there, unless a layer varies with the image's size.
+struct Halo {
+    int64_t pixels = 0;          // as far as a pixel of the output reaches, to any side
+    int64_t stride = 1;          // of the coarsest map
+    std::string varies_by = {};  // the first layer that varies: a pooling over the image, or a resize; empty: none
+};
+// Of the last map, which is the net's output. The image is so large that maps of one pixel do not occur.
+Halo halo_of(const std::vector<Entry>& entries, const Value& image);
 
 // Returns that of every entry's output. `image` is the id of the value that the net was given.
 std::vector<ReceptiveField> receptive_fields(const std::vector<Entry>& entries, int64_t image);

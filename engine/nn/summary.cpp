@@ -1,5 +1,6 @@
 #include "engine/nn/summary.h"
 
+#include <numeric>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -22,6 +23,18 @@ std::vector<Entry> trace(SegmentationNet& net, const Shape& input, DType compute
     const Tape tape(Tape::Mode::tracing);
     net.forward_training(x);
     return tape.entries();
+}
+
+Halo halo_of(SegmentationNet& net, int64_t size) {
+    net.materialize({.device = meta});
+    net.set_training(false);
+    const int64_t multiple = net.input_multiple(), side = (size + multiple - 1) / multiple * multiple;
+    const Tensor x = Tensor::empty({1, side, side, net.in_channels()}, DType::f32, meta);
+    const Tape tape(Tape::Mode::tracing);
+    net.forward(x);
+    Halo halo = halo_of(tape.entries(), value_of(x));
+    halo.stride = std::lcm(halo.stride, multiple);
+    return halo;
 }
 
 namespace {

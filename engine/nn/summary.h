@@ -13,6 +13,9 @@ namespace atrous {
 // and the shapes and types of inputs and output. `image` receives the input, if it is given.
 std::vector<Entry> trace(SegmentationNet& net, const Shape& input, DType compute, Value* image = nullptr);
 
+// The halo of the net in evaluation mode, at images of about this size. Materializes it on device meta.
+Halo halo_of(SegmentationNet& net, int64_t size = 512);
+
 struct LayerRow {
     std::string module, op;  // path of the layer, "down1.maxpool_conv.1.double_conv.0"; "batch_norm+relu"
     Shape output;            // [N][H][W][C]

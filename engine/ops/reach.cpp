@@ -40,6 +40,11 @@ Reach Reach::between(int64_t in, int64_t out) const {
 
 bool Reach::resizes() const { return kind_ == Kind::corners || kind_ == Kind::centres || kind_ == Kind::nearest; }
 
+bool Reach::depends_on_size() const {
+    if (kind_ == Kind::centres || kind_ == Kind::nearest) return out_ % in_ != 0 && in_ % out_ != 0;
+    return kind_ == Kind::all || kind_ == Kind::corners;
+}
+
 Reach::Range Reach::inputs_of(Range o) const {
     switch (kind_) {
         case Kind::window:

@@ -37,6 +37,9 @@ class Reach {
     double stride_from(double input_stride) const;  // of the output; nothing is known of it where all() or resizes()
     bool is_all() const { return kind_ == Kind::all; }
     bool resizes() const;
+    // Whether an output position's neighbours in the input change with the sizes: they do where all are averaged, where
+    // a resize keeps the outermost centres, and where it is by no whole factor.
+    bool depends_on_size() const;
     int64_t in() const { return in_; }
     int64_t out() const { return out_; }
 

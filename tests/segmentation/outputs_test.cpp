@@ -13,6 +13,7 @@
 #include "data/image.h"
 #include "engine/ops/resize.h"
 #include "segmentation/logit_rows.h"
+#include "segmentation/postprocess.h"
 #include "segmentation/result_names.h"
 
 namespace atrous {
@@ -120,6 +121,14 @@ TEST(ResultNames, NoTwoAreEqual) {
     EXPECT_EQ(result_names({{"x/a.jpg", "x/a.jpg"}, {"y/a.png", "y/a.png"}}), (Names{"a.jpg", "a.png"}));
     EXPECT_THROW(result_names({{"x/a.jpg", "x/a.jpg"}, {"y/a.jpg", "y/a.jpg"}}), UsageError);
     fs::remove_all(root);
+}
+
+// Two logits of a net of two classes: the foreground's, whichever is likelier.
+TEST(Postprocess, TheProbabilityOfTwoLogitsIsTheForegrounds) {
+    const std::vector<float> logits{2, 0, 0, 2, 1, 1};
+    EXPECT_EQ(probability_map(logits.data(), 1, 3, 2, true).u8, (std::vector<uint8_t>{30, 225, 128}));
+    EXPECT_EQ(class_ids(logits.data(), 1, 3, 2).u8, (std::vector<uint8_t>{0, 1, 0}));
+    EXPECT_EQ(probability_map(logits.data(), 1, 2, 3, true).u8[0], 201) << "of three classes the likeliest's";
 }
 
 TEST(LogitRowsTest, AreTheBilinearOps) {

@@ -1,0 +1,52 @@
+// An image from the top to the bottom, some rows at a time, so that an image of any size takes the memory of a few rows.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "data/image.h"
+
+namespace atrous::data {
+
+// Sides of an image that is read by rows; whole images have at most max_pixels.
+inline constexpr int64_t max_side_by_rows = 1'000'000;
+
+class ImageRows {
+ public:
+    ImageRows(int64_t height, int64_t width, std::string path)
+        : height_(height), width_(width), path_(std::move(path)) {}
+    virtual ~ImageRows() = default;
+
+    int64_t height() const { return height_; }
+    int64_t width() const { return width_; }
+    int pages() const { return pages_; }            // as Image::pages
+    int64_t left() const { return height_ - at_; }  // rows that next() has not given yet
+
+    // The next `count` rows, at most those left, as load_image gives them. DataError as there, when it comes to the
+    // damaged part.
+    Image next(int64_t count);
+
+    // The same image once more, from its top.
+    virtual std::unique_ptr<ImageRows> again() const;
+
+ protected:
+    virtual Image read(int64_t count) = 0;
+    const std::string& path() const { return path_; }
+    int pages_ = 1;
+    int64_t at_ = 0;  // the row that comes next
+
+ private:
+    int64_t height_, width_;
+    std::string path_;
+};
+
+// Memory by format:
+//   TIFF    a row of tiles, or a strip, or where strips are large single rows. All of the image where its orientation is
+//           stated or its colours are converted (CMYK, L*a*b*)
+//   PNG     the file as it is on disk, and a row. All of the image where it is interlaced or its orientation is stated
+//   others  all of the image
+// An image of up to `whole_up_to` pixels is decoded at once, which again() does not repeat. Throws DataError as
+// load_image does.
+std::unique_ptr<ImageRows> open_rows(const std::string& path, int64_t whole_up_to = 0);
+
+}  // namespace atrous::data

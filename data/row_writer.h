@@ -1,0 +1,38 @@
+// Images written from the top to the bottom, some rows at a time, so that no more than these rows are in memory.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/durable_file.h"
+#include "data/geo_tags.h"
+#include "data/image.h"
+
+namespace atrous::data {
+
+class RowWriter {
+ public:
+    virtual ~RowWriter() = default;
+    virtual void put(const Image& rows) = 0;  // the next ones; IoError
+    virtual void finish() = 0;                // after the last one
+};
+
+// What is written: 1 or 3 channels of 8 bits; with a palette, one channel of indices into it.
+struct RowForm {
+    int64_t h = 0, w = 0;
+    int c = 1;
+    Palette palette = {};
+};
+
+// The same bytes as encode_png's, through one row. The sink outlives the writer.
+std::unique_ptr<RowWriter> png_writer(io::Sink& sink, const RowForm& form, PngMark mark);
+
+// Tiles of 256 x 256, Deflate; BigTIFF where the pixels take more than 3 GiB. `tags` say where on Earth the image lies.
+// Memory: one row of tiles. "Software: atrous" follows the header, so that results are known again.
+std::unique_ptr<RowWriter> tiff_writer(io::FileSink& sink, const RowForm& form, const std::vector<TiffTag>& tags = {});
+
+// Tells whether tiff_writer wrote the file, by its first bytes. The answer is no for whatever cannot be read.
+bool is_our_tiff(const std::string& path);
+
+}  // namespace atrous::data

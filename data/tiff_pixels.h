@@ -1,0 +1,38 @@
+// The pixels of a TIFF whose samples are read here, block by block: gray, RGB, palettes and bands.
+#pragma once
+
+#include "data/tiff_tags.h"
+
+namespace atrous::data::codec {
+
+class TiffPixels {
+ public:
+    // Throws DataError where the blocks contradict the other tags. From here on the file is strict.
+    TiffPixels(TiffFile& file, const TiffTags& tags);
+
+    // As many rows are decoded at once: a tile's or a strip's, or 1 where strips are large.
+    int64_t rows_at_once() const { return by_rows_ ? 1 : block_h_; }
+    Image make(int64_t rows) const { return make_image(type_, rows, tags_.w, tags_.kept); }
+
+    // Reads rows from `first` on, a multiple of rows_at_once(), until the image of make() is full, or the file's rows
+    // end. Rows of large strips come in order. DataError.
+    void read(int64_t first, Image& image);
+
+    // White that is stored as zero becomes the largest value; fewer than 8 bits, and 9 to 15, are stretched to 8 and 16
+    // unless raw.
+    void set_levels(bool raw_values, Image& image) const;
+
+ private:
+    void read_row(int64_t y, int64_t first, Image& image);
+    void read_block(int64_t y, int64_t x, int plane, int64_t first, Image& image);
+    void put(int64_t y, int64_t x, int64_t h, int64_t w, int plane, Image& image);
+
+    TiffFile& file_;
+    const TiffTags tags_;
+    const Element type_;
+    bool tiled_, by_rows_ = false;
+    int64_t block_h_ = 0, block_w_ = 0, row_bytes_ = 0;
+    std::vector<uint8_t> buffer_;
+};
+
+}  // namespace atrous::data::codec

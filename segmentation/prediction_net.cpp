@@ -1,0 +1,76 @@
+#include "segmentation/prediction_net.h"
+
+#include <fmt/core.h>
+
+#include "engine/nn/summary.h"
+#include "segmentation/thrifty_net.h"
+
+namespace atrous {
+
+void describe(Settings& s, PredictionOptions& o) {
+    describe(s, o.windows);
+    describe(s, o.augmentation);
+    s.bind("average-with", o.average_with,
+           "further checkpoints or run folders, whose probabilities are averaged with those of the first");
+}
+
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
+    return text.empty() ? "none" : text;
+}
+
+std::string text_of(const data::Normalization& n) {
+    return fmt::format("mean {} {} {}, deviation {} {} {}, `value-range` {}", n.mean[0], n.mean[1], n.mean[2],
+                       n.stddev[0], n.stddev[1], n.stddev[2], data::text_of(n.range));
+}
+
+// What must be the same, in words.
+std::vector<std::pair<const char*, std::string>> terms_of(const ModelCard& card) {
+    return {{"classes", fmt::format("{}", card.classes())},
+            {"channels of logits", fmt::format("{}{}", card.net.out_channels, is_softmax(card) ? "" : ", sigmoid")},
+            {"class names", joined(card.class_names)},
+            {"channels of images", fmt::format("{}", card.net.in_channels)},
+            {"size", fmt::format("{}x{}{}", card.width, card.height,
+                                 card.resize == data::ResizeMode::stretch ? "" : ", not stretched")},
+            {"normalization", text_of(card.normalization)}};
+}
+
+void check_agreement(const ModelCard& first, const std::string& path, const ModelCard& other,
+                     const std::string& other_path) {
+    const auto here = terms_of(first), there = terms_of(other);
+    for (size_t i = 0; i < here.size(); ++i)
+        if (here[i].second != there[i].second)
+            throw UsageError(
+                fmt::format("`average-with` {}: its {} are {}, those of {} are {}; only checkpoints of one "
+                            "task are averaged",
+                            other_path, here[i].first, there[i].second, path, here[i].second));
+}
+
+}  // namespace
+
+LoadedNet prediction_net(const std::string& path, const PredictionOptions& options, const LoadCheckpoint& load,
+                         Messages& messages) {
+    if (options.windows.windows == "exact" && options.augmentation.scaled())
+        throw UsageError(
+            "`windows` exact and `tta-scales`: where an image is resized window by window, the result is not the whole "
+            "image's; leave one of them out");
+    const auto thrifty = [&](LoadedNet& loaded) {
+        return std::make_unique<ThriftyNet>(std::move(loaded.net), halo_of(*make_net(loaded.card.net)),
+                                            [&](const std::string& what) { messages.warning(what); });
+    };
+    LoadedNet first = load(path);
+    std::vector<std::unique_ptr<SegmentationNet>> nets;
+    nets.push_back(thrifty(first));
+    for (const std::string& more : options.average_with) {
+        LoadedNet loaded = load(more);
+        check_agreement(first.card, path, loaded.card, more);
+        nets.push_back(thrifty(loaded));
+    }
+    first.net = std::make_unique<AveragedNet>(std::move(nets), options.augmentation, is_softmax(first.card));
+    return first;
+}
+
+}  // namespace atrous

@@ -1,0 +1,39 @@
+// The files of one image's results, written row by row while the net goes down the image.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/image_rows.h"
+#include "data/row_writer.h"
+#include "data/value_range.h"
+
+namespace atrous {
+
+// One file: index, binary, probability or overlay.
+struct ResultFile {
+    std::string what, path;
+};
+
+struct ResultOptions {
+    std::string format = "png";            // png or tiff
+    std::vector<data::TiffTag> tags = {};  // of TIFF
+    data::Palette palette = {};            // 256 colours
+    data::ValueRange range = {};           // of the image, where it is shown
+};
+
+class ResultRows {
+ public:
+    virtual ~ResultRows() = default;
+    // The next rows of class ids, and of the probability where it is wanted.
+    virtual void put(const data::Image& ids, const data::Image& probability) = 0;
+};
+
+// Opens all files, calls `fill` with what writes into them, and closes them. Where anything is thrown, by `fill` too, no
+// file is there that was not there before. `image` is read for the overlay.
+void write_results(const std::vector<ResultFile>& files, const data::ImageRows& image, const ResultOptions& options,
+                   const std::function<void(ResultRows&)>& fill);
+
+}  // namespace atrous

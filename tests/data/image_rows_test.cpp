@@ -1,0 +1,234 @@
+// Images read row by row are those that are read as a whole, and images written row by row come back.
+#include "data/image_rows.h"
+
+#include <fstream>
+
+#include "data/row_writer.h"
+#include "data/transform.h"
+#include "fixtures.h"
+#include "tiff_bytes.h"
+
+namespace atrous::data::test {
+
+namespace {
+
+std::vector<uint8_t> noise(int64_t count) {
+    std::vector<uint8_t> values;
+    for (int64_t i = 0; i < count; ++i) values.push_back(uint8_t((i * 7919 + i * i / 3) % 251));
+    return values;
+}
+
+Image noisy(int64_t h, int64_t w, int c) {
+    Image image = make_image<uint8_t>(h, w, c);
+    image.u8 = noise(image.count());
+    return image;
+}
+
+// Uneven numbers of rows, so that blocks are left in their middle.
+void same_as_whole(const std::string& path) {
+    const Image whole = load_image(path);
+    const auto rows = open_rows(path);
+    ASSERT_EQ(rows->height(), whole.h);
+    ASSERT_EQ(rows->width(), whole.w);
+    for (int64_t y = 0, n = 1; y < whole.h; y += n, n = n % 7 + 2) {
+        n = std::min(n, rows->left());
+        const Image some = rows->next(n), expected = crop(whole, y, 0, n, whole.w);
+        ASSERT_EQ(some.c, whole.c) << path;
+        ASSERT_EQ(some.u8, expected.u8) << path << " row " << y;
+        ASSERT_EQ(some.u16, expected.u16) << path << " row " << y;
+        ASSERT_EQ(some.f32, expected.f32) << path << " row " << y;
+        EXPECT_EQ(some.bands, whole.bands) << path;
+    }
+    EXPECT_EQ(rows->left(), 0);
+}
+
+}  // namespace
+
+TEST(ImageRows, OfTiffInEveryArrangement) {
+    TempDir dir;
+    for (int bits : {8, 16, 32})
+        for (bool planes : {false, true})
+            for (bool tiles : {false, true})
+                for (int samples : {1, 3, 5})
+                    for (uint16_t compression : {COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE}) {
+                        const TiffForm form{
+                            .h = 41,
+                            .w = 37,
+                            .samples = samples,
+                            .bits = bits,
+                            .photometric = uint16_t(samples == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK),
+                            .compression = compression,
+                            .planes = planes,
+                            .tiles = tiles};
+                        write_file(dir / "x.tif", encode_tiff(form, noise(41 * 37 * samples * bits / 8)));
+                        same_as_whole(dir / "x.tif");
+                    }
+}
+
+// A strip that holds the whole of a large image is not decoded at once.
+TEST(ImageRows, OfTiffWithOneLargeStrip) {
+    TempDir dir;
+    for (uint16_t compression : {COMPRESSION_NONE, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_PACKBITS}) {
+        TiffMemory memory;
+        TIFF* tiff = open_for_writing(memory, "w");
+        const std::vector<uint8_t> pixels = noise(2100 * 2050);
+        set_tags(tiff, {.h = 2100, .w = 2050, .compression = compression});
+        TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, 2100);
+        for (uint32_t y = 0; y < 2100; ++y)
+            ASSERT_EQ(TIFFWriteScanline(tiff, const_cast<uint8_t*>(pixels.data()) + y * 2050, y, 0), 1);
+        TIFFClose(tiff);
+        write_file(dir / "x.tif", memory.bytes);
+        same_as_whole(dir / "x.tif");
+        memory.bytes.resize(memory.bytes.size() / 2);
+        if (compression == COMPRESSION_NONE) continue;  // its directory is at the end
+    }
+}
+
+TEST(ImageRows, OfTiffThatIsTurnedOrConverted) {
+    TempDir dir;
+    TiffForm turned{.h = 20, .w = 31, .samples = 3, .photometric = PHOTOMETRIC_RGB};
+    turned.tags = [](TIFF* tiff) { TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_RIGHTTOP); };
+    write_file(dir / "turned.tif", encode_tiff(turned, noise(20 * 31 * 3)));
+    same_as_whole(dir / "turned.tif");
+    TiffForm cmyk{.h = 20, .w = 31, .samples = 4, .photometric = PHOTOMETRIC_SEPARATED};
+    write_file(dir / "cmyk.tif", encode_tiff(cmyk, noise(20 * 31 * 4)));
+    same_as_whole(dir / "cmyk.tif");
+}
+
+TEST(ImageRows, OfPng) {
+    TempDir dir;
+    for (int c : {1, 3, 4}) {
+        save_png(dir / "x.png", noisy(33, 29, c));
+        same_as_whole(dir / "x.png");
+    }
+    Image deep = make_image<uint16_t>(21, 17, 3);
+    for (size_t i = 0; i < deep.u16.size(); ++i) deep.u16[i] = uint16_t(i * 977);
+    save_png(dir / "deep.png", deep);
+    same_as_whole(dir / "deep.png");
+    Image indices = noisy(19, 23, 1);
+    for (uint8_t& v : indices.u8) v %= 3;
+    save_png(dir / "palette.png", indices, {0xff0000, 0x00ff00, 0x0000ff});
+    same_as_whole(dir / "palette.png");
+}
+
+TEST(ImageRows, OfFormatsThatAreDecodedAsAWhole) {
+    TempDir dir;
+    save_jpeg(dir / "x.jpg", noisy(40, 50, 3));
+    same_as_whole(dir / "x.jpg");
+}
+
+TEST(ImageRows, ATruncatedFileIsRefusedWhereItEnds) {
+    TempDir dir;
+    std::vector<uint8_t> bytes = encode_png(noisy(200, 200, 3));
+    bytes.resize(bytes.size() / 2);
+    write_file(dir / "x.png", bytes);
+    EXPECT_THROW(open_rows(dir / "x.png")->next(200), DataError);
+}
+
+// Enlarged, reduced, one side alone, and not at all.
+TEST(RowResizer, GivesTheRowsOfTheWholeImage) {
+    Image deep = make_image<uint16_t>(57, 31, 1);
+    for (size_t i = 0; i < deep.u16.size(); ++i) deep.u16[i] = uint16_t(i * 977);
+    Image floats = make_image<float>(40, 40, 2);
+    for (size_t i = 0; i < floats.f32.size(); ++i) floats.f32[i] = float(i % 97) / 7;
+    for (const Image& image : {noisy(101, 67, 3), noisy(1, 1, 1), deep, floats})
+        for (const auto& [h, w] :
+             {std::pair<int64_t, int64_t>{20, 13}, {image.h, 13}, {20, image.w}, {image.h, image.w}, {250, 90}}) {
+            int64_t at = 0;
+            RowResizer resizer(
+                [&](int64_t count) {
+                    at += count;
+                    return crop(image, at - count, 0, count, image.w);
+                },
+                image.h, image.w, h, w);
+            const Image whole = resize_bilinear(image, h, w);
+            for (int64_t y = 0, n = 3; y < h; y += n) {
+                n = std::min(n, h - y);
+                const Image rows = resizer.next(n), expected = crop(whole, y, 0, n, w);
+                ASSERT_EQ(rows.u8, expected.u8) << h << "x" << w << " row " << y;
+                ASSERT_EQ(rows.u16, expected.u16);
+                ASSERT_EQ(rows.f32, expected.f32);
+            }
+        }
+}
+
+namespace {
+
+void write_by_rows(const std::string& path, const Image& image, bool tiff, const Palette& palette = {},
+                   const std::vector<TiffTag>& tags = {}) {
+    io::write_durably(path, [&](io::FileSink& sink) {
+        const RowForm form{image.h, image.w, image.c, palette};
+        const auto writer = tiff ? tiff_writer(sink, form, tags) : png_writer(sink, form, PngMark::ours);
+        for (int64_t y = 0, n = 5; y < image.h; y += n) {
+            n = std::min(n, image.h - y);
+            writer->put(crop(image, y, 0, n, image.w));
+        }
+        writer->finish();
+    });
+}
+
+}  // namespace
+
+TEST(RowWriter, PngIsTheSameFileAsOneWrittenAtOnce) {
+    TempDir dir;
+    const Image image = noisy(77, 301, 3);
+    write_by_rows(dir / "x.png", image, false);
+    EXPECT_EQ(read_file(dir / "x.png"), encode_png(image, {}, PngMark::ours));
+}
+
+TEST(RowWriter, TiffComesBack) {
+    TempDir dir;
+    for (int c : {1, 3}) {
+        const Image image = noisy(517, 300, c);
+        write_by_rows(dir / "x.tif", image, true);
+        EXPECT_EQ(load_image(dir / "x.tif").u8, image.u8);
+        EXPECT_TRUE(is_our_tiff(dir / "x.tif"));
+    }
+    Image indices = noisy(9, 11, 1);
+    for (uint8_t& v : indices.u8) v %= 2;
+    write_by_rows(dir / "palette.tif", indices, true, {0x102030, 0xfffefd});
+    const Image colours = load_image(dir / "palette.tif");
+    ASSERT_EQ(colours.c, 3);
+    EXPECT_EQ(colours.u8[0], indices.u8[0] ? 0xff : 0x10);
+    write_file(dir / "other.tif", encode_tiff({.h = 8, .w = 8}, noise(64)));
+    EXPECT_FALSE(is_our_tiff(dir / "other.tif"));
+    EXPECT_FALSE(is_our_tiff(dir / "none.tif"));
+}
+
+// A GeoTIFF in each order of bytes, and as BigTIFF.
+TEST(GeoTags, AreCarriedToAnotherFile) {
+    TempDir dir;
+    static const TIFFFieldInfo fields[] = {
+        {33550, -1, -1, TIFF_DOUBLE, FIELD_CUSTOM, 1, 1, const_cast<char*>("ModelPixelScale")},
+        {34735, -1, -1, TIFF_SHORT, FIELD_CUSTOM, 1, 1, const_cast<char*>("GeoKeyDirectory")},
+        {42113, -1, -1, TIFF_ASCII, FIELD_CUSTOM, 1, 0, const_cast<char*>("GDAL_NODATA")}};
+    TiffForm form{.h = 8, .w = 8};
+    form.tags = [](TIFF* tiff) {
+        TIFFMergeFieldInfo(tiff, fields, 3);
+        const double scale[] = {0.5, 0.25, 0};
+        const uint16_t keys[] = {1, 1, 0, 1, 1024, 0, 1, 1};
+        TIFFSetField(tiff, 33550, 3, scale);
+        TIFFSetField(tiff, 34735, 8, keys);
+        TIFFSetField(tiff, 42113, "-9999");
+    };
+    std::vector<TiffTag> first;
+    for (const char* mode : {"wl", "wb", "w8"}) {
+        form.mode = mode;
+        write_file(dir / "x.tif", encode_tiff(form, noise(64)));
+        const std::vector<TiffTag> tags = geo_tags_of(dir / "x.tif");
+        ASSERT_EQ(tags.size(), 3u) << mode;
+        EXPECT_EQ(tags[0].count, 3u);
+        double scale = 0;
+        std::copy_n(tags[0].value.begin(), 8, reinterpret_cast<uint8_t*>(&scale));
+        EXPECT_EQ(scale, 0.5) << mode;
+        EXPECT_EQ(tags[1].value, (std::vector<uint8_t>{1, 0, 1, 0, 0, 0, 1, 0, 0, 4, 0, 0, 1, 0, 1, 0})) << mode;
+        EXPECT_EQ(std::string(tags[2].value.begin(), tags[2].value.end()), std::string("-9999\0", 6));
+        write_by_rows(dir / "y.tif", noisy(8, 8, 1), true, {}, tags);
+        EXPECT_EQ(geo_tags_of(dir / "y.tif"), tags) << mode;
+        EXPECT_EQ(load_image(dir / "y.tif").u8, noisy(8, 8, 1).u8);
+    }
+    save_png(dir / "x.png", noisy(8, 8, 1));
+    EXPECT_TRUE(geo_tags_of(dir / "x.png").empty());
+}
+
+}  // namespace atrous::data::test
