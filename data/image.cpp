@@ -47,8 +47,9 @@ void refuse_infinite(const Image& image, const std::string& path) {
 
 }  // namespace
 
-Image load_image(const std::string& path) {
-    const auto bytes = read_file(path);
+Image load_image(const std::string& path) { return decode_image(read_file(path), path); }
+
+Image decode_image(const std::vector<uint8_t>& bytes, const std::string& path) {
     codec::Decoded decoded = codec::decode(bytes, path, false);
     refuse_infinite(decoded.image, path);
     return decoded.palette.empty() ? std::move(decoded.image) : expand_palette(decoded, path);
