@@ -32,6 +32,7 @@ static std::map<std::string, std::string> settings_of(const data::DatasetOptions
                                                 {"fold", o.fold},
                                                 {"group-pattern", o.group_pattern}};
     if (o.rle_order != "auto") settings["rle-order"] = o.rle_order;
+    if (o.split_by_class) settings["split-by-class"] = "true";
     if (o.val_every > 0) settings["val-every"] = std::to_string(o.val_every);
     std::erase_if(settings, [](const auto& s) { return s.second.empty(); });
     return settings;
@@ -85,7 +86,8 @@ int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>&
 
 std::string text_of(const SplitRecord& split) {
     std::string text;
-    for (const auto& [key, value] : split.settings) text += fmt::format("`{}` '{}' ", key, value);
+    for (const auto& [key, value] : split.settings)
+        text += key == "split-by-class" ? fmt::format("`{}` ", key) : fmt::format("`{}` '{}' ", key, value);
     if (!split.train_list.empty()) text += "`train-list` '" + split.train_list + "' ";
     if (!split.val_list.empty()) return text + "`val-list` '" + split.val_list + "'";
     if (!split.val_pattern.empty()) return text + "`val-pattern` '" + split.val_pattern + "'";
