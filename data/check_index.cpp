@@ -192,10 +192,11 @@ std::optional<SampleFacts> CheckIndex::find(const SampleKey& key, const MaskRule
         if (found && found->all_values != (e.state == key.state)) found.reset();
         if (found && rule.kind == MaskKind::automatic && found->instances == not_counted) found.reset();
     };
-    look(kept_, kept_bytes_);
-    const std::lock_guard lock(mutex_);
     ++asked_;
-    if (!found) look(fresh_, fresh_bytes_);
+    look(kept_, kept_bytes_);
+    if (found) return found;
+    const std::lock_guard lock(mutex_);
+    look(fresh_, fresh_bytes_);
     return found;
 }
 

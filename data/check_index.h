@@ -1,6 +1,7 @@
 // What checks found out about samples, kept in a file so that each image and mask is decoded once.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -50,7 +51,7 @@ class CheckIndex {
     std::vector<uint8_t> kept_bytes_, fresh_bytes_;
     Entries kept_, fresh_;
     mutable std::mutex mutex_;
-    mutable int64_t asked_ = 0;
+    mutable std::atomic<int64_t> asked_ = 0;
     std::vector<std::string> warnings_;
 };
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "data/check_index.h"
 #include "data/dataset.h"
 #include "data/few.h"
 #include "data/sample_check.h"
@@ -177,8 +178,9 @@ DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptio
     if (samples.empty()) throw DataError("the data set has no samples");
     if (options.class_count < 0 || options.class_count > max_classes)
         throw UsageError(fmt::format("`classes` {} is not between 2 and {}", options.class_count, max_classes));
-    return check_dataset(
-        samples, look_at_samples(samples, options.rule, options.threads, options.progress, options.index), options);
+    const auto facts = look_at_samples(samples, options.rule, options.threads, options.progress, options.index);
+    if (options.index) options.index->save();
+    return check_dataset(samples, facts, options);
 }
 
 DatasetReport check_dataset(const std::vector<Sample>& samples, const std::vector<SampleFacts>& all,

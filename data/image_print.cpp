@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <type_traits>
 #include <unordered_map>
 
 namespace atrous::data {
@@ -23,25 +24,31 @@ struct Grid {
 
 template <class T>
 Grid grid_of(const Image& image, float low, float high) {
-    constexpr int across = cells * samples_a_side;
-    const float scale = sizeof(T) == 1 ? 1 : high > low ? 255 / (high - low) : 0;
-    const float zero = sizeof(T) == 1 ? 0 : low;
+    using Sum = std::conditional_t<std::is_same_v<T, float>, double, int64_t>;
+    constexpr int across = cells * samples_a_side, in_cell = samples_a_side * samples_a_side;
+    int64_t columns[across];
+    for (int s = 0; s < across; ++s) columns[s] = (2 * s + 1) * image.w / (2 * across) * image.c;
     const T* pixels = image.pixels<T>().data();
     const int64_t green = image.c >= 3 ? 1 : 0, blue = image.c >= 3 ? 2 : 0;
-    Grid grid;
+    Sum sums[cells][cells][3] = {};
     for (int sy = 0; sy < across; ++sy) {
-        const int64_t y = (2 * sy + 1) * image.h / (2 * across);
+        const T* row = pixels + (2 * sy + 1) * image.h / (2 * across) * image.w * image.c;
         for (int sx = 0; sx < across; ++sx) {
-            const T* p = pixels + (y * image.w + (2 * sx + 1) * image.w / (2 * across)) * image.c;
-            const float r = (float(p[0]) - zero) * scale, g = (float(p[green]) - zero) * scale,
-                        b = (float(p[blue]) - zero) * scale;
-            grid.luma[sy / samples_a_side][sx / samples_a_side] += 0.299f * r + 0.587f * g + 0.114f * b;
-            grid.rgb[0] += r, grid.rgb[1] += g, grid.rgb[2] += b;
+            const T* p = row + columns[sx];
+            Sum* cell = sums[sy / samples_a_side][sx / samples_a_side];
+            cell[0] += p[0], cell[1] += p[green], cell[2] += p[blue];
         }
     }
-    for (auto& row : grid.luma)
-        for (float& v : row) v /= samples_a_side * samples_a_side;
-    for (float& v : grid.rgb) v /= across * across;
+    const float scale = sizeof(T) == 1 ? 1 : high > low ? 255 / (high - low) : 0, zero = sizeof(T) == 1 ? 0 : low;
+    Grid grid;
+    for (int i = 0; i < cells * cells; ++i) {
+        float rgb[3];
+        for (int ch = 0; ch < 3; ++ch) {
+            rgb[ch] = (float(sums[i / cells][i % cells][ch]) / in_cell - zero) * scale;
+            grid.rgb[ch] += rgb[ch] / (cells * cells);
+        }
+        grid.luma[i / cells][i % cells] = 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
+    }
     return grid;
 }
 

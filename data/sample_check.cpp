@@ -119,7 +119,6 @@ std::vector<SampleFacts> look_at_samples(const std::vector<Sample>& samples, con
         const std::lock_guard lock(mutex);
         progress(++done, int64_t(samples.size()));
     });
-    if (index) index->save();
     return all;
 }
 

@@ -40,7 +40,8 @@ struct SampleKey {
 };
 SampleKey key_of(const Sample& sample);
 
-// Looks at every sample, on several threads, unless the index (may be null) knows it; new facts go into the index.
+// Looks at every sample, on several threads, unless the index (may be null) knows it; new facts go into the index, whose
+// file is the caller's to save.
 // `progress` as in CheckOptions.
 std::vector<SampleFacts> look_at_samples(const std::vector<Sample>& samples, const MaskRule& rule, int threads,
                                          const std::function<void(int64_t done, int64_t of)>& progress,

@@ -86,9 +86,9 @@ void advise(const Experiment& e, DataCheck& check) {
                                 {.class_names = check.dataset.class_names, .height = e.size, .width = e.size}));
     const size_t names = check.dataset.class_names.size();
     if (names > 0 && names != size_t(check.report->rule.class_count))
-        check.warnings.push_back(
-            fmt::format("the data set names {} classes, but {} are trained: its names are not used", names,
-                        check.report->rule.class_count));
+        (e.data.class_names.empty() ? check.warnings : check.problems)
+            .push_back(fmt::format("the data set names {} classes, but {} are trained: its names are not used", names,
+                                   check.report->rule.class_count));
 }
 
 }  // namespace
@@ -103,6 +103,7 @@ DataCheck check_data(const Experiment& e, Messages& messages) {
     know_dataset(options, check.dataset);
     for (const auto* part : {&check.dataset.train, &check.dataset.val, &check.dataset.test})
         look_at_part(*part, options, check);
+    index.save();
     if (check.dataset.train.empty())
         check.problems.push_back("no sample is left to train on; list fewer in `val-list`");
     if (check.dataset.val.empty())
