@@ -10,11 +10,11 @@ namespace atrous::data {
 
 namespace {
 
-constexpr int cells = 9, samples_a_side = 8;
-constexpr float least_step = 2;     // between cells, for a bit
-constexpr float least_spread = 16;  // between the darkest and the brightest cell
-constexpr int fewest_bits = 12;     // that are set
-constexpr int bands = 4;            // of 32 bits: 3 different bits leave one of them equal
+constexpr int cells = 9, most_samples = 16;  // samples: a cell's, along a side
+constexpr float least_step = 2;              // between cells, for a bit
+constexpr float least_spread = 16;           // between the darkest and the brightest cell
+constexpr int fewest_bits = 12;              // that are set
+constexpr int bands = 4;                     // of 32 bits: 3 different bits leave one of them equal
 constexpr size_t most_compared = 500;
 
 struct Grid {
@@ -25,8 +25,9 @@ struct Grid {
 template <class T>
 Grid grid_of(const Image& image, float low, float high) {
     using Sum = std::conditional_t<std::is_same_v<T, float>, double, int64_t>;
-    constexpr int across = cells * samples_a_side, in_cell = samples_a_side * samples_a_side;
-    int64_t columns[across];
+    const int side = int(std::clamp<int64_t>(std::min(image.h, image.w) / cells, 2, most_samples));
+    const int across = cells * side, in_cell = side * side;
+    int64_t columns[cells * most_samples];
     for (int s = 0; s < across; ++s) columns[s] = (2 * s + 1) * image.w / (2 * across) * image.c;
     const T* pixels = image.pixels<T>().data();
     const int64_t green = image.c >= 3 ? 1 : 0, blue = image.c >= 3 ? 2 : 0;
@@ -35,7 +36,7 @@ Grid grid_of(const Image& image, float low, float high) {
         const T* row = pixels + (2 * sy + 1) * image.h / (2 * across) * image.w * image.c;
         for (int sx = 0; sx < across; ++sx) {
             const T* p = row + columns[sx];
-            Sum* cell = sums[sy / samples_a_side][sx / samples_a_side];
+            Sum* cell = sums[sy / side][sx / side];
             cell[0] += p[0], cell[1] += p[green], cell[2] += p[blue];
         }
     }
@@ -44,7 +45,7 @@ Grid grid_of(const Image& image, float low, float high) {
     for (int i = 0; i < cells * cells; ++i) {
         float rgb[3];
         for (int ch = 0; ch < 3; ++ch) {
-            rgb[ch] = (float(sums[i / cells][i % cells][ch]) / in_cell - zero) * scale;
+            rgb[ch] = (float(sums[i / cells][i % cells][ch]) / float(in_cell) - zero) * scale;
             grid.rgb[ch] += rgb[ch] / (cells * cells);
         }
         grid.luma[i / cells][i % cells] = 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];

@@ -22,8 +22,7 @@ struct ImagePrint {
     bool operator==(const ImagePrint&) const = default;
 };
 
-// Fills look and tone from at most 64 pixels a cell, whose places depend on the proportions alone: other sizes of an image
-// look alike. Integers of 16 bits and floats are stretched to 0..255 between `low` and `high`, their smallest and largest.
+// Fills look and tone from at most 256 pixels a cell: sizes of one image look alike. Integers of 16 bits and floats are stretched to 0..255 between `low` and `high`, their smallest and largest.
 ImagePrint print_of(const Image& image, float low, float high);
 
 inline constexpr int most_different_bits = 3;   // of 128
