@@ -41,7 +41,7 @@ void Console::progress(const std::string& work, int64_t done, int64_t of) {
     if (done >= of) return clear_line();
     if (last_s_ == 0 || done <= 1) last_s_ = now;  // short work needs no line
     if (now - last_s_ < redraw_s) return;
-    const bool terminal = is_terminal(stderr);
+    static const bool terminal = is_terminal(stderr);
     if (!terminal && now - last_s_ < plain_s) return;
     last_s_ = now;
     line_open_ = terminal;
