@@ -10,10 +10,10 @@
 #include "base/durable_file.h"
 #include "base/error.h"
 #include "benchmarks/harness/environment.h"
+#include "segmentation/dataset_options.h"
 #include "segmentation/experiment.h"
 #include "segmentation/loader_times.h"
 #include "segmentation/messages.h"
-#include "segmentation/model_card.h"
 #include "segmentation/outputs.h"
 
 namespace atrous::app {
@@ -47,25 +47,6 @@ struct Throughput {
     int64_t workers;
     double images_per_s;
 };
-
-// As a training's: augmented and shuffled, but nothing is cached.
-data::LoaderOptions loader_of(const LoaderArguments& a, const data::DatasetReport& report) {
-    ModelCard card;
-    card.height = a.e.size.height;
-    card.width = a.e.size.width;
-    card.resize = a.e.resize;
-    card.net.in_channels = report.channels;
-    if (a.e.normalize == "imagenet") card.normalization = data::Normalization::imagenet();
-    card.normalization.range = report.range;
-    data::LoaderOptions loader = loader_options(card, a.e.batch_size, 0, 1);
-    loader.augment = loader.shuffle = true;
-    loader.augmentations = a.e.augmentations;
-    loader.crop_h = training_size(a.e).height;
-    loader.crop_w = training_size(a.e).width;
-    loader.last = data::LastBatch::merge;
-    loader.seed = uint64_t(a.e.data.seed);
-    return loader;
-}
 
 std::string table(const LoaderArguments& a, size_t samples, const std::vector<Throughput>& rates,
                   const LoaderSteps& steps) {
@@ -104,15 +85,16 @@ int bench_loader(int argc, const char* const* argv) {
         .check(a.overwrite);
     Console console;
     check(a.e.augmentations);
-    const std::vector<data::Sample> samples = data::find_dataset(a.e.data).train;
+    data::CheckOptions checks = check_options(a.e, console);
+    const data::Dataset set = data::find_dataset(a.e.data, checks);
+    const std::vector<data::Sample>& samples = set.train;
     if (samples.empty()) throw DataError(a.e.data.root + ": no sample trains");
-    const data::DatasetReport report =
-        data::check_dataset(samples, {.rule = data::parse_mask_rule(a.e.mask_values),
-                                      .class_count = int(a.e.classes),
-                                      .progress = progress_of("checking images", console),
-                                      .channels = int(a.e.channels),
-                                      .range = data::parse_value_range(a.e.value_range)});
-    data::LoaderOptions loader = loader_of(a, report);
+    know_dataset(checks, set);
+    const data::DatasetReport report = data::check_dataset(samples, checks);
+    // Nothing is cached.
+    data::LoaderOptions loader = loader_options(a.e, report);
+    loader.augment = loader.shuffle = true;
+    loader.last = data::LastBatch::merge;
     std::vector<Throughput> rates;
     for (const int64_t workers : a.workers) {
         loader.workers = int(workers);

@@ -40,8 +40,9 @@ void Console::progress(const std::string& work, int64_t done, int64_t of) {
     const double now = now_s();
     if (done >= of) return clear_line();
     if (last_s_ == 0 || done <= 1) last_s_ = now;  // short work needs no line
-    const bool terminal = is_terminal(stderr);
-    if (now - last_s_ < (terminal ? redraw_s : plain_s)) return;
+    if (now - last_s_ < redraw_s) return;
+    static const bool terminal = is_terminal(stderr);
+    if (!terminal && now - last_s_ < plain_s) return;
     last_s_ = now;
     line_open_ = terminal;
     fmt::print(stderr, "{}{} {} of {}{}", terminal ? "\r\x1b[K" : "", work, done, of, terminal ? "" : "\n");

@@ -8,6 +8,7 @@
 #include "apps/verbs.h"
 #include "base/durable_file.h"
 #include "base/text_table.h"
+#include "data/check_index.h"
 #include "data/dataset.h"
 #include "engine/context.h"
 #include "engine/train/evaluate.h"
@@ -82,17 +83,21 @@ int eval(int argc, const char* const* argv) {
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     for (const std::string& line : a.o.without_effect()) console.warning(line);
 
-    const data::Dataset set = find_as_trained(a.data, card.split);
+    data::CheckIndex index(data::check_index_file(a.data.check_cache, a.data.root));
+    const data::CheckOptions check{.rule = data::parse_mask_rule(card.mask_values),
+                                   .class_count = int(card.classes()),
+                                   .threads = int(a.machine.threads),
+                                   .progress = progress_of("checking images", console),
+                                   .channels = int(card.net.in_channels),
+                                   .range = {.range = card.normalization.range},
+                                   .index = &index};
+    const data::Dataset set = find_as_trained(a.data, card.split, check);
     const std::vector<data::Sample> samples = samples_of_split(set, a.split, a.data.root);
     a.outputs().check_samples(set.train);
     a.outputs().check_samples(set.val);
     a.outputs().check_samples(set.test);
-    const auto report = data::check_dataset(samples, {.rule = data::parse_mask_rule(card.mask_values),
-                                                      .class_count = int(card.classes()),
-                                                      .threads = int(a.machine.threads),
-                                                      .progress = progress_of("checking images", console),
-                                                      .channels = int(card.net.in_channels),
-                                                      .range = {.range = card.normalization.range}});
+    const auto report = data::check_dataset(samples, check);
+    for (const auto& warning : index.warnings()) console.warning(warning);
     card.mask_values = data::text_of(report.rule);
     console.text(fmt::format("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text()));
     for (const auto& note : set.notes) console.text(note + "\n");

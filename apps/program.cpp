@@ -33,6 +33,7 @@ constexpr Verb verbs[] = {
     {"convert", convert, "convert weights between .pth and .safetensors"},
     {"forward", forward, "run a net on a given tensor, with gradients if wanted", true},
     {"run-op", run_op, "run one op on given tensors, with gradients if wanted"},
+    {"data", data, "check a data set, or show it as a training sees it"},
     {"synth", synth, "draw a labelled data set to try things on"},
     {"replay", replay, "run the step again that ended a training with NaN or Inf", true},
     {"tune", tune, "time a net's convolutions on a GPU, for later trainings", true},

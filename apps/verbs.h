@@ -10,6 +10,7 @@ int summary(int argc, const char* const* argv);
 int convert(int argc, const char* const* argv);
 int forward(int argc, const char* const* argv);
 int run_op(int argc, const char* const* argv);
+int data(int argc, const char* const* argv);
 int synth(int argc, const char* const* argv);
 int replay(int argc, const char* const* argv);
 int tune(int argc, const char* const* argv);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -86,6 +87,17 @@ bool same_file(const std::string& a, const std::string& b) {
 bool is_below(const std::string& path, const std::string& folder) {
     const fs::path relative = fs::path(canonical_path(path)).lexically_relative(canonical_path(folder));
     return !relative.empty() && *relative.begin() != "..";
+}
+
+std::string cache_folder() {
+    const auto variable = [](const char* name) {
+        const char* value = std::getenv(name);
+        return std::string(value ? value : "");
+    };
+    // A relative path is to be ignored, says the XDG Base Directory Specification.
+    if (const std::string cache = variable("XDG_CACHE_HOME"); cache.starts_with("/")) return cache + "/atrous";
+    const std::string home = variable("HOME");
+    return home.empty() ? "" : home + "/.cache/atrous";
 }
 
 }  // namespace atrous

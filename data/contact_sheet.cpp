@@ -17,7 +17,7 @@ namespace atrous::data {
 
 namespace {
 
-constexpr int64_t columns = 4, margin = 16, gap = 8, line_height = 20, row_gap = 12, swatch = 12, min_column = 112;
+constexpr int64_t margin = 16, gap = 8, line_height = 20, row_gap = 12, swatch = 12, min_column = 112;
 constexpr double text_size = 12.8;  // small letters are 7 pixels high, capitals 9
 constexpr int64_t capitals = 9;
 constexpr uint32_t paper = 0xfafafa, ink = 0x202020, faint_ink = 0x707070, hairline = 0xd0d0d0;
@@ -35,10 +35,11 @@ Palette palette_of(const SheetClasses& classes) {
 }
 
 Image agreement(const SheetRow& row) {
-    Image out = make_image<uint8_t>(row.prediction.h, row.prediction.w, 1);
+    const Image& shown = row.prediction.h ? row.prediction : row.truth;
+    Image out = make_image<uint8_t>(shown.h, shown.w, 1);
     for (size_t i = 0; i < out.u8.size(); ++i) {
         const uint8_t truth = row.truth.h ? row.truth.u8[i] : 0;
-        const bool object = row.prediction.u8[i] != 0;
+        const bool object = shown.u8[i] != 0;
         out.u8[i] = truth == ignored_class ? not_counted
                     : truth != 0           ? (object ? both : truth_only)
                                            : (object ? prediction_only : neither);
@@ -46,10 +47,14 @@ Image agreement(const SheetRow& row) {
     return out;
 }
 
+bool has_prediction(const std::vector<SheetRow>& rows) {
+    return std::any_of(rows.begin(), rows.end(), [](const SheetRow& row) { return row.prediction.h > 0; });
+}
+
 // On the image in gray, whose own colours would mix with those of the legend.
 Image overlay_of(const SheetRow& row, const SheetClasses& classes, const Palette& palette) {
     const Image gray = to_channels(to_channels(row.image, 1), 3);
-    if (classes.names.size() > 2) return overlay(gray, row.prediction, palette, opacity);
+    if (classes.names.size() > 2) return overlay(gray, row.prediction.h ? row.prediction : row.truth, palette, opacity);
     Palette colours(256, 0);  // of an Agreement
     colours[both] = agreed;
     colours[truth_only] = missed;
@@ -134,12 +139,13 @@ void draw(Image& sheet, int64_t top, const std::vector<LegendWord>& legend) {
     }
 }
 
-void draw(Image& sheet, int64_t y, int64_t column, const SheetRow& row, const SheetClasses& classes) {
+void draw(Image& sheet, int64_t y, int64_t column, const SheetRow& row, const SheetClasses& classes, bool predicted) {
     const Palette palette = palette_of(classes);
-    const std::array<Image, columns> cells{row.image, row.truth.h ? colourize(row.truth, palette) : Image{},
-                                           colourize(row.prediction, palette), overlay_of(row, classes, palette)};
-    for (int64_t k = 0; k < columns; ++k)
-        if (cells[size_t(k)].h) paste(sheet, cells[size_t(k)], y, margin + k * (column + gap));
+    std::vector<Image> cells{row.image, row.truth.h ? colourize(row.truth, palette) : Image{}};
+    if (predicted) cells.push_back(row.prediction.h ? colourize(row.prediction, palette) : Image{});
+    if (row.truth.h || row.prediction.h) cells.push_back(overlay_of(row, classes, palette));
+    for (size_t k = 0; k < cells.size(); ++k)
+        if (cells[k].h) paste(sheet, cells[k], y, margin + int64_t(k) * (column + gap));
     const int64_t right = sheet.w - margin, score_w = width_of(row.score), below = y + row.image.h + 2;
     write(sheet, below, margin, shortened(row.name, text_size, double(right - margin - score_w - 2 * gap)), ink);
     write(sheet, below, right - score_w, row.score, ink);
@@ -181,7 +187,7 @@ SheetRow fitted(SheetRow row) {
     row.image = to_8bit_rgb(resize_bilinear(row.image, h, w), row.range);
     row.range = {};
     if (row.truth.h) row.truth = resize_nearest(row.truth, h, w);
-    row.prediction = resize_nearest(row.prediction, h, w);
+    if (row.prediction.h) row.prediction = resize_nearest(row.prediction, h, w);
     return row;
 }
 
@@ -195,7 +201,9 @@ std::vector<LegendLine> legend_of(const std::vector<SheetRow>& rows, const Sheet
     if (pixels[ignored_class]) legend[0].entries.push_back({"ignored", ignored});
     if (const size_t others = count - ids.size())
         legend[0].rest = fmt::format("and {} more class{}", others, others == 1 ? "" : "es");
-    if (count <= 2)
+    if (count <= 2 && !has_prediction(rows))
+        legend.push_back({"overlay", {{count == 2 ? classes.names[1] : "object", agreed}}, ""});
+    else if (count <= 2)
         legend.push_back(
             {"overlay", {{"truth and prediction", agreed}, {"truth only", missed}, {"prediction only", invented}}, ""});
     return legend;
@@ -210,18 +218,22 @@ Image contact_sheet(const std::vector<SheetRow>& given, const SheetClasses& clas
         column = std::max(column, rows.back().image.w);
         height += rows.back().image.h + line_height + row_gap;
     }
+    const bool predicted = has_prediction(rows);
+    const std::vector<std::string> headings = predicted
+                                                  ? std::vector<std::string>{"image", "truth", "prediction", "overlay"}
+                                                  : std::vector<std::string>{"image", "mask", "overlay"};
+    const auto columns = int64_t(headings.size());
     const int64_t inside = columns * column + (columns - 1) * gap;
     const auto [legend, legend_h] = lay_out(legend_of(rows, classes), inside);
     const int64_t first = margin + legend_h + gap + line_height;
     Image sheet = make_image<uint8_t>(first + height - row_gap + margin, inside + 2 * margin, 3);
     fill(sheet, 0, 0, sheet.h, sheet.w, paper);
     draw(sheet, margin, legend);
-    const char* headings[columns] = {"image", "truth", "prediction", "overlay"};
     for (int64_t k = 0; k < columns; ++k)
-        write(sheet, first - line_height, margin + k * (column + gap), headings[k], faint_ink);
+        write(sheet, first - line_height, margin + k * (column + gap), headings[size_t(k)], faint_ink);
     int64_t y = first;
     for (const SheetRow& row : rows) {
-        draw(sheet, y, column, row, classes);
+        draw(sheet, y, column, row, classes, predicted);
         y += row.image.h + line_height + row_gap;
     }
     return sheet;

@@ -18,7 +18,7 @@ struct CellSize {
 CellSize cell_size(int64_t h, int64_t w);
 
 struct SheetRow {
-    Image image, truth, prediction;  // class ids; truth may be empty (h = 0)
+    Image image, truth, prediction;  // class ids; either may be empty (h = 0)
     std::string name, score;         // score: "Dice 0.9134"
     ValueRange range = {};           // by which the image is stretched to 8 bits
 };
@@ -46,7 +46,7 @@ struct LegendLine {
 // pixels in truth and prediction, and the number of the others.
 std::vector<LegendLine> legend_of(const std::vector<SheetRow>& rows, const SheetClasses& classes);
 
-// The page, RGB of 8 bits. Overlays lie on the image in gray; of more than two classes it is the prediction that they
+// The page, RGB of 8 bits. Where no row has a prediction its column is left out, and overlays show the truth. Overlays lie on the image in gray; of more than two classes it is the prediction that they
 // show. Names that are too long are shortened in the middle. Pixels of class 255 are ignored ones.
 Image contact_sheet(const std::vector<SheetRow>& rows, const SheetClasses& classes);
 

@@ -18,6 +18,7 @@
 #include "data/layouts.h"
 #include "data/layouts/given_folders.h"
 #include "data/layouts/list_samples.h"
+#include "data/sample_check.h"
 #include "data/split.h"
 
 namespace atrous::data {
@@ -173,6 +174,11 @@ void describe(Settings& s, DatasetOptions& o) {
            "(a patient's, a video's) are on one side of a drawn split")
         .only_with("a split that the program draws", grouped)
         .when_resumed(Resume::free);
+    s.bind("split-by-class", o.split_by_class,
+           "a drawn split has each class on both sides where at least two samples (or groups) hold it; masks are read "
+           "before it")
+        .only_with("a split that the program draws", grouped)
+        .when_resumed(Resume::free);
     s.bind("class-names", o.class_names,
            "names of the classes, in the order of their ids: between commas, or a file (classes.toml, class_dict.csv, "
            "data.yaml, a name a line); empty: as the data set says")
@@ -181,6 +187,11 @@ void describe(Settings& s, DatasetOptions& o) {
            "how runs of a list are counted: rows (Carvana), columns (most others of Kaggle), auto: as the heading says")
         .one_of({"auto", "rows", "columns"})
         .when_resumed(Resume::fixed);
+    s.bind("check-cache", o.check_cache,
+           "folder that keeps what was found of each image and mask, so that a second start decodes none; none: "
+           "nothing is "
+           "kept; empty: atrous/checks in $XDG_CACHE_HOME or ~/.cache")
+        .when_resumed(Resume::free);
     describe_val_fraction(s, o.val_fraction)
         .only_with("a split that the program draws", drawn)
         .when_resumed(Resume::free);
@@ -205,7 +216,33 @@ static const char* given_split(const DatasetOptions& o) {
     return chosen;
 }
 
-static void split(const DatasetOptions& options, Dataset& dataset) {
+// The classes that each sample of train holds; those of a sample that cannot be read are none.
+static SampleClasses classes_of(const Dataset& dataset, CheckOptions looking) {
+    if (looking.rule.kind == MaskKind::automatic && !dataset.mask_values.empty())
+        looking.rule = parse_mask_rule(dataset.mask_values);
+    const std::vector<SampleFacts> facts =
+        look_at_samples(dataset.train, looking.rule, looking.threads, looking.progress, looking.index);
+    const MaskRule rule = resolved_rule(dataset.train, facts, looking);
+    SampleClasses classes;
+    for (const SampleFacts& found : facts) {
+        std::set<int> held;
+        for (const RawValue& v : found.values_under(rule)) held.insert(rule.class_of(v.value));
+        held.erase(ignored_class), held.erase(-1);
+        classes.emplace_back(held.begin(), held.end());
+    }
+    return classes;
+}
+
+static void draw_split(const DatasetOptions& options, Dataset& dataset, const CheckOptions& looking) {
+    dataset.drawn_split = true;
+    const SampleClasses classes = options.split_by_class ? classes_of(dataset, looking) : SampleClasses{};
+    if (!options.fold.empty())
+        split_by_fold(dataset, options.fold, uint64_t(options.seed), options.group_pattern, classes);
+    else
+        split_by_fraction(dataset, options.val_fraction, uint64_t(options.seed), options.group_pattern, classes);
+}
+
+static void split(const DatasetOptions& options, Dataset& dataset, const CheckOptions& looking) {
     if (given_split(options)) {  // replaces the layout's own
         dataset.train.insert(dataset.train.end(), dataset.val.begin(), dataset.val.end());
         dataset.val.clear();
@@ -214,18 +251,17 @@ static void split(const DatasetOptions& options, Dataset& dataset) {
         apply_val_list(options, dataset);
     else if (!options.val_pattern.empty())
         split_by_pattern(dataset, options.val_pattern);
-    else if (!options.fold.empty())
-        split_by_fold(dataset, options.fold, uint64_t(options.seed), options.group_pattern);
-    else if (options.val_every > 0)
+    else if (options.val_every > 0 && options.fold.empty())
         split_by_count(dataset, options.val_every);
-    else if (dataset.val.empty())
-        split_by_fraction(dataset, options.val_fraction, uint64_t(options.seed), options.group_pattern);
-    else if (!options.group_pattern.empty())
+    else if (!options.fold.empty() || dataset.val.empty())
+        draw_split(options, dataset, looking);
+    else if (!options.group_pattern.empty() || options.split_by_class)
         dataset.warnings.push_back(
-            "`group-pattern` has no effect: the data set is split as it lies; `fold` splits it anew");
+            fmt::format("`{}` has no effect: the data set is split as it lies; `fold` splits it anew",
+                        options.split_by_class ? "split-by-class" : "group-pattern"));
 }
 
-Dataset find_dataset(const DatasetOptions& options) {
+Dataset find_dataset(const DatasetOptions& options, const CheckOptions& looking) {
     if (!is_folder(options.root))
         throw DataError(
             fmt::format("{}: {}; give the folder of the data set", options.root, absence(options.root, "folder")));
@@ -239,7 +275,7 @@ Dataset find_dataset(const DatasetOptions& options) {
         dataset = recognize_layout(options.root);
     }
     add_class_names(options, dataset);
-    split(options, dataset);
+    split(options, dataset, looking);
     refuse_overlap(dataset);
     return dataset;
 }

@@ -30,6 +30,7 @@ struct Dataset {
     std::vector<std::string> class_names = {};  // by class id, where the set says them
     Palette palette = {};                       // likewise its colours; empty or as long as class_names
     std::map<std::string, uint8_t> ids_of_lists = {};  // what the column of classes of its first list holds
+    bool drawn_split = false;                          // by `val-fraction` or `fold`
 };
 
 inline constexpr double max_val_fraction = 0.9;
@@ -40,25 +41,20 @@ struct DatasetOptions {
     std::string val_pattern;           // a glob on image file names, such as "*9.png"
     int64_t val_every = 0;             // data/split.h, as the next two
     std::string fold = {}, group_pattern = {};
+    bool split_by_class = false;
     double val_fraction = 0.1;  // used where nothing else says what validates
     int64_t seed = 0;           // of that share
     // Folders or globs, below the root or absolute. A part's masks may be left empty: then `masks` has them too.
     std::string images = {}, masks = {}, val_images = {}, val_masks = {}, test_images = {}, test_masks = {};
     std::string class_names = {};    // names, or a file of them (data/class_names.h); empty: as the set says
     std::string rle_order = "auto";  // how runs of a list are counted: "rows", "columns", or as its heading says
+    std::string check_cache = {};    // data/check_index.h
 };
 
 // The seed is the whole experiment's.
 void describe(Settings& settings, DatasetOptions& options);
 Setting<double>& describe_val_fraction(Settings& settings, double& fraction);
 Setting<int64_t>& describe_seed(Settings& settings, int64_t& seed);
-
-// Finds samples by layout (data/layouts.h), unless lists name them. Masks are paired by stem, also with _mask, _label,
-// _gt and the like appended. Throws DataError where an image has no mask, and names the first few; where nothing is
-// recognized, it names what was found. Where a list of all validates, none is left to train on. A sample is its image's
-// file, whatever the path that names it or the links that lead to it: none comes twice, and what val_list names does
-// not train.
-Dataset find_dataset(const DatasetOptions& options);
 
 // The image's file, the same for every spelling of its path: canonical and absolute.
 std::string file_key(const Sample& sample);
@@ -81,6 +77,9 @@ struct ImageList {
 // DataError where `path` itself cannot be read or holds no image.
 ImageList find_images(const std::string& path, bool below = false);
 
+class CheckIndex;    // data/check_index.h
+struct SampleFacts;  // data/sample_check.h
+
 struct CheckOptions {
     MaskRule rule;             // may be `auto`
     int class_count = 0;       // 0: found from the masks
@@ -90,7 +89,18 @@ struct CheckOptions {
     int channels = 0;                                             // of the net; 0: found from the images
     RangeRule range = {};                                         // of the images' values
     int named_classes = 0;                                        // how many classes the set has names for
+    std::vector<std::string> class_names = {};                    // for messages, where there are as many as classes
+    CheckIndex* index = nullptr;                                  // what is known of the samples already
+    bool drawn_split = false;                                     // Dataset::drawn_split
 };
+
+// Finds samples by layout (data/layouts.h), unless lists name them. Masks are paired by stem, also with _mask, _label,
+// _gt and the like appended. Throws DataError where an image has no mask, and names the first few; where nothing is
+// recognized, it names what was found. Where a list of all validates, none is left to train on. A sample is its image's
+// file, whatever the path that names it or the links that lead to it: none comes twice, and what val_list names does
+// not train. A split by class looks at the samples before it, as `looking` says, whose rule `auto` is that of the set where
+// it has one.
+Dataset find_dataset(const DatasetOptions& options, const CheckOptions& looking = {});
 
 struct DatasetReport {
     MaskRule rule;  // definite
@@ -111,7 +121,11 @@ struct DatasetReport {
 
 // Decodes every image and mask. Sizes must match, every value must have a class, and images must have the channels of the
 // net; throws one DataError that names the first few offenders by path. Floats need a range of values, which `auto`
-// measures. Warns of classes that one part holds and the other does not.
+// measures. Warns of classes that one part holds and the other does not, and of images that validate and are equal to
+// training images or look like them.
 DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptions& options);
+// The same of samples that were looked at with this rule (look_at_samples).
+DatasetReport check_dataset(const std::vector<Sample>& samples, const std::vector<SampleFacts>& facts,
+                            const CheckOptions& options);
 
 }  // namespace atrous::data

@@ -6,35 +6,14 @@
 #include <set>
 
 #include "base/error.h"
+#include "data/check_index.h"
 #include "data/dataset.h"
 #include "data/few.h"
-#include "data/image_check.h"
-#include "data/parallel.h"
+#include "data/sample_check.h"
 
 namespace atrous::data {
 
 namespace {
-
-struct Found {
-    FoundImage image;
-    int64_t instances = -1;  // count_instances, where the rule is still to be decided
-    std::vector<RawValue> values;
-    std::string problem;
-};
-
-Found look_at(const Sample& sample, const MaskRule& rule) {
-    Found found;
-    try {
-        const Image image = load_image(sample.image_path);
-        found.image = look_at(image);
-        const RawMask mask = load_mask(sample, image.h, image.w);
-        found.values = raw_values(mask, rule);
-        if (rule.kind == MaskKind::automatic) found.instances = count_instances(mask, found.values);
-    } catch (const DataError& error) {
-        found.problem = error.what();
-    }
-    return found;
-}
 
 void refuse_problems(const std::vector<std::string>& problems, size_t samples) {
     if (problems.empty()) return;
@@ -44,20 +23,10 @@ void refuse_problems(const std::vector<std::string>& problems, size_t samples) {
     throw DataError(text);
 }
 
-std::vector<RawValue> merged(const std::vector<Found>& all) {
-    std::map<uint32_t, RawValue> values;
-    for (const auto& found : all)
-        for (const auto& v : found.values)
-            values.try_emplace(v.value, RawValue{v.value, 0, v.x, v.y}).first->second.count += v.count;
-    std::vector<RawValue> list;
-    for (const auto& [value, entry] : values) list.push_back(entry);
-    return list;
-}
-
 // `with`: of the part that the sample belongs to, null where not split.
-void count_classes(const Found& found, DatasetReport& report, std::vector<int64_t>* with) {
+void count_classes(const SampleFacts& found, DatasetReport& report, std::vector<int64_t>* with) {
     std::vector<bool> seen(report.pixels.size(), false);
-    for (const auto& v : found.values) {
+    for (const auto& v : found.values_under(report.rule)) {
         const int id = report.rule.class_of(v.value);
         if (id == ignored_class) {
             report.ignored_pixels += v.count;
@@ -72,26 +41,65 @@ void count_classes(const Found& found, DatasetReport& report, std::vector<int64_
     }
 }
 
+// "3", or "3 (car)" where classes have names.
+std::string text_of_class(size_t id, const DatasetReport& report, const std::vector<std::string>& names) {
+    return names.size() == report.pixels.size() ? fmt::format("{} ({})", id, names[id]) : std::to_string(id);
+}
+
 // Classes that the samples hold but those of one part do not.
-std::vector<std::string> absent_from(const std::vector<int64_t>& part, const DatasetReport& report) {
+std::vector<std::string> absent_from(const std::vector<int64_t>& part, const DatasetReport& report,
+                                     const std::vector<std::string>& names) {
     std::vector<std::string> ids;
     for (size_t id = 0; id < part.size(); ++id)
-        if (part[id] == 0 && report.samples_with[id] > 0) ids.push_back(std::to_string(id));
+        if (part[id] == 0 && report.samples_with[id] > 0) ids.push_back(text_of_class(id, report, names));
     return ids;
 }
 
-void warn_of_parts(DatasetReport& report) {
-    if (const auto ids = absent_from(report.train_with, report); !ids.empty())
-        report.warnings.push_back(fmt::format("no training sample holds class {}: it cannot be learnt", few_of(ids)));
-    if (const auto ids = absent_from(report.val_with, report); !ids.empty())
+void warn_of_parts(DatasetReport& report, const std::vector<std::string>& names, bool drawn_split) {
+    const std::string advice = drawn_split ? "; `split-by-class` keeps classes on both sides" : "";
+    if (const auto ids = absent_from(report.train_with, report, names); !ids.empty())
         report.warnings.push_back(
-            fmt::format("no validation sample holds class {}: its scores will be absent", few_of(ids)));
+            fmt::format("no training sample holds class {}: it cannot be learnt{}", few_of(ids), advice));
+    if (const auto ids = absent_from(report.val_with, report, names); !ids.empty())
+        report.warnings.push_back(
+            fmt::format("no validation sample holds class {}: its scores will be absent{}", few_of(ids), advice));
 }
 
-void add_warnings(DatasetReport& report) {
+// "b like a, d like c and 3 more".
+std::string text_of_twins(const std::vector<Twin>& twins, const std::vector<Sample>& samples, size_t train_count) {
+    std::vector<std::string> pairs;
+    for (const Twin& twin : twins)
+        pairs.push_back(
+            fmt::format("{} and {}", samples[train_count + twin.in_second].name, samples[twin.in_first].name));
+    return few_of(pairs);
+}
+
+void warn_of_twins(const std::vector<Sample>& samples, const std::vector<SampleFacts>& all, size_t train_count,
+                   DatasetReport& report) {
+    std::vector<ImagePrint> prints;
+    for (const SampleFacts& found : all) prints.push_back(found.print);
+    const std::span<const ImagePrint> both(prints);
+    std::vector<Twin> twins = twins_between(both.first(train_count), both.subspan(train_count));
+    const auto likely = std::stable_partition(twins.begin(), twins.end(), [](const Twin& t) { return t.equal; });
+    const std::vector<Twin> alike(likely, twins.end());
+    twins.erase(likely, twins.end());
+    if (!twins.empty())
+        report.warnings.push_back(
+            fmt::format("{} of {} validation images are copies of training images, byte for byte: {}; they say nothing "
+                        "of new images",
+                        twins.size(), samples.size() - train_count, text_of_twins(twins, samples, train_count)));
+    if (!alike.empty())
+        report.warnings.push_back(fmt::format(
+            "{} of {} validation images look like training images: {}; where these are one scene, `group-pattern` "
+            "keeps it on one side",
+            alike.size(), samples.size() - train_count, text_of_twins(alike, samples, train_count)));
+}
+
+void add_warnings(DatasetReport& report, const CheckOptions& options) {
+    const std::vector<std::string>& names = options.class_names;
     std::vector<std::string> ids;
     for (size_t id = 0; id < report.pixels.size(); ++id)
-        if (report.pixels[id] == 0) ids.push_back(std::to_string(id));
+        if (report.pixels[id] == 0) ids.push_back(text_of_class(id, report, names));
     const std::string absent = few_of(ids);
     if (!absent.empty())
         report.warnings.push_back(fmt::format("no pixel has class {}{}", absent,
@@ -105,14 +113,14 @@ void add_warnings(DatasetReport& report) {
             "{:.0f} % of the pixels are ignored while no pixel has class {}; do these masks follow the rule "
             "'{}'? else give theirs with `mask-values`",
             100.0 * double(report.ignored_pixels) / double(total), absent, report.rule.describe()));
-    warn_of_parts(report);
+    warn_of_parts(report, names, options.drawn_split);
 }
 
 // Pixels that the rule gives no class.
-void refuse_values(const std::vector<Sample>& samples, const std::vector<Found>& all, const MaskRule& rule) {
+void refuse_values(const std::vector<Sample>& samples, const std::vector<SampleFacts>& all, const MaskRule& rule) {
     std::vector<std::string> problems;
     for (size_t i = 0; i < samples.size(); ++i)
-        for (const auto& v : all[i].values) {
+        for (const auto& v : all[i].values_under(rule)) {
             const int id = rule.class_of(v.value);
             if (id >= 0 && (id < rule.class_count || id == ignored_class)) continue;
             try {
@@ -125,7 +133,7 @@ void refuse_values(const std::vector<Sample>& samples, const std::vector<Found>&
     refuse_problems(problems, samples.size());
 }
 
-void sum_up(const std::vector<Found>& all, int64_t train_count, DatasetReport& report) {
+void sum_up(const std::vector<SampleFacts>& all, int64_t train_count, DatasetReport& report) {
     const auto classes = size_t(report.rule.class_count);
     report.samples = int64_t(all.size());
     report.pixels.assign(classes, 0);
@@ -133,7 +141,7 @@ void sum_up(const std::vector<Found>& all, int64_t train_count, DatasetReport& r
     if (train_count > 0) report.train_with.assign(classes, 0);  // a part without samples lacks nothing
     if (train_count >= 0 && train_count < report.samples) report.val_with.assign(classes, 0);
     for (size_t i = 0; i < all.size(); ++i) {
-        const Found& found = all[i];
+        const SampleFacts& found = all[i];
         auto& part = int64_t(i) < train_count ? report.train_with : report.val_with;
         count_classes(found, report, part.empty() ? nullptr : &part);
     }
@@ -145,14 +153,15 @@ namespace {
 
 // Masks of instance ids: in every mask most of the numbers 1 to n, each one piece, and n differs from mask to mask. Few objects
 // could be few classes too, so that is a warning; many are refused, for a class a number is never what is wanted.
-void look_for_instances(const std::vector<Sample>& samples, const std::vector<Found>& all, DatasetReport& report) {
+void look_for_instances(const std::vector<Sample>& samples, const std::vector<SampleFacts>& all,
+                        DatasetReport& report) {
     std::set<int64_t> counts;
     int64_t most = 0, several = 0;
-    for (const Found& found : all) {
+    for (const SampleFacts& found : all) {
         if (found.instances < 0) return;
         if (found.instances > 0) counts.insert(found.instances);
         several += found.instances > 1;
-        most = std::max(most, found.instances);
+        most = std::max<int64_t>(most, found.instances);
     }
     if (counts.size() < 2 || several < 2) return;
     const std::string text = fmt::format(
@@ -169,16 +178,14 @@ DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptio
     if (samples.empty()) throw DataError("the data set has no samples");
     if (options.class_count < 0 || options.class_count > max_classes)
         throw UsageError(fmt::format("`classes` {} is not between 2 and {}", options.class_count, max_classes));
+    const auto facts = look_at_samples(samples, options.rule, options.threads, options.progress, options.index);
+    if (options.index) options.index->save();
+    return check_dataset(samples, facts, options);
+}
+
+DatasetReport check_dataset(const std::vector<Sample>& samples, const std::vector<SampleFacts>& all,
+                            const CheckOptions& options) {
     require(options.train_count <= int64_t(samples.size()), "check_dataset: train_count is at most all samples");
-    std::vector<Found> all(samples.size());
-    std::mutex mutex;
-    int64_t done = 0;
-    parallel_for(int64_t(samples.size()), options.threads, [&](int64_t i) {
-        all[size_t(i)] = look_at(samples[size_t(i)], options.rule);
-        if (!options.progress) return;
-        const std::lock_guard lock(mutex);
-        options.progress(++done, int64_t(samples.size()));
-    });
     std::vector<std::string> problems;
     for (const auto& found : all)
         if (!found.problem.empty()) problems.push_back(found.problem);
@@ -186,15 +193,15 @@ DatasetReport check_dataset(const std::vector<Sample>& samples, const CheckOptio
     DatasetReport report;
     if (options.rule.kind == MaskKind::automatic && options.class_count == 0 && options.named_classes == 0)
         look_for_instances(samples, all, report);
-    report.rule =
-        resolve_mask_rule(options.rule, merged(all), samples[0].mask_path, options.class_count, options.named_classes);
+    report.rule = resolved_rule(samples, all, options);
     refuse_values(samples, all, report.rule);
     sum_up(all, options.train_count, report);
-    add_warnings(report);
+    add_warnings(report, options);
     std::vector<FoundImage> images;
-    for (const Found& found : all) images.push_back(found.image);
+    for (const SampleFacts& found : all) images.push_back(found.image);
     report.channels = channels_of(samples, images, options.channels);
     sum_up_images(images, options.range, options.train_count, report);
+    if (options.train_count > 0) warn_of_twins(samples, all, size_t(options.train_count), report);
     return report;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "data/codecs.h"
+#include "data/fingerprint.h"
 
 namespace atrous::data {
 
@@ -17,6 +18,7 @@ class Drawn : public MaskSource {
  public:
     explicit Drawn(DrawnMask mask) : mask_(std::move(mask)) {}
     RawMask draw(int64_t h, int64_t w, const std::string& where) const override;
+    uint64_t fingerprint() const override;
 
  private:
     const DrawnMask mask_;
@@ -69,6 +71,20 @@ RawMask Drawn::draw(int64_t h, int64_t w, const std::string& where) const {
             if (inside.u8[i]) mask.image.u8[i] = d.id;
     }
     return mask;
+}
+
+uint64_t Drawn::fingerprint() const {
+    Fingerprint print;
+    print.add(mask_.h), print.add(mask_.w), print.add(mask_.relative);
+    for (const Drawing& d : mask_.drawings) {
+        print.add(d.id), print.add(d.x), print.add(d.y), print.add(d.runs);
+        print.add(d.bitmap.h), print.add(d.bitmap.w), print.add(d.bitmap.u8);
+        for (const Ring& ring : d.rings) {
+            print.add(ring.size());
+            for (const Point& p : ring) print.add(p.x), print.add(p.y);
+        }
+    }
+    return print.value();
 }
 
 }  // namespace

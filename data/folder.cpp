@@ -33,13 +33,18 @@ struct Pending {
     }
 };
 
-// Appends the folder's names. Returns the system's reason where it could not read all of them, else nothing.
-std::string read_names(const std::string& folder, std::vector<std::string>& names) {
-    std::error_code error;
+struct Entry {
+    std::string name;
+    bool is_file;  // or a link to one; of most entries the folder itself says so
+};
+
+// Appends the folder's entries by name. Returns the system's reason where it could not read all of them, else nothing.
+std::string read_entries(const std::string& folder, std::vector<Entry>& entries) {
+    std::error_code error, ignored;
     fs::directory_iterator entry(folder, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error))
-        names.push_back(entry->path().filename().string());
-    std::sort(names.begin(), names.end());
+        entries.push_back({entry->path().filename().string(), entry->is_regular_file(ignored)});
+    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
     return error ? error.message() : "";
 }
 
@@ -49,9 +54,9 @@ bool is_link(const std::string& path) {
 }
 
 // Sorts an entry of a folder; `pending` is null where those below do not count.
-void sort_entry(const std::string& path, Pending* pending, ImageList& found) {
+void sort_entry(const std::string& path, bool is_file, Pending* pending, ImageList& found) {
     const bool image = is_image_name(path);
-    if (image && is_file(path)) return found.images.push_back(path);
+    if (image && is_file) return found.images.push_back(path);
     if (const auto content = image ? std::nullopt : image_content(path)) {
         if (content->is_read) return found.images.push_back(path);
         return found.unread.push_back(fmt::format("{} ({})", path, content->kind));
@@ -68,9 +73,9 @@ void sort_entry(const std::string& path, Pending* pending, ImageList& found) {
 }
 
 std::string look_into(const std::string& folder, Pending* pending, ImageList& found) {
-    std::vector<std::string> names;
-    const std::string problem = read_names(folder, names);
-    for (const auto& name : names) sort_entry((fs::path(folder) / name).string(), pending, found);
+    std::vector<Entry> entries;
+    const std::string problem = read_entries(folder, entries);
+    for (const auto& [name, is_file] : entries) sort_entry((fs::path(folder) / name).string(), is_file, pending, found);
     return problem;
 }
 
@@ -108,9 +113,11 @@ ImageList images_below(const std::string& root) {
 }
 
 std::vector<std::string> names_in(const std::string& folder) {
-    std::vector<std::string> names;
-    const std::string problem = read_names(folder, names);
+    std::vector<Entry> entries;
+    const std::string problem = read_entries(folder, entries);
     if (!problem.empty()) unreadable(folder, problem);
+    std::vector<std::string> names;
+    for (Entry& entry : entries) names.push_back(std::move(entry.name));
     return names;
 }
 

@@ -42,8 +42,9 @@ void refuse_infinite(const Image& image, const std::string& path, int64_t first_
 
 }  // namespace
 
-Image load_image(const std::string& path) {
-    const auto bytes = read_file(path);
+Image load_image(const std::string& path) { return decode_image(read_file(path), path); }
+
+Image decode_image(const std::vector<uint8_t>& bytes, const std::string& path) {
     return codec::finish(codec::decode(bytes, path, false), path);
 }
 

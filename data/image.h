@@ -69,6 +69,7 @@ inline constexpr int64_t max_pixels = int64_t{1} << 28;
 // signs or of more bits, and floating point numbers, become floats. Throws DataError with the path for anything that is
 // missing, damaged or truncated, and for numbers that are not finite.
 Image load_image(const std::string& path);
+Image decode_image(const std::vector<uint8_t>& bytes, const std::string& path);  // the same of the file's contents
 
 bool is_image_name(const std::string& path);  // by the codecs' extensions; hidden files are not
 

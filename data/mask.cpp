@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "data/codecs.h"
@@ -53,6 +52,13 @@ Image whole_values(const Image& floats, const std::string& path) {
     return out;
 }
 
+bool alpha_varies(const Image& image) {
+    if (image.c != 4) return false;
+    for (size_t i = 7; i < image.u8.size(); i += 4)
+        if (image.u8[i] != image.u8[3]) return true;
+    return false;
+}
+
 }  // namespace
 
 RawMask load_mask(const std::string& path) {
@@ -64,8 +70,9 @@ RawMask load_mask(const std::string& path) {
     if (c > 1 && (decoded.image.is_16bit() || decoded.image.is_float()))
         throw DataError(fmt::format("{}: a mask in colours of {} a channel; save it with 8 bits", path,
                                     decoded.image.is_16bit() ? "16 bits" : "more than 16 bits"));
-    if (decoded.image.is_float()) return {whole_values(decoded.image, path), {}};
-    return {without_equal_channels(std::move(decoded.image)), std::move(decoded.palette)};
+    if (decoded.image.is_float()) return {whole_values(decoded.image, path), {}, false};
+    const bool alpha = alpha_varies(decoded.image);
+    return {without_equal_channels(std::move(decoded.image)), std::move(decoded.palette), alpha};
 }
 
 uint32_t RawMask::value(int64_t pixel) const {
@@ -119,33 +126,6 @@ int MaskRule::class_of(uint32_t value) const {
     return (kind == MaskKind::values && !colour) || kind == MaskKind::colours ? otherwise : -1;
 }
 
-std::vector<RawValue> raw_values(const RawMask& mask, const MaskRule& rule, size_t limit) {
-    const bool colours = rule.by_colour(), by_value = rule.kind == MaskKind::automatic;
-    std::unordered_map<uint32_t, RawValue> seen;  // by value or by class
-    RawValue* last = nullptr;
-    uint32_t last_value = 0;
-    for (int64_t i = 0; i < mask.image.h * mask.image.w; ++i) {
-        const uint32_t value = colours ? mask.colour(i) : mask.value(i);
-        if (!last || last_value != value) {  // neighbours are mostly equal
-            const uint32_t key = by_value ? value : uint32_t(rule.class_of(value));
-            const auto found = seen.find(key);
-            if (by_value && found == seen.end() && seen.size() == limit) {
-                last = nullptr;
-                continue;
-            }
-            last = found != seen.end()
-                       ? &found->second
-                       : &seen.emplace(key, RawValue{value, 0, i % mask.image.w, i / mask.image.w}).first->second;
-            last_value = value;
-        }
-        ++last->count;
-    }
-    std::vector<RawValue> values;
-    for (const auto& [key, entry] : seen) values.push_back(entry);
-    std::sort(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
-    return values;
-}
-
 void refuse_mask_value(const MaskRule& rule, const RawValue& value, const std::string& path) {
     throw DataError(fmt::format(
         "{}: pixel ({}, {}) has the {} {}, which stands for no class; allowed: {} (`mask-values`)", path, value.x,
@@ -180,7 +160,8 @@ Image apply_mask_rule(const MaskRule& rule, const RawMask& mask, const std::stri
         if (last_class == -2 || value != last_value) {
             last_class = rule.class_of(value);
             last_value = value;
-            if (last_class < 0) refuse_mask_value(rule, {value, 1, i % mask.image.w, i / mask.image.w}, path);
+            if (last_class < 0)
+                refuse_mask_value(rule, {value, 1, int32_t(i % mask.image.w), int32_t(i / mask.image.w)}, path);
         }
         return last_class;
     };

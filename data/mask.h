@@ -17,8 +17,9 @@ inline constexpr int max_classes = 255;
 inline constexpr uint32_t colour_flag = 1u << 24;
 
 struct RawMask {
-    Image image;      // one channel, or three where at least one pixel is not gray; alpha is dropped
-    Palette palette;  // where the file has one: image holds indices into it
+    Image image;                // one channel, or three where at least one pixel is not gray; alpha is dropped
+    Palette palette;            // where the file has one: image holds indices into it
+    bool alpha_varies = false;  // of the alpha that was dropped
     uint32_t value(int64_t pixel) const;
     uint32_t colour(int64_t pixel) const;  // as colour_flag | 0xrrggbb: through the palette, or gray repeated
 };
@@ -58,12 +59,22 @@ std::string text_of(const MaskRule& rule);  // which parse_mask_rule takes; the 
 // One distinct value of a mask, how often it comes and where first.
 struct RawValue {
     uint32_t value = 0;
-    int64_t count = 0, x = 0, y = 0;
+    int64_t count = 0;
+    int32_t x = 0, y = 0;
+    uint32_t colour = 0;  // RawMask::colour
+    uint16_t width = 0;   // the side of the largest square that it fills; 0: not known
 };
 // Returns values in ascending order. With `auto` these are the first `limit` values, and others are not counted; more
 // mean no classes. With a definite rule there is one value for each class that occurs, and for what is not allowed the
-// first, with the count of all pixels alike.
+// first, with the count of all pixels alike. Widths are not known.
 std::vector<RawValue> raw_values(const RawMask& mask, const MaskRule& rule, size_t limit = 4096);
+
+// The same for a definite rule from all values of a mask, as `auto` gives them. A class is as wide as the widest of its
+// values.
+std::vector<RawValue> raw_values(const std::vector<RawValue>& all, const MaskRule& rule);
+
+// Finds the widths of all values of a mask.
+void measure_widths(const RawMask& mask, std::vector<RawValue>& values);
 
 // Turns `auto` into a definite rule from the values of all masks of a set; `example` is a mask's path for messages and
 // `class_count` is 0 where the number of classes is not known. Other rules only get their class_count.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "data/fingerprint.h"
 
 namespace atrous::data {
 
@@ -36,6 +37,11 @@ class JoinedFiles : public MaskSource {
         for (const MaskFile& file : files) add_file(file, mask.image);
         return mask;
     }
+    uint64_t fingerprint() const override {
+        Fingerprint print;
+        for (const MaskFile& file : files) print.add(file.path), print.add(file.id);
+        return print.value();
+    }
     const std::vector<MaskFile> files;
 };
 
@@ -50,6 +56,12 @@ class JoinedRuns : public MaskSource {
                 if (one.u8[i]) mask.image.u8[i] = runs.id;
         }
         return mask;
+    }
+    uint64_t fingerprint() const override {
+        Fingerprint print;
+        print.add(int(order_));
+        for (const MaskRuns& runs : runs_) print.add(runs.text), print.add(runs.id);
+        return print.value();
     }
 
  private:

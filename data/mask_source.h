@@ -16,6 +16,8 @@ class MaskSource {
     virtual ~MaskSource() = default;
     // Class ids, one a pixel, for an image of this size. `where` begins the messages; throws DataError.
     virtual RawMask draw(int64_t h, int64_t w, const std::string& where) const = 0;
+    // Changes where what is drawn would; the files of files_of are left out. 0: it is not known.
+    virtual uint64_t fingerprint() const { return 0; }
 };
 
 // One file for each object or each class. A pixel is inside where its value, of a colour the largest channel, is at

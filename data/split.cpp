@@ -10,8 +10,10 @@
 #include <numeric>
 #include <optional>
 #include <regex>
+#include <set>
 
 #include "base/error.h"
+#include "data/class_split.h"
 #include "data/few.h"
 
 namespace atrous::data {
@@ -83,6 +85,22 @@ void move_to_val(Dataset& dataset, const std::vector<bool>& validates) {
     dataset.train = std::move(train);
 }
 
+std::vector<ClassGroup> without_classes(const std::vector<Group>& groups) {
+    std::vector<ClassGroup> out;
+    for (const Group& group : groups) out.push_back({group.samples.size()});
+    return out;
+}
+
+std::vector<ClassGroup> with_classes(const std::vector<Group>& groups, const SampleClasses& classes) {
+    std::vector<ClassGroup> out;
+    for (const Group& group : groups) {
+        std::set<int> held;
+        for (const size_t i : group.samples) held.insert(classes[i].begin(), classes[i].end());
+        out.push_back({group.samples.size(), {held.begin(), held.end()}});
+    }
+    return out;
+}
+
 struct Fold {
     size_t index, of;
 };
@@ -98,7 +116,8 @@ Fold parse_fold(const std::string& text) {
 
 }  // namespace
 
-void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed, const std::string& group_pattern) {
+void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed, const std::string& group_pattern,
+                       const SampleClasses& classes) {
     if (!(fraction >= 0 && fraction < 1))
         throw UsageError(
             fmt::format("`val-fraction` {} is not in [0, 1); 0.1 validates on every tenth sample", fraction));
@@ -107,27 +126,27 @@ void split_by_fraction(Dataset& dataset, double fraction, uint64_t seed, const s
     if (fraction > 0 && n >= 2) count = std::clamp<size_t>(count, 1, n - 1);
     if (count == 0) return;
     const std::vector<Group> groups = groups_of(dataset, group_pattern, seed);
-    std::vector<bool> validates(n, false);
+    std::vector<bool> chosen(groups.size(), false), validates(n, false);
     size_t moved = 0;
-    for (size_t g = 0; g + 1 < groups.size() && moved < count; ++g)
-        for (const size_t i : groups[g].samples) validates[i] = true, ++moved;
+    for (size_t g = 0; g + 1 < groups.size() && moved < count; ++g) chosen[g] = true, moved += groups[g].samples.size();
+    if (!classes.empty()) keep_classes_on_both_sides(with_classes(groups, classes), chosen);
+    for (size_t g = 0; g < groups.size(); ++g)
+        for (const size_t i : groups[g].samples) validates[i] = chosen[g];
     move_to_val(dataset, validates);
 }
 
-void split_by_fold(Dataset& dataset, const std::string& fold, uint64_t seed, const std::string& group_pattern) {
+void split_by_fold(Dataset& dataset, const std::string& fold, uint64_t seed, const std::string& group_pattern,
+                   const SampleClasses& classes) {
     const Fold chosen = parse_fold(fold);
     const std::vector<Group> groups = groups_of(dataset, group_pattern, seed);
     if (groups.size() < chosen.of)
         throw DataError(fmt::format("`fold` {}: there are only {} {} to make folds of", fold, groups.size(),
                                     group_pattern.empty() ? "samples" : "groups"));
-    std::vector<size_t> sizes(chosen.of, 0);
+    const std::vector<size_t> folds =
+        folds_by_class(classes.empty() ? without_classes(groups) : with_classes(groups, classes), chosen.of);
     std::vector<bool> validates(dataset.train.size(), false);
-    for (const Group& group : groups) {
-        const size_t to = size_t(std::min_element(sizes.begin(), sizes.end()) - sizes.begin());
-        sizes[to] += group.samples.size();
-        if (to == chosen.index)
-            for (const size_t i : group.samples) validates[i] = true;
-    }
+    for (size_t g = 0; g < groups.size(); ++g)
+        for (const size_t i : groups[g].samples) validates[i] = folds[g] == chosen.index;
     move_to_val(dataset, validates);
 }
 

@@ -36,15 +36,8 @@ std::string tuning_machine(Device device) {
 }
 
 std::string default_tuning_file() {
-    const auto variable = [](const char* name) {
-        const char* value = std::getenv(name);
-        return std::string(value ? value : "");
-    };
-    // A relative path is to be ignored, says the XDG Base Directory Specification.
-    if (const std::string cache = variable("XDG_CACHE_HOME"); cache.starts_with("/"))
-        return cache + "/atrous/kernels.json";
-    const std::string home = variable("HOME");
-    return home.empty() ? "" : home + "/.cache/atrous/kernels.json";
+    const std::string cache = cache_folder();
+    return cache.empty() ? "" : cache + "/kernels.json";
 }
 
 // ---- as JSON --------------------------------------------------------------------------------------------------------

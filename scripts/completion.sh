@@ -40,6 +40,7 @@ for verb in $(verbs); do
     echo "        case \$before in"
     options "$verb" | sed -n "s/^\(--[a-z0-9-]*\) \(..*\)/        \1) words='\2' ;;/p"
     [ "$verb" != bench ] || echo "        bench) words='kernels step' ;;"
+    [ "$verb" != data ] || echo "        data) words='check show' ;;"
     echo "        esac ;;"
 done
 cat <<'END'

@@ -5,6 +5,8 @@ verbs() { # the lines "  name      what it does" of the help
 help_of() { # verb; that of a verb with kinds, "bench kernels" and "bench step", is its kinds'
     if [ "$1" = bench ]; then
         "$program" bench kernels --help-all && echo && "$program" bench step --help-all
+    elif [ "$1" = data ]; then
+        "$program" data check --help-all && echo && "$program" data show --help-all
     else
         "$program" "$1" --help-all
     fi

@@ -23,7 +23,9 @@ void default_split_from(const std::optional<SplitRecord>& recorded, Settings& se
     for (const auto& [key, value] : recorded->settings) {
         const bool splits = std::count(std::begin(drawn_settings), std::end(drawn_settings), key) > 0;
         if (splits ? anew : placed && key != "rle-order") continue;
-        if (key == "val-every")
+        if (key == "split-by-class")
+            settings.default_from(key, true);
+        else if (key == "val-every")
             settings.default_from(key, int64_t(std::stoll(value)));
         else
             settings.default_from(key, value);
@@ -42,9 +44,10 @@ static std::string value_of(const std::map<std::string, std::string>& settings, 
     return at == settings.end() ? "" : at->second;
 }
 
-data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded) {
+data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded,
+                              const data::CheckOptions& looking) {
     try {
-        return data::find_dataset(options);
+        return data::find_dataset(options, looking);
     } catch (const DataError& e) {
         if (recorded && recorded->settings.contains("images") &&
             options.images == value_of(recorded->settings, "images"))

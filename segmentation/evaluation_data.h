@@ -15,7 +15,8 @@ namespace atrous {
 void default_split_from(const std::optional<SplitRecord>& recorded, Settings& settings);
 
 // find_dataset, whose error says where a split that fails is that of the checkpoint's training.
-data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded);
+data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded,
+                              const data::CheckOptions& looking);
 
 // Returns the samples of a split: val, train or all. Throws DataError where it is empty; `root` is for the message.
 std::vector<data::Sample> samples_of_split(const data::Dataset& set, const std::string& split, const std::string& root);

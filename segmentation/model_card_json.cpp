@@ -194,6 +194,7 @@ std::vector<uint64_t> read_hashes(const Fields& f, const char* name) {
 
 bool is_split_setting(const std::string& key, const std::string& value) {
     if (key == "rle-order") return value == "rows" || value == "columns";
+    if (key == "split-by-class") return value == "true";
     if (key == "val-every")
         return std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
                value.size() < 10 && value > "0";

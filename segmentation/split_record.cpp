@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/paths.h"
@@ -15,6 +16,24 @@ static std::string absolute(const std::string& path) { return path.empty() ? pat
 
 // Kept below 2^48: numbers in JSON are exact to 2^53.
 static uint64_t hash_of(const std::string& text) { return data::name_hash(text, 0) >> 16; }
+
+// data::file_key of many samples: a folder's path is resolved once.
+class FileKeys {
+ public:
+    std::string of(const data::Sample& sample) {
+        const std::filesystem::path path = sample.image_path;
+        std::error_code error;
+        const bool plain = path.has_filename() && path.filename() != "." && path.filename() != ".." &&
+                           std::filesystem::is_regular_file(std::filesystem::symlink_status(path, error));
+        if (!plain) return data::file_key(sample);
+        const auto [folder, fresh] = folders_.try_emplace(path.parent_path().string());
+        if (fresh) folder->second = canonical_path(folder->first.empty() ? "." : folder->first);
+        return (std::filesystem::path(folder->second) / path.filename()).string();
+    }
+
+ private:
+    std::map<std::string, std::string> folders_;
+};
 
 static void keep_smallest(std::vector<uint64_t>& hashes) {
     std::sort(hashes.begin(), hashes.end());
@@ -32,6 +51,7 @@ static std::map<std::string, std::string> settings_of(const data::DatasetOptions
                                                 {"fold", o.fold},
                                                 {"group-pattern", o.group_pattern}};
     if (o.rle_order != "auto") settings["rle-order"] = o.rle_order;
+    if (o.split_by_class) settings["split-by-class"] = "true";
     if (o.val_every > 0) settings["val-every"] = std::to_string(o.val_every);
     std::erase_if(settings, [](const auto& s) { return s.second.empty(); });
     return settings;
@@ -48,9 +68,10 @@ SplitRecord record_split(const data::DatasetOptions& options, const data::Datase
                       .validated = int64_t(dataset.val.size()),
                       .sketch = {},
                       .files = {}};
+    FileKeys keys;
     for (const data::Sample& sample : dataset.train) {
         split.sketch.push_back(hash_of(sample.name));
-        if (!sample.image_path.empty()) split.files.push_back(hash_of(data::file_key(sample)));
+        if (!sample.image_path.empty()) split.files.push_back(hash_of(keys.of(sample)));
     }
     keep_smallest(split.sketch);
     keep_smallest(split.files);
@@ -71,10 +92,10 @@ int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>&
         return std::binary_search(hashes.begin(), hashes.end(), hash_of(text));
     };
     int64_t by_name = 0, by_file = 0, found = 0;
+    FileKeys keys;
     for (const data::Sample& sample : samples) {
         const bool name = is_among(split.sketch, sample.name);
-        const bool file =
-            !split.files.empty() && !sample.image_path.empty() && is_among(split.files, data::file_key(sample));
+        const bool file = !split.files.empty() && !sample.image_path.empty() && is_among(split.files, keys.of(sample));
         by_name += name, by_file += file, found += name || file;
     }
     if (split.sketch.size() < sketch_size || found == 0) return found;
@@ -85,7 +106,8 @@ int64_t trained_among(const SplitRecord& split, const std::vector<data::Sample>&
 
 std::string text_of(const SplitRecord& split) {
     std::string text;
-    for (const auto& [key, value] : split.settings) text += fmt::format("`{}` '{}' ", key, value);
+    for (const auto& [key, value] : split.settings)
+        text += key == "split-by-class" ? fmt::format("`{}` ", key) : fmt::format("`{}` '{}' ", key, value);
     if (!split.train_list.empty()) text += "`train-list` '" + split.train_list + "' ";
     if (!split.val_list.empty()) return text + "`val-list` '" + split.val_list + "'";
     if (!split.val_pattern.empty()) return text + "`val-pattern` '" + split.val_pattern + "'";

@@ -29,7 +29,7 @@ inline constexpr size_t sketch_size = 1024;
 // Settings that say where samples lie, and, of those that split them, the ones that SplitRecord::settings has.
 inline constexpr const char* place_settings[] = {"images",    "masks",       "val-images",
                                                  "val-masks", "test-images", "test-masks"};
-inline constexpr const char* drawn_settings[] = {"fold", "group-pattern", "val-every"};
+inline constexpr const char* drawn_settings[] = {"fold", "group-pattern", "split-by-class", "val-every"};
 
 SplitRecord record_split(const data::DatasetOptions& options, const data::Dataset& dataset);
 

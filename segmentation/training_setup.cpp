@@ -4,9 +4,10 @@
 
 #include <algorithm>
 
-#include "data/palette.h"
+#include "data/check_index.h"
 #include "engine/context.h"
 #include "segmentation/card_classes.h"
+#include "segmentation/dataset_options.h"
 #include "segmentation/pretrained_report.h"
 #include "segmentation/run_folder.h"
 #include "segmentation/tuning.h"
@@ -84,25 +85,20 @@ int64_t threads_of(const Machine& machine, const ResumedRun* resumed, Messages& 
 
 static DataSets open_data(const Experiment& e, Messages& messages) {
     DataSets sets;
-    sets.dataset = data::find_dataset(e.data);
+    data::CheckIndex index(data::check_index_file(e.data.check_cache, e.data.root));
+    data::CheckOptions check = check_options(e, messages);
+    check.index = &index;
+    sets.dataset = data::find_dataset(e.data, check);
     sets.split = record_split(e.data, sets.dataset);
     std::vector<data::Sample> all = sets.dataset.train;
     all.insert(all.end(), sets.dataset.val.begin(), sets.dataset.val.end());
     if (sets.dataset.train.empty())
         throw DataError(e.data.root + ": no sample is left to train on; list fewer in `val-list`");
-    // What is known of the set goes before what its values look like, and after what the user says.
-    const bool known = e.mask_values == "auto" && !sets.dataset.mask_values.empty();
     messages.text(fmt::format("\n{}\n", data_line(e.data.root, sets.dataset)));
     for (const auto& note : sets.dataset.notes) messages.text(note + "\n");
-    sets.report =
-        data::check_dataset(all, {.rule = data::parse_mask_rule(known ? sets.dataset.mask_values : e.mask_values),
-                                  .class_count = int(e.classes),
-                                  .threads = int(e.machine.threads),
-                                  .train_count = int64_t(sets.dataset.train.size()),
-                                  .progress = progress_of("checking images", messages),
-                                  .channels = int(e.channels),
-                                  .range = data::parse_value_range(e.value_range),
-                                  .named_classes = int(sets.dataset.class_names.size())});
+    know_dataset(check, sets.dataset);
+    sets.report = data::check_dataset(all, check);
+    for (const std::string& warning : index.warnings()) messages.warning(warning);
     messages.text(sets.report.text() + "\n");
     if (const size_t names = sets.dataset.class_names.size();
         names > 0 && names != size_t(sets.report.rule.class_count)) {

@@ -5,6 +5,8 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "tests/paths.h"
@@ -26,6 +28,19 @@ inline Outcome shell(const std::string& command) {
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return outcome;
 }
+
+// What programs keep of checks goes with the tests.
+struct CacheFolder {
+    std::string path = (std::filesystem::temp_directory_path() / "atrous-cache-XXXXXX").string();
+    CacheFolder() {
+        if (mkdtemp(path.data())) setenv("XDG_CACHE_HOME", path.c_str(), 1);
+    }
+    ~CacheFolder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+    }
+};
+inline const CacheFolder cache_folder_of_tests;
 
 inline std::string program() { return path_from("ATROUS_PROGRAM", ATROUS_PROGRAM); }
 

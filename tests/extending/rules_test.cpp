@@ -58,6 +58,7 @@ struct Trained {
     Trained(const TempDir& dir, const std::string& run, const std::vector<std::pair<std::string, std::string>>& changes,
             bool resume = false) {
         e.data.root = dir / "set";
+        e.data.check_cache = "none";
         e.size = 32;
         e.net = unet({.base_channels = 4, .depth = 2});
         e.batch_size = 2;

@@ -74,6 +74,7 @@ class PrecisionOfATraining : public testing::Test {
     void SetUp() override {
         data::write_dataset(folder_, 5, 16, 1, 0.2);
         e_.data.root = folder_;
+        e_.data.check_cache = "none";
         e_.size = 16;
         e_.net = unet({.base_channels = 4, .depth = 1});
         e_.batch_size = 2;

@@ -20,6 +20,7 @@ struct Drawn {
     Drawn() {
         data::write_dataset(folder, 5, 32, 1, 0.2);
         e.data.root = folder;
+        e.data.check_cache = "none";
         e.size = 32;
         e.net = unet({.base_channels = 2});
         e.batch_size = 2;

@@ -39,6 +39,7 @@ class TunedTraining : public testing::Test {
         if (gpu::device_count() == 0) GTEST_SKIP() << "no GPU";
         data::write_dataset(folder_, 5, 16, 1, 0.2);
         e_.data.root = folder_;
+        e_.data.check_cache = "none";
         e_.size = 16;
         e_.net = unet({.base_channels = 4, .depth = 1});
         e_.batch_size = 2;
