@@ -6,6 +6,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/metrics.h"
 #include "engine/simulation.h"
+#include "engine/train/label_check.h"
 
 namespace atrous {
 
@@ -87,6 +88,7 @@ Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions
     int64_t images = 0;
     source.start_epoch(0);
     while (source.next(batch)) {
+        check_labels(batch, net.out_channels(), options.ignore_index);
         const DeviceBatch d = upload(batch, device, options.compute);
         const Tensor logits = net.forward(d.images);
         score_images(logits, d.labels, options, classes, batch.names, metrics);

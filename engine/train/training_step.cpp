@@ -7,6 +7,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/profile.h"
 #include "engine/simulation.h"
+#include "engine/train/label_check.h"
 
 namespace atrous {
 
@@ -282,6 +283,9 @@ void TrainingStep::run_one_by_one(const HostBatch* batches, int64_t count, const
 
 void TrainingStep::run(const HostBatch* batches, int64_t count, double learning_rate) {
     require(count >= 1 && unread_ < options_.log_capacity, "training step: read() is due");
+    if (device_.kind != DeviceKind::meta)
+        for (const HostBatch* b = batches; b != batches + count; ++b)
+            check_labels(*b, net_.out_channels(), loss_.ignore_index());
     if (ranks_.size() > 1 && runs_ == 0) broadcast_state();
     const Values values = values_of(batches, count, learning_rate);
     if (recordable(batches, count)) {

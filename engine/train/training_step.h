@@ -49,7 +49,8 @@ class TrainingStep {
                  const TrainingStepOptions& options);
     ~TrainingStep();
 
-    // Submits one step. The batches may be reused when this returns. On device meta, under a MemorySimulation, a step
+    // Submits one step. The batches may be reused when this returns. DataError, before anything is changed, for a label
+    // that is no class. On device meta, under a MemorySimulation, a step
     // takes and gives back its memory as on the target, and batches need shapes only.
     void run(const HostBatch* batches, int64_t count, double learning_rate);
     // Figures of the steps submitted since the last call, oldest first; waits for them.

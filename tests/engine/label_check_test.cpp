@@ -1,0 +1,55 @@
+#include "engine/train/label_check.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace atrous {
+namespace {
+
+HostBatch batch_of(int64_t n, int64_t h, int64_t w) {
+    HostBatch b{n, h, w, 1, {}, std::vector<uint8_t>(size_t(n * h * w)), {}, {}};
+    for (int64_t i = 0; i < n; ++i) b.names.push_back("photos/" + std::to_string(i));
+    for (size_t i = 0; i < b.labels.size(); ++i) b.labels[i] = i % 5 == 0 ? 255 : uint8_t(i % 3);
+    return b;
+}
+
+std::string refusal(const HostBatch& batch, int64_t out_channels, int ignored = 255) {
+    try {
+        check_labels(batch, out_channels, ignored);
+    } catch (const DataError& e) {
+        return e.what();
+    }
+    return "";
+}
+
+TEST(LabelCheck, NamesImagePlaceAndValue) {
+    HostBatch b = batch_of(3, 9, 13);
+    EXPECT_EQ(refusal(b, 3), "");
+    b.labels[size_t((2 * 9 + 4) * 13 + 7)] = 3;
+    EXPECT_EQ(
+        refusal(b, 3),
+        "photos/2: pixel (7, 4) has the label 3; expected 0 to 2, or 255 for ignored: give the net more classes, or "
+        "the masks other ids");
+    EXPECT_EQ(refusal(b, 4), "");
+}
+
+// Whole blocks are looked at together, and what is left one by one.
+TEST(LabelCheck, FindsALabelAnywhere) {
+    for (size_t at : {0, 1, 63, 64, 65, 127, 128, 199}) {
+        HostBatch b = batch_of(1, 10, 20);
+        b.labels[at] = 254;
+        EXPECT_NE(refusal(b, 3).find("label 254"), std::string::npos) << at;
+    }
+}
+
+TEST(LabelCheck, OneOutputHasTwoClassesAndNothingIsIgnoredUnlessSaid) {
+    HostBatch b = batch_of(1, 10, 20);
+    EXPECT_NE(refusal(b, 1).find("expected 0 to 1"), std::string::npos);
+    EXPECT_NE(refusal(b, 3, -1).find("label 255; expected 0 to 2:"), std::string::npos) << refusal(b, 3, -1);
+    EXPECT_EQ(refusal(b, 255), "");
+    EXPECT_EQ(refusal(b, 256, -1), "");
+}
+
+}  // namespace
+}  // namespace atrous
