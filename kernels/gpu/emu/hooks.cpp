@@ -24,9 +24,13 @@ struct Mismatch {
     uint8_t log_alignment, kind;
 };
 
-[[gnu::cold]] void undefined(const Location& at, std::string&& what) {
-    const bool in_device = W && W->in_device;
-    if (W) W->in_device = false;  // the string functions below may be the instrumented copies of a device file
+// The string functions below may be the instrumented copies of a device file.
+bool leave_device() {
+    const bool was = W && W->in_device;
+    if (W) W->in_device = false;
+    return was;
+}
+[[gnu::cold]] void undefined(const Location& at, std::string&& what, bool in_device) {
     {
         std::string file = at.file ? at.file : "?";
         file.erase(0, file.find_last_of('/') + 1);
@@ -36,10 +40,17 @@ struct Mismatch {
     }
     W->abandon();
 }
+void undefined(const Location& at, const char* what) {
+    const bool in_device = leave_device();
+    undefined(at, std::string(what), in_device);
+}
 void mismatch(const Mismatch* m, uintptr_t p) {
-    undefined(m->at, p ? "misaligned access to " + std::string(m->type->name) + " (needs " +
-                             std::to_string(1 << m->log_alignment) + " bytes)"
-                       : "null pointer to " + std::string(m->type->name));
+    const bool in_device = leave_device();
+    undefined(m->at,
+              p ? "misaligned access to " + std::string(m->type->name) + " (needs " +
+                      std::to_string(1 << m->log_alignment) + " bytes)"
+                : "null pointer to " + std::string(m->type->name),
+              in_device);
 }
 }  // namespace
 
@@ -72,7 +83,11 @@ void __ubsan_handle_type_mismatch_v1_abort(Mismatch* m, uintptr_t p) { mismatch(
 static inline void hook(void* p, size_t n, unsigned kind, void* pc) {
     if (!W || !W->in_device) return;
     const Context& c = *W->current->context;
-    if (uintptr_t(p) - uintptr_t(c.stack) < c.size) return;
+    if (uintptr_t(p) - uintptr_t(c.stack) < c.size) {
+        if (W->hopper.has_accumulators())
+            check_accumulators(p, n, kind, uint32_t(uintptr_t(pc) - uintptr_t(__executable_start)));
+        return;
+    }
     check_access(uintptr_t(p), n, kind, uint32_t(uintptr_t(pc) - uintptr_t(__executable_start)));
 }
 
