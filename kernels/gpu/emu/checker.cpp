@@ -4,6 +4,7 @@
 // memory a cell per 4 bytes remembers the last accesses, and clocks decide whether a barrier separates them.
 #include <link.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
@@ -129,6 +130,19 @@ static void drop(Slot& s, unsigned mask) {
         s = {};
 }
 
+// Ordinary stores are seen by the copy unit and by wgmma only behind a fence.
+static void check_proxy(const Region& r, const Cell& c, unsigned mask, uintptr_t at, uint32_t site) {
+    for (const Slot& s : c.writers) {
+        const unsigned thread = s.who & 1023;
+        if (!(s.when & mask & ~c.async & 15) || s.who >> 10 != W->serial) continue;
+        if (!W->clocks.proxy_fenced(thread, s.when >> 5))
+            report(
+                "proxy",
+                W->name() + ": asynchronous access to " + place(r, at) + " without a fence_proxy_async after the write",
+                site, s.site);
+    }
+}
+
 static void remember(Cell& c, const Slot& mine, unsigned mask, bool write) {
     if (!write) {  // the first reader since the last write, and the latest other one
         if (!c.readers[0].when || c.readers[0].who == mine.who)
@@ -143,6 +157,7 @@ static void remember(Cell& c, const Slot& mine, unsigned mask, bool write) {
     drop(w[first ? 1 : 0], mask);
     for (Slot& r : c.readers) drop(r, mask);
     c.written |= mask;
+    c.async &= ~mask;
 }
 
 static void check_cell(Region& r, Cell& c, unsigned mask, uintptr_t at, unsigned kind, uint32_t me, uint32_t site) {
@@ -156,6 +171,7 @@ static void check_cell(Region& r, Cell& c, unsigned mask, uintptr_t at, unsigned
     if (kind & Write)
         for (const Slot& s : c.readers)
             if (conflicts(s, mask, kind, me, global)) race(r, at, s, false, kind, site);
+    if (kind & AsyncProxy) check_proxy(r, c, mask, at, site);
     const bool reads = !(kind & Write) || (kind & Atomic);
     if (reads && (c.in_flight & mask))
         report("in flight", W->name() + ": read of " + place(r, at) + " before the wait for its asynchronous copy",
@@ -183,7 +199,7 @@ void check_access(uintptr_t a, size_t n, unsigned kind, uint32_t site) {
               W->name() + ": " + verb(kind) + " of " + place(*r, a) + " of device " + std::to_string(r->device) +
                   " by a kernel on device " + std::to_string(W->launch->device),
               site);
-    if ((n == 2 || n == 4 || n == 8 || n == 16) && a % n)
+    if (!(kind & AsyncProxy) && (n == 2 || n == 4 || n == 8 || n == 16) && a % n)
         fatal("misaligned", W->name() + ": " + verb(kind) + " of " + std::to_string(n) + " bytes at " + place(*r, a),
               site);
     if (!r->cells) return;
@@ -193,25 +209,42 @@ void check_access(uintptr_t a, size_t n, unsigned kind, uint32_t site) {
               [&](Cell& c, unsigned mask, size_t at) { check_cell(*r, c, mask, r->low + at, kind, me, site); });
 }
 
+// CUDA gives a block its kernel's __shared__ variables and the dynamic memory from one limit. Which variables are the
+// kernel's is not known here, so those count that were touched.
+void check_shared_limit() {
+    if (W->dynamic.size + W->statics.size <= max_shared_bytes) return;
+    const Cell* const cells = W->statics.cells;
+    const auto touched =
+        std::count_if(cells, cells + W->statics.size / 4, [](const Cell& c) { return c.block == W->serial; });
+    const size_t bytes = size_t(touched) * 4;
+    if (bytes + W->dynamic.size > max_shared_bytes)
+        report("shared memory",
+               std::to_string(W->dynamic.size) + " bytes of dynamic and at least " + std::to_string(bytes) +
+                   " of static shared memory; a block has " + std::to_string(max_shared_bytes),
+               0);
+}
+
 // ---- asynchronous copies --------------------------------------------------------------------------------------------
-void mark_in_flight(void* to, size_t n, Where where) {
+void mark_in_flight(void* to, size_t n, Where where, unsigned proxy) {
     const auto a = uintptr_t(to);
-    check_access(a, n, Write, checking ? site_id(where) : 0);  // readers of the previous contents must be done
+    check_access(a, n, Write | proxy, checked_site(where));  // readers of the previous contents must be done
     std::memset(to, 0xff, n);
     Region* r = find_region(a);
     if (r && r->cells)
-        each_cell(*r, a, n, [](Cell& c, unsigned m, size_t) {
+        each_cell(*r, a, n, [proxy](Cell& c, unsigned m, size_t) {
             c.written &= ~m;
             c.in_flight |= m;
+            if (proxy) c.async |= m;
         });
 }
-void mark_landed(void* to, size_t n, unsigned tid, uint32_t clock, uint32_t site) {
+void mark_landed(void* to, size_t n, unsigned tid, uint32_t clock, uint32_t site, unsigned proxy) {
     Region* r = find_region(uintptr_t(to));
     if (!r || !r->cells) return;
     each_cell(*r, uintptr_t(to), n, [&](Cell& c, unsigned m, size_t) {
         c.writers[0] = {clock << 5 | m, W->serial << 10 | tid, site};
         c.written |= m;
         c.in_flight &= ~m;
+        c.async = uint8_t(proxy ? c.async | m : c.async & ~m);
     });
 }
 

@@ -43,6 +43,9 @@ Options& options() {
         o.devices = int(number("ATROUS_EMULATED_DEVICES", 1));
         if (o.devices < 1 || o.devices > 64)
             throw UsageError("ATROUS_EMULATED_DEVICES=" + std::to_string(o.devices) + ": 1 to 64 is expected");
+        o.capability = int(number("ATROUS_EMULATED_CAPABILITY", 80));
+        if (o.capability != 80 && o.capability != 90)
+            throw UsageError("ATROUS_EMULATED_CAPABILITY=" + std::to_string(o.capability) + ": 80 or 90 is expected");
         return o;
     }();
     return o;

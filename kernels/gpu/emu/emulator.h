@@ -5,11 +5,16 @@
 // byte. The races build adds races inside a block and between blocks, uninitialized and misaligned accesses, and any
 // address that is not device memory.
 //
+// Of capability 9.0 there are mbarriers, TMA in tile mode, wgmma with operands in dynamic shared memory, named barriers
+// and setmaxnreg. Every build reports a missing fence_mbarrier_init or wgmma_fence, bytes that were not expected, what
+// nobody waited for, and misaligned tiles and tensor maps; the races build adds a missing fence_proxy_async,
+// accumulators touched before the wait, and tiles read too early or written too early.
+//
 // Not modelled: work of two streams that runs at the same moment (see Options::deferred); warps that run in lock step; an
-// overrun
-// from one array into the next inside one allocation or one block of dynamic shared memory; a class object loaded to be
-// an argument of a function that is not inlined; memcpy and memset in kernels; registers, occupancy, speed; the PTX
-// itself; the rounding of tensor cores (sums are float, in the order of k).
+// overrun from one array into the next inside one allocation or one block of dynamic shared memory; a class object loaded
+// to be an argument of a function that is not inlined; memcpy and memset in kernels; registers, occupancy, speed; the PTX
+// itself; clusters and multicast, TMA's other modes, wgmma with A in registers; the rounding of tensor cores (sums are
+// float, in the order of k).
 #pragma once
 
 #include <cstddef>
@@ -18,8 +23,8 @@
 namespace atrous::gpu::emu {
 
 // Initialized from the environment: ATROUS_EMU_ORDER=forward|reverse|shuffled, ATROUS_EMU_SEED (implies shuffled),
-// ATROUS_EMU_WORKERS, ATROUS_EMU_STRICT=1, ATROUS_EMU_DEFERRED=1, ATROUS_EMULATED_DEVICES. Change them only while no
-// kernel runs.
+// ATROUS_EMU_WORKERS, ATROUS_EMU_STRICT=1, ATROUS_EMU_DEFERRED=1, ATROUS_EMULATED_DEVICES,
+// ATROUS_EMULATED_CAPABILITY=80|90. Change them only while no kernel runs.
 struct Options {
     // forward: threads in order, each until it blocks; those that can go on do so in turns. reverse: the last thread
     // first, and the latest one that can goes on. shuffled: a random warp runs ahead in random lane order.
@@ -35,6 +40,8 @@ struct Options {
     // Like CUDA, each refuses launches, copies and events on its streams while another one is current; reading another
     // one's memory in a kernel is reported by the races build.
     int devices = 1;
+    // 80: mma, ldmatrix, cp.async. 90: also mbarriers, TMA and wgmma, which 80 refuses.
+    int capability = 80;
 };
 Options& options();
 

@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "kernels/gpu/emu/clocks.h"
 #include "kernels/gpu/emu/emulator.h"
 #include "kernels/gpu/emu/fiber.h"
+#include "kernels/gpu/emu/hopper.h"
 #include "kernels/gpu/emu/services.h"
 
 namespace atrous::gpu::emu {
@@ -37,7 +39,8 @@ struct Slot {           // one access
 struct Cell {
     Slot writers[2], readers[2];  // the latest ones
     uint32_t block;               // shared memory: serial of the block the rest holds for
-    uint8_t written, in_flight;   // byte masks; in flight: a cp.async has not been waited for
+    // Byte masks. In flight: a copy has not landed. Async: written last by the async proxy.
+    uint8_t written, in_flight, async;
 };
 struct Region {
     enum class Kind { dynamic_shared, static_shared, global } kind;
@@ -117,33 +120,6 @@ struct ShuffledQueue {
     Thread* pop(unsigned warps);
 };
 
-// Happens-before inside a block, and from block to block through __threadfence and an atomic. Only in checked builds.
-class Clocks {
- public:
-    void start_block(unsigned threads);
-    uint32_t now(unsigned thread) const { return threads_[thread].now; }
-    // The latest clock of `of` that is ordered before what `reader` does now.
-    uint32_t learnt(unsigned reader, unsigned of) const;
-    void block_barrier();
-    void warp_barrier(unsigned warp, uint32_t mask);
-    void fence(unsigned thread);
-    // An atomic by `thread`: afterwards it has seen what other blocks published; what its block has fenced and it knows
-    // of is added to `published`.
-    void atomic(unsigned thread, std::vector<uint32_t>& published);
-    bool acquired(unsigned thread) const { return acquired_by_all_ || threads_[thread].acquired; }
-
- private:
-    struct PerThread {
-        uint32_t now = 1;                 // advances at every release
-        std::array<uint32_t, 32> warp{};  // latest clock of each lane of its warp that it has synchronized with
-        bool acquired = false;
-    };
-    std::vector<PerThread> threads_;
-    std::vector<uint32_t> base_;    // clocks every thread learnt at the last block barrier
-    std::vector<uint32_t> fenced_;  // clocks up to which writes are visible to other blocks
-    bool fences_ = false, base_fenced_ = false, acquired_by_all_ = false;
-};
-
 struct Launch {
     Call call;
     int device = 0;
@@ -177,6 +153,7 @@ struct Worker {
     Thread *current = nullptr, *starting = nullptr;
     std::vector<Warp> warps;
     Barrier barrier;
+    Hopper hopper;
 
     uint32_t serial = 0;  // of the running block, unique across launches
     Clocks clocks;
@@ -238,10 +215,17 @@ void reset_shadow();
 void forget_recent_regions();
 void find_static_shared(Region& r);
 
-enum Access : unsigned { Read = 0, Write = 1, Atomic = 2 };
+constexpr size_t max_shared_bytes = 227 * 1024;  // of a block
+void check_shared_limit();                       // static memory included; in checked builds
+
+enum Access : unsigned { Read = 0, Write = 1, Atomic = 2, AsyncProxy = 4 };
 void check_access(uintptr_t a, size_t bytes, unsigned kind, uint32_t site);
-void mark_in_flight(void* to, size_t bytes, Where where);
-void mark_landed(void* to, size_t bytes, unsigned tid, uint32_t clock, uint32_t site);
+// `proxy`: AsyncProxy for the copy unit, 0 for cp.async.
+void mark_in_flight(void* to, size_t bytes, Where where, unsigned proxy = 0);
+void mark_landed(void* to, size_t bytes, unsigned tid, uint32_t clock, uint32_t site, unsigned proxy = 0);
+void need_alignment(const void* p, size_t bytes, const char* what, const Where& where);
+void need_shared(const void* p, const char* what, const Where& where);
+inline uint32_t checked_site(const Where& where) { return checking ? site_id(where) : 0; }
 
 // Calls f(cell, byte mask, offset of the cell) for the cells of [a, a + bytes).
 template <class F>

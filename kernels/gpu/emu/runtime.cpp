@@ -27,7 +27,10 @@ void emu::submit(const Call& call, StreamView stream) {
         finish_all_streams();
         return run(call, s.device);
     }
-    std::vector<std::max_align_t> args(call.args_bytes / sizeof(std::max_align_t) + 1);
+    struct alignas(64) Block {  // a TensorMap inside is aligned so
+        unsigned char bytes[64];
+    };
+    std::vector<Block> args(call.args_bytes / sizeof(Block) + 1);
     std::memcpy(args.data(), call.args, call.args_bytes);
     const auto later = [call, args = std::move(args), device = s.device] {
         Call replay = call;
@@ -66,7 +69,8 @@ DeviceInfo device_info(int device) {
     require_device(device);
     DeviceInfo d;
     d.name = "emulated GPU";
-    d.major = 8;  // has mma, ldmatrix and cp.async
+    d.major = emu::options().capability / 10;
+    d.minor = emu::options().capability % 10;
     d.multiprocessors = 4;
     d.memory_bytes = pages(_SC_PHYS_PAGES);
     d.l2_bytes = 1 << 20;

@@ -59,6 +59,7 @@ Thread* Worker::pick(bool yields) {
     } else if (!ready.empty()) {
         return yields || order == Options::Order::forward ? ready.pop_front() : ready.pop_back();
     }
+    if (live && hopper.land_one()) return pick(yields);  // copies take as long as they may
     if (live) report_deadlock();
     return nullptr;
 }
@@ -85,7 +86,7 @@ void Worker::report_deadlock() {
     std::string text = "no thread can run; waiting:";
     for (auto& [place, w] : waits)
         text += "\n      " + std::to_string(w.count) + " thread(s) in " + place + ", first " + name(*w.first);
-    report("deadlock", text, 0);
+    report("deadlock", text + hopper.waits(), 0);
 }
 
 // ---- fibers ---------------------------------------------------------------------------------------------------------
@@ -159,6 +160,7 @@ void Worker::exit_thread(Thread* t) {
         t->copies.clear();
     }
     t->groups.clear();
+    hopper.exit_thread(*t);
     t->context = nullptr;
     --live;
     Warp& warp = warps[t->tid / 32];
@@ -251,6 +253,7 @@ void Worker::run_block(uint64_t b) {
         for (unsigned i = 0; i < block_threads; ++i) shuffled.push(&threads[i]);
     }
     if (checking) clocks.start_block(block_threads);
+    hopper.start_block();
     if (dynamic.size) std::memset(smem, 0xff, dynamic.size + smem_guard);  // NaN in every float format
 
     starting = pick();
@@ -258,6 +261,8 @@ void Worker::run_block(uint64_t b) {
     switch_context(&main, starting->context);
     counts.threads += block_threads;
     if (dynamic.size) check_shared_guard();
+    if (checking) check_shared_limit();
+    if (!launch->aborted) hopper.finish_block();
     if (launch->aborted) reset_after_abort();
 }
 
@@ -278,6 +283,7 @@ void Worker::reset_after_abort() {
     shuffled.runnable = 0;
     barrier.waiting.clear();
     barrier.count = 0;
+    hopper.reset();
 }
 
 void Worker::run(Launch& l) {
@@ -361,7 +367,7 @@ static void check_configuration(const Launch& l) {
     need(uint64_t(b.x) * b.y * b.z > 0, "the block is empty");
     need(uint64_t(b.x) * b.y * b.z <= max_threads && b.z <= 64, "more than 1024 threads in a block, or z above 64");
     need(g.y <= 65535 && g.z <= 65535 && g.x <= 0x7fffffff, "the grid is too large");
-    need(l.call.smem_bytes <= 227 * 1024, "more than 227 KiB of dynamic shared memory");
+    need(l.call.smem_bytes <= max_shared_bytes, "more than 227 KiB of dynamic shared memory");
     need(!checking || l.blocks < (1u << 21), "too many blocks for a checked build");
 }
 

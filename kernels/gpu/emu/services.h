@@ -7,6 +7,7 @@
 
 #include "kernels/gpu/emu/vector_types.h"
 #include "kernels/gpu/runtime.h"
+#include "kernels/gpu/tensor_map.h"
 
 // Not instrumented in the races build: these functions report their accesses themselves.
 #if defined(__SANITIZE_THREAD__)
@@ -61,6 +62,32 @@ void mma_m16n8k16(MmaType type, float* d, const uint32_t* a, const uint32_t* b, 
 uint32_t round_tf32(uint32_t x);
 // Operands that were not rounded to TF32 are an error: what tensor cores make of their last bits is not defined.
 void mma_m16n8k8_tf32(float* d, const uint32_t* a, const uint32_t* b, Where where);
+
+// ---- of capability 9.0; addresses are those of mbarriers ----
+void mbarrier_init(void* b, unsigned count, Where where);
+void fence_mbarrier_init();
+void mbarrier_arrive(void* b, unsigned bytes, const char* what, Where where);
+bool mbarrier_try_wait(void* b, unsigned parity, Where where);
+void mbarrier_wait(void* b, unsigned parity, Where where);
+void named_barrier(unsigned id, unsigned threads, bool waits, Where where);
+void fence_proxy_async();
+void tma_load(const TensorMap& map, int rank, const int* at, void* smem, void* barrier, Where where);
+void tma_store(const TensorMap& map, int rank, const int* at, const void* smem, Where where);
+void tma_store_commit();
+void tma_store_wait(unsigned pending, bool read_only, Where where);
+struct Product {  // d (+)= a b, with the descriptors of a and b as the PTX ISA has them
+    float* d;
+    uint64_t a, b;
+    int columns;
+    MmaType type;
+    bool a_mn_major, b_mn_major, accumulates;
+};
+uint64_t wgmma_operand(const void* tile, bool mn_major, unsigned stride_bytes, Where where);
+void wgmma_fence();
+void wgmma(const Product& product, Where where);
+void wgmma_commit();
+void wgmma_wait(unsigned pending, Where where);
+void set_max_registers(unsigned count, Where where);
 
 template <class T>
 struct Shuffle {

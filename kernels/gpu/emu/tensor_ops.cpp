@@ -7,12 +7,12 @@
 
 namespace atrous::gpu::emu {
 
-static void need_alignment(const void* p, size_t n, const char* what, const Where& where) {
+void need_alignment(const void* p, size_t n, const char* what, const Where& where) {
     if (uintptr_t(p) % n)
         fatal("misaligned", W->name() + ": " + what + " needs " + std::to_string(n) + "-byte alignment",
               site_id(where));
 }
-static void need_shared(const void* p, const char* what, const Where& where) {
+void need_shared(const void* p, const char* what, const Where& where) {
     if (!is_shared(p)) fatal("address space", W->name() + ": " + what + " is not in shared memory", site_id(where));
 }
 
@@ -25,7 +25,7 @@ void copy_async(void* to, const void* from, bool valid, Where where) {
     need_shared(to, "cp.async destination", where);
     if (valid) {
         need_alignment(from, copy_bytes, "cp.async source", where);
-        check_access(uintptr_t(from), copy_bytes, Read, checking ? site_id(where) : 0);
+        check_access(uintptr_t(from), copy_bytes, Read, checked_site(where));
     }
     mark_in_flight(to, copy_bytes, where);
     W->current->copies.push_back({to, from, valid});
@@ -73,7 +73,7 @@ static void load_matrices(void* const* args, uint32_t) {
             W->current = &W->threads[me->tid / 32 * 32 + m * 8 + i];  // the lane that names the row reads it
             need_alignment(a.row, 16, "an ldmatrix row", a.where);
             need_shared(a.row, "an ldmatrix row", a.where);
-            check_access(uintptr_t(a.row), 16, Read, checking ? site_id(a.where) : 0);
+            check_access(uintptr_t(a.row), 16, Read, checked_site(a.where));
             rows[i] = static_cast<const uint16_t*>(a.row);
             banks |= 1u << (uintptr_t(a.row) >> 4 & 7);
         }
