@@ -17,7 +17,10 @@ compile() {
     if grep -E '[1-9][0-9]* bytes spill' "$log"; then echo "$1: spills registers" >&2; return 1; fi
 }
 export -f compile
-printf '%s\n' kernels/cuda/*.cu kernels/gpu/cuda/*.cpp | xargs -P2 -I{} bash -c 'compile {}'
+printf '%s\n' kernels/cuda/*.cu kernels/gpu/cuda/*.cpp tests/gpu/*.cu | xargs -P2 -I{} bash -c 'compile {}'
+
+# ptxas makes wgmma wait after each product, or drops setmaxnreg, with a mere note.
+if grep -E 'are serialized|setmaxnreg.* ignored' $out/*.log; then exit 1; fi
 
 # Kernels for groups of 8 halves (…ELi8E… in their names), the tensor-core epilogues and the wide sums of partials; not the
 # SIMT convolutions, whose ELi8E is a tile's and whose stores serve any channel count, nor narrow_forward, where it is that of
