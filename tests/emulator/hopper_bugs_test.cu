@@ -92,6 +92,9 @@ TEST(HopperMisuse, StaticSharedMemoryCounts) {
 }
 
 __global__ void many_registers(Output) { set_max_registers_up<232>(); }
+__global__ void registers_of_one_warp(Output) {
+    if (threadIdx.x < 32) set_max_registers_down<40>();
+}
 TEST(HopperMisuse, MoreRegistersThanThereAre) {
     emu::ScopedOptions options;
     options->capability = 90;
@@ -100,6 +103,8 @@ TEST(HopperMisuse, MoreRegistersThanThereAre) {
     };
     EXPECT_EQ(error(256), "");
     EXPECT_NE(error(384).find("89088 registers, and there are 65536"), std::string::npos) << error(384);
+    const auto one_warp = error_of([&] { launch(registers_of_one_warp, 1, 128, 0, stream().view(), {}); });
+    EXPECT_NE(one_warp.find("do not all ask for one number"), std::string::npos) << one_warp;
 }
 
 TEST(HopperMisuse, OnADeviceWithoutIt) {

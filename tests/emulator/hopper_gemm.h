@@ -1,4 +1,4 @@
-// A product of matrices as Hopper kernels compute it: 64x64 tiles, one warp that loads and a warpgroup that multiplies.
+// A product of matrices as Hopper kernels compute it: 64x64 tiles, a warpgroup that loads and one that multiplies.
 // It says only what every platform has, so that nvcc compiles it too (tests/gpu/hopper_gemm.cu).
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace atrous::gpu::test {
 
-constexpr int tile = 64, stages = 2, gemm_threads = 160;
+constexpr int tile = 64, stages = 2, gemm_threads = 256;
 
 // What is planted; none: the kernel is right.
 enum class Slip {

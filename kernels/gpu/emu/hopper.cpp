@@ -58,7 +58,13 @@ void Hopper::finish_block() {
         land_one();
     }
     unsigned registers = 0;
-    for (const HopperThread& t : threads_) registers += t.registers;
+    for (size_t i = 0; i < threads_.size(); ++i) {
+        registers += threads_[i].registers;
+        const size_t first = i / 128 * 128;
+        const bool whole = first + 128 <= threads_.size() || !threads_[i].registers;
+        if (!whole || threads_[i].registers != threads_[first].registers)
+            report("setmaxnreg", "the four warps of a warpgroup do not all ask for one number of registers", 0);
+    }
     if (registers > registers_of_a_block)
         report("setmaxnreg",
                "the block's threads ask for " + std::to_string(registers) + " registers, and there are " +
