@@ -7,12 +7,14 @@ PATH=$PATH:/usr/local/cuda/bin
 out=build/nvcc
 rm -rf $out
 mkdir -p $out/keep
+nvcc --version >$out/nvcc.txt
 compile() {
     local name log
     name=$(basename "$1") log="build/nvcc/$(basename "$1").log"
     nvcc -std=c++20 -O2 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
         -gencode arch=compute_90,code=compute_90 -keep -keep-dir build/nvcc/keep \
-        --expt-relaxed-constexpr --Werror all-warnings -Xcompiler=-Wall -Xptxas=-v,--warn-on-spills -I. -Ikernels/gpu/cuda -c "$1" -o "build/nvcc/$name.o" >"$log" 2>&1 ||
+        --expt-relaxed-constexpr --Werror all-warnings -Xcompiler=-Wall -Xptxas=-v,--warn-on-spills -I. -Ikernels/gpu/cuda \
+        -MD -MF "build/nvcc/$name.d" -c "$1" -o "build/nvcc/$name.o" >"$log" 2>&1 ||
         { cat "$log"; return 1; }
     if grep -E '[1-9][0-9]* bytes spill' "$log"; then echo "$1: spills registers" >&2; return 1; fi
 }

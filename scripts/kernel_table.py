@@ -6,8 +6,10 @@ slots of the hot loop for each HMMA. Reads the objects and logs that scripts/che
   scripts/kernel_table.py --write    writes those files anew
 
 Worse is: more stack or spilled registers; so many registers that fewer warps fit on a multiprocessor; more shared memory;
-over .05 slots more. Registers and slots are only compared where the table was made by the same nvcc. Issue slots need
-cuobjdump and nvdisasm, which are looked for in PATH, CUDA's folder and build/cuda-tools (scripts/setup.sh --checks)."""
+over .05 slots more, or no HMMA in a loop at all. Where another release of nvcc made the table, half the warps and a fifth
+more slots are allowed. Dynamic shared memory and threads are not in the table: kernels/cuda/gemm_mma.h asserts how many
+blocks fit. Issue slots need cuobjdump and nvdisasm, which are looked for in PATH, CUDA's folder and build/cuda-tools
+(scripts/setup.sh --checks)."""
 import glob
 import os
 import re
@@ -79,6 +81,29 @@ def disassemble(object_file, architecture):
     return subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}).stdout
 
 
+def stale_objects(sources):
+    """One line for each source without log, object or list of what it was compiled from, or older than one of those."""
+    lines = []
+    for source in sources:
+        built = f"{objects}/{os.path.basename(source)}"
+        if missing := [built + end for end in (".log", ".o", ".d") if not os.path.exists(built + end)]:
+            lines.append(f"{source}: {missing[0]} is missing")
+            continue
+        with open(built + ".d") as rule:
+            files = rule.read().split(": ", 1)[-1].replace("\\\n", " ").split()
+        age = os.path.getmtime(built + ".o")
+        newer = [file for file in files if not os.path.exists(file) or os.path.getmtime(file) > age]
+        lines += [f"{source}: {newer[0]} has changed since it was compiled"] if newer else []
+    logs = {os.path.basename(log).removesuffix(".log") for log in glob.glob(f"{objects}/*.cu.log")}
+    gone = sorted(logs - {os.path.basename(source) for source in sources})
+    return lines + [f"{objects}/{file}.log: there is no source {file}" for file in gone]
+
+
+def uncounted(rows):
+    """One line for each kernel on tensor cores whose hot loop has no HMMA, where loops could be read."""
+    return [f"{kernel}: no loop with an HMMA was found" for kernel, row in sorted(rows.items()) if "mma" in kernel.split()[0] and row[3] == "-"]
+
+
 def rows_of_objects():
     """{architecture: {"file kernel": [registers, stack, shared, slots]}}, slots "-" without HMMAs, "?" if unknown."""
     rows = {}
@@ -105,6 +130,12 @@ def warps(registers):
 
 def differences(old, new, same_compiler=True):
     """One line for each kernel that is worse, missing from the table or gone."""
+    def too_few(now, before):
+        return now < before if same_compiler else 2 * now <= before
+
+    def too_many(now, before):
+        return now > (before + 0.05 if same_compiler else 1.2 * before)
+
     lines = [f"{kernel}: is in the table, but no kernel has this name" for kernel in sorted(old.keys() - new.keys())]
     for kernel, (registers, stack, shared, count) in sorted(new.items()):
         if kernel not in old:
@@ -115,13 +146,22 @@ def differences(old, new, same_compiler=True):
             lines.append(f"{kernel}: {stack} bytes of stack and spills; {before[1]} before")
         if int(shared) > int(before[2]):
             lines.append(f"{kernel}: {shared} bytes of static shared memory; {before[2]} before")
-        if same_compiler and warps(int(registers)) < warps(int(before[0])):
+        if too_few(warps(int(registers)), warps(int(before[0]))):
             fit = f"{warps(int(registers))} warps a multiprocessor instead of {warps(int(before[0]))}"
             lines.append(f"{kernel}: {registers} registers, which is {fit}; {before[0]} before")
-        numbers = [n for n in (count, before[3]) if n not in "-?"]
-        if same_compiler and len(numbers) == 2 and float(count) > float(before[3]) + 0.05:
+        if before[3] in "-?" or count == "?":
+            continue
+        if count == "-":
+            lines.append(f"{kernel}: no loop with an HMMA; {before[3]} issue slots before")
+        elif too_many(float(count), float(before[3])):
             lines.append(f"{kernel}: {count} issue slots an HMMA; {before[3]} before")
     return lines
+
+
+def architecture_differences(tables_of, found):
+    """One line for each architecture that has a table or kernels, and not both."""
+    return [f"{architecture}: has a table, but no kernels" for architecture in sorted(tables_of - found)] + [
+        f"{architecture}: has kernels, but no table" for architecture in sorted(found - tables_of)]
 
 
 def read_table(file):
@@ -136,9 +176,9 @@ def read_table(file):
 
 
 def nvcc_release():
-    path = os.environ["PATH"] + os.pathsep + "/usr/local/cuda/bin"
-    text = subprocess.run([shutil.which("nvcc", path=path), "--version"], capture_output=True, text=True, check=True).stdout
-    return re.search(r"V([\d.]+)", text)[1]
+    """Of the nvcc that compiled the objects."""
+    with open(f"{objects}/nvcc.txt") as text:
+        return re.search(r"V([\d.]+)", text.read())[1]
 
 
 def write_table(file, release, rows):
@@ -149,25 +189,33 @@ def write_table(file, release, rows):
             table.write(f"{numbers[0]:>3} {numbers[1]:>2} {numbers[2]:>5} {numbers[3]:>5}  {kernel}\n")
 
 
+def compare(rows, release):
+    """What is worse than the tables say."""
+    files = {os.path.basename(file).removesuffix(".txt") for file in glob.glob(f"{tables}/*.txt")}
+    lines = architecture_differences(files, set(rows))
+    for architecture in sorted(files & set(rows)):
+        made_by, old = read_table(f"{tables}/{architecture}.txt")
+        lines += [f"{architecture} {line}" for line in differences(old, rows[architecture], made_by == release)]
+        other = "" if made_by == release else f"; by nvcc {release}, table by {made_by}: half the warps and a fifth more slots are allowed"
+        print(f"{architecture}: {len(rows[architecture])} kernels{other}")
+    return lines
+
+
 def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-    rows, release, failed = rows_of_objects(), nvcc_release(), False
-    if not rows:
-        sys.exit(f"kernel_table: {objects} holds no log of a kernel; run scripts/check_nvcc.sh first")
-    unknown = any(row[3] == "?" for table in rows.values() for row in table.values())
-    for architecture, table in sorted(rows.items()):
-        file = f"{tables}/{architecture}.txt"
-        if sys.argv[1:] == ["--write"]:
-            write_table(file, release, table)
-            continue
-        made_by, old = read_table(file)
-        for line in differences(old, table, made_by == release):
-            print(f"{architecture} {line}", file=sys.stderr)
-            failed = True
-        print(f"{architecture}: {len(table)} kernels" + ("" if made_by == release else f"; table of nvcc {made_by}: registers not compared"))
-    if unknown:
+    if stale := stale_objects(sorted(glob.glob("kernels/cuda/*.cu"))):
+        sys.exit("\n".join([*stale, f"kernel_table: {objects} is not of these sources; run scripts/check_nvcc.sh first"]))
+    rows, release = rows_of_objects(), nvcc_release()
+    lines = [f"{architecture} {line}" for architecture in sorted(rows) for line in uncounted(rows[architecture])]
+    if sys.argv[1:] != ["--write"]:
+        lines = [*dict.fromkeys(lines + compare(rows, release))]
+    elif not lines:
+        for architecture, table in rows.items():
+            write_table(f"{tables}/{architecture}.txt", release, table)
+    if any(row[3] == "?" for table in rows.values() for row in table.values()):
         print("cuobjdump and nvdisasm were not found: issue slots were not counted")
-    if failed:
+    if lines:
+        print("\n".join(lines), file=sys.stderr)
         sys.exit("kernel_table: a kernel differs from its row; if that is meant: scripts/kernel_table.py --write")
 
 

@@ -2,6 +2,7 @@
 """scripts/kernel_table.py on made-up logs and listings: what it reads from them, and what it calls worse."""
 import os
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
@@ -54,8 +55,44 @@ class KernelTable(unittest.TestCase):
         self.assertIn("16 bytes of static shared", worse("128", "0", "16", "2.50")[0])
         self.assertIn("2.56 issue slots", worse("128", "0", "0", "2.56")[0])
 
-    def test_another_compiler_is_held_to_spills_alone(self):
-        self.assertEqual(table.differences({"f": ["8", "0", "0", "2"]}, {"f": ["255", "0", "0", "9"]}, False), [])
+    def test_another_compiler_has_looser_limits(self):
+        def worse(*row):
+            return table.differences({"a.cu f": ["128", "0", "0", "2.50"]}, {"a.cu f": [*row]}, False)
+
+        self.assertEqual(worse("168", "0", "0", "3.00"), [])
+        self.assertIn("8 warps", worse("169", "0", "0", "2.50")[0])
+        self.assertIn("3.01 issue slots", worse("128", "0", "0", "3.01")[0])
+        self.assertIn("8 bytes of stack", worse("128", "8", "0", "2.50")[0])
+
+    def test_lost_tensor_cores_are_named(self):
+        self.assertIn("no loop with an HMMA", table.differences({"f": ["8", "0", "0", "2"]}, {"f": ["8", "0", "0", "-"]})[0])
+        rows = {"a_mma.cu f": ["8", "0", "0", "-"], "a_mma.cu g": ["8", "0", "0", "?"], "a.cu h": ["8", "0", "0", "-"]}
+        self.assertEqual(len(table.uncounted(rows)), 1)
+
+    def test_architectures_have_a_table_and_kernels(self):
+        self.assertEqual(table.architecture_differences({"sm_80"}, {"sm_80"}), [])
+        self.assertEqual(len(table.architecture_differences({"sm_80"}, {"sm_90a"})), 2)
+
+    def test_objects_that_are_not_of_the_sources_are_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source, header = os.path.join(folder, "a.cu"), os.path.join(folder, "a.h")
+
+            def write(name, text=""):
+                with open(os.path.join(folder, name), "w") as file:
+                    file.write(text)
+                os.utime(os.path.join(folder, name), (100, 100))
+
+            before, table.objects = table.objects, folder
+            self.addCleanup(setattr, table, "objects", before)
+            write("a.cu"), write("a.h"), write("a.cu.log"), write("a.cu.o")
+            self.assertIn("a.cu.d is missing", table.stale_objects([source])[0])
+            write("a.cu.d", f"{folder}/a.cu.o : {source} \\\n    {header}\n")
+            self.assertEqual(table.stale_objects([source]), [])
+            os.utime(header, (200, 200))
+            self.assertIn("a.h has changed", table.stale_objects([source])[0])
+            os.utime(header, (100, 100))
+            write("b.cu.log")
+            self.assertIn("there is no source b.cu", table.stale_objects([source])[0])
 
     def test_unknown_slots_are_not_compared(self):
         self.assertEqual(table.differences({"f": ["8", "0", "0", "2"]}, {"f": ["8", "0", "0", "?"]}), [])
