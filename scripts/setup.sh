@@ -14,11 +14,18 @@ for package in "${packages[@]}"; do
 done
 with_checks=${1:-}
 disassembler() { # cuobjdump and nvdisasm for a toolkit without them; where there is no pip, issue slots are not counted
-    local path=$PATH:/usr/local/cuda/bin tools=build/cuda-tools
-    if [ "$with_checks" != --checks ] || [ -d $tools ] || ! PATH=$path command -v nvcc >/dev/null; then return 0; fi
+    local path release version why tools=build/cuda-tools
+    path=$PATH:/usr/local/cuda/bin$(printf ':%s' $tools/nvidia/*/bin)
+    if [ "$with_checks" != --checks ] || ! PATH=$path command -v nvcc >/dev/null; then return 0; fi
     if PATH=$path command -v cuobjdump >/dev/null && PATH=$path command -v nvdisasm >/dev/null; then return 0; fi
-    python3 -m pip install -q --root-user-action=ignore --target $tools nvidia-cuda-cuobjdump==13.2.78 nvidia-cuda-nvdisasm==13.2.78 ||
-        echo "setup: cuobjdump was not installed: issue slots of kernels will not be counted" >&2
+    rm -rf $tools # what an interrupted installation left
+    release=$(PATH=$path nvcc --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p')
+    for version in "$release.*" 13.2.78; do # nvcc's own release where it is offered; a newer one reads it too
+        why=$(python3 -m pip install -q --root-user-action=ignore --target $tools "nvidia-cuda-cuobjdump==$version" \
+            "nvidia-cuda-nvdisasm==$version" 2>&1) && return 0
+    done
+    rm -rf $tools
+    printf '%s\nsetup: cuobjdump and nvdisasm were not installed: issue slots of kernels will not be counted\n' "$why" >&2
 }
 cd "$(dirname "$0")/.."
 if [ ${#missing[@]} -eq 0 ]; then disassembler; exit 0; fi
