@@ -1,6 +1,7 @@
 // Compares the convolutions of U-Net 64 at 16x512x512 and of DeepLabV3's ASPP at 16x65x65, forward, input and weight
 // gradient, on the GPU itself: in half precision or TF32 by our own kernels (tensor cores where the shape allows) and by
-// cuDNN where it is, each with the same convolution of the same values in fp32 by plain arithmetic. JSON lines; exit code 1
+// cuDNN where it is, each with the same convolution of the same values in fp32 by plain arithmetic (`simt`), which fails
+// where ours would be that kernel too. JSON lines; exit code 1
 // where one is further off than rounding explains, or left an element unwritten.
 //   full_size_check [--tiny] [--f16 | --tf32] [--reps N] [--only TEXT] [--wrong]
 // --reps: times each as well. --wrong: gives the compared side another first element, which has to be noticed.
@@ -122,7 +123,7 @@ class Check {
         if (o_.wrong)
             for (const Tensor* t : {&x_, &dy_, &w_})
                 gpu::copy_async(t->data(), t->as<char>() + t->bytes() / 2 / 16 * 16, size_of(o_.dtype), stream());
-        l.transposed ? transposed() : convolution({1, l.dilation * int(l.kernel / 2), l.dilation});
+        l.transposed ? transposed() : convolution({1, l.dilation * int(l.kernel / 2), l.dilation}, l.in == 3);
     }
 
  private:
@@ -137,14 +138,16 @@ class Check {
         return {2 * rounding, rounding};
     }
 
-    void convolution(const k::ConvGeometry& g) {
+    // Images want no gradient, and for theirs there is plain arithmetic alone.
+    void convolution(const k::ConvGeometry& g, bool of_images) {
         const Tensor y = empty_like(dy_), y32 = empty_like(dy32_);
         compare("forward", k::cuda::conv_forward, k::ConvForwardArgs{x32_.view(), w32_.view(), nullptr, y32.view(), g},
                 k::ConvForwardArgs{x_.view(), w_.view(), nullptr, y.view(), g}, y32, y);
         const Tensor dx = empty_like(x_), dx32 = empty_like(x32_);
-        compare("input_gradient", k::cuda::conv_backward_input,
-                k::ConvBackwardInputArgs{dy32_.view(), w32_.view(), {dx32.view(), false}, g},
-                k::ConvBackwardInputArgs{dy_.view(), w_.view(), {dx.view(), false}, g}, dx32, dx);
+        if (!of_images)
+            compare("input_gradient", k::cuda::conv_backward_input,
+                    k::ConvBackwardInputArgs{dy32_.view(), w32_.view(), {dx32.view(), false}, g},
+                    k::ConvBackwardInputArgs{dy_.view(), w_.view(), {dx.view(), false}, g}, dx32, dx);
         const Tensor dw = empty_like(w32_), dw32 = empty_like(w32_);
         compare("weight_gradient", k::cuda::conv_backward_weight,
                 k::ConvBackwardWeightArgs{x32_.view(), dy32_.view(), {dw32.view(), false}, {}, g},
@@ -170,12 +173,13 @@ class Check {
                  const Tensor& out32, const Tensor& out) {
         Context& context = context_of(device_);
         poison(out32);
-        context.submit(own, args32);
+        const std::string truth = submit({KernelChoice::Rule::named, "simt"}, own, args32);
         poison(out);
         const ScopedMathMode mode(o_.math);
-        VariantLog log;
-        context.submit(own, args);
-        const std::string variant = fmt::format("{}", fmt::join(log.names(), " "));
+        const std::string variant = submit({KernelChoice::Rule::own}, own, args);
+        if (implementation(truth) == implementation(variant))
+            throw Error("full_size_check: " + layer_ + " " + pass + ": " + variant + " is to be compared with " +
+                        truth + "; expected another implementation than the truth's");
         report(pass, "own", variant, out, out32, [&] { context.submit(own, args); });
         if constexpr (requires(Queue & q) { k::cuda::cudnn_supports(q, args); }) {
             poison(out);
@@ -183,6 +187,17 @@ class Check {
             if (cudnn_took_it) report(pass, "cudnn", "", out, out32, [&] { context.submit(by_cudnn<Args>, args); });
         }
     }
+
+    // Says which variant ran.
+    template <class Args>
+    std::string submit(const KernelChoice& choice, void (*own)(Queue&, const Args&), const Args& args) {
+        const ScopedKernelChoice scope(choice);
+        VariantLog log;
+        context_of(device_).submit(own, args);
+        return fmt::format("{}", fmt::join(log.names(), " "));
+    }
+    // "conv_forward/simt" of "conv_forward/simt_f32".
+    static std::string implementation(const std::string& variant) { return variant.substr(0, variant.rfind('_')); }
 
     void report(const char* pass, const char* by, const std::string& variant, const Tensor& out, const Tensor& truth,
                 const std::function<void()>& again) {
@@ -248,7 +263,7 @@ int main(int argc, char** argv) try {
     const Options options = parse(argc, argv);
     std::string why;
     if (gpu::device_count(&why) == 0) throw GpuError("full_size_check: no usable GPU: " + why);
-    set_kernel_choice({KernelChoice::Rule::own});  // the truth and what is compared with it: never a library's
+    set_kernel_choice({KernelChoice::Rule::own});  // what is compared: never a library's, which has its own lines
     Check check(options);
     for (const Layer& layer : layers()) check.run(layer);
     return check.holds() ? 0 : 1;
