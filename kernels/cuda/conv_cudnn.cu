@@ -4,6 +4,8 @@
 #include <string>
 
 #include "base/variant.h"
+#include "kernels/cuda/conv_narrow.h"
+#include "kernels/cuda/conv_padded.h"
 #include "kernels/elementwise.h"
 #include "kernels/gpu/pixels.h"
 
@@ -70,9 +72,9 @@ const ConvPlan* process_plan(const Queue& q, const Args& a) {
     return provider ? cudnn_plan(*provider, a, q.math(), q.way()) : nullptr;
 }
 template <class Args>
-bool process_is_fast(const Queue& q, const Args& a) {
+bool process_is_fast(Queue& q, const Args& a) {
     const ConvPlan* const plan = process_plan(q, a);
-    return plan && is_fast(*plan, cudnn_problem(a, q.math()));
+    return plan && is_fast(*plan, ours_is_plain(q, a));
 }
 template <class Args>
 std::vector<std::string> process_ways(const Queue& q, const Args& a) {
@@ -93,8 +95,17 @@ cudnn::Provider& process_provider() {
 
 }  // namespace
 
-bool is_fast(const ConvPlan& plan, const ConvProblem& p) {
-    const bool ours_is_plain = is_half(p.dtype) && (p.c % 8 != 0 || p.o % 8 != 0);
+bool ours_is_plain(Queue& q, const ConvForwardArgs& a) {
+    return is_half(a.x.dtype) && !fits_narrow(a) && !fits_mma(q, a) && !fits_padded(q, a);
+}
+bool ours_is_plain(Queue& q, const ConvBackwardInputArgs& a) {
+    return is_half(a.dy.dtype) && !fits_narrow(a) && !fits_mma(q, a);
+}
+bool ours_is_plain(Queue& q, const ConvBackwardWeightArgs& a) {
+    return is_half(a.x.dtype) && !fits_narrow(a) && !fits_mma(q, a) && !fits_padded(q, a);
+}
+
+bool is_fast(const ConvPlan& plan, bool ours_is_plain) {
     return plan.found_by != cudnn::HeuristicsMode::fallback &&
            (plan.has(cudnn::NumericalNote::tensor_core) || ours_is_plain);
 }

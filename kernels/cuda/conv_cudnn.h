@@ -53,8 +53,12 @@ cudnn::ConvProblem cudnn_problem(const ConvForwardArgs&, MathMode = MathMode::ex
 cudnn::ConvProblem cudnn_problem(const ConvBackwardInputArgs&, MathMode = MathMode::exact);
 cudnn::ConvProblem cudnn_problem(const ConvBackwardWeightArgs&, MathMode = MathMode::exact);
 // Whether a plan is expected to beat our own kernels: found by the heuristics, not among the fallback engines, and on
-// tensor cores, or in half precision with channels that ours take to plain arithmetic as well.
-bool is_fast(const cudnn::ConvPlan&, const cudnn::ConvProblem&);
+// tensor cores, or where ours is plain arithmetic too.
+bool is_fast(const cudnn::ConvPlan&, bool ours_is_plain);
+// Whether of our own kernels only "simt" computes this, in half precision. In fp32 ours come first until it was measured.
+bool ours_is_plain(Queue&, const ConvForwardArgs&);
+bool ours_is_plain(Queue&, const ConvBackwardInputArgs&);
+bool ours_is_plain(Queue&, const ConvBackwardWeightArgs&);
 // The same by a provider at hand. The plan is null where it can't; `way`: the name of another than the first.
 const cudnn::ConvPlan* cudnn_plan(cudnn::Provider&, const ConvForwardArgs&, MathMode = MathMode::exact,
                                   const std::string& way = "");

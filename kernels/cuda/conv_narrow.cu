@@ -189,8 +189,10 @@ constexpr int64_t most_channels = 1024;  // whose weights fit into 32 KB
 
 bool fits_narrow(const View& x, const View& w, const View& y, const ConvGeometry& g) {
     return w.h == 1 && w.w == 1 && g.stride == 1 && g.padding == 0 && y.c <= 8 && x.c <= most_channels &&
-           (is_half(x.dtype) || x.dtype == DType::f32) && groups_fit(x, 16 / int(size_of(x.dtype))) &&
-           aligned(w.data, 16);
+           (is_half(x.dtype) || x.dtype == DType::f32) && groups_fit(x, 16 / int(size_of(x.dtype)));
+}
+bool fits_narrow(const ConvBackwardInputArgs& a) {  // it alone reads the weights as vectors
+    return fits_narrow(a.dx.view, a.w, a.dy, a.geometry) && aligned(a.w.data, 16);
 }
 
 void run_narrow(Queue& q, const ConvForwardArgs& a) {

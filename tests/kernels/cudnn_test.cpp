@@ -213,22 +213,38 @@ TEST_F(CudnnProvider, AsksTheOtherHeuristicsWhereTheFirstHaveNothing) {
     const ConvPlan* const plan = provider().plan(problem());
     ASSERT_NE(plan, nullptr);
     EXPECT_EQ(plan->engine, 3);
-    EXPECT_FALSE(k::cuda::is_fast(*plan, problem())) << "a fallback engine runs by name alone";
+    EXPECT_FALSE(k::cuda::is_fast(*plan, true)) << "a fallback engine runs by name alone";
 
     offer() = {{4, 0}, {5, 0, {}}};
     const ConvPlans plans = provider().candidates(problem());
     const ConvPlan &cores = plans.list.at(0), &plain = plans.list.at(1);
-    ConvProblem p = problem();
-    EXPECT_TRUE(k::cuda::is_fast(cores, p));
-    EXPECT_FALSE(k::cuda::is_fast(plain, p)) << "ours uses tensor cores";
-    p.c = 3;
-    EXPECT_TRUE(k::cuda::is_fast(plain, p)) << "ours does not";
-    p.c = 8, p.o = 1;
-    EXPECT_TRUE(k::cuda::is_fast(plain, p));
-    p.dtype = DType::f32;
-    EXPECT_FALSE(k::cuda::is_fast(plain, p)) << "plain arithmetic on both sides: ours, until it was measured";
-    p.tf32 = true;
-    EXPECT_TRUE(k::cuda::is_fast(cores, p));
+    EXPECT_TRUE(k::cuda::is_fast(cores, false));
+    EXPECT_FALSE(k::cuda::is_fast(plain, false)) << "ours uses tensor cores";
+    EXPECT_TRUE(k::cuda::is_fast(plain, true)) << "ours does not";
+}
+
+TEST(CudnnProblem, OursIsPlainWhereOnlySimtComputesIt) {
+    test::OwnScratch scratch;
+    Queue q(gpu::StreamView::dry_run(), scratch, 1);
+    // Forward, input gradient, weight gradient: '+' where it is plain.
+    const auto plain = [&](int64_t in, int64_t out, int64_t kernel, DType t = DType::bf16) {
+        const View x{nullptr, t, 1, 9, 9, in, in}, y{nullptr, t, 1, 10 - kernel, 10 - kernel, out, out};
+        const View w{nullptr, t, out, kernel, kernel, in, in};
+        View dw = w;
+        dw.dtype = DType::f32;
+        std::string passes;
+        passes += k::cuda::ours_is_plain(q, k::ConvForwardArgs{x, w, nullptr, y, {}}) ? '+' : '-';
+        passes += k::cuda::ours_is_plain(q, k::ConvBackwardInputArgs{y, w, {x, false}, {}}) ? '+' : '-';
+        dw.data = &scratch;
+        passes += k::cuda::ours_is_plain(q, k::ConvBackwardWeightArgs{x, y, {dw, false}, {}, {}}) ? '+' : '-';
+        return passes;
+    };
+    EXPECT_EQ(plain(8, 16, 3), "---") << "mma";
+    EXPECT_EQ(plain(3, 16, 3), "-+-") << "padded, which has no input gradient";
+    EXPECT_EQ(plain(64, 1, 1), "---") << "narrow";
+    EXPECT_EQ(plain(256, 21, 1), "+++");
+    EXPECT_EQ(plain(64, 1, 3), "+++");
+    EXPECT_EQ(plain(3, 21, 1, DType::f32), "---") << "fp32: ours, until it was measured";
 }
 
 TEST_F(CudnnProvider, SaysInOneLineWhatFailed) {
