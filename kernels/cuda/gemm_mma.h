@@ -24,11 +24,19 @@ struct MmaTile {
     static constexpr int warp_m = M / WarpsM, warp_n = N / WarpsN;
     static constexpr int stage = k * (M + N);  // elements: a, then b
     static constexpr size_t ring_bytes = stages * stage * sizeof(T);
+    static constexpr int blocks = m == 128 && n == 128 ? 2 : 4;  // on a multiprocessor of an H100
     using Sum = float[warp_m / 16][warp_n / 8][4];
 
     static __device__ __forceinline__ int row() { return int(threadIdx.x) / 32 % WarpsM * warp_m; }
     static __device__ __forceinline__ int column() { return int(threadIdx.x) / 32 / WarpsM * warp_n; }
 };
+
+// Whether a multiprocessor of an H100 has shared memory for Tile::blocks that take `bytes` each: 228 KB, of which a block
+// costs one more. Whether it has registers for them, tests/gpu/kernels show.
+template <class Tile>
+constexpr bool blocks_fit(size_t bytes) {
+    return Tile::blocks * (bytes + 1024) <= 228 * 1024;
+}
 
 // Element offset of chunk `chunk` of a tile's row (deep) or depth (wide, `width` elements).
 template <class T>

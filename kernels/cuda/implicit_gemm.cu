@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <string>
 
 namespace atrous::kernels::cuda {
@@ -115,9 +116,10 @@ bool vectors(const GemmOperand& f, DType dtype, int width) {
 
 // How many blocks share the pixels of one tile: so many that a large GPU is full, its last wave of blocks too, each
 // with eight steps or more, and no more than 192 MB of partial sums. Depends on shapes alone, so that results are the
-// same on every device: 264 blocks is what 132 multiprocessors hold of the largest tile.
+// same on every device: a wave is what the 132 multiprocessors of an H100 hold.
 int splits_of(const WgradGemm& p, const TileSize& tile) {
-    const int64_t tiles = ceil_div(p.a.columns, tile.rows) * ceil_div(p.b.columns, tile.columns), wave = 264;
+    const int64_t tiles = ceil_div(p.a.columns, tile.rows) * ceil_div(p.b.columns, tile.columns);
+    const int64_t wave = 132 * tile.blocks;
     const int64_t steps = ceil_div(int64_t(p.images) * p.height * p.width, tile.depth);
     const int64_t memory = (int64_t(192) << 20) / (int64_t(p.a.columns) * p.b.columns * int64_t(sizeof(float)));
     const int64_t most = std::min({ceil_div(4 * wave, tiles), steps / 8, memory});
@@ -141,6 +143,8 @@ void run_splits(Queue& q, const WeightWork& work, const TileSize& tile, Launch l
 
 }  // namespace
 
+int Axis::phase_taps() const { return transposed ? int(ceil_div(taps, stride / std::gcd(stride, dilation))) : taps; }
+
 // Where no GPU is here, a plan is made for one that has them.
 static bool has_mma(DType dtype, MathMode math) {
     const int capability = gpu::capability();
@@ -163,7 +167,7 @@ static bool offsets_fit(int images, const Axis& h, const Axis& w, int64_t chunks
 bool fits_mma(const PixelWork& w, MathMode math) {
     const int chunk = chunk_of(w.dtype);
     const ImplicitGemm& p = w.product;
-    if (p.h.taps > most_tap_lines || p.w.taps > most_line_taps) return false;
+    if (p.h.phase_taps() + p.w.phase_taps() > most_tap_bits) return false;
     if (!offsets_fit(p.images, p.h, p.w, ceil_div(p.source_pitch, chunk))) return false;
     return has_mma(w.dtype, math) && vectors(w.product, w.dtype, chunk) && vector_stores(w.product, w.dtype, chunk);
 }

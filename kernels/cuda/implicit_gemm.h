@@ -33,6 +33,7 @@ struct Axis {
     int stride = 1, padding = 0, dilation = 1;
     bool transposed = false;
     __host__ __device__ int phases() const { return transposed ? (stride < size ? stride : size) : 1; }
+    int phase_taps() const;  // at most
 };
 
 struct ImplicitGemm {
@@ -76,8 +77,8 @@ struct Work {
 using PixelWork = Work<ImplicitGemm>;
 using WeightWork = Work<WgradGemm>;
 
-// Tap lines and taps of a line that the tensor cores' kernel tells apart by a bit each.
-constexpr int most_tap_lines = 15, most_line_taps = 16;
+// Tap lines and taps of a line, together, that the tensor cores' kernel tells apart by a bit each.
+constexpr int most_tap_bits = 31;
 
 // On the current device, in this arithmetic.
 bool fits_mma(const PixelWork&, MathMode);
@@ -98,8 +99,7 @@ auto by_mma() {
     i.name = "mma";
     i.needs =
         "capability 8.0; bf16, fp16 or tf32, channels in multiples of 8 (tf32: 4), 16-byte aligned, below 32 GB, at "
-        "most "
-        "15x16 taps";
+        "most 31 taps high and wide together";
     i.supports = [](Queue& q, const Args& a) { return fits_mma(work_of(a), q.math()); };
     i.run = [](Queue& q, const Args& a) { run_mma(q, work_of(a)); };
     return i;
@@ -125,9 +125,10 @@ void wgrad_gemm_mma(Queue&, const WgradGemm&, DType);
 // out[i] (+)= partial[0][i] + partial[1][i] + …, in an order that depends on `parts` and `count` alone.
 void sum_partials(Queue&, const float* partial, int parts, int64_t count, float* out, bool accumulate);
 
-// What a block of the wgrad GEMMs' kernels owns, and the pixels it takes at a time.
+// What a block of the wgrad GEMMs' kernels owns, the pixels it takes at a time, and how many blocks a multiprocessor of an
+// H100 holds.
 struct TileSize {
-    int rows, columns, depth;
+    int rows, columns, depth, blocks;
 };
 TileSize weight_tile_simt(const WgradGemm&);
 TileSize weight_tile_mma(const WgradGemm&, DType);

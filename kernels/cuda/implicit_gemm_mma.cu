@@ -2,10 +2,10 @@
 // 16 bytes, and aligned so.
 //
 // Grid: x = row tiles * column tiles (columns fastest), z = phases of a strided gradient. A block owns m rows (output
-// pixels) by n columns (output channels): 128x128 by 8 warps, 128x64 or 64x64 by 4. The depth (live taps * channels)
-// goes by in steps of 64 bytes through a ring of 4 stages; a chunk of 16 bytes of channels never straddles two taps.
-// Results pass through the ring's memory as floats, so that they are rounded once and stored 16 bytes at a time.
-// Shared memory: 4 * 64 * (m + n) bytes and a table of the rows (24 m bytes): 67 KB, 51 KB or 33.5 KB.
+// pixels) by n columns (output channels): 128x128 or 64x64 by 4 warps, 128x64 by 2. The depth (live taps *
+// channels) goes by in steps of 64 bytes through a ring of 4 stages; a chunk of 16 bytes of channels never straddles two
+// taps. Results pass through the ring's memory as floats, so that they are rounded once and stored 16 bytes at a time.
+// Shared memory: 4 * 64 * (m + n) bytes and a table of the rows (16 m bytes): 66 KB, 50 KB or 33 KB.
 #include "base/dispatch.h"
 #include "kernels/cuda/gemm_mma.h"
 
@@ -19,13 +19,13 @@ namespace {
 // pitches and strides in chunks too. They are unsigned, so that an address takes one addition and one multiplication, and
 // wrap around where a tap lies in the padding.
 
-// A row of the tile: where it writes, in elements; the source chunk under tap 0; and which taps are padding for it: bit j
-// of tap line j, bit 16 + j of tap j in a line, and `past`, which is where the depth has ended.
+// A row of the tile: where it writes, in elements; the source chunk under tap 0; and which taps are padding for it: a bit
+// for each tap line, behind those of all lines one for each tap of a line, and `past`, which is where the depth has ended.
 struct TileRow {
     int64_t to;
     unsigned from, dead;
 };
-constexpr unsigned past = 1u << most_tap_lines;
+constexpr unsigned past = 1u << most_tap_bits;
 
 __device__ __forceinline__ unsigned dead_taps(const AxisTile& line, int at, int source) {
     unsigned dead = 0;
@@ -35,7 +35,8 @@ __device__ __forceinline__ unsigned dead_taps(const AxisTile& line, int at, int 
 
 __device__ __forceinline__ TileRow tile_row(const ImplicitGemm& p, const PixelBlock& b, int index) {
     const Row r = row_of(p, b, index);
-    return {r.to, unsigned(r.from), past | dead_taps(b.h, r.h, p.h.source) | dead_taps(b.w, r.w, p.w.source) << 16};
+    return {r.to, unsigned(r.from),
+            past | dead_taps(b.h, r.h, p.h.source) | dead_taps(b.w, r.w, p.w.source) << b.h.end};
 }
 
 // A thread's place in the depth, which only moves forward, in units of a chunk of channels or of one channel.
@@ -69,7 +70,7 @@ struct TileWalk {
         const int line = b.h.first + r * b.h.stride, column = b.w.first + s * b.w.stride;
         source = unsigned(r * b.h.step * p.w.source + s * b.w.step) * unsigned(p.source_pitch) + unsigned(c);
         weight = first + unsigned(line * p.w.taps + column) * unsigned(p.tap_stride) + unsigned(c) * weight_step(p);
-        tap = r < b.h.end ? 1u << r | 1u << (16 + s) : past;
+        tap = r < b.h.end ? 1u << r | 1u << (b.h.end + s) : past;
     }
 };
 
@@ -203,7 +204,8 @@ struct Extent {
 template <class T, class Tile>
 void launch_tile(Queue& q, const ImplicitGemm& p, const Extent& e) {
     const dim3 grid(unsigned(e.tiles(p, Tile::m, Tile::n)), 1, unsigned(e.phases));
-    const size_t smem_bytes = Tile::ring_bytes + Tile::m * sizeof(TileRow) + sizeof(PixelBlock);
+    constexpr size_t smem_bytes = Tile::ring_bytes + Tile::m * sizeof(TileRow) + sizeof(PixelBlock);
+    static_assert(blocks_fit<Tile>(smem_bytes));
     const bool deep = p.channel_stride == 1;
     ImplicitGemm chunks = p;
     chunks.source_pitch /= Tile::chunk, chunks.tap_stride /= Tile::chunk;

@@ -158,35 +158,39 @@ __global__ void __launch_bounds__(Tile::threads) wgrad_gemm(WgradGemm p) {
 
 // ---- launchers --------------------------------------------------------------------------------------------------
 
-// Sides of the tile: 64 where the product has no more rows or columns.
-int side(int size) { return size > 64 ? 128 : 64; }
-
 template <class T, class Tile>
 void launch_tile(Queue& q, const WgradGemm& p) {
     const int64_t blocks = ceil_div(p.a.columns, Tile::m) * ceil_div(p.b.columns, Tile::n);
     WgradGemm chunks = p;
     chunks.a.pitch /= Tile::chunk, chunks.b.pitch /= Tile::chunk;
-    gpu::launch(wgrad_gemm<T, Tile>, dim3(unsigned(blocks), 1, unsigned(p.splits)), dim3(Tile::threads),
-                Tile::ring_bytes + sizeof(BlockLines), q.stream(), chunks);
+    constexpr size_t smem_bytes = Tile::ring_bytes + sizeof(BlockLines);
+    static_assert(blocks_fit<Tile>(smem_bytes));
+    gpu::launch(wgrad_gemm<T, Tile>, dim3(unsigned(blocks), 1, unsigned(p.splits)), dim3(Tile::threads), smem_bytes,
+                q.stream(), chunks);
 }
 
-template <class T>
-void launch(Queue& q, const WgradGemm& p) {
-    const bool tall = side(p.a.columns) == 128, broad = side(p.b.columns) == 128;
-    if (tall && broad) return launch_tile<T, MmaTile<T, 128, 128, 2, 2>>(q, p);
-    if (tall) return launch_tile<T, MmaTile<T, 128, 64, 2, 1>>(q, p);
-    if (broad) return launch_tile<T, MmaTile<T, 64, 128, 1, 2>>(q, p);
-    launch_tile<T, MmaTile<T, 64, 64, 2, 2>>(q, p);
+// f(the tile for p): 64 high or wide where the product has no more rows or columns.
+template <class T, class F>
+auto with_tile(const WgradGemm& p, F f) {
+    const bool tall = p.a.columns > 64, broad = p.b.columns > 64;
+    if (tall && broad) return f(MmaTile<T, 128, 128, 2, 2>());
+    if (tall) return f(MmaTile<T, 128, 64, 2, 1>());
+    if (broad) return f(MmaTile<T, 64, 128, 1, 2>());
+    return f(MmaTile<T, 64, 64, 2, 2>());
 }
 
 }  // namespace
 
 TileSize weight_tile_mma(const WgradGemm& p, DType dtype) {
-    return {side(p.a.columns), side(p.b.columns), 64 / int(size_of(dtype))};
+    const auto size = [](auto tile) { return TileSize{tile.m, tile.n, tile.k, tile.blocks}; };
+    return dtype == DType::f32 ? with_tile<float>(p, size) : with_tile<bf16>(p, size);  // f16 is as bf16
 }
 
 void wgrad_gemm_mma(Queue& q, const WgradGemm& p, DType dtype) {
-    dispatch_gpu("convolution", dtype, [&](auto zero) { launch<decltype(zero)>(q, p); });
+    dispatch_gpu("convolution", dtype, [&](auto zero) {
+        using T = decltype(zero);
+        with_tile<T>(p, [&](auto tile) { launch_tile<T, decltype(tile)>(q, p); });
+    });
 }
 
 }  // namespace atrous::kernels::cuda

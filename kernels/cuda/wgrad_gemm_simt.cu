@@ -99,7 +99,7 @@ auto with_tile(const WgradGemm& p, F f) {
 }  // namespace
 
 TileSize weight_tile_simt(const WgradGemm& p) {
-    return with_tile(p, [](auto tile) { return TileSize{tile.m, tile.n, tile.k}; });
+    return with_tile(p, [](auto tile) { return TileSize{tile.m, tile.n, tile.k, 2}; });
 }
 
 void wgrad_gemm_simt(Queue& q, const WgradGemm& p, DType dtype, bool vector) {
