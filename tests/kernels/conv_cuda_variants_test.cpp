@@ -132,6 +132,8 @@ const Case aligned_cases[] = {
     {1, 7, 8, 8, 8, 3, 3, {1, 12, 12}, true},  // every tap but the middle one is padding
     {2, 17, 15, 8, 8, 7, 7, {2, 3, 1}},
     {1, 9, 9, 8, 136, 5, 3, {3, 2, 2}, true, false},
+    {1, 3, 40, 16, 24, 1, 17, {1, 2, 1}, true},  // a line of more taps than there are lines' bits in 16
+    {1, 24, 18, 8, 8, 15, 16, {1, 3, 1}},        // as many taps as there are bits
     {2, 16, 65, 80, 8, 2, 4, {1, 0, 1}},
 };
 // Channels that are vectors of floats only, for TF32; small integers are exact in it too.
@@ -203,8 +205,10 @@ std::string implementation(const Cell& cell, const Case& c) {
     const bool places_fit = c.gap % chunk == 0 && c.shift % chunk == 0;
     const bool plain = c.r * c.s * c.g.stride == 1 && c.g.padding == 0;
     const bool cores = is_half(cell.dtype) || cell.math == MathMode::tf32;
-    if (!cell.transposed && plain && c.o <= 8 && c.i % chunk == 0 && places_fit) return "narrow";
-    if (cores && c.i % chunk == 0 && c.o % chunk == 0 && places_fit) return "mma";
+    const bool on_cores = cores && c.i % chunk == 0 && c.o % chunk == 0 && places_fit;
+    const bool narrow = !cell.transposed && plain && c.o <= 8 && c.i % chunk == 0 && places_fit;
+    if (narrow && (c.o <= 4 || c.i <= 128 || !on_cores)) return "narrow";
+    if (on_cores) return "mma";
     const bool passes = !cell.transposed && cell.direction != Direction::backward_input;
     if (cores && passes && c.i < chunk && c.o % chunk == 0 && places_fit) return "padded";
     return "simt";
@@ -245,10 +249,21 @@ TEST_F(ConvCudaTiles, LargeTiles) {
             BothSides(c, DType::bf16, false, d).go();
             BothSides(c, DType::f32, false, d, MathMode::tf32).go();
         }
-    const Case deep{2, 131, 130, 136, 72, 1, 1, {1, 0, 1}};  // more steps than the ring has stages
-    BothSides(deep, DType::bf16, false, Direction::forward).go();
-    const Case square{1, 40, 41, 72, 80, 1, 1, {1, 0, 1}};
-    BothSides(square, DType::f32, false, Direction::backward_weight, MathMode::tf32).go();
+}
+
+// Steps enough to go round the ring more than once, over channels that do not fill the last step of a tap: 128-row tiles
+// 64 and 128 columns wide, and the three larger tiles of weight gradients.
+TEST_F(ConvCudaTiles, LargeTilesGoRoundTheRing) {
+    const auto check = [](const Case& c, Direction d) {
+        BothSides(c, DType::bf16, false, d).go();
+        BothSides(c, DType::f32, false, d, MathMode::tf32).go();
+    };
+    check({1, 184, 184, 24, 8, 3, 3, {1, 1, 1}}, Direction::forward);
+    check({1, 131, 130, 24, 136, 3, 3, {1, 1, 1}}, Direction::forward);
+    check({1, 184, 184, 8, 24, 3, 3, {1, 1, 1}}, Direction::backward_input);
+    check({1, 131, 130, 136, 24, 3, 3, {1, 1, 1}}, Direction::backward_input);
+    for (const auto& [i, o] : {std::pair{24, 136}, {136, 24}, {136, 136}})
+        check({1, 23, 22, i, o, i == o ? 1 : 3, 1, {1, i == o ? 0 : 1, 1}}, Direction::backward_weight);
 }
 
 // 1 + 2^-11 is halfway between two values of TF32 and goes to the larger; 2^-12 is lost.
