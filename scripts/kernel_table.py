@@ -94,9 +94,7 @@ def stale_objects(sources):
         age = os.path.getmtime(built + ".o")
         newer = [file for file in files if not os.path.exists(file) or os.path.getmtime(file) > age]
         lines += [f"{source}: {newer[0]} has changed since it was compiled"] if newer else []
-    logs = {os.path.basename(log).removesuffix(".log") for log in glob.glob(f"{objects}/*.cu.log")}
-    gone = sorted(logs - {os.path.basename(source) for source in sources})
-    return lines + [f"{objects}/{file}.log: there is no source {file}" for file in gone]
+    return lines
 
 
 def uncounted(rows):
@@ -104,11 +102,11 @@ def uncounted(rows):
     return [f"{kernel}: no loop with an HMMA was found" for kernel, row in sorted(rows.items()) if "mma" in kernel.split()[0] and row[3] == "-"]
 
 
-def rows_of_objects():
+def rows_of_objects(sources):
     """{architecture: {"file kernel": [registers, stack, shared, slots]}}, slots "-" without HMMAs, "?" if unknown."""
     rows = {}
-    for log in sorted(glob.glob(f"{objects}/*.cu.log")):
-        file = os.path.basename(log).removesuffix(".log")
+    for file in map(os.path.basename, sources):
+        log = f"{objects}/{file}.log"
         with open(log) as text:
             found = resources(text.read())
         names = short_name(sorted({mangled for _, mangled in found}))
@@ -203,9 +201,10 @@ def compare(rows, release):
 
 def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-    if stale := stale_objects(sorted(glob.glob("kernels/cuda/*.cu"))):
+    sources = sorted(glob.glob("kernels/cuda/*.cu"))
+    if stale := stale_objects(sources):
         sys.exit("\n".join([*stale, f"kernel_table: {objects} is not of these sources; run scripts/check_nvcc.sh first"]))
-    rows, release = rows_of_objects(), nvcc_release()
+    rows, release = rows_of_objects(sources), nvcc_release()
     lines = [f"{architecture} {line}" for architecture in sorted(rows) for line in uncounted(rows[architecture])]
     if sys.argv[1:] != ["--write"]:
         lines = [*dict.fromkeys(lines + compare(rows, release))]
