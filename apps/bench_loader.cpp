@@ -67,7 +67,14 @@ std::string json_line(const LoaderArguments& a, size_t samples, const std::vecto
     j["data"] = a.e.data.root;
     j["samples"] = samples;
     j["size"] = text_of(a.e.size);
+    j["resize"] = a.o.at("resize").shown();
+    j["crop"] = text_of(a.e.crop);
+    j["normalize"] = a.e.normalize;
     j["batch_size"] = a.e.batch_size;
+    Settings augmentations;
+    data::Augmentations described = a.e.augmentations;
+    describe(augmentations, described);
+    for (const auto& setting : augmentations.all()) j["augmentations"][setting->key] = setting->shown();
     for (const Throughput& t : rates) j["images_per_s"][std::to_string(t.workers)] = t.images_per_s;
     for (const auto& [name, seconds] : steps.named()) j["ms_an_image"][name] = 1e3 * seconds / double(steps.images);
     return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

@@ -76,6 +76,7 @@ int eval(int argc, const char* const* argv) {
     LoadedNet loaded = prediction_net(a.checkpoint, a.prediction, load, console);
     ModelCard& card = loaded.card;
     const double threshold = logit_threshold(a.o, a.threshold, card);
+    const std::string trained_rule = card.mask_values;
     a.o.default_from("mask-values", card.mask_values);
     card.mask_values = a.mask_values;
     default_split_from(card.split, a.o);
@@ -91,7 +92,7 @@ int eval(int argc, const char* const* argv) {
                                    .channels = int(card.net.in_channels),
                                    .range = {.range = card.normalization.range},
                                    .index = &index};
-    const data::Dataset set = find_as_trained(a.data, card.split, check);
+    const data::Dataset set = find_to_score(a.data, a.split, card.split, trained_rule, check);
     const std::vector<data::Sample> samples = samples_of_split(set, a.split, a.data.root);
     a.outputs().check_samples(set.train);
     a.outputs().check_samples(set.val);

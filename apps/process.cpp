@@ -15,8 +15,9 @@ namespace atrous::app {
 void prepare_process() {
     std::signal(SIGXFSZ, SIG_IGN);
     std::signal(SIGPIPE, SIG_IGN);
-    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that is allowed
-    ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    // What the user says of these in the environment goes first.
+    if (!std::getenv("MALLOC_MMAP_THRESHOLD_")) ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that is allowed
+    if (!std::getenv("MALLOC_TRIM_THRESHOLD_")) ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
     // open() takes the lowest free number; opened the wrong way round, so that using the stream fails as before.
     for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
         if (::fcntl(stream, F_GETFD) < 0) (void)::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);

@@ -5,12 +5,14 @@
 #include <sys/file.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "base/crc32c.h"
 #include "base/durable_file.h"
 #include "base/error.h"
 #include "base/paths.h"
+#include "data/codecs.h"
 #include "data/fingerprint.h"
 
 namespace atrous::data {
@@ -19,13 +21,15 @@ namespace {
 
 constexpr char magic[8] = {'a', 't', 'r', 'o', 'u', 's', 'C', 'K'};
 // Raised where other facts are kept, or where the same files would now give others: a codec that decodes otherwise.
-constexpr uint32_t version = 1;
+constexpr uint32_t version = 2;
+constexpr uint64_t most_bytes = uint64_t(4) << 30;  // some million samples
 
 struct Header {
     char magic[8] = {};
-    uint32_t version = 0, crc = 0;  // crc: of all that follows the header
-    uint64_t entries = 0, bytes = 0;
+    uint32_t version = 0, crc = 0;                    // crc: of all that follows it
+    uint64_t entries = 0, bytes = 0, decoded_by = 0;  // bytes: after the header; decoded_by: hash_of_versions
 };
+constexpr size_t checked_from = offsetof(Header, entries);
 
 struct EntryHead {
     uint64_t name = 0, state = 0;
@@ -110,9 +114,23 @@ std::optional<SampleFacts> read_facts(const uint8_t* from, size_t size) {
     return f;
 }
 
-// Where not all values are kept, the facts are those of one rule.
-uint64_t state_under(const SampleKey& key, const MaskRule& rule) {
-    return Fingerprint().add(key.state).add(text_of(rule)).value();
+// Where not all values are kept, the facts are those of one rule; those of others have entries of their own.
+uint64_t name_under(const SampleKey& key, const MaskRule& rule) {
+    return Fingerprint().add(key.name).add(text_of(rule)).value();
+}
+
+// Refuses what is none of these files before it takes memory for it.
+std::vector<uint8_t> bytes_of(const io::FileDescriptor& file, uint64_t size, const std::string& path) {
+    Header header;
+    if (size < sizeof header || size > most_bytes) throw FormatError("of another size");
+    if (io::read_at(file, &header, sizeof header, 0, path) != sizeof header) throw FormatError("short");
+    if (std::memcmp(header.magic, magic, sizeof magic) != 0) throw FormatError("no index");
+    if (header.version != version) return {};
+    if (header.bytes != size - sizeof header) throw FormatError("of another size");
+    std::vector<uint8_t> bytes(size);
+    if (io::read_at(file, bytes.data(), size, 0, path) != size) throw FormatError("short");
+    if (io::crc32c(bytes.data() + checked_from, size - checked_from) != header.crc) throw FormatError("damaged");
+    return header.decoded_by == codec::hash_of_versions() ? bytes : std::vector<uint8_t>();
 }
 
 // A lock that processes take turns by; without one where the file system has none.
@@ -142,39 +160,36 @@ CheckIndex::CheckIndex(std::string path) : path_(std::move(path)) {
     if (path_.empty() || !path_exists(path_)) return;
     try {
         read();
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {  // no memory for it, too
         kept_.clear(), kept_bytes_.clear();
-        warnings_.push_back(fmt::format("{}: {}; the images are checked anew, and the file is replaced", path_,
-                                        dynamic_cast<const FormatError*>(&error)
-                                            ? std::string("the index of an earlier check is damaged")
-                                            : std::string(error.what())));
+        const bool damaged = !dynamic_cast<const Error*>(&error) || dynamic_cast<const FormatError*>(&error);
+        warnings_.push_back(
+            fmt::format("{}: {}; the images are checked anew, and the file is replaced", path_,
+                        damaged ? std::string("the index of an earlier check is damaged") : error.what()));
     }
 }
 
 void CheckIndex::read() {
     const io::FileDescriptor file = io::open_for_reading(path_);
     stamp_ = io::stamp_of(file, path_);
-    std::vector<uint8_t> bytes(size_t(stamp_.bytes));
-    if (io::read_at(file, bytes.data(), bytes.size(), 0, path_) != bytes.size()) throw FormatError("short");
-    Header header;
-    if (bytes.size() < sizeof header) throw FormatError("short");
-    std::memcpy(&header, bytes.data(), sizeof header);
-    if (std::memcmp(header.magic, magic, sizeof magic) != 0) throw FormatError("no index");
-    if (header.version != version) return;
-    const size_t body = bytes.size() - sizeof header;
-    if (header.bytes != body || io::crc32c(bytes.data() + sizeof header, body) != header.crc)
-        throw FormatError("damaged");
-    size_t at = sizeof header;
+    std::vector<uint8_t> bytes = bytes_of(file, uint64_t(stamp_.bytes), path_);
     Entries entries;
-    entries.reserve(header.entries);
-    for (uint64_t i = 0; i < header.entries; ++i) {
-        EntryHead head;
-        if (bytes.size() - at < sizeof head) throw FormatError("damaged");
-        std::memcpy(&head, bytes.data() + at, sizeof head);
-        at += sizeof head;
-        if (bytes.size() - at < head.size) throw FormatError("damaged");
-        entries[head.name] = {head.state, at, head.size};
-        at += head.size;
+    if (!bytes.empty()) {
+        Header header;
+        std::memcpy(&header, bytes.data(), sizeof header);
+        if (header.entries > header.bytes / sizeof(EntryHead)) throw FormatError("damaged");
+        entries.reserve(header.entries);
+        size_t at = sizeof header;
+        for (uint64_t i = 0; i < header.entries; ++i) {
+            EntryHead head;
+            if (bytes.size() - at < sizeof head) throw FormatError("damaged");
+            std::memcpy(&head, bytes.data() + at, sizeof head);
+            at += sizeof head;
+            if (bytes.size() - at < head.size) throw FormatError("damaged");
+            entries[head.name] = {head.state, at, head.size};
+            at += head.size;
+        }
+        if (at != bytes.size()) throw FormatError("damaged");
     }
     kept_ = std::move(entries);
     kept_bytes_ = std::move(bytes);
@@ -182,22 +197,24 @@ void CheckIndex::read() {
 
 std::optional<SampleFacts> CheckIndex::find(const SampleKey& key, const MaskRule& rule) const {
     if (key.state == 0) return std::nullopt;
-    std::optional<SampleFacts> found;
-    const auto look = [&](const Entries& entries, const std::vector<uint8_t>& bytes) {
-        const auto at = entries.find(key.name);
-        if (at == entries.end()) return;
-        const Entry& e = at->second;
-        if (e.state != key.state && e.state != state_under(key, rule)) return;
-        found = read_facts(bytes.data() + e.at, e.size);
-        if (found && found->all_values != (e.state == key.state)) found.reset();
+    const auto look = [&](uint64_t name, const Entries& entries, const std::vector<uint8_t>& bytes) {
+        std::optional<SampleFacts> found;
+        const auto at = entries.find(name);
+        if (at == entries.end() || at->second.state != key.state) return found;
+        found = read_facts(bytes.data() + at->second.at, at->second.size);
+        if (found && found->all_values != (name == key.name)) found.reset();
         if (found && rule.kind == MaskKind::automatic && found->instances == not_counted) found.reset();
+        return found;
     };
     ++asked_;
-    look(kept_, kept_bytes_);
-    if (found) return found;
-    const std::lock_guard lock(mutex_);
-    look(fresh_, fresh_bytes_);
-    return found;
+    for (const uint64_t name : {key.name, name_under(key, rule)}) {
+        auto found = look(name, kept_, kept_bytes_);
+        const std::lock_guard lock(mutex_);
+        if (found) hits_.insert(name);
+        if (!found) found = look(name, fresh_, fresh_bytes_);
+        if (found) return found;
+    }
+    return std::nullopt;
 }
 
 void CheckIndex::add(const SampleKey& key, const MaskRule& rule, const SampleFacts& facts) {
@@ -205,23 +222,26 @@ void CheckIndex::add(const SampleKey& key, const MaskRule& rule, const SampleFac
     std::vector<uint8_t> bytes;
     write_facts(facts, bytes);
     const std::lock_guard lock(mutex_);
-    fresh_[key.name] = {facts.all_values ? key.state : state_under(key, rule), fresh_bytes_.size(),
-                        uint32_t(bytes.size())};
+    fresh_[facts.all_values ? key.name : name_under(key, rule)] = {key.state, fresh_bytes_.size(),
+                                                                   uint32_t(bytes.size())};
     fresh_bytes_.insert(fresh_bytes_.end(), bytes.begin(), bytes.end());
+    saved_ = false;
 }
 
 void CheckIndex::save() {
-    if (path_.empty() || fresh_.empty()) return;
+    if (path_.empty() || saved_) return;
+    saved_ = true;
     try {
         make_folders(path_.substr(0, path_.rfind('/')));
         const FileLock lock(path_ + ".lock");
         read_what_others_added();
         replace_file();
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
         warnings_.push_back(
             fmt::format("what was found of the images cannot be kept for the next time: {}; `check-cache` names "
                         "another folder, or none",
                         error.what()));
+        path_.clear();  // said once
     }
 }
 
@@ -229,29 +249,29 @@ void CheckIndex::read_what_others_added() {
     try {
         if (!path_exists(path_) || io::stamp_of(io::open_for_reading(path_), path_) == stamp_) return;
         read();
-    } catch (const Error&) {
+    } catch (const std::exception&) {
         kept_.clear(), kept_bytes_.clear();
     }
 }
 
 void CheckIndex::replace_file() {
     const bool outnumbered = int64_t(kept_.size()) > 10 * std::max<int64_t>(asked_, 1000);
-    std::vector<uint8_t> body;
-    uint64_t entries = 0;
+    Header header{{}, version, 0, 0, 0, codec::hash_of_versions()};
+    std::memcpy(header.magic, magic, sizeof magic);
+    std::vector<uint8_t> bytes(sizeof header);
     const auto append = [&](uint64_t name, const Entry& e, const std::vector<uint8_t>& from) {
-        Writer(body).put(EntryHead{name, e.state, e.size, 0});
-        body.insert(body.end(), from.begin() + ptrdiff_t(e.at), from.begin() + ptrdiff_t(e.at + e.size));
-        ++entries;
+        Writer(bytes).put(EntryHead{name, e.state, e.size, 0});
+        bytes.insert(bytes.end(), from.begin() + ptrdiff_t(e.at), from.begin() + ptrdiff_t(e.at + e.size));
+        ++header.entries;
     };
     for (const auto& [name, entry] : kept_)
-        if (!outnumbered && !fresh_.contains(name)) append(name, entry, kept_bytes_);
+        if ((!outnumbered || hits_.contains(name)) && !fresh_.contains(name)) append(name, entry, kept_bytes_);
     for (const auto& [name, entry] : fresh_) append(name, entry, fresh_bytes_);
-    Header header{{}, version, io::crc32c(body.data(), body.size()), entries, body.size()};
-    std::memcpy(header.magic, magic, sizeof magic);
-    io::write_durably(path_, [&](io::FileSink& sink) {
-        sink.write(&header, sizeof header);
-        sink.write(body.data(), body.size());
-    });
+    header.bytes = bytes.size() - sizeof header;
+    std::memcpy(bytes.data(), &header, sizeof header);
+    header.crc = io::crc32c(bytes.data() + checked_from, bytes.size() - checked_from);
+    std::memcpy(bytes.data(), &header, sizeof header);
+    io::write_durably(path_, bytes);
 }
 
 }  // namespace atrous::data

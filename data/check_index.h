@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/posix.h"
@@ -15,7 +16,8 @@
 namespace atrous::data {
 
 // Keyed by the paths of a sample, and good as long as its files have the size and the times that they had. A file that is
-// damaged counts as empty, with a warning, and so does one of another version, without. Several processes may use one
+// damaged counts as empty, with a warning, and so does one of another version of the program or of the libraries that
+// decode, without. Several processes may use one
 // file: each reads it whole and replaces it whole, with what others added since. find and add may be called from several
 // threads.
 class CheckIndex {
@@ -27,7 +29,8 @@ class CheckIndex {
     // Samples with a problem are not kept, nor those whose values are too many to keep.
     void add(const SampleKey& key, const MaskRule& rule, const SampleFacts& facts);
 
-    // Writes the file where something was added. What was not asked for stays, unless it outnumbers by ten what was.
+    // Writes the file where something was added since it was. What was asked for stays, and the rest too, unless it
+    // outnumbers that by ten.
     void save();
 
     int64_t added() const { return int64_t(fresh_.size()); }
@@ -40,7 +43,8 @@ class CheckIndex {
         uint64_t at = 0;  // of its facts among the bytes
         uint32_t size = 0;
     };
-    using Entries = std::unordered_map<uint64_t, Entry>;  // by the key's name
+    using Entries =
+        std::unordered_map<uint64_t, Entry>;  // by the key's name, where not all values are kept with the rule
 
     void read();
     void read_what_others_added();
@@ -50,7 +54,9 @@ class CheckIndex {
     io::FileStamp stamp_;  // of the file when it was read
     std::vector<uint8_t> kept_bytes_, fresh_bytes_;
     Entries kept_, fresh_;
+    bool saved_ = true;
     mutable std::mutex mutex_;
+    mutable std::unordered_set<uint64_t> hits_;  // entries of the file that were asked for
     mutable std::atomic<int64_t> asked_ = 0;
     std::vector<std::string> warnings_;
 };

@@ -32,7 +32,8 @@ class Sides {
     bool lacks(bool side, int id) { return count_[side][id] == 0; }
 
     // Brings a group with the class to this side, and where it can another one back: the last that was drawn, or the next.
-    // Where each would take the last of another class from the validation, training goes first.
+    // Where each would take the last of another class from the validation, training goes first, but the last group that
+    // validates stays.
     void bring(bool side, int id) {
         const size_t none = groups_.size();
         size_t in = none, in_any_case = none;
@@ -44,7 +45,10 @@ class Sides {
         if (in == none) in = in_any_case;
         if (in == none) return;
         move(in);
-        if (const size_t out = to_go_back(in, side); out != none) move(out);
+        if (const size_t out = to_go_back(in, side); out != none)
+            move(out);
+        else if (std::find(validates_.begin(), validates_.end(), true) == validates_.end())
+            move(in);
     }
 
  private:

@@ -13,7 +13,7 @@ struct ClassGroup {
 };
 
 // Changes a drawn split so that each class that two groups hold is on both sides, and one that a single group holds is
-// trained on; rarer classes come first. For each group that is moved another one, of as many samples where there is one, goes the
+// trained on, as long as a group is left that validates; rarer classes come first. For each group that is moved another one, of as many samples where there is one, goes the
 // other way if no class is lost by that. As few groups as that takes are moved.
 void keep_classes_on_both_sides(const std::vector<ClassGroup>& groups, std::vector<bool>& validates);
 

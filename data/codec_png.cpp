@@ -69,7 +69,7 @@ struct Reader {
             gray && !raw_values ? png_set_expand_gray_1_2_4_to_8(png) : png_set_packing(png);
         }
         if (png_get_bit_depth(png, info) == 16) png_set_swap(png);
-        if (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_strip_alpha(png);
+        if (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY_ALPHA && !raw_values) png_set_strip_alpha(png);
         png_set_interlace_handling(png);
         png_read_update_info(png, info);
         return true;
@@ -140,6 +140,21 @@ static Image make_rows(const Reader& reader, int64_t count) {
                                                             : make_image<uint8_t>(count, w, channels);
 }
 
+// Of gray and alpha.
+static void drop_alpha(Decoded& decoded) {
+    dispatch_pixels(decoded.image, [&](auto zero) {
+        using T = decltype(zero);
+        Image gray = make_image<T>(decoded.image.h, decoded.image.w, 1);
+        const T* from = decoded.image.pixels<T>().data();
+        T* to = gray.pixels<T>().data();
+        for (int64_t i = 0; i < gray.count(); ++i) {
+            to[i] = from[2 * i];
+            decoded.alpha_varies = decoded.alpha_varies || from[2 * i + 1] != from[1];
+        }
+        decoded.image = std::move(gray);
+    });
+}
+
 static Decoded decode_png(Bytes bytes, const std::string& path, bool raw_values) {
     Reader reader(bytes);
     begin(reader, raw_values, bytes, path, check_size);
@@ -147,6 +162,7 @@ static Decoded decode_png(Bytes bytes, const std::string& path, bool raw_values)
     auto rows = row_pointers(decoded.image);
     if (!reader.read_rows(rows.data())) damaged(path, "PNG", reader.context.message);
     decoded.palette = palette_of(reader);
+    if (decoded.image.c == 2) drop_alpha(decoded);
     const int orientation = orientation_of(reader);
     if (orientation != 1) decoded.image = apply_orientation(decoded.image, orientation);
     return decoded;

@@ -16,6 +16,7 @@ using Bytes = std::span<const uint8_t>;
 struct Decoded {
     Image image;
     Palette palette = {};
+    bool alpha_varies = false;  // of gray, with raw_values: the alpha that was dropped
 };
 
 struct Codec {
@@ -39,6 +40,8 @@ const std::vector<Codec>& codecs();
 // Must be called before there are threads. Replaces a codec of this name that is not read; throws Error where one is.
 void add_codec(Codec codec);
 std::string names_of_codecs();  // those that are read: "JPEG, PNG and GIF"
+// Of the program and the libraries that decode: another one may make other pixels of the same file.
+uint64_t hash_of_versions();
 
 // Decodes by signature, else by extension. Throws DataError where no codec takes the file, and lists those there are.
 Decoded decode(Bytes bytes, const std::string& path, bool raw_values);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "base/philox.h"
+#include "data/check_index.h"
 #include "data/class_names.h"
 #include "data/codecs.h"
 #include "data/few.h"
@@ -216,14 +217,19 @@ static const char* given_split(const DatasetOptions& o) {
     return chosen;
 }
 
-// The classes that each sample of train holds; those of a sample that cannot be read are none.
+// The classes that each sample of train holds; those of a sample that cannot be read are none. Empty where no sample can
+// be read, which the check of the data set says.
 static SampleClasses classes_of(const Dataset& dataset, CheckOptions looking) {
+    looking.named_classes = int(dataset.class_names.size());
     if (looking.rule.kind == MaskKind::automatic && !dataset.mask_values.empty())
         looking.rule = parse_mask_rule(dataset.mask_values);
     const std::vector<SampleFacts> facts =
         look_at_samples(dataset.train, looking.rule, looking.threads, looking.progress, looking.index);
-    const MaskRule rule = resolved_rule(dataset.train, facts, looking);
+    if (looking.index) looking.index->save();
     SampleClasses classes;
+    if (std::all_of(facts.begin(), facts.end(), [](const SampleFacts& found) { return !found.problem.empty(); }))
+        return classes;
+    const MaskRule rule = resolved_rule(dataset.train, facts, looking);
     for (const SampleFacts& found : facts) {
         std::set<int> held;
         for (const RawValue& v : found.values_under(rule)) held.insert(rule.class_of(v.value));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/image_size.h"
 #include "base/settings.h"
 #include "data/mask.h"
 #include "data/mask_source.h"
@@ -107,6 +108,8 @@ struct DatasetReport {
     int64_t samples = 0, gray_images = 0, deep_images = 0, float_images = 0, paged_images = 0;
     int64_t min_h = 0, min_w = 0, max_h = 0, max_w = 0;
     int64_t train_min_h = 0, train_min_w = 0, train_max_h = 0, train_max_w = 0;  // of those that train
+    std::vector<ImageSize> sizes = {};                                           // each once
+    ImageSize val_largest;                      // of those that validate the one with the most pixels; none: none does
     int channels = 3;                           // of the net: 3 for gray, RGB and RGBA, else as many as the images have
     ValueRange range = {};                      // definite; without bounds: of the integers' type
     float low = 0, high = 0;                    // the smallest and the largest value of the training images

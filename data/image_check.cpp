@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "data/transform.h"
@@ -86,8 +87,12 @@ void sum_up_images(const std::vector<FoundImage>& images, const RangeRule& rule,
     report.min_h = report.min_w = INT64_MAX;
     const size_t train = train_count <= 0 ? images.size() : size_t(train_count);
     float lowest = images[0].low, highest = images[0].high;
+    std::set<std::pair<int64_t, int64_t>> sizes;
     for (size_t i = 0; i < images.size(); ++i) {
         const FoundImage& found = images[i];
+        if (sizes.emplace(found.h, found.w).second) report.sizes.push_back({found.h, found.w});
+        if (i >= train && found.h * found.w > report.val_largest.height * report.val_largest.width)
+            report.val_largest = {found.h, found.w};
         report.gray_images += found.c == 1;
         report.deep_images += found.deep;
         report.float_images += found.floats;

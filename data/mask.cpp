@@ -71,7 +71,7 @@ RawMask load_mask(const std::string& path) {
         throw DataError(fmt::format("{}: a mask in colours of {} a channel; save it with 8 bits", path,
                                     decoded.image.is_16bit() ? "16 bits" : "more than 16 bits"));
     if (decoded.image.is_float()) return {whole_values(decoded.image, path), {}, false};
-    const bool alpha = alpha_varies(decoded.image);
+    const bool alpha = decoded.alpha_varies || alpha_varies(decoded.image);
     return {without_equal_channels(std::move(decoded.image)), std::move(decoded.palette), alpha};
 }
 

@@ -124,6 +124,7 @@ std::vector<SampleFacts> look_at_samples(const std::vector<Sample>& samples, con
 
 MaskRule resolved_rule(const std::vector<Sample>& samples, const std::vector<SampleFacts>& facts,
                        const CheckOptions& options) {
+    require(!samples.empty(), "resolved_rule: of at least one sample");
     return resolve_mask_rule(options.rule, merged(facts, options.rule), samples[0].mask_path, options.class_count,
                              options.named_classes);
 }

@@ -16,23 +16,37 @@ namespace {
 
 constexpr size_t most_named = 20;
 
-// Keeps the samples that can be read; the others are problems.
-void look_at_part(const std::vector<data::Sample>& samples, const data::CheckOptions& options, DataCheck& check) {
+// Keeps the samples that can be read, and returns what is wrong with the others.
+std::vector<std::string> look_at_part(const std::vector<data::Sample>& samples, const data::CheckOptions& options,
+                                      DataCheck& check) {
     const auto facts = data::look_at_samples(samples, options.rule, options.threads, options.progress, options.index);
-    size_t read = 0, left_out = 0;
+    std::vector<std::string> faults;
     for (size_t i = 0; i < samples.size(); ++i) {
-        if (facts[i].problem.empty()) {
-            check.samples.push_back(samples[i]);
-            check.facts.push_back(facts[i]);
-            ++read;
-        } else if (check.problems.size() < most_named) {
-            check.problems.push_back(facts[i].problem);
-        } else {
-            ++left_out;
+        if (!facts[i].problem.empty()) {
+            faults.push_back(facts[i].problem);
+            continue;
         }
+        check.samples.push_back(samples[i]);
+        check.facts.push_back(facts[i]);
     }
-    if (left_out > 0) check.problems.push_back(fmt::format("{} more samples have such problems", left_out));
-    check.parts.push_back(read);
+    check.parts.push_back(samples.size() - faults.size());
+    return faults;
+}
+
+// A training refuses such samples, but never looks at the part test.
+void look_at_parts(const data::CheckOptions& options, DataCheck& check) {
+    for (const auto* part : {&check.dataset.train, &check.dataset.val}) {
+        const std::vector<std::string> faults = look_at_part(*part, options, check);
+        const size_t named = std::min(faults.size(), most_named - std::min(check.problems.size(), most_named));
+        check.problems.insert(check.problems.end(), faults.begin(), faults.begin() + ptrdiff_t(named));
+        if (named < faults.size())
+            check.problems.push_back(fmt::format("{} more samples have such problems", faults.size() - named));
+    }
+    const std::vector<std::string> faults = look_at_part(check.dataset.test, options, check);
+    if (!faults.empty())
+        check.warnings.push_back(
+            fmt::format("{} of {} test samples cannot be read, so that `split` test cannot be scored: {}",
+                        faults.size(), check.dataset.test.size(), data::few_of(faults)));
 }
 
 // What a training would say of these samples, or refuse.
@@ -55,16 +69,19 @@ void judge_test(const data::MaskRule& rule, DataCheck& check) {
     const size_t trained = check.parts[0] + check.parts[1];
     std::vector<data::ImagePrint> prints;
     for (const data::SampleFacts& found : check.facts) prints.push_back(found.print);
+    std::vector<std::string> faults;
     for (size_t i = trained; i < check.samples.size(); ++i)
         for (const data::RawValue& v : check.facts[i].values_under(rule)) {
             const int id = rule.class_of(v.value);
             if (id >= 0 && (id < rule.class_count || id == data::ignored_class)) continue;
-            if (check.warnings.size() < most_named)
-                check.warnings.push_back(fmt::format(
-                    "{}: pixel ({}, {}) has the value {}, which stands for no class; `split` test cannot be scored",
-                    check.samples[i].mask_path, v.x, v.y, data::text_of_value(v.value)));
+            faults.push_back(fmt::format("{}: pixel ({}, {}) has the value {}", check.samples[i].mask_path, v.x, v.y,
+                                         data::text_of_value(v.value)));
             break;
         }
+    if (!faults.empty())
+        check.warnings.push_back(fmt::format(
+            "{} of {} test masks have values that stand for no class, so that `split` test cannot be scored: {}",
+            faults.size(), check.parts[2], data::few_of(faults)));
     const std::span<const data::ImagePrint> all(prints);
     std::vector<std::string> pairs;
     for (const data::Twin& twin : data::twins_between(all.first(trained), all.subspan(trained)))
@@ -103,8 +120,7 @@ DataCheck check_data(const Experiment& e, Messages& messages) {
     options.index = &index;
     check.dataset = data::find_dataset(e.data, options);
     know_dataset(options, check.dataset);
-    for (const auto* part : {&check.dataset.train, &check.dataset.val, &check.dataset.test})
-        look_at_part(*part, options, check);
+    look_at_parts(options, check);
     index.save();
     if (check.dataset.train.empty())
         check.problems.push_back("no sample is left to train on; list fewer in `val-list`");

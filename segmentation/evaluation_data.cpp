@@ -44,8 +44,13 @@ static std::string value_of(const std::map<std::string, std::string>& settings, 
     return at == settings.end() ? "" : at->second;
 }
 
-data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded,
-                              const data::CheckOptions& looking) {
+data::Dataset find_to_score(const data::DatasetOptions& given, const std::string& split,
+                            const std::optional<SplitRecord>& recorded, const std::string& trained_rule,
+                            data::CheckOptions looking) {
+    data::DatasetOptions options = given;
+    if (split == "test" || split == "all") options.split_by_class = false;
+    const data::MaskRule trained = data::parse_mask_rule(trained_rule);
+    if (trained.kind != data::MaskKind::automatic) looking.rule = trained;  // known, that is
     try {
         return data::find_dataset(options, looking);
     } catch (const DataError& e) {

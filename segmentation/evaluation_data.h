@@ -14,9 +14,12 @@ namespace atrous {
 // pattern or a fraction that is given replaces all three.
 void default_split_from(const std::optional<SplitRecord>& recorded, Settings& settings);
 
-// find_dataset, whose error says where a split that fails is that of the checkpoint's training.
-data::Dataset find_as_trained(const data::DatasetOptions& options, const std::optional<SplitRecord>& recorded,
-                              const data::CheckOptions& looking);
+// find_dataset, whose error says where a split that fails is that of the checkpoint's training. A split by class goes by
+// the classes that this training's rule gives the masks, whatever the rule they are scored by; it is not drawn for a
+// `split` that does not depend on it, test or all.
+data::Dataset find_to_score(const data::DatasetOptions& options, const std::string& split,
+                            const std::optional<SplitRecord>& recorded, const std::string& trained_rule,
+                            data::CheckOptions looking);
 
 // Returns the samples of a split: val, train or all. Throws DataError where it is empty; `root` is for the message.
 std::vector<data::Sample> samples_of_split(const data::Dataset& set, const std::string& split, const std::string& root);

@@ -175,6 +175,8 @@ std::string config_of(Experiment e) {
     for (std::string* path :
          {&e.data.root, &e.data.train_list, &e.data.val_list, &e.data.class_names, &e.pretrained, &e.machine.tune_file})
         if (path_exists(*path)) *path = absolute_path(*path);
+    // This folder may be still to come.
+    if (std::string& cache = e.data.check_cache; !cache.empty() && cache != "none") cache = absolute_path(cache);
     e.run.resume.clear();
     e.run.profile.clear();
     e.run.overwrite = false;

@@ -48,7 +48,8 @@ ImageSize at_scale_of_training(const ModelCard& card, ImageSize image) {
 }
 
 std::string text_of(const WindowGrid& grid) {
-    return fmt::format("{} windows of {}x{}", grid.windows(), grid.window_width, grid.window_height);
+    return fmt::format("{} window{} of {}x{}", grid.windows(), grid.windows() == 1 ? "" : "s", grid.window_width,
+                       grid.window_height);
 }
 
 }  // namespace
@@ -74,8 +75,8 @@ ImageView exact_view(const ModelCard& card, int64_t h, int64_t w) {
     const ExactGrid windows = exact_grid_of(card, exact_halo_of(card), h, w);
     return {window_grid(h, w, h, w, 0),
             {},
-            fmt::format("{} exact windows of {}x{} with {} around", windows.windows(), windows.core_width,
-                        windows.core_height, windows.halo),
+            fmt::format("{} exact window{} of {}x{} with {} around", windows.windows(),
+                        windows.windows() == 1 ? "" : "s", windows.core_width, windows.core_height, windows.halo),
             windows};
 }
 

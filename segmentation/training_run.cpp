@@ -17,12 +17,6 @@ static int64_t cache_bytes(const TrainingSetup& t, const std::vector<data::Sampl
     return int64_t(double(t.experiment.cache_mib << 20) * double(of.size()) / all);
 }
 
-// Of images that are not resized, those larger than `size` are seen through windows of it.
-static bool sees_windows(const TrainingSetup& t) {
-    const data::DatasetReport& all = t.sets.report;
-    return t.card.resize == data::ResizeMode::none && (all.max_h > t.card.height || all.max_w > t.card.width);
-}
-
 static data::LoaderOptions validation_loader(const TrainingSetup& t, int64_t multiple) {
     const bool one_at_a_time =
         sees_windows(t) || (t.card.resize == data::ResizeMode::none && !t.sets.report.one_size());

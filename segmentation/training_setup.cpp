@@ -169,6 +169,11 @@ OptimizerOptions optimizer_options(const Experiment& e) {
     return o;
 }
 
+bool sees_windows(const TrainingSetup& t) {
+    const data::DatasetReport& all = t.sets.report;
+    return t.card.resize == data::ResizeMode::none && (all.max_h > t.card.height || all.max_w > t.card.width);
+}
+
 // Everything that decides about memory, by batch size.
 static PlanForBatch plan_for(const TrainingSetup& t) {
     const Experiment& e = t.experiment;
@@ -186,7 +191,15 @@ static PlanForBatch plan_for(const TrainingSetup& t) {
     o.optimizer = optimizer_options(e);
     o.loss = loss_of(t.card);
     o.aux_weight = e.net.aux_weight;
-    return plan_of_epochs(o, int64_t(t.sets.dataset.train.size()), int64_t(t.sets.dataset.val.size()), e.last_batch);
+    const bool windows = sees_windows(t) && !t.sets.dataset.val.empty();
+    if (windows) o.whole_height = t.sets.report.val_largest.height, o.whole_width = t.sets.report.val_largest.width;
+    const PlanForBatch plan =
+        plan_of_epochs(o, int64_t(t.sets.dataset.train.size()), int64_t(t.sets.dataset.val.size()), e.last_batch);
+    return [plan, windows](int64_t batch) {
+        PlanOptions options = plan(batch);
+        if (windows) options.validation_batch = 1, options.last_validation_batch = 0;
+        return options;
+    };
 }
 
 // What the shapes tell before the first step: batches too small for batch norm, atrous branches that read padding.

@@ -45,6 +45,9 @@ int64_t threads_of(const Machine& machine, const ResumedRun* resumed, Messages& 
 TrainingSetup prepare_training(Experiment& experiment, const Settings& settings, Device device,
                                std::optional<ResumedRun> resumed, Messages& messages);
 
+// Of images that are not resized, those larger than `size` are validated one at a time, through windows of it.
+bool sees_windows(const TrainingSetup& setup);
+
 // Does all of the above for a new training that an Experiment describes, on the device and the threads that it names.
 // Throws UsageError also for a value out of its range.
 TrainingSetup prepare_training(Experiment& experiment, Messages& messages);

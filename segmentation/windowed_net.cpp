@@ -50,6 +50,21 @@ NetOutputs WindowedNet::compute(const Tensor& x, bool) {
     return {cast(out, x.dtype()), {}};
 }
 
+static int64_t pixels_of(ImageSize size) { return size.height * size.width; }
+
+// The size of the image with the most windows, of several the one with the most pixels.
+static ImageSize most_windows(const ModelCard& card, const WindowOptions& options, const data::DatasetReport& set) {
+    const bool exact = options.windows == "exact";  // these take long to count
+    ImageSize most;
+    std::pair<int64_t, int64_t> best{0, 0};
+    for (const ImageSize size : set.sizes) {
+        const int64_t windows = exact ? 1 : view_of(card, options, size.height, size.width).grid.windows();
+        const std::pair now{windows, pixels_of(size)};
+        if (now > best) best = now, most = size;
+    }
+    return most;
+}
+
 static std::string note_of(const ImageView& largest, const ImageView& smallest) {
     std::string note = largest.note.empty() ? "" : "the largest image: " + largest.note;
     if (!smallest.note.empty() && smallest.note != largest.note && smallest.grid.windows() == 1 && !smallest.exact)
@@ -60,9 +75,12 @@ static std::string note_of(const ImageView& largest, const ImageView& smallest) 
 ScoringView scoring_view(LoadedNet& loaded, const WindowOptions& options, const data::DatasetReport& set,
                          int64_t batch_size, int workers) {
     const ModelCard& card = loaded.card;
-    const ImageView largest = view_of(card, options, set.max_h, set.max_w);
+    const ImageSize most = most_windows(card, options, set);
+    const ImageSize least = *std::min_element(set.sizes.begin(), set.sizes.end(),
+                                              [](ImageSize a, ImageSize b) { return pixels_of(a) < pixels_of(b); });
+    const ImageView largest = view_of(card, options, most.height, most.width);
     ScoringView view{loaded.net.get(), loader_options(card, batch_size, workers, loaded.net->input_multiple()),
-                     note_of(largest, view_of(card, options, set.min_h, set.min_w))};
+                     note_of(largest, view_of(card, options, least.height, least.width))};
     if (view.loader.fit && !set.one_size()) view.loader.batch_size = 1;  // a batch pads its images to one size
     const bool exact = options.windows == "exact";
     if (options.windows != "on" && !exact && largest.grid.windows() == 1) return view;

@@ -38,7 +38,7 @@ struct ScoringView {
     std::string note;  // for people; empty where all images are seen as in training
     std::unique_ptr<WindowedNet> windowed = {};
 };
-// By windows, image by image and each at the size that view_of says, where it says so for the largest of the set; else
+// By windows, image by image and each at the size that view_of says, where it says so for one of the set; else
 // `batch_size` at a time, at the size of the card; one at a time where they keep sizes of their own.
 ScoringView scoring_view(LoadedNet& net, const WindowOptions& options, const data::DatasetReport& set,
                          int64_t batch_size, int workers);

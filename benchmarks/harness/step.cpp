@@ -134,15 +134,15 @@ StepResult measure_step(const StepOptions& o) {
 
 std::string step_table(const StepOptions& o, const StepResult& r) {
     return fmt::format(
-        "{} with {} parameters, {}x{}x{}, {} on {}\n"
+        "{} with {} parameters, {} image{} of {}, {} on {}\n"
         "{:<11} {:.4f} s median, {:.4f} p10, {:.4f} p90, of {}{} (the first: {:.4f} s)\n"
         "            {:.1f} images/s, {:.3g} TFLOP/s of {:.3g} TFLOP each\n"
         "peak memory {} on the device, {} of the process\n"
         "losses      {:.6f} … {:.6f}\n",
-        o.net.model, r.parameters, o.batch_size, o.size.height, o.size.width, measured_name(o.compute),
-        name_of(o.device), o.forward_only ? "forward" : "step", r.seconds.median, r.seconds.p10, r.seconds.p90,
-        r.seconds.count, r.replayed ? " replayed from a graph" : "", r.first_s, r.images_per_s,
-        r.flops / r.seconds.median * 1e-12, r.flops * 1e-12, io::format_bytes(r.device_peak_bytes),
+        o.net.model, r.parameters, o.batch_size, o.batch_size == 1 ? "" : "s", width_by_height(o.size),
+        measured_name(o.compute), name_of(o.device), o.forward_only ? "forward" : "step", r.seconds.median,
+        r.seconds.p10, r.seconds.p90, r.seconds.count, r.replayed ? " replayed from a graph" : "", r.first_s,
+        r.images_per_s, r.flops / r.seconds.median * 1e-12, r.flops * 1e-12, io::format_bytes(r.device_peak_bytes),
         io::format_bytes(r.host_peak_bytes), r.losses.front(), r.losses.back());
 }
 

@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 
+#include "engine/ops/elementwise.h"
+#include "engine/ops/window.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/trainer.h"
 
@@ -114,16 +116,25 @@ class DryRun {
         step_->run(micro_batches.data(), dry_run_micro_batches(), 0);
     }
 
+    // As engine/ops/window.h has a net see it: the logits of the whole image are there twice, for they are joined in f32.
+    Tensor through_windows(const Tensor& images, int64_t h, int64_t w) {
+        net_.forward(window(images, {0, 0, std::min(h, images.dim(1)), std::min(w, images.dim(2))}));
+        const Tensor joined =
+            Tensor::empty({images.dim(0), images.dim(1), images.dim(2), net_.out_channels()}, DType::f32, meta);
+        return cast(joined, images.dtype());
+    }
+
     // As engine/train/evaluate.h goes through a batch.
     void evaluate(int64_t n) {
         if (n == 0) return;
         const NoTape off;
         net_.set_training(false);
         const bool other = o_.training && o_.validation_height > 0;
-        const HostBatch images =
-            batch(n, other ? o_.validation_height : o_.height, other ? o_.validation_width : o_.width);
+        const bool windows = o_.training && o_.whole_height > 0;
+        const int64_t h = other ? o_.validation_height : o_.height, w = other ? o_.validation_width : o_.width;
+        const HostBatch images = windows ? batch(n, o_.whole_height, o_.whole_width) : batch(n, h, w);
         const DeviceBatch d = upload(images, meta, o_.compute);
-        const Tensor logits = net_.forward(d.images);
+        const Tensor logits = windows ? through_windows(d.images, h, w) : net_.forward(d.images);
         loss_->by_image(logits, d.labels);
     }
 

@@ -17,8 +17,10 @@ struct PlanOptions {
     DType compute = DType::f32;  // bf16 or f16: half-precision activations and copies of the weights
     int64_t batch = 1, height = 256, width = 256;
     int64_t validation_height = 0, validation_width = 0;  // where it has another size than the training; 0: the same
-    bool training = true;                                 // false: a forward pass alone
-    int64_t last_batch = 0;  // images of an epoch's last batch where it has another size; 0: there is none
+    int64_t whole_height = 0,
+            whole_width = 0;  // of validation images seen through windows of that size; 0: as they are
+    bool training = true;     // false: a forward pass alone
+    int64_t last_batch = 0;   // images of an epoch's last batch where it has another size; 0: there is none
     int64_t validation_batch = 0, last_validation_batch = 0;  // the same of the evaluation between epochs
     size_t limit_bytes = 0;                                   // the allocator's; 0: none
     OptimizerOptions optimizer = {};

@@ -153,7 +153,31 @@ TEST_F(SizesTest, ALoaderIsTimedWithoutANet) {
     const Outcome json = run(bench + "--workers 2 --json -");
     EXPECT_NE(json.output.find("\"kind\":\"loader\""), std::string::npos) << json.output;
     EXPECT_NE(json.output.find("\"images_per_s\":{\"2\":"), std::string::npos) << json.output;
+    const Outcome other = run(bench + "--workers 0 --json - --resize none --crop 16 --normalize none --vflip 0.25");
+    for (const char* words : {"\"resize\":\"none\"", "\"crop\":\"16\"", "\"normalize\":\"none\"", "\"vflip\":\"0.25\""})
+        EXPECT_NE(other.output.find(words), std::string::npos) << words << "\n" << other.output;
     EXPECT_EQ(run("bench loader --size 32").code, 2) << "no data set";
+}
+
+// The values of a known layout are those of its classes, which a guess would refuse: ids with gaps.
+TEST_F(SizesTest, ALoaderIsTimedOnAKnownLayout) {
+    for (const std::string part : {"train", "val"})
+        for (int i = 0; i < 3; ++i) {
+            const fs::path name = fs::path(part) / "city" / ("city_00000" + std::to_string(i) + "_000019_");
+            data::Image image = data::make_image<uint8_t>(12, 16, 3), labels = data::make_image<uint8_t>(12, 16, 1);
+            for (size_t k = 0; k < image.u8.size(); ++k) image.u8[k] = uint8_t(k * (2 * size_t(i) + 3));
+            labels.u8[0] = 7, labels.u8[1] = 26, labels.u8[2] = 4;
+            for (const auto& [folder, drawn] : {std::pair{"leftImg8bit", &image}, {"gtFine", &labels}}) {
+                const std::string path = (root_ / "streets" / folder / name).string() +
+                                         (drawn == &image ? "leftImg8bit.png" : "gtFine_labelIds.png");
+                fs::create_directories(fs::path(path).parent_path());
+                data::save_png(path, *drawn);
+            }
+        }
+    const Outcome timed =
+        run("bench loader --data streets --size 16 -b 2 --timed-images 4 --repetitions 1 --workers 0");
+    ASSERT_EQ(timed.code, 0) << timed.output;
+    EXPECT_NE(timed.output.find("3 samples of streets"), std::string::npos) << timed.output;
 }
 
 // A checkpoint of a square is what it was before sizes had two sides.

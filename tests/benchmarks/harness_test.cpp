@@ -270,7 +270,7 @@ TEST(Roofline, IsAnImageThatHoldsItsPoints) {
 TEST(Step, LossesFallAndTheRecordIsJson) {
     StepOptions o;
     o.net = unet({.base_channels = 4, .depth = 2});
-    o.size = 32;
+    o.size = ImageSize::of_width_and_height(48, 32);
     o.batch_size = 2;
     o.steps = 3;
     o.device = cpu;
@@ -281,6 +281,7 @@ TEST(Step, LossesFallAndTheRecordIsJson) {
     EXPECT_EQ(r.seconds.count, 3u) << "the first step does not count";
     EXPECT_GT(r.device_peak_bytes, size_t(r.parameters) * 16) << "values, gradients and two moments at least";
     EXPECT_GE(r.device_reserved_bytes, r.device_peak_bytes);
+    EXPECT_NE(step_table(o, r).find(", 2 images of 48x32, "), std::string::npos) << step_table(o, r);
     const Json j = Json::parse(step_json(o, r));
     EXPECT_EQ(j["losses"].size(), 4u);
     EXPECT_NEAR(j["images_per_s"].get<double>(), 2 / j["median_s"].get<double>(), 1e-6);

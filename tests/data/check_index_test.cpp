@@ -128,6 +128,81 @@ TEST(CheckIndex, ADamagedFileIsOneWarningAndIsReplaced) {
     EXPECT_TRUE(later.warnings.empty());
 }
 
+// Whatever lies there, the answer is that of the images, and the file is good afterwards.
+static void expect_checked_anew(const std::vector<Sample>& samples, const std::string& file, const std::string& what) {
+    const Checked again = check(samples, file);
+    EXPECT_EQ(again.looked_at, int64_t(samples.size())) << what;
+    EXPECT_LE(again.warnings.size(), 1u) << what;
+    EXPECT_EQ(check(samples, file).looked_at, 0) << what;
+}
+
+TEST(CheckIndex, NoByteOfItsHeaderIsTrusted) {
+    TempDir dir, cache;
+    flat(dir, 2);
+    const auto samples = samples_in(dir);
+    const std::string file = cache / "a.index";
+    check(samples, file);
+    for (size_t at = 0; at < 40; ++at)
+        for (const uint8_t bits : {1, 0x80, 0xff}) {
+            damage(file, [&](auto& b) { b[at] ^= bits; });
+            expect_checked_anew(samples, file, "byte " + std::to_string(at));
+        }
+    const std::vector<uint8_t> good = read_file(file);
+    for (size_t size = 0; size < good.size(); ++size) {
+        write_file(file, std::span(good).first(size));
+        const Checked again = check(samples, file);
+        EXPECT_EQ(again.looked_at, 2) << size;
+        EXPECT_EQ(again.warnings.size(), 1u) << size;
+    }
+}
+
+// No memory is taken for it: it is larger than the machine's.
+TEST(CheckIndex, AHugeForeignFileIsReplaced) {
+    TempDir dir, cache;
+    flat(dir, 2);
+    const auto samples = samples_in(dir);
+    const std::string file = cache / "a.index";
+    write_text(file, "somebody else's");
+    fs::resize_file(file, uintmax_t(1) << 42);
+    expect_checked_anew(samples, file, "foreign");
+    fs::resize_file(file, uintmax_t(3) << 30);
+    expect_checked_anew(samples, file, "longer than it says");
+}
+
+// Two trainings of one folder with different rules, turn about.
+TEST(CheckIndex, RulesDoNotReplaceEachOthersFacts) {
+    TempDir dir, cache;
+    add_image(dir / "images/a.png", 10, 30);
+    Image mask = make_image<uint8_t>(10, 30, 1);
+    for (size_t i = 0; i < mask.u8.size(); ++i) mask.u8[i] = uint8_t(i * 7);
+    save_png(dir / "masks/a.png", mask);
+    const auto samples = samples_in(dir);
+    for (const int64_t looked_at : {1, 0})
+        for (const std::string rule : {"binary:100", "binary:50"})
+            EXPECT_EQ(check(samples, cache / "a.index", rule).looked_at, looked_at) << rule;
+}
+
+// Of a file that is mostly of samples long gone, those are dropped that nobody asked for.
+TEST(CheckIndex, WhatWasAskedForStays) {
+    TempDir cache;
+    const std::string file = cache / "a.index";
+    SampleFacts facts;
+    facts.image.h = facts.image.w = 4;
+    facts.all_values = true;
+    facts.instances = 0;
+    CheckIndex many(file);
+    for (uint64_t name = 1; name <= 10001; ++name) many.add({name, 1}, {}, facts);
+    many.save();
+    CheckIndex next(file);
+    EXPECT_TRUE(next.find({5, 1}, {}));
+    next.add({20000, 1}, {}, facts);
+    next.save();
+    CheckIndex last(file);
+    EXPECT_TRUE(last.find({5, 1}, {}));
+    EXPECT_TRUE(last.find({20000, 1}, {}));
+    EXPECT_FALSE(last.find({6, 1}, {}));
+}
+
 TEST(CheckIndex, AFolderThatCannotBeWrittenToIsAWarning) {
     TempDir dir, cache;
     flat(dir, 2);

@@ -90,6 +90,19 @@ TEST(ClassSplit, AClassOfASingleSampleIsTrainedOn) {
     }
 }
 
+// Whatever is drawn holds a class of its own; it validates nevertheless.
+TEST(ClassSplit, ASampleIsLeftToValidate) {
+    for (uint64_t seed = 0; seed < 20; ++seed)
+        for (const int count : {2, 10, 20}) {
+            SampleClasses held(size_t(count), {0});
+            for (int i = 0; i < count; ++i) held[size_t(i)].push_back(i + 1);
+            Dataset dataset = numbered(count);
+            split_by_fraction(dataset, 0.1, seed, "", held);
+            EXPECT_FALSE(dataset.val.empty()) << count << " samples, seed " << seed;
+            EXPECT_FALSE(dataset.train.empty());
+        }
+}
+
 // What is drawn is changed no more than it must be, and the same seed draws the same.
 TEST(ClassSplit, KeepsADrawThatHasEachClassOnBothSides) {
     for (uint64_t seed = 0; seed < 10; ++seed) {
@@ -172,6 +185,46 @@ TEST(ClassSplit, FollowsFromMasks) {
             }
         }
     EXPECT_GT(lacking, 0);
+}
+
+// Ids with gaps are ids where the set names as many classes, before the split as after it.
+TEST(ClassSplit, NamesOfTheSetTellIdsFromLevels) {
+    TempDir dir;
+    flat(dir, 6);
+    for (int i = 0; i < 6; ++i) {
+        Image mask = make_image<uint8_t>(6, 8, 1);
+        mask.u8[0] = 7, mask.u8[1] = 90;
+        save_png(dir / ("masks/" + std::string(1, char('a' + i)) + std::to_string(i) + ".png"), mask);
+    }
+    std::string lines;
+    for (int id = 0; id < 100; ++id) lines += "class" + std::to_string(id) + "\n";
+    write_text(dir / "class_names.txt", lines);
+    for (const bool by_class : {false, true}) {
+        DatasetOptions options{.root = dir.path().string()};
+        options.split_by_class = by_class;
+        EXPECT_EQ(find_dataset(options).val.size(), 1u) << by_class;
+    }
+}
+
+// The check says why; the split by class says nothing of masks it could not see, and keeps what it found out.
+TEST(ClassSplit, LeavesFaultsToTheCheck) {
+    TempDir dir, cache;
+    flat(dir, 3);
+    const std::string file = cache / "a.index";
+    DatasetOptions options{.root = dir.path().string()};
+    options.split_by_class = true;
+    for (const char* name : {"a0", "b1"}) fs::resize_file(dir / ("images/" + std::string(name) + ".jpg"), 20);
+    {
+        CheckIndex index(file);
+        find_dataset(options, {.index = &index});
+    }
+    CheckIndex index(file);
+    find_dataset(options, {.index = &index});
+    EXPECT_EQ(index.added(), 0) << "the good one is known";
+    fs::resize_file(dir / "images/c2.jpg", 20);
+    const Dataset dataset = find_dataset(options);
+    EXPECT_EQ(dataset.val.size(), 1u);
+    expect_error([&] { check_dataset(dataset.train, {}); }, {"2 of 2 samples have problems"});
 }
 
 }  // namespace atrous::data::test

@@ -9,9 +9,11 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "data/check_index.h"
 #include "data/synth.h"
 #include "data/transform.h"
 #include "segmentation/data_sheet.h"
+#include "segmentation/evaluation_data.h"
 
 namespace atrous {
 namespace {
@@ -139,6 +141,28 @@ TEST_F(DataCheckTest, AShapeInTheAlphaIsNamed) {
         << joined(check.warnings);
 }
 
+// A training never looks at the part test, so that its faults are no reason to refuse the set. They are counted whatever
+// else there is to say.
+TEST_F(DataCheckTest, FaultsOfThePartTestAreWarnings) {
+    for (const char* part : {"images", "masks"}) fs::create_directories(fs::path(folder_) / "test" / part);
+    for (int i = 0; i < 60; ++i) {
+        const std::string name = "t" + std::to_string(i);
+        add(name, 64, i < 30 ? 255 : 3);
+        if (i < 7) fs::resize_file(image(name), 40);
+        for (const char* part : {"images", "masks"})
+            fs::rename(fs::path(folder_) / part / (name + ".png"), fs::path(folder_) / "test" / part / (name + ".png"));
+    }
+    for (int i = 0; i < 10; ++i) add("s" + std::to_string(i));
+    e_.data.images = "images", e_.data.masks = "masks";
+    e_.data.test_images = "test/images", e_.data.test_masks = "test/masks";
+    const DataCheck check = checked();
+    EXPECT_TRUE(check.can_train()) << joined(check.problems);
+    EXPECT_EQ(check.parts, (std::vector<size_t>{9, 1, 53}));
+    expect_warning({"7 of 60 test samples cannot be read, so that `split` test cannot be scored", "t0.png",
+                    "and 2 more", "30 of 53 test masks have values that stand for no class", "has the value 3",
+                    "and 25 more"});
+}
+
 TEST_F(DataCheckTest, SoftEdgesUnderBinaryAreNamed) {
     for (int i = 0; i < 4; ++i) {
         const std::string name = "s" + std::to_string(i);
@@ -176,6 +200,30 @@ TEST_F(DataCheckTest, ClassesThatTheValidationLacksAreNamed) {
     e_.data.val_pattern = "";
     e_.data.split_by_class = true;
     EXPECT_TRUE(checked().warnings.empty()) << joined(checked().warnings);
+}
+
+// A split by class is that of the training, by whatever rule the masks are scored; where it does not matter, no mask is
+// read for it.
+TEST_F(DataCheckTest, TheSplitThatIsScoredGoesByTheTrainingsRule) {
+    for (int i = 0; i < 12; ++i) add("s" + std::to_string(i), 64, i == 3 || i == 8 ? 2 : 1);
+    e_.data.split_by_class = true;
+    const auto names = [](const data::Dataset& set) {
+        std::vector<std::string> names;
+        for (const data::Sample& sample : set.val) names.push_back(sample.name);
+        return names;
+    };
+    bool differs = false;
+    for (e_.data.seed = 0; e_.data.seed < 8; ++e_.data.seed) {
+        data::CheckOptions looking{.rule = data::parse_mask_rule("binary"), .class_count = 3};
+        const auto trained = names(data::find_dataset(e_.data, {}));
+        EXPECT_EQ(names(find_to_score(e_.data, "val", {}, "ids", looking)), trained) << e_.data.seed;
+        differs = differs || names(data::find_dataset(e_.data, {.rule = looking.rule})) != trained;
+        data::CheckIndex index("");
+        looking.index = &index;
+        for (const char* split : {"all", "test"}) find_to_score(e_.data, split, {}, "ids", looking);
+        EXPECT_EQ(index.added(), 0);
+    }
+    EXPECT_TRUE(differs) << "the rule matters";
 }
 
 TEST_F(DataCheckTest, TheSheetShowsWhatTrainingSees) {

@@ -86,6 +86,17 @@ TEST(Experiment, AConfigurationFileGivesEveryValueAgain) {
     EXPECT_EQ(second.e.batch_size, 0);
 }
 
+// A resumed run finds it again from another folder, also where it was not there yet.
+TEST(Experiment, AConfigurationFileHoldsTheCachesWholePath) {
+    Experiment e;
+    for (const std::string word : {"", "none"}) {
+        e.data.check_cache = word;
+        EXPECT_NE(config_of(e).find("check-cache = \"" + word + "\""), std::string::npos) << word;
+    }
+    e.data.check_cache = "to come";
+    EXPECT_NE(config_of(e).find((fs::current_path() / "to come").string()), std::string::npos) << config_of(e);
+}
+
 std::string refusal(const std::function<void(Described&)>& change) {
     Described d;
     change(d);

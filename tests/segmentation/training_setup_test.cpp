@@ -38,6 +38,26 @@ TEST(TrainingSetup, FollowsFromAnExperiment) {
     EXPECT_FALSE(std::filesystem::exists(d.e.run.output_dir));
 }
 
+// Images as they are, of 96x96, through windows of 32: the logits of a whole one are there at once.
+TEST(TrainingSetup, PlansTheValidationOfImagesLargerThanWindows) {
+    Drawn d;
+    data::write_dataset(d.folder + "/large", 5, 96, 1, 0.2);
+    d.e.data.root = d.folder + "/large";
+    d.e.resize = data::ResizeMode::none;
+    const TrainingSetup setup = prepare_training(d.e, d.silent);
+    ASSERT_TRUE(sees_windows(setup));
+    const PlanOptions options = setup.plan(2);
+    EXPECT_EQ(options.validation_batch, 1);
+    EXPECT_EQ(options.whole_width, 96);
+    EXPECT_EQ(options.validation_width, 32);
+    PlanOptions small = options;
+    small.whole_height = small.whole_width = 1600;  // as much as the rest of the training
+    const auto net = [&] { return setup.make(); };
+    const size_t pixels = 1600 * 1600, planned = plan_memory(*net(), small).peak_bytes;
+    EXPECT_GE(planned, pixels * (3 + 1) * 4) << "the image and its logits";
+    EXPECT_GT(planned, plan_memory(*net(), options).peak_bytes);
+}
+
 TEST(TrainingSetup, RefusesAValueOutOfItsRange) {
     Drawn d;
     d.e.trainer.epochs = -1;

@@ -5,7 +5,9 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "models/unet.h"
 #include "segmentation/image_view.h"
+#include "segmentation/windowed_net.h"
 
 namespace atrous::test {
 
@@ -133,6 +135,23 @@ TEST(ImageView, ImagesThatStayAsTheyAreKeepTheirScale) {
     const ImageView whole = view_of(card, {"off", 0.25}, 1000, 640);
     EXPECT_EQ(whole.grid.windows(), 1);
     EXPECT_EQ(whole.grid.window_height, 1000);
+}
+
+// One wide image and one high one: no image is as large as both together.
+TEST(ScoringViews, SpeakOfAnImageThatIsThere) {
+    ModelCard card = card_of(64, {100, 100, 200, 200});
+    card.net = unet({.base_channels = 2, .depth = 1});
+    LoadedNet loaded;
+    loaded.card = card;
+    loaded.net = make_net(card.net);
+    loaded.net->materialize({});
+    data::DatasetReport set;
+    set.sizes = {{401, 100}, {100, 300}, {90, 90}};
+    set.min_h = 90, set.min_w = 90, set.max_h = 401, set.max_w = 300;
+    EXPECT_EQ(scoring_view(loaded, {}, set, 1, 0).note, "the largest image: " + view_of(card, {}, 401, 100).note);
+    EXPECT_NE(view_of(card, {}, 401, 300).note, view_of(card, {}, 401, 100).note);
+    set.sizes = {{90, 90}};
+    EXPECT_EQ(scoring_view(loaded, {"on", 0.25}, set, 1, 0).note, "the largest image: 1 window of 29x29");
 }
 
 // Tiny training images at a large size: a view of the large image that no memory holds is not tried.
