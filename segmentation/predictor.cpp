@@ -60,7 +60,8 @@ std::string Predictor::predict(const Job& job) {
     const auto image = data::open_rows(job.image, held);
     ResultOptions options{format_, {}, data::mask_palette(int(net_.card.classes())), net_.card.normalization.range};
     std::copy(net_.card.colours.begin(), net_.card.colours.end(), options.palette.begin());
-    if (format_ == "tiff") options.tags = data::geo_tags_of(job.image);
+    const data::GeoTags place = format_ == "tiff" ? data::geo_tags_of(job.image) : data::GeoTags{};
+    options.tags = place.tags;
     const int64_t h = image->height(), w = image->width();
     const ImageView view = view_of(net_.card, windows_, h, w);
     std::vector<ResultFile> files;
@@ -68,9 +69,10 @@ std::string Predictor::predict(const Job& job) {
     int64_t object = 0;
     write_results(files, *image, options,
                   [&](ResultRows& results) { object = predict_rows(*image, view, job.image, results); });
-    return fmt::format("{}: {}x{}{}, {:.1f} % foreground{}{}", job.image, w, h,
+    return fmt::format("{}: {}x{}{}, {:.1f} % foreground{}{}{}", job.image, w, h,
                        image->pages() > 1 ? ", the first of several pages" : "", 100.0 * double(object) / double(h * w),
-                       view.note.empty() ? "" : "; ", view.note);
+                       view.note.empty() ? "" : "; ", view.note,
+                       place.turned ? "; its place on Earth is not carried, for its orientation is stated" : "");
 }
 
 }  // namespace atrous

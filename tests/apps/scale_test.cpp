@@ -80,18 +80,28 @@ TEST_F(ScaleTest, ResultsAsTiffAreThoseOfPng) {
 
 TEST_F(ScaleTest, ResultsOfAGeoTiffLieWhereItLies) {
     const data::Image image = data::load_image((root() / "whole/images/large.png").string());
-    const std::vector<data::TiffTag> place{
-        {33550, 12, 3, std::vector<uint8_t>(24, 7)}, {34737, 2, 4, {'W', 'G', 'S', 0}}, {42113, 2, 2, {'0', 0}}};
-    io::write_durably((root() / "geo.tif").string(), [&](io::FileSink& sink) {
-        const auto writer = data::tiff_writer(sink, {image.h, image.w, 3}, place);
-        writer->put(image);
-        writer->finish();
-    });
+    std::vector<data::TiffTag> place{{33550, 12, 3, std::vector<uint8_t>(24, 7)}, {34737, 2, 4, {'W', 'G', 'S', 0}}};
+    const auto write = [&](const char* name, const data::TiffTag& more) {
+        std::vector<data::TiffTag> tags = place;
+        tags.push_back(more);
+        io::write_durably((root() / name).string(), [&](io::FileSink& sink) {
+            const auto writer = data::tiff_writer(sink, {image.h, image.w, 3}, tags);
+            writer->put(image);
+            writer->finish();
+        });
+    };
+    write("geo.tif", {42113, 2, 2, {'0', 0}});
+    write("turned.tif", {274, 3, 1, {3, 0}});
     ASSERT_EQ(predict("geo", "--save binary probability --format tiff --windows on", "geo.tif").code, 0);
     ASSERT_EQ(predict("plain", "--save binary --overwrite --windows on").code, 0);
     for (const char* what : {"binary", "probability"})
-        EXPECT_EQ(data::geo_tags_of((root() / "geo" / (std::string("geo_") + what + ".tif")).string()), place);
+        EXPECT_EQ(data::geo_tags_of((root() / "geo" / (std::string("geo_") + what + ".tif")).string()).tags, place);
     EXPECT_EQ(result("geo/geo_binary.tif").u8, result("plain/large_binary.png").u8);
+    std::ifstream file(root() / "geo/geo_binary.tif", std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_EQ(bytes.find(std::string("\x81\xa4\x02\0", 4)), std::string::npos) << "0 is a class, and no missing pixel";
+    const Outcome turned = predict("geo", "--save binary --format tiff --windows on", "turned.tif");
+    EXPECT_TRUE(says(turned, "its place on Earth is not carried")) << turned.output;
 }
 
 // The overlay is put together row by row.
