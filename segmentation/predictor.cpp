@@ -42,6 +42,7 @@ int64_t Predictor::predict_rows(data::ImageRows& image, const ImageView& view, c
     LogitRows large({}, view.height(), view.width(), c, h, w);
     int64_t y = 0, object = 0;
     logits_by_windows(net_, image, view, path, [&](int64_t first, int64_t count, const float* logits) {
+        if (stop_()) throw Stopped();
         const int64_t above = first > 0 ? 1 : 0;
         large.continue_with(logits - above * in_row, first - above);
         for (int64_t end = large.complete(first + count), n; y < end; y += n) {
@@ -63,7 +64,7 @@ std::string Predictor::predict(const Job& job) {
     const data::GeoTags place = format_ == "tiff" ? data::geo_tags_of(job.image) : data::GeoTags{};
     options.tags = place.tags;
     const int64_t h = image->height(), w = image->width();
-    const ImageView view = view_of(net_.card, windows_, h, w);
+    const ImageView view = view_of(net_.card, windows_, h, w, net_.halo);
     std::vector<ResultFile> files;
     for (const std::string& what : wanted_) files.push_back({what, path_of(job, what)});
     int64_t object = 0;

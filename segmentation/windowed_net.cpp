@@ -60,16 +60,17 @@ static std::string note_of(const ImageView& largest, const ImageView& smallest) 
 ScoringView scoring_view(LoadedNet& loaded, const WindowOptions& options, const data::DatasetReport& set,
                          int64_t batch_size, int workers) {
     const ModelCard& card = loaded.card;
-    const ImageView largest = view_of(card, options, set.max_h, set.max_w);
+    const ImageView largest = view_of(card, options, set.max_h, set.max_w, loaded.halo);
     ScoringView view{loaded.net.get(), loader_options(card, batch_size, workers, loaded.net->input_multiple()),
-                     note_of(largest, view_of(card, options, set.min_h, set.min_w))};
+                     note_of(largest, view_of(card, options, set.min_h, set.min_w, loaded.halo))};
     if (view.loader.fit && !set.one_size()) view.loader.batch_size = 1;  // a batch pads its images to one size
     const bool exact = options.windows == "exact";
     if (options.windows != "on" && !exact && largest.grid.windows() == 1) return view;
     if (exact)
         view.windowed = std::make_unique<WindowedNet>(
-            *loaded.net,
-            [card, halo = exact_halo_of(card)](int64_t h, int64_t w) { return exact_grid_of(card, halo, h, w); });
+            *loaded.net, [card, halo = exact_halo_of(card, loaded.halo)](int64_t h, int64_t w) {
+                return exact_grid_of(card, halo, h, w);
+            });
     else
         view.windowed = std::make_unique<WindowedNet>(*loaded.net, card.height, card.width, options.overlap);
     view.net = view.windowed.get();
