@@ -38,6 +38,11 @@ void write_files(const EvalArguments& a, LoadedNet& net, const ScoringView& view
         if (native) json["native"] = json_of(*native, names);
         json["data"] = a.data.root;
         json["checkpoint"] = a.checkpoint;
+        json["average_with"] = a.prediction.average_with;
+        json["tta"] = a.prediction.augmentation.flips;
+        json["tta_scales"] = a.prediction.augmentation.scales;
+        json["windows"] = a.prediction.windows.windows;
+        json["overlap"] = a.prediction.windows.overlap;
         json["split"] = a.split;
         json["mask_values"] = net.card.mask_values;
         if (net.card.classes() == 2) json["threshold"] = a.threshold;
@@ -67,11 +72,12 @@ int eval(int argc, const char* const* argv) {
     Console console;
     a.o.parse(argc, argv);
     a.checkpoint = checkpoint_file(a.checkpoint);
+    for (std::string& more : a.prediction.average_with) more = checkpoint_file(more);
     a.outputs().check(a.overwrite);
     const Device device = open_device(a.machine, console);
     if (const int64_t limit = a.machine.memory_limit_mib) context_of(device).memory().set_limit(size_t(limit) << 20);
-    const auto load = [&](const std::string& path) {
-        return load_net(checkpoint_file(path), device, a.machine.precision);
+    const auto load = [&](const std::string& path, const std::string& precision) {
+        return load_net(checkpoint_file(path), device, precision.empty() ? a.machine.precision : precision);
     };
     LoadedNet loaded = prediction_net(a.checkpoint, a.prediction, load, console);
     ModelCard& card = loaded.card;

@@ -55,6 +55,7 @@ struct EvalArguments {
     Outputs outputs() const {
         Outputs files;
         files.reads("--checkpoint", checkpoint).reads("--config", o.config_file());
+        for (const std::string& more : prediction.average_with) files.reads("--average-with", more);
         files.reads("--train-list", data.train_list).reads("--val-list", data.val_list);
         files.writes("--per-image", per_image, FileKind::csv).writes("--json", json, FileKind::json);
         files.writes("--confusion", confusion, FileKind::csv).writes("--sheet", sheet, FileKind::png);

@@ -15,9 +15,9 @@ enum ExitCode : int {
     exit_device = 5,       // the device or its driver
     exit_numeric = 6,      // NaN or Inf where a number is needed
     exit_memory = 7,       // no memory left on the device or the host, or more than --memory-limit
-    exit_hangup = 129,     // SIGHUP: the state was saved
-    exit_interrupt = 130,  // SIGINT: the state was saved
-    exit_terminate = 143,  // SIGTERM: the state was saved
+    exit_hangup = 129,     // SIGHUP: a training was saved; of a prediction no unfinished result is left
+    exit_interrupt = 130,  // SIGINT: likewise
+    exit_terminate = 143,  // SIGTERM: likewise
 };
 
 constexpr int exit_after_signal(int signal) { return 128 + signal; }

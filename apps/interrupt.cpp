@@ -3,21 +3,29 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <initializer_list>
 
 namespace atrous::app {
 
 static volatile std::sig_atomic_t received = 0;
+static const char* volatile unfinished = "";
+
+static void say(const char* text) {
+    [[maybe_unused]] const auto written = write(STDERR_FILENO, text, std::strlen(text));
+}
 
 static void on_signal(int signal) {
     if (received && signal == SIGHUP) return;  // a terminal that closes sends it, and its shell once more
     if (received) _exit(128 + signal);
     received = signal;
-    const char text[] = "\natrous: stopping after this step; once more to stop at once\n";
-    [[maybe_unused]] const auto written = write(STDERR_FILENO, text, sizeof text - 1);
+    say("\natrous: stopping after this ");
+    say(unfinished);
+    say("; once more to stop at once\n");
 }
 
-void watch_interrupts() {
+void watch_interrupts(const char* part) {
+    unfinished = part;
     struct sigaction action = {};
     action.sa_handler = on_signal;
     sigemptyset(&action.sa_mask);

@@ -2,6 +2,7 @@
 
 #include "apps/console.h"
 #include "apps/exit_codes.h"
+#include "apps/interrupt.h"
 #include "apps/predict_arguments.h"
 #include "apps/verbs.h"
 #include "base/paths.h"
@@ -14,13 +15,13 @@
 
 namespace atrous::app {
 
-static LoadedNet load(const PredictArguments& a, const std::string& path, Device device, Messages& messages) {
+static LoadedNet load(const PredictArguments& a, const std::string& path, const std::string& precision, Device device,
+                      Messages& messages) {
     const std::string file = is_folder(path) ? checkpoint_file(path) : path;
     const auto weights = io::open_tensors(file);
-    if (!has_model_card(*weights))
-        return load_described(file, a.described_card(), device, a.machine.precision, messages);
-    a.refuse_description();
-    return load_net(*weights, device, a.machine.precision);
+    if (!has_model_card(*weights)) return load_described(file, a.described_card(file), device, precision, messages);
+    a.refuse_description(file);
+    return load_net(*weights, device, precision);
 }
 
 int predict(int argc, const char* const* argv) {
@@ -31,7 +32,11 @@ int predict(int argc, const char* const* argv) {
     const Device device = open_device(a.machine, console);
     if (const int64_t limit = a.machine.memory_limit_mib) context_of(device).memory().set_limit(size_t(limit) << 20);
     LoadedNet loaded = prediction_net(
-        a.checkpoint, a.prediction, [&](const std::string& path) { return load(a, path, device, console); }, console);
+        a.checkpoint, a.prediction,
+        [&](const std::string& path, const std::string& precision) {
+            return load(a, path, precision.empty() ? a.machine.precision : precision, device, console);
+        },
+        console);
     if (!a.class_names.empty()) {
         const data::ClassNames given = data::given_class_names(a.class_names, ".");
         rename_classes(loaded.card, given.names, given.colours);
@@ -45,8 +50,10 @@ int predict(int argc, const char* const* argv) {
         read.push_back(is_folder(more) ? checkpoint_file(more) : more);
     const std::vector<Job> jobs = jobs_of(images, predictor, read, a.overwrite);
     std::fputs(format_table(a.o.table()).c_str(), stdout);
+    watch_interrupts("row of windows");
+    predictor.stop_when([] { return interrupt_signal() != 0; });
     predict_all(predictor, jobs, std::move(images.skipped), console);
-    return exit_ok;
+    return interrupt_signal() ? exit_after_signal(interrupt_signal()) : exit_ok;
 }
 
 }  // namespace atrous::app

@@ -49,17 +49,19 @@ struct PredictArguments {
         described_from = o.all().size();
         describe_net();
     }
-    // UsageError for settings of the net beside a checkpoint that has its own.
-    void refuse_description() const {
+    // UsageError for settings of the net beside the checkpoint `path`, which has its own.
+    void refuse_description(const std::string& path) const {
         for (size_t i = described_from; i < o.all().size(); ++i)
             if (o.all()[i]->given())
-                throw UsageError("`" + o.all()[i]->key + "`: " + checkpoint +
-                                 " says itself what net it is of; leave it out");
+                throw UsageError("`" + o.all()[i]->key + "`: " + path + " says itself what net it is of; leave it out" +
+                                 (prediction.average_with.empty()
+                                      ? ""
+                                      : "; of checkpoints that are averaged either all or none say so"));
     }
-    // The card of weights that have none. Images of the training had this size, in their own pixels.
-    ModelCard described_card() const {
+    // The card of the weights `path`, which have none. Images are seen as they are, larger ones by windows of this size.
+    ModelCard described_card(const std::string& path) const {
         if (size.none())
-            throw UsageError(checkpoint +
+            throw UsageError(path +
                              ": does not say what net it is of; say `model` and what belongs to it, and the `size` of "
                              "the images that it was trained on");
         check_applicable(o, net);
@@ -67,7 +69,7 @@ struct PredictArguments {
         card.net = net;
         card.height = size.height;
         card.width = size.width;
-        card.sources = {size.height, size.width, size.height, size.width};
+        card.resize = data::ResizeMode::none;
         if (normalize == "imagenet") card.normalization = data::Normalization::imagenet();
         card.normalization.range = data::parse_value_range(value_range).range;
         return card;

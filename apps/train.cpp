@@ -61,7 +61,7 @@ static int report_end(TrainingRun& run, const Experiment& e, bool finished, Mess
 
 static int run_training(TrainingSetup& setup, RunLog& log) {
     TrainingRun run(setup, log);
-    watch_interrupts();
+    watch_interrupts("step");
     TrainingProgress progress(run, setup.experiment);
     bool finished = false;
     try {

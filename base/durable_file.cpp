@@ -208,6 +208,30 @@ void write_durably(const std::string& path, const std::function<void(FileSink&)>
     if (!options.quick) sync_folder(target, path);
 }
 
+void write_together(const std::vector<std::string>& paths,
+                    const std::function<void(const std::vector<std::unique_ptr<FileSink>>&)>& fill) {
+    std::vector<Target> targets;
+    std::vector<std::unique_ptr<Temporary>> temporaries;
+    std::vector<std::unique_ptr<FileSink>> sinks;
+    for (const std::string& path : paths) {
+        targets.push_back(resolve(path));
+        refuse_special_files(targets.back(), path);
+        temporaries.push_back(std::make_unique<Temporary>(targets.back(), path));
+        sinks.push_back(std::make_unique<FileSink>(temporaries.back()->fd(), path));
+    }
+    fill(sinks);
+    for (const auto& sink : sinks) sink->flush();
+    for (size_t i = 0; i < paths.size(); ++i) {
+        if (::rename(temporaries[i]->name().c_str(), targets[i].path.c_str()) == 0) {
+            temporaries[i]->renamed();
+            continue;
+        }
+        const int error = errno;
+        for (size_t k = 0; k < i; ++k) ::unlink(targets[k].path.c_str());
+        throw system_error("cannot write " + paths[i], error);
+    }
+}
+
 void write_durably(const std::string& path, std::string_view bytes, DurableOptions options) {
     write_durably(
         path, [&](FileSink& sink) { sink.write(bytes); }, options);

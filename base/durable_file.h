@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,6 +57,11 @@ void write_durably(const std::string& path, const std::function<void(FileSink&)>
 // Writes bytes that are there already in the same way.
 void write_durably(const std::string& path, std::string_view bytes, DurableOptions options = {});
 void write_durably(const std::string& path, std::span<const uint8_t> bytes, DurableOptions options = {});
+
+// Writes several files, quickly, all or none: `fill` gets a sink for each path, and what it wrote into all is flushed before
+// the first is renamed. Where anything fails none is there, but for those that were there before and not replaced yet.
+void write_together(const std::vector<std::string>& paths,
+                    const std::function<void(const std::vector<std::unique_ptr<FileSink>>&)>& fill);
 
 // Removes the temporaries that killed runs left while writing `path`, not those of runs still writing; returns how
 // many. write_durably calls it.

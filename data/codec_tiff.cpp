@@ -54,7 +54,9 @@ Decoded decode_tiff(Bytes bytes, const std::string& path, bool raw_values) {
     if (tags.converted()) {
         decoded.image = convert(bytes, tags, path);
     } else {
-        TiffPixels pixels(file, tags);
+        // The whole image is in memory here; a single block may be as large once more.
+        const int64_t whole = 8 * tags.h * tags.w * tags.kept;
+        TiffPixels pixels(file, tags, std::max(most_at_once, 2 * whole));
         decoded.image = pixels.make(tags.h);
         pixels.read(0, decoded.image);
         pixels.set_levels(raw_values, decoded.image);
@@ -70,7 +72,10 @@ Decoded decode_tiff(Bytes bytes, const std::string& path, bool raw_values) {
 class TiffRows : public ImageRows {
  public:
     TiffRows(std::unique_ptr<TiffFile> file, const TiffTags& tags, int pages)
-        : ImageRows(tags.h, tags.w, file->path()), file_(std::move(file)), pixels_(*file_, tags), bands_(tags.bands) {
+        : ImageRows(tags.h, tags.w, file->path()),
+          file_(std::move(file)),
+          pixels_(*file_, tags, most_at_once),
+          bands_(tags.bands) {
         if (tags.has_palette()) palette_ = palette_of(*file_, tags);
         pages_ = pages;
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "base/error.h"
 #include "data/open_file.h"
@@ -12,8 +13,26 @@ namespace atrous::data {
 namespace {
 
 constexpr uint16_t orientation_tag = 274;
-constexpr uint16_t geo_tags[] = {33550, 33922, 34264, 34735, 34736, 34737, 42113};
-constexpr uint64_t longest_value = 1 << 20, most_entries = 4096;
+constexpr uint64_t longest_value = 1 << 16, most_entries = 4096;
+
+// The type of a tag that is looked for; 0: it is not.
+uint16_t type_of(uint16_t tag) {
+    constexpr uint16_t text = 2, whole = 3, real = 12;
+    switch (tag) {
+        case orientation_tag:
+        case 34735:
+            return whole;
+        case 33550:
+        case 33922:
+        case 34264:
+        case 34736:
+            return real;
+        case 34737:
+            return text;
+        default:
+            return 0;
+    }
+}
 
 class Directory {
  public:
@@ -30,20 +49,21 @@ class Directory {
     }
 
     uint64_t count() const { return count_; }
+    // Without a value where it is damaged, too long, of a type that it does not have, or not looked for.
     TiffTag entry(uint64_t i) const {
         const size_t width = big_ ? 8 : 4;  // of counts and offsets
         const std::vector<uint8_t> e = bytes(at_ + i * (4 + 2 * width), 4 + 2 * width);
+        if (e.size() < 4 + 2 * width) return {};
         TiffTag tag{uint16_t(number(e, 0, 2)), uint16_t(number(e, 2, 2)), number(e, 4, width), {}};
         const size_t element = size_t(size_of_tiff_type(tag.type));
-        if (element == 0 || tag.count > longest_value / element || e.size() < 4 + 2 * width) return {};
+        if (tag.type == 0 || tag.type != type_of(tag.tag) || tag.count > longest_value / element) return tag;
         const size_t size = tag.count * element;
         tag.value = size <= width ? std::vector(e.begin() + 4 + long(width), e.begin() + long(4 + width + size))
                                   : bytes(number(e, 4 + width, width), size);
-        if (tag.value.size() != size) return {};
-        const size_t word = tag.type == 5 || tag.type == 10 ? 4 : element;  // fractions are two numbers
+        if (tag.value.size() != size) tag.value.clear();
         if (swapped_)
-            for (size_t k = 0; k < size; k += word)
-                std::reverse(tag.value.begin() + long(k), tag.value.begin() + long(k + word));
+            for (size_t k = 0; k < tag.value.size(); k += element)
+                std::reverse(tag.value.begin() + long(k), tag.value.begin() + long(k + element));
         return tag;
     }
 
@@ -74,15 +94,22 @@ int64_t size_of_tiff_type(uint16_t type) {
     return type < std::size(sizes) ? sizes[type] : 0;
 }
 
-std::vector<TiffTag> geo_tags_of(const std::string& path) {
-    std::vector<TiffTag> found;
+// As libtiff does, the first entry of a number is taken and the others are passed over.
+GeoTags geo_tags_of(const std::string& path) {
+    GeoTags found;
+    std::set<uint16_t> seen;
     const Directory directory(path);
     for (uint64_t i = 0; i < directory.count(); ++i) {
         TiffTag tag = directory.entry(i);
-        if (tag.tag == orientation_tag && (tag.value.empty() || tag.value[0] != 1)) return {};
-        if (std::count(std::begin(geo_tags), std::end(geo_tags), tag.tag)) found.push_back(std::move(tag));
+        if (!seen.insert(tag.tag).second) continue;
+        if (tag.tag == orientation_tag)
+            found.turned = tag.value.empty() || (tag.value[0] >= 2 && tag.value[0] <= 8);
+        else if (!tag.value.empty())
+            found.tags.push_back(std::move(tag));
     }
-    std::sort(found.begin(), found.end(), [](const TiffTag& a, const TiffTag& b) { return a.tag < b.tag; });
+    found.turned = found.turned && !found.tags.empty();
+    if (found.turned) found.tags.clear();
+    std::sort(found.tags.begin(), found.tags.end(), [](const TiffTag& a, const TiffTag& b) { return a.tag < b.tag; });
     return found;
 }
 

@@ -17,9 +17,13 @@ struct TiffTag {
 
 int64_t size_of_tiff_type(uint16_t type);  // in bytes; 0: no type that is known
 
-// ModelPixelScale, ModelTiepoint, ModelTransformation, GeoKeyDirectory, GeoDoubleParams, GeoAsciiParams and GDAL_NODATA of
-// the file's first page, those that are there, by number. None of a file that is no TIFF or whose orientation is stated:
-// its pixels are turned when they are read. Tags that are damaged are left out.
-std::vector<TiffTag> geo_tags_of(const std::string& path);
+struct GeoTags {
+    std::vector<TiffTag> tags;
+    bool turned =
+        false;  // there are some, but the file's orientation is stated: its pixels are turned when they are read
+};
+// ModelPixelScale, ModelTiepoint, ModelTransformation, GeoKeyDirectory, GeoDoubleParams and GeoAsciiParams of the file's first
+// page, those that are there, by number; none of what is no TIFF. Tags that are damaged, or longer than 64 KiB, are left out.
+GeoTags geo_tags_of(const std::string& path);
 
 }  // namespace atrous::data

@@ -28,7 +28,7 @@ struct RowForm {
 // The same bytes as encode_png's, through one row. The sink outlives the writer.
 std::unique_ptr<RowWriter> png_writer(io::Sink& sink, const RowForm& form, PngMark mark);
 
-// Tiles of 256 x 256, Deflate; BigTIFF where the pixels take more than 3 GiB. `tags` say where on Earth the image lies.
+// Tiles of 256 x 256, Deflate; BigTIFF where its tiles would take more than 3 GiB. `tags` say where on Earth the image lies.
 // Memory: one row of tiles. "Software: atrous" follows the header, so that results are known again.
 std::unique_ptr<RowWriter> tiff_writer(io::FileSink& sink, const RowForm& form, const std::vector<TiffTag>& tags = {});
 

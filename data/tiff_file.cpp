@@ -16,10 +16,11 @@ tmsize_t TiffFile::read(thandle_t handle, void* to, tmsize_t size) {
     uint64_t count = std::min<uint64_t>(left, uint64_t(std::max<tmsize_t>(size, 0)));
     try {
         if (source.file)
-            count = io::read_at(source.file, to, count, source.at, source.path);
+            count = read_part(source.file, to, size_t(count), source.at, source.path);
         else if (count > 0)
             std::memcpy(to, source.bytes.data() + source.at, count);
     } catch (const std::exception& e) {  // libtiff, which called this, is no C++
+        if (!source.failure) source.failure = std::current_exception();
         if (source.message.empty()) source.message = e.what();
         return -1;
     }
@@ -94,6 +95,7 @@ uint16_t TiffFile::half_number(uint32_t tag, uint16_t otherwise) const {
 }
 
 void TiffFile::refuse(const std::string& otherwise) const {
+    if (source_.failure) std::rethrow_exception(source_.failure);
     damaged(source_.path, "TIFF", source_.message.empty() ? otherwise : source_.message);
 }
 

@@ -1,6 +1,7 @@
 // A TIFF in memory or on disk as libtiff opens it: its messages are kept, and it takes no more memory than it is allowed.
 #pragma once
 
+#include <exception>
 #include <string>
 
 #include "base/posix.h"
@@ -29,7 +30,8 @@ class TiffFile {
     // From here on warnings count as errors too: libtiff warns where it makes pixels up.
     void be_strict() { source_.strict = true; }
     const std::string& message() const { return source_.message; }  // the first one; empty: there was none
-    [[noreturn]] void refuse(const std::string& otherwise) const;   // DataError with the message, if there is one
+    // DataError with the message, if there is one, or what reading from the disk threw.
+    [[noreturn]] void refuse(const std::string& otherwise) const;
     const std::string& path() const { return source_.path; }
     int64_t size() const { return int64_t(source_.size); }  // in bytes
 
@@ -42,6 +44,7 @@ class TiffFile {
         uint64_t at = 0;
         bool strict = false;
         std::string message = {};
+        std::exception_ptr failure = {};  // of reading from the disk
     };
     static tmsize_t read(thandle_t handle, void* to, tmsize_t size);
     static uint64_t seek(thandle_t handle, uint64_t offset, int whence);

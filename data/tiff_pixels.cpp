@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
+#include "base/text.h"
+
 namespace atrous::data::codec {
 
 // Strips are tiles as wide as the image.
-TiffPixels::TiffPixels(TiffFile& file, const TiffTags& tags)
+TiffPixels::TiffPixels(TiffFile& file, const TiffTags& tags, int64_t most_of_memory)
     : file_(file), tags_(tags), type_(element_of(tags, file.path())), tiled_(libtiff().is_tiled(file.get()) != 0) {
     block_h_ = tiled_ ? file.number(TIFFTAG_TILELENGTH, 0)
                       : std::min<int64_t>(file.number(TIFFTAG_ROWSPERSTRIP, UINT32_MAX), tags.h);
@@ -24,7 +27,20 @@ TiffPixels::TiffPixels(TiffFile& file, const TiffTags& tags)
     if (uint64_t(block_h_ * row_bytes_) != expected) file.refuse("its tags contradict each other");
     constexpr int64_t large = 1 << 22;
     by_rows_ = !tiled_ && !tags.planes && block_h_ * row_bytes_ > large;
+    check_memory(most_of_memory);
     buffer_.resize(size_t(by_rows_ ? row_bytes_ : block_h_ * row_bytes_));
+}
+
+// A row of blocks as pixels, and one block as libtiff gives it.
+void TiffPixels::check_memory(int64_t most) const {
+    const int64_t rows = std::min(rows_at_once(), tags_.h), pixels = rows * tags_.w * tags_.kept * size_of(type_);
+    const int64_t bytes = pixels + rows_at_once() * row_bytes_;
+    if (bytes > most)
+        throw DataError(
+            fmt::format("{}: a row of its {}, of {}x{} pixels each, takes {} of memory; at most {} are "
+                        "taken: save it in smaller tiles or strips",
+                        file_.path(), tiled_ ? "tiles" : "strips", block_w_, block_h_,
+                        io::format_bytes(uint64_t(bytes)), io::format_bytes(uint64_t(most))));
 }
 
 void TiffPixels::read(int64_t first, Image& image) {

@@ -5,12 +5,16 @@
 
 namespace atrous::data::codec {
 
+// What a row of tiles, or a strip, may take of memory, in bytes.
+inline constexpr int64_t most_at_once = int64_t{1} << 30;
+
 class TiffPixels {
  public:
-    // Throws DataError where the blocks contradict the other tags. From here on the file is strict.
-    TiffPixels(TiffFile& file, const TiffTags& tags);
+    // Throws DataError where the blocks contradict the other tags, or where a row of them would take more than `most` bytes
+    // of memory. From here on the file is strict.
+    TiffPixels(TiffFile& file, const TiffTags& tags, int64_t most);
 
-    // As many rows are decoded at once: a tile's or a strip's, or 1 where strips are large.
+    // As many rows are decoded at once: a tile's or a strip's, or 1 where strips of whole pixels are large.
     int64_t rows_at_once() const { return by_rows_ ? 1 : block_h_; }
     Image make(int64_t rows) const { return make_image(type_, rows, tags_.w, tags_.kept); }
 
@@ -23,6 +27,7 @@ class TiffPixels {
     void set_levels(bool raw_values, Image& image) const;
 
  private:
+    void check_memory(int64_t most) const;
     void read_row(int64_t y, int64_t first, Image& image);
     void read_block(int64_t y, int64_t x, int plane, int64_t first, Image& image);
     void put(int64_t y, int64_t x, int64_t h, int64_t w, int plane, Image& image);

@@ -23,7 +23,7 @@ void append(std::vector<uint8_t>& bytes, uint64_t number, size_t size) {
 class TiffWriter : public RowWriter {
  public:
     TiffWriter(io::FileSink& sink, const RowForm& form, const std::vector<TiffTag>& tags)
-        : sink_(sink), form_(form), tags_(tags), big_(form.h * form.w * form.c > int64_t{3} << 30) {
+        : sink_(sink), form_(form), tags_(tags), big_(most_bytes() > int64_t{3} << 30) {
         std::vector<uint8_t> head{'I', 'I', uint8_t(big_ ? 43 : 42), 0};
         if (big_) append(head, 8, 4);  // offsets have 8 bytes
         append(head, 0, word());       // where the directory is, once it is known
@@ -53,6 +53,18 @@ class TiffWriter : public RowWriter {
  private:
     size_t word() const { return big_ ? 8 : 4; }  // bytes of an offset
     int64_t columns() const { return (form_.w + side - 1) / side; }
+    // Of tiles that are not compressed, and of the tags that were given.
+    int64_t most_bytes() const {
+        int64_t bytes = (form_.h + side - 1) / side * columns() * side * side * form_.c;
+        for (const TiffTag& t : tags_) bytes += int64_t(t.value.size());
+        return bytes;
+    }
+    uint64_t here() const {
+        if (!big_ && sink_.written() > UINT32_MAX)
+            throw IoError(fmt::format("a TIFF of {}x{} pixels takes more than 4 GiB, beyond which it has no offsets",
+                                      form_.w, form_.h));
+        return sink_.written();
+    }
 
     // The rows of band_ beyond the image are what they were, and nobody sees them.
     void write_tiles() {
@@ -65,7 +77,7 @@ class TiffWriter : public RowWriter {
             if (compress2(packed.data(), &size, tile.data(), uLong(tile.size()), Z_DEFAULT_COMPRESSION) != Z_OK)
                 throw IoError(
                     fmt::format("encoding a TIFF of {}x{} pixels failed; is there memory left?", form_.w, form_.h));
-            offsets_.push_back(sink_.written());
+            offsets_.push_back(here());
             sizes_.push_back(size);
             sink_.write(packed.data(), size);
         }
@@ -120,7 +132,7 @@ class TiffWriter : public RowWriter {
             if (value.size() > word()) {
                 align();
                 value.clear();
-                append(value, sink_.written(), word());
+                append(value, here(), word());
                 sink_.write(t.value.data(), t.value.size());
             }
             value.resize(word());
@@ -129,7 +141,7 @@ class TiffWriter : public RowWriter {
         append(entries, 0, word());  // there is no other directory
         align();
         std::vector<uint8_t> at;
-        append(at, sink_.written(), word());
+        append(at, here(), word());
         sink_.write(entries.data(), entries.size());
         sink_.patch(big_ ? 8 : 4, at.data(), at.size());
     }

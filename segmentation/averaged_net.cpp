@@ -70,7 +70,8 @@ HostTensor flipped(const HostTensor& t, Flip flip) {
     return out;
 }
 
-// Sums of p, and where channels are by themselves of 1 - p, which near 1 has digits of its own.
+// Sums of p, and where channels are by themselves of 1 - p, which near 1 has digits of its own. A logit that is NaN or Inf
+// makes them NaN.
 class Probabilities {
  public:
     Probabilities(int64_t pixels, int64_t channels, bool softmax)
@@ -83,8 +84,9 @@ class Probabilities {
                 continue;
             }
             for (size_t k = i; k < i + size_t(channels_); ++k) {
-                yes_[k] += 1 / (1 + std::exp(-double(logits[k])));
-                no_[k] += 1 / (1 + std::exp(double(logits[k])));
+                const double z = std::isfinite(logits[k]) ? double(logits[k]) : NAN;
+                yes_[k] += 1 / (1 + std::exp(-z));
+                no_[k] += 1 / (1 + std::exp(z));
             }
         }
     }
@@ -100,7 +102,8 @@ class Probabilities {
 
  private:
     void add_softmax(const float* z, double* to) const {
-        const double best = *std::max_element(z, z + channels_);
+        const bool finite = std::all_of(z, z + channels_, [](float v) { return std::isfinite(v); });
+        const double best = finite ? double(*std::max_element(z, z + channels_)) : NAN;
         double sum = 0;
         for (int64_t k = 0; k < channels_; ++k) sum += std::exp(double(z[k]) - best);
         for (int64_t k = 0; k < channels_; ++k) to[k] += std::exp(double(z[k]) - best) / sum;

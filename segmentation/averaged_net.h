@@ -23,7 +23,7 @@ void describe(Settings& settings, TestTimeAugmentation& augmentation);
 // align_corners) to a multiple of the net's, of at least one; its logits are flipped back and resized to the size of x.
 // Their probabilities p, softmax over the classes or sigmoid of each, are averaged with equal weights. What comes out are
 // logits again: log p for softmax, log p - log(1 - p) for sigmoid, so that thresholds, blending and losses apply. x with its
-// padding is flipped. One pass of one net: its own logits.
+// padding is flipped. One pass of one net: its own logits. NaN and Inf of any of them come out as NaN.
 class AveragedNet : public SegmentationNet {
  public:
     // At least one, all with as many channels, on one device. `softmax`: the logits' channels exclude each other.

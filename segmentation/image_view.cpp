@@ -17,7 +17,7 @@ namespace atrous {
 void describe(Settings& s, WindowOptions& o) {
     s.bind("windows", o.windows,
            "images through overlapping windows of the training's size, at the training's scale: on, off, auto, for "
-           "images more than twice as large as the training's, or exact, whose logits are those of the whole image")
+           "images more than twice as large as the training's, or exact: as the whole image, of nets that allow it")
         .one_of({"auto", "on", "off", "exact"});
     s.bind("overlap", o.overlap, "share of a window's side that neighbouring windows have in common")
         .min(0)
@@ -54,25 +54,36 @@ std::string text_of(const WindowGrid& grid) {
 
 }  // namespace
 
-Halo exact_halo_of(const ModelCard& card) {
-    Halo halo = halo_of(*make_net(card.net));
-    if (!halo.varies_by.empty())
+Halo exact_halo_of(const ModelCard& card, const std::optional<Halo>& halo) {
+    Halo exact = halo ? *halo : halo_of(*make_net(card.net));
+    if (!exact.varies_by.empty())
         throw UsageError(
             fmt::format("`windows` exact: the net's layer {} depends on the size of the whole image, so that no "
                         "windows give the same; `windows` on blends overlapping ones",
-                        halo.varies_by));
-    return halo;
+                        exact.varies_by));
+    return exact;
+}
+
+// The net resizes maps of ceil(h / stride) pixels by h over that. In windows they lie at multiples of the stride.
+static void refuse_other_maps(const Halo& halo, int64_t height, int64_t width) {
+    const auto differs = [&](int64_t side) { return round_up(side, halo.multiple) != round_up(side, halo.stride); };
+    if (differs(height) || differs(width))
+        throw DataError(
+            fmt::format("`windows` exact: the net sees {}x{} pixels, which are no multiples of its stride {}, so that "
+                        "windows would not give what the whole image does; `windows` on blends overlapping ones",
+                        width, height, halo.stride));
 }
 
 ExactGrid exact_grid_of(const ModelCard& card, const Halo& halo, int64_t height, int64_t width) {
+    refuse_other_maps(halo, height, width);
     return exact_grid(height, width, std::max(card.height, 2 * halo.pixels), std::max(card.width, 2 * halo.pixels),
                       halo.pixels, halo.stride);
 }
 
 namespace {
 
-ImageView exact_view(const ModelCard& card, int64_t h, int64_t w) {
-    const ExactGrid windows = exact_grid_of(card, exact_halo_of(card), h, w);
+ImageView exact_view(const ModelCard& card, const std::optional<Halo>& halo, int64_t h, int64_t w) {
+    const ExactGrid windows = exact_grid_of(card, exact_halo_of(card, halo), h, w);
     return {window_grid(h, w, h, w, 0),
             {},
             fmt::format("{} exact window{} of {}x{} with {} around", windows.windows(),
@@ -81,9 +92,10 @@ ImageView exact_view(const ModelCard& card, int64_t h, int64_t w) {
 }
 
 // Of a net whose training took crops of images as they are.
-ImageView view_as_it_is(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width) {
+ImageView view_as_it_is(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width,
+                        const std::optional<Halo>& halo) {
     if (options.windows == "off") return {window_grid(height, width, height, width, 0), {}, ""};
-    if (options.windows == "exact") return exact_view(card, height, width);
+    if (options.windows == "exact") return exact_view(card, halo, height, width);
     const WindowGrid grid = window_grid(height, width, card.height, card.width, options.overlap);
     return {grid, {}, grid.windows() > 1 ? text_of(grid) : ""};
 }
@@ -115,8 +127,9 @@ std::string note_on_scale(const ModelCard& card, int64_t height, int64_t width, 
 
 }  // namespace
 
-ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width) {
-    if (card.resize == data::ResizeMode::none) return view_as_it_is(card, options, height, width);
+ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width,
+                  const std::optional<Halo>& halo) {
+    if (card.resize == data::ResizeMode::none) return view_as_it_is(card, options, height, width, halo);
     const SourceSizes& trained = card.sources;
     const bool exact = options.windows == "exact", always = options.windows == "on" || exact;
     if (always && !trained.known())
@@ -134,7 +147,7 @@ ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t h
             fmt::format("at the scale of the training the image would have {}x{} pixels; `windows` off takes it "
                         "as a whole",
                         w, h));
-    if (exact) return exact_view(card, h, w);
+    if (exact) return exact_view(card, halo, h, w);
     if (options.windows == "on" || (options.windows == "auto" && large && fits)) {
         const WindowGrid grid = window_grid(h, w, card.height, card.width, options.overlap);
         return {grid, {}, text_of(grid)};

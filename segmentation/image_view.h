@@ -37,11 +37,14 @@ struct ImageView {
 // at the scale of that largest one, through windows of the size of the card. Of a net that was trained on crops of images
 // as they are: windows for images larger than the size of the card, whose scale stays as it is. on and exact: windows for
 // all images. UsageError where windows are asked for and the checkpoint does not know the sizes of its training's images.
-ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width);
+// `halo`: of all nets that are averaged; none: of the card's.
+ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t height, int64_t width,
+                  const std::optional<Halo>& halo = {});
 
-// Throws UsageError for a net whose layers vary with the size of the image, and names the first.
-Halo exact_halo_of(const ModelCard& card);
-// The middles that are kept have at least the size of the card, and at least that of what lies around them.
+// Throws UsageError for nets whose layers vary with the size of the image, and names the first.
+Halo exact_halo_of(const ModelCard& card, const std::optional<Halo>& halo);
+// The middles that are kept have at least the size of the card, and at least that of what lies around them. DataError for
+// a size that the whole net would not pad to the same multiple as windows: its maps would lie elsewhere on the image.
 ExactGrid exact_grid_of(const ModelCard& card, const Halo& halo, int64_t height, int64_t width);
 
 // Calls `take` for the rows of the image's logits at the size of the view, from the top: segmentation/windows.h.

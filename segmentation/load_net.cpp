@@ -13,7 +13,8 @@ LoadedNet load_net(const io::TensorFile& file, Device device, const std::string&
     loaded.card = model_card_of(file);
     const bool half_on_cpu = precision.empty() && loaded.card.precision == "fp16" && device.kind != DeviceKind::gpu;
     const std::string& trained = loaded.card.precision;
-    loaded.compute = use_precision(half_on_cpu ? "fp32" : precision.empty() ? trained : precision, device);
+    loaded.precision = half_on_cpu ? "fp32" : precision.empty() ? trained : precision;
+    loaded.compute = use_precision(loaded.precision, device);
     loaded.net = make_net(loaded.card.net);
     loaded.net->materialize({.device = {DeviceKind::meta}, .compute = loaded.compute});
     io::check_weights(file, *loaded.net);  // before memory is taken for what a damaged file claims to be
@@ -37,7 +38,8 @@ LoadedNet load_described(const std::string& path, ModelCard card, Device device,
                          Messages& messages) {
     LoadedNet loaded;
     loaded.card = std::move(card);
-    loaded.compute = use_precision(precision.empty() ? "fp32" : precision, device);
+    if (!precision.empty()) loaded.precision = precision;
+    loaded.compute = use_precision(loaded.precision, device);
     loaded.net = make_net(loaded.card.net);
     loaded.net->materialize({.device = device, .compute = loaded.compute});
     load_all_weights(*loaded.net, path, messages);

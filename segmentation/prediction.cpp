@@ -104,6 +104,7 @@ void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std::vector
     const size_t images = jobs.size() + skipped.size();
     std::vector<std::string> nonfinite;
     std::set<fs::path> made;
+    size_t done = 0;
     const auto skip = [&](const std::string& why) {
         messages.text(fmt::format("skipped: {}\n", why));
         skipped.push_back(why);
@@ -117,6 +118,10 @@ void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std::vector
         }
         try {
             messages.text(fmt::format("{}\n", predictor.predict(job)));
+        } catch (const Stopped&) {
+            messages.text(fmt::format("\nstopped after {} of {} images; their results are in {}\n", done, jobs.size(),
+                                      predictor.output()));
+            return;
         } catch (const DataError& e) {
             skip(e.what());
         } catch (const MemoryError& e) {
@@ -127,6 +132,7 @@ void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std::vector
             messages.text(fmt::format("not written: {}: {}\n", job.image, e.what()));
             nonfinite.push_back(job.image);
         }
+        ++done;
     }
     messages.text(fmt::format("wrote {} images' results to {}\n", images - skipped.size() - nonfinite.size(),
                               predictor.output()));

@@ -27,7 +27,8 @@ std::vector<Job> jobs_of(Images& images, const Predictor& predictor, const std::
                          bool overwrite);
 
 // Predicts all images. One that cannot be read, or does not fit into memory, stops no other: DataError or NumericError
-// at the end names all that were left out.
+// at the end names all that were left out. Where the predictor was asked to stop, no unfinished result is left, and the
+// line at the end says how far it came.
 void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std::vector<std::string> skipped,
                  Messages& messages);
 

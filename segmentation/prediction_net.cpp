@@ -33,8 +33,8 @@ std::vector<std::pair<const char*, std::string>> terms_of(const ModelCard& card)
             {"channels of logits", fmt::format("{}{}", card.net.out_channels, is_softmax(card) ? "" : ", sigmoid")},
             {"class names", joined(card.class_names)},
             {"channels of images", fmt::format("{}", card.net.in_channels)},
-            {"size", fmt::format("{}x{}{}", card.width, card.height,
-                                 card.resize == data::ResizeMode::stretch ? "" : ", not stretched")},
+            {"size", fmt::format("{}x{}", card.width, card.height)},
+            {"images", "seen by `resize` " + data::word_of(card.resize)},
             {"normalization", text_of(card.normalization)}};
 }
 
@@ -49,6 +49,22 @@ void check_agreement(const ModelCard& first, const std::string& path, const Mode
                             other_path, here[i].first, there[i].second, path, here[i].second));
 }
 
+// The scale at which windows are seen is the first one's. Images as they are have none.
+void warn_of_scale(const ModelCard& first, const std::string& path, const ModelCard& other,
+                   const std::string& other_path, Messages& messages) {
+    const SourceSizes &here = first.sources, &there = other.sources;
+    if (first.resize == data::ResizeMode::none ||
+        (here.max_height == there.max_height && here.max_width == there.max_width))
+        return;
+    const auto largest = [](const SourceSizes& sizes) {
+        return sizes.known() ? fmt::format("{}x{}", sizes.max_width, sizes.max_height) : "not recorded";
+    };
+    messages.warning(
+        fmt::format("`average-with` {}: the largest images of its training are {}, those of {} {}; by windows it sees "
+                    "the scale of the latter",
+                    other_path, largest(there), path, largest(here)));
+}
+
 }  // namespace
 
 LoadedNet prediction_net(const std::string& path, const PredictionOptions& options, const LoadCheckpoint& load,
@@ -57,18 +73,24 @@ LoadedNet prediction_net(const std::string& path, const PredictionOptions& optio
         throw UsageError(
             "`windows` exact and `tta-scales`: where an image is resized window by window, the result is not the whole "
             "image's; leave one of them out");
-    const auto thrifty = [&](LoadedNet& loaded) {
-        return std::make_unique<ThriftyNet>(std::move(loaded.net), halo_of(*make_net(loaded.card.net)),
-                                            [&](const std::string& what) { messages.warning(what); });
-    };
-    LoadedNet first = load(path);
+    Halo halo;
     std::vector<std::unique_ptr<SegmentationNet>> nets;
-    nets.push_back(thrifty(first));
+    const auto add = [&](LoadedNet& loaded) {
+        const Halo own = halo_of(*make_net(loaded.card.net));
+        halo = joined(halo, own);
+        nets.push_back(std::make_unique<ThriftyNet>(
+            std::move(loaded.net), own, [&](const std::string& what) { messages.warning(what); },
+            options.windows.windows == "exact"));
+    };
+    LoadedNet first = load(path, "");
+    add(first);
     for (const std::string& more : options.average_with) {
-        LoadedNet loaded = load(more);
+        LoadedNet loaded = load(more, first.precision);
         check_agreement(first.card, path, loaded.card, more);
-        nets.push_back(thrifty(loaded));
+        warn_of_scale(first.card, path, loaded.card, more, messages);
+        add(loaded);
     }
+    first.halo = halo;
     first.net = std::make_unique<AveragedNet>(std::move(nets), options.augmentation, is_softmax(first.card));
     return first;
 }

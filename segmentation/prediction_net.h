@@ -22,8 +22,10 @@ void describe(Settings& settings, PredictionOptions& options);
 
 // Loads the checkpoint `path` and the further ones by `load`, and returns a net under the first's card:
 // segmentation/averaged_net.h around a segmentation/thrifty_net.h for each. `messages` outlive it. UsageError where the
-// checkpoints do not agree in what goes in and what comes out, and for exact windows of scaled images.
-using LoadCheckpoint = std::function<LoadedNet(const std::string& path)>;
+// checkpoints do not agree in what goes in and what comes out, and for exact windows of scaled images. The further ones
+// compute in the precision of the first.
+// `precision`: a word; empty: as asked for, or the checkpoint's.
+using LoadCheckpoint = std::function<LoadedNet(const std::string& path, const std::string& precision)>;
 LoadedNet prediction_net(const std::string& path, const PredictionOptions& options, const LoadCheckpoint& load,
                          Messages& messages);
 

@@ -42,6 +42,7 @@ int64_t Predictor::predict_rows(data::ImageRows& image, const ImageView& view, c
     LogitRows large({}, view.height(), view.width(), c, h, w);
     int64_t y = 0, object = 0;
     logits_by_windows(net_, image, view, path, [&](int64_t first, int64_t count, const float* logits) {
+        if (stop_()) throw Stopped();
         const int64_t above = first > 0 ? 1 : 0;
         large.continue_with(logits - above * in_row, first - above);
         for (int64_t end = large.complete(first + count), n; y < end; y += n) {
@@ -60,17 +61,19 @@ std::string Predictor::predict(const Job& job) {
     const auto image = data::open_rows(job.image, held);
     ResultOptions options{format_, {}, data::mask_palette(int(net_.card.classes())), net_.card.normalization.range};
     std::copy(net_.card.colours.begin(), net_.card.colours.end(), options.palette.begin());
-    if (format_ == "tiff") options.tags = data::geo_tags_of(job.image);
+    const data::GeoTags place = format_ == "tiff" ? data::geo_tags_of(job.image) : data::GeoTags{};
+    options.tags = place.tags;
     const int64_t h = image->height(), w = image->width();
-    const ImageView view = view_of(net_.card, windows_, h, w);
+    const ImageView view = view_of(net_.card, windows_, h, w, net_.halo);
     std::vector<ResultFile> files;
     for (const std::string& what : wanted_) files.push_back({what, path_of(job, what)});
     int64_t object = 0;
     write_results(files, *image, options,
                   [&](ResultRows& results) { object = predict_rows(*image, view, job.image, results); });
-    return fmt::format("{}: {}x{}{}, {:.1f} % foreground{}{}", job.image, w, h,
+    return fmt::format("{}: {}x{}{}, {:.1f} % foreground{}{}{}", job.image, w, h,
                        image->pages() > 1 ? ", the first of several pages" : "", 100.0 * double(object) / double(h * w),
-                       view.note.empty() ? "" : "; ", view.note);
+                       view.note.empty() ? "" : "; ", view.note,
+                       place.turned ? "; its place on Earth is not carried, for its orientation is stated" : "");
 }
 
 }  // namespace atrous

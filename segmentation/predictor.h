@@ -1,6 +1,7 @@
 // Predicts images with the net of a checkpoint, and writes what was asked for.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ struct Job {
     std::string image, name;
 };
 
+// Thrown where a prediction was asked to stop.
+struct Stopped {};
+
 class Predictor {
  public:
     // `wanted`: of index, binary, probability, overlay. `threshold`: of a binary net's logit.
@@ -25,6 +29,9 @@ class Predictor {
     const std::string& output() const { return output_; }
     const std::string& format() const { return format_; }
     std::vector<std::string> paths_of(const Job& job) const;  // of its results
+
+    // From here on predict() throws Stopped after the row of windows at which `stop` returns true.
+    void stop_when(std::function<bool()> stop) { stop_ = std::move(stop); }
 
     // Writes the results, whose folder must be there; returns a line about them. DataError for an image that
     // cannot be read, NumericError where the net gives NaN or Inf; then no result of it is written. Memory: what
@@ -43,6 +50,7 @@ class Predictor {
     std::string output_;
     WindowOptions windows_;
     std::string format_;
+    std::function<bool()> stop_ = [] { return false; };
 };
 
 }  // namespace atrous

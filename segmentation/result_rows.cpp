@@ -85,19 +85,13 @@ class Files : public ResultRows {
 void write_results(const std::vector<ResultFile>& files, const data::ImageRows& image, const ResultOptions& options,
                    const std::function<void(ResultRows&)>& fill) {
     Files open(files, image, options);
-    const std::function<void(size_t)> from = [&](size_t i) {
-        if (i == files.size()) {
-            fill(open);
-            return open.finish();
-        }
-        io::write_durably(files[i].path,
-                          [&](io::FileSink& sink) {
-                              open.open(i, sink);
-                              from(i + 1);
-                          },
-                          {.quick = true});
-    };
-    from(0);
+    std::vector<std::string> paths;
+    for (const ResultFile& file : files) paths.push_back(file.path);
+    io::write_together(paths, [&](const auto& sinks) {
+        for (size_t i = 0; i < sinks.size(); ++i) open.open(i, *sinks[i]);
+        fill(open);
+        open.finish();
+    });
 }
 
 }  // namespace atrous

@@ -13,8 +13,9 @@
 
 namespace atrous {
 
-ThriftyNet::ThriftyNet(std::unique_ptr<SegmentationNet> net, Halo halo, std::function<void(const std::string&)> say)
-    : net_(std::move(net)), halo_(std::move(halo)), say_(std::move(say)) {
+ThriftyNet::ThriftyNet(std::unique_ptr<SegmentationNet> net, Halo halo, std::function<void(const std::string&)> say,
+                       bool exact)
+    : net_(std::move(net)), halo_(std::move(halo)), say_(std::move(say)), exact_(exact) {
     materialize(net_->materialized());  // no parameters: where the net is
     set_training(false);
 }
@@ -61,6 +62,11 @@ Tensor ThriftyNet::images_one_by_one(const Tensor& x) {
 
 Tensor ThriftyNet::by_windows(const Tensor& x) {
     Tensor y = by_exact_windows(x);
+    if (!y.defined() && exact_)
+        throw MemoryError(
+            fmt::format("an exact window of {}x{} pixels with what lies around it does not fit into memory, nor does a "
+                        "smaller one; `windows` on takes overlapping ones of the training's size, and smaller",
+                        x.dim(2), x.dim(1)));
     if (!y.defined()) y = by_blended_windows(x);
     if (!y.defined())
         throw MemoryError(fmt::format(

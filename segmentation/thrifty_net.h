@@ -13,8 +13,10 @@ namespace atrous {
 
 class ThriftyNet : public SegmentationNet {
  public:
-    // `halo`: of the net. `say` is told once of each size that did not fit, and of what is done instead.
-    ThriftyNet(std::unique_ptr<SegmentationNet> net, Halo halo, std::function<void(const std::string&)> say);
+    // `halo`: of the net. `say` is told once of each size that did not fit, and of what is done instead. `exact`: what
+    // comes out is the net's, or nothing.
+    ThriftyNet(std::unique_ptr<SegmentationNet> net, Halo halo, std::function<void(const std::string&)> say,
+               bool exact = false);
 
     int64_t in_channels() const override { return net_->in_channels(); }
     int64_t out_channels() const override { return net_->out_channels(); }
@@ -23,7 +25,7 @@ class ThriftyNet : public SegmentationNet {
  protected:
     // What the net gives, where it fits. Else each image by itself; else by windows of half the size, a quarter and so on:
     // exact ones (segmentation/windows.h), whose logits are those of the whole, where the net has them and they fit, and
-    // else blended ones. MemoryError where no window fits.
+    // else, unless `exact`, blended ones. MemoryError where no window fits.
     NetOutputs compute(const Tensor& x, bool with_auxiliary) override;
 
  private:
@@ -37,6 +39,7 @@ class ThriftyNet : public SegmentationNet {
     std::unique_ptr<SegmentationNet> net_;
     const Halo halo_;
     const std::function<void(const std::string&)> say_;
+    const bool exact_;
     int64_t too_large_ = INT64_MAX;  // pixels at once that did not fit
     std::set<std::string> said_;
 };

@@ -78,16 +78,17 @@ ScoringView scoring_view(LoadedNet& loaded, const WindowOptions& options, const 
     const ImageSize most = most_windows(card, options, set);
     const ImageSize least = *std::min_element(set.sizes.begin(), set.sizes.end(),
                                               [](ImageSize a, ImageSize b) { return pixels_of(a) < pixels_of(b); });
-    const ImageView largest = view_of(card, options, most.height, most.width);
+    const ImageView largest = view_of(card, options, most.height, most.width, loaded.halo);
     ScoringView view{loaded.net.get(), loader_options(card, batch_size, workers, loaded.net->input_multiple()),
-                     note_of(largest, view_of(card, options, least.height, least.width))};
+                     note_of(largest, view_of(card, options, least.height, least.width, loaded.halo))};
     if (view.loader.fit && !set.one_size()) view.loader.batch_size = 1;  // a batch pads its images to one size
     const bool exact = options.windows == "exact";
     if (options.windows != "on" && !exact && largest.grid.windows() == 1) return view;
     if (exact)
         view.windowed = std::make_unique<WindowedNet>(
-            *loaded.net,
-            [card, halo = exact_halo_of(card)](int64_t h, int64_t w) { return exact_grid_of(card, halo, h, w); });
+            *loaded.net, [card, halo = exact_halo_of(card, loaded.halo)](int64_t h, int64_t w) {
+                return exact_grid_of(card, halo, h, w);
+            });
     else
         view.windowed = std::make_unique<WindowedNet>(*loaded.net, card.height, card.width, options.overlap);
     view.net = view.windowed.get();

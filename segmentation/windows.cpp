@@ -72,7 +72,7 @@ void blend_windows(const WindowGrid& grid, int64_t channels, const WindowLogits&
     }
 }
 
-static int64_t round_up(int64_t size, int64_t multiple) { return (size + multiple - 1) / multiple * multiple; }
+int64_t round_up(int64_t size, int64_t multiple) { return (size + multiple - 1) / multiple * multiple; }
 
 ExactGrid exact_grid(int64_t height, int64_t width, int64_t core_height, int64_t core_width, int64_t reach,
                      int64_t align) {

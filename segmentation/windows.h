@@ -47,6 +47,7 @@ struct ExactGrid {
     int64_t rows() const { return (height + core_height - 1) / core_height; }
     int64_t columns() const { return (width + core_width - 1) / core_width; }
 };
+int64_t round_up(int64_t size, int64_t multiple);
 // `reach`: how far a pixel of the logits depends on the image, to any side.
 ExactGrid exact_grid(int64_t height, int64_t width, int64_t core_height, int64_t core_width, int64_t reach,
                      int64_t align);

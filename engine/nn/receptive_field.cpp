@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <unordered_map>
 
@@ -72,6 +73,11 @@ std::vector<Entry> maps_of(const std::vector<Entry>& entries) {
 std::string name_of_layer(const Entry& e) { return e.module.empty() ? e.op : e.module + " (" + e.op + ")"; }
 
 }  // namespace
+
+Halo joined(const Halo& a, const Halo& b) {
+    return {std::max(a.pixels, b.pixels), std::lcm(a.stride, b.stride), a.varies_by.empty() ? b.varies_by : a.varies_by,
+            std::lcm(a.multiple, b.multiple)};
+}
 
 Halo halo_of(const std::vector<Entry>& entries, const Value& image) {
     const std::vector<Entry> maps = maps_of(entries);

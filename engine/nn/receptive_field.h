@@ -31,7 +31,10 @@ struct Halo {
     int64_t pixels = 0;          // as far as a pixel of the output reaches, to any side
     int64_t stride = 1;          // of the coarsest map
     std::string varies_by = {};  // the first layer that varies: a pooling over the image, or a resize; empty: none
+    int64_t multiple = 1;        // to which the net pads an image; `stride` is a multiple of it
 };
+// Of two nets that see the same windows.
+Halo joined(const Halo& a, const Halo& b);
 // Of the last map, which is the net's output. The image is so large that maps of one pixel do not occur.
 Halo halo_of(const std::vector<Entry>& entries, const Value& image);
 

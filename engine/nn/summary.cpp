@@ -34,6 +34,7 @@ Halo halo_of(SegmentationNet& net, int64_t size) {
     net.forward(x);
     Halo halo = halo_of(tape.entries(), value_of(x));
     halo.stride = std::lcm(halo.stride, multiple);
+    halo.multiple = multiple;
     return halo;
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "data/image.h"
 #include "data/palette.h"
@@ -80,18 +81,28 @@ TEST_F(ScaleTest, ResultsAsTiffAreThoseOfPng) {
 
 TEST_F(ScaleTest, ResultsOfAGeoTiffLieWhereItLies) {
     const data::Image image = data::load_image((root() / "whole/images/large.png").string());
-    const std::vector<data::TiffTag> place{
-        {33550, 12, 3, std::vector<uint8_t>(24, 7)}, {34737, 2, 4, {'W', 'G', 'S', 0}}, {42113, 2, 2, {'0', 0}}};
-    io::write_durably((root() / "geo.tif").string(), [&](io::FileSink& sink) {
-        const auto writer = data::tiff_writer(sink, {image.h, image.w, 3}, place);
-        writer->put(image);
-        writer->finish();
-    });
+    std::vector<data::TiffTag> place{{33550, 12, 3, std::vector<uint8_t>(24, 7)}, {34737, 2, 4, {'W', 'G', 'S', 0}}};
+    const auto write = [&](const char* name, const data::TiffTag& more) {
+        std::vector<data::TiffTag> tags = place;
+        tags.push_back(more);
+        io::write_durably((root() / name).string(), [&](io::FileSink& sink) {
+            const auto writer = data::tiff_writer(sink, {image.h, image.w, 3}, tags);
+            writer->put(image);
+            writer->finish();
+        });
+    };
+    write("geo.tif", {42113, 2, 2, {'0', 0}});
+    write("turned.tif", {274, 3, 1, {3, 0}});
     ASSERT_EQ(predict("geo", "--save binary probability --format tiff --windows on", "geo.tif").code, 0);
     ASSERT_EQ(predict("plain", "--save binary --overwrite --windows on").code, 0);
     for (const char* what : {"binary", "probability"})
-        EXPECT_EQ(data::geo_tags_of((root() / "geo" / (std::string("geo_") + what + ".tif")).string()), place);
+        EXPECT_EQ(data::geo_tags_of((root() / "geo" / (std::string("geo_") + what + ".tif")).string()).tags, place);
     EXPECT_EQ(result("geo/geo_binary.tif").u8, result("plain/large_binary.png").u8);
+    std::ifstream file(root() / "geo/geo_binary.tif", std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_EQ(bytes.find(std::string("\x81\xa4\x02\0", 4)), std::string::npos) << "0 is a class, and no missing pixel";
+    const Outcome turned = predict("geo", "--save binary --format tiff --windows on", "turned.tif");
+    EXPECT_TRUE(says(turned, "its place on Earth is not carried")) << turned.output;
 }
 
 // The overlay is put together row by row.
@@ -118,9 +129,10 @@ TEST_F(ScaleTest, ExactWindowsAreOneWholeImage) {
 
 TEST_F(ScaleTest, AnImageThatDoesNotFitIsPredictedInParts) {
     ASSERT_EQ(shell(program() + " convert " + at("run/best.safetensors") + " " + at("large.pth")).code, 0);
+    draw("square", "large", 400, 400, 1);
     const auto whole = [&](const std::string& out, const std::string& more) {
         return shell(
-            program() + " predict " + at("whole/images/large.png") + " --checkpoint " + at("large.pth") +
+            program() + " predict " + at("square/images/large.png") + " --checkpoint " + at("large.pth") +
             " --model unet --base-channels 4 --depth 1 --size 400 --windows off --threads 1 --save probability " +
             more + " -o " + at(out));
     };
@@ -149,6 +161,19 @@ TEST_F(ScaleTest, AveragesOfFlipsScalesAndCheckpoints) {
     const Outcome scored = shell(program() + " eval --data " + at("whole") + " --split all --checkpoint " + at("run") +
                                  " --threads 1 --tta --average-with " + at("second"));
     EXPECT_EQ(scored.code, 0) << scored.output;
+    const Outcome written = shell(program() + " eval --data " + at("tiles") + " --checkpoint " + at("run") +
+                                  " --threads 1 --tta vertical " + second + " --json " + at("scores.json"));
+    ASSERT_EQ(written.code, 0) << written.output;
+    std::ifstream file(root() / "scores.json");
+    const nlohmann::json scores = nlohmann::json::parse(file);
+    EXPECT_EQ(scores.at("tta"), "vertical");
+    EXPECT_EQ(scores.at("tta_scales"), nlohmann::json::array());
+    EXPECT_EQ(scores.at("average_with").at(0), (root() / "second/best.safetensors").string());
+    EXPECT_EQ(scores.at("windows"), "auto");
+    EXPECT_EQ(scores.at("overlap"), 0.25);
+    const Outcome replaced = shell(program() + " eval --data " + at("tiles") + " --checkpoint " + at("run") +
+                                   " --threads 1 --overwrite " + second + " --json " + at("second/best.safetensors"));
+    EXPECT_EQ(replaced.code, 2) << replaced.output;
     const Outcome both = predict("refused", "--windows exact --tta-scales 2");
     EXPECT_EQ(both.code, 2);
     EXPECT_TRUE(says(both, "--windows exact and --tta-scales")) << both.output;
@@ -184,6 +209,28 @@ TEST_F(ScaleTest, WeightsOfPyTorchAreToldTheirNet) {
     const Outcome twice = predict("refused", described);
     EXPECT_EQ(twice.code, 2);
     EXPECT_TRUE(says(twice, "says itself what net it is of")) << twice.output;
+    const Outcome mixed = with_weights(described + "--average-with " + at("second/best.safetensors"));
+    EXPECT_EQ(mixed.code, 2);
+    EXPECT_TRUE(says(mixed,
+                     "second/best.safetensors says itself what net it is of; leave it out; of checkpoints that "
+                     "are averaged either all or none say so"))
+        << mixed.output;
+    const Outcome whole = shell(program() + " predict " + at("whole/images/large.png") + " --checkpoint " +
+                                at("weights.pth") + " -o " + at("described") + " --overwrite --threads 1" + described);
+    EXPECT_TRUE(says(whole, "windows of 24x24")) << "larger images are seen by windows: " << whole.output;
+}
+
+// Between windows, which are many.
+TEST_F(ScaleTest, AnInterruptLeavesNoHalfResult) {
+    draw("long", "long", 1000, 1000, 1);
+    for (const auto& [signal, code] : {std::pair<std::string, int>{"INT", 130}, {"TERM", 143}}) {
+        const Outcome stopped = shell("timeout --preserve-status -s " + signal + " 1 " + program() + " predict " +
+                                      at("long/images/long.png") + " --checkpoint " + at("run") + " -o " +
+                                      at("stopped") + " --threads 1 --windows on --overlap 0.9");
+        EXPECT_EQ(stopped.code, code) << stopped.output;
+        EXPECT_TRUE(says(stopped, "stopped after 0 of 1 images")) << stopped.output;
+        EXPECT_TRUE(fs::is_empty(root() / "stopped"));
+    }
 }
 
 // The pixels are damaged in the middle: nothing of a result stays.

@@ -306,6 +306,29 @@ TEST_F(DurableFile, AnErrorAtEveryStepIsReportedAndHarmless) {
         }
 }
 
+// The second file's rename may be what fails.
+TEST_F(DurableFile, OfFilesWrittenTogetherAnErrorLeavesNone) {
+    const std::vector<std::string> paths{folder_ / "a", folder_ / "b"};
+    const auto write_both = [&] {
+        atrous::io::write_together(paths, [](const auto& sinks) {
+            for (const auto& sink : sinks) sink->write(std::string(100'000, 'x') + "end");
+        });
+    };
+    faults = {.armed = true};
+    write_both();
+    const int steps = faults.calls;
+    faults = {};
+    EXPECT_EQ(names(), (std::set<std::string>{"a", "b"}));
+    EXPECT_EQ(read(paths[1]).size(), 100'003u);
+    for (int at = 1; at <= steps; ++at) {
+        for (const std::string& path : paths) fs::remove(path);
+        faults = {.armed = true, .at = at, .error = EIO};
+        EXPECT_NE(message_of(write_both), "(nothing was thrown)") << "step " << at;
+        faults = {};
+        EXPECT_EQ(names(), std::set<std::string>{}) << "step " << at;
+    }
+}
+
 TEST_F(DurableFile, ShortWritesAndInterruptionsAreContinued) {
     faults = {.armed = true, .stutter = true};
     write_durably(path_, [](FileSink& sink) {

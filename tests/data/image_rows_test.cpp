@@ -215,20 +215,84 @@ TEST(GeoTags, AreCarriedToAnotherFile) {
     for (const char* mode : {"wl", "wb", "w8"}) {
         form.mode = mode;
         write_file(dir / "x.tif", encode_tiff(form, noise(64)));
-        const std::vector<TiffTag> tags = geo_tags_of(dir / "x.tif");
-        ASSERT_EQ(tags.size(), 3u) << mode;
+        const std::vector<TiffTag> tags = geo_tags_of(dir / "x.tif").tags;
+        ASSERT_EQ(tags.size(), 2u) << mode << ": the value for no data is not of the place";
         EXPECT_EQ(tags[0].count, 3u);
         double scale = 0;
         std::copy_n(tags[0].value.begin(), 8, reinterpret_cast<uint8_t*>(&scale));
         EXPECT_EQ(scale, 0.5) << mode;
         EXPECT_EQ(tags[1].value, (std::vector<uint8_t>{1, 0, 1, 0, 0, 0, 1, 0, 0, 4, 0, 0, 1, 0, 1, 0})) << mode;
-        EXPECT_EQ(std::string(tags[2].value.begin(), tags[2].value.end()), std::string("-9999\0", 6));
         write_by_rows(dir / "y.tif", noisy(8, 8, 1), true, {}, tags);
-        EXPECT_EQ(geo_tags_of(dir / "y.tif"), tags) << mode;
+        EXPECT_EQ(geo_tags_of(dir / "y.tif").tags, tags) << mode;
         EXPECT_EQ(load_image(dir / "y.tif").u8, noisy(8, 8, 1).u8);
     }
     save_png(dir / "x.png", noisy(8, 8, 1));
-    EXPECT_TRUE(geo_tags_of(dir / "x.png").empty());
+    EXPECT_TRUE(geo_tags_of(dir / "x.png").tags.empty());
+}
+
+// As libtiff reads them: the first of several entries counts. What no program needs is not carried.
+TEST(GeoTags, RepeatedLongAndOddOnesAreLeftOut) {
+    TempDir dir;
+    const auto tags_of = [&](std::vector<TiffEntry> more) {
+        std::vector<TiffEntry> entries = gray_8x8();
+        entries.insert(entries.end(), more.begin(), more.end());
+        write_file(dir / "x.tif", tiff_of(entries));
+        return geo_tags_of(dir / "x.tif");
+    };
+    const TiffEntry keys{34735, 3, 2, 7}, other{34735, 3, 2, 9};
+    EXPECT_EQ(tags_of({keys, other, other}).tags, (std::vector<TiffTag>{{34735, 3, 2, {7, 0, 0, 0}}}));
+    EXPECT_TRUE(tags_of({{33550, 3, 2, 7}, {34737, 4, 1, 8}}).tags.empty()) << "types they do not have";
+    std::vector<uint8_t> large = tiff_of({{34736, 12, 8193, 8}});
+    large.resize(100'000);
+    write_file(dir / "x.tif", large);
+    EXPECT_TRUE(geo_tags_of(dir / "x.tif").tags.empty()) << "more than 64 KiB";
+}
+
+TEST(GeoTags, OfATurnedImageAreLeftOutAndSaidToBe) {
+    TempDir dir;
+    for (const uint32_t orientation : {0u, 1u, 2u, 6u, 8u}) {
+        std::vector<TiffEntry> entries = gray_8x8();
+        entries.insert(entries.begin() + 6, {274, 3, 1, orientation});
+        entries.push_back({34735, 3, 2, 7});
+        write_file(dir / "x.tif", tiff_of(entries));
+        const GeoTags found = geo_tags_of(dir / "x.tif");
+        EXPECT_EQ(found.turned, orientation > 1) << orientation;
+        EXPECT_EQ(found.tags.size(), orientation > 1 ? 0u : 1u) << orientation;
+    }
+    write_file(dir / "x.tif", tiff_of({{274, 3, 1, 6}}));
+    EXPECT_FALSE(geo_tags_of(dir / "x.tif").turned) << "there is no place to carry";
+}
+
+// A column of tiles, most of whose pixels are beyond the image.
+TEST(RowWriter, TiffOfManyTilesIsABigTiff) {
+    TempDir dir;
+    for (const auto& [height, version] : {std::pair<int64_t, int>{1 << 20, 42}, {1 << 24, 43}}) {
+        io::write_durably(dir / "x.tif", [&, h = height](io::FileSink& sink) { tiff_writer(sink, {h, 1, 1}); });
+        EXPECT_EQ(read_file(dir / "x.tif")[2], version) << height;
+    }
+}
+
+// Of a row of tiles all have to be in memory.
+TEST(ImageRows, OfTiffInTilesThatAreTooHighAreRefused) {
+    TempDir dir;
+    std::vector<uint8_t> bytes = tiff_of({{256, 4, 1, 100'000},
+                                          {257, 4, 1, 16'384},
+                                          {258, 3, 1, 8},
+                                          {259, 3, 1, 8},
+                                          {262, 3, 1, 1},
+                                          {277, 3, 1, 1},
+                                          {322, 4, 1, 16'384},
+                                          {323, 4, 1, 16'384},
+                                          {324, 4, 7, 8},
+                                          {325, 4, 7, 8}});
+    bytes.resize(2'000'000);
+    write_file(dir / "x.tif", bytes);
+    try {
+        open_rows(dir / "x.tif");
+        FAIL();
+    } catch (const DataError& e) {
+        EXPECT_NE(std::string(e.what()).find("save it in smaller tiles or strips"), std::string::npos) << e.what();
+    }
 }
 
 }  // namespace atrous::data::test

@@ -1,8 +1,11 @@
 // TIFF: every sample type, strips and tiles, planes, palettes, orientations, pages; what is refused, and how.
+#include <fcntl.h>
+
 #include <cmath>
 
 #include "data/codecs.h"
 #include "data/mask.h"
+#include "data/tiff_file.h"
 #include "fixtures.h"
 #include "npy_bytes.h"
 #include "tiff_bytes.h"
@@ -323,6 +326,18 @@ TEST(Tiff, WhatCannotBeIsRefused) {
         expect_error([&] { load(tiff_with(entry)); }, words);
     }
     EXPECT_EQ(load(tiff_of(gray_8x8(), 8)).pages, 1) << "a directory that follows itself is met once";
+}
+
+// A file that is open for writing alone stands for a disk that fails.
+TEST(Tiff, AFailingDiskIsNoDamagedFile) {
+    TempDir dir;
+    write_file(dir / "x.tif", tiff_of(gray_8x8()));
+    try {
+        codec::TiffFile(io::FileDescriptor(::open((dir / "x.tif").c_str(), O_WRONLY)), 1 << 20, dir / "x.tif");
+        FAIL();
+    } catch (const DataError& e) {
+        EXPECT_NE(std::string(e.what()).find("cannot be read; check the disk"), std::string::npos) << e.what();
+    }
 }
 
 }  // namespace atrous::data::test

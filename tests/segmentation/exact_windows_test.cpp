@@ -10,6 +10,7 @@
 #include "models/unet.h"
 #include "segmentation/averaged_net.h"
 #include "segmentation/image_view.h"
+#include "segmentation/prediction_net.h"
 #include "segmentation/thrifty_net.h"
 #include "segmentation/windowed_net.h"
 
@@ -148,6 +149,114 @@ TEST(ExactWindows, NetsThatVaryWithTheSizeAreNamed) {
     EXPECT_EQ(refusal(unet({.base_channels = 4})), "");
 }
 
+// Whose maps of a size that is no multiple of the stride lie elsewhere than those of windows.
+TEST(ExactWindows, OfANetWithoutPaddingNeedMultiplesOfItsStride) {
+    ModelCard card;
+    card.resize = data::ResizeMode::none;
+    card.height = card.width = 64;
+    card.net.model = "deeplabv3";
+    card.net.encoder = "resnet18";
+    card.net.pooled = false;
+    try {
+        view_of(card, {"exact", 0.25}, 203, 216);
+        FAIL();
+    } catch (const DataError& e) {
+        EXPECT_NE(std::string(e.what()).find("216x203 pixels, which are no multiples of its stride 8"),
+                  std::string::npos)
+            << e.what();
+    }
+    EXPECT_THROW(view_of(card, {"exact", 0.25}, 208, 211), DataError);
+    EXPECT_TRUE(view_of(card, {"exact", 0.25}, 208, 216).exact.has_value());
+    card.net = unet({.base_channels = 4, .depth = 2});
+    EXPECT_TRUE(view_of(card, {"exact", 0.25}, 203, 211).exact.has_value()) << "both pad to its stride";
+}
+
+namespace {
+
+// Checkpoints of these nets, and what was asked for when they were loaded.
+class Checkpoints {
+ public:
+    explicit Checkpoints(std::vector<NetConfig> nets) {
+        for (const NetConfig& net : nets) {
+            cards.emplace_back();
+            cards.back().net = net;
+            cards.back().height = cards.back().width = 16;
+            cards.back().sources = {16, 16, 16, 16};
+            cards.back().resize = data::ResizeMode::none;
+        }
+    }
+    LoadedNet loaded(const char* windows = "exact") {
+        PredictionOptions options;
+        options.windows.windows = windows;
+        for (size_t i = 1; i < cards.size(); ++i) options.average_with.push_back(std::to_string(i));
+        return prediction_net(
+            "0", options,
+            [this](const std::string& path, const std::string& precision) {
+                precisions.push_back(precision);
+                LoadedNet net;
+                net.card = cards[size_t(std::stoi(path))];
+                net.net = random_net(net.card.net);
+                net.precision = precision.empty() ? "tf32" : precision;
+                return net;
+            },
+            messages_);
+    }
+    std::vector<ModelCard> cards;
+    std::vector<std::string> precisions, warnings;
+
+ private:
+    class Kept : public NoMessages {
+     public:
+        explicit Kept(std::vector<std::string>& lines) : lines_(lines) {}
+        void warning(const std::string& line) override { lines_.push_back(line); }
+
+     private:
+        std::vector<std::string>& lines_;
+    };
+    Kept messages_{warnings};
+};
+
+}  // namespace
+
+// The halo is that of the widest net, wherever it stands.
+TEST(ExactWindows, OfSeveralNetsEqualTheirWholeImage) {
+    const NetConfig shallow = unet({.base_channels = 2, .depth = 1}), deep = unet({.base_channels = 2, .depth = 3});
+    for (const auto& nets : {std::vector{shallow, deep}, {deep, shallow}}) {
+        const LoadedNet loaded = Checkpoints(nets).loaded();
+        const ImageView view = view_of(loaded.card, {"exact", 0.25}, 131, 203, loaded.halo);
+        ASSERT_TRUE(view.exact.has_value());
+        EXPECT_GT(view.exact->windows(), 1);
+        WindowedNet windowed(*loaded.net, [&](int64_t, int64_t) { return *view.exact; });
+        const Tensor x = noise(131, 203);
+        EXPECT_EQ(difference(values_of(windowed.forward(x)), values_of(loaded.net->forward(x))), 0);
+    }
+    const LoadedNet varying = Checkpoints({shallow, unet({.base_channels = 2, .depth = 2, .bilinear = true})}).loaded();
+    EXPECT_THROW(view_of(varying.card, {"exact", 0.25}, 131, 203, varying.halo), UsageError);
+}
+
+TEST(PredictionNet, FurtherCheckpointsComputeInThePrecisionOfTheFirst) {
+    const NetConfig config = unet({.base_channels = 2, .depth = 1});
+    Checkpoints three({config, config, config});
+    three.loaded();
+    EXPECT_EQ(three.precisions, (std::vector<std::string>{"", "tf32", "tf32"}));
+    EXPECT_TRUE(three.warnings.empty());
+}
+
+TEST(PredictionNet, CheckpointsThatSawOtherImagesAreNotAveragedInSilence) {
+    const NetConfig config = unet({.base_channels = 2, .depth = 1});
+    Checkpoints two({config, config});
+    two.cards[0].resize = data::ResizeMode::letterbox;
+    EXPECT_THROW(two.loaded("on"), UsageError) << "letterbox and none";
+    two.cards[1].resize = data::ResizeMode::letterbox;
+    two.loaded("on");
+    EXPECT_TRUE(two.warnings.empty());
+    two.cards[1].sources = {16, 16, 32, 16};
+    two.loaded("on");
+    ASSERT_EQ(two.warnings.size(), 1u);
+    EXPECT_NE(two.warnings[0].find("`average-with` 1: the largest images of its training are"), std::string::npos)
+        << two.warnings[0];
+}
+
 // At their own scale, which no sizes of the training have to tell.
 TEST(ExactWindows, OfANetTrainedOnImagesAsTheyAre) {
     ModelCard card;
@@ -167,12 +276,12 @@ TEST(ExactWindows, OfDeepLabWithoutTheMean) {
     config.model = "deeplabv3";
     config.encoder = "resnet18";
     config.pooled = false;
-    config.rates = {2, 3};
+    config.rates = {1, 2};
     config.aux_weight = 0;
     const auto net = random_net(config);
     const Halo halo = halo_of(*make_net(config));
-    const int64_t core = 8;
-    const Tensor x = noise(2 * (core * halo.stride + halo.pixels), 32);
+    const int64_t core = 1;
+    const Tensor x = noise(halo.stride * (2 + halo.pixels / halo.stride), 16);
     EXPECT_EQ(difference(by_exact_windows(*net, config, x, core), values_of(net->forward(x))), 0)
         << halo.pixels << " around, stride " << halo.stride;
 }
@@ -183,15 +292,20 @@ TEST(ExactWindows, OfNetsThatVaryWithTheSizeDiffer) {
     NetConfig deeplab;
     deeplab.model = "deeplabv3";
     deeplab.encoder = "resnet18";
-    deeplab.rates = {2, 3};
+    deeplab.rates = {1};
     deeplab.aux_weight = 0;
     for (const NetConfig& config : {bilinear, deeplab}) {
         const auto net = random_net(config);
-        const Halo halo = halo_of(*make_net(config));
-        const Tensor x = noise(2 * (8 * halo.stride + halo.pixels), 32);
-        const double moved = difference(by_exact_windows(*net, config, x, 8), values_of(net->forward(x)));
+        NetConfig without = config;
+        without.pooled = false;
+        const Halo halo = halo_of(*make_net(without));
+        const Tensor x = noise(halo.stride * (4 + halo.pixels / halo.stride), 16);
+        WindowedNet windowed(*net, [&](int64_t h, int64_t w) {
+            return exact_grid(h, w, halo.stride, halo.stride * 2, halo.pixels, halo.stride);
+        });
+        const double moved = difference(values_of(windowed.forward(x)), values_of(net->forward(x)));
         RecordProperty(config.model, std::to_string(moved));
-        EXPECT_GT(moved, 1e-4) << config.model;
+        EXPECT_GT(moved, 1e-6) << config.model << ": where windows are exact it is 0";
     }
 }
 
@@ -256,6 +370,14 @@ TEST(ThriftyNet, WhereTheHaloIsTooLargeWindowsAreBlended) {
     ThriftyNet none(std::make_unique<Limited>(random_net(config), 0), halo_of(*make_net(config)),
                     [](const std::string&) {});
     EXPECT_THROW(none.forward(noise(64, 64)), MemoryError);
+}
+
+TEST(ThriftyNet, ExactWindowsDoNotBecomeBlendedOnes) {
+    const NetConfig config = unet({.base_channels = 2, .depth = 4});
+    ThriftyNet net(
+        std::make_unique<Limited>(random_net(config), 64 * 64), halo_of(*make_net(config)), [](const std::string&) {},
+        true);
+    EXPECT_THROW(net.forward(noise(96, 96)), MemoryError);
 }
 
 namespace {
@@ -344,6 +466,18 @@ TEST(AveragedNet, LargeLogitsStayFinite) {
     EXPECT_NEAR(out[1], 90, 1e-4);
     EXPECT_TRUE(std::isfinite(out[2]) && out[2] < -600) << out[2];
     EXPECT_TRUE(std::isfinite(out[3]) && out[3] > 600) << out[3];
+}
+
+TEST(AveragedNet, NaNAndInfComeOut) {
+    for (const bool softmax : {false, true}) {
+        AveragedNet net(ramps({0.f, 1.f}, softmax ? 2 : 1), {.flips = "vertical"}, softmax);
+        Tensor x = Tensor::empty({1, 1, 4, 1}, DType::f32, cpu);
+        const std::vector<float> values{INFINITY, 1, -INFINITY, NAN};
+        x.copy_from_host(values.data(), x.bytes());
+        const std::vector<float> out = values_of(net.forward(x));
+        for (size_t i = 0; i < out.size(); ++i)
+            EXPECT_EQ(std::isfinite(out[i]), i * 4 / out.size() == 1) << "logit " << i << ": " << out[i];
+    }
 }
 
 }  // namespace atrous::test
