@@ -103,11 +103,8 @@ void advise(const Experiment& e, DataCheck& check) {
                                 {.class_names = check.dataset.class_names,
                                  .size = text_of(e.size),
                                  .fit = [&e](ImageSize image) { return data::fit(e.resize, image, e.size).size; }}));
-    const size_t names = check.dataset.class_names.size();
-    if (names > 0 && names != size_t(check.report->rule.class_count))
-        (e.data.class_names.empty() ? check.warnings : check.problems)
-            .push_back(fmt::format("the data set names {} classes, but {} are trained: its names are not used", names,
-                                   check.report->rule.class_count));
+    if (const std::string why = unfit_names(e, check.dataset, check.report->rule.class_count); !why.empty())
+        (e.data.class_names.empty() ? check.warnings : check.problems).push_back(why);
 }
 
 }  // namespace

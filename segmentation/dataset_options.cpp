@@ -1,6 +1,6 @@
 #include "segmentation/dataset_options.h"
 
-#include "segmentation/model_card.h"
+#include <fmt/core.h>
 
 namespace atrous {
 
@@ -22,14 +22,30 @@ void know_dataset(data::CheckOptions& options, const data::Dataset& dataset) {
     options.drawn_split = dataset.drawn_split;
 }
 
-data::LoaderOptions loader_options(const Experiment& e, const data::DatasetReport& report) {
-    ModelCard card;
+void describe_view(ModelCard& card, const Experiment& e, const data::DatasetReport& report) {
     card.height = e.size.height;
     card.width = e.size.width;
     card.resize = e.resize;
     card.net.in_channels = report.channels;
     if (e.normalize == "imagenet") card.normalization = data::Normalization::imagenet();
     card.normalization.range = report.range;
+}
+
+std::string unfit_names(const Experiment& e, const data::Dataset& dataset, int classes) {
+    const size_t names = dataset.class_names.size();
+    if (names == 0 || names == size_t(classes)) return "";
+    return e.data.class_names.empty()
+               ? fmt::format("the data set names {} classes, but {} are trained: its names are not used", names,
+                             classes)
+               : fmt::format(
+                     "`class-names` gives {} names, but {} classes are trained: give each a name, in the order "
+                     "of their ids",
+                     names, classes);
+}
+
+data::LoaderOptions loader_options(const Experiment& e, const data::DatasetReport& report) {
+    ModelCard card;
+    describe_view(card, e, report);
     data::LoaderOptions o = loader_options(card, e.batch_size, 0, 1);
     o.augmentations = e.augmentations;
     o.crop_h = training_size(e).height;

@@ -5,6 +5,7 @@
 #include "data/loader.h"
 #include "segmentation/experiment.h"
 #include "segmentation/messages.h"
+#include "segmentation/model_card.h"
 
 namespace atrous {
 
@@ -14,6 +15,13 @@ data::CheckOptions check_options(const Experiment& experiment, Messages& message
 // Adds what the set says of itself: what is known of it goes before what its values look like, and after what the user
 // says; the samples of `train` come before those of `val`.
 void know_dataset(data::CheckOptions& options, const data::Dataset& dataset);
+
+// What the model card says of how the net sees images: their size, channels and normalization.
+void describe_view(ModelCard& card, const Experiment& experiment, const data::DatasetReport& report);
+
+// Empty, or why the names of the set's classes cannot be used where so many are trained: a fault where the user gave
+// them, else worth a warning.
+std::string unfit_names(const Experiment& experiment, const data::Dataset& dataset, int classes);
 
 // As a training sees the images of a checked set, but for the net's multiple, workers and cache: neither shuffled nor
 // augmented before the caller says so.

@@ -100,15 +100,9 @@ static DataSets open_data(const Experiment& e, Messages& messages) {
     sets.report = data::check_dataset(all, check);
     for (const std::string& warning : index.warnings()) messages.warning(warning);
     messages.text(sets.report.text() + "\n");
-    if (const size_t names = sets.dataset.class_names.size();
-        names > 0 && names != size_t(sets.report.rule.class_count)) {
-        if (!e.data.class_names.empty())
-            throw UsageError(
-                fmt::format("`class-names` gives {} names, but {} classes are trained: give each a name, "
-                            "in the order of their ids",
-                            names, sets.report.rule.class_count));
-        messages.warning(fmt::format("the data set names {} classes, but {} are trained: its names are not used", names,
-                                     sets.report.rule.class_count));
+    if (const std::string why = unfit_names(e, sets.dataset, sets.report.rule.class_count); !why.empty()) {
+        if (!e.data.class_names.empty()) throw UsageError(why);
+        messages.warning(why);
         sets.dataset.class_names.clear();
         sets.dataset.palette.clear();
     }
@@ -121,13 +115,8 @@ static ModelCard model_card(const Experiment& e, const DataSets& sets, int threa
     ModelCard card;
     const int classes = std::max(report.rule.class_count, 2);
     card.net = net_config(e, classes);
-    card.net.in_channels = report.channels;
-    card.height = e.size.height;
-    card.width = e.size.width;
-    card.resize = e.resize;
+    describe_view(card, e, report);
     card.sources = {report.train_min_h, report.train_min_w, report.train_max_h, report.train_max_w};
-    if (e.normalize == "imagenet") card.normalization = data::Normalization::imagenet();
-    card.normalization.range = report.range;
     card.mask_values = data::text_of(report.rule);
     name_classes(card, sets.dataset, classes);
     card.precision = e.machine.precision;

@@ -74,6 +74,10 @@ TEST(ClassNamesTest, OfTheSetAreInTablesAndMasks) {
     const Outcome two = shell("cd '" + root.string() + "' && " + program() +
                               " train --data . --size 16 --class-names lake,meadow --output-dir two");
     EXPECT_EQ(two.code, 2);
+    const Outcome checked =
+        shell("cd '" + root.string() + "' && " + program() + " data check . --class-names lake,meadow");
+    EXPECT_EQ(checked.code, 3);
+    EXPECT_NE(checked.output.find("--class-names gives 2 names"), std::string::npos) << checked.output;
     EXPECT_NE(two.output.find("--class-names gives 2 names, but 3 classes are trained"), std::string::npos)
         << two.output;
     fs::remove_all(root);
