@@ -8,6 +8,7 @@
 #include "apps/verbs.h"
 #include "base/durable_file.h"
 #include "base/text_table.h"
+#include "data/band_names.h"
 #include "data/check_index.h"
 #include "data/dataset.h"
 #include "engine/context.h"
@@ -71,13 +72,14 @@ int eval(int argc, const char* const* argv) {
     EvalArguments a;
     Console console;
     a.o.parse(argc, argv);
-    a.checkpoint = checkpoint_file(a.checkpoint);
-    for (std::string& more : a.prediction.average_with) more = checkpoint_file(more);
+    a.checkpoint = weights_file(a.checkpoint);
+    for (std::string& more : a.prediction.average_with) more = weights_file(more);
     a.outputs().check(a.overwrite);
     const Device device = open_device(a.machine, console);
     if (const int64_t limit = a.machine.memory_limit_mib) context_of(device).memory().set_limit(size_t(limit) << 20);
     const auto load = [&](const std::string& path, const std::string& precision) {
-        return load_net(checkpoint_file(path), device, precision.empty() ? a.machine.precision : precision);
+        return a.described.load(a.o, path, !a.prediction.average_with.empty(), device,
+                                precision.empty() ? a.machine.precision : precision, console);
     };
     LoadedNet loaded = prediction_net(a.checkpoint, a.prediction, load, console);
     ModelCard& card = loaded.card;
@@ -86,6 +88,7 @@ int eval(int argc, const char* const* argv) {
     a.o.default_from("mask-values", card.mask_values);
     card.mask_values = a.mask_values;
     default_split_from(card.split, a.o);
+    if (!card.bands.empty()) a.o.default_from("bands", data::text_of(card.bands));
     a.outputs().check_inputs();  // the lists may be those of the checkpoint
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     for (const std::string& line : a.o.without_effect()) console.warning(line);
@@ -109,7 +112,9 @@ int eval(int argc, const char* const* argv) {
     console.text(fmt::format("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text()));
     for (const auto& note : set.notes) console.text(note + "\n");
     for (const auto& warning : set.warnings) console.warning(warning);
-    if (a.data.class_names.empty())
+    if (card.class_names.empty())  // of weights that are no checkpoint
+        name_classes(card, set, int(card.classes()));
+    else if (a.data.class_names.empty())
         compare_class_names(card, set, console);
     else
         rename_classes(card, set.class_names, set.palette);

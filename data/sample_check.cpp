@@ -57,6 +57,19 @@ bool add_file(Fingerprint& state, const std::string& path) {
     return true;
 }
 
+// Of an image whose channels are files the hash is that of the files' hashes.
+Image image_and_hash(const Sample& sample, uint64_t& hash) {
+    if (sample.bands.empty()) {
+        const std::vector<uint8_t> bytes = read_file(sample.image_path);
+        hash = hash_of_bytes(bytes);
+        return decode_image(bytes, sample.image_path);
+    }
+    Fingerprint all;
+    for (const std::string& file : sample.bands) all.add(hash_of_bytes(read_file(file)));
+    hash = all.value();
+    return load_image(sample);
+}
+
 std::vector<RawValue> merged(const std::vector<SampleFacts>& all, const MaskRule& rule) {
     std::map<uint32_t, RawValue> values;
     for (const auto& found : all)
@@ -72,11 +85,11 @@ std::vector<RawValue> merged(const std::vector<SampleFacts>& all, const MaskRule
 SampleFacts look_at(const Sample& sample, const MaskRule& rule) {
     SampleFacts facts;
     try {
-        const std::vector<uint8_t> bytes = read_file(sample.image_path);
-        const Image image = decode_image(bytes, sample.image_path);
+        uint64_t bytes = 0;
+        const Image image = image_and_hash(sample, bytes);
         facts.image = look_at(image);
         facts.print = print_of(image, facts.image.low, facts.image.high);
-        facts.print.bytes = hash_of_bytes(bytes);
+        facts.print.bytes = bytes;
         look_at_mask(load_mask(sample, image.h, image.w), rule, facts);
     } catch (const DataError& error) {
         facts.problem = error.what();
@@ -91,7 +104,13 @@ std::vector<RawValue> SampleFacts::values_under(const MaskRule& rule) const {
 
 SampleKey key_of(const Sample& sample) {
     Fingerprint state;
+    Fingerprint name;
     bool known = add_file(state, sample.image_path);
+    name.add(sample.image_path).add(sample.mask_path);
+    for (const std::string& file : sample.bands) {
+        known = known && add_file(state, file);
+        name.add(file);
+    }
     if (!sample.mask) {
         known = known && add_file(state, sample.mask_path);
     } else {
@@ -100,7 +119,7 @@ SampleKey key_of(const Sample& sample) {
         known = known && mask != 0;
         for (const std::string& file : files_of(*sample.mask)) known = known && add_file(state, file);
     }
-    return {Fingerprint().add(sample.image_path).add(sample.mask_path).value(), known ? state.value() : 0};
+    return {name.value(), known ? state.value() : 0};
 }
 
 std::vector<SampleFacts> look_at_samples(const std::vector<Sample>& samples, const MaskRule& rule, int threads,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/band_files.h"
 #include "data/palette.h"
 #include "segmentation/logit_rows.h"
 #include "segmentation/postprocess.h"
@@ -58,10 +59,12 @@ int64_t Predictor::predict_rows(data::ImageRows& image, const ImageView& view, c
 
 std::string Predictor::predict(const Job& job) {
     constexpr int64_t held = 1 << 22;  // pixels of an image that is decoded once
-    const auto image = data::open_rows(job.image, held);
+    const bool banded = !job.bands.empty();
+    const auto image = banded ? data::open_bands(job.bands, held) : data::open_rows(job.image, held);
+    const std::string placed = banded ? data::band_of_full_size(job.bands) : job.image;
     ResultOptions options{format_, {}, data::mask_palette(int(net_.card.classes())), net_.card.normalization.range};
     std::copy(net_.card.colours.begin(), net_.card.colours.end(), options.palette.begin());
-    const data::GeoTags place = format_ == "tiff" ? data::geo_tags_of(job.image) : data::GeoTags{};
+    const data::GeoTags place = format_ == "tiff" ? data::geo_tags_of(placed) : data::GeoTags{};
     options.tags = place.tags;
     const int64_t h = image->height(), w = image->width();
     const ImageView view = view_of(net_.card, windows_, h, w, net_.halo);
