@@ -20,6 +20,7 @@
 #include "segmentation/precision.h"
 #include "segmentation/prediction_net.h"
 #include "segmentation/result_sheet.h"
+#include "segmentation/row_scores.h"
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
 #include "segmentation/training_setup.h"
@@ -28,15 +29,23 @@
 namespace atrous::app {
 namespace {
 
+struct Scored {
+    Scores scores, native = {};
+    ImageScores images;
+    std::string seen;        // how the net saw the images, for people
+    data::Image sheet = {};  // where it is asked for
+};
+
 // Writes --per-image, --json, --confusion and --sheet.
-void write_files(const EvalArguments& a, LoadedNet& net, const ScoringView& view, const Scores& scores,
-                 const Scores* native, const ImageScores& images, const std::vector<data::Sample>& samples) {
+void write_files(const EvalArguments& a, const LoadedNet& net, const Scored& scored,
+                 const std::vector<data::Sample>& samples) {
     const std::vector<std::string>& names = net.card.class_names;
+    const Scores& scores = scored.scores;
     const auto wrote = [](const std::string& path) { fmt::print("wrote {}\n", path); };
-    if (!a.per_image.empty()) images.write(a.per_image, names), wrote(a.per_image);
+    if (!a.per_image.empty()) scored.images.write(a.per_image, names), wrote(a.per_image);
     if (!a.json.empty()) {
         nlohmann::json json = json_of(scores, names);
-        if (native) json["native"] = json_of(*native, names);
+        if (a.native) json["native"] = json_of(scored.native, names);
         json["data"] = a.data.root;
         json["checkpoint"] = a.checkpoint;
         json["average_with"] = a.prediction.average_with;
@@ -53,17 +62,58 @@ void write_files(const EvalArguments& a, LoadedNet& net, const ScoringView& view
     }
     if (!a.confusion.empty()) write_confusion(a.confusion, scores, names), wrote(a.confusion);
     if (a.sheet.empty()) return;
-    const auto png = data::encode_png(result_sheet(*view.net, net.card, net.compute, samples, a.sheet_rows,
-                                                   logit_threshold(a.o, a.threshold, net.card), view.loader),
-                                      {}, data::PngMark::ours);
+    const auto png = data::encode_png(scored.sheet, {}, data::PngMark::ours);
     io::write_durably(a.sheet, png);
     wrote(a.sheet);
 }
 
-std::string seen_at(const ModelCard& card, const ScoringView& view) {
+std::string seen_at(const ModelCard& card, bool windowed) {
     const std::string size = width_by_height({card.height, card.width});
-    if (view.windowed) return "by windows of " + size;
+    if (windowed) return "by windows of " + size;
     return card.resize == data::ResizeMode::none ? "at their own sizes" : "at " + size;
+}
+
+Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetReport& report,
+                   const std::vector<data::Sample>& samples, double threshold, Console& console) {
+    const ModelCard& card = net.card;
+    const ScoringView view = scoring_view(net, a.prediction.windows, report, a.batch_size, int(a.machine.workers));
+    if (!view.note.empty()) console.text(view.note + "\n");
+    auto source = data::make_loader(samples, report.rule, view.loader);
+    ImageScores images{card.classes()};
+    NativeScores native(card, report.rule, samples, view.loader, threshold);
+    const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch& batch, const Tensor& logits,
+                                                                     int64_t done) {
+        if (a.native) native.add(batch, logits);
+        console.progress("scoring images", done, of);
+    };
+    Scores scores =
+        evaluate(*view.net, *source,
+                 {.loss = loss_of(card),
+                  .compute = net.compute,
+                  .threshold = threshold,
+                  .ignore_index = 255,
+                  .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }},
+                 shown);
+    Scored scored{std::move(scores), a.native ? native.scores() : Scores{}, std::move(images),
+                  seen_at(card, view.windowed != nullptr)};
+    if (!a.sheet.empty())
+        scored.sheet = result_sheet(*view.net, card, net.compute, samples, a.sheet_rows, threshold, view.loader);
+    return scored;
+}
+
+Scored score_by_rows(const EvalArguments& a, LoadedNet& net, const data::DatasetReport& report,
+                     const std::vector<data::Sample>& samples, double threshold, Console& console) {
+    if (!a.sheet.empty())
+        throw UsageError("`sheet`: images that are too large to be in memory as a whole are not drawn; leave it out");
+    console.text(fmt::format(
+        "images of more than {} million pixels, or {} million before the net: scored row by row, without a loss\n",
+        most_decoded_whole / 1000000, most_seen_whole / 1000000));
+    ImageScores images{net.card.classes()};
+    RowScoring options{a.prediction.windows, threshold, a.native, {}, {}};
+    options.on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); };
+    options.progress = [&](int64_t done) { console.progress("scoring images", done, int64_t(samples.size())); };
+    ScoresByRows by_rows = atrous::score_by_rows(net, samples, report.rule, options);
+    return {std::move(by_rows.scores), std::move(by_rows.native), std::move(images), "row by row"};
 }
 
 }  // namespace
@@ -100,7 +150,8 @@ int eval(int argc, const char* const* argv) {
                                    .progress = progress_of("checking images", console),
                                    .channels = int(card.net.in_channels),
                                    .range = {.range = card.normalization.range},
-                                   .index = &index};
+                                   .index = &index,
+                                   .by_rows = true};
     const data::Dataset set = find_to_score(a.data, a.split, card.split, trained_rule, check);
     const std::vector<data::Sample> samples = samples_of_split(set, a.split, a.data.root);
     a.outputs().check_samples(set.train);
@@ -120,30 +171,15 @@ int eval(int argc, const char* const* argv) {
         rename_classes(card, set.class_names, set.palette);
     say_what_was_trained_on(card.split, set, samples, a.split == "val", console);
 
-    const ScoringView view = scoring_view(loaded, a.prediction.windows, report, a.batch_size, int(a.machine.workers));
-    if (!view.note.empty()) console.text(view.note + "\n");
-    auto source = data::make_loader(samples, report.rule, view.loader);
-    ImageScores images{card.classes()};
-    NativeScores native(card, report.rule, samples, view.loader, threshold);
-    const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch& batch, const Tensor& logits,
-                                                                     int64_t done) {
-        if (a.native) native.add(batch, logits);
-        console.progress("scoring images", done, of);
-    };
-    const Scores scores =
-        evaluate(*view.net, *source,
-                 {.loss = loss_of(card),
-                  .compute = loaded.compute,
-                  .threshold = threshold,
-                  .ignore_index = 255,
-                  .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }},
-                 shown);
-    fmt::print("\n{} images of {} {}\n{}\n", scores.images, a.data.root, seen_at(card, view), scores_line(scores));
-    const Scores at_native = a.native ? native.scores() : Scores{};
-    if (a.native) fmt::print("at the images' own sizes: {}\n", scores_line(at_native));
+    const Scored scored = needs_rows(loaded, a.prediction.windows, report)
+                              ? score_by_rows(a, loaded, report, samples, threshold, console)
+                              : score_whole(a, loaded, report, samples, threshold, console);
+    const Scores& scores = scored.scores;
+    fmt::print("\n{} images of {} {}\n{}\n", scores.images, a.data.root, scored.seen, scores_line(scores));
+    if (a.native) fmt::print("at the images' own sizes: {}\n", scores_line(scored.native));
     fmt::print("{}\n", baseline_line(scores, card.class_names));
     fmt::print("{}", scores_table(scores, card.class_names));
-    write_files(a, loaded, view, scores, a.native ? &at_native : nullptr, images, samples);
+    write_files(a, loaded, scored, samples);
     std::fflush(stdout);
     refuse_nonfinite(scores.nonfinite, scores.images);
     return 0;

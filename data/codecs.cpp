@@ -76,9 +76,12 @@ Decoded decode(Bytes bytes, const std::string& path, bool raw_values) {
 void check_size(int64_t h, int64_t w, const std::string& path) {
     if (h <= 0 || w <= 0)
         throw DataError(fmt::format("{}: an image of {}x{} pixels holds nothing; remove it", path, w, h));
-    if (h > max_pixels / w)
-        throw DataError(fmt::format("{}: {}x{} pixels exceed the limit of {} pixels; shrink it or cut it into tiles",
-                                    path, w, h, max_pixels));
+    if (h > max_pixels / w) throw DataError(text_of_limit(h, w, path));
+}
+
+std::string text_of_limit(int64_t h, int64_t w, const std::string& path) {
+    return fmt::format("{}: {}x{} pixels exceed the limit of {} pixels; shrink it or cut it into tiles", path, w, h,
+                       max_pixels);
 }
 
 void check_plausible(int64_t h, int64_t w, int64_t pixels_per_byte, Bytes bytes, const std::string& path,

@@ -300,12 +300,16 @@ Image load_image(const Sample& sample) {
 RawMask load_mask(const Sample& sample, int64_t h, int64_t w) {
     if (sample.mask) return sample.mask->draw(h, w, sample.mask_path);
     RawMask mask = load_mask(sample.mask_path);
-    if (mask.image.h != h || mask.image.w != w)
+    check_mask_size(sample, {mask.image.h, mask.image.w}, {h, w});
+    return mask;
+}
+
+void check_mask_size(const Sample& sample, ImageSize mask, ImageSize image) {
+    if (mask.height != image.height || mask.width != image.width)
         throw DataError(
             fmt::format("{}: the mask is {}x{}, but its image {} is {}x{}; export the mask at the "
                         "image's size",
-                        sample.mask_path, mask.image.w, mask.image.h, sample.image_path, w, h));
-    return mask;
+                        sample.mask_path, mask.width, mask.height, sample.image_path, image.width, image.height));
 }
 
 std::string file_key(const Sample& sample) { return canonical_path(sample.image_path); }

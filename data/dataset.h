@@ -72,6 +72,7 @@ Image load_image(const Sample& sample);
 
 // The mask of a sample whose image has this size. DataError where it has another.
 RawMask load_mask(const Sample& sample, int64_t h, int64_t w);
+void check_mask_size(const Sample& sample, ImageSize mask, ImageSize image);  // DataError where they differ
 
 struct ImageList {
     std::vector<std::string> images;
@@ -100,6 +101,7 @@ struct CheckOptions {
     std::vector<std::string> class_names = {};                    // for messages, where there are as many as classes
     CheckIndex* index = nullptr;                                  // what is known of the samples already
     bool drawn_split = false;                                     // Dataset::drawn_split
+    bool by_rows = false;  // images that are too large to be decoded as a whole are fine
 };
 
 // Finds samples by layout (data/layouts.h), unless lists name them. Masks are paired by stem, also with _mask, _label,

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "data/check_index.h"
 #include "data/fingerprint.h"
+#include "data/large_sample_check.h"
 #include "data/parallel.h"
 
 namespace atrous::data {
@@ -21,24 +22,13 @@ int64_t count_of(const std::vector<RawValue>& values) {
     return count;
 }
 
-// One level has most of the object, several others lie about, and they number no objects (1 to n without large gaps).
-bool has_soft_edges(const RawMask& mask, const std::vector<RawValue>& all) {
-    if (mask.image.c != 1 || !mask.palette.empty() || all.size() < 5 || all.back().value < 128) return false;
-    std::vector<RawValue> object = all;
-    if (object[0].value == 0) object.erase(object.begin());
-    const bool numbers = 3 * object.size() >= 2 * all.back().value && all.back().value < 200;
-    const auto most = std::max_element(object.begin(), object.end(),
-                                       [](const RawValue& a, const RawValue& b) { return a.count < b.count; });
-    return !numbers && 2 * most->count >= count_of(object) && most->value >= 128;
-}
-
 void look_at_mask(const RawMask& mask, const MaskRule& rule, SampleFacts& facts) {
     const bool automatic = rule.kind == MaskKind::automatic;
     facts.values = raw_values(mask, {}, automatic ? 4096 : 256);
     facts.all_values = facts.values.size() <= most_kept_values;
     facts.paletted = !mask.palette.empty();
     facts.alpha_mask = mask.alpha_varies && facts.values.size() == 1;
-    facts.soft = has_soft_edges(mask, facts.values);
+    facts.soft = mask.image.c == 1 && has_soft_edges(facts.values, facts.paletted);
     if (automatic) facts.instances = int32_t(count_instances(mask, facts.values));
     if (facts.all_values)
         measure_widths(mask, facts.values);
@@ -82,9 +72,20 @@ std::vector<RawValue> merged(const std::vector<SampleFacts>& all, const MaskRule
 
 }  // namespace
 
+bool has_soft_edges(const std::vector<RawValue>& all, bool paletted) {
+    if (paletted || all.size() < 5 || all.back().value < 128) return false;
+    std::vector<RawValue> object = all;
+    if (object[0].value == 0) object.erase(object.begin());
+    const bool numbers = 3 * object.size() >= 2 * all.back().value && all.back().value < 200;
+    const auto most = std::max_element(object.begin(), object.end(),
+                                       [](const RawValue& a, const RawValue& b) { return a.count < b.count; });
+    return !numbers && 2 * most->count >= count_of(object) && most->value >= 128;
+}
+
 SampleFacts look_at(const Sample& sample, const MaskRule& rule) {
     SampleFacts facts;
     try {
+        if (is_large(sample)) return look_at_rows(sample, rule);
         uint64_t bytes = 0;
         const Image image = image_and_hash(sample, bytes);
         facts.image = look_at(image);
