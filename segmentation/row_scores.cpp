@@ -1,5 +1,7 @@
 #include "segmentation/row_scores.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -20,6 +22,7 @@ class RowCounter {
     RowCounter(const data::Sample& sample, const data::MaskRule& rule, ImageSize own, ImageSize size,
                const ModelCard& card, double threshold)
         : labels_(sample, rule, own, size),
+          mask_(sample.mask_path),
           width_(size.width),
           channels_(card.net.out_channels),
           classes_(card.classes()),
@@ -30,14 +33,25 @@ class RowCounter {
         for (int64_t y = 0; y < rows; ++y) {
             const data::Image truth = labels_.next(1);
             const data::Image ids = class_ids(logits + y * width_ * channels_, 1, width_, channels_, threshold_);
-            for (size_t x = 0; x < truth.u8.size(); ++x)
-                if (truth.u8[x] != data::ignored_class) ++counts_[size_t(truth.u8[x] * classes_ + ids.u8[x])];
+            for (size_t x = 0; x < truth.u8.size(); ++x) {
+                const int64_t label = truth.u8[x];
+                if (label == data::ignored_class) continue;
+                if (label >= classes_) refuse(label);
+                ++counts_[size_t(label * classes_ + ids.u8[x])];
+            }
         }
     }
     const Counts& counts() const { return counts_; }
 
  private:
+    [[noreturn]] void refuse(int64_t label) const {
+        throw DataError(
+            fmt::format("{}: the mask holds class {}, the net has {} classes; give `mask-values` that make "
+                        "others of it",
+                        mask_, label, classes_));
+    }
     data::LabelRows labels_;
+    std::string mask_;
     int64_t width_, channels_, classes_;
     double threshold_;
     Counts counts_;

@@ -104,6 +104,11 @@ TEST_F(RowScores, NameAValueWithoutAClassByItsPlace) {
     }
 }
 
+TEST_F(RowScores, RefuseAClassThatTheNetLacks) {
+    report_.rule = data::parse_mask_rule("0=0,255=7,128=ignore");
+    EXPECT_THROW(by_rows({}), DataError);
+}
+
 TEST_F(RowScores, AreForImagesThatAreTooLarge) {
     EXPECT_FALSE(needs_rows(net_, {}, report_));
     report_.sizes.push_back({10000, 6000});
