@@ -74,11 +74,10 @@ TEST(LargeSamples, HaveTheFactsOfWholeOnes) {
 TEST(LargeSamples, LabelsByRowsAreThoseOfWholeMasks) {
     TempDir dir;
     const Image ids = values(97, 61, {0, 1, 2, 255});
-    save_png(dir / "png.png", ids, {0, 0xff0000, 0x00ff00});
+    save_png(dir / "png.png", ids, Palette(256, 0x102030));
     write_file(dir / "tiles.tif", encode_tiff({.h = 97, .w = 61, .tiles = true}, ids.u8));
     write_file(dir / "bits.tif",
                encode_tiff({.h = 97, .w = 61, .bits = 8, .photometric = PHOTOMETRIC_MINISWHITE}, ids.u8));
-    Image runs = make_image<uint8_t>(97, 61, 1);
     save_png(dir / "image.png", pattern(97, 61, 3));
     const MaskRule rule = parse_mask_rule("0=0,1=1,2=2,253=2,254=1,255=ignore");
     for (const char* file : {"png.png", "tiles.tif", "bits.tif"})
