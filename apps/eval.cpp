@@ -8,6 +8,7 @@
 #include "apps/verbs.h"
 #include "base/durable_file.h"
 #include "base/text_table.h"
+#include "data/band_names.h"
 #include "data/check_index.h"
 #include "data/dataset.h"
 #include "engine/context.h"
@@ -19,6 +20,7 @@
 #include "segmentation/precision.h"
 #include "segmentation/prediction_net.h"
 #include "segmentation/result_sheet.h"
+#include "segmentation/row_scores.h"
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
 #include "segmentation/training_setup.h"
@@ -27,15 +29,23 @@
 namespace atrous::app {
 namespace {
 
+struct Scored {
+    Scores scores, native = {};
+    ImageScores images;
+    std::string seen;        // how the net saw the images, for people
+    data::Image sheet = {};  // where it is asked for
+};
+
 // Writes --per-image, --json, --confusion and --sheet.
-void write_files(const EvalArguments& a, LoadedNet& net, const ScoringView& view, const Scores& scores,
-                 const Scores* native, const ImageScores& images, const std::vector<data::Sample>& samples) {
+void write_files(const EvalArguments& a, const LoadedNet& net, const Scored& scored,
+                 const std::vector<data::Sample>& samples) {
     const std::vector<std::string>& names = net.card.class_names;
+    const Scores& scores = scored.scores;
     const auto wrote = [](const std::string& path) { fmt::print("wrote {}\n", path); };
-    if (!a.per_image.empty()) images.write(a.per_image, names), wrote(a.per_image);
+    if (!a.per_image.empty()) scored.images.write(a.per_image, names), wrote(a.per_image);
     if (!a.json.empty()) {
         nlohmann::json json = json_of(scores, names);
-        if (native) json["native"] = json_of(*native, names);
+        if (a.native) json["native"] = json_of(scored.native, names);
         json["data"] = a.data.root;
         json["checkpoint"] = a.checkpoint;
         json["average_with"] = a.prediction.average_with;
@@ -52,17 +62,58 @@ void write_files(const EvalArguments& a, LoadedNet& net, const ScoringView& view
     }
     if (!a.confusion.empty()) write_confusion(a.confusion, scores, names), wrote(a.confusion);
     if (a.sheet.empty()) return;
-    const auto png = data::encode_png(result_sheet(*view.net, net.card, net.compute, samples, a.sheet_rows,
-                                                   logit_threshold(a.o, a.threshold, net.card), view.loader),
-                                      {}, data::PngMark::ours);
+    const auto png = data::encode_png(scored.sheet, {}, data::PngMark::ours);
     io::write_durably(a.sheet, png);
     wrote(a.sheet);
 }
 
-std::string seen_at(const ModelCard& card, const ScoringView& view) {
+std::string seen_at(const ModelCard& card, bool windowed) {
     const std::string size = width_by_height({card.height, card.width});
-    if (view.windowed) return "by windows of " + size;
+    if (windowed) return "by windows of " + size;
     return card.resize == data::ResizeMode::none ? "at their own sizes" : "at " + size;
+}
+
+Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetReport& report,
+                   const std::vector<data::Sample>& samples, double threshold, Console& console) {
+    const ModelCard& card = net.card;
+    const ScoringView view = scoring_view(net, a.prediction.windows, report, a.batch_size, int(a.machine.workers));
+    if (!view.note.empty()) console.text(view.note + "\n");
+    auto source = data::make_loader(samples, report.rule, view.loader);
+    ImageScores images{card.classes()};
+    NativeScores native(card, report.rule, samples, view.loader, threshold);
+    const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch& batch, const Tensor& logits,
+                                                                     int64_t done) {
+        if (a.native) native.add(batch, logits);
+        console.progress("scoring images", done, of);
+    };
+    Scores scores =
+        evaluate(*view.net, *source,
+                 {.loss = loss_of(card),
+                  .compute = net.compute,
+                  .threshold = threshold,
+                  .ignore_index = 255,
+                  .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }},
+                 shown);
+    Scored scored{std::move(scores), a.native ? native.scores() : Scores{}, std::move(images),
+                  seen_at(card, view.windowed != nullptr)};
+    if (!a.sheet.empty())
+        scored.sheet = result_sheet(*view.net, card, net.compute, samples, a.sheet_rows, threshold, view.loader);
+    return scored;
+}
+
+Scored score_by_rows(const EvalArguments& a, LoadedNet& net, const data::DatasetReport& report,
+                     const std::vector<data::Sample>& samples, double threshold, Console& console) {
+    if (!a.sheet.empty())
+        throw UsageError("`sheet`: images that are too large to be in memory as a whole are not drawn; leave it out");
+    console.text(fmt::format(
+        "images of more than {} million pixels, or {} million before the net: scored row by row, without a loss\n",
+        most_decoded_whole / 1000000, most_seen_whole / 1000000));
+    ImageScores images{net.card.classes()};
+    RowScoring options{a.prediction.windows, threshold, a.native, {}, {}};
+    options.on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); };
+    options.progress = [&](int64_t done) { console.progress("scoring images", done, int64_t(samples.size())); };
+    ScoresByRows by_rows = atrous::score_by_rows(net, samples, report.rule, options);
+    return {std::move(by_rows.scores), std::move(by_rows.native), std::move(images), "row by row"};
 }
 
 }  // namespace
@@ -71,13 +122,14 @@ int eval(int argc, const char* const* argv) {
     EvalArguments a;
     Console console;
     a.o.parse(argc, argv);
-    a.checkpoint = checkpoint_file(a.checkpoint);
-    for (std::string& more : a.prediction.average_with) more = checkpoint_file(more);
+    a.checkpoint = weights_file(a.checkpoint);
+    for (std::string& more : a.prediction.average_with) more = weights_file(more);
     a.outputs().check(a.overwrite);
     const Device device = open_device(a.machine, console);
     if (const int64_t limit = a.machine.memory_limit_mib) context_of(device).memory().set_limit(size_t(limit) << 20);
     const auto load = [&](const std::string& path, const std::string& precision) {
-        return load_net(checkpoint_file(path), device, precision.empty() ? a.machine.precision : precision);
+        return a.described.load(a.o, path, !a.prediction.average_with.empty(), device,
+                                precision.empty() ? a.machine.precision : precision, console);
     };
     LoadedNet loaded = prediction_net(a.checkpoint, a.prediction, load, console);
     ModelCard& card = loaded.card;
@@ -86,6 +138,7 @@ int eval(int argc, const char* const* argv) {
     a.o.default_from("mask-values", card.mask_values);
     card.mask_values = a.mask_values;
     default_split_from(card.split, a.o);
+    if (!card.bands.empty()) a.o.default_from("bands", data::text_of(card.bands));
     a.outputs().check_inputs();  // the lists may be those of the checkpoint
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     for (const std::string& line : a.o.without_effect()) console.warning(line);
@@ -97,7 +150,8 @@ int eval(int argc, const char* const* argv) {
                                    .progress = progress_of("checking images", console),
                                    .channels = int(card.net.in_channels),
                                    .range = {.range = card.normalization.range},
-                                   .index = &index};
+                                   .index = &index,
+                                   .by_rows = true};
     const data::Dataset set = find_to_score(a.data, a.split, card.split, trained_rule, check);
     const std::vector<data::Sample> samples = samples_of_split(set, a.split, a.data.root);
     a.outputs().check_samples(set.train);
@@ -109,36 +163,23 @@ int eval(int argc, const char* const* argv) {
     console.text(fmt::format("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text()));
     for (const auto& note : set.notes) console.text(note + "\n");
     for (const auto& warning : set.warnings) console.warning(warning);
-    if (a.data.class_names.empty())
+    if (card.class_names.empty())  // of weights that are no checkpoint
+        name_classes(card, set, int(card.classes()));
+    else if (a.data.class_names.empty())
         compare_class_names(card, set, console);
     else
         rename_classes(card, set.class_names, set.palette);
     say_what_was_trained_on(card.split, set, samples, a.split == "val", console);
 
-    const ScoringView view = scoring_view(loaded, a.prediction.windows, report, a.batch_size, int(a.machine.workers));
-    if (!view.note.empty()) console.text(view.note + "\n");
-    auto source = data::make_loader(samples, report.rule, view.loader);
-    ImageScores images{card.classes()};
-    NativeScores native(card, report.rule, samples, view.loader, threshold);
-    const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch& batch, const Tensor& logits,
-                                                                     int64_t done) {
-        if (a.native) native.add(batch, logits);
-        console.progress("scoring images", done, of);
-    };
-    const Scores scores =
-        evaluate(*view.net, *source,
-                 {.loss = loss_of(card),
-                  .compute = loaded.compute,
-                  .threshold = threshold,
-                  .ignore_index = 255,
-                  .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }},
-                 shown);
-    fmt::print("\n{} images of {} {}\n{}\n", scores.images, a.data.root, seen_at(card, view), scores_line(scores));
-    const Scores at_native = a.native ? native.scores() : Scores{};
-    if (a.native) fmt::print("at the images' own sizes: {}\n", scores_line(at_native));
+    const Scored scored = needs_rows(loaded, a.prediction.windows, report)
+                              ? score_by_rows(a, loaded, report, samples, threshold, console)
+                              : score_whole(a, loaded, report, samples, threshold, console);
+    const Scores& scores = scored.scores;
+    fmt::print("\n{} images of {} {}\n{}\n", scores.images, a.data.root, scored.seen, scores_line(scores));
+    if (a.native) fmt::print("at the images' own sizes: {}\n", scores_line(scored.native));
     fmt::print("{}\n", baseline_line(scores, card.class_names));
     fmt::print("{}", scores_table(scores, card.class_names));
-    write_files(a, loaded, view, scores, a.native ? &at_native : nullptr, images, samples);
+    write_files(a, loaded, scored, samples);
     std::fflush(stdout);
     refuse_nonfinite(scores.nonfinite, scores.images);
     return 0;

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "apps/described_net.h"
 #include "apps/options.h"
 #include "data/dataset.h"
 #include "segmentation/checkpoint_path.h"
@@ -25,13 +26,14 @@ struct EvalArguments {
     std::string per_image, json, confusion, sheet;
     int64_t sheet_rows = default_sheet_rows;
     bool native = false, overwrite = false;
+    DescribedNet described;
     Options o{"eval", "Scores a checkpoint on a data set: on the samples that its training held out, unless told."};
 
     EvalArguments() {
         o.group("Data (what is not given: as in training)");
         describe(o, data);
         describe_mask_values(o, mask_values);
-        describe_checkpoint(o, checkpoint).required();
+        describe_checkpoint(o, checkpoint).required().help += DescribedNet::beside_checkpoints;
         o.bind("split", split, "samples to score").one_of({"val", "train", "test", "all"});
         o.group("Machine");
         describe_batch_size(o, batch_size);
@@ -51,6 +53,7 @@ struct EvalArguments {
         o.bind("sheet", sheet, "file to write a contact sheet to (PNG): image, truth, prediction, overlay");
         describe_sheet_rows(o, sheet_rows).only_with("`sheet`", [this] { return !sheet.empty(); });
         describe_overwrite(o, overwrite);
+        described.describe(o);
     }
     Outputs outputs() const {
         Outputs files;

@@ -9,20 +9,12 @@
 #include "base/text_table.h"
 #include "data/class_names.h"
 #include "engine/context.h"
+#include "segmentation/banded_inputs.h"
 #include "segmentation/card_classes.h"
 #include "segmentation/precision.h"
 #include "segmentation/prediction.h"
 
 namespace atrous::app {
-
-static LoadedNet load(const PredictArguments& a, const std::string& path, const std::string& precision, Device device,
-                      Messages& messages) {
-    const std::string file = is_folder(path) ? checkpoint_file(path) : path;
-    const auto weights = io::open_tensors(file);
-    if (!has_model_card(*weights)) return load_described(file, a.described_card(file), device, precision, messages);
-    a.refuse_description(file);
-    return load_net(*weights, device, precision);
-}
 
 int predict(int argc, const char* const* argv) {
     PredictArguments a;
@@ -34,20 +26,20 @@ int predict(int argc, const char* const* argv) {
     LoadedNet loaded = prediction_net(
         a.checkpoint, a.prediction,
         [&](const std::string& path, const std::string& precision) {
-            return load(a, path, precision.empty() ? a.machine.precision : precision, device, console);
+            return a.described.load(a.o, path, !a.prediction.average_with.empty(), device,
+                                    precision.empty() ? a.machine.precision : precision, console);
         },
         console);
     if (!a.class_names.empty()) {
         const data::ClassNames given = data::given_class_names(a.class_names, ".");
         rename_classes(loaded.card, given.names, given.colours);
     }
+    join_bands(images, a.bands, loaded.card, console);
     if (a.save.empty()) a.save = {loaded.card.classes() == 2 ? "binary" : "index", "overlay"};
     Predictor predictor(loaded, a.save, logit_threshold(a.o, a.threshold, loaded.card), a.output, a.prediction.windows,
                         a.format);
-    const std::string net = is_folder(a.checkpoint) ? checkpoint_file(a.checkpoint) : a.checkpoint;
-    std::vector<std::string> read{net, a.o.config_file()};
-    for (const std::string& more : a.prediction.average_with)
-        read.push_back(is_folder(more) ? checkpoint_file(more) : more);
+    std::vector<std::string> read{weights_file(a.checkpoint), a.o.config_file()};
+    for (const std::string& more : a.prediction.average_with) read.push_back(weights_file(more));
     const std::vector<Job> jobs = jobs_of(images, predictor, read, a.overwrite);
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     watch_interrupts("row of windows");

@@ -4,10 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/described_net.h"
 #include "apps/options.h"
-#include "base/image_size.h"
-#include "models/catalogue.h"
-#include "segmentation/checkpoint_path.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
 #include "segmentation/postprocess.h"
@@ -17,22 +15,17 @@ namespace atrous::app {
 
 struct PredictArguments {
     std::vector<std::string> input, save;
-    std::string checkpoint, output, class_names, format = "png";
+    std::string checkpoint, output, class_names, format = "png", bands = "auto";
     double threshold = 0.5;
     bool recursive = false, overwrite = false;
     PredictionOptions prediction;
     Machine machine;
-    // Of weights that do not describe their net.
-    NetConfig net;
-    ImageSize size;
-    std::string normalize = "none", value_range = "auto";
-    size_t described_from;  // the first of these settings
+    DescribedNet described;
     Options o{"predict", "Writes masks, probabilities or overlays for images and folders of them."};
 
     PredictArguments() {
         o.bind("input", input, "images, and folders of images").positional().required();
-        describe_checkpoint(o, checkpoint).required().help +=
-            ", or with `model` and `size` any .pth or .safetensors of the net";
+        describe_checkpoint(o, checkpoint).required().help += DescribedNet::beside_checkpoints;
         describe_output_folder(o, output);
         describe_results();
         describe_threshold(o, threshold);
@@ -40,39 +33,15 @@ struct PredictArguments {
                "file that names and colours the classes (classes.toml, class_dict.csv), for the colours of index and "
                "overlay; not given: as in training");
         describe(o, prediction);
+        o.bind("bands", bands,
+               "words in the names of files, or of their folders, that are the channels of one image, in their order, "
+               "such as B04,B03,B02; none: each file is an image; auto: as in training");
         o.bind("recursive", recursive, "also the images of the folders in the folder").letter('r');
         describe_device(o, machine);
         describe_precision(o, machine);
         describe_memory_limit(o, machine);
         describe_overwrite(o, overwrite);
-        o.group("Net, where the checkpoint does not describe it");
-        described_from = o.all().size();
-        describe_net();
-    }
-    // UsageError for settings of the net beside the checkpoint `path`, which has its own.
-    void refuse_description(const std::string& path) const {
-        for (size_t i = described_from; i < o.all().size(); ++i)
-            if (o.all()[i]->given())
-                throw UsageError("`" + o.all()[i]->key + "`: " + path + " says itself what net it is of; leave it out" +
-                                 (prediction.average_with.empty()
-                                      ? ""
-                                      : "; of checkpoints that are averaged either all or none say so"));
-    }
-    // The card of the weights `path`, which have none. Images are seen as they are, larger ones by windows of this size.
-    ModelCard described_card(const std::string& path) const {
-        if (size.none())
-            throw UsageError(path +
-                             ": does not say what net it is of; say `model` and what belongs to it, and the `size` of "
-                             "the images that it was trained on");
-        check_applicable(o, net);
-        ModelCard card;
-        card.net = net;
-        card.height = size.height;
-        card.width = size.width;
-        card.resize = data::ResizeMode::none;
-        if (normalize == "imagenet") card.normalization = data::Normalization::imagenet();
-        card.normalization.range = data::parse_value_range(value_range).range;
-        return card;
+        described.describe(o);
     }
 
  private:
@@ -84,20 +53,6 @@ struct PredictArguments {
         o.bind("format", format,
                "of these files: png, or tiff (tiles, Deflate), which say where they lie where the image is a GeoTIFF")
             .one_of({"png", "tiff"});
-    }
-    void describe_net() {
-        describe(o, net);
-        o.bind("out-channels", net.out_channels, "channels of the logits; 1 or 2 for two classes")
-            .min(net_ranges::out_channels.low)
-            .max(net_ranges::out_channels.high);
-        o.bind("channels", net.in_channels, "channels of the images").min(1).max(data::max_channels);
-        bind_size(o, "size", size, "size of the images that it was trained on; none: the checkpoint's")
-            .min(card_ranges::size.low)
-            .max(card_ranges::size.high)
-            .or_none();
-        o.bind("normalize", normalize, "none: values 0..1; imagenet: minus mean, over std")
-            .one_of({"none", "imagenet"});
-        o.bind("value-range", value_range, "stored values that stand for 0 and 1: LOW..HIGH; auto: the whole range");
     }
 };
 

@@ -84,6 +84,22 @@ bool same_file(const std::string& a, const std::string& b) {
     return first && second ? *first == *second : !first && !second && canonical_path(a) == canonical_path(b);
 }
 
+std::string path_below(const std::string& path, const std::string& folder) {
+    const auto plain = [](const std::string& text, size_t from) {
+        for (size_t at = from, end; at <= text.size(); at = end + 1) {
+            end = std::min(text.find('/', at), text.size());
+            const std::string_view part = std::string_view(text).substr(at, end - at);
+            if (part.empty() || part == "." || part == "..") return false;
+        }
+        return true;
+    };
+    const size_t from = folder.size() + 1;
+    if (!folder.empty() && !folder.ends_with('/') && path.size() > from && path.starts_with(folder) &&
+        path[from - 1] == '/' && plain(path, from))
+        return path.substr(from);
+    return fs::path(path).lexically_relative(folder).lexically_normal().generic_string();
+}
+
 bool is_below(const std::string& path, const std::string& folder) {
     const fs::path relative = fs::path(canonical_path(path)).lexically_relative(canonical_path(folder));
     return !relative.empty() && *relative.begin() != "..";

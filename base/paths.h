@@ -36,7 +36,10 @@ void make_folders(const std::string& path);  // with those above it; IoError
 // Where what can be made again is kept: "$XDG_CACHE_HOME/atrous", or ~/.cache in its place; empty where there is neither.
 std::string cache_folder();
 
-bool same_file(const std::string& a, const std::string& b);         // both may not exist yet
+bool same_file(const std::string& a, const std::string& b);  // both may not exist yet
+// How the folder names the path, by their letters alone; what lies in it is cut off quickly.
+std::string path_below(const std::string& path, const std::string& folder);
+
 bool is_below(const std::string& path, const std::string& folder);  // or the folder itself
 
 }  // namespace atrous

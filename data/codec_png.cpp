@@ -172,8 +172,12 @@ namespace {
 
 class PngRows : public ImageRows {
  public:
-    PngRows(std::vector<uint8_t> bytes, std::unique_ptr<Reader> reader, int64_t h, int64_t w, const std::string& path)
-        : ImageRows(h, w, path), bytes_(std::move(bytes)), reader_(std::move(reader)) {}
+    PngRows(std::vector<uint8_t> bytes, std::unique_ptr<Reader> reader, int64_t h, int64_t w, const std::string& path,
+            bool raw_values)
+        : ImageRows(h, w, path), bytes_(std::move(bytes)), reader_(std::move(reader)) {
+        raw_values_ = raw_values;
+        if (raw_values) palette_ = palette_of(*reader_);
+    }
 
  private:
     Image read(int64_t count) override {
@@ -182,7 +186,8 @@ class PngRows : public ImageRows {
         for (int64_t y = 0; y < count; ++y)
             if (!reader_->read_row(pointers[size_t(y)], y + 1 == left()))
                 damaged(path(), "PNG", reader_->context.message);
-        return finish(std::move(rows), path(), at_);
+        if (rows.image.c == 2) drop_alpha(rows);
+        return raw_values_ ? std::move(rows.image) : finish(std::move(rows), path(), at_);
     }
 
     const std::vector<uint8_t> bytes_;
@@ -192,16 +197,16 @@ class PngRows : public ImageRows {
 }  // namespace
 
 // Interlaced images come as a whole, and so do those with EXIF, which may turn them.
-static std::unique_ptr<ImageRows> rows_of_png(const std::string& path) {
+static std::unique_ptr<ImageRows> rows_of_png(const std::string& path, bool raw_values) {
     std::vector<uint8_t> bytes = read_file(path);
     bool has_exif = false;
     for_each_chunk(bytes, [&](const PngChunk& chunk) { return !(has_exif = has_exif || chunk.is("eXIf")); });
     auto reader = std::make_unique<Reader>(bytes);
-    begin(*reader, false, bytes, path, check_size_by_rows);
+    begin(*reader, raw_values, bytes, path, check_size_by_rows);
     if (has_exif || png_get_interlace_type(reader->png, reader->info) != PNG_INTERLACE_NONE) return nullptr;
     const int64_t h = png_get_image_height(reader->png, reader->info);
     const int64_t w = png_get_image_width(reader->png, reader->info);
-    return std::make_unique<PngRows>(std::move(bytes), std::move(reader), h, w, path);
+    return std::make_unique<PngRows>(std::move(bytes), std::move(reader), h, w, path, raw_values);
 }
 
 Codec png() { return {"PNG", {".png"}, is_png, decode_png, rows_of_png}; }

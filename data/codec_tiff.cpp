@@ -71,18 +71,20 @@ Decoded decode_tiff(Bytes bytes, const std::string& path, bool raw_values) {
 // The rows of one block of rows are decoded together and given one after the other.
 class TiffRows : public ImageRows {
  public:
-    TiffRows(std::unique_ptr<TiffFile> file, const TiffTags& tags, int pages)
+    TiffRows(std::unique_ptr<TiffFile> file, const TiffTags& tags, int pages, bool raw_values)
         : ImageRows(tags.h, tags.w, file->path()),
           file_(std::move(file)),
           pixels_(*file_, tags, most_at_once),
           bands_(tags.bands) {
-        if (tags.has_palette()) palette_ = palette_of(*file_, tags);
+        if (tags.has_palette()) colours_ = palette_of(*file_, tags);
         pages_ = pages;
+        raw_values_ = raw_values;
+        if (raw_values) palette_ = colours_;
     }
 
  private:
     Image read(int64_t count) override {
-        Decoded rows{pixels_.make(count), palette_};
+        Decoded rows{pixels_.make(count), colours_};
         for (int64_t done = 0; done < count;) {
             const int64_t row = at_ + done, first = row - row % pixels_.rows_at_once();
             if (first != block_first_) {
@@ -92,7 +94,7 @@ class TiffRows : public ImageRows {
                     block_ = pixels_.make(h);
                 }
                 pixels_.read(first, block_);
-                pixels_.set_levels(false, block_);
+                pixels_.set_levels(raw_values_, block_);
                 block_first_ = first;
             }
             const int64_t n = std::min(count - done, first + block_.h - row);
@@ -100,12 +102,12 @@ class TiffRows : public ImageRows {
             done += n;
         }
         rows.image.bands = bands_;
-        return finish(std::move(rows), path(), at_);
+        return raw_values_ ? std::move(rows.image) : finish(std::move(rows), path(), at_);
     }
 
     std::unique_ptr<TiffFile> file_;
     TiffPixels pixels_;
-    Palette palette_;
+    Palette colours_;
     const bool bands_;
     Image block_;
     int64_t block_first_ = -1;
@@ -118,11 +120,11 @@ std::unique_ptr<TiffFile> open(const std::string& path) {
 }
 
 // Images that are turned or converted are decoded as a whole.
-std::unique_ptr<ImageRows> rows_of_tiff(const std::string& path) {
+std::unique_ptr<ImageRows> rows_of_tiff(const std::string& path, bool raw_values) {
     auto file = open(path);
     const TiffTags tags = read_tiff_tags(*file, check_size_by_rows);
     if (tags.converted() || tags.orientation > 1) return nullptr;
-    return std::make_unique<TiffRows>(std::move(file), tags, pages_of(*open(path)));
+    return std::make_unique<TiffRows>(std::move(file), tags, pages_of(*open(path)), raw_values);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -38,8 +37,14 @@ std::string names_of_codecs() {
     return text;
 }
 
-static bool has_extension_of(const Codec& c, const std::string& path) {
-    const std::string extension = io::lower_case(std::filesystem::path(path).extension().string());
+// As std::filesystem::path has it, in small letters.
+static std::string extension_of(const std::string& path) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    const size_t dot = name.rfind('.');
+    return dot == std::string::npos || dot == 0 || name == ".." ? "" : io::lower_case(name.substr(dot));
+}
+
+static bool has_extension_of(const Codec& c, const std::string& extension) {
     return std::find(c.extensions.begin(), c.extensions.end(), extension) != c.extensions.end();
 }
 
@@ -51,7 +56,7 @@ static const Codec* first_codec(F wanted) {
 
 [[noreturn]] static void refuse(Bytes bytes, const std::string& path) {
     const Codec* unread = first_codec([&](const Codec& c) {
-        return !c.decode && ((c.recognizes && c.recognizes(bytes)) || has_extension_of(c, path));
+        return !c.decode && ((c.recognizes && c.recognizes(bytes)) || has_extension_of(c, extension_of(path)));
     });
     std::string head;
     for (size_t i = 0; i < std::min<size_t>(bytes.size(), 4); ++i) head += fmt::format(" {:02x}", bytes[i]);
@@ -63,7 +68,8 @@ static const Codec* first_codec(F wanted) {
 const Codec* codec_of(Bytes bytes, const std::string& path) {
     const Codec* found = first_codec([&](const Codec& c) { return c.decode && c.recognizes && c.recognizes(bytes); });
     if (found) return found;
-    return first_codec([&](const Codec& c) { return c.decode && !c.recognizes && has_extension_of(c, path); });
+    return first_codec(
+        [&](const Codec& c) { return c.decode && !c.recognizes && has_extension_of(c, extension_of(path)); });
 }
 
 Decoded decode(Bytes bytes, const std::string& path, bool raw_values) {
@@ -76,9 +82,12 @@ Decoded decode(Bytes bytes, const std::string& path, bool raw_values) {
 void check_size(int64_t h, int64_t w, const std::string& path) {
     if (h <= 0 || w <= 0)
         throw DataError(fmt::format("{}: an image of {}x{} pixels holds nothing; remove it", path, w, h));
-    if (h > max_pixels / w)
-        throw DataError(fmt::format("{}: {}x{} pixels exceed the limit of {} pixels; shrink it or cut it into tiles",
-                                    path, w, h, max_pixels));
+    if (h > max_pixels / w) throw DataError(text_of_limit(h, w, path));
+}
+
+std::string text_of_limit(int64_t h, int64_t w, const std::string& path) {
+    return fmt::format("{}: {}x{} pixels exceed the limit of {} pixels; shrink it or cut it into tiles", path, w, h,
+                       max_pixels);
 }
 
 void check_plausible(int64_t h, int64_t w, int64_t pixels_per_byte, Bytes bytes, const std::string& path,
@@ -100,9 +109,11 @@ bool starts_with(Bytes bytes, std::string_view signature) {
 }  // namespace codec
 
 bool is_image_name(const std::string& path) {
-    if (std::filesystem::path(path).filename().string().starts_with('.')) return false;
+    const size_t name = path.rfind('/') + 1;
+    if (name < path.size() && path[name] == '.') return false;
+    const std::string extension = codec::extension_of(path);
     return std::any_of(codec::codecs().begin(), codec::codecs().end(),
-                       [&](const codec::Codec& c) { return codec::has_extension_of(c, path); });
+                       [&](const codec::Codec& c) { return codec::has_extension_of(c, extension); });
 }
 
 }  // namespace atrous::data

@@ -30,9 +30,9 @@ struct Codec {
     // or 16 bits, or with a largest value of their own, are kept instead of being stretched to 0..255 or 0..65535.
     // Throws DataError for what is damaged, truncated or too large. Null: the format is known, and is not read.
     Decoded (*decode)(Bytes bytes, const std::string& path, bool raw_values);
-    // Opens a file to decode it row by row, to what load_image gives. Gives null for a file that it can only decode as a
+    // Opens a file to decode it row by row, to what load_image gives, or with raw_values to what decode gives. Gives null for a file that it can only decode as a
     // whole. Null itself: that is so of every file.
-    std::unique_ptr<ImageRows> (*rows)(const std::string& path) = nullptr;
+    std::unique_ptr<ImageRows> (*rows)(const std::string& path, bool raw_values) = nullptr;
 };
 
 // Codecs in the order in which names are listed; no two take the same signature.
@@ -53,7 +53,8 @@ Image finish(Decoded decoded, const std::string& path, int64_t first_row = 0);
 
 // Decoders call this: it refuses empty and too large images.
 void check_size(int64_t h, int64_t w, const std::string& path);
-void check_size_by_rows(int64_t h, int64_t w, const std::string& path);  // of one that is read row by row
+std::string text_of_limit(int64_t h, int64_t w, const std::string& path);  // of check_size, for too large ones
+void check_size_by_rows(int64_t h, int64_t w, const std::string& path);    // of one that is read row by row
 // Refuses an image that the file is too small to hold even if all of it compresses as well as the format can.
 void check_plausible(int64_t h, int64_t w, int64_t pixels_per_byte, Bytes bytes, const std::string& path,
                      const char* format);

@@ -11,12 +11,14 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "base/philox.h"
+#include "data/band_files.h"
 #include "data/check_index.h"
 #include "data/class_names.h"
 #include "data/codecs.h"
 #include "data/few.h"
 #include "data/folder.h"
 #include "data/layouts.h"
+#include "data/layouts/banded_files.h"
 #include "data/layouts/given_folders.h"
 #include "data/layouts/list_samples.h"
 #include "data/sample_check.h"
@@ -180,6 +182,10 @@ void describe(Settings& s, DatasetOptions& o) {
            "before it")
         .only_with("a split that the program draws", grouped)
         .when_resumed(Resume::free);
+    s.bind("bands", o.bands,
+           "words in the names of files, or of their folders, that are the channels of one image, in their order, such "
+           "as B04,B03,B02; none: each file is an image; auto: those such as B02 and B8A, by their numbers")
+        .when_resumed(Resume::fixed);
     s.bind("class-names", o.class_names,
            "names of the classes, in the order of their ids: between commas, or a file (classes.toml, class_dict.csv, "
            "data.yaml, a name a line); empty: as the data set says")
@@ -280,21 +286,30 @@ Dataset find_dataset(const DatasetOptions& options, const CheckOptions& looking)
     } else {
         dataset = recognize_layout(options.root);
     }
+    choose_bands(options.bands, dataset);
     add_class_names(options, dataset);
     split(options, dataset, looking);
     refuse_overlap(dataset);
     return dataset;
 }
 
+Image load_image(const Sample& sample) {
+    return sample.bands.empty() ? load_image(sample.image_path) : load_bands(sample.bands);
+}
+
 RawMask load_mask(const Sample& sample, int64_t h, int64_t w) {
     if (sample.mask) return sample.mask->draw(h, w, sample.mask_path);
     RawMask mask = load_mask(sample.mask_path);
-    if (mask.image.h != h || mask.image.w != w)
+    check_mask_size(sample, {mask.image.h, mask.image.w}, {h, w});
+    return mask;
+}
+
+void check_mask_size(const Sample& sample, ImageSize mask, ImageSize image) {
+    if (mask.height != image.height || mask.width != image.width)
         throw DataError(
             fmt::format("{}: the mask is {}x{}, but its image {} is {}x{}; export the mask at the "
                         "image's size",
-                        sample.mask_path, mask.image.w, mask.image.h, sample.image_path, w, h));
-    return mask;
+                        sample.mask_path, mask.width, mask.height, sample.image_path, image.width, image.height));
 }
 
 std::string file_key(const Sample& sample) { return canonical_path(sample.image_path); }

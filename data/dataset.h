@@ -19,6 +19,8 @@ namespace atrous::data {
 struct Sample {
     std::string image_path, mask_path, name;      // name: the image's path below the root, without ".", "//", extension
     std::shared_ptr<const MaskSource> mask = {};  // of a mask that is no file; mask_path then says where it comes from
+    std::vector<std::string> bands =
+        {};  // of an image whose channels are files: those, of which image_path is the first
 };
 
 struct Dataset {
@@ -30,6 +32,7 @@ struct Dataset {
     std::string mask_values = {};               // the rule that the set is known by; empty: `mask-values` auto decides
     std::vector<std::string> class_names = {};  // by class id, where the set says them
     Palette palette = {};                       // likewise its colours; empty or as long as class_names
+    std::vector<std::string> bands = {};        // what the channels of all images are called, where these are files
     std::map<std::string, uint8_t> ids_of_lists = {};  // what the column of classes of its first list holds
     bool drawn_split = false;                          // by `val-fraction` or `fold`
 };
@@ -47,6 +50,7 @@ struct DatasetOptions {
     int64_t seed = 0;           // of that share
     // Folders or globs, below the root or absolute. A part's masks may be left empty: then `masks` has them too.
     std::string images = {}, masks = {}, val_images = {}, val_masks = {}, test_images = {}, test_masks = {};
+    std::string bands = "auto";      // data/band_names.h; of images that are given, or as the layout finds them
     std::string class_names = {};    // names, or a file of them (data/class_names.h); empty: as the set says
     std::string rle_order = "auto";  // how runs of a list are counted: "rows", "columns", or as its heading says
     std::string check_cache = {};    // data/check_index.h
@@ -63,8 +67,12 @@ std::string file_key(const Sample& sample);
 // 64 well-mixed bits of a name and a seed, the same on every machine.
 uint64_t name_hash(const std::string& name, uint64_t seed);
 
+// The sample's image, as the loader decodes it. DataError.
+Image load_image(const Sample& sample);
+
 // The mask of a sample whose image has this size. DataError where it has another.
 RawMask load_mask(const Sample& sample, int64_t h, int64_t w);
+void check_mask_size(const Sample& sample, ImageSize mask, ImageSize image);  // DataError where they differ
 
 struct ImageList {
     std::vector<std::string> images;
@@ -93,6 +101,7 @@ struct CheckOptions {
     std::vector<std::string> class_names = {};                    // for messages, where there are as many as classes
     CheckIndex* index = nullptr;                                  // what is known of the samples already
     bool drawn_split = false;                                     // Dataset::drawn_split
+    bool by_rows = false;  // images that are too large to be decoded as a whole are fine
 };
 
 // Finds samples by layout (data/layouts.h), unless lists name them. Masks are paired by stem, also with _mask, _label,

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "data/check_index.h"
+#include "data/codecs.h"
 #include "data/dataset.h"
 #include "data/few.h"
 #include "data/sample_check.h"
@@ -187,8 +188,11 @@ DatasetReport check_dataset(const std::vector<Sample>& samples, const std::vecto
                             const CheckOptions& options) {
     require(options.train_count <= int64_t(samples.size()), "check_dataset: train_count is at most all samples");
     std::vector<std::string> problems;
-    for (const auto& found : all)
-        if (!found.problem.empty()) problems.push_back(found.problem);
+    for (size_t i = 0; i < all.size(); ++i)
+        if (!all[i].problem.empty())
+            problems.push_back(all[i].problem);
+        else if (!options.by_rows && all[i].image.h > max_pixels / all[i].image.w)
+            problems.push_back(codec::text_of_limit(all[i].image.h, all[i].image.w, samples[i].image_path));
     refuse_problems(problems, samples.size());
     DatasetReport report;
     if (options.rule.kind == MaskKind::automatic && options.class_count == 0 && options.named_classes == 0)

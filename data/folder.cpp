@@ -75,8 +75,17 @@ void sort_entry(const std::string& path, bool is_file, Pending* pending, ImageLi
 std::string look_into(const std::string& folder, Pending* pending, ImageList& found) {
     std::vector<Entry> entries;
     const std::string problem = read_entries(folder, entries);
-    for (const auto& [name, is_file] : entries) sort_entry((fs::path(folder) / name).string(), is_file, pending, found);
+    const std::string begin = folder.ends_with('/') ? folder : folder + "/";
+    for (const auto& [name, is_file] : entries) sort_entry(begin + name, is_file, pending, found);
     return problem;
+}
+
+// As std::filesystem::path compares, by the parts of the paths: what lies in "a" comes before "a b.png".
+bool comes_before(const std::string& a, const std::string& b) {
+    const auto [at, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+    if (at == a.end() || other == b.end()) return at == a.end() && other != b.end();
+    const auto rank = [](char c) { return c == '/' ? 0 : int(static_cast<unsigned char>(c)); };
+    return rank(*at) < rank(*other);
 }
 
 [[noreturn]] void unreadable(const std::string& folder, const std::string& problem) {
@@ -104,9 +113,7 @@ ImageList images_below(const std::string& root) {
         if (folder == root) unreadable(folder, problem);
         found.skipped.push_back(fmt::format("{}: {}", folder, problem));
     }
-    // By the parts of the paths: what lies in "a" comes before "a b.png".
-    std::sort(found.images.begin(), found.images.end(),
-              [](const std::string& a, const std::string& b) { return fs::path(a) < fs::path(b); });
+    std::sort(found.images.begin(), found.images.end(), comes_before);
     std::sort(found.skipped.begin(), found.skipped.end());
     std::sort(found.unread.begin(), found.unread.end());
     return found;

@@ -22,10 +22,14 @@ struct Grid {
     float rgb[3] = {};
 };
 
+// Samples of a cell along a side.
+int side_of(int64_t h, int64_t w) { return int(std::clamp<int64_t>(std::min(h, w) / cells, 2, most_samples)); }
+
+// Of the rows of an image of height h: all of them, or those of rows_of_print.
 template <class T>
-Grid grid_of(const Image& image, float low, float high) {
+Grid grid_of(const Image& image, int64_t h, bool all_rows, float low, float high) {
     using Sum = std::conditional_t<std::is_same_v<T, float>, double, int64_t>;
-    const int side = int(std::clamp<int64_t>(std::min(image.h, image.w) / cells, 2, most_samples));
+    const int side = side_of(h, image.w);
     const int across = cells * side, in_cell = side * side;
     int64_t columns[cells * most_samples];
     for (int s = 0; s < across; ++s) columns[s] = (2 * s + 1) * image.w / (2 * across) * image.c;
@@ -33,7 +37,8 @@ Grid grid_of(const Image& image, float low, float high) {
     const int64_t green = image.c >= 3 ? 1 : 0, blue = image.c >= 3 ? 2 : 0;
     Sum sums[cells][cells][3] = {};
     for (int sy = 0; sy < across; ++sy) {
-        const T* row = pixels + (2 * sy + 1) * image.h / (2 * across) * image.w * image.c;
+        const int64_t y = all_rows ? (2 * sy + 1) * h / (2 * across) : sy;
+        const T* row = pixels + y * image.w * image.c;
         for (int sx = 0; sx < across; ++sx) {
             const T* p = row + columns[sx];
             Sum* cell = sums[sy / side][sx / side];
@@ -86,10 +91,7 @@ void add_alike(std::span<const ImagePrint> first, std::span<const ImagePrint> se
     }
 }
 
-}  // namespace
-
-ImagePrint print_of(const Image& image, float low, float high) {
-    const Grid grid = dispatch_pixels(image, [&](auto zero) { return grid_of<decltype(zero)>(image, low, high); });
+ImagePrint print_of(const Grid& grid) {
     ImagePrint print;
     float darkest = 255, brightest = 0;
     for (int y = 0; y < cells; ++y)
@@ -110,6 +112,25 @@ ImagePrint print_of(const Image& image, float low, float high) {
     print.has_look = brightest - darkest >= least_spread &&
                      std::popcount(print.look[0]) + std::popcount(print.look[1]) >= fewest_bits;
     return print;
+}
+
+}  // namespace
+
+ImagePrint print_of(const Image& image, float low, float high) {
+    return print_of(
+        dispatch_pixels(image, [&](auto zero) { return grid_of<decltype(zero)>(image, image.h, true, low, high); }));
+}
+
+std::vector<int64_t> rows_of_print(int64_t h, int64_t w) {
+    const int across = cells * side_of(h, w);
+    std::vector<int64_t> rows;
+    for (int64_t sy = 0; sy < across; ++sy) rows.push_back((2 * sy + 1) * h / (2 * across));
+    return rows;
+}
+
+ImagePrint print_of_rows(const Image& rows, int64_t h, float low, float high) {
+    return print_of(
+        dispatch_pixels(rows, [&](auto zero) { return grid_of<decltype(zero)>(rows, h, false, low, high); }));
 }
 
 bool look_alike(const ImagePrint& a, const ImagePrint& b) {

@@ -25,6 +25,10 @@ struct ImagePrint {
 // Fills look and tone from at most 256 pixels a cell: sizes of one image look alike. Integers of 16 bits and floats are stretched to 0..255 between `low` and `high`, their smallest and largest.
 ImagePrint print_of(const Image& image, float low, float high);
 
+// The same of an image of which only these rows are at hand, in this order.
+std::vector<int64_t> rows_of_print(int64_t h, int64_t w);
+ImagePrint print_of_rows(const Image& rows, int64_t h, float low, float high);
+
 inline constexpr int most_different_bits = 3;   // of 128
 inline constexpr int most_different_tone = 10;  // of 255
 bool look_alike(const ImagePrint& a, const ImagePrint& b);

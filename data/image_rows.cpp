@@ -22,11 +22,12 @@ namespace {
 
 class HeldRows : public ImageRows {
  public:
-    HeldRows(std::shared_ptr<const Image> image, const std::string& path)
+    HeldRows(std::shared_ptr<const Image> image, const std::string& path, Palette palette = {})
         : ImageRows(image->h, image->w, path), image_(std::move(image)) {
         pages_ = image_->pages;
+        palette_ = std::move(palette);
     }
-    std::unique_ptr<ImageRows> again() const override { return std::make_unique<HeldRows>(image_, path()); }
+    std::unique_ptr<ImageRows> again() const override { return std::make_unique<HeldRows>(image_, path(), palette_); }
 
  private:
     Image read(int64_t count) override {
@@ -39,14 +40,18 @@ class HeldRows : public ImageRows {
 
 }  // namespace
 
-std::unique_ptr<ImageRows> ImageRows::again() const { return open_rows(path_); }
+std::unique_ptr<ImageRows> ImageRows::again() const { return open_rows(path_, 0, raw_values_); }
 
-std::unique_ptr<ImageRows> open_rows(const std::string& path, int64_t whole_up_to) {
+std::unique_ptr<ImageRows> open_rows(const std::string& path, int64_t whole_up_to, bool raw_values) {
     std::vector<uint8_t> head(4096);
     head.resize(read_part(open_file(path), head.data(), head.size(), 0, path));
     if (const codec::Codec* found = codec::codec_of(head, path); found && found->rows)
-        if (auto rows = found->rows(path); rows && rows->height() * rows->width() > whole_up_to) return rows;
-    return std::make_unique<HeldRows>(std::make_shared<const Image>(load_image(path)), path);
+        if (auto rows = found->rows(path, raw_values); rows && rows->height() * rows->width() > whole_up_to)
+            return rows;
+    if (!raw_values) return std::make_unique<HeldRows>(std::make_shared<const Image>(load_image(path)), path);
+    codec::Decoded decoded = codec::decode(read_file(path), path, true);
+    return std::make_unique<HeldRows>(std::make_shared<const Image>(std::move(decoded.image)), path,
+                                      std::move(decoded.palette));
 }
 
 namespace codec {

@@ -19,8 +19,9 @@ class ImageRows {
 
     int64_t height() const { return height_; }
     int64_t width() const { return width_; }
-    int pages() const { return pages_; }            // as Image::pages
-    int64_t left() const { return height_ - at_; }  // rows that next() has not given yet
+    int pages() const { return pages_; }                 // as Image::pages
+    const Palette& palette() const { return palette_; }  // of raw rows, which then hold indices into it
+    int64_t left() const { return height_ - at_; }       // rows that next() has not given yet
 
     // The next `count` rows, at most those left, as load_image gives them. DataError as there, when it comes to the
     // damaged part.
@@ -33,6 +34,8 @@ class ImageRows {
     virtual Image read(int64_t count) = 0;
     const std::string& path() const { return path_; }
     int pages_ = 1;
+    Palette palette_;
+    bool raw_values_ = false;
     int64_t at_ = 0;  // the row that comes next
 
  private:
@@ -47,6 +50,7 @@ class ImageRows {
 //   others  all of the image
 // An image of up to `whole_up_to` pixels is decoded at once, which again() does not repeat. Throws DataError as
 // load_image does.
-std::unique_ptr<ImageRows> open_rows(const std::string& path, int64_t whole_up_to = 0);
+// `raw_values`: as a mask's codec gives them (data/codecs.h), palettes and floats that are no numbers included.
+std::unique_ptr<ImageRows> open_rows(const std::string& path, int64_t whole_up_to = 0, bool raw_values = false);
 
 }  // namespace atrous::data

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/paths.h"
 #include "data/few.h"
 
 namespace atrous::data {
@@ -222,8 +223,11 @@ std::string with_folder(const NamedFile& file) {
 }  // namespace
 
 NamedFile named_file(const std::string& path, const std::string& below) {
-    const fs::path relative = fs::path(path).lexically_relative(below).lexically_normal();
-    return {path, relative.parent_path().generic_string(), relative.stem().string(), relative.extension().string()};
+    const std::string relative = path_below(path, below);
+    const size_t slash = relative.rfind('/'), name = slash == std::string::npos ? 0 : slash + 1;
+    const size_t dot = relative.rfind('.');
+    const size_t end = dot == std::string::npos || dot <= name ? relative.size() : dot;
+    return {path, name > 0 ? relative.substr(0, slash) : "", relative.substr(name, end - name), relative.substr(end)};
 }
 
 bool Pairing::complete() const { return std::find(mask_of.begin(), mask_of.end(), none) == mask_of.end(); }

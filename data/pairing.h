@@ -11,6 +11,7 @@ namespace atrous::data {
 struct NamedFile {
     std::string path;
     std::string folder, stem, extension;  // "site0", "img_1", ".png": the path below the searched folder, in parts
+    std::vector<std::string> bands = {};  // the files of an image whose channels are files (data/band_names.h)
 };
 NamedFile named_file(const std::string& path, const std::string& below);
 

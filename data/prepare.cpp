@@ -50,7 +50,7 @@ static void crop_both(Example& sample, int64_t h, int64_t w, const Normalization
 
 Example decode_image(const Sample& sample, const LoaderOptions& options) {
     Example out;
-    out.image = load_image(sample.image_path);
+    out.image = load_image(sample);
     if (options.channels > 0)
         out.image =
             as_net_takes_it(std::move(out.image), options.channels, options.normalization.range, sample.image_path);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "data/check_index.h"
 #include "data/fingerprint.h"
+#include "data/large_sample_check.h"
 #include "data/parallel.h"
 
 namespace atrous::data {
@@ -21,24 +22,13 @@ int64_t count_of(const std::vector<RawValue>& values) {
     return count;
 }
 
-// One level has most of the object, several others lie about, and they number no objects (1 to n without large gaps).
-bool has_soft_edges(const RawMask& mask, const std::vector<RawValue>& all) {
-    if (mask.image.c != 1 || !mask.palette.empty() || all.size() < 5 || all.back().value < 128) return false;
-    std::vector<RawValue> object = all;
-    if (object[0].value == 0) object.erase(object.begin());
-    const bool numbers = 3 * object.size() >= 2 * all.back().value && all.back().value < 200;
-    const auto most = std::max_element(object.begin(), object.end(),
-                                       [](const RawValue& a, const RawValue& b) { return a.count < b.count; });
-    return !numbers && 2 * most->count >= count_of(object) && most->value >= 128;
-}
-
 void look_at_mask(const RawMask& mask, const MaskRule& rule, SampleFacts& facts) {
     const bool automatic = rule.kind == MaskKind::automatic;
     facts.values = raw_values(mask, {}, automatic ? 4096 : 256);
     facts.all_values = facts.values.size() <= most_kept_values;
     facts.paletted = !mask.palette.empty();
     facts.alpha_mask = mask.alpha_varies && facts.values.size() == 1;
-    facts.soft = has_soft_edges(mask, facts.values);
+    facts.soft = mask.image.c == 1 && has_soft_edges(facts.values, facts.paletted);
     if (automatic) facts.instances = int32_t(count_instances(mask, facts.values));
     if (facts.all_values)
         measure_widths(mask, facts.values);
@@ -57,6 +47,19 @@ bool add_file(Fingerprint& state, const std::string& path) {
     return true;
 }
 
+// Of an image whose channels are files the hash is that of the files' hashes.
+Image image_and_hash(const Sample& sample, uint64_t& hash) {
+    if (sample.bands.empty()) {
+        const std::vector<uint8_t> bytes = read_file(sample.image_path);
+        hash = hash_of_bytes(bytes);
+        return decode_image(bytes, sample.image_path);
+    }
+    Fingerprint all;
+    for (const std::string& file : sample.bands) all.add(hash_of_bytes(read_file(file)));
+    hash = all.value();
+    return load_image(sample);
+}
+
 std::vector<RawValue> merged(const std::vector<SampleFacts>& all, const MaskRule& rule) {
     std::map<uint32_t, RawValue> values;
     for (const auto& found : all)
@@ -69,14 +72,25 @@ std::vector<RawValue> merged(const std::vector<SampleFacts>& all, const MaskRule
 
 }  // namespace
 
+bool has_soft_edges(const std::vector<RawValue>& all, bool paletted) {
+    if (paletted || all.size() < 5 || all.back().value < 128) return false;
+    std::vector<RawValue> object = all;
+    if (object[0].value == 0) object.erase(object.begin());
+    const bool numbers = 3 * object.size() >= 2 * all.back().value && all.back().value < 200;
+    const auto most = std::max_element(object.begin(), object.end(),
+                                       [](const RawValue& a, const RawValue& b) { return a.count < b.count; });
+    return !numbers && 2 * most->count >= count_of(object) && most->value >= 128;
+}
+
 SampleFacts look_at(const Sample& sample, const MaskRule& rule) {
     SampleFacts facts;
     try {
-        const std::vector<uint8_t> bytes = read_file(sample.image_path);
-        const Image image = decode_image(bytes, sample.image_path);
+        if (is_large(sample)) return look_at_rows(sample, rule);
+        uint64_t bytes = 0;
+        const Image image = image_and_hash(sample, bytes);
         facts.image = look_at(image);
         facts.print = print_of(image, facts.image.low, facts.image.high);
-        facts.print.bytes = hash_of_bytes(bytes);
+        facts.print.bytes = bytes;
         look_at_mask(load_mask(sample, image.h, image.w), rule, facts);
     } catch (const DataError& error) {
         facts.problem = error.what();
@@ -91,7 +105,13 @@ std::vector<RawValue> SampleFacts::values_under(const MaskRule& rule) const {
 
 SampleKey key_of(const Sample& sample) {
     Fingerprint state;
+    Fingerprint name;
     bool known = add_file(state, sample.image_path);
+    name.add(sample.image_path).add(sample.mask_path);
+    for (const std::string& file : sample.bands) {
+        known = known && add_file(state, file);
+        name.add(file);
+    }
     if (!sample.mask) {
         known = known && add_file(state, sample.mask_path);
     } else {
@@ -100,7 +120,7 @@ SampleKey key_of(const Sample& sample) {
         known = known && mask != 0;
         for (const std::string& file : files_of(*sample.mask)) known = known && add_file(state, file);
     }
-    return {Fingerprint().add(sample.image_path).add(sample.mask_path).value(), known ? state.value() : 0};
+    return {name.value(), known ? state.value() : 0};
 }
 
 std::vector<SampleFacts> look_at_samples(const std::vector<Sample>& samples, const MaskRule& rule, int threads,

@@ -33,6 +33,10 @@ struct SampleFacts {
 
 SampleFacts look_at(const Sample& sample, const MaskRule& rule);
 
+// Of all values of a mask of one channel: one level has most of the object, several others lie about, and they number no
+// objects (1 to n without large gaps).
+bool has_soft_edges(const std::vector<RawValue>& all, bool paletted);
+
 // What the facts depend on, in two hashes: the sample's paths, and its files' sizes and times with what else there is of
 // its mask. `state` is 0 where they cannot be known beforehand; such a sample is looked at each time.
 struct SampleKey {

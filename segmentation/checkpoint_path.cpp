@@ -27,7 +27,7 @@ std::string checkpoint_file(const std::string& path) {
     if (is_pytorchs(path))
         throw FormatError(path +
                           ": a file of PyTorch's, which does not say what net it is of; train on from it with "
-                          "`pretrained`, or predict with it and `model`");
+                          "`pretrained`, or score and predict with it and `model`");
     return path;
 }
 

@@ -10,6 +10,7 @@
 #include "engine/nn/summary.h"
 #include "engine/ops/window.h"
 #include "engine/train/evaluate.h"
+#include "segmentation/logit_rows.h"
 #include "segmentation/postprocess.h"
 
 namespace atrous {
@@ -230,6 +231,22 @@ void logits_by_windows(LoadedNet& loaded, data::ImageRows& image, const ImageVie
         return of_rectangle({top, left, grid.window_height, grid.window_width});
     };
     blend_windows(grid, channels, of_window, take);
+}
+
+void logits_at_own_size(LoadedNet& net, data::ImageRows& image, const ImageView& view, const std::string& path,
+                        const TakeRows& take, const TakeRows& take_own) {
+    const int64_t channels = net.card.net.out_channels, in_row = view.width() * channels;
+    LogitRows own({}, view.height(), view.width(), channels, image.height(), image.width());
+    int64_t y = 0;
+    logits_by_windows(net, image, view, path, [&](int64_t first, int64_t count, const float* logits) {
+        if (take) take(first, count, logits);
+        const int64_t above = first > 0 ? 1 : 0;
+        own.continue_with(logits - above * in_row, first - above);
+        for (int64_t end = own.complete(first + count), n; y < end; y += n) {
+            n = std::min(own.rows_at_once(), end - y);
+            take_own(y, n, own.rows(y, n));
+        }
+    });
 }
 
 }  // namespace atrous

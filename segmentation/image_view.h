@@ -52,4 +52,9 @@ ExactGrid exact_grid_of(const ModelCard& card, const Halo& halo, int64_t height,
 void logits_by_windows(LoadedNet& net, data::ImageRows& image, const ImageView& view, const std::string& path,
                        const TakeRows& take);
 
+// The same, with `take_own` for the rows of the logits at the image's own size (segmentation/logit_rows.h), which follow as
+// soon as they are complete; `take` may be empty.
+void logits_at_own_size(LoadedNet& net, data::ImageRows& image, const ImageView& view, const std::string& path,
+                        const TakeRows& take, const TakeRows& take_own);
+
 }  // namespace atrous

@@ -34,7 +34,8 @@ struct ModelCard {
     data::Normalization normalization;
     std::string mask_values = "auto";  // the definite rule, in `mask-values`' words
     std::vector<std::string> class_names;
-    std::vector<uint32_t> colours;  // 0xrrggbb by class
+    std::vector<uint32_t> colours;   // 0xrrggbb by class
+    std::vector<std::string> bands;  // what the channels of images are called whose channels are files (`bands`)
     std::string precision = "fp32";
     LossConfig loss;
     int threads = 0;                   // the cpu's; the last bits of convolutions depend on it

@@ -271,6 +271,11 @@ ModelCard read(const json& object, const std::string& path) {
     f.get("class_names", r.class_names, size_t(r.classes()));
     for (const json& colour : f.list("colours", size_t(r.classes())))
         r.colours.push_back(uint32_t(f.integer("colours", colour, {0, 0xffffff})));
+    if (f.has("bands")) {  // absent: an image is a file
+        f.get("bands", r.bands, size_t(data::max_channels));
+        if (!r.bands.empty() && int64_t(r.bands.size()) != r.net.in_channels)
+            throw f.bad("bands", f.at("bands"), "a name for each channel");
+    }
     f.one_of("precision", precision_words());
     f.get("precision", r.precision);
     r.loss = read_loss(f, path, r.classes());
@@ -304,6 +309,7 @@ std::string text_of(const ModelCard& r) {
     if (const data::ValueRange& range = r.normalization.range; range.given())
         object["value_range"] = {range.low, range.high};
     if (r.resize != data::ResizeMode::stretch) object["resize"] = data::word_of(r.resize);
+    if (!r.bands.empty()) object["bands"] = r.bands;
     if (r.sources.known())
         object["source_sizes"] = {{"min_height", r.sources.min_height},
                                   {"min_width", r.sources.min_width},

@@ -130,6 +130,7 @@ void Outputs::check_samples(const std::vector<data::Sample>& samples) const {
     for (const data::Sample& sample : samples) {
         std::vector<std::string> paths = sample.mask ? files_of(*sample.mask) : std::vector<std::string>{};
         paths.insert(paths.end(), {sample.image_path, sample.mask_path});
+        paths.insert(paths.end(), sample.bands.begin(), sample.bands.end());
         for (const std::string& path : paths) {
             const auto identity = identity_of(path);
             if (const auto at = identity ? there.find(*identity) : there.end(); at != there.end())

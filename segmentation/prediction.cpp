@@ -54,14 +54,17 @@ std::vector<Job> jobs_of(Images& images, const Predictor& predictor, const std::
     const std::vector<std::string> names = result_names(images.taken);
     const size_t longest = longest_name(predictor.output());
     std::set<FileIdentity> inputs;
-    for (const InputImage& image : images.taken)
-        if (const auto identity = identity_of(image.path)) inputs.insert(*identity);
-    for (const std::string& path : read)
+    std::vector<std::string> all_read = read;
+    for (const InputImage& image : images.taken) {
+        all_read.push_back(image.path);
+        all_read.insert(all_read.end(), image.bands.begin(), image.bands.end());
+    }
+    for (const std::string& path : all_read)
         if (const auto identity = identity_of(path)) inputs.insert(*identity);
     const FileKind kind = predictor.format() == "tiff" ? FileKind::tiff : FileKind::png;
     std::vector<Job> jobs;
     for (size_t i = 0; i < names.size(); ++i) {
-        const Job job{images.taken[i].path, names[i]};
+        const Job job{images.taken[i].path, names[i], images.taken[i].bands};
         bool fits = true;
         for (const std::string& path : predictor.paths_of(job)) {
             fits = fits && fs::path(path).filename().string().size() <= longest;

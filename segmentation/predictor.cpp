@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "data/band_files.h"
 #include "data/palette.h"
-#include "segmentation/logit_rows.h"
 #include "segmentation/postprocess.h"
 
 namespace atrous {
@@ -37,31 +37,28 @@ std::vector<std::string> Predictor::paths_of(const Job& job) const {
 int64_t Predictor::predict_rows(data::ImageRows& image, const ImageView& view, const std::string& path,
                                 ResultRows& results) {
     const ModelCard& card = net_.card;
-    const int64_t c = card.net.out_channels, h = image.height(), w = image.width(), in_row = view.width() * c;
+    const int64_t c = card.net.out_channels, w = image.width();
     const bool probability = wants("probability");
-    LogitRows large({}, view.height(), view.width(), c, h, w);
-    int64_t y = 0, object = 0;
-    logits_by_windows(net_, image, view, path, [&](int64_t first, int64_t count, const float* logits) {
+    int64_t object = 0;
+    const auto stop = [&](int64_t, int64_t, const float*) {
         if (stop_()) throw Stopped();
-        const int64_t above = first > 0 ? 1 : 0;
-        large.continue_with(logits - above * in_row, first - above);
-        for (int64_t end = large.complete(first + count), n; y < end; y += n) {
-            n = std::min(large.rows_at_once(), end - y);
-            const float* rows = large.rows(y, n);
-            const data::Image ids = class_ids(rows, n, w, c, threshold_);
-            object += int64_t(std::count_if(ids.u8.begin(), ids.u8.end(), [](uint8_t id) { return id != 0; }));
-            results.put(ids, probability ? probability_map(rows, n, w, c, is_softmax(card)) : data::Image{});
-        }
+    };
+    logits_at_own_size(net_, image, view, path, stop, [&](int64_t, int64_t n, const float* rows) {
+        const data::Image ids = class_ids(rows, n, w, c, threshold_);
+        object += int64_t(std::count_if(ids.u8.begin(), ids.u8.end(), [](uint8_t id) { return id != 0; }));
+        results.put(ids, probability ? probability_map(rows, n, w, c, is_softmax(card)) : data::Image{});
     });
     return object;
 }
 
 std::string Predictor::predict(const Job& job) {
     constexpr int64_t held = 1 << 22;  // pixels of an image that is decoded once
-    const auto image = data::open_rows(job.image, held);
+    const bool banded = !job.bands.empty();
+    const auto image = banded ? data::open_bands(job.bands, held) : data::open_rows(job.image, held);
+    const std::string placed = banded ? data::band_of_full_size(job.bands) : job.image;
     ResultOptions options{format_, {}, data::mask_palette(int(net_.card.classes())), net_.card.normalization.range};
     std::copy(net_.card.colours.begin(), net_.card.colours.end(), options.palette.begin());
-    const data::GeoTags place = format_ == "tiff" ? data::geo_tags_of(job.image) : data::GeoTags{};
+    const data::GeoTags place = format_ == "tiff" ? data::geo_tags_of(placed) : data::GeoTags{};
     options.tags = place.tags;
     const int64_t h = image->height(), w = image->width();
     const ImageView view = view_of(net_.card, windows_, h, w, net_.halo);

@@ -14,6 +14,7 @@ namespace atrous {
 // One image, and what its results are called: segmentation/result_names.h.
 struct Job {
     std::string image, name;
+    std::vector<std::string> bands = {};  // the files of an image whose channels are files; `image` is the first
 };
 
 // Thrown where a prediction was asked to stop.

@@ -23,7 +23,7 @@ std::vector<std::string> result_names(const std::vector<InputImage>& images) {
     std::map<std::string, bool> folders;
     std::vector<std::string> names, whole;
     for (const InputImage& image : images) {
-        const fs::path file = image.path;
+        const fs::path file = image.named.empty() ? image.path : image.named;
         const auto [folder, fresh] = folders.try_emplace(image.input, false);
         if (fresh) folder->second = is_folder(image.input);
         fs::path below = folder->second ? file.parent_path().lexically_relative(image.input).lexically_normal() : "";

@@ -7,7 +7,9 @@
 namespace atrous {
 
 struct InputImage {
-    std::string path, input;  // input: what the user named, the image itself or a folder
+    std::string path, input;              // input: what the user named, the image itself or a folder
+    std::string named = {};               // the path that it goes by, where that is not its own
+    std::vector<std::string> bands = {};  // the files of an image whose channels are files; path is the first
 };
 
 // One name an image, relative to the output folder, to which "_binary.png" and the like are appended; no two are

@@ -21,14 +21,16 @@ static uint64_t hash_of(const std::string& text) { return data::name_hash(text, 
 class FileKeys {
  public:
     std::string of(const data::Sample& sample) {
-        const std::filesystem::path path = sample.image_path;
+        const std::string& path = sample.image_path;
+        const size_t slash = path.rfind('/');
+        const std::string name = path.substr(slash + 1);
         std::error_code error;
-        const bool plain = path.has_filename() && path.filename() != "." && path.filename() != ".." &&
+        const bool plain = slash != std::string::npos && slash > 0 && !name.empty() && name != "." && name != ".." &&
                            std::filesystem::is_regular_file(std::filesystem::symlink_status(path, error));
         if (!plain) return data::file_key(sample);
-        const auto [folder, fresh] = folders_.try_emplace(path.parent_path().string());
-        if (fresh) folder->second = canonical_path(folder->first.empty() ? "." : folder->first);
-        return (std::filesystem::path(folder->second) / path.filename()).string();
+        const auto [folder, fresh] = folders_.try_emplace(path.substr(0, slash));
+        if (fresh) folder->second = canonical_path(folder->first);
+        return folder->second.ends_with('/') ? folder->second + name : folder->second + "/" + name;
     }
 
  private:

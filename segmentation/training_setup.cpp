@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/band_names.h"
 #include "data/check_index.h"
 #include "engine/context.h"
 #include "segmentation/card_classes.h"
@@ -119,6 +120,7 @@ static ModelCard model_card(const Experiment& e, const DataSets& sets, int threa
     card.sources = {report.train_min_h, report.train_min_w, report.train_max_h, report.train_max_w};
     card.mask_values = data::text_of(report.rule);
     name_classes(card, sets.dataset, classes);
+    card.bands = sets.dataset.bands;
     card.precision = e.machine.precision;
     card.loss = e.loss;
     card.loss.name = resolve_loss(e.loss.name, card.net.out_channels);
@@ -137,6 +139,7 @@ static void resolve(Experiment& e, const ModelCard& card) {
     e.channels = card.net.in_channels;
     e.value_range = data::text_of(card.normalization.range);
     e.loss.name = card.loss.name;
+    if (!card.bands.empty()) e.data.bands = data::text_of(card.bands);
 }
 
 static void warn_of_bands(const Experiment& e, Messages& messages) {

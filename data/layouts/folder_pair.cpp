@@ -36,7 +36,9 @@ FilesByStem by_stem(const fs::path& folder, std::vector<std::string>& skipped) {
 }
 
 std::string sample_name(const fs::path& image, const fs::path& root) {
-    return image.lexically_relative(root).lexically_normal().replace_extension().generic_string();
+    const std::string below = path_below(image.string(), root.string());
+    const size_t name = below.rfind('/') + 1, dot = below.rfind('.');
+    return dot == std::string::npos || dot <= name ? below : below.substr(0, dot);
 }
 
 FilesByStem::const_iterator find_mask(const FilesByStem& masks, const std::string& stem) {

@@ -35,6 +35,7 @@ std::vector<Sample> samples_of(const Part& part, const DatasetOptions& o, bool s
     files.unread_images = images.list.unread;
     if (images.base != masks.base) files.unread_masks = masks.list.unread;
     files.masks_are_shared = shared;
+    files.bands = parse_band_rule(o.bands);
     if (images.list.images == masks.list.images) {
         const std::vector<NamedFile> all = std::move(files.images);
         if (!tell_apart(all, files.images, files.masks))

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "data/few.h"
+#include "data/layouts/banded_files.h"
 #include "data/layouts/folder_pair.h"
 #include "data/unread.h"
 
@@ -43,8 +44,16 @@ void say_what_is_left(const FileSets& files, const std::set<std::string>& taken,
             fmt::format("{}: {} masks have no image: {}", files.masks_folder, over.size(), few_of(over)));
 }
 
-Sample joined(const NamedFile& image, std::vector<MaskFile> files, const std::string& from, const fs::path& root) {
-    return {image.path, from, sample_name(image.path, root), joined_files(std::move(files))};
+// The sample of an image of the set, whose mask is `mask` or comes from there.
+Sample sample_of(const FileSets& files, const NamedFile& image, const std::string& mask, const fs::path& root) {
+    const fs::path named =
+        image.bands.empty() ? fs::path(image.path) : fs::path(files.images_folder) / image.folder / name_of(image);
+    return {image.path, mask, sample_name(named, root), nullptr, image.bands};
+}
+
+Sample joined(Sample sample, std::vector<MaskFile> masks) {
+    sample.mask = joined_files(std::move(masks));
+    return sample;
 }
 
 // masks/NAME/*.png for every image NAME.
@@ -58,7 +67,8 @@ std::vector<Sample> by_object_folders(const FileSets& files, const fs::path& roo
         const auto at = objects.find(key_of(image));
         if (at == objects.end()) return {};
         for (const MaskFile& mask : at->second) taken.insert(mask.path);
-        samples.push_back(joined(image, at->second, (fs::path(files.masks_folder) / at->first).string(), root));
+        const std::string folder = (fs::path(files.masks_folder) / at->first).string();
+        samples.push_back(joined(sample_of(files, image, folder, root), at->second));
     }
     dataset.notes.push_back(
         fmt::format("{}: a folder of masks for each image; they are joined, a pixel of any of them is class 1",
@@ -109,7 +119,7 @@ std::vector<Sample> by_numbers(const FileSets& files, const Pairing& pairing, co
         std::vector<MaskFile> all{{first.path}};
         if (auto more = numbered.extract(key_of(first)))
             all.insert(all.end(), more.mapped().begin(), more.mapped().end());
-        samples.push_back(joined(files.images[i], std::move(all), first.path, root));
+        samples.push_back(joined(sample_of(files, files.images[i], first.path, root), std::move(all)));
     }
     if (!numbered.empty()) return {};  // some belong to no image
     dataset.mask_values = "ids";
@@ -182,7 +192,8 @@ std::vector<Sample> by_class_folders(const FileSets& files, const fs::path& root
     const std::vector<std::string> names = classes_of_folders(files, found, dataset);
     std::vector<Sample> samples;
     for (const NamedFile& image : files.images)
-        samples.push_back(joined(image, masks_by_class(image, found, names), files.masks_folder, root));
+        samples.push_back(
+            joined(sample_of(files, image, files.masks_folder, root), masks_by_class(image, found, names)));
     say_what_is_left(files, taken, dataset);
     dataset.mask_values = "ids";
     dataset.class_names = names;
@@ -217,10 +228,8 @@ std::vector<Sample> by_class_folders(const FileSets& files, const fs::path& root
 
 std::vector<Sample> samples_of_pairing(const FileSets& files, const Pairing& pairing, const fs::path& root) {
     std::vector<Sample> samples;
-    for (size_t i = 0; i < files.images.size(); ++i) {
-        const std::string& image = files.images[i].path;
-        samples.push_back({image, files.masks[pairing.mask_of[i]].path, sample_name(image, root)});
-    }
+    for (size_t i = 0; i < files.images.size(); ++i)
+        samples.push_back(sample_of(files, files.images[i], files.masks[pairing.mask_of[i]].path, root));
     return samples;
 }
 
@@ -252,6 +261,7 @@ std::vector<Sample> samples_of_files(FileSets files, const fs::path& root, Datas
     if (files.images.empty())
         throw DataError(fmt::format("{}: no images in this folder; put JPEG or PNG files there{}", files.images_folder,
                                     files.skipped.empty() ? "" : "; left out: " + few_of(files.skipped)));
+    join_bands(files, dataset);
     sort_files(files.images);
     sort_files(files.masks);
     for (const auto& way : {by_object_folders, by_class_folders})

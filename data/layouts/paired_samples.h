@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/band_names.h"
 #include "data/dataset.h"
 #include "data/pairing.h"
 
@@ -15,6 +16,7 @@ struct FileSets {
     std::vector<NamedFile> images = {}, masks = {};
     std::vector<std::string> skipped = {};                           // what cannot be looked at, "path: reason"
     std::vector<std::string> unread_images = {}, unread_masks = {};  // ImageList::unread
+    BandRule bands = {};                                             // whether files are channels of images
     bool numbered_are_joined = false;                                // NAME_mask_1 and the like, to NAME_mask
     bool masks_are_shared = false;  // with another part: those left over are then nothing to say
 };
@@ -22,7 +24,7 @@ struct FileSets {
 // Takes the files of a list into images or masks; names begin below `base`.
 std::vector<NamedFile> named_files(const ImageList& list, const std::string& base);
 
-// Every image with its mask (pair_names); or with the folder of its name, whose masks are joined (one an object); or with
+// Every image, of which the channels may be files (data/band_names.h), with its mask (pair_names); or with the folder of its name, whose masks are joined (one an object); or with
 // the masks of its name in several folders, which are joined by class in the order of the folders' names. What was
 // guessed, left out or left over goes into the dataset's notes and warnings. DataError where an image has no mask, where
 // two files differ only in their extension, and where images are of a kind that is not read.

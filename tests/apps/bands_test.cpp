@@ -156,4 +156,53 @@ TEST_F(BandsTest, TwelveBitsInSixteen) {
     EXPECT_NE(text.str().find("value-range = \"0..4095\""), std::string::npos) << text.str();
 }
 
+TEST_F(BandsTest, AFileABand) {
+    const auto value = [](double v) { return uint16_t(4000 * v); };
+    draw<uint16_t>(4, SAMPLEFORMAT_UINT, value);
+    const char* const bands[] = {"B08", "B02", "B03", "B04"};  // what tells the square becomes the last of them, B08
+    for (int i = 0; i < images; ++i) {
+        const fs::path whole = root_ / "images" / (name(i) + ".tif");
+        const data::Image image = data::load_image(whole.string());
+        for (int b = 0; b < 4; ++b) {
+            data::Image one = data::make_image<uint16_t>(side, side, 1);
+            for (size_t p = 0; p < one.u16.size(); ++p) one.u16[p] = image.u16[4 * p + size_t(3 - b)];
+            data::save_png((root_ / "images" / (name(i) + "_" + bands[b] + ".png")).string(), one);
+        }
+        fs::remove(whole);
+    }
+    const Outcome trained = train("--value-range 0..4095");
+    EXPECT_TRUE(says(trained, "channels are in this order: B02,B03,B04,B08")) << trained.output;
+    EXPECT_TRUE(says(trained, "16x16, 4 channels")) << trained.output;
+    learns_and_predicts(trained);
+    fs::remove(root_ / "images" / (name(0) + "_B03.png"));
+    fs::copy(root_ / "images" / (name(1) + "_B03.png"), root_ / "images" / "legend.png");
+    const Outcome fewer = predict("images");
+    EXPECT_EQ(fewer.code, 3) << fewer.output;
+    EXPECT_TRUE(says(fewer, "the image p10 has no band B03")) << fewer.output;
+    EXPECT_TRUE(says(fewer, "passed over 1 files that are none of the bands B02,B03,B04,B08")) << fewer.output;
+    EXPECT_TRUE(says(fewer, "wrote 11 images' results")) << fewer.output;
+}
+
+TEST_F(BandsTest, EvalTakesTheBandsOfTheTraining) {
+    fs::create_directories(root_ / "masks");
+    for (int i = 0; i < 4; ++i) {
+        for (const char* band : {"B02", "B03", "B04"}) {
+            fs::create_directories(root_ / "images");
+            data::save_png((root_ / "images" / (name(i) + "_" + band + ".png")).string(),
+                           data::make_image<uint8_t>(side, side, 1));
+        }
+        data::Image mask = data::make_image<uint8_t>(side, side, 1);
+        for (int p = 0; p < side * side; ++p) mask.u8[size_t(p)] = inside(i, p) ? 255 : 0;
+        data::save_png((root_ / "masks" / (name(i) + ".png")).string(), mask);
+    }
+    ASSERT_EQ(train("--bands B04,B03 --epochs 1").code, 0);
+    const Outcome scored = eval();
+    ASSERT_EQ(scored.code, 0) << scored.output;
+    EXPECT_TRUE(says(scored, "of these bands B04,B03 are taken, in this order")) << scored.output;
+    fs::remove(root_ / "images" / (name(0) + "_B03.png"));
+    const Outcome lacking = eval();
+    EXPECT_EQ(lacking.code, 3) << lacking.output;
+    EXPECT_TRUE(says(lacking, "images lack bands: p10 (no B03)")) << lacking.output;
+}
+
 }  // namespace atrous

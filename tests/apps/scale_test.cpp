@@ -215,6 +215,19 @@ TEST_F(ScaleTest, WeightsOfPyTorchAreToldTheirNet) {
                      "second/best.safetensors says itself what net it is of; leave it out; of checkpoints that "
                      "are averaged either all or none say so"))
         << mixed.output;
+    const auto score = [&](const std::string& weights, const std::string& more) {
+        return shell(program() + " eval --data " + at("tiles") + " --split all --mask-values 0=0,255=1 --threads 1 " +
+                     "--windows off --checkpoint " + at(weights) + more);
+    };
+    const auto dice_line = [](const Outcome& o) {
+        const size_t at = o.output.find("\nDice ");
+        return o.output.substr(at, o.output.find(", loss", at) - at);
+    };
+    const Outcome theirs = score("weights.pth", described), ours = score("run/best.safetensors", "");
+    ASSERT_EQ(theirs.code, 0) << theirs.output;
+    EXPECT_EQ(dice_line(theirs), dice_line(ours)) << theirs.output << ours.output;
+    EXPECT_TRUE(says(theirs, "does not say how its training split the data")) << theirs.output;
+    EXPECT_EQ(score("weights.pth", "").code, 2);
     const Outcome whole = shell(program() + " predict " + at("whole/images/large.png") + " --checkpoint " +
                                 at("weights.pth") + " -o " + at("described") + " --overwrite --threads 1" + described);
     EXPECT_TRUE(says(whole, "windows of 24x24")) << "larger images are seen by windows: " << whole.output;

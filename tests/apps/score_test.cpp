@@ -366,8 +366,9 @@ TEST_F(ScoreTest, ARunFolderServesAsACheckpoint) {
     expect_says(run("eval --data " + quoted("two") + " --checkpoint " + quoted("two")), 4,
                 {"neither best.safetensors nor last"});
     expect_says(run("convert " + quoted("net/best.safetensors") + " " + quoted("named.pth")), 0, {});
-    expect_says(run("eval --data " + quoted("two") + " --checkpoint " + quoted("named.pth")), 4,
-                {"PyTorch's", "--pretrained"});
+    expect_says(run("eval --data " + quoted("two") + " --checkpoint " + quoted("named.pth")), 2,
+                {"does not say what net it is of", "--model"});
+    expect_says(run("summary --checkpoint " + quoted("named.pth")), 4, {"PyTorch's", "--pretrained"});
     expect_says(run("train --resume " + quoted("nowhere")), 4, {"no run folder and no checkpoint", "No such file"});
     expect_says(run("train --resume " + quoted("net")), 0, {"nothing is left to train, epoch 1 of 1", "--epochs"});
 }

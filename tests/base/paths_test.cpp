@@ -85,4 +85,15 @@ TEST_F(Paths, AWorkingFolderThatIsGone) {
     fs::current_path(before);
 }
 
+// The quick way gives what the standard library gives.
+TEST_F(Paths, WhatLiesBelowAFolderByItsLetters) {
+    for (const char* folder : {"a", "/a/b", "a/", "", ".", "./a", "/"})
+        for (const char* rest : {"x.png", "/x.png", "/c/x.png", "/./x.png", "//x.png", "/../x.png", "b/x", "/c/", ""}) {
+            const std::string path = std::string(folder) + rest;
+            EXPECT_EQ(path_below(path, folder),
+                      std::filesystem::path(path).lexically_relative(folder).lexically_normal().generic_string())
+                << path << " below " << folder;
+        }
+}
+
 }  // namespace atrous

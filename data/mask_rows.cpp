@@ -1,0 +1,45 @@
+#include "data/mask_rows.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "data/transform.h"
+
+namespace atrous::data {
+
+MaskRows::MaskRows(const Sample& sample, int64_t h, int64_t w) : path_(sample.mask_path) {
+    if (sample.mask) {
+        drawn_ = load_mask(sample, h, w);
+        return;
+    }
+    rows_ = open_rows(sample.mask_path, 0, true);
+    check_mask_size(sample, {rows_->height(), rows_->width()}, {h, w});
+}
+
+RawMask MaskRows::next(int64_t count) {
+    const int64_t first = at_;
+    at_ += count;
+    if (rows_) return mask_of_rows(rows_->next(count), rows_->palette(), path_, first);
+    return {crop(drawn_.image, first, 0, count, drawn_.image.w), drawn_.palette, drawn_.alpha_varies};
+}
+
+LabelRows::LabelRows(const Sample& sample, const MaskRule& rule, ImageSize own, ImageSize size)
+    : mask_(sample, own.height, own.width), rule_(rule), path_(sample.mask_path), own_(own), size_(size) {}
+
+Image LabelRows::next(int64_t count) {
+    Image out = make_image<uint8_t>(count, size_.width, 1);
+    for (int64_t i = 0; i < count; ++i, ++y_) {
+        const int64_t from = (2 * y_ + 1) * own_.height / (2 * size_.height);
+        while (mask_.at() <= from) {
+            const int64_t row = mask_.at();
+            row_ = apply_mask_rule(rule_, mask_.next(1), path_, row);
+        }
+        for (int64_t x = 0; x < size_.width; ++x)
+            out.u8[size_t(i * size_.width + x)] = row_.u8[size_t((2 * x + 1) * own_.width / (2 * size_.width))];
+    }
+    return out;
+}
+
+}  // namespace atrous::data

@@ -1,0 +1,119 @@
+#include "segmentation/row_scores.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "data/band_files.h"
+#include "data/mask_rows.h"
+#include "segmentation/logit_rows.h"
+#include "segmentation/postprocess.h"
+
+namespace atrous {
+
+namespace {
+
+using Counts = std::vector<int64_t>;
+
+// Compares rows of logits with the rows of the mask at the same size, from the top.
+class RowCounter {
+ public:
+    RowCounter(const data::Sample& sample, const data::MaskRule& rule, ImageSize own, ImageSize size,
+               const ModelCard& card, double threshold)
+        : labels_(sample, rule, own, size),
+          mask_(sample.mask_path),
+          width_(size.width),
+          channels_(card.net.out_channels),
+          classes_(card.classes()),
+          threshold_(threshold),
+          counts_(size_t(classes_ * classes_)) {}
+
+    void add(int64_t rows, const float* logits) {
+        for (int64_t y = 0; y < rows; ++y) {
+            const data::Image truth = labels_.next(1);
+            const data::Image ids = class_ids(logits + y * width_ * channels_, 1, width_, channels_, threshold_);
+            for (size_t x = 0; x < truth.u8.size(); ++x) {
+                const int64_t label = truth.u8[x];
+                if (label == data::ignored_class) continue;
+                if (label >= classes_) refuse(label);
+                ++counts_[size_t(label * classes_ + ids.u8[x])];
+            }
+        }
+    }
+    const Counts& counts() const { return counts_; }
+
+ private:
+    [[noreturn]] void refuse(int64_t label) const {
+        throw DataError(
+            fmt::format("{}: the mask holds class {}, the net has {} classes; give `mask-values` that make "
+                        "others of it",
+                        mask_, label, classes_));
+    }
+    data::LabelRows labels_;
+    std::string mask_;
+    int64_t width_, channels_, classes_;
+    double threshold_;
+    Counts counts_;
+};
+
+std::unique_ptr<data::ImageRows> rows_of(const data::Sample& sample) {
+    constexpr int64_t held = 1 << 22;  // pixels of an image that is decoded once
+    return sample.bands.empty() ? data::open_rows(sample.image_path, held) : data::open_bands(sample.bands, held);
+}
+
+struct ImageCounts {
+    Counts seen, native;
+};
+
+ImageCounts counts_of(LoadedNet& net, const data::Sample& sample, const data::MaskRule& rule, const RowScoring& o) {
+    const auto image = rows_of(sample);
+    const ImageSize own(image->height(), image->width());
+    const ImageView view = view_of(net.card, o.windows, own.height, own.width, net.halo);
+    RowCounter seen(sample, rule, own, {view.height(), view.width()}, net.card, o.threshold);
+    if (!o.native) {
+        logits_by_windows(net, *image, view, sample.image_path,
+                          [&](int64_t, int64_t count, const float* logits) { seen.add(count, logits); });
+        return {seen.counts(), {}};
+    }
+    RowCounter native(sample, rule, own, own, net.card, o.threshold);
+    logits_at_own_size(
+        net, *image, view, sample.image_path, [&](int64_t, int64_t n, const float* logits) { seen.add(n, logits); },
+        [&](int64_t, int64_t n, const float* logits) { native.add(n, logits); });
+    return {seen.counts(), native.counts()};
+}
+
+}  // namespace
+
+bool needs_rows(const LoadedNet& net, const WindowOptions& windows, const data::DatasetReport& set) {
+    return std::any_of(set.sizes.begin(), set.sizes.end(), [&](ImageSize size) {
+        if (size.height > most_decoded_whole / size.width) return true;
+        WindowOptions of_size = windows;
+        if (windows.windows == "exact") of_size.windows = "on";  // of the same size, and found at once
+        const ImageView view = view_of(net.card, of_size, size.height, size.width);
+        return view.height() > most_seen_whole / view.width();
+    });
+}
+
+ScoresByRows score_by_rows(LoadedNet& net, const std::vector<data::Sample>& samples, const data::MaskRule& rule,
+                           const RowScoring& options) {
+    MetricAccumulator seen(net.card.classes()), native(net.card.classes());
+    std::vector<std::string> nonfinite;
+    int64_t done = 0;
+    for (const data::Sample& sample : samples) {
+        try {
+            const ImageCounts counts = counts_of(net, sample, rule, options);
+            seen.add(counts.seen.data());
+            if (options.native) native.add(counts.native.data());
+            if (options.on_image) options.on_image(sample.name, counts.seen.data());
+        } catch (const NumericError&) {
+            nonfinite.push_back(sample.name);
+        }
+        if (options.progress) options.progress(++done);
+    }
+    ScoresByRows all{seen.scores(), native.scores()};
+    all.scores.nonfinite = all.native.nonfinite = nonfinite;
+    return all;
+}
+
+}  // namespace atrous

@@ -1,0 +1,122 @@
+// Scores row by row against those of whole images: the same counts.
+#include "segmentation/row_scores.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "engine/train/evaluate.h"
+#include "models/unet.h"
+#include "segmentation/native_scores.h"
+#include "segmentation/windowed_net.h"
+
+namespace atrous::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class RowScores : public testing::Test {
+ protected:
+    RowScores() {
+        fs::create_directories(root_);
+        draw("a", 150, 233);
+        draw("b", 97, 64);
+        net_.card.height = net_.card.width = 32;
+        net_.card.sources = {32, 32, 48, 48};
+        net_.card.net = unet({.base_channels = 2, .depth = 1});
+        net_.net = make_net(net_.card.net);
+        net_.net->materialize({});
+        net_.net->set_training(false);
+        report_.sizes = {{150, 233}, {97, 64}};
+        report_.min_h = 97, report_.min_w = 64, report_.max_h = 150, report_.max_w = 233;
+        report_.rule = data::parse_mask_rule("0=0,255=1,128=ignore");
+    }
+    ~RowScores() override { fs::remove_all(root_); }
+
+    void draw(const std::string& name, int64_t h, int64_t w) {
+        data::Image image = data::make_image<uint8_t>(h, w, 3), mask = data::make_image<uint8_t>(h, w, 1);
+        for (size_t i = 0; i < image.u8.size(); ++i) image.u8[i] = uint8_t(i * 7919 >> 5);
+        for (size_t i = 0; i < mask.u8.size(); ++i) mask.u8[i] = i % 11 == 0 ? 128 : (i / 13) % 3 == 0 ? 255 : 0;
+        const std::string at = (root_ / name).string();
+        data::save_png(at + ".png", image), data::save_png(at + "_mask.png", mask);
+        samples_.push_back({at + ".png", at + "_mask.png", name});
+    }
+    // One matrix after the other, of the images and at their own sizes.
+    using Matrices = std::vector<int64_t>;
+    static void append(const ConfusionMatrix& m, Matrices& all) {
+        for (int64_t t = 0; t < 2; ++t)
+            for (int64_t p = 0; p < 2; ++p) all.push_back(m.at(t, p));
+    }
+    Matrices whole(const WindowOptions& windows) {
+        const ScoringView view = scoring_view(net_, windows, report_, 1, 0);
+        const auto source = data::make_loader(samples_, report_.rule, view.loader);
+        NativeScores native(net_.card, report_.rule, samples_, view.loader, 0);
+        Matrices all;
+        const auto on_image = [&](const std::string&, const int64_t* c) { all.insert(all.end(), c, c + 4); };
+        evaluate(*view.net, *source, {.loss = loss_of(net_.card), .on_image = on_image},
+                 [&](const HostBatch& batch, const Tensor& logits, int64_t) { native.add(batch, logits); });
+        append(native.scores().confusion, all);
+        return all;
+    }
+    Matrices by_rows(const WindowOptions& windows, bool native = true) {
+        Matrices all;
+        RowScoring options{windows, 0, native, {}, {}};
+        options.on_image = [&](const std::string&, const int64_t* c) { all.insert(all.end(), c, c + 4); };
+        const ScoresByRows scored = score_by_rows(net_, samples_, report_.rule, options);
+        EXPECT_EQ(scored.scores.images, 2);
+        EXPECT_TRUE(std::isnan(scored.scores.loss)) << "no loss is known";
+        if (native) append(scored.native.confusion, all);
+        return all;
+    }
+
+    const fs::path root_ = fs::temp_directory_path() / ("atrous row scores " + std::to_string(getpid()));
+    LoadedNet net_;
+    data::DatasetReport report_;
+    std::vector<data::Sample> samples_;
+};
+
+}  // namespace
+
+TEST_F(RowScores, AreThoseOfWholeImages) {
+    for (const char* windows : {"auto", "on", "off", "exact"}) {
+        SCOPED_TRACE(windows);
+        EXPECT_EQ(by_rows({windows, 0.25}), whole({windows, 0.25}));
+    }
+    net_.card.resize = data::ResizeMode::none;
+    EXPECT_EQ(by_rows({}), whole({})) << "images as they are";
+    net_.card.resize = data::ResizeMode::letterbox;
+    EXPECT_EQ(by_rows({"on", 0.25}), whole({"on", 0.25}));
+    const Matrices with = by_rows({}), without = by_rows({}, false);
+    EXPECT_EQ(without, Matrices(with.begin(), with.end() - 4));
+}
+
+TEST_F(RowScores, NameAValueWithoutAClassByItsPlace) {
+    report_.rule = data::parse_mask_rule("0=0,255=1");
+    try {
+        by_rows({});
+        ADD_FAILURE() << "nothing was thrown";
+    } catch (const DataError& e) {
+        EXPECT_NE(std::string(e.what()).find("a_mask.png: pixel (0, 0) has the value 128"), std::string::npos)
+            << e.what();
+    }
+}
+
+TEST_F(RowScores, RefuseAClassThatTheNetLacks) {
+    report_.rule = data::parse_mask_rule("0=0,255=7,128=ignore");
+    EXPECT_THROW(by_rows({}), DataError);
+}
+
+TEST_F(RowScores, AreForImagesThatAreTooLarge) {
+    EXPECT_FALSE(needs_rows(net_, {}, report_));
+    report_.sizes.push_back({10000, 6000});
+    EXPECT_TRUE(needs_rows(net_, {}, report_)) << "at the training's scale 6667x4000";
+    report_.sizes.back() = {6000, 5000};
+    EXPECT_FALSE(needs_rows(net_, {"off", 0.25}, report_)) << "30 million pixels, shrunk to the net's size";
+    report_.sizes.back() = {20000, 20000};
+    EXPECT_TRUE(needs_rows(net_, {"off", 0.25}, report_));
+}
+
+}  // namespace atrous::test
