@@ -23,6 +23,7 @@ struct LoaderOptions {
     int64_t crop_h = 0, crop_w = 0;             // 0: none; smaller images are padded
     int64_t size_multiple = 1;                  // height and width of a batch are padded to a multiple of this
     int channels = 3;                           // of the net; 0: as the files have them, for looking at samples
+    bool bytes = false;                         // batches whose images all have 8 bits hold them as they are
     Normalization normalization;
     Augmentations augmentations;
     bool augment = false, shuffle = false;  // augment: also crops anywhere instead of in the middle

@@ -125,8 +125,8 @@ Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOpti
     return prepared;
 }
 
-void collate(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch) {
-    require(!samples.empty(), "collate: at least one sample");
+// The size of the largest, rounded up.
+static void set_shape(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch) {
     batch.n = int64_t(samples.size());
     batch.h = batch.w = 0;
     batch.c = options.channels;
@@ -139,17 +139,41 @@ void collate(const std::vector<Example>& samples, const LoaderOptions& options, 
     };
     batch.h = round_up(batch.h);
     batch.w = round_up(batch.w);
+}
+
+static bool has_bytes(const Image& image) { return !image.is_16bit() && !image.is_float(); }
+
+// Chooses the form of the images and makes room for them.
+static void set_form(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch) {
+    const bool bytes = options.bytes &&
+                       std::all_of(samples.begin(), samples.end(), [](const Example& s) { return has_bytes(s.image); });
+    const auto values = size_t(batch.n * batch.h * batch.w * batch.c);
+    batch.form = bytes ? ImageForm::bytes : ImageForm::floats;
+    batch.bytes.resize(bytes ? values : 0);
+    batch.images.resize(bytes ? 0 : values);
+    batch.levels.clear();
+    if (bytes)
+        batch.levels = normalized_levels(256, size_t(batch.kinds()), options.normalization.range.of(samples[0].image),
+                                         options.normalization);
+}
+
+void collate(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch) {
+    require(!samples.empty(), "collate: at least one sample");
+    set_shape(samples, options, batch);
+    set_form(samples, options, batch);
     const bool labelled = samples[0].labels.h > 0;
-    const int64_t pixels = batch.h * batch.w;
-    batch.images.resize(size_t(batch.n * pixels * batch.c));
+    const int64_t pixels = batch.h * batch.w, values = pixels * batch.c;
     batch.labels.resize(labelled ? size_t(batch.n * pixels) : 0);
     for (int64_t i = 0; i < batch.n; ++i) {
         const Example& sample = samples[size_t(i)];
         const bool fits = sample.image.h == batch.h && sample.image.w == batch.w;
         const Image padded =
             fits ? Image{} : pad(sample.image, 0, 0, batch.h, batch.w, fill_of(sample.image, options.normalization));
-        normalize(fits ? sample.image : padded, options.normalization, batch.images.data() + i * pixels * batch.c,
-                  batch.w * batch.c);
+        const Image& image = fits ? sample.image : padded;
+        if (batch.form == ImageForm::bytes)
+            std::copy_n(image.u8.data(), values, batch.bytes.data() + i * values);
+        else
+            normalize(image, options.normalization, batch.images.data() + i * values, batch.w * batch.c);
         if (!labelled) continue;
         const Image padded_labels = fits ? Image{} : pad(sample.labels, 0, 0, batch.h, batch.w, ignored_fill);
         std::copy_n((fits ? sample.labels : padded_labels).u8.data(), pixels, batch.labels.data() + i * pixels);

@@ -194,19 +194,23 @@ Image to_channels(Image image, int channels) {
     });
 }
 
+std::vector<float> normalized_levels(size_t levels, size_t kinds, const ValueRange& bounds, const Normalization& how) {
+    std::vector<float> table(levels * kinds);
+    for (size_t v = 0; v < levels; ++v)
+        for (size_t ch = 0; ch < kinds; ++ch)
+            table[ch * levels + v] =
+                ((float(v) - bounds.low) / (bounds.high - bounds.low) - how.mean[ch]) / how.stddev[ch];
+    return table;
+}
+
 namespace {
 
 // One division a level, not a pixel.
 template <class T>
 void normalize_levels(const Image& image, const Normalization& how, float* out, int64_t row_stride) {
     constexpr size_t levels = size_t(std::numeric_limits<T>::max()) + 1;
-    const ValueRange bounds = how.range.of(image);
     const auto kinds = size_t(std::min(image.c, 3));
-    std::vector<float> table(levels * kinds);
-    for (size_t v = 0; v < levels; ++v)
-        for (size_t ch = 0; ch < kinds; ++ch)
-            table[ch * levels + v] =
-                ((float(v) - bounds.low) / (bounds.high - bounds.low) - how.mean[ch]) / how.stddev[ch];
+    const std::vector<float> table = normalized_levels(levels, kinds, how.range.of(image), how);
     const float *t0 = table.data(), *t1 = t0 + levels, *t2 = t1 + levels;
     const T* from = image.pixels<T>().data();
     for (int64_t y = 0; y < image.h; ++y) {

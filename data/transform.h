@@ -67,6 +67,8 @@ struct Normalization {
     static Normalization imagenet() { return {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}}; }
 };
 
+// What each value v < `levels` of an image's integers becomes with these bounds, kind after kind: channel i is of kind i % 3.
+std::vector<float> normalized_levels(size_t levels, size_t kinds, const ValueRange& bounds, const Normalization& how);
 // Writes rows of the image to out[y * row_stride + x * c + ch].
 void normalize(const Image& image, const Normalization& how, float* out, int64_t row_stride);
 

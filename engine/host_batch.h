@@ -8,12 +8,21 @@
 
 namespace atrous {
 
+// floats: `images`, normalized on the host
+// bytes:  `bytes`, which the device normalizes through `levels`
+enum class ImageForm { floats, bytes };
+
 struct HostBatch {
     int64_t n = 0, h = 0, w = 0, c = 0;
     std::vector<float> images;       // [n][h][w][c], normalized
     std::vector<uint8_t> labels;     // [n][h][w] class ids; 255 is ignored. Empty where there are no masks
     std::vector<std::string> names;  // [n]
     std::vector<int64_t> indices;    // [n] positions in the data set
+    ImageForm form = ImageForm::floats;
+    std::vector<uint8_t> bytes = {};  // [n][h][w][c], as they are stored
+    std::vector<float> levels = {};   // [kinds][256] what each byte stands for; channel i is of kind i % kinds
+
+    int64_t kinds() const { return c < 3 ? c : 3; }
 };
 
 // Yields the batches of one epoch after another. The same (seed, epoch) gives the same batches whatever the number of

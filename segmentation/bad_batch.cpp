@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "engine/io/state_dict.h"
+#include "engine/train/batch_inputs.h"
 
 namespace atrous {
 
@@ -14,7 +15,9 @@ void save_bad_batch(const std::string& path, SegmentationNet& net, const ModelCa
                     const FreezeOptions& freezing) {
     const HostBatch& b = *bad.batch;
     auto tensors = io::state_dict(net);
-    tensors.push_back(io::tensor_in_memory(prefix + "images", DType::f32, {b.n, b.h, b.w, b.c}, b.images.data()));
+    const DeviceBatch normalized = upload(b, {DeviceKind::cpu}, DType::f32);
+    tensors.push_back(
+        io::tensor_in_memory(prefix + "images", DType::f32, {b.n, b.h, b.w, b.c}, normalized.images.data()));
     tensors.push_back(io::tensor_in_memory(prefix + "labels", DType::u8, {b.n, b.h, b.w}, b.labels.data()));
     auto metadata = to_metadata(card);
     const StepConditions& c = bad.conditions;

@@ -180,6 +180,8 @@ static PlanForBatch plan_for(const TrainingSetup& t) {
     o.optimizer = optimizer_options(e);
     o.loss = loss_of(t.card);
     o.aux_weight = e.net.aux_weight;
+    const data::DatasetReport& all = t.sets.report;
+    o.images = all.deep_images + all.float_images > 0 ? ImageForm::floats : ImageForm::bytes;
     const bool windows = sees_windows(t) && !t.sets.dataset.val.empty();
     if (windows) o.whole_height = t.sets.report.val_largest.height, o.whole_width = t.sets.report.val_largest.width;
     const PlanForBatch plan =

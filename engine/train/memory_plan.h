@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/host_batch.h"
 #include "engine/nn/segmentation_net.h"
 #include "engine/optim/optimizer.h"
 #include "engine/simulation.h"
@@ -26,8 +27,9 @@ struct PlanOptions {
     OptimizerOptions optimizer = {};
     LossFactory loss = bce_dice_loss();
     double aux_weight = default_aux_weight;
-    int64_t accumulate = 1;  // micro-batches a step
-    bool graphs = true;      // steps are recorded where the device can
+    int64_t accumulate = 1;                // micro-batches a step
+    bool graphs = true;                    // steps are recorded where the device can
+    ImageForm images = ImageForm::floats;  // as batches hold them
 };
 
 // Bytes are those that the device's allocator counts: sizes rounded, blocks that stand in for slightly smaller ones.
