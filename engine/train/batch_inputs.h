@@ -1,5 +1,5 @@
 // The tensors that a batch is copied into, and what they become in front of a net. Images travel as they lie in the batch:
-// as floats, or as bytes, a quarter of them, which the device normalizes.
+// as floats; as bytes, a quarter of them, which the device normalizes; or as samples, which it augments too.
 #pragma once
 
 #include <functional>
@@ -30,12 +30,14 @@ class BatchInputs {
     // From what was copied into the tensors. Images of that element type; of floats they may be the tensor itself.
     DeviceBatch on_device(DType compute) const;
 
-    int64_t images() const { return n_; }
-    int64_t pixels() const { return n_ * h_ * w_; }
+    int64_t images() const { return shape_[0]; }
+    int64_t pixels() const { return shape_[0] * shape_[1] * shape_[2]; }
 
  private:
-    int64_t n_, h_, w_;
-    Tensor images_, levels_, labels_;  // levels: of bytes
+    Shape shape_;  // of the images in front of the net
+    Tensor images_, labels_;
+    Tensor levels_;             // of bytes and samples
+    Tensor samples_, filters_;  // of samples, whose images and labels are as they are stored
 };
 
 // Copies the batch to the device and makes of it what the net takes.

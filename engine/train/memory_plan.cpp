@@ -70,12 +70,19 @@ class DryRun {
         HostBatch b;  // of shapes: on meta nothing is read
         b.n = n, b.h = h, b.w = w, b.c = net_.in_channels();
         b.labels = {0};
+        b.form = o_.images == ImageForm::samples ? ImageForm::bytes : o_.images;
+        return b;
+    }
+    HostBatch training_batch(int64_t n) const {
+        HostBatch b = batch(n, o_.height, o_.width);
         b.form = o_.images;
+        b.source_pixels = n * o_.source_pixels;
+        b.filter_values = o_.filter_values;
         return b;
     }
 
     int64_t dry_run_micro_batches() const { return std::min(o_.accumulate, max_dry_run_micro_batches); }
-    size_t input_bytes(int64_t n) const { return BatchInputs::bytes_of(batch(n, o_.height, o_.width)); }
+    size_t input_bytes(int64_t n) const { return BatchInputs::bytes_of(training_batch(n)); }
     // Whether a step of micro-batches of n images has all their inputs at once.
     bool recorded(int64_t n) const {
         return o_.graphs && backend_kind(meta) == DeviceKind::gpu &&
@@ -94,7 +101,7 @@ class DryRun {
     // their own, and what they add to the block that stages all inputs.
     void make_other_inputs(int64_t n) {
         const UseScope use(BlockUse::batch);
-        const HostBatch like = batch(n, o_.height, o_.width);
+        const HostBatch like = training_batch(n);
         int64_t bytes = 0;
         BatchInputs(like, true, meta).each(like, [&](const Tensor& t, const void*) {
             bytes += int64_t(simulation_.memory().size_of(t.storage()->data()));
@@ -111,7 +118,7 @@ class DryRun {
         if (n == 0) return;
         net_.set_training(true);
         if (dry_run_micro_batches() < o_.accumulate && recorded(n) && !others_.contains(n)) make_other_inputs(n);
-        const std::vector<HostBatch> micro_batches(size_t(dry_run_micro_batches()), batch(n, o_.height, o_.width));
+        const std::vector<HostBatch> micro_batches(size_t(dry_run_micro_batches()), training_batch(n));
         step_->run(micro_batches.data(), dry_run_micro_batches(), 0);
     }
 

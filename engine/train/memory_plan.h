@@ -29,7 +29,9 @@ struct PlanOptions {
     double aux_weight = default_aux_weight;
     int64_t accumulate = 1;                // micro-batches a step
     bool graphs = true;                    // steps are recorded where the device can
-    ImageForm images = ImageForm::floats;  // as batches hold them
+    ImageForm images = ImageForm::floats;  // as batches hold them; samples: of the training, and bytes else
+    int64_t source_pixels = 0;             // of a sample
+    int64_t filter_values = 0;             // of a batch of samples: HostBatch::filter_values
 };
 
 // Bytes are those that the device's allocator counts: sizes rounded, blocks that stand in for slightly smaller ones.

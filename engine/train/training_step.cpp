@@ -95,8 +95,10 @@ TrainingStep::Values TrainingStep::values_of(const HostBatch* batches, int64_t c
     double normalizer = 0, images = 0;
     for (int64_t i = 0; i < count; ++i) {
         images += double(batches[i].n);
-        if (!one && device_.kind != DeviceKind::meta)
-            normalizer += loss_.normalizer_of(batches[i].labels, net_.out_channels());
+        if (one || device_.kind == DeviceKind::meta) continue;
+        require(batches[i].form != ImageForm::samples,
+                "training step: several batches a step are normalized by labels that the host augmented");
+        normalizer += loss_.normalizer_of(batches[i].labels, net_.out_channels());
     }
     double sums[] = {normalizer, images};
     ranks_.all_reduce(sums);
