@@ -20,8 +20,8 @@ Catalogue<Augmentation>& Augmentation::catalogue() {
     static Catalogue<Augmentation> augmentations("augmentation",
         Scale(),
         Rotation(),
-        Flip("hflip", 3, "probability of a horizontal flip", flip_horizontal),
-        Flip("vflip", 4, "probability of a vertical flip", flip_vertical),
+        Flip("hflip", 3, "probability of a horizontal flip", flip_horizontal, &SamplePlan::flip_horizontal),
+        Flip("vflip", 4, "probability of a vertical flip", flip_vertical, &SamplePlan::flip_vertical),
         Turn(),
         Colour());
     // clang-format on
@@ -67,6 +67,12 @@ void describe(Settings& s, Augmentations& augmentations) {
 
 void check(const Augmentations& augmentations) {
     for (const Augmentation* a : augmentations.all()) a->check();
+}
+
+std::string without_plan(const Augmentations& augmentations) {
+    for (const Augmentation* a : augmentations.all())
+        if (a->active() && !a->has_plan()) return a->name();
+    return "";
 }
 
 }  // namespace atrous::data

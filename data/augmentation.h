@@ -24,6 +24,7 @@
 #include "base/philox.h"
 #include "base/settings.h"
 #include "data/example.h"
+#include "data/sample_plan.h"
 
 namespace atrous::data {
 
@@ -44,6 +45,9 @@ class Augmentation {
     virtual bool active() const = 0;
     // Several threads may call this at once.
     virtual void apply(Example& sample, Random& random) const = 0;
+    // How a device does the same to images of 8 bits, with the same draws. Without a plan the host augments.
+    virtual bool has_plan() const { return false; }
+    virtual void plan(SamplePlan& sample, Random& random) const { (void)sample, (void)random; }
 
     virtual std::unique_ptr<Augmentation> copy() const = 0;
     static Catalogue<Augmentation>& catalogue();
@@ -77,6 +81,8 @@ class Augmentations {
 
 void describe(Settings& settings, Augmentations& augmentations);
 void check(const Augmentations& augmentations);  // UsageError
+// Returns the name of the first active one that only the host can apply; empty: a device can apply all.
+std::string without_plan(const Augmentations& augmentations);
 
 void check_stream(const Augmentation& added);  // Error where another decision has its random stream
 

@@ -7,6 +7,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/error.h"
@@ -28,10 +29,15 @@ class Loader : public BatchSource {
     bool next(HostBatch& batch) override;
 
  private:
+    // A sample that is ready, or whose changes are left to the device.
+    struct Part {
+        Example example;
+        std::optional<PlannedSample> planned;
+    };
     // A batch being made. Its samples are tasks of their own; whoever finishes the last one assembles the batch.
     struct InFlight {
         int64_t number = 0, first = 0, left = 0;
-        std::vector<Example> parts;
+        std::vector<Part> parts;
         std::vector<std::exception_ptr> errors;
         HostBatch batch;
         bool ready = false;
@@ -45,7 +51,12 @@ class Loader : public BatchSource {
     void schedule(InFlight& slot, int64_t number);  // with the mutex held
     void work();
     void run(Task task, std::unique_lock<std::mutex>& lock);
-    Example prepare(int64_t index);
+    std::shared_ptr<const Example> cached(int64_t index);
+    template <class Make>
+    void keep(int64_t index, const Example& sample, Make shared);
+    Part finished(Example sample, int64_t index) const;
+    Part prepare(int64_t index);
+    void assemble(InFlight& target);
     void finish(InFlight& target);
     void shuffle();
 
@@ -138,7 +149,8 @@ void Loader::schedule(InFlight& slot, int64_t number) {
     slot.number = number;
     slot.first = first;
     slot.left = last - first;
-    slot.parts.assign(size_t(slot.left), {});
+    slot.parts.clear();
+    slot.parts.resize(size_t(slot.left));
     slot.errors.assign(size_t(slot.left) + 1, nullptr);
     slot.ready = false;
     for (int64_t i = 0; i < slot.left; ++i) tasks_.push_back({&slot, i});
@@ -178,33 +190,72 @@ void Loader::run(Task task, std::unique_lock<std::mutex>& lock) {
     has_batch_.notify_all();
 }
 
-Example Loader::prepare(int64_t index) {
-    std::shared_ptr<const Example> kept;
-    if (options_.cache_bytes > 0) {
-        const std::lock_guard lock(cache_mutex_);
-        kept = cache_[size_t(index)];
-    }
-    Example sample = kept ? *kept : decode_sample(samples_[size_t(index)], rule_, options_);
-    if (options_.cache_bytes > 0 && !kept) {
-        const int64_t bytes = sample.image.bytes() + sample.labels.bytes();
-        const std::lock_guard lock(cache_mutex_);
-        if (!cache_[size_t(index)] && cached_bytes_ + bytes <= options_.cache_bytes) {
-            cache_[size_t(index)] = std::make_shared<const Example>(sample);
-            cached_bytes_ += bytes;
-        }
-    }
+std::shared_ptr<const Example> Loader::cached(int64_t index) {
+    if (options_.cache_bytes == 0) return nullptr;
+    const std::lock_guard lock(cache_mutex_);
+    return cache_[size_t(index)];
+}
+
+// As long as there is room.
+template <class Make>
+void Loader::keep(int64_t index, const Example& sample, Make shared) {
+    if (options_.cache_bytes == 0) return;
+    const int64_t bytes = sample.image.bytes() + sample.labels.bytes();
+    const std::lock_guard lock(cache_mutex_);
+    if (cache_[size_t(index)] || cached_bytes_ + bytes > options_.cache_bytes) return;
+    cache_[size_t(index)] = shared();
+    cached_bytes_ += bytes;
+}
+
+Loader::Part Loader::finished(Example sample, int64_t index) const {
     if (options_.augment)
         finish_augmented(sample, options_, epoch_, index);
     else
         finish_plain(sample, options_);
-    return sample;
+    return {std::move(sample), {}};
+}
+
+Loader::Part Loader::prepare(int64_t index) {
+    std::shared_ptr<const Example> source = cached(index);
+    if (!source) {
+        Example decoded = decode_sample(samples_[size_t(index)], rule_, options_);
+        if (!can_be_planned(decoded, options_)) {
+            keep(index, decoded, [&] { return std::make_shared<const Example>(decoded); });
+            return finished(std::move(decoded), index);
+        }
+        source = std::make_shared<const Example>(std::move(decoded));
+        keep(index, *source, [&] { return source; });
+    }
+    if (!can_be_planned(*source, options_)) return finished(*source, index);
+    return {{}, PlannedSample{source, plan_augmented(*source, options_, epoch_, index)}};
+}
+
+// A batch is of plans or of images: one image that cannot be planned lets the host augment its batch.
+void Loader::assemble(InFlight& target) {
+    const bool planned =
+        std::all_of(target.parts.begin(), target.parts.end(), [](const Part& p) { return p.planned.has_value(); });
+    if (planned) {
+        std::vector<PlannedSample> samples;
+        for (Part& part : target.parts) samples.push_back(std::move(*part.planned));
+        return collate(samples, options_, target.batch);
+    }
+    std::vector<Example> samples;
+    for (size_t i = 0; i < target.parts.size(); ++i) {
+        Part& part = target.parts[i];
+        if (part.planned) {
+            part.example = *part.planned->source;
+            finish_augmented(part.example, options_, epoch_, order_[size_t(target.first) + i]);
+        }
+        samples.push_back(std::move(part.example));
+    }
+    collate(samples, options_, target.batch);
 }
 
 void Loader::finish(InFlight& target) {
     const bool failed = std::any_of(target.errors.begin(), target.errors.end(), [](const auto& e) { return bool(e); });
     if (failed) return;
     try {
-        collate(target.parts, options_, target.batch);
+        assemble(target);
         target.batch.names.clear();
         target.batch.indices.clear();
         for (size_t i = 0; i < target.parts.size(); ++i) {

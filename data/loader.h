@@ -23,6 +23,8 @@ struct LoaderOptions {
     int64_t crop_h = 0, crop_w = 0;             // 0: none; smaller images are padded
     int64_t size_multiple = 1;                  // height and width of a batch are padded to a multiple of this
     int channels = 3;                           // of the net; 0: as the files have them, for looking at samples
+    bool bytes = false;                         // batches whose images all have 8 bits hold them as they are
+    bool plans = false;                         // and those of a training their sources, which the device augments
     Normalization normalization;
     Augmentations augmentations;
     bool augment = false, shuffle = false;  // augment: also crops anywhere instead of in the middle
@@ -38,6 +40,9 @@ Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOpti
 // Applies the augmentations of (seed, epoch, index) too.
 Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
                     int64_t index);
+
+// How many integers of filters a batch of n images of that size, changed by plans, will hardly exceed.
+int64_t filter_room(const LoaderOptions& options, int64_t n, ImageSize image);
 
 // Where the pixels of an image of this size lie in what a net sees that is not trained on it.
 struct Placement {

@@ -11,9 +11,8 @@
 
 namespace atrous::data {
 
-namespace {
+bool has_bytes(const Image& image) { return !image.is_16bit() && !image.is_float(); }
 
-// The mean colour, rounded as the image's values are.
 Fill fill_of(const Image& image, const Normalization& normalization) {
     const ValueRange bounds = normalization.range.of(image);
     Fill fill{};
@@ -25,9 +24,7 @@ Fill fill_of(const Image& image, const Normalization& normalization) {
     return fill;
 }
 
-constexpr Fill ignored_fill{ignored_class};
-
-}  // namespace
+static constexpr Fill ignored_fill{ignored_class};
 
 void pad_around(Example& sample, ImageSize size, const Normalization& normalization) {
     const int64_t h = std::max(size.height, sample.image.h), w = std::max(size.width, sample.image.w);
@@ -93,21 +90,22 @@ void finish_plain(Example& sample, const LoaderOptions& options) {
     if (options.crop_h > 0) crop_both(sample, options.crop_h, options.crop_w, options.normalization, nullptr);
 }
 
+Random random_of(const LoaderOptions& options, int64_t epoch, int64_t index, uint64_t stream) {
+    return Random(options.seed, uint64_t(epoch), uint64_t(index), stream);
+}
+
 void finish_augmented(Example& sample, const LoaderOptions& options, int64_t epoch, int64_t index) {
-    const auto random_of = [&](uint64_t stream) {
-        return Random(options.seed, uint64_t(epoch), uint64_t(index), stream);
-    };
     const auto apply = [&](Augmentation::Stage stage) {
         for (const Augmentation* augmentation : options.augmentations.all()) {
             if (augmentation->stage != stage || !augmentation->active()) continue;
-            Random random = random_of(augmentation->stream);
+            Random random = random_of(options, epoch, index, augmentation->stream);
             augmentation->apply(sample, random);
         }
     };
     const bool sized = options.crop_h > 0;  // else the crop is as large as the image was
     const int64_t h = sized ? options.crop_h : sample.image.h, w = sized ? options.crop_w : sample.image.w;
     apply(Augmentation::Stage::before_crop);
-    Random place = random_of(crop_stream);
+    Random place = random_of(options, epoch, index, crop_stream);
     crop_both(sample, h, w, options.normalization, &place);
     apply(Augmentation::Stage::after_crop);
 }
@@ -125,31 +123,57 @@ Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOpti
     return prepared;
 }
 
-void collate(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch) {
-    require(!samples.empty(), "collate: at least one sample");
-    batch.n = int64_t(samples.size());
-    batch.h = batch.w = 0;
-    batch.c = options.channels;
-    for (const auto& sample : samples) {
-        batch.h = std::max(batch.h, sample.image.h);
-        batch.w = std::max(batch.w, sample.image.w);
-    }
+void set_shape(HostBatch& batch, const LoaderOptions& options, int64_t n, int64_t h, int64_t w) {
     const auto round_up = [&](int64_t v) {
         return (v + options.size_multiple - 1) / options.size_multiple * options.size_multiple;
     };
-    batch.h = round_up(batch.h);
-    batch.w = round_up(batch.w);
+    batch.n = n;
+    batch.h = round_up(h);
+    batch.w = round_up(w);
+    batch.c = options.channels;
+}
+
+// Of the largest image.
+static void set_shape(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch) {
+    int64_t h = 0, w = 0;
+    for (const auto& sample : samples) {
+        h = std::max(h, sample.image.h);
+        w = std::max(w, sample.image.w);
+    }
+    set_shape(batch, options, int64_t(samples.size()), h, w);
+}
+
+// Chooses the form of the images and makes room for them.
+static void set_form(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch) {
+    const bool bytes = options.bytes &&
+                       std::all_of(samples.begin(), samples.end(), [](const Example& s) { return has_bytes(s.image); });
+    const auto values = size_t(batch.n * batch.h * batch.w * batch.c);
+    batch.form = bytes ? ImageForm::bytes : ImageForm::floats;
+    batch.bytes.resize(bytes ? values : 0);
+    batch.images.resize(bytes ? 0 : values);
+    batch.levels.clear(), batch.samples.clear(), batch.filters.clear();
+    if (bytes)
+        batch.levels = normalized_levels(256, size_t(batch.kinds()), options.normalization.range.of(samples[0].image),
+                                         options.normalization);
+}
+
+void collate(const std::vector<Example>& samples, const LoaderOptions& options, HostBatch& batch) {
+    require(!samples.empty(), "collate: at least one sample");
+    set_shape(samples, options, batch);
+    set_form(samples, options, batch);
     const bool labelled = samples[0].labels.h > 0;
-    const int64_t pixels = batch.h * batch.w;
-    batch.images.resize(size_t(batch.n * pixels * batch.c));
+    const int64_t pixels = batch.h * batch.w, values = pixels * batch.c;
     batch.labels.resize(labelled ? size_t(batch.n * pixels) : 0);
     for (int64_t i = 0; i < batch.n; ++i) {
         const Example& sample = samples[size_t(i)];
         const bool fits = sample.image.h == batch.h && sample.image.w == batch.w;
         const Image padded =
             fits ? Image{} : pad(sample.image, 0, 0, batch.h, batch.w, fill_of(sample.image, options.normalization));
-        normalize(fits ? sample.image : padded, options.normalization, batch.images.data() + i * pixels * batch.c,
-                  batch.w * batch.c);
+        const Image& image = fits ? sample.image : padded;
+        if (batch.form == ImageForm::bytes)
+            std::copy_n(image.u8.data(), values, batch.bytes.data() + i * values);
+        else
+            normalize(image, options.normalization, batch.images.data() + i * values, batch.w * batch.c);
         if (!labelled) continue;
         const Image padded_labels = fits ? Image{} : pad(sample.labels, 0, 0, batch.h, batch.w, ignored_fill);
         std::copy_n((fits ? sample.labels : padded_labels).u8.data(), pixels, batch.labels.data() + i * pixels);

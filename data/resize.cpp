@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "data/transform.h"
@@ -159,6 +160,11 @@ void filter_columns(const T* from, int64_t from_row, T* to, int64_t row, const F
 }
 
 }  // namespace
+
+ByteFilter byte_filter(int64_t in, int64_t out) {
+    auto filter = triangle_filter<uint8_t>(in, out);
+    return {filter.taps, std::move(filter.first), std::move(filter.count), std::move(filter.weights)};
+}
 
 Image resize_bilinear(const Image& image, int64_t h, int64_t w) {
     require(h > 0 && w > 0, "resize_bilinear: a positive size");

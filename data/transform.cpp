@@ -103,8 +103,12 @@ Image rotate90(const Image& image, int quarter_turns) {
     }
 }
 
+// The value that lies by this share between a and b.
+static double between(double a, double b, double share) { return std::fma(1 - share, a, std::fma(share, b, 0.0)); }
+
+// Every product that is added is fused, or rounded by itself, by name: a device computes the same bits (kernels/augment.h).
 Image rotate(const Image& image, double degrees, Sampling sampling) {
-    const double radians = degrees * 3.14159265358979323846 / 180, cosine = std::cos(radians), sine = std::sin(radians);
+    const double radians = radians_of(degrees), cosine = std::cos(radians), sine = std::sin(radians);
     const double middle_y = 0.5 * double(image.h - 1), middle_x = 0.5 * double(image.w - 1);
     return dispatch_pixels(image, [&](auto zero) {
         using T = decltype(zero);
@@ -118,7 +122,8 @@ Image rotate(const Image& image, double degrees, Sampling sampling) {
         for (int64_t y = 0; y < image.h; ++y)
             for (int64_t x = 0; x < image.w; ++x, to += image.c) {
                 const double dy = double(y) - middle_y, dx = double(x) - middle_x;
-                const double sy = middle_y + cosine * dy + sine * dx, sx = middle_x + cosine * dx - sine * dy;
+                const double sy = std::fma(sine, dx, std::fma(cosine, dy, middle_y));
+                const double sx = std::fma(cosine, dx, middle_x) - std::fma(sine, dy, 0.0);
                 if (sampling == Sampling::nearest) {
                     std::copy_n(at(std::llround(sy), std::llround(sx)), image.c, to);
                     continue;
@@ -127,8 +132,7 @@ Image rotate(const Image& image, double degrees, Sampling sampling) {
                 const double fy = sy - double(y0), fx = sx - double(x0);
                 const T *a = at(y0, x0), *b = at(y0, x0 + 1), *c = at(y0 + 1, x0), *d = at(y0 + 1, x0 + 1);
                 for (int ch = 0; ch < image.c; ++ch)
-                    to[ch] =
-                        T((1 - fy) * ((1 - fx) * a[ch] + fx * b[ch]) + fy * ((1 - fx) * c[ch] + fx * d[ch]) + half);
+                    to[ch] = T(between(between(a[ch], b[ch], fx), between(c[ch], d[ch], fx), fy) + half);
             }
         return out;
     });
@@ -152,7 +156,7 @@ Image adjust(const Image& image, double brightness, double contrast, const Value
             if (int(i % size_t(image.c)) < colours) sum += values[i];
         const double mean = double(sum) / double(image.h * image.w * colours);
         const auto changed = [&](double v) {
-            return std::clamp(low + (mean + (v - mean) * contrast - low) * brightness, low, high);
+            return std::clamp(std::fma(std::fma(v - mean, contrast, mean) - low, brightness, low), low, high);
         };
         std::vector<T> table;
         if constexpr (whole)
@@ -194,19 +198,23 @@ Image to_channels(Image image, int channels) {
     });
 }
 
+std::vector<float> normalized_levels(size_t levels, size_t kinds, const ValueRange& bounds, const Normalization& how) {
+    std::vector<float> table(levels * kinds);
+    for (size_t v = 0; v < levels; ++v)
+        for (size_t ch = 0; ch < kinds; ++ch)
+            table[ch * levels + v] =
+                ((float(v) - bounds.low) / (bounds.high - bounds.low) - how.mean[ch]) / how.stddev[ch];
+    return table;
+}
+
 namespace {
 
 // One division a level, not a pixel.
 template <class T>
 void normalize_levels(const Image& image, const Normalization& how, float* out, int64_t row_stride) {
     constexpr size_t levels = size_t(std::numeric_limits<T>::max()) + 1;
-    const ValueRange bounds = how.range.of(image);
     const auto kinds = size_t(std::min(image.c, 3));
-    std::vector<float> table(levels * kinds);
-    for (size_t v = 0; v < levels; ++v)
-        for (size_t ch = 0; ch < kinds; ++ch)
-            table[ch * levels + v] =
-                ((float(v) - bounds.low) / (bounds.high - bounds.low) - how.mean[ch]) / how.stddev[ch];
+    const std::vector<float> table = normalized_levels(levels, kinds, how.range.of(image), how);
     const float *t0 = table.data(), *t1 = t0 + levels, *t2 = t1 + levels;
     const T* from = image.pixels<T>().data();
     for (int64_t y = 0; y < image.h; ++y) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "data/value_range.h"
 
@@ -14,6 +15,15 @@ namespace atrous::data {
 // Separable triangle filter whose support grows when shrinking (no aliasing). 8-bit results equal PIL's BILINEAR bit
 // for bit: weights of 22 bits, the horizontal pass first and rounded to 8 bits. Others are filtered in float.
 Image resize_bilinear(const Image& image, int64_t h, int64_t w);
+
+// The weights by which resize_bilinear makes `out` 8-bit values of `in`: value i is the sum over k < count[i] of
+// weights[i * taps + k] * input[first[i] + k], in units of 2^-22.
+struct ByteFilter {
+    int64_t taps = 0;
+    std::vector<int64_t> first, count;
+    std::vector<int32_t> weights;
+};
+ByteFilter byte_filter(int64_t in, int64_t out);
 
 // resize_bilinear, to the bit, of an image of which only some rows are there at a time: those that come in and those
 // that an output row is the sum of.
@@ -47,6 +57,8 @@ Image flip_vertical(const Image& image);
 Image transpose(const Image& image);                    // output (x, y) is input (y, x)
 Image rotate90(const Image& image, int quarter_turns);  // counter-clockwise, as numpy.rot90
 
+inline double radians_of(double degrees) { return degrees * 3.14159265358979323846 / 180; }
+
 // Counter-clockwise about the centre, same size; what comes from outside is mirrored at the border. Bilinear for
 // images, nearest for masks, sampling the same points.
 enum class Sampling { bilinear, nearest };
@@ -67,6 +79,8 @@ struct Normalization {
     static Normalization imagenet() { return {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}}; }
 };
 
+// What each value v < `levels` of an image's integers becomes with these bounds, kind after kind: channel i is of kind i % 3.
+std::vector<float> normalized_levels(size_t levels, size_t kinds, const ValueRange& bounds, const Normalization& how);
 // Writes rows of the image to out[y * row_stride + x * c + ch].
 void normalize(const Image& image, const Normalization& how, float* out, int64_t row_stride);
 

@@ -6,7 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "kernels/augmented_sample.h"
+
 namespace atrous {
+
+// floats:  `images`, normalized on the host
+// bytes:   `bytes`, which the device normalizes through `levels`
+// samples: `bytes` and `labels` as they are stored, which the device augments by `samples` and `filters` (kernels/augment.h)
+//          and normalizes
+enum class ImageForm { floats, bytes, samples };
 
 struct HostBatch {
     int64_t n = 0, h = 0, w = 0, c = 0;
@@ -14,6 +22,17 @@ struct HostBatch {
     std::vector<uint8_t> labels;     // [n][h][w] class ids; 255 is ignored. Empty where there are no masks
     std::vector<std::string> names;  // [n]
     std::vector<int64_t> indices;    // [n] positions in the data set
+    ImageForm form = ImageForm::floats;
+    std::vector<uint8_t> bytes = {};  // [n][h][w][c], as they are stored
+    std::vector<float> levels = {};   // [kinds][256] what each byte stands for; channel i is of kind i % kinds
+
+    std::vector<kernels::AugmentedSample> samples = {};  // [n]
+    std::vector<int32_t> filters = {};
+    // Of form samples: for how many source pixels and integers of filters there is room. Batches with equal room can take
+    // turns in one place on a device.
+    int64_t source_pixels = 0, filter_values = 0;
+
+    int64_t kinds() const { return c < 3 ? c : 3; }
 };
 
 // Yields the batches of one epoch after another. The same (seed, epoch) gives the same batches whatever the number of

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "engine/io/state_dict.h"
+#include "engine/train/batch_inputs.h"
 
 namespace atrous {
 
@@ -14,8 +15,10 @@ void save_bad_batch(const std::string& path, SegmentationNet& net, const ModelCa
                     const FreezeOptions& freezing) {
     const HostBatch& b = *bad.batch;
     auto tensors = io::state_dict(net);
-    tensors.push_back(io::tensor_in_memory(prefix + "images", DType::f32, {b.n, b.h, b.w, b.c}, b.images.data()));
-    tensors.push_back(io::tensor_in_memory(prefix + "labels", DType::u8, {b.n, b.h, b.w}, b.labels.data()));
+    const DeviceBatch normalized = upload(b, {DeviceKind::cpu}, DType::f32);
+    tensors.push_back(
+        io::tensor_in_memory(prefix + "images", DType::f32, {b.n, b.h, b.w, b.c}, normalized.images.data()));
+    tensors.push_back(io::tensor_in_memory(prefix + "labels", DType::u8, {b.n, b.h, b.w}, normalized.labels.data()));
     auto metadata = to_metadata(card);
     const StepConditions& c = bad.conditions;
     std::vector<std::string> names;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/paths.h"
+#include "segmentation/augment_place.h"
 #include "segmentation/config_file.h"
 #include "segmentation/outputs.h"
 #include "segmentation/tuning.h"
@@ -79,6 +80,7 @@ static void describe_loading(Settings& s, Experiment& e) {
         .max(1 << 30)
         .unit("MiB")
         .when_resumed(Resume::free);
+    describe_augment_on(s, e.augment_on);
 }
 
 static void describe_net(Settings& s, Experiment& e) {

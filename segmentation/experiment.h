@@ -42,7 +42,8 @@ struct Experiment {
     std::string value_range = "auto";  // data/value_range.h
     std::string normalize = "none";
     data::Augmentations augmentations{{"hflip", "0.5"}};
-    int64_t cache_mib = 1024;  // of decoded samples
+    int64_t cache_mib = 1024;         // of decoded samples
+    std::string augment_on = "auto";  // segmentation/augment_place.h
 
     NetConfig net;
     std::string pretrained = "";

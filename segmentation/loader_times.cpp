@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 
 #include "data/prepare.h"
+#include "engine/context.h"
+#include "engine/train/batch_inputs.h"
 
 namespace atrous {
 
@@ -19,8 +22,8 @@ static double timed(F work) {
 }
 
 std::vector<std::pair<std::string, double>> LoaderSteps::named() const {
-    return {{"read", read},     {"decode image", decode}, {"decode mask", mask},
-            {"resize", resize}, {"augment", augment},     {"convert", convert}};
+    return {{"read", read},       {"decode image", decode}, {"decode mask", mask}, {"resize", resize},
+            {"augment", augment}, {"convert", convert},     {"upload", upload}};
 }
 
 // Reading is timed by itself and taken off what reads and decodes: the files are in the system's cache by then.
@@ -33,10 +36,28 @@ static void add_decoding(const data::Sample& sample, const data::MaskRule& rule,
     steps.mask += timed([&] { data::decode_labels(example, sample, rule); }) - mask;
 }
 
+// Of one image, by the host or as a plan.
+static void add_augmentation(data::Example&& example, const data::LoaderOptions& options, int64_t index,
+                             HostBatch& batch, LoaderSteps& steps) {
+    if (!data::can_be_planned(example, options)) {
+        steps.augment += timed([&] { data::finish_augmented(example, options, 0, index); });
+        steps.convert += timed([&] { data::collate({example}, options, batch); });
+        return;
+    }
+    const auto source = std::make_shared<const data::Example>(std::move(example));
+    std::vector<data::PlannedSample> planned;
+    steps.augment += timed([&] { planned.push_back({source, data::plan_augmented(*source, options, 0, index)}); });
+    steps.convert += timed([&] { data::collate(planned, options, batch); });
+}
+
 LoaderSteps time_loader_steps(const std::vector<data::Sample>& samples, const data::MaskRule& rule,
-                              const data::LoaderOptions& options, int64_t images) {
+                              const data::LoaderOptions& options, int64_t images, Device device) {
     LoaderSteps steps;
     HostBatch batch;
+    const auto send = [&] {
+        const DeviceBatch sent = upload(batch, device, DType::f32);
+        context_of(device).synchronize();
+    };
     const auto each = [&](auto f) {
         for (int64_t i = 0; i < images; ++i) f(samples[size_t(i) % samples.size()], i);
     };
@@ -45,8 +66,9 @@ LoaderSteps time_loader_steps(const std::vector<data::Sample>& samples, const da
         data::Example example;
         add_decoding(sample, rule, options, example, steps);
         steps.resize += timed([&] { data::resize_for_net(example, options); });
-        steps.augment += timed([&] { data::finish_augmented(example, options, 0, i % int64_t(samples.size())); });
-        steps.convert += timed([&] { data::collate({example}, options, batch); });
+        add_augmentation(std::move(example), options, i % int64_t(samples.size()), batch, steps);
+        if (i == 0) send();  // takes memory
+        steps.upload += timed(send);
     });
     steps.images = images;
     return steps;

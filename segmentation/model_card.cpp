@@ -34,6 +34,7 @@ data::LoaderOptions loader_options(const ModelCard& r, int64_t batch_size, int w
         o.fit = [mode = r.resize, net](ImageSize image) { return data::fit(mode, image, net); };
     o.size_multiple = input_multiple;
     o.channels = int(r.net.in_channels);
+    o.bytes = true;
     o.normalization = r.normalization;
     o.workers = workers;
     return o;

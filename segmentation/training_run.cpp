@@ -25,13 +25,8 @@ static data::LoaderOptions validation_loader(const TrainingSetup& t, int64_t mul
 }
 
 static data::LoaderOptions training_loader(const TrainingSetup& t, int64_t multiple) {
-    auto o = loader_options(t.card, t.experiment.batch_size, int(t.experiment.machine.workers), multiple);
-    o.augment = o.shuffle = true;
-    o.augmentations = t.experiment.augmentations;
-    o.crop_h = training_size(t.experiment).height;
-    o.crop_w = training_size(t.experiment).width;
-    o.last = t.experiment.last_batch;
-    o.seed = uint64_t(t.experiment.data.seed);
+    data::LoaderOptions o = augmenting_loader(t);
+    o.size_multiple = multiple;
     o.cache_bytes = cache_bytes(t, t.sets.dataset.train);
     return o;
 }

@@ -25,6 +25,7 @@ struct TrainingSetup {
     ModelCard card;
     RunFingerprint fingerprint;
     NetFactory make;  // the net, with what is frozen, not materialized
+    bool augments_on_device = false;
     PlanForBatch plan;
     std::optional<ResumedRun> resumed;
 };
@@ -51,6 +52,9 @@ bool sees_windows(const TrainingSetup& setup);
 // Does all of the above for a new training that an Experiment describes, on the device and the threads that it names.
 // Throws UsageError also for a value out of its range.
 TrainingSetup prepare_training(Experiment& experiment, Messages& messages);
+
+// Of the training's batches, without their cache and the multiple of their size.
+data::LoaderOptions augmenting_loader(const TrainingSetup& setup);
 
 OptimizerOptions optimizer_options(const Experiment& experiment);
 

@@ -18,11 +18,25 @@ class Colour : public Copied<Colour, Augmentation> {
     // Bands, such as heights, are no light.
     void apply(Example& sample, Random& random) const override {
         if (sample.image.c != 1 && sample.image.c != 3) return;
-        const double brightness = random.uniform(1 - brightness_, 1 + brightness_);
-        sample.image = adjust(sample.image, brightness, random.uniform(1 - contrast_, 1 + contrast_), sample.range);
+        const Drawn drawn = draw(random);
+        sample.image = adjust(sample.image, drawn.brightness, drawn.contrast, sample.range);
+    }
+    bool has_plan() const override { return true; }
+    void plan(SamplePlan& sample, Random& random) const override {
+        if (sample.channels() != 1 && sample.channels() != 3) return;
+        const Drawn drawn = draw(random);
+        sample.adjust(drawn.brightness, drawn.contrast);
     }
 
  private:
+    struct Drawn {
+        double brightness, contrast;
+    };
+    Drawn draw(Random& random) const {
+        const double brightness = random.uniform(1 - brightness_, 1 + brightness_);
+        return {brightness, random.uniform(1 - contrast_, 1 + contrast_)};
+    }
+
     double brightness_ = 0, contrast_ = 0;
 };
 

@@ -15,12 +15,16 @@ class Rotation : public Copied<Rotation, Augmentation> {
     bool active() const override { return degrees_ > 0; }
 
     void apply(Example& sample, Random& random) const override {
-        const double angle = random.uniform(-degrees_, degrees_);
+        const double angle = draw(random);
         sample.image = rotate(sample.image, angle, Sampling::bilinear);
         if (sample.labels.h) sample.labels = rotate(sample.labels, angle, Sampling::nearest);
     }
+    bool has_plan() const override { return true; }
+    void plan(SamplePlan& sample, Random& random) const override { sample.rotate(draw(random)); }
 
  private:
+    double draw(Random& random) const { return random.uniform(-degrees_, degrees_); }
+
     double degrees_ = 0;
 };
 

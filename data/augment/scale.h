@@ -27,12 +27,21 @@ class Scale : public Copied<Scale, Augmentation> {
     bool active() const override { return range_[0] != 1 || range_[1] != 1; }
 
     void apply(Example& sample, Random& random) const override {
-        const double factor = random.uniform(range_[0], range_[1]);
-        const auto scaled = [&](int64_t size) { return std::max<int64_t>(1, std::llround(double(size) * factor)); };
-        resize(sample, scaled(sample.image.h), scaled(sample.image.w));
+        const double factor = draw(random);
+        resize(sample, scaled(sample.image.h, factor), scaled(sample.image.w, factor));
+    }
+    bool has_plan() const override { return true; }
+    void plan(SamplePlan& sample, Random& random) const override {
+        const double factor = draw(random);
+        sample.resize(scaled(sample.h(), factor), scaled(sample.w(), factor));
     }
 
  private:
+    double draw(Random& random) const { return random.uniform(range_[0], range_[1]); }
+    static int64_t scaled(int64_t size, double factor) {
+        return std::max<int64_t>(1, std::llround(double(size) * factor));
+    }
+
     std::vector<double> range_{1, 1};
 };
 

@@ -13,13 +13,26 @@ class Turn : public Copied<Turn, Augmentation> {
     bool active() const override { return on_; }
 
     void apply(Example& sample, Random& random) const override {
-        const int turns = int(random.below(4));
-        const bool swap = random.chance(0.5), square = sample.image.h == sample.image.w;
-        both(sample, [&](const Image& image) { return rotate90(image, square ? turns : turns / 2 * 2); });
-        if (swap && square) both(sample, transpose);
+        const Drawn drawn(random, sample.image.h == sample.image.w);
+        both(sample, [&](const Image& image) { return rotate90(image, drawn.turns); });
+        if (drawn.swap) both(sample, transpose);
+    }
+    bool has_plan() const override { return true; }
+    void plan(SamplePlan& sample, Random& random) const override {
+        const Drawn drawn(random, sample.h() == sample.w());
+        sample.rotate90(drawn.turns);
+        if (drawn.swap) sample.transpose();
     }
 
  private:
+    struct Drawn {
+        int turns;
+        bool swap;
+        Drawn(Random& random, bool square) : turns(int(random.below(4))), swap(random.chance(0.5)) {
+            if (!square) turns = turns / 2 * 2, swap = false;
+        }
+    };
+
     bool on_ = false;
 };
 

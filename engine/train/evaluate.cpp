@@ -10,20 +10,6 @@
 
 namespace atrous {
 
-DeviceBatch upload(const HostBatch& b, Device device, DType compute) {
-    const UseScope use(BlockUse::batch);
-    DeviceBatch d;
-    Tensor images = Tensor::empty({b.n, b.h, b.w, b.c}, DType::f32, device);
-    images.copy_from_host(b.images.data(), images.bytes());
-    const NoTape off;
-    d.images = cast(images, compute);
-    if (!b.labels.empty()) {
-        d.labels = Tensor::empty({b.n, b.h, b.w, 1}, DType::u8, device);
-        d.labels.copy_from_host(b.labels.data(), d.labels.bytes());
-    }
-    return d;
-}
-
 static void score_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options, int64_t classes,
                          const std::vector<std::string>& names, MetricAccumulator& metrics) {
     const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);

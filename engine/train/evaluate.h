@@ -6,6 +6,7 @@
 
 #include "engine/host_batch.h"
 #include "engine/nn/segmentation_net.h"
+#include "engine/train/batch_inputs.h"
 #include "engine/train/loss.h"
 #include "engine/train/scores.h"
 
@@ -29,12 +30,6 @@ struct EvaluationMode {
     Module& net;
     bool training;
 };
-
-// Images of a batch as the net takes them, and labels u8 [N][H][W][1] (undefined where the batch has none).
-struct DeviceBatch {
-    Tensor images, labels;
-};
-DeviceBatch upload(const HostBatch& batch, Device device, DType compute);
 
 // Called after each batch with the number of images done so far, and the logits.
 using EvaluateProgress = std::function<void(const HostBatch& batch, const Tensor& logits, int64_t images_done)>;

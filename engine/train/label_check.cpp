@@ -28,17 +28,29 @@ static bool any_wrong(const uint8_t* labels, int64_t count, int64_t classes, int
     return false;
 }
 
+struct Place {
+    int64_t image, x, y;
+};
+
+static Place place_of(const HostBatch& b, int64_t pixel) {
+    if (b.form != ImageForm::samples) return {pixel / (b.h * b.w), pixel % b.w, pixel % (b.h * b.w) / b.w};
+    const auto after =
+        std::find_if(b.samples.begin(), b.samples.end(), [&](const auto& s) { return s.labels > pixel; });
+    const kernels::AugmentedSample& s = after[-1];
+    return {after - b.samples.begin() - 1, (pixel - s.labels) % s.w, (pixel - s.labels) / s.w};
+}
+
 void check_labels(const HostBatch& b, int64_t out_channels, int ignored) {
     const int64_t classes = std::max<int64_t>(out_channels, 2), count = int64_t(b.labels.size());
     if (classes > 255 || !any_wrong(b.labels.data(), count, classes, ignored)) return;
     const auto at = std::find_if(b.labels.begin(), b.labels.end(),
                                  [&](uint8_t label) { return is_wrong(label, classes, ignored); });
     if (at == b.labels.end()) return;
-    const int64_t pixel = at - b.labels.begin(), image = pixel / (b.h * b.w), within = pixel % (b.h * b.w);
+    const Place found = place_of(b, at - b.labels.begin());
     throw DataError(fmt::format(
         "{}: pixel ({}, {}) has the label {}; expected 0 to {}{}: give the net more classes, or the masks other ids",
-        image < int64_t(b.names.size()) ? b.names[size_t(image)] : fmt::format("image {}", image), within % b.w,
-        within / b.w, int(*at), classes - 1, ignored >= 0 ? fmt::format(", or {} for ignored", ignored) : ""));
+        found.image < int64_t(b.names.size()) ? b.names[size_t(found.image)] : fmt::format("image {}", found.image),
+        found.x, found.y, int(*at), classes - 1, ignored >= 0 ? fmt::format(", or {} for ignored", ignored) : ""));
 }
 
 }  // namespace atrous

@@ -70,13 +70,19 @@ class DryRun {
         HostBatch b;  // of shapes: on meta nothing is read
         b.n = n, b.h = h, b.w = w, b.c = net_.in_channels();
         b.labels = {0};
+        b.form = o_.images == ImageForm::samples ? ImageForm::bytes : o_.images;
+        return b;
+    }
+    HostBatch training_batch(int64_t n) const {
+        HostBatch b = batch(n, o_.height, o_.width);
+        b.form = o_.images;
+        b.source_pixels = n * o_.source_pixels;
+        b.filter_values = o_.filter_values;
         return b;
     }
 
     int64_t dry_run_micro_batches() const { return std::min(o_.accumulate, max_dry_run_micro_batches); }
-    size_t input_bytes(int64_t n) const {  // of a micro-batch of n images, as a step counts them
-        return size_t(n * o_.height * o_.width) * (size_t(net_.in_channels()) * sizeof(float) + 1);
-    }
+    size_t input_bytes(int64_t n) const { return BatchInputs::bytes_of(training_batch(n)); }
     // Whether a step of micro-batches of n images has all their inputs at once.
     bool recorded(int64_t n) const {
         return o_.graphs && backend_kind(meta) == DeviceKind::gpu &&
@@ -95,12 +101,12 @@ class DryRun {
     // their own, and what they add to the block that stages all inputs.
     void make_other_inputs(int64_t n) {
         const UseScope use(BlockUse::batch);
-        const auto held = [&](const Shape& shape, DType dtype) {
-            return int64_t(simulation_.memory().size_of(Tensor::empty(shape, dtype, meta).storage()->data()));
-        };
+        const HostBatch like = training_batch(n);
+        int64_t bytes = 0;
+        BatchInputs(like, true, meta).each(like, [&](const Tensor& t, const void*) {
+            bytes += int64_t(simulation_.memory().size_of(t.storage()->data()));
+        });
         const int64_t others = o_.accumulate - dry_run_micro_batches();
-        const int64_t bytes = held({n, o_.height, o_.width, net_.in_channels()}, DType::f32) +
-                              held({n, o_.height, o_.width, 1}, DType::u8);
         others_.emplace(n, Tensor::empty({others * bytes}, DType::u8, meta));
         if (const auto staged = others * int64_t(input_bytes(n)); !staged_.defined() || staged_.count() < staged) {
             staged_ = Tensor();
@@ -112,7 +118,7 @@ class DryRun {
         if (n == 0) return;
         net_.set_training(true);
         if (dry_run_micro_batches() < o_.accumulate && recorded(n) && !others_.contains(n)) make_other_inputs(n);
-        const std::vector<HostBatch> micro_batches(size_t(dry_run_micro_batches()), batch(n, o_.height, o_.width));
+        const std::vector<HostBatch> micro_batches(size_t(dry_run_micro_batches()), training_batch(n));
         step_->run(micro_batches.data(), dry_run_micro_batches(), 0);
     }
 

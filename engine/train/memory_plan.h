@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/host_batch.h"
 #include "engine/nn/segmentation_net.h"
 #include "engine/optim/optimizer.h"
 #include "engine/simulation.h"
@@ -26,8 +27,11 @@ struct PlanOptions {
     OptimizerOptions optimizer = {};
     LossFactory loss = bce_dice_loss();
     double aux_weight = default_aux_weight;
-    int64_t accumulate = 1;  // micro-batches a step
-    bool graphs = true;      // steps are recorded where the device can
+    int64_t accumulate = 1;                // micro-batches a step
+    bool graphs = true;                    // steps are recorded where the device can
+    ImageForm images = ImageForm::floats;  // as batches hold them; samples: of the training, and bytes else
+    int64_t source_pixels = 0;             // of a sample
+    int64_t filter_values = 0;             // of a batch of samples: HostBatch::filter_values
 };
 
 // Bytes are those that the device's allocator counts: sizes rounded, blocks that stand in for slightly smaller ones.

@@ -4,7 +4,6 @@
 
 #include "engine/context.h"
 #include "engine/ops/dropout.h"
-#include "engine/ops/elementwise.h"
 #include "engine/profile.h"
 #include "engine/simulation.h"
 #include "engine/train/label_check.h"
@@ -20,13 +19,9 @@ static Communicator& alone() {
 
 static constexpr size_t max_shapes = 8;  // whose inputs, memory and graph are kept
 
-struct TrainingStep::Part {
-    Tensor images, labels;  // f32 and u8, filled before each step
-};
-
 // How shapes come to be replayed: eagerly within the pool until a step takes no new memory, then as a graph.
 struct TrainingStep::Inputs {
-    std::vector<Part> parts;
+    std::vector<BatchInputs> parts;  // one a micro-batch, filled before each step
     std::optional<gpu::Graph> graph;
     int64_t steps = 0, last_run = 0, pixels = 0;  // of the largest part
     // The pool's growth when the last eager step within it took no new memory. Any since then is another shape's, and
@@ -65,22 +60,22 @@ TrainingStep::~TrainingStep() {
 
 bool TrainingStep::recordable(const HostBatch* batches, int64_t count) const {
     size_t bytes = 0;
-    for (const HostBatch* b = batches; b != batches + count; ++b)
-        bytes += size_t(b->n * b->h * b->w) * (size_t(b->c) * sizeof(float) + 1);
+    for (const HostBatch* b = batches; b != batches + count; ++b) bytes += BatchInputs::bytes_of(*b);
     return graphs_ && (count == 1 || bytes <= options_.max_input_bytes);
 }
 
 TrainingStep::Inputs& TrainingStep::inputs_for(const HostBatch* batches, int64_t count) {
     std::vector<int64_t> shapes;
-    for (const HostBatch* b = batches; b != batches + count; ++b) shapes.insert(shapes.end(), {b->n, b->h, b->w, b->c});
+    for (const HostBatch* b = batches; b != batches + count; ++b) {
+        const auto shape = BatchInputs::key_of(*b);
+        shapes.insert(shapes.end(), shape.begin(), shape.end());
+    }
     auto found = inputs_.find(shapes);
     if (found == inputs_.end()) {
         if (inputs_.size() == max_shapes) drop_oldest();
         found = inputs_.emplace(std::move(shapes), std::make_unique<Inputs>()).first;
-        const UseScope use(BlockUse::batch);
         for (const HostBatch* b = batches; b != batches + count; ++b) {
-            found->second->parts.push_back({Tensor::empty({b->n, b->h, b->w, b->c}, DType::f32, device_),
-                                            Tensor::empty({b->n, b->h, b->w, 1}, DType::u8, device_)});
+            found->second->parts.emplace_back(*b, true, device_);
             found->second->pixels = std::max(found->second->pixels, b->n * b->h * b->w);
         }
     }
@@ -100,8 +95,10 @@ TrainingStep::Values TrainingStep::values_of(const HostBatch* batches, int64_t c
     double normalizer = 0, images = 0;
     for (int64_t i = 0; i < count; ++i) {
         images += double(batches[i].n);
-        if (!one && device_.kind != DeviceKind::meta)
-            normalizer += loss_.normalizer_of(batches[i].labels, net_.out_channels());
+        if (one || device_.kind == DeviceKind::meta) continue;
+        require(batches[i].form != ImageForm::samples,
+                "training step: several batches a step are normalized by labels that the host augmented");
+        normalizer += loss_.normalizer_of(batches[i].labels, net_.out_channels());
     }
     double sums[] = {normalizer, images};
     ranks_.all_reduce(sums);
@@ -115,15 +112,10 @@ void TrainingStep::upload(const HostBatch* batches, int64_t count, Inputs& to, c
         pieces.push_back({optimizer_.learning_rate(), &values->learning_rate, sizeof(double)});
         pieces.push_back({normalizer_.data(), &values->normalizer, sizeof(double)});
     }
-    for (int64_t i = 0; i < count; ++i) {
-        const Part& part = to.parts[size_t(i)];
-        require(device_.kind == DeviceKind::meta ||  // where shapes are all that there is
-                    (batches[i].images.size() * sizeof(float) == part.images.bytes() &&
-                     batches[i].labels.size() == part.labels.bytes()),
-                "training step: the batch's images or labels do not fill its shape");
-        pieces.push_back({part.images.data(), batches[i].images.data(), part.images.bytes()});
-        pieces.push_back({part.labels.data(), batches[i].labels.data(), part.labels.bytes()});
-    }
+    for (int64_t i = 0; i < count; ++i)
+        to.parts[size_t(i)].each(batches[i], [&](const Tensor& tensor, const void* from) {
+            pieces.push_back({tensor.data(), from, tensor.bytes()});
+        });
     staging_.send(pieces);
 }
 
@@ -131,24 +123,24 @@ void TrainingStep::upload(const HostBatch* batches, int64_t count, Inputs& to, c
 // A micro-batch on its way through them. Dropout draws by the optimizer's own count, which a replay reads anew, and no
 // two micro-batches of a step by one number, on whatever rank they are.
 struct TrainingStep::Pass {
-    Pass(TrainingStep& step, const Part& part, double share_of_images, int64_t index, bool last)
+    Pass(TrainingStep& step, const BatchInputs& part, double share_of_images, int64_t index, bool last)
         : part(part),
           share{step.normalizer_.as<const double>(), share_of_images},
           first(index == 0),
           last(last),
           random(step.seed_, 0, index * step.ranks_.size() + step.ranks_.rank(),
                  &step.optimizer_.device_state()->attempts) {}
-    const Part& part;
+    const BatchInputs& part;
     const LossShare share;
     const bool first, last;  // of the step's micro-batches on this rank
     const StepRandomness random;
-    Tensor images;
+    DeviceBatch batch;
     Tape tape;
     NetOutputs outputs;
     LossValue value, aux;
 };
 
-void TrainingStep::micro_batch(const Part& part, double share_of_images, int64_t index, bool last) {
+void TrainingStep::micro_batch(const BatchInputs& part, double share_of_images, int64_t index, bool last) {
     Pass pass(*this, part, share_of_images, index, last);
     forward(pass);
     backward(pass);
@@ -160,15 +152,11 @@ void TrainingStep::micro_batch(const Part& part, double share_of_images, int64_t
 }
 
 void TrainingStep::forward(Pass& pass) {
-    {
-        const NoTape off;
-        const UseScope use(BlockUse::batch);
-        pass.images = cast(pass.part.images, options_.compute);
-    }
-    pass.outputs = net_.forward_training(pass.images);
-    pass.value = loss_.value(pass.outputs.out, pass.part.labels, pass.share);
+    pass.batch = pass.part.on_device(options_.compute);
+    pass.outputs = net_.forward_training(pass.batch.images);
+    pass.value = loss_.value(pass.outputs.out, pass.batch.labels, pass.share);
     if (pass.outputs.aux.defined())
-        pass.aux = loss_.value(pass.outputs.aux, pass.part.labels,
+        pass.aux = loss_.value(pass.outputs.aux, pass.batch.labels,
                                {pass.share.normalizer, pass.share.images, options_.aux_weight});
 }
 
@@ -242,8 +230,8 @@ void TrainingStep::whole_step(const Inputs& inputs, double images) {
     net_.zero_gradients();
     const auto count = int64_t(inputs.parts.size());
     for (int64_t i = 0; i < count; ++i) {
-        const Part& part = inputs.parts[size_t(i)];
-        micro_batch(part, double(part.images.shape()[0]) / images, i, i + 1 == count);
+        const BatchInputs& part = inputs.parts[size_t(i)];
+        micro_batch(part, double(part.images()) / images, i, i + 1 == count);
     }
 }
 

@@ -21,6 +21,7 @@
 #include "engine/host_batch.h"
 #include "engine/nn/segmentation_net.h"
 #include "engine/optim/optimizer.h"
+#include "engine/train/batch_inputs.h"
 #include "engine/train/gradient_buckets.h"
 #include "engine/train/loss.h"
 #include "engine/train/staging.h"
@@ -60,7 +61,6 @@ class TrainingStep {
 
  private:
     struct Pass;     // of a micro-batch through the phases
-    struct Part;     // of a step's inputs: one micro-batch
     struct Inputs;   // of the same shapes: device tensors and, once they are recorded, the graph
     struct Values {  // of one step, besides its batches
         double learning_rate, normalizer, images;
@@ -71,7 +71,7 @@ class TrainingStep {
     void drop_oldest();
     Values values_of(const HostBatch* batches, int64_t count, double learning_rate);
     void upload(const HostBatch* batches, int64_t count, Inputs& to, const Values* values);
-    void micro_batch(const Part& part, double share_of_images, int64_t index, bool last);
+    void micro_batch(const BatchInputs& part, double share_of_images, int64_t index, bool last);
     void forward(Pass& pass);
     void backward(Pass& pass);
     void reduce();

@@ -148,7 +148,8 @@ TEST_F(SizesTest, ALoaderIsTimedWithoutANet) {
     const std::string bench = "bench loader --data set --size 32x24 -b 2 --timed-images 4 --repetitions 1 ";
     const Outcome table = run(bench + "--workers 0 1 --resize letterbox --scale 0.5 2");
     ASSERT_EQ(table.code, 0) << table.output;
-    for (const char* words : {"8 samples of set, to 32x24 in batches of 2", "workers  images/s", "decode mask", "sum"})
+    for (const char* words : {"8 samples of set, to 32x24 in batches of 2", "workers  images/s", "decode mask", "sum",
+                              "augmented on the host", "augmented on the device", "upload"})
         EXPECT_NE(table.output.find(words), std::string::npos) << words << "\n" << table.output;
     const Outcome json = run(bench + "--workers 2 --json -");
     EXPECT_NE(json.output.find("\"kind\":\"loader\""), std::string::npos) << json.output;

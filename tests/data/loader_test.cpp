@@ -220,6 +220,54 @@ TEST_F(LoaderTest, ImagesOfSeveralSizesArePaddedToTheLargest) {
     EXPECT_NEAR(batch.images[size_t(12 * 20 + 5 * 20) * 3], 0, 0.5 / 255 / 0.224);
 }
 
+// What the device makes of the bytes of a batch.
+static std::vector<float> normalized(const HostBatch& batch) {
+    std::vector<float> values;
+    for (size_t i = 0; i < batch.bytes.size(); ++i)
+        values.push_back(batch.levels[i % size_t(batch.c) % 3 * 256 + batch.bytes[i]]);
+    return values;
+}
+
+TEST_F(LoaderTest, BytesStandForTheSameFloats) {
+    save_png(samples_[1].image_path, pattern(5, 20, 3));
+    save_png(samples_[1].mask_path, make_image<uint8_t>(5, 20, 1));
+    LoaderOptions padded = options_, ranged = augmented(), gray = augmented();
+    padded.normalization = Normalization::imagenet();
+    padded.size_multiple = 8;
+    ranged.normalization.range = {10, 200};
+    gray.channels = 1;
+    for (LoaderOptions o : {padded, ranged, gray}) {
+        const auto floats = epoch(o, 1);
+        o.bytes = true;
+        const auto bytes = epoch(o, 1);
+        ASSERT_EQ(bytes.size(), floats.size());
+        for (size_t i = 0; i < bytes.size(); ++i) {
+            EXPECT_EQ(floats[i].form, ImageForm::floats);
+            EXPECT_EQ(bytes[i].form, ImageForm::bytes);
+            EXPECT_TRUE(bytes[i].images.empty());
+            EXPECT_EQ(normalized(bytes[i]), floats[i].images) << i;
+            EXPECT_EQ(bytes[i].labels, floats[i].labels) << i;
+        }
+    }
+}
+
+// A batch with one deep image is one of floats, and so is what its memory held before.
+TEST_F(LoaderTest, BatchesWithDeepImagesAreFloats) {
+    Image deep = make_image<uint16_t>(12, 16, 3);
+    for (size_t p = 0; p < deep.u16.size(); ++p) deep.u16[p] = uint16_t(p * 90);
+    save_png(samples_[4].image_path, deep);
+    options_.shuffle = false;
+    const auto floats = epoch(options_, 0);
+    options_.bytes = true;
+    auto loader = make_loader(samples_, rule_, options_);
+    HostBatch batch;
+    for (size_t i = 0; loader->next(batch); ++i) {
+        EXPECT_EQ(batch.form, i == 1 ? ImageForm::floats : ImageForm::bytes);
+        EXPECT_EQ(batch.bytes.empty(), i == 1);
+        EXPECT_EQ(i == 1 ? batch.images : normalized(batch), floats[i].images) << i;
+    }
+}
+
 TEST_F(LoaderTest, OneChannelAndNoMasks) {
     options_.channels = 1;
     for (auto& sample : samples_) sample.mask_path.clear();

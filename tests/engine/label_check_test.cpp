@@ -34,6 +34,20 @@ TEST(LabelCheck, NamesImagePlaceAndValue) {
     EXPECT_EQ(refusal(b, 4), "");
 }
 
+// Samples of 2x3 and 4x5 pixels that a device will augment, and room behind them.
+TEST(LabelCheck, NamesThePlaceInASampleAsItIsStored) {
+    HostBatch b = batch_of(2, 9, 13);
+    b.form = ImageForm::samples;
+    b.samples.resize(2);
+    b.samples[0].h = 2, b.samples[0].w = 3;
+    b.samples[1].h = 4, b.samples[1].w = 5, b.samples[1].labels = 6;
+    b.labels.assign(32, 1);
+    b.labels[6 + 2 * 5 + 3] = 7;
+    EXPECT_NE(refusal(b, 3).find("photos/1: pixel (3, 2) has the label 7"), std::string::npos) << refusal(b, 3);
+    b.labels[4] = 9;
+    EXPECT_NE(refusal(b, 3).find("photos/0: pixel (1, 1) has the label 9"), std::string::npos) << refusal(b, 3);
+}
+
 // Whole blocks are looked at together, and what is left one by one.
 TEST(LabelCheck, FindsALabelAnywhere) {
     for (size_t at : {0, 1, 63, 64, 65, 127, 128, 199}) {

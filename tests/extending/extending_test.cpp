@@ -70,6 +70,10 @@ TEST(Extending, TrainsWithAnAddedAugmentationLayoutAndFormat) {
     expect_has(contents(dir / "run/config.toml"), "invert = 0.5");
     expect_has(contents(dir / "run/last.safetensors"), "\\\"invert\\\":0.5");
 
+    const auto refused = shell(training(dir, "refused") + " --invert 0.5 --augment-on device");
+    EXPECT_EQ(refused.code, 2) << refused.output;
+    expect_has(refused.output, "--invert has no form for a device");
+
     ASSERT_EQ(shell(training(dir, "plain")).code, 0);
     EXPECT_NE(contents(dir / "run/best.safetensors"), contents(dir / "plain/best.safetensors")) << "it changes images";
 

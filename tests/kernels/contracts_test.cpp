@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/activation.h"
+#include "kernels/augment.h"
 #include "kernels/conv_transpose.h"
 #include "kernels/depthwise.h"
 #include "kernels/dropout.h"
@@ -18,6 +19,7 @@
 #include "kernels/metrics.h"
 #include "kernels/nearest.h"
 #include "kernels/norm.h"
+#include "kernels/normalize.h"
 #include "kernels/pool.h"
 #include "kernels/resize.h"
 #include "kernels/softmax_loss.h"
@@ -99,6 +101,30 @@ TEST_F(Contracts, Activations) {
     expect_refused(reference::sigmoid, cpu::sigmoid, cuda::sigmoid, {v, v}, forward);
     expect_refused(reference::relu_backward, cpu::relu_backward, cuda::relu_backward, {v, v, {v}}, backward);
     expect_refused(reference::sigmoid_backward, cpu::sigmoid_backward, cuda::sigmoid_backward, {v, v, {v}}, backward);
+}
+
+TEST_F(Contracts, ImagesFromBytes) {
+    View bytes = view(2, 3, 5, 3);
+    bytes.dtype = DType::u8;
+    const View y = view(2, 3, 5, 3);
+    expect_refused(reference::normalize_bytes, cpu::normalize_bytes, cuda::normalize_bytes, {bytes, some(), 3, y},
+                   {{"x of floats", [](auto& a) { a.x.dtype = DType::f32; }},
+                    {"another width", [](auto& a) { a.y.w = 4; }},
+                    {"a slice", [](auto& a) { a.y.pitch = 8; }},
+                    {"no levels", [](auto& a) { a.levels = nullptr; }},
+                    {"levels of no kind", [](auto& a) { a.kinds = 0; }}});
+    AugmentArgs augment;
+    augment.sources = augment.source_labels = augment.labels = some<uint8_t>();
+    augment.samples = some<AugmentedSample>(), augment.filters = some<int32_t>(), augment.levels = some();
+    augment.y = y;
+    expect_refused(reference::augment, cpu::augment, cuda::augment, augment,
+                   {{"no sources", [](auto& a) { a.sources = nullptr; }},
+                    {"no filters", [](auto& a) { a.filters = nullptr; }},
+                    {"no labels", [](auto& a) { a.labels = nullptr; }},
+                    {"a slice", [](auto& a) { a.y.pitch = 8; }},
+                    {"17 channels", [](auto& a) { a.y.c = a.y.pitch = 17; }},
+                    {"65536 images", [](auto& a) { a.y.n = 65536; }},
+                    {"levels of 17 kinds", [](auto& a) { a.kinds = 17; }}});
 }
 
 TEST_F(Contracts, CopyAddFill) {

@@ -18,7 +18,8 @@ namespace {
 
 class Grey : public BatchSource {
  public:
-    Grey(int64_t samples, int64_t batch, int64_t size) : samples_(samples), batch_(batch), size_(size) {}
+    Grey(int64_t samples, int64_t batch, int64_t size, ImageForm form)
+        : samples_(samples), batch_(batch), size_(size), form_(form) {}
     int64_t samples() const override { return samples_; }
     int64_t batches_per_epoch() const override { return (samples_ + batch_ - 1) / batch_; }
     void start_epoch(int64_t, int64_t) override { done_ = 0; }
@@ -26,7 +27,15 @@ class Grey : public BatchSource {
         b.n = std::min(batch_, samples_ - done_);
         done_ += b.n;
         b.h = b.w = size_, b.c = 3;
-        b.images.assign(size_t(b.n * size_ * size_ * 3), 0.5f);
+        b.form = form_;
+        const auto values = size_t(b.n * size_ * size_ * 3);
+        if (form_ == ImageForm::samples) make_samples(b);
+        if (form_ != ImageForm::floats) {
+            b.bytes.assign(values, 128);
+            b.levels.assign(3 * 256, 0.5f);
+        } else {
+            b.images.assign(values, 0.5f);
+        }
         b.labels.assign(size_t(b.n * size_ * size_), 0);
         for (size_t i = 0; i < b.labels.size(); i += 2) b.labels[i] = 1;
         b.names.assign(size_t(b.n), "grey");
@@ -34,7 +43,22 @@ class Grey : public BatchSource {
     }
 
  private:
+    // As they are, with room for a few filters that nobody asks for.
+    void make_samples(HostBatch& b) const {
+        b.source_pixels = b.n * size_ * size_;
+        b.filter_values = 512;
+        b.filters.assign(512, 0);
+        b.samples.assign(size_t(b.n), {});
+        for (size_t i = 0; i < b.samples.size(); ++i) {
+            kernels::AugmentedSample& s = b.samples[i];
+            s.labels = int64_t(i) * size_ * size_;
+            s.image = 3 * s.labels;
+            s.h = s.w = s.resized_h = s.resized_w = s.crop_h = s.crop_w = int32_t(size_);
+        }
+    }
+
     int64_t samples_, batch_, size_, done_ = 0;
+    ImageForm form_;
 };
 
 struct Setting {
@@ -46,12 +70,16 @@ struct Setting {
     std::string optimizer = "adam";
     int64_t last_batch = 0;
     std::string kernels = "auto";
+    ImageForm images = ImageForm::floats;
 };
 
 std::ostream& operator<<(std::ostream& out, const Setting& s) {
     return out << name_of(Device{s.device}) << " base " << s.base << " size " << s.size << " batch " << s.batch
                << " depth " << s.depth << (s.bilinear ? " bilinear " : " ") << name_of(s.compute) << " " << s.optimizer
-               << " last batch " << s.last_batch << " kernels " << s.kernels;
+               << " last batch " << s.last_batch << " kernels " << s.kernels
+               << (s.images == ImageForm::bytes     ? " bytes"
+                   : s.images == ImageForm::samples ? " samples"
+                                                    : "");
 }
 
 UNet net_of(const Setting& s) { return UNet({3, 1, s.base, s.depth, s.bilinear}); }
@@ -64,6 +92,9 @@ PlanOptions plan_of(const Setting& s) {
     o.last_batch = o.last_validation_batch = s.last_batch;
     o.height = o.width = s.size;
     o.optimizer.rule = s.optimizer;
+    o.images = s.images;
+    o.source_pixels = s.size * s.size;
+    o.filter_values = 512;
     return o;
 }
 
@@ -74,7 +105,8 @@ void train(const Setting& s) {
     options.rule = s.optimizer;
     Optimizer optimizer(net, options);
     Trainer trainer(net, optimizer, {.epochs = 6, .compute = s.compute});
-    Grey training(2 * s.batch + s.last_batch, s.batch, s.size), validation(s.batch + s.last_batch, s.batch, s.size);
+    Grey training(2 * s.batch + s.last_batch, s.batch, s.size, s.images),
+        validation(s.batch + s.last_batch, s.batch, s.size, std::min(s.images, ImageForm::bytes));
     TrainObserver observer;
     trainer.run(training, &validation, observer);
 }
@@ -123,19 +155,25 @@ TEST_P(MemoryLimitTest, IsMetFromBothSides) {
     memory.set_limit(0);
 }
 
+constexpr auto as_bytes = ImageForm::bytes, as_samples = ImageForm::samples;
 constexpr auto host = DeviceKind::cpu, accelerator = DeviceKind::gpu;
-INSTANTIATE_TEST_SUITE_P(All, MemoryPlanTest,
-                         testing::Values(Setting{host, 16, 32, 2},
-                                         Setting{host, 8, 64, 4, 3, false, DType::f32, "adam", 1},
-                                         Setting{host, 8, 48, 3, 4, true}, Setting{host, 24, 32, 1, 3},
-                                         Setting{host, 8, 64, 4, 4, false, DType::bf16},
-                                         Setting{host, 8, 48, 2, 3, true, DType::bf16, "sgd"},
-                                         Setting{accelerator, 4, 32, 2, 2}, Setting{accelerator, 8, 16, 4, 2, true},
-                                         Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1},
-                                         Setting{host, 16, 32, 2, 3, false, DType::f32, "adam", 0, "own"},
-                                         Setting{host, 8, 64, 4, 3, false, DType::bf16, "adam", 0, "own"},
-                                         Setting{host, 8, 48, 2, 3, false, DType::bf16, "adam", 0, "pairs"},
-                                         Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1, "simt"}));
+INSTANTIATE_TEST_SUITE_P(
+    All, MemoryPlanTest,
+    testing::Values(Setting{host, 16, 32, 2}, Setting{host, 8, 64, 4, 3, false, DType::f32, "adam", 1},
+                    Setting{host, 8, 48, 3, 4, true}, Setting{host, 24, 32, 1, 3},
+                    Setting{host, 8, 64, 4, 4, false, DType::bf16},
+                    Setting{host, 8, 48, 2, 3, true, DType::bf16, "sgd"}, Setting{accelerator, 4, 32, 2, 2},
+                    Setting{accelerator, 8, 16, 4, 2, true},
+                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1},
+                    Setting{host, 16, 32, 2, 3, false, DType::f32, "adam", 0, "own"},
+                    Setting{host, 8, 64, 4, 3, false, DType::bf16, "adam", 0, "own"},
+                    Setting{host, 8, 48, 2, 3, false, DType::bf16, "adam", 0, "pairs"},
+                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1, "simt"},
+                    Setting{host, 8, 64, 4, 3, false, DType::f32, "adam", 1, "auto", as_bytes},
+                    Setting{accelerator, 8, 16, 4, 2, false, DType::f32, "adam", 0, "auto", as_bytes},
+                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1, "auto", as_bytes},
+                    Setting{host, 8, 64, 4, 3, false, DType::f32, "adam", 1, "auto", as_samples},
+                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1, "auto", as_samples}));
 INSTANTIATE_TEST_SUITE_P(All, MemoryLimitTest,
                          testing::Values(Setting{host, 8, 64, 4, 3}, Setting{host, 8, 32, 4, 2, true, DType::bf16},
                                          Setting{accelerator, 4, 16, 2, 2}));

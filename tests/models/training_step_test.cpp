@@ -154,6 +154,50 @@ TEST(TrainingStepTest, ShapesTakeTurns) {
     EXPECT_EQ(weights[0], weights[1]);
 }
 
+// The same images as bytes, and as floats that the host normalized.
+HostBatch as_bytes(const HostBatch& floats, HostBatch& normalized) {
+    HostBatch b = floats;
+    b.form = ImageForm::bytes;
+    b.levels.resize(3 * 256);
+    for (size_t i = 0; i < b.levels.size(); ++i)
+        b.levels[i] = (float(i % 256) / 255 - 0.4f) / (0.2f + 0.1f * float(i / 256));
+    for (const float v : floats.images) b.bytes.push_back(uint8_t(v * 255));
+    b.images.clear();
+    normalized = floats;
+    for (size_t i = 0; i < b.bytes.size(); ++i) normalized.images[i] = b.levels[i % 3 * 256 + b.bytes[i]];
+    return b;
+}
+
+// Bytes are normalized on the device to the bits of the host, eagerly and in a replay; both forms take turns.
+TEST(TrainingStepTest, BytesTrainAsFloats) {
+    for (const Device device : {cpu_device, gpu_device})
+        for (const DType compute : {DType::f32, DType::bf16}) {
+            if (device.kind == DeviceKind::gpu ? !have_gpu() : compute != DType::f32) continue;
+            SCOPED_TRACE(name_of(device) + std::string(" ") + name_of(compute));
+            std::vector<float> weights[3];
+            for (const int way : {0, 1, 2}) {
+                Rig rig(device, {.compute = compute});
+                auto data = batches(14);
+                for (size_t i = 0; i < data.size(); ++i) {
+                    HostBatch floats;
+                    const HostBatch bytes = as_bytes(data[i], floats);
+                    rig.step->run(way == 1 || (way == 2 && i % 2) ? &bytes : &floats, 1, 1e-3);
+                }
+                weights[way] = rig.weights();
+                EXPECT_EQ(rig.step->replayed() > 0, device.kind == DeviceKind::gpu);
+            }
+            EXPECT_EQ(weights[0], weights[1]);
+            EXPECT_EQ(weights[0], weights[2]);
+        }
+}
+
+TEST(TrainingStepTest, BytesThatDoNotFillTheShapeAreRefused) {
+    Rig rig(cpu_device, {});
+    HostBatch floats, bytes = as_bytes(batches(1)[0], floats);
+    bytes.bytes.pop_back();
+    EXPECT_THROW(rig.step->run(&bytes, 1, 1e-3), Error);
+}
+
 // Three micro-batches, the last of them shorter, with other counts of pixels that count in every step.
 TEST(TrainingStepTest, MicroBatchesAreReplayedTogether) {
     if (!have_gpu()) GTEST_SKIP() << "no GPU";
