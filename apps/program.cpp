@@ -27,6 +27,7 @@ struct Verb {
 
 constexpr Verb verbs[] = {
     {"train", train, "train a net on a folder of images and masks", true},
+    {"recipes", recipes, "list the settings with which known systems train, or show one"},
     {"eval", eval, "score a checkpoint on a data set", true},
     {"predict", predict, "write masks, probabilities or overlays for images", true},
     {"summary", summary, "show a net layer by layer, and the memory it takes"},

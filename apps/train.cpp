@@ -13,6 +13,7 @@
 #include "base/text_table.h"
 #include "segmentation/checkpoint_path.h"
 #include "segmentation/config_file.h"
+#include "segmentation/recipes.h"
 #include "segmentation/training_run.h"
 
 namespace atrous::app {
@@ -32,7 +33,10 @@ static std::string resumed_path(const std::vector<std::string>& words) {
 }
 
 // A run that goes on has the settings of its config.toml, unless another file is given.
-static void parse(Options& o, int argc, const char* const* argv) {
+static void parse(Options& o, std::string& recipe, int argc, const char* const* argv) {
+    o.bind("recipe", recipe,
+           "settings with which a known system trains (`atrous recipes` lists them); other options go before them")
+        .common();
     std::vector<std::string> words(argv + 1, argv + argc);
     bool config_given = false;
     for (const auto& w : words) config_given = config_given || w.rfind("--config", 0) == 0;
@@ -42,6 +46,7 @@ static void parse(Options& o, int argc, const char* const* argv) {
         if (!config_given && path_exists(config)) words.insert(words.begin(), {"--config", config});
     }
     o.parse(words);
+    if (!recipe.empty()) apply_recipe(o, find_recipe(recipe));
 }
 
 // What the run ended with, and the exit code.
@@ -52,6 +57,10 @@ static int report_end(TrainingRun& run, const Experiment& e, bool finished, Mess
                                   finished ? "finished" : "stopped", p.step, run.folder().last(), run.folder().path()));
         return exit_after_signal(signal);
     }
+    if (!finished)
+        messages.text(
+            fmt::format("\nended after step {} and {:g} hours; saved {}; go on with: atrous train --resume {}\n",
+                        p.step, e.run.max_hours, run.folder().last(), run.folder().path()));
     if (run.out_of_patience())
         messages.text(fmt::format("\nended after epoch {}: no better {} since epoch {}\n", p.epoch, e.trainer.monitor,
                                   p.best_epoch + 1));
@@ -77,6 +86,7 @@ static int run_training(TrainingSetup& setup, RunLog& log) {
 
 int train(int argc, const char* const* argv) {
     Experiment e;
+    std::string recipe;
     Options o("train",
               "Trains a segmentation net on a folder of images and masks. Writes checkpoints and scores into a run "
               "folder.");
@@ -84,9 +94,11 @@ int train(int argc, const char* const* argv) {
     o.examples(
         {"atrous train --data DIR                                     two classes, U-Net, 10 epochs, run folder runs/1",
          "atrous train --data DIR --size 512 -b 4 --epochs 50 --lr 1e-4 --schedule cosine --vflip 0.5",
+         "atrous train --data DIR --recipe carvana-unet               as that project trains; atrous recipes lists "
+         "them",
          "atrous train --data DIR --model deeplabv3 --pretrained resnet50.pth --normalize imagenet",
          "atrous train --resume runs/1 --epochs 100                   go on, to 100 epochs in all"});
-    parse(o, argc, argv);
+    parse(o, recipe, argc, argv);
     Console console;
     RunLog log(console);  // keeps what is said from here on
     if (is_folder(e.pretrained)) e.pretrained = checkpoint_file(e.pretrained);

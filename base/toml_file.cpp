@@ -123,7 +123,10 @@ TomlValue value_of(const toml::node& node) {
 }  // namespace
 
 TomlValue read_toml(const std::string& path, const TomlPurpose& purpose) {
-    const std::string text = read_text(path, purpose);
+    return parse_toml(read_text(path, purpose), path, purpose);
+}
+
+TomlValue parse_toml(const std::string& text, const std::string& path, const TomlPurpose& purpose) {
     refuse_deep_keys(text, path, purpose);
     try {
         return value_of(toml::parse(text, path));

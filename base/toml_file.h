@@ -26,5 +26,7 @@ struct TomlPurpose {
 // The file's table. Throws IoError where it cannot be read, FormatError with file and line where it is no TOML, is
 // larger than 1 MiB, or has a key of more than 16 parts.
 TomlValue read_toml(const std::string& path, const TomlPurpose& purpose);
+// Of a text that messages call `name`.
+TomlValue parse_toml(const std::string& text, const std::string& name, const TomlPurpose& purpose);
 
 }  // namespace atrous::io

@@ -46,11 +46,14 @@ ConfigEntry entry_of(std::string key, const io::TomlValue& value) {
     return entry;
 }
 
-std::vector<ConfigEntry> entries_of(const std::string& path) {
+constexpr io::TomlPurpose purpose{"configuration file", "batch-size = 8"};
+
+// Of the tree that read() returns.
+template <class Read>
+std::vector<ConfigEntry> entries_of(Read read) {
     std::vector<ConfigEntry> entries;
     try {
-        for (const auto& [key, value] : io::read_toml(path, {"configuration file", "batch-size = 8"}).entries)
-            entries.push_back(entry_of(key, value));
+        for (const auto& [key, value] : read().entries) entries.push_back(entry_of(key, value));
     } catch (const FormatError& e) {
         throw UsageError(e.what());
     }
@@ -86,14 +89,14 @@ void assign(SettingBase& setting, const ConfigEntry& entry, const std::string& w
                      io::in_quotes(entry.list ? "[" + found + "]" : found));
 }
 
-}  // namespace
-
-void read_config_file(Settings& settings, const std::string& path) {
+// Sets those that `leaves` does not leave alone.
+void set_all(Settings& settings, const std::vector<ConfigEntry>& entries, const std::string& name,
+             bool (*leaves)(const SettingBase&)) {
     std::vector<std::string> seen, known;
     for (const auto& s : settings.all())
         if (s->key != config_key) known.push_back(s->key);
-    for (const ConfigEntry& entry : entries_of(path)) {
-        const std::string where = fmt::format("{}:{}: ", path, entry.line);
+    for (const ConfigEntry& entry : entries) {
+        const std::string where = fmt::format("{}:{}: ", name, entry.line);
         SettingBase* setting = settings.find(entry.key);
         if (!setting || entry.key == config_key) {
             const bool table = entry.words.size() == 1 && entry.words[0].kind == Word::Kind::other && !entry.list;
@@ -103,10 +106,22 @@ void read_config_file(Settings& settings, const std::string& path) {
         if (std::find(seen.begin(), seen.end(), setting->key) != seen.end())
             throw UsageError(where + io::in_quotes(entry.key) + " appears twice");
         seen.push_back(setting->key);
-        if (setting->origin == Origin::flag) continue;
+        if (leaves(*setting)) continue;
         assign(*setting, entry, where);
         setting->origin = Origin::config;
     }
+}
+
+}  // namespace
+
+void read_config_file(Settings& settings, const std::string& path) {
+    const auto entries = entries_of([&] { return io::read_toml(path, purpose); });
+    set_all(settings, entries, path, [](const SettingBase& s) { return s.origin == Origin::flag; });
+}
+
+void read_config_text(Settings& settings, const std::string& text, const std::string& name) {
+    const auto entries = entries_of([&] { return io::parse_toml(text, name, purpose); });
+    set_all(settings, entries, name, [](const SettingBase& s) { return s.given(); });
 }
 
 std::string as_toml(const Settings& settings) {

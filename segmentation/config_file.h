@@ -12,6 +12,9 @@ inline constexpr const char* config_key = "config";  // of the setting that name
 // Sets what the file gives and the command line does not. IoError, or UsageError with file and line.
 void read_config_file(Settings& settings, const std::string& path);
 
+// Sets what the text gives and nobody else has given: neither the command line nor a file. Messages call it `name`.
+void read_config_text(Settings& settings, const std::string& text, const std::string& name);
+
 // A file that gives these values again.
 std::string as_toml(const Settings& settings);
 

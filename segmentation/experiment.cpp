@@ -138,6 +138,10 @@ static void describe_run(Settings& s, Experiment& e) {
            "are read (every 16 steps); 0: after each epoch only")
         .min(0)
         .when_resumed(Resume::free);
+    s.bind("max-hours", e.run.max_hours,
+           "hours after which the training saves and ends, so that it can go on; 0: no limit")
+        .min(0)
+        .when_resumed(Resume::free);
     describe_sheet_rows(s, e.run.sheet_rows).help = "samples that samples.png, the contact sheet, shows";
 }
 

@@ -28,6 +28,7 @@ struct RunOptions {
     int64_t save_every = 0;  // steps; 0: after each epoch only
     std::string profile;     // a file, or default_profile; empty: none
     int64_t profile_steps = 10;
+    double max_hours = 0;  // 0: no limit
     int64_t sheet_rows = default_sheet_rows;
 };
 

@@ -45,36 +45,55 @@ static std::string known() {
 }
 
 // The words of a loss, each known and none of a kind twice.
-static std::vector<std::string> checked_words(const std::string& name) {
-    std::vector<std::string> words = split(name, '+');
-    bool right = !name.empty() && name.back() != '+';
+static std::vector<WeightedWord> checked_words(const std::string& text) {
+    std::vector<WeightedWord> words = parse_loss(text);
+    std::vector<std::string> seen;
     int pixels = 0, regions = 0;
-    for (const std::string& text : words) {
-        const LossWord* word = LossWord::catalogue().find(text);
-        right = right && word && std::count(words.begin(), words.end(), text) == 1;
+    for (const WeightedWord& w : words) {
+        const LossWord* word = LossWord::catalogue().find(w.word);
+        const bool twice = std::count(seen.begin(), seen.end(), w.word) > 0;
         pixels += word && word->kind() == Kind::pixels;
         regions += word && word->kind() == Kind::regions;
+        if (!word || twice || pixels > 1 || regions > 1)
+            throw UsageError(fmt::format("`loss` {}: expected {}, as in ce+dice", text, known()));
+        seen.push_back(w.word);
     }
-    if (!right || pixels > 1 || regions > 1)
-        throw UsageError(fmt::format("`loss` {}: expected {}, as in ce+dice", name, known()));
     return words;
 }
 
-std::string resolve_loss(const std::string& name, int64_t out_channels) {
-    if (name == "auto") return out_channels == 1 ? "bce+dice" : "ce+dice";
-    checked_words(name);
-    return name;
+std::string resolve_loss(const std::string& text, int64_t out_channels) {
+    if (text == "auto") return out_channels == 1 ? "bce+dice" : "ce+dice";
+    return text_of(checked_words(text));
 }
 
-static bool takes_softmax(const LossWord& word) {
+static bool takes_softmax(const LossWord& word, int64_t channels) {
     SoftmaxLossOptions o;
-    return word.set_softmax(o, {});
+    return word.set_softmax(o, {}, channels);
 }
 
-static void check_class_weights(const LossConfig& c, const std::vector<std::string>& words, int64_t out_channels) {
+// A copy of the word with the options that the text gives it.
+static std::shared_ptr<const LossWord> with_options(const LossConfig& c, const WeightedWord& w) {
+    std::shared_ptr<LossWord> word = c.words.of(w.word).copy();
+    Settings options;
+    word->describe_options(options);
+    std::vector<std::string> names;
+    for (const auto& option : options.all()) names.push_back(option->key);
+    for (const auto& [name, value] : w.options) {
+        SettingBase* option = options.find(name);
+        if (!option)
+            throw UsageError(fmt::format("`loss` {}: {} has no option {}; expected {}", c.name, w.word, name,
+                                         names.empty() ? "none" : alternatives(names)));
+        if (!option->assign({{value}}))
+            throw UsageError(
+                fmt::format("`loss` {}: {} of {} is {}; expected {}", c.name, name, w.word, value, option->rule()));
+    }
+    return word;
+}
+
+static void check_class_weights(const LossConfig& c, const std::vector<WeightedWord>& words, int64_t out_channels) {
     if (c.class_weights.empty()) return;
     const auto takes = [](const LossWord& w) { return w.weighs_classes(); };
-    if (std::none_of(words.begin(), words.end(), [&](const std::string& w) { return takes(c.words.of(w)); }))
+    if (std::none_of(words.begin(), words.end(), [&](const WeightedWord& w) { return takes(c.words.of(w.word)); }))
         throw UsageError(
             fmt::format("`class-weights`: loss {} has none; use {}", c.name, alternatives(words_that(takes))));
     const int64_t classes = classes_of(out_channels), given = int64_t(c.class_weights.size());
@@ -82,32 +101,36 @@ static void check_class_weights(const LossConfig& c, const std::vector<std::stri
 }
 
 // Of sigmoids where every word can be and the softmax is not asked for; one channel is a sigmoid where both can be.
-static decltype(LossParts::one_pass) one_pass(const LossConfig& c, const std::vector<const LossWord*>& words,
+static decltype(LossParts::one_pass) one_pass(const LossConfig& c, const std::vector<LossParts::Own>& words,
                                               int64_t out_channels, int ignore_index) {
     if (words.empty()) return std::monostate{};
     BceDiceOptions sigmoid{.bce_weight = 0, .dice_weight = 0, .ignore_index = ignore_index};
     SoftmaxLossOptions softmax{.ce_weight = 0, .region_weight = 0, .ignore_index = ignore_index};
     bool by_channel = true, by_class = true;
-    for (const LossWord* word : words) {
+    for (const auto& [word, weight] : words) {
         by_channel = word->set_sigmoid(sigmoid) && by_channel;
-        by_class = word->set_softmax(softmax, c.words) && by_class;
+        by_class = word->set_softmax(softmax, c.words, out_channels) && by_class;
+        const bool pixels = word->kind() == Kind::pixels;
+        (pixels ? sigmoid.bce_weight : sigmoid.dice_weight) *= weight;
+        (pixels ? softmax.ce_weight : softmax.region_weight) *= weight;
     }
     if (by_channel && (!by_class || out_channels == 1)) return sigmoid;
     if (by_class) return softmax;
-    const auto pixels = [](const LossWord& w) { return w.kind() == Kind::pixels && takes_softmax(w); };
-    const auto at = std::find_if(words.begin(), words.end(), [](const LossWord* w) { return takes_softmax(*w); });
-    throw UsageError(fmt::format("`loss` {}: {} goes with {}", c.name, at == words.end() ? "no word" : (*at)->name(),
-                                 alternatives(words_that(pixels))));
+    const auto takes = [&](const LossWord& w) { return takes_softmax(w, out_channels); };
+    const auto at = std::find_if(words.begin(), words.end(), [&](const auto& w) { return takes(*w.word); });
+    throw UsageError(
+        fmt::format("`loss` {}: {} goes with {}", c.name, at == words.end() ? "no word" : at->word->name(),
+                    alternatives(words_that([&](const LossWord& w) { return w.kind() == Kind::pixels && takes(w); }))));
 }
 
 LossParts loss_parts(const LossConfig& c, int64_t out_channels, int ignore_index) {
-    const std::vector<std::string> names = checked_words(resolve_loss(c.name, out_channels));
-    check_class_weights(c, names, out_channels);
+    const std::vector<WeightedWord> words = checked_words(resolve_loss(c.name, out_channels));
+    check_class_weights(c, words, out_channels);
     LossParts parts;
-    std::vector<const LossWord*> together;
-    for (const std::string& name : names) {
-        const LossWord& word = c.words.of(name);
-        (word.kind() == Kind::own ? parts.own : together).push_back(&word);
+    std::vector<LossParts::Own> together;
+    for (const WeightedWord& w : words) {
+        const auto word = with_options(c, w);
+        (word->kind() == Kind::own ? parts.own : together).push_back({word, w.weight});
     }
     parts.one_pass = one_pass(c, together, out_channels, ignore_index);
     return parts;
@@ -175,7 +198,9 @@ void check(const LossConfig& config, int64_t classes) {
 void describe(Settings& s, LossConfig& c) {
     s.bind("loss", c.name,
            listed(LossWord::catalogue().names()) +
-               ", or two joined as in ce+dice; auto: bce+dice for two classes, ce+dice for more")
+               ", or two joined as in ce+dice, with weights and options as in 0.5*ce+0.5*dice(smooth=0); auto: "
+               "bce+dice for "
+               "two classes, ce+dice for more")
         .when_resumed(Resume::fixed);
     s.bind("class-weights", c.weighting,
            "class weights for " + enumeration(words_that([](const LossWord& w) { return w.weighs_classes(); })) +

@@ -1,6 +1,7 @@
 // The loss of an experiment: words become a loss function, and go into a checkpoint and come back.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -10,11 +11,11 @@
 
 namespace atrous {
 
-// Words (engine/train/losses/loss_word.h) joined by '+': one term for pixels, one for regions, or both; and any that
-// bring a loss function of their own.
+// Words (engine/train/losses/loss_word.h) joined by '+', with weights and options (loss_expression.h): one term for
+// pixels, one for regions, or both; and any that bring a loss function of their own.
 //   bce                          every channel by itself, labels one-hot
 //   ce, focal                    classes exclude each other (softmax)
-//   dice, tversky, focal-tversky of the sigmoids beside bce and in a binary net's 'dice', else of the softmax
+//   dice, jaccard, tversky, focal-tversky of the sigmoids beside bce and in a binary net's 'dice', else of the softmax
 struct LossConfig {
     std::string name = "auto";
     OneOfEach<LossWord> words = {};          // the settings of each
@@ -24,13 +25,17 @@ struct LossConfig {
 
 void describe(Settings& settings, LossConfig& config);
 
-// "auto" becomes bce+dice for a net with one output channel, ce+dice for more.
+// "auto" becomes bce+dice for a net with one output channel, ce+dice for more; other texts lose their spaces.
 std::string resolve_loss(const std::string& name, int64_t out_channels);
 
 // A loss is made of one pass over logits and labels, and words with functions of their own; at least one of them.
 struct LossParts {
     std::variant<std::monostate, BceDiceOptions, SoftmaxLossOptions> one_pass;
-    std::vector<const LossWord*> own;  // of the config's words, which have to stay
+    struct Own {
+        std::shared_ptr<const LossWord> word;
+        double weight = 1;
+    };
+    std::vector<Own> own = {};
 };
 LossParts loss_parts(const LossConfig& config, int64_t out_channels, int ignore_index);  // UsageError
 LossFactory loss_of(const LossConfig& config, int64_t out_channels, int ignore_index);   // UsageError

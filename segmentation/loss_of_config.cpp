@@ -10,8 +10,12 @@ LossFactory loss_of(const LossConfig& config, int64_t out_channels, int ignore_i
     if (const auto* sigmoid = std::get_if<BceDiceOptions>(&parts.one_pass)) losses.push_back(bce_dice_loss(*sigmoid));
     if (const auto* softmax = std::get_if<SoftmaxLossOptions>(&parts.one_pass))
         losses.push_back(class_loss(*softmax, config.class_weights));
-    for (const LossWord* word : parts.own) losses.push_back(word->make(out_channels, ignore_index));
-    return sum_of_losses(std::move(losses));
+    std::vector<double> weights(losses.size(), 1.0);
+    for (const auto& [word, weight] : parts.own) {
+        losses.push_back(word->make(out_channels, ignore_index));
+        weights.push_back(weight);
+    }
+    return sum_of_losses(std::move(losses), std::move(weights));
 }
 
 }  // namespace atrous

@@ -7,6 +7,7 @@
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
+#include "segmentation/time_limit.h"
 #include "segmentation/windowed_net.h"
 
 namespace atrous {
@@ -136,7 +137,8 @@ void TrainingRun::open_folder() {
 }
 
 bool TrainingRun::train(TrainObserver& observer) {
-    ObserverList observers({&observer, &*logger_});
+    TimeLimit limit(e_.run.max_hours);
+    ObserverList observers({&observer, &*logger_, &limit});
     const bool finished = trainer_->run(*source_, validation_.get(), observers);
     if (!finished) logger_->save();
     return finished;

@@ -96,7 +96,9 @@ class ClassLoss : public LossFunction {
 
 class SumOfLosses : public LossFunction {
  public:
-    explicit SumOfLosses(std::vector<std::unique_ptr<LossFunction>> losses) : losses_(std::move(losses)) {
+    SumOfLosses(std::vector<std::unique_ptr<LossFunction>> losses, std::vector<double> weights)
+        : losses_(std::move(losses)), weights_(std::move(weights)) {
+        weights_.resize(losses_.size(), 1.0);
         for (const auto& loss : losses_)
             for (const LossTerm& term : loss->terms())
                 terms_.push_back(loss == losses_.front() ? term : LossTerm{term.name, TermSum::images});
@@ -111,11 +113,13 @@ class SumOfLosses : public LossFunction {
     }
 
     LossValue value(const Tensor& logits, const Tensor& labels, const LossShare& share) const override {
-        const LossShare others{nullptr, 1, share.weight * share.images};
         std::vector<LossValue> values;
         Tensor sum;
         for (const auto& loss : losses_) {
-            values.push_back(loss->value(logits, labels, values.empty() ? share : others));
+            const double weight = share.weight * weights_[values.size()];
+            const LossShare own = values.empty() ? LossShare{share.normalizer, share.images, weight}
+                                                 : LossShare{nullptr, 1, weight * share.images};
+            values.push_back(loss->value(logits, labels, own));
             sum = sum.defined() ? add(sum, values.back().loss) : values.back().loss;
         }
         return {sum, joined(sum, values)};
@@ -139,6 +143,7 @@ class SumOfLosses : public LossFunction {
     }
 
     std::vector<std::unique_ptr<LossFunction>> losses_;
+    std::vector<double> weights_;
     std::vector<LossTerm> terms_;
 };
 
@@ -154,12 +159,12 @@ LossFactory class_loss(const SoftmaxLossOptions& options, const std::vector<doub
     };
 }
 
-LossFactory sum_of_losses(std::vector<LossFactory> losses) {
-    if (losses.size() == 1) return losses.front();
-    return [losses = std::move(losses)](Device device, DType compute) {
+LossFactory sum_of_losses(std::vector<LossFactory> losses, std::vector<double> weights) {
+    if (losses.size() == 1 && (weights.empty() || weights[0] == 1)) return losses.front();
+    return [losses = std::move(losses), weights = std::move(weights)](Device device, DType compute) {
         std::vector<std::unique_ptr<LossFunction>> made;
         for (const LossFactory& loss : losses) made.push_back(loss(device, compute));
-        return std::make_unique<SumOfLosses>(std::move(made));
+        return std::make_unique<SumOfLosses>(std::move(made), weights);
     };
 }
 

@@ -175,7 +175,35 @@ bool Trainer::out_of_patience() const {
            progress.epoch - 1 - progress.best_epoch >= options_.patience_stop;
 }
 
+// The class that every pixel was taken for although others were there; -1: not so.
+static int64_t only_prediction(const ConfusionMatrix& m) {
+    int64_t only = -1, truths = 0;
+    for (int64_t c = 0; c < m.classes(); ++c) {
+        const ClassCounts counts = m.of_class(c);
+        truths += counts.truth > 0;
+        if (counts.predicted == m.pixels()) only = c;
+    }
+    return truths > 1 ? only : -1;
+}
+
+void Trainer::warn_of_collapse(const Scores& v, TrainObserver& observer) {
+    const int64_t only = only_prediction(v.confusion);
+    if (only < 0) {
+        collapsed_epochs_ = 0;
+        return;
+    }
+    if (++collapsed_epochs_ < 2 || std::exchange(warned_of_collapse_, true)) return;
+    const double share = 100 * double(v.confusion.of_class(only).truth) / double(v.pixels);
+    observer.on_warning(fmt::format(
+        "epochs {} and {}: every validation pixel was taken for class {}, which {:.3g} % are. Usual causes: a learning "
+        "rate too high (`lr` a tenth) or too low, masks read otherwise than meant (`mask-values`; look at samples), "
+        "one "
+        "class that covers nearly everything (`class-weights` or `loss` dice)",
+        progress.epoch, progress.epoch + 1, only, share));
+}
+
 void Trainer::warn_of(const Scores& v, TrainObserver& observer) {
+    warn_of_collapse(v, observer);
     if (!v.nonfinite.empty()) {
         observer.on_warning(
             fmt::format("epoch {}: the net gave NaN or Inf for {} of {} validation images, first {}; "

@@ -110,6 +110,7 @@ class Trainer {
     // Tells whether the epoch is the best. A schedule that goes by the validation sees its score.
     bool update_best(const std::optional<Scores>& validation, TrainObserver& observer);
     void warn_of(const Scores& validation, TrainObserver& observer);
+    void warn_of_collapse(const Scores& validation, TrainObserver& observer);
     bool is_bad(const StepLogEntry& entry);
     [[noreturn]] void refuse(const Pending& pending, const StepLogEntry& entry, BatchSource& training,
                              TrainObserver& observer);
@@ -122,7 +123,8 @@ class Trainer {
     TrainingStep step_;
     std::vector<Pending> pending_;
     int64_t bad_in_a_row_ = 0;
-    bool warned_of_undefined_ = false;
+    bool warned_of_undefined_ = false, warned_of_collapse_ = false;
+    int64_t collapsed_epochs_ = 0;  // in a row, with one class everywhere
 };
 
 }  // namespace atrous

@@ -188,6 +188,29 @@ TEST_F(ProgramTest, AugmentedTrainingsResumeToTheSameWeights) {
     EXPECT_NE(weights("plain/last.safetensors"), weights("chosen/last.safetensors")) << "the choices changed nothing";
 }
 
+TEST_F(ProgramTest, ATrainingWhoseHoursAreOverSavesAndGoesOnToTheSameWeights) {
+    const std::string loss = "--loss '0.5*bce + 0.5 * dice(smooth=0, groups=sample)'";
+    ASSERT_EQ(run(small_training("whole", loss, 2)).code, 0);
+    const Outcome stopped = run(small_training("hours", loss + " --max-hours 1e-9", 2));
+    ASSERT_EQ(stopped.code, 0) << stopped.output;
+    EXPECT_NE(stopped.output.find(" and 1e-09 hours; saved "), std::string::npos) << stopped.output;
+    const Outcome resumed = run("train --max-hours 0 --resume " + quoted("hours"));
+    ASSERT_EQ(resumed.code, 0) << resumed.output;
+    EXPECT_EQ(weights("hours/last.safetensors"), weights("whole/last.safetensors"));
+}
+
+TEST_F(ProgramTest, ARecipeIsSettingsThatGiveWay) {
+    EXPECT_NE(run("recipes").output.find("carvana-unet"), std::string::npos);
+    EXPECT_NE(run("recipes carvana-unet").output.find("size = \"240x160\""), std::string::npos);
+    const Outcome trained = run(small_training("by recipe", "--recipe carvana-unet", 1));
+    ASSERT_EQ(trained.code, 0) << trained.output;
+    EXPECT_NE(trained.output.find("loss bce;"), std::string::npos) << "the recipe's: " << trained.output;
+    EXPECT_EQ(trained.output.find("240x160"), std::string::npos) << "the command line's size goes before";
+    const Outcome unknown = run("train --recipe carvana --data somewhere");
+    EXPECT_EQ(unknown.code, 2);
+    EXPECT_NE(unknown.output.find("recipe 'carvana' is unknown"), std::string::npos) << unknown.output;
+}
+
 TEST_F(ProgramTest, TrainsOnSeveralClasses) {
     fs::create_directories(root() / "classes/images");
     fs::create_directories(root() / "classes/masks");
@@ -377,7 +400,7 @@ TEST_F(ProgramTest, ReplayFreezesWhatTheTrainingFroze) {
 
 TEST_F(ProgramTest, EveryVerbExplainsItself) {
     for (const char* verb : {"train", "eval", "predict", "summary", "convert", "forward", "run-op", "synth", "replay",
-                             "tune", "bench", "bench kernels", "bench step", "devices"}) {
+                             "tune", "recipes", "bench", "bench kernels", "bench step", "devices"}) {
         const Outcome outcome = run(std::string(verb) + " -h");
         EXPECT_EQ(outcome.code, 0) << outcome.output;
         EXPECT_NE(outcome.output.find("usage"), std::string::npos) << outcome.output;

@@ -103,7 +103,7 @@ TEST_F(RulesFromOutside, AreSettingsLikeOthers) {
     Settings s;
     describe(s, e);
     EXPECT_EQ(s.at("optimizer").rule(), "sgd, adam, adamw, rmsprop or sign");
-    EXPECT_EQ(s.at("schedule").rule(), "constant, step, poly, cosine, plateau or linear");
+    EXPECT_EQ(s.at("schedule").rule(), "constant, step, multi-step, poly, cosine, one-cycle, plateau or linear");
     EXPECT_EQ(s.at("monitor").rule(), "dice, iou, recall, brier or loss");
     expect_has(s.at("loss").help, "focal-tversky, image-dice, or");
     EXPECT_FALSE(s.at("sign-momentum").counts()) << "another optimizer is chosen";

@@ -112,6 +112,31 @@ TEST(UndefinedScoreTest, WithoutTheObjectTheLowestLossIsTheBestEpoch) {
     }
 }
 
+// At a learning rate of 0 a net whose head is pushed to one side says one class everywhere, epoch after epoch.
+TEST(CollapseTest, OneClassEverywhereIsSaidOnceWithItsUsualCauses) {
+    for (const float push : {-50.0f, 0.0f}) {
+        UNet net({.base_channels = 4, .depth = 2});
+        net.materialize({.device = cpu, .seed = 7});
+        Parameter& bias = *net.parameters().back().parameter;
+        ASSERT_EQ(bias.shape, Shape({1})) << "the head's";
+        if (push != 0) bias.value.copy_from_host(&push, sizeof(push));
+        Optimizer optimizer(net, {});
+        Trainer trainer(net, optimizer, {.epochs = 4, .schedule = {.base = push != 0 ? 1e-9 : 0.03}});
+        Rectangles source(8, 4, 16, 5), validation(4, 2, 16, 9);
+        Watched watched;
+        trainer.run(source, &validation, watched);
+        if (push == 0) {
+            EXPECT_TRUE(watched.warnings.empty());
+            continue;
+        }
+        ASSERT_EQ(watched.warnings.size(), 1u);
+        EXPECT_NE(watched.warnings[0].find("epochs 1 and 2: every validation pixel was taken for class 0"),
+                  std::string::npos)
+            << watched.warnings[0];
+        EXPECT_NE(watched.warnings[0].find("`class-weights`"), std::string::npos);
+    }
+}
+
 TEST(UndefinedScoreTest, WithoutAnyPixelThereIsNoBestEpoch) {
     Relabelled validation(4, 2, 255);
     const Trained run = train(validation);

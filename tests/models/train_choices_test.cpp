@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "engine/io/checkpoint.h"
+#include "engine/optim/schedules/multi_step.h"
 #include "engine/optim/schedules/plateau.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
@@ -43,6 +44,36 @@ TEST(PlateauTest, AScoreThatIsNotANumberIsNoBetterOne) {
     for (int i = 0; i < 2; ++i) schedule.see(state, std::nan(""), true);
     EXPECT_EQ(state.factor, 0.5);
     EXPECT_FALSE(state.seen);
+}
+
+double rate_of(Schedule schedule, int64_t step) {
+    schedule.base = 1;
+    return schedule.at(step);
+}
+
+// The numbers are torch.optim.lr_scheduler.OneCycleLR's definition for ten steps: top at step .3 * 10 - 1, end at 9.
+TEST(ScheduleTest, OneCycleRisesAndFallsAlongCosines) {
+    Schedule schedule{.name = "one-cycle"};
+    schedule.set_length(2, 5);
+    EXPECT_NEAR(rate_of(schedule, 0), 0.04, 1e-15);
+    EXPECT_DOUBLE_EQ(rate_of(schedule, 1), 0.52);
+    EXPECT_DOUBLE_EQ(rate_of(schedule, 2), 1);
+    EXPECT_NEAR(rate_of(schedule, 3), 4e-6 + (1 - 4e-6) / 2 * (1 + std::cos(M_PI / 7)), 1e-15);
+    EXPECT_NEAR(rate_of(schedule, 9), 4e-6, 1e-15);
+    EXPECT_NEAR(rate_of(schedule, 25), 4e-6, 1e-15) << "a training that goes on beyond its length";
+    schedule.set_length(1, 3);
+    EXPECT_DOUBLE_EQ(rate_of(schedule, 0), 1) << "too short to rise";
+}
+
+TEST(ScheduleTest, MultiStepDropsAtItsMilestones) {
+    Schedule schedule{.name = "multi-step"};
+    schedule.rules.of<MultiStep>("multi-step").milestones = {4, 2};
+    schedule.rules.of<MultiStep>("multi-step").factor = 0.5;
+    schedule.set_length(6, 10);
+    EXPECT_EQ(rate_of(schedule, 19), 1);
+    EXPECT_EQ(rate_of(schedule, 20), 0.5);
+    EXPECT_EQ(rate_of(schedule, 39), 0.5);
+    EXPECT_EQ(rate_of(schedule, 59), 0.25);
 }
 
 // Plain SGD moves a weight by rate * gradient: the parts' weights move by their scale of what they would.

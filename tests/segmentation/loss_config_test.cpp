@@ -43,9 +43,91 @@ TEST(LossConfig, TermsTakeTheirParameters) {
     EXPECT_EQ(loss_of({.name = "ce"}, 5, 11)({DeviceKind::cpu}, DType::f32)->ignore_index(), 11);
 }
 
+TEST(LossConfig, WeightsAndOptionsStandInTheText) {
+    const BceDiceOptions halves = sigmoid("0.5*bce + .25*dice(smooth=0, groups=sample)", 3);
+    EXPECT_EQ(halves.bce_weight, 0.5);
+    EXPECT_EQ(halves.dice_weight, 0.25);
+    EXPECT_EQ(halves.smooth, 0);
+    EXPECT_EQ(halves.groups, DiceGroups::sample);
+    const SoftmaxLossOptions focal = softmax("2*focal(gamma=1.5)+1e+1*tversky(alpha=0.2,beta=0.8,background=false)", 5);
+    EXPECT_EQ(focal.ce_weight, 2);
+    EXPECT_EQ(focal.gamma, 1.5);
+    EXPECT_EQ(focal.region_weight, 10);
+    EXPECT_EQ(focal.alpha, 0.2);
+    EXPECT_EQ(focal.beta, 0.8);
+    EXPECT_FALSE(focal.background);
+    EXPECT_EQ(softmax("focal-tversky(alpha=0.1)", 5).alpha, 0.1);
+    EXPECT_EQ(softmax("focal-tversky(alpha=0.1)", 5).beta, 0.7) << "tversky's own, where nothing else is said";
+}
+
+TEST(LossConfig, JaccardIsTverskyWithBothWeightsOne) {
+    const SoftmaxLossOptions o = softmax("jaccard(smooth=3)", 4);
+    EXPECT_EQ(o.alpha, 1);
+    EXPECT_EQ(o.beta, 1);
+    EXPECT_EQ(o.smooth, 6) << "(2 I + 6) / (2 U + 6) = (I + 3) / (U + 3)";
+    EXPECT_EQ(o.exponent, 1);
+}
+
+TEST(LossConfig, OfOneChannelBceGoesWithTheRegionLossesOfTheSoftmax) {
+    const SoftmaxLossOptions o = softmax("bce+jaccard", 1);
+    EXPECT_EQ(o.ce_weight, 1);
+    EXPECT_EQ(o.gamma, 0) << "of one channel cross-entropy is BCE";
+}
+
+TEST(LossConfig, AMessageSaysWhatWasExpected) {
+    const auto message = [](const std::string& name) {
+        try {
+            loss_parts({.name = name}, 5, 255);
+        } catch (const UsageError& e) {
+            return std::string(e.what());
+        }
+        return std::string();
+    };
+    EXPECT_EQ(message("0.5ce"),
+              "`loss` 0.5ce: expected '*' between a weight and its word at 'ce', as in 0.5*bce+0.5*dice(smooth=1)");
+    EXPECT_EQ(message("focal(gama=1)"), "`loss` focal(gama=1): focal has no option gama; expected gamma");
+    EXPECT_EQ(message("focal(gamma=-1)"),
+              "`loss` focal(gamma=-1): gamma of focal is -1; expected a number of at least 0");
+}
+
+TEST(LossConfig, TheResolvedTextHasNoSpacesAndNoWeightsOfOne) {
+    EXPECT_EQ(resolve_loss(" 1*ce + 0.50 * dice( smooth = 0 )", 5), "ce+0.5*dice(smooth=0)");
+    EXPECT_EQ(resolve_loss("ce+0.5*dice(smooth=0)", 5), "ce+0.5*dice(smooth=0)");
+    EXPECT_TRUE(has_word("0.5*ce+2*focal-tversky(alpha=1)", "focal-tversky"));
+    EXPECT_FALSE(has_word("0.5*ce+2*focal-tversky(alpha=1)", "tversky"));
+}
+
 TEST(LossConfig, OtherWordsAreRefused) {
-    for (const char* name :
-         {"", "cee", "ce+", "+dice", "ce+bce", "dice+tversky", "bce+tversky", "ce dice", "ce+ce", "ce+dice+dice"})
+    for (const char* name : {"",
+                             "cee",
+                             "ce+",
+                             "+dice",
+                             "ce+bce",
+                             "dice+tversky",
+                             "bce+tversky",
+                             "ce dice",
+                             "ce+ce",
+                             "ce+dice+dice",
+                             "0*ce",
+                             "-1*ce",
+                             "inf*ce",
+                             "0.5ce",
+                             "0.5*",
+                             "2*2*ce",
+                             "ce*2",
+                             "ce(",
+                             "ce()",
+                             "ce(gamma=1)",
+                             "focal(gamma=-1)",
+                             "focal(gamma)",
+                             "focal(gamma=)",
+                             "focal(gamma=1",
+                             "focal(gamma=1,gamma=2)",
+                             "dice(groups=pixel)",
+                             "focal(gamma=1))",
+                             "dice(smooth=nan)",
+                             "bce+dice(background=false)",
+                             "1e999*ce"})
         EXPECT_THROW(loss_parts({.name = name}, 5, 255), UsageError) << name;
     EXPECT_THROW(loss_parts({.name = "bce", .class_weights = {1, 2}}, 1, 255), UsageError);
     EXPECT_THROW(loss_parts({.name = "dice", .class_weights = {1, 2, 3}}, 3, 255), UsageError);

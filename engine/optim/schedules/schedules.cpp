@@ -1,6 +1,8 @@
 // The schedules there are: `schedule`'s words, in this order.
 #include "engine/optim/schedules/constant.h"
 #include "engine/optim/schedules/cosine.h"
+#include "engine/optim/schedules/multi_step.h"
+#include "engine/optim/schedules/one_cycle.h"
 #include "engine/optim/schedules/plateau.h"
 #include "engine/optim/schedules/poly.h"
 #include "engine/optim/schedules/step.h"
@@ -12,8 +14,10 @@ Catalogue<ScheduleRule>& ScheduleRule::catalogue() {
     static Catalogue<ScheduleRule> schedules("schedule",
         ConstantRate(),
         StepDecay(),
+        MultiStep(),
         PolyDecay(),
         CosineDecay(),
+        OneCycle(),
         Plateau());
     // clang-format on
     return schedules;

@@ -13,6 +13,10 @@ class Bce : public Copied<Bce, LossWord> {
         o.bce_weight = 1;
         return true;
     }
+    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&, int64_t channels) const override {
+        o.ce_weight = 1;
+        return channels == 1;  // where the two are the same
+    }
 };
 
 }  // namespace atrous

@@ -10,7 +10,7 @@ class CrossEntropy : public Copied<CrossEntropy, LossWord> {
     std::string name() const override { return "ce"; }
     Kind kind() const override { return Kind::pixels; }
     bool weighs_classes() const override { return true; }
-    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&) const override {
+    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&, int64_t) const override {
         o.ce_weight = 1;
         return true;
     }

@@ -2,20 +2,20 @@
 // kernels/softmax_loss.h.
 #pragma once
 
-#include "engine/train/losses/loss_word.h"
+#include "engine/train/losses/region_word.h"
 
 namespace atrous {
 
-class Dice : public Copied<Dice, LossWord> {
+class Dice : public Copied<Dice, LossWord, RegionWord> {
  public:
     std::string name() const override { return "dice"; }
-    Kind kind() const override { return Kind::regions; }
     bool set_sigmoid(BceDiceOptions& o) const override {
         o.dice_weight = 1;
-        return true;
+        o.smooth = smooth, o.groups = groups;
+        return background;  // each channel is a region there
     }
-    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&) const override {
-        o.region_weight = 1;
+    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&, int64_t) const override {
+        set_region(o);
         return true;
     }
 };

@@ -18,7 +18,8 @@ class Focal : public Copied<Focal, LossWord> {
             .only_with("`loss` focal", [&loss] { return has_word(loss, "focal"); })
             .when_resumed(Resume::fixed);
     }
-    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&) const override {
+    void describe_options(Settings& s) override { s.bind("gamma", gamma, "exponent of 1 - q").min(0); }
+    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&, int64_t) const override {
         o.ce_weight = 1;
         o.gamma = gamma;
         return true;

@@ -1,24 +1,35 @@
-// (1 - the Tversky index) to an exponent, with tversky's weights; formula in kernels/softmax_loss.h.
+// (1 - the Tversky index) to an exponent, with the weights of tversky where it has none of its own; formula in
+// kernels/softmax_loss.h.
 #pragma once
 
-#include "engine/train/losses/loss_word.h"
+#include "engine/train/losses/tversky.h"
 
 namespace atrous {
 
-class FocalTversky : public Copied<FocalTversky, LossWord> {
+class FocalTversky : public Copied<FocalTversky, LossWord, RegionWord> {
  public:
-    double exponent = 0.75;
+    static constexpr double tverskys = -1;  // alpha or beta are what tversky's settings say
+
+    double exponent = 0.75, alpha = tverskys, beta = tverskys;
 
     std::string name() const override { return "focal-tversky"; }
-    Kind kind() const override { return Kind::regions; }
     void describe(Settings& s, const std::string& loss) override {
         s.bind("tversky-exponent", exponent, "exponent of focal-tversky: (1 - index) to this")
             .above(0)
             .only_with("`loss` focal-tversky", [&loss] { return has_word(loss, "focal-tversky"); })
             .when_resumed(Resume::fixed);
     }
-    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>& all) const override {
-        all.of("tversky").set_softmax(o, all);
+    void describe_options(Settings& s) override {
+        s.bind("alpha", alpha, "weight of false positives").min(0);
+        s.bind("beta", beta, "weight of false negatives").min(0);
+        s.bind("exponent", exponent, "exponent of 1 - index").above(0);
+        RegionWord::describe_options(s);
+    }
+    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>& all, int64_t) const override {
+        set_region(o);
+        const Tversky& tversky = all.of<Tversky>("tversky");
+        o.alpha = alpha == tverskys ? tversky.alpha : alpha;
+        o.beta = beta == tverskys ? tversky.beta : beta;
         o.exponent = exponent;
         return true;
     }

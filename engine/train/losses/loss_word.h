@@ -1,7 +1,7 @@
 // A word of `loss` says what it adds to a loss, and its settings. It is one file in this folder, which loss_words.cpp
-// lists; add_loss() adds one from outside the tree. Words are joined by '+': at most one for pixels and one for
-// regions, which become one pass of a kernel over logits and labels, and any number that bring a loss function of their
-// own.
+// lists; add_loss() adds one from outside the tree. Words are joined by '+' (loss_expression.h): at most one for pixels
+// and one for regions, which become one pass of a kernel over logits and labels, and any number that bring a loss
+// function of their own.
 #pragma once
 
 #include <memory>
@@ -10,6 +10,7 @@
 
 #include "base/catalogue.h"
 #include "engine/train/loss_factory.h"
+#include "engine/train/losses/loss_expression.h"
 #include "kernels/softmax_loss.h"
 
 namespace atrous {
@@ -27,11 +28,15 @@ class LossWord {
     virtual bool weighs_classes() const { return false; }  // takes class weights
     // Describes its own settings; `loss` holds the words in use, wherever they are decided.
     virtual void describe(Settings&, const std::string& /*loss*/) {}
+    // Describes what the parentheses behind the word take, by short names: tversky(alpha=0.3).
+    virtual void describe_options(Settings&) {}
 
-    // Words of kinds pixels and regions set their term in the options of a one-pass loss, whose weights are 0 before.
-    // False: the loss has no such term. `all` are the words' settings.
+    // Words of kinds pixels and regions set their term in the options of a one-pass loss, whose weights are 0 before,
+    // with the weight 1. False: the loss of logits of so many channels has no such term. `all` are the words' settings.
     virtual bool set_sigmoid(BceDiceOptions&) const { return false; }
-    virtual bool set_softmax(SoftmaxLossOptions&, const OneOfEach<LossWord>& /*all*/) const { return false; }
+    virtual bool set_softmax(SoftmaxLossOptions&, const OneOfEach<LossWord>& /*all*/, int64_t /*channels*/) const {
+        return false;
+    }
 
     // Words of kind own make a loss function for logits of so many channels.
     virtual LossFactory make(int64_t channels, int ignore_index) const;
@@ -45,7 +50,5 @@ template <class Word>
 void add_loss(const Word& word) {
     LossWord::catalogue().add(word);
 }
-
-bool has_word(const std::string& loss, const std::string& word);  // "ce+dice" has ce and dice
 
 }  // namespace atrous

@@ -4,6 +4,7 @@
 #include "engine/train/losses/dice.h"
 #include "engine/train/losses/focal.h"
 #include "engine/train/losses/focal_tversky.h"
+#include "engine/train/losses/jaccard.h"
 #include "engine/train/losses/tversky.h"
 
 namespace atrous {
@@ -15,6 +16,7 @@ Catalogue<LossWord>& LossWord::catalogue() {
         CrossEntropy(),
         Focal(),
         Dice(),
+        Jaccard(),
         Tversky(),
         FocalTversky());
     // clang-format on
@@ -22,9 +24,5 @@ Catalogue<LossWord>& LossWord::catalogue() {
 }
 
 LossFactory LossWord::make(int64_t, int) const { throw Error("loss '" + name() + "' has no function of its own"); }
-
-bool has_word(const std::string& loss, const std::string& word) {
-    return ("+" + loss + "+").find("+" + word + "+") != std::string::npos;
-}
 
 }  // namespace atrous

@@ -1,16 +1,15 @@
 // 1 - the Tversky index; formula in kernels/softmax_loss.h.
 #pragma once
 
-#include "engine/train/losses/loss_word.h"
+#include "engine/train/losses/region_word.h"
 
 namespace atrous {
 
-class Tversky : public Copied<Tversky, LossWord> {
+class Tversky : public Copied<Tversky, LossWord, RegionWord> {
  public:
     double alpha = 0.3, beta = 0.7;
 
     std::string name() const override { return "tversky"; }
-    Kind kind() const override { return Kind::regions; }
     void describe(Settings& s, const std::string& loss) override {
         const auto used = [&loss] { return has_word(loss, "tversky") || has_word(loss, "focal-tversky"); };
         const std::string users = "`loss` tversky or focal-tversky";
@@ -23,8 +22,13 @@ class Tversky : public Copied<Tversky, LossWord> {
             .only_with(users, used)
             .when_resumed(Resume::fixed);
     }
-    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&) const override {
-        o.region_weight = 1;
+    void describe_options(Settings& s) override {
+        s.bind("alpha", alpha, "weight of false positives").min(0);
+        s.bind("beta", beta, "weight of false negatives").min(0);
+        RegionWord::describe_options(s);
+    }
+    bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&, int64_t) const override {
+        set_region(o);
         o.alpha = alpha;
         o.beta = beta;
         return true;
