@@ -7,6 +7,8 @@
 #include "apps/eval_arguments.h"
 #include "apps/verbs.h"
 #include "base/durable_file.h"
+#include "base/error.h"
+#include "base/paths.h"
 #include "base/text_table.h"
 #include "data/check_index.h"
 #include "data/dataset.h"
@@ -14,6 +16,7 @@
 #include "engine/train/evaluate.h"
 #include "segmentation/card_classes.h"
 #include "segmentation/evaluation_data.h"
+#include "segmentation/extremes.h"
 #include "segmentation/load_net.h"
 #include "segmentation/native_scores.h"
 #include "segmentation/precision.h"
@@ -59,6 +62,23 @@ void write_files(const EvalArguments& a, LoadedNet& net, const ScoringView& view
     wrote(a.sheet);
 }
 
+void save_pictures(const EvalArguments& a, LoadedNet& net, const ScoringView& view,
+                   const std::vector<ScoredSample>& losses, const std::vector<data::Sample>& samples) {
+    const Extremes count = parse_extremes(a.save);
+    const std::vector<RankedSample> ranking = ranked(losses, count);
+    save_extremes(a.output, ranking, *view.net, net.card, net.compute, samples,
+                  logit_threshold(a.o, a.threshold, net.card), view.loader, a.overwrite);
+    fmt::print("wrote {} pictures to {}\n", ranking.size(), a.output);
+}
+
+void check_save(const EvalArguments& a) {
+    parse_extremes(a.save);
+    if (!a.save.empty() && a.output.empty())
+        throw UsageError("`save` " + a.save + ": needs a folder; name it with `output`");
+    if (!a.save.empty() && path_exists(a.output) && !is_folder(a.output))
+        throw UsageError("`output` " + a.output + ": is no folder; choose another name");
+}
+
 std::string seen_at(const ModelCard& card, const ScoringView& view) {
     const std::string size = width_by_height({card.height, card.width});
     if (view.windowed) return "by windows of " + size;
@@ -74,6 +94,7 @@ int eval(int argc, const char* const* argv) {
     a.checkpoint = checkpoint_file(a.checkpoint);
     for (std::string& more : a.prediction.average_with) more = checkpoint_file(more);
     a.outputs().check(a.overwrite);
+    check_save(a);
     const Device device = open_device(a.machine, console);
     if (const int64_t limit = a.machine.memory_limit_mib) context_of(device).memory().set_limit(size_t(limit) << 20);
     const auto load = [&](const std::string& path, const std::string& precision) {
@@ -119,26 +140,31 @@ int eval(int argc, const char* const* argv) {
     if (!view.note.empty()) console.text(view.note + "\n");
     auto source = data::make_loader(samples, report.rule, view.loader);
     ImageScores images{card.classes()};
+    std::vector<ScoredSample> losses;
     NativeScores native(card, report.rule, samples, view.loader, threshold);
     const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch& batch, const Tensor& logits,
                                                                      int64_t done) {
         if (a.native) native.add(batch, logits);
         console.progress("scoring images", done, of);
     };
-    const Scores scores =
-        evaluate(*view.net, *source,
-                 {.loss = loss_of(card),
-                  .compute = loaded.compute,
-                  .threshold = threshold,
-                  .ignore_index = 255,
-                  .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }},
-                 shown);
+    const Scores scores = evaluate(*view.net, *source,
+                                   {.loss = loss_of(card),
+                                    .compute = loaded.compute,
+                                    .threshold = threshold,
+                                    .ignore_index = 255,
+                                    .on_image =
+                                        [&](const ImageResult& image) {
+                                            images.add(image.name(), image.counts, image.loss);
+                                            losses.push_back({losses.size(), image.loss});
+                                        }},
+                                   shown);
     fmt::print("\n{} images of {} {}\n{}\n", scores.images, a.data.root, seen_at(card, view), scores_line(scores));
     const Scores at_native = a.native ? native.scores() : Scores{};
     if (a.native) fmt::print("at the images' own sizes: {}\n", scores_line(at_native));
     fmt::print("{}\n", baseline_line(scores, card.class_names));
     fmt::print("{}", scores_table(scores, card.class_names));
     write_files(a, loaded, view, scores, a.native ? &at_native : nullptr, images, samples);
+    if (!a.save.empty()) save_pictures(a, loaded, view, losses, samples);
     std::fflush(stdout);
     refuse_nonfinite(scores.nonfinite, scores.images);
     return 0;

@@ -50,7 +50,8 @@ bool is_replaceable(const std::string& path, FileKind kind) {
         case FileKind::json:
             return has_json_mark(begin);
         case FileKind::csv:
-            return begin.starts_with("name,dice,mean_iou,") || begin.starts_with("truth\\predicted,");
+            return begin.starts_with("name,loss,dice,mean_iou,") || begin.starts_with("name,dice,mean_iou,") ||
+                   begin.starts_with("truth\\predicted,");
         case FileKind::png:
             return data::is_our_png(path);
         case FileKind::tiff:
