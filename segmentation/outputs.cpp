@@ -13,6 +13,7 @@
 #include "base/posix.h"
 #include "data/image.h"
 #include "data/row_writer.h"
+#include "segmentation/report/page.h"
 #include "segmentation/run_lock.h"
 
 namespace atrous {
@@ -60,6 +61,8 @@ bool is_replaceable(const std::string& path, FileKind kind) {
             return begin.find("<desc>atrous</desc>") != std::string::npos;
         case FileKind::tensors:
             return begin.find(fmt::format("\"{}\":\"{}\"", tensors_mark_key, tensors_mark)) != std::string::npos;
+        case FileKind::page:
+            return report::is_page(begin);
         case FileKind::weights:
             return false;
     }

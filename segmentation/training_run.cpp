@@ -136,12 +136,15 @@ void TrainingRun::open_folder() {
     if (trainer_->progress.epoch >= e_.trainer.epochs)
         log_.text(fmt::format("nothing is left to train, epoch {0} of {1}; to go on, give more: `epochs` {2}\n",
                               trainer_->progress.epoch, e_.trainer.epochs, e_.trainer.epochs + 10));
+    reporter_.emplace(setup_, *folder_, trainer_->progress, net_->parameter_count(), source_->batches_per_epoch(),
+                      log_);
     logger_.emplace(*folder_, setup_.card, setup_.fingerprint, e_.freezing, *net_, *optimizer_, *trainer_, log_);
     logger_->save_every(e_.run.save_every);
 }
 
 bool TrainingRun::train(TrainObserver& observer) {
-    ObserverList observers({&observer, &*logger_});
+    report::PageWriter page(*reporter_);
+    ObserverList observers({&observer, &*reporter_, &*logger_, &page});
     const bool finished = trainer_->run(*source_, validation_.get(), observers);
     if (!finished) logger_->save();
     return finished;
@@ -162,8 +165,9 @@ void TrainingRun::report_result() {
     log_.text(fmt::format("\n{} checkpoint on {} held-out images\n  {}\n  {}\n{}", has_best ? "best" : "last",
                           scores.images, scores_line(scores), baseline_line(scores, names, &untrained_),
                           scores_table(scores, names)));
-    log_.text(fmt::format("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv\n",
-                          folder_->path(), has_best ? "best.safetensors, " : ""));
+    log_.text(fmt::format("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv{}\n",
+                          folder_->path(), has_best ? "best.safetensors, " : "",
+                          path_exists(folder_->page()) ? ", report.html" : ""));
 }
 
 }  // namespace atrous

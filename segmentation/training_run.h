@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/host_batch.h"
+#include "segmentation/report/run_reporter.h"
 #include "segmentation/run_folder.h"
 #include "segmentation/run_log.h"
 #include "segmentation/run_logger.h"
@@ -46,6 +47,7 @@ class TrainingRun {
     std::unique_ptr<Optimizer> optimizer_;
     std::unique_ptr<Trainer> trainer_;
     std::optional<RunFolder> folder_;
+    std::optional<report::RunReporter> reporter_;
     std::optional<RunLogger> logger_;
 };
 
