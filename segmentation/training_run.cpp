@@ -4,6 +4,7 @@
 
 #include "base/paths.h"
 #include "segmentation/pretrained_report.h"
+#include "segmentation/report/run_reporter.h"
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
@@ -80,6 +81,8 @@ TrainingRun::TrainingRun(TrainingSetup& setup, Messages& messages)
     start();
 }
 
+TrainingRun::~TrainingRun() = default;
+
 void TrainingRun::start() {
     const int64_t multiple = net_->input_multiple();
     const std::vector<data::Sample>&train = setup_.sets.dataset.train, &val = setup_.sets.dataset.val;
@@ -136,8 +139,8 @@ void TrainingRun::open_folder() {
     if (trainer_->progress.epoch >= e_.trainer.epochs)
         log_.text(fmt::format("nothing is left to train, epoch {0} of {1}; to go on, give more: `epochs` {2}\n",
                               trainer_->progress.epoch, e_.trainer.epochs, e_.trainer.epochs + 10));
-    reporter_.emplace(setup_, *folder_, trainer_->progress, net_->parameter_count(), source_->batches_per_epoch(),
-                      log_);
+    reporter_ = std::make_unique<report::RunReporter>(setup_, *folder_, trainer_->progress, net_->parameter_count(),
+                                                      source_->batches_per_epoch(), log_);
     logger_.emplace(*folder_, setup_.card, setup_.fingerprint, e_.freezing, *net_, *optimizer_, *trainer_, log_);
     logger_->save_every(e_.run.save_every);
 }

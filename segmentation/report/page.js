@@ -55,6 +55,7 @@ function duration(s) {
   return minutes < 60 ? `${minutes} min ${String(Math.floor(s % 60)).padStart(2, '0')} s`
                       : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
 }
+const value_text = v => v === '' || v === '""' ? '(none)' : v;  // of a setting
 const sum = values => values.filter(finite).reduce((a, b) => a + b, 0);
 function median(values) {
   const sorted = values.filter(finite).sort((a, b) => a - b);
@@ -241,7 +242,7 @@ class Chart {
                       svg('text', {x: box.left - 6, y: y + 4, 'text-anchor': 'end'}, tick_text(this.log ? Math.pow(10, t) : t)));
     }
     for (const t of ticks(x0, x1, Math.max(2, Math.min(8, (box.right - box.left) / 60)))) {
-      if (!Number.isInteger(+t.toFixed(6)) && x1 - x0 > 2) continue;
+      if (!Number.isInteger(+t.toFixed(6)) && x1 - x0 >= 2) continue;
       this.svg.append(svg('text', {x: this.x(t), y: box.bottom + 17, 'text-anchor': 'middle'}, tick_text(+t.toFixed(6))));
     }
     this.svg.append(svg('line', {class: 'axis', x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom}));
@@ -515,8 +516,8 @@ function image_table(run) {
 
 function settings_section(run) {
   if (!run.settings.length) return [];
-  const rows = some => some.map(s => element('tr', {}, element('td', {}, s.key), element('td', {class: 'value'}, s.value),
-                                             element('td', {class: 'faint value'}, s.default === null ? '' : s.default || '(none)')));
+  const rows = some => some.map(s => element('tr', {}, element('td', {}, s.key), element('td', {class: 'value'}, value_text(s.value)),
+                                             element('td', {class: 'faint value'}, s.default === null ? '' : value_text(s.default))));
   const table = (some, name) => element('div', {class: 'scroll'}, element('table', {'data-table': name}, element('thead', {},
     element('tr', {}, ['setting', 'value', 'default'].map(t => element('th', {}, t)))), element('tbody', {}, rows(some))));
   const differ = run.settings.filter(s => s.differs), groups = [...new Set(run.settings.map(s => s.group))];
@@ -641,7 +642,7 @@ function differing_settings(runs) {
   const rows = keys.filter(key => key !== 'output-dir' && new Set(runs.map(run => run.setting(key))).size > 1)
     .map(key => [key, ...runs.map(run => run.setting(key))]);
   if (!rows.length) return card(element('p', {class: 'faint'}, 'None.'));
-  return card(sortable([{title: 'setting'}, ...runs.map(run => ({title: run.name, shown: v => v === undefined ? '–' : v || '(none)'}))],
+  return card(sortable([{title: 'setting'}, ...runs.map(run => ({title: run.name, shown: v => v === undefined ? '–' : value_text(v)}))],
                        rows, {name: 'differing'}));
 }
 function comparison_page(runs) {

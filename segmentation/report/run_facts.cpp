@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/paths.h"
 #include "base/text.h"
 #include "data/palette.h"
 
@@ -51,7 +52,7 @@ Json data_facts(const TrainingSetup& t) {
     Json notes = Json::array();
     for (const std::vector<std::string>& lines : {set.notes, set.warnings, report.warnings})
         for (const std::string& line : lines) notes.push_back(io::as_utf8(line));
-    return {{"root", io::as_utf8(t.experiment.data.root)},
+    return {{"root", io::as_utf8(absolute_path(t.experiment.data.root))},
             {"layout", io::as_utf8(set.layout)},
             {"train", set.train.size()},
             {"validation", set.val.size()},
