@@ -2,16 +2,26 @@
 
 #include <fmt/core.h>
 
-// Two files of this folder, as they are.
+// The files of the folder page, as they are; those of the program in the order in which they run.
 asm(".pushsection .rodata.atrous_page, \"a\", @progbits\n"
     ".globl atrous_page_css, atrous_page_js, atrous_page_end\n"
     ".hidden atrous_page_css, atrous_page_js, atrous_page_end\n"
     "atrous_page_css:\n"
-    ".incbin \"" ATROUS_PAGE_CSS
-    "\"\n"
+    ".incbin \"" ATROUS_PAGE_FOLDER
+    "/style.css\"\n"
     "atrous_page_js:\n"
-    ".incbin \"" ATROUS_PAGE_JS
-    "\"\n"
+    ".incbin \"" ATROUS_PAGE_FOLDER
+    "/elements.js\"\n"
+    ".incbin \"" ATROUS_PAGE_FOLDER
+    "/run.js\"\n"
+    ".incbin \"" ATROUS_PAGE_FOLDER
+    "/chart.js\"\n"
+    ".incbin \"" ATROUS_PAGE_FOLDER
+    "/table.js\"\n"
+    ".incbin \"" ATROUS_PAGE_FOLDER
+    "/run_page.js\"\n"
+    ".incbin \"" ATROUS_PAGE_FOLDER
+    "/comparison.js\"\n"
     "atrous_page_end:\n"
     ".popsection\n");
 extern "C" [[gnu::visibility("hidden")]] const char atrous_page_css[], atrous_page_js[], atrous_page_end[];

@@ -21,7 +21,7 @@ std::string html_text(std::string_view text);
 // JSON within a script element, which no text in it can end.
 std::string script_json(const Json& value);
 
-// The files page.css and page.js, as they are.
+// The files of the folder page, as they are.
 std::string_view page_style();
 std::string_view page_program();
 
