@@ -8,6 +8,7 @@
 #include "apps/verbs.h"
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "base/paths.h"
 #include "segmentation/outputs.h"
 #include "segmentation/report/page.h"
 #include "segmentation/report/run_data.h"
@@ -18,7 +19,8 @@ namespace atrous::app {
 
 static report::Json read_run(const std::string& path, Console& console) {
     const std::string folder = run_folder_of(path);
-    if (!RunFolder::is_one(folder)) throw UsageError(folder + ": is no run folder; expected one that a training wrote");
+    if (!path_exists(path) || !RunFolder::is_one(folder))
+        throw UsageError(path + ": is no run folder; expected one that a training wrote");
     report::Json run = report::run_data(folder);
     for (const auto& note : run["notes"]) console.warning(note.get<std::string>());
     return run;
