@@ -3,7 +3,7 @@
 function score_tiles(run) {
   const best = run.best, interval = key => {
     const i = list(table_of(best.intervals)[key]);
-    return i.length === 2 && finite(i[0]) ? `95 %: ${shown(i[0], 3)} … ${shown(i[1], 3)}` : null;
+    return i.length === 2 && finite(i[0]) ? `${shown(i[0], 3)} … ${shown(i[1], 3)}` : null;
   };
   const tiles = Object.entries(table_of(best.scores)).map(([key, s]) => tile(key === 'loss' ? 'validation loss' : s.title,
                                                                             real(s.value), interval(key)));
@@ -14,8 +14,8 @@ function score_tiles(run) {
                   best.epoch ? `the best: ${best.epoch}` : null));
   tiles.push(tile('time', duration(sum(run.values('seconds'))), `${duration(median(run.values('seconds')))} an epoch`));
   return [element('div', {class: 'tiles', id: 'scores'}, tiles), Object.keys(table_of(best.intervals)).length
-    ? element('p', {class: 'faint'}, `Scores of epoch ${best.epoch} on ${best.images} validation images; the intervals are of ` +
-      `${best.interval_sets} sets drawn with replacement from these images, not of other trainings.`) : null];
+    ? element('p', {class: 'faint'}, `Epoch ${best.epoch} on ${best.images} validation images, with 95 % intervals ` +
+      `of ${best.interval_sets} sets drawn from them with replacement (not of other trainings).`) : null];
 }
 
 function run_charts(run) {
