@@ -15,7 +15,7 @@
 
 namespace atrous::report {
 
-// Rows of RunRecord::steps in a whole training, about.
+// Rows of the steps in the record of a whole training, about.
 inline constexpr int64_t step_rows = 2000;
 
 // Observes before what saves the epoch's checkpoint: a training that is killed then notes the epoch again.
