@@ -6,7 +6,6 @@
 #include "apps/exit_codes.h"
 #include "apps/options.h"
 #include "apps/verbs.h"
-#include "base/durable_file.h"
 #include "base/error.h"
 #include "base/paths.h"
 #include "segmentation/outputs.h"
@@ -40,11 +39,11 @@ int report(int argc, const char* const* argv) {
     describe_overwrite(o, overwrite);
     o.parse(argc, argv);
     Console console;
-    std::vector<report::Json> runs;
+    report::Json runs = report::Json::array();
     for (const std::string& folder : folders) runs.push_back(read_run(folder, console));
     if (output.empty()) output = runs.size() > 1 ? "compare.html" : run_folder_of(folders[0]) + "/" + report::page_name;
     Outputs().writes("--output", output, FileKind::page).check(overwrite);
-    io::write_durably(output, report::page_of(runs));
+    report::write_page(output, runs);
     fmt::print("wrote {}\n", output);
     return exit_ok;
 }

@@ -165,7 +165,7 @@ Json warnings_of(const std::string& path) {
 
 }  // namespace
 
-Json run_data(const std::string& folder, const Json* record) {
+Json run_data(const std::string& folder, Json record) {
     if (!is_folder(folder)) throw IoError(folder + ": is no folder; expected the run folder of a training");
     Json run, notes = Json::array();
     std::string note;
@@ -174,7 +174,7 @@ Json run_data(const std::string& folder, const Json* record) {
     run["settings"] = settings_of(folder + "/config.toml", notes);
     run["metrics"] = metrics_of(folder + "/metrics.csv", notes);
     run["warnings"] = warnings_of(folder + "/log.txt");
-    run["record"] = record ? *record : read_record(folder, note);
+    run["record"] = record.is_null() ? read_record(folder, note) : std::move(record);
     if (!note.empty()) notes.push_back(as_utf8(note));
     run["notes"] = notes;
     return run;

@@ -17,7 +17,7 @@ namespace atrous::report {
 //   record      report.json
 //
 // What another version wrote, and what a kill or a full disk cut off, is taken as far as it goes. `record`: the folder's
-// report.json, where it is in memory already. IoError where the folder is not there.
-Json run_data(const std::string& folder, const Json* record = nullptr);
+// report.json, where it is in memory already; null: it is read. IoError where the folder is not there.
+Json run_data(const std::string& folder, Json record = nullptr);
 
 }  // namespace atrous::report

@@ -16,6 +16,21 @@ Json number(double value) {
     return std::isnan(value) ? Json() : Json(value);
 }
 
+static std::string text_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+void write_json(const Json& value, const std::function<void(const std::string& piece)>& write) {
+    if (!value.is_structured()) return write(text_of(value));
+    const bool is_object = value.is_object();
+    std::string before = is_object ? "{" : "[";
+    for (const auto& [key, item] : value.items()) {
+        write(is_object ? before + text_of(Json(key)) + ":" : before);
+        write_json(item, write);
+        before = ",";
+    }
+    if (value.empty()) write(before);
+    write(is_object ? "}" : "]");
+}
+
 Json new_record() {
     Json record;
     record[std::string(json_mark_key)] = json_mark;  // first, so that the file is known by its beginning
@@ -55,8 +70,10 @@ Json read_record(const std::string& folder, std::string& note) {
 }
 
 void write_record(const std::string& folder, const Json& record) {
-    const std::string text = record.dump(-1, ' ', false, Json::error_handler_t::replace);
-    io::write_durably(folder + "/" + record_name, text, {.keep_previous = false, .quick = true});
+    const auto fill = [&](io::FileSink& sink) {
+        write_json(record, [&](const std::string& piece) { sink.write(std::string_view(piece)); });
+    };
+    io::write_durably(folder + "/" + record_name, fill, {.keep_previous = false, .quick = true});
 }
 
 static int64_t integer(const Json& value, int64_t otherwise) {

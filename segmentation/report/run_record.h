@@ -13,6 +13,7 @@
 // Numbers that are not defined are null, infinite ones the texts "inf" and "-inf".
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -24,6 +25,10 @@ inline constexpr const char* record_name = "report.json";
 inline constexpr int record_format = 1;
 
 Json number(double value);
+
+// The JSON's text, a piece at a time: of a long training it is not in memory as a whole. Bytes that are no UTF-8 become
+// U+FFFD.
+void write_json(const Json& value, const std::function<void(const std::string& piece)>& write);
 
 // An empty record.
 Json new_record();

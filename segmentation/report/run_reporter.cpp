@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/durable_file.h"
 #include "base/text.h"
 #include "data/palette.h"
 #include "engine/context.h"
@@ -107,12 +106,11 @@ Json RunReporter::epoch_of(const EpochReport& r) const {
     const Clock::time_point trained = trained_ == Clock::time_point{} ? Clock::now() : trained_;
     const double training = seconds_between(began_, trained);
     return {{"epoch", r.epoch + 1},
-            {"step", r.step},
             {"terms", terms},
             {"class_iou", classes},
             {"train_seconds", number(training)},
-            {"validation_seconds", number(seconds_between(trained, Clock::now()))},
-            {"images_per_second", number(training > 0 ? epoch_.images / training : undefined_score)},
+            {"val_seconds", number(seconds_between(trained, Clock::now()))},
+            {"images_a_second", number(training > 0 ? epoch_.images / training : undefined_score)},
             {"device_bytes", context_of(setup_.device).memory().statistics().peak_bytes},
             {"resident_bytes", number(peak_resident_bytes())}};
 }
@@ -202,8 +200,10 @@ void RunReporter::on_epoch(const EpochReport& r) {
 
 void RunReporter::write_page() {
     guarded([&] {
-        const Json run = run_data(folder_.path(), &record_);
-        io::write_durably(folder_.path() + "/" + page_name, page_of({run}), {.keep_previous = false, .quick = true});
+        Json runs = Json::array();
+        runs.push_back(run_data(folder_.path(), std::move(record_)));  // not copied: it grows with the training
+        report::write_page(folder_.path() + "/" + page_name, runs, true);
+        record_ = std::move(runs[0]["record"]);
     });
 }
 

@@ -335,7 +335,7 @@ def file_calls(bench, names):
 def lasting(report):
     """What report.json says of a training however often it was interrupted: steps and times are of its sessions."""
     record = json.loads(report)
-    return record["best"], [(epoch["epoch"], epoch["step"], epoch["class_iou"]) for epoch in record["epochs"]]
+    return record["best"], [(epoch["epoch"], epoch["class_iou"]) for epoch in record["epochs"]]
 
 
 def without_seconds(metrics):

@@ -50,6 +50,13 @@ TEST_F(ReportTest, NumbersThatAreNoneAreNullAndInfiniteOnesAreTexts) {
         EXPECT_EQ(Json::parse(number(value).dump()).get<double>(), value);
 }
 
+TEST_F(ReportTest, JsonInPiecesIsTheJson) {
+    const Json value = Json::parse(R"({"a":[],"b":{},"c":[1,[2.5,null],{"d":"x\"<","e":true}],"f":""})");
+    std::string text;
+    write_json(value, [&](const std::string& piece) { text += piece; });
+    EXPECT_EQ(text, value.dump());
+}
+
 TEST_F(ReportTest, SettingsSayWhatDiffersAndKeepWhatTheyDoNotKnow) {
     write("config.toml",
           "lr = 0.25\nepochs = 10\nscale = [0.5, 2.0]\nfreeze_bn = true\nfrom_tomorrow = \"yes\"\nbatch-size = -4\n");
@@ -144,7 +151,7 @@ TEST(ReportPage, NoNameEndsTheScriptOrBecomesAnElement) {
     Json run;
     run["name"] = evil;
     run["record"]["classes"] = Json::array({Json{{"name", evil}, {"colour", "#000000"}}});
-    const std::string page = page_of({run});
+    const std::string page = page_of(Json::array({run}));
     EXPECT_EQ(page.find("<script>alert"), std::string::npos);
     EXPECT_NE(page.find("<title>&lt;/script&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&lt;!-- &amp; &quot; "),
               std::string::npos);
@@ -155,7 +162,7 @@ TEST(ReportPage, NoNameEndsTheScriptOrBecomesAnElement) {
 }
 
 TEST(ReportPage, IsOneFileThatIsKnownAgain) {
-    const std::string page = page_of({Json::object(), Json::object()});
+    const std::string page = page_of(Json::array({Json::object(), Json::object()}));
     EXPECT_TRUE(is_page(page));
     EXPECT_FALSE(is_page("<!DOCTYPE html>\n<html>"));
     EXPECT_NE(page.find(page_style()), std::string::npos);

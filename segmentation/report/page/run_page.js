@@ -45,7 +45,7 @@ function run_charts(run) {
   add('rate', 'Learning rate', [{name: 'learning rate', colour: 'var(--s3)',
     points: run.steps.length ? run.step_points(1) : run.points('learning_rate')}]);
   add('speed', 'Training images a second', [{name: 'images/s', colour: 'var(--s6)',
-    points: run.epochs.map(e => [e.epoch, e.images_per_second])}], {log: false});
+    points: run.epochs.map(e => [e.epoch, e.images_a_second])}], {log: false});
   return all.length ? [chart_controls(), element('div', {class: 'columns'}, all)] : [];
 }
 
@@ -188,8 +188,8 @@ function cost_section(run) {
   if (!run.rows.length) return [];
   return card(pairs([
     ['time in all', duration(total)], ['an epoch (median)', duration(median(run.values('seconds')))],
-    ['training', run.epochs.length ? `${duration(sum(of('train_seconds')))} (${shown(median(of('images_per_second')), 1)} images/s)` : null],
-    ['validation', run.epochs.length ? duration(sum(of('validation_seconds'))) : null],
+    ['training', run.epochs.length ? `${duration(sum(of('train_seconds')))} (${shown(median(of('images_a_second')), 1)} images/s)` : null],
+    ['validation', run.epochs.length ? duration(sum(of('val_seconds'))) : null],
     ['tensors at most', run.epochs.length ? bytes(last.device_bytes) : null],
     ['process at most', run.epochs.length ? bytes(last.resident_bytes) : null],
     ['parameters', run.net.parameters ? shown(run.net.parameters) : null]], 'cost'));
