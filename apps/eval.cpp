@@ -7,6 +7,8 @@
 #include "apps/eval_arguments.h"
 #include "apps/verbs.h"
 #include "base/durable_file.h"
+#include "base/error.h"
+#include "base/paths.h"
 #include "base/text_table.h"
 #include "data/band_names.h"
 #include "data/check_index.h"
@@ -15,6 +17,7 @@
 #include "engine/train/evaluate.h"
 #include "segmentation/card_classes.h"
 #include "segmentation/evaluation_data.h"
+#include "segmentation/extremes.h"
 #include "segmentation/load_net.h"
 #include "segmentation/native_scores.h"
 #include "segmentation/precision.h"
@@ -67,6 +70,24 @@ void write_files(const EvalArguments& a, const LoadedNet& net, const Scored& sco
     wrote(a.sheet);
 }
 
+// Writes --save's pictures.
+void save_pictures(const EvalArguments& a, LoadedNet& net, const ScoringView& view,
+                   const std::vector<ScoredSample>& losses, const std::vector<data::Sample>& samples) {
+    const Extremes count = parse_extremes(a.save);
+    const std::vector<RankedSample> ranking = ranked(losses, count);
+    save_extremes(a.output, ranking, *view.net, net.card, net.compute, samples,
+                  logit_threshold(a.o, a.threshold, net.card), view.loader, a.overwrite);
+    fmt::print("wrote {} pictures to {}\n", ranking.size(), a.output);
+}
+
+void check_save(const EvalArguments& a) {
+    parse_extremes(a.save);
+    if (!a.save.empty() && a.output.empty())
+        throw UsageError("`save` " + a.save + ": needs a folder; name it with `output`");
+    if (!a.save.empty() && path_exists(a.output) && !is_folder(a.output))
+        throw UsageError("`output` " + a.output + ": is no folder; choose another name");
+}
+
 std::string seen_at(const ModelCard& card, bool windowed) {
     const std::string size = width_by_height({card.height, card.width});
     if (windowed) return "by windows of " + size;
@@ -86,18 +107,23 @@ Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetRe
         if (a.native) native.add(batch, logits);
         console.progress("scoring images", done, of);
     };
-    Scores scores =
-        evaluate(*view.net, *source,
-                 {.loss = loss_of(card),
-                  .compute = net.compute,
-                  .threshold = threshold,
-                  .ignore_index = 255,
-                  .on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); }},
-                 shown);
+    std::vector<ScoredSample> losses;
+    const auto on_image = [&](const ImageResult& image) {
+        images.add(image.name(), image.counts, image.loss);
+        losses.push_back({losses.size(), image.loss});
+    };
+    Scores scores = evaluate(*view.net, *source,
+                             {.loss = loss_of(card),
+                              .compute = net.compute,
+                              .threshold = threshold,
+                              .ignore_index = 255,
+                              .on_image = on_image},
+                             shown);
     Scored scored{std::move(scores), a.native ? native.scores() : Scores{}, std::move(images),
                   seen_at(card, view.windowed != nullptr)};
     if (!a.sheet.empty())
         scored.sheet = result_sheet(*view.net, card, net.compute, samples, a.sheet_rows, threshold, view.loader);
+    if (!a.save.empty()) save_pictures(a, net, view, losses, samples);
     return scored;
 }
 
@@ -105,12 +131,16 @@ Scored score_by_rows(const EvalArguments& a, LoadedNet& net, const data::Dataset
                      const std::vector<data::Sample>& samples, double threshold, Console& console) {
     if (!a.sheet.empty())
         throw UsageError("`sheet`: images that are too large to be in memory as a whole are not drawn; leave it out");
+    if (!a.save.empty())
+        throw UsageError("`save`: images that are too large to be in memory as a whole are not drawn; leave it out");
     console.text(fmt::format(
         "images of more than {} million pixels, or {} million before the net: scored row by row, without a loss\n",
         most_decoded_whole / 1000000, most_seen_whole / 1000000));
     ImageScores images{net.card.classes()};
     RowScoring options{a.prediction.windows, threshold, a.native, {}, {}};
-    options.on_image = [&](const std::string& name, const int64_t* counts) { images.add(name, counts); };
+    options.on_image = [&](const std::string& name, const int64_t* counts) {
+        images.add(name, counts, undefined_score);
+    };
     options.progress = [&](int64_t done) { console.progress("scoring images", done, int64_t(samples.size())); };
     ScoresByRows by_rows = atrous::score_by_rows(net, samples, report.rule, options);
     return {std::move(by_rows.scores), std::move(by_rows.native), std::move(images), "row by row"};
@@ -125,6 +155,7 @@ int eval(int argc, const char* const* argv) {
     a.checkpoint = weights_file(a.checkpoint);
     for (std::string& more : a.prediction.average_with) more = weights_file(more);
     a.outputs().check(a.overwrite);
+    check_save(a);
     const Device device = open_device(a.machine, console);
     if (const int64_t limit = a.machine.memory_limit_mib) context_of(device).memory().set_limit(size_t(limit) << 20);
     const auto load = [&](const std::string& path, const std::string& precision) {

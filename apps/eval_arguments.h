@@ -23,7 +23,7 @@ struct EvalArguments {
     Machine machine;
     double threshold = 0.5;
     PredictionOptions prediction;
-    std::string per_image, json, confusion, sheet;
+    std::string per_image, json, confusion, sheet, save, output;
     int64_t sheet_rows = default_sheet_rows;
     bool native = false, overwrite = false;
     DescribedNet described;
@@ -47,11 +47,16 @@ struct EvalArguments {
         o.bind(
             "native", native,
             "scores at the images' own sizes too, where masks are as stored; images and masks are read again for it");
-        o.bind("per-image", per_image, "file to write each image's scores to (CSV)");
+        o.bind("per-image", per_image, "file to write each image's loss and scores to, the highest loss first (CSV)");
         describe_json(o, json);
         o.bind("confusion", confusion, "file to write the confusion matrix to (CSV): rows true classes, in pixels");
         o.bind("sheet", sheet, "file to write a contact sheet to (PNG): image, truth, prediction, overlay");
         describe_sheet_rows(o, sheet_rows).only_with("`sheet`", [this] { return !sheet.empty(); });
+        o.bind("save", save,
+               "pictures of the images with the lowest and the highest loss: best=5, worst=5 or best=5,worst=5");
+        o.bind("output", output, "folder for the pictures of `save`").letter('o').only_with("`save`", [this] {
+            return !save.empty();
+        });
         describe_overwrite(o, overwrite);
         described.describe(o);
     }

@@ -36,6 +36,7 @@ constexpr Verb verbs[] = {
     {"run-op", run_op, "run one op on given tensors, with gradients if wanted"},
     {"data", data, "check a data set, or show it as a training sees it"},
     {"synth", synth, "draw a labelled data set to try things on"},
+    {"report", report, "write the report of a training, or compare several"},
     {"replay", replay, "run the step again that ended a training with NaN or Inf", true},
     {"tune", tune, "time a net's convolutions on a GPU, for later trainings", true},
     {"bench", bench, "time kernels and training steps", true},

@@ -115,6 +115,12 @@ int train(int argc, const char* const* argv) {
     for (const std::string& line : o.without_effect()) log.warning(line);
 
     TrainingSetup setup = prepare_training(e, o, device, std::move(resumed), log);
+    if (e.run.dry_run) {
+        log.text(fmt::format(
+            "\nthe experiment, as config.toml would have it:\n{}\ndry run: nothing was trained or written\n",
+            config_of(e)));
+        return exit_ok;
+    }
     return with_memory_advice(setup.make, setup.plan, e.batch_size, e.machine.memory_limit_mib, log,
                               [&] { return run_training(setup, log); });
 }

@@ -13,6 +13,7 @@ int forward(int argc, const char* const* argv);
 int run_op(int argc, const char* const* argv);
 int data(int argc, const char* const* argv);
 int synth(int argc, const char* const* argv);
+int report(int argc, const char* const* argv);
 int replay(int argc, const char* const* argv);
 int tune(int argc, const char* const* argv);
 int bench(int argc, const char* const* argv);

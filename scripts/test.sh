@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and tests atrous, always against the emulated GPU.
 #   scripts/test.sh          every test (about 10 minutes on 2 cores, build included)
-#   scripts/test.sh --full   also: formatting, floors, every fault, address and race checks of every kernel, fuzz targets,
+#   scripts/test.sh --full   also: formatting, floors, reports in a browser, every fault, address and race checks of every kernel, fuzz targets,
 #                            an installation, Debian packages, nvcc for sm_80 and sm_90a, the bundle for a GPU's machine, a dry run of what it does there
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -45,6 +45,8 @@ if [ $full = yes ]; then
     scripts/check_gpu_dry_run.sh build/emulated
     step "small trainings beside other programs"
     python3 benchmarks/beside_others.py build/emulated/bin/atrous --ways ours --repetitions 3 --check
+    step "reports in a browser"
+    scripts/check_report.sh build/emulated/bin/atrous
     step "faults: every system call that touches files, 100 random kills, full disks, soaks"
     python3 tests/apps/fault_sweep.py build/emulated/bin/atrous --full
     step "kernels under address and undefined-behaviour checks"

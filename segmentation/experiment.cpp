@@ -129,6 +129,9 @@ static void describe_run(Settings& s, Experiment& e) {
         .when_resumed(Resume::free);
     describe_overwrite(s, e.run.overwrite).when_resumed(Resume::free).help =
         "write into an `output-dir` that holds a training or other files, replacing those of the same names";
+    s.bind("dry-run", e.run.dry_run,
+           "check the data, plan the memory and show the experiment as resolved; nothing is trained or written")
+        .when_resumed(Resume::free);
     s.bind("profile-steps", e.run.profile_steps, "steps that `profile` times, after one")
         .min(1)
         .only_with("`profile`", [&e] { return !e.run.profile.empty(); })
@@ -185,7 +188,7 @@ std::string config_of(Experiment e) {
     if (std::string& cache = e.data.check_cache; !cache.empty() && cache != "none") cache = absolute_path(cache);
     e.run.resume.clear();
     e.run.profile.clear();
-    e.run.overwrite = false;
+    e.run.overwrite = e.run.dry_run = false;
     Settings settings;
     describe(settings, e);
     return as_toml(settings);

@@ -25,6 +25,7 @@ struct RunOptions {
     std::string output_dir;  // empty: runs/1, runs/2, …
     std::string resume;      // a run folder or its last.safetensors; empty: a new training
     bool overwrite = false;
+    bool dry_run = false;
     int64_t save_every = 0;  // steps; 0: after each epoch only
     std::string profile;     // a file, or default_profile; empty: none
     int64_t profile_steps = 10;

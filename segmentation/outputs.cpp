@@ -13,6 +13,7 @@
 #include "base/posix.h"
 #include "data/image.h"
 #include "data/row_writer.h"
+#include "segmentation/report/page.h"
 #include "segmentation/run_lock.h"
 
 namespace atrous {
@@ -50,7 +51,8 @@ bool is_replaceable(const std::string& path, FileKind kind) {
         case FileKind::json:
             return has_json_mark(begin);
         case FileKind::csv:
-            return begin.starts_with("name,dice,mean_iou,") || begin.starts_with("truth\\predicted,");
+            return begin.starts_with("name,loss,dice,mean_iou,") || begin.starts_with("name,dice,mean_iou,") ||
+                   begin.starts_with("truth\\predicted,");
         case FileKind::png:
             return data::is_our_png(path);
         case FileKind::tiff:
@@ -59,6 +61,8 @@ bool is_replaceable(const std::string& path, FileKind kind) {
             return begin.find("<desc>atrous</desc>") != std::string::npos;
         case FileKind::tensors:
             return begin.find(fmt::format("\"{}\":\"{}\"", tensors_mark_key, tensors_mark)) != std::string::npos;
+        case FileKind::page:
+            return report::is_page(begin);
         case FileKind::weights:
             return false;
     }

@@ -13,7 +13,7 @@ namespace atrous {
 
 // Kinds of files that can be told to be of this program by how they begin. Weights never are: they cannot be made
 // again.
-enum class FileKind { json, csv, png, tiff, svg, tensors, weights };
+enum class FileKind { json, csv, png, tiff, svg, page, tensors, weights };
 
 // Every JSON file that the program writes has this in its first bytes.
 inline constexpr std::string_view json_mark_key = "engine", json_mark = "atrous";

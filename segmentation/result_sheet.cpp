@@ -65,19 +65,22 @@ std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& c
               .compute = compute,
               .threshold = threshold,
               .ignore_index = data::ignored_class,
-              .on_image = [&](const std::string&,
-                              const int64_t* counts) { score = score_of(ConfusionMatrix(card.classes(), counts)); }},
+              .on_image =
+                  [&](const ImageResult& image) { score = score_of(ConfusionMatrix(card.classes(), image.counts)); }},
              add_row);
     return rows;
+}
+
+data::SheetClasses sheet_classes(const ModelCard& card) {
+    data::SheetClasses classes{card.class_names, card.colours};
+    for (int64_t c = int64_t(classes.names.size()); c < card.classes(); ++c) classes.names.push_back(std::to_string(c));
+    return classes;
 }
 
 data::Image result_sheet(SegmentationNet& net, const ModelCard& card, DType compute,
                          const std::vector<data::Sample>& samples, int64_t rows, double threshold,
                          const std::optional<data::LoaderOptions>& loader) {
-    std::vector<std::string> names = card.class_names;  // a card may lack some
-    for (int64_t c = int64_t(names.size()); c < card.classes(); ++c) names.push_back(std::to_string(c));
-    return data::contact_sheet(result_rows(net, card, compute, samples, rows, threshold, loader),
-                               {names, card.colours});
+    return data::contact_sheet(result_rows(net, card, compute, samples, rows, threshold, loader), sheet_classes(card));
 }
 
 }  // namespace atrous

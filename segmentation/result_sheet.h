@@ -22,6 +22,9 @@ std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& c
                                         const std::vector<data::Sample>& samples, int64_t rows, double threshold = 0,
                                         const std::optional<data::LoaderOptions>& loader = {});
 
+// The card's names and colours of classes; a class without a name goes by its number.
+data::SheetClasses sheet_classes(const ModelCard& card);
+
 // The page of these rows, with the card's names and colours of classes.
 data::Image result_sheet(SegmentationNet& net, const ModelCard& card, DType compute,
                          const std::vector<data::Sample>& samples, int64_t rows, double threshold = 0,

@@ -139,7 +139,7 @@ std::vector<std::string> RunFolder::files_of(const std::string& folder) {
     std::vector<std::string> files;
     for (const char* name :
          {"last.safetensors", "last.safetensors.previous", "best.safetensors", "samples.png", "metrics.csv",
-          "bad_batch.safetensors", "config.toml", "confusion.csv", "log.txt", run_mark})
+          "bad_batch.safetensors", "config.toml", "confusion.csv", "log.txt", "report.json", "report.html", run_mark})
         files.push_back(folder + "/" + name);
     return files;
 }
@@ -163,7 +163,8 @@ RunFolder::RunFolder(std::string path, const std::string& resumed, bool overwrit
 // What a training left that was killed before its first checkpoint, or that `overwrite` gives up. Its config.toml,
 // which may be what this training was started with, is replaced later.
 void RunFolder::remove_earlier_training() const {
-    std::vector<std::string> files{last(), io::previous_of(last()), best(), samples(), bad_batch(), confusion(), log()};
+    std::vector<std::string> files{
+        last(), io::previous_of(last()), best(), samples(), bad_batch(), confusion(), log(), record(), page()};
     for (const std::string& file : event_files(path_)) files.push_back(file);
     for (const std::string& file : files)
         if (::unlink(file.c_str()) != 0 && errno != ENOENT)
@@ -184,6 +185,7 @@ void RunFolder::continue_from(const std::string& other) const {
     for (const std::string& file : event_files(other)) copy_durably(file, path_ + file.substr(other.size()));
     if (path_exists(other + "/best.safetensors")) copy_durably(other + "/best.safetensors", best());
     if (path_exists(other + "/log.txt")) copy_durably(other + "/log.txt", log());
+    if (path_exists(other + "/report.json")) copy_durably(other + "/report.json", record());
 }
 
 void RunFolder::write_config(const std::string& toml) const { io::write_durably(path_ + "/config.toml", toml); }

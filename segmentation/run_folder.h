@@ -1,5 +1,5 @@
 // A run folder holds what a training writes: config.toml, log.txt, metrics.csv, TensorBoard's events, last and best
-// checkpoints, samples.png.
+// checkpoints, samples.png, report.json and report.html (segmentation/report).
 #pragma once
 
 #include <string>
@@ -36,6 +36,8 @@ class RunFolder {
     std::string samples() const { return path_ + "/samples.png"; }
     std::string confusion() const { return path_ + "/confusion.csv"; }
     std::string log() const { return path_ + "/log.txt"; }
+    std::string record() const { return path_ + "/report.json"; }
+    std::string page() const { return path_ + "/report.html"; }
 
     void write_config(const std::string& toml) const;
     void write_samples(const std::vector<uint8_t>& png) const;

@@ -17,6 +17,9 @@ void ObserverList::on_read() {
 void ObserverList::on_validation(int64_t images_done, int64_t images) {
     for (TrainObserver* o : observers_) o->on_validation(images_done, images);
 }
+void ObserverList::on_validated(const ImageResult& image) {
+    for (TrainObserver* o : observers_) o->on_validated(image);
+}
 void ObserverList::on_epoch(const EpochReport& report) {
     for (TrainObserver* o : observers_) o->on_epoch(report);
 }

@@ -2,7 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/durable_file.h"
@@ -19,25 +21,34 @@ std::string csv_field(const std::string& text) {
 
 std::string csv_number(double value) { return std::isnan(value) ? "" : fmt::format("{:.6f}", value); }
 
-void ImageScores::add(const std::string& name, const int64_t* counts) {
+// NaN has no place in an order.
+static double sort_key(double loss) { return std::isnan(loss) ? -std::numeric_limits<double>::infinity() : loss; }
+
+void ImageScores::add(const std::string& name, const int64_t* counts, double loss) {
     const ConfusionMatrix image(classes_, counts);
-    rows_ += csv_field(name);
+    std::string row = csv_field(name) + "," + csv_number(loss);
     for (const auto& metric : Metric::catalogue().all())
-        if (metric->of_counts) rows_ += "," + csv_number(metric->of_counts(image));
+        if (metric->of_counts) row += "," + csv_number(metric->of_counts(image));
     for (const auto& metric : Metric::catalogue().all())
         for (int64_t c = 0; metric->by_class.by_image && c < classes_; ++c)
-            rows_ += "," + csv_number(metric->by_class.value(image.of_class(c)));
-    rows_ += "\n";
+            row += "," + csv_number(metric->by_class.value(image.of_class(c)));
+    rows_.push_back({loss, row + "\n"});
 }
 
 void ImageScores::write(const std::string& path, const std::vector<std::string>& class_names) const {
-    std::string heading = "name";
+    std::string text = "name,loss";
     for (const auto& metric : Metric::catalogue().all())
-        if (metric->of_counts) heading += "," + metric->field_name();
+        if (metric->of_counts) text += "," + metric->field_name();
     for (const auto& metric : Metric::catalogue().all())
         for (const std::string& name : class_names)
-            if (metric->by_class.by_image) heading += "," + csv_field(metric->by_class.field + " " + name);
-    io::write_durably(path, heading + "\n" + rows_);
+            if (metric->by_class.by_image) text += "," + csv_field(metric->by_class.field + " " + name);
+    text += "\n";
+    std::vector<const Row*> sorted;
+    for (const Row& row : rows_) sorted.push_back(&row);
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const Row* a, const Row* b) { return sort_key(a->loss) > sort_key(b->loss); });
+    for (const Row* row : sorted) text += row->text;
+    io::write_durably(path, text);
 }
 
 void write_confusion(const std::string& path, const Scores& s, const std::vector<std::string>& names) {

@@ -9,18 +9,22 @@
 
 namespace atrous {
 
-// The scores of every image, kept until they are written. A line an image: its name, the metrics that are found from
-// counts of pixels (Dice, mean IoU, pixel accuracy), and those of each class that ask for it (IoU); empty where one is
-// not defined.
+// The scores of every image, kept until they are written. A line an image, that with the highest loss first: its name,
+// its loss, the metrics that are found from counts of pixels (Dice, mean IoU, pixel accuracy), and those of each class
+// that ask for it (IoU); empty where one is not defined. Images whose loss is not defined come last.
 class ImageScores {
  public:
     explicit ImageScores(int64_t classes) : classes_(classes) {}
-    void add(const std::string& name, const int64_t* counts);  // [truth][predicted], pixels
+    void add(const std::string& name, const int64_t* counts, double loss);  // [truth][predicted], pixels
     void write(const std::string& path, const std::vector<std::string>& class_names) const;
 
  private:
     int64_t classes_;
-    std::string rows_;
+    struct Row {
+        double loss;
+        std::string text;
+    };
+    std::vector<Row> rows_;
 };
 
 // Rows: ground truth; columns: prediction; values in pixels.

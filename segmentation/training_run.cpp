@@ -4,6 +4,7 @@
 
 #include "base/paths.h"
 #include "segmentation/pretrained_report.h"
+#include "segmentation/report/run_reporter.h"
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
@@ -76,6 +77,8 @@ TrainingRun::TrainingRun(TrainingSetup& setup, Messages& messages)
     start();
 }
 
+TrainingRun::~TrainingRun() = default;
+
 void TrainingRun::start() {
     const int64_t multiple = net_->input_multiple();
     const std::vector<data::Sample>&train = setup_.sets.dataset.train, &val = setup_.sets.dataset.val;
@@ -132,13 +135,16 @@ void TrainingRun::open_folder() {
     if (trainer_->progress.epoch >= e_.trainer.epochs)
         log_.text(fmt::format("nothing is left to train, epoch {0} of {1}; to go on, give more: `epochs` {2}\n",
                               trainer_->progress.epoch, e_.trainer.epochs, e_.trainer.epochs + 10));
+    reporter_ = std::make_unique<report::RunReporter>(setup_, *folder_, trainer_->progress, net_->parameter_count(),
+                                                      source_->batches_per_epoch(), log_);
     logger_.emplace(*folder_, setup_.card, setup_.fingerprint, e_.freezing, *net_, *optimizer_, *trainer_, log_);
     logger_->save_every(e_.run.save_every);
 }
 
 bool TrainingRun::train(TrainObserver& observer) {
     TimeLimit limit(e_.run.max_hours);
-    ObserverList observers({&observer, &*logger_, &limit});
+    report::PageWriter page(*reporter_);
+    ObserverList observers({&observer, &*reporter_, &*logger_, &page, &limit});
     const bool finished = trainer_->run(*source_, validation_.get(), observers);
     if (!finished) logger_->save();
     return finished;
@@ -159,8 +165,9 @@ void TrainingRun::report_result() {
     log_.text(fmt::format("\n{} checkpoint on {} held-out images\n  {}\n  {}\n{}", has_best ? "best" : "last",
                           scores.images, scores_line(scores), baseline_line(scores, names, &untrained_),
                           scores_table(scores, names)));
-    log_.text(fmt::format("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv\n",
-                          folder_->path(), has_best ? "best.safetensors, " : ""));
+    log_.text(fmt::format("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv{}\n",
+                          folder_->path(), has_best ? "best.safetensors, " : "",
+                          path_exists(folder_->page()) ? ", report.html" : ""));
 }
 
 }  // namespace atrous

@@ -12,12 +12,18 @@
 
 namespace atrous {
 
+namespace report {
+class RunReporter;
+}
+
 class TrainingRun {
  public:
     // Makes the net and takes memory for it; then makes the run folder, once all that can be refused has been, in which
     // the log is kept from there on.
     TrainingRun(TrainingSetup& setup, RunLog& log);
     TrainingRun(TrainingSetup& setup, Messages& messages);  // with a log of its own, which begins here
+
+    ~TrainingRun();
 
     // Trains to the end, or until the observer asks to stop, and saves; false in the last case.
     bool train(TrainObserver& observer);
@@ -46,6 +52,7 @@ class TrainingRun {
     std::unique_ptr<Optimizer> optimizer_;
     std::unique_ptr<Trainer> trainer_;
     std::optional<RunFolder> folder_;
+    std::unique_ptr<report::RunReporter> reporter_;
     std::optional<RunLogger> logger_;
 };
 

@@ -10,22 +10,25 @@
 
 namespace atrous {
 
-static void score_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options, int64_t classes,
-                         const std::vector<std::string>& names, MetricAccumulator& metrics) {
-    const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
-    const auto logits_of = [&](int64_t i) { return logits.part(i * h * w * c, {1, h, w, c}); };
-    const auto labels_of = [&](int64_t i) { return labels.part(i * h * w, {1, h, w, 1}); };
+static Tensor image_of(const Tensor& batch, int64_t i) {
+    const int64_t h = batch.dim(1), w = batch.dim(2), c = batch.dim(3);
+    return batch.part(i * h * w * c, {1, h, w, c});
+}
+
+// Adds the images to the metrics, and gives their [truth][predicted] matrices.
+static std::vector<int64_t> score_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options,
+                                         int64_t classes, MetricAccumulator& metrics) {
+    const int64_t n = logits.dim(0);
     Tensor counts = Tensor::full({n * classes * classes}, DType::i64, logits.device(), 0);
     for (int64_t i = 0; i < n; ++i) {
         Tensor image_counts = counts.part(i * classes * classes, {classes * classes});
-        count_confusion(logits_of(i), labels_of(i), image_counts, options.threshold, options.ignore_index);
+        count_confusion(image_of(logits, i), image_of(labels, i), image_counts, options.threshold,
+                        options.ignore_index);
     }
-    const auto host = counts.to_host<int64_t>();
-    for (int64_t i = 0; i < n; ++i) {
-        const int64_t* image = host.data() + i * classes * classes;
-        metrics.add(image, logits_of(i), labels_of(i));
-        if (options.on_image) options.on_image(names.at(size_t(i)), image);
-    }
+    std::vector<int64_t> host = counts.to_host<int64_t>();
+    for (int64_t i = 0; i < n; ++i)
+        metrics.add(host.data() + i * classes * classes, image_of(logits, i), image_of(labels, i));
+    return host;
 }
 
 static std::vector<double> host_terms(const Tensor& terms) {
@@ -39,16 +42,20 @@ class LossSum {
  public:
     LossSum(const EvaluateOptions& options, Device device) : loss_of_(options.loss(device, options.compute)) {}
 
-    void add(const Tensor& logits, const Tensor& labels, const std::vector<std::string>& names) {
+    // Gives each image's own loss; undefined_score where no pixel counts.
+    std::vector<double> add(const Tensor& logits, const Tensor& labels, const std::vector<std::string>& names) {
+        std::vector<double> losses;
         const std::vector<Tensor> terms = loss_of_->by_image(logits, labels);  // all launched before one is waited for
         for (size_t i = 0; i < terms.size(); ++i) {
             const std::vector<double> values = host_terms(terms[i]);
             const double loss = values.front(), counted = values.back();
+            losses.push_back(counted > 0 ? loss : undefined_score);
             if (!(counted > 0)) continue;
             if (!std::isfinite(loss)) nonfinite_.push_back(names.at(i));
             sum_ += loss;
             ++images_;
         }
+        return losses;
     }
     void add_to(Scores& scores) const {
         if (images_ > 0 && nonfinite_.empty()) scores.loss = sum_ / double(images_);
@@ -77,8 +84,11 @@ Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions
         check_labels(batch, net.out_channels(), options.ignore_index);
         const DeviceBatch d = upload(batch, device, options.compute);
         const Tensor logits = net.forward(d.images);
-        score_images(logits, d.labels, options, classes, batch.names, metrics);
-        loss.add(logits, d.labels, batch.names);
+        const std::vector<int64_t> counts = score_images(logits, d.labels, options, classes, metrics);
+        const std::vector<double> losses = loss.add(logits, d.labels, batch.names);
+        for (int64_t i = 0; options.on_image && i < batch.n; ++i)
+            options.on_image(
+                {batch, i, counts.data() + i * classes * classes, losses.at(size_t(i)), image_of(logits, i)});
         images += batch.n;
         if (progress) progress(batch, logits, images);
     }

@@ -12,13 +12,22 @@
 
 namespace atrous {
 
+// What an evaluation finds of one image, while its batch is at hand.
+struct ImageResult {
+    const HostBatch& batch;
+    int64_t index;          // in the batch
+    const int64_t* counts;  // [truth][predicted], pixels
+    double loss;            // of this image by itself; undefined_score where no pixel counts
+    Tensor logits;          // [1][H][W][C], on the net's device
+    const std::string& name() const { return batch.names.at(size_t(index)); }
+};
+
 struct EvaluateOptions {
     LossFactory loss = bce_dice_loss();
     DType compute = DType::f32;
-    double threshold = 0;    // of a binary net's logit
-    int ignore_index = 255;  // -1: none
-    // Called for each image with its [truth][predicted] matrix, in pixels.
-    std::function<void(const std::string& name, const int64_t* counts)> on_image = {};
+    double threshold = 0;                                   // of a binary net's logit
+    int ignore_index = 255;                                 // -1: none
+    std::function<void(const ImageResult&)> on_image = {};  // called for each image, in their order
 };
 
 // Puts a net into evaluation mode and back.

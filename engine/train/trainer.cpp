@@ -162,7 +162,13 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
     };
     const ProfileScope validating("validation", "validation");
     try {
-        return evaluate(*validated_, validation, {options_.loss, options_.compute, 0, options_.ignore_index}, watch);
+        return evaluate(*validated_, validation,
+                        {.loss = options_.loss,
+                         .compute = options_.compute,
+                         .threshold = 0,
+                         .ignore_index = options_.ignore_index,
+                         .on_image = [&](const ImageResult& image) { observer.on_validated(image); }},
+                        watch);
     } catch (const ValidationStopped&) {
         return std::nullopt;  // progress stands behind the epoch's last batch: resuming validates again
     }

@@ -72,6 +72,7 @@ class TrainObserver {
     // within an epoch. After each step on the cpu, every read_every steps on a GPU.
     virtual void on_read() {}
     virtual void on_validation(int64_t images_done, int64_t images) { (void)images_done, (void)images; }
+    virtual void on_validated(const ImageResult&) {}  // each validation image, in their order
     virtual void on_epoch(const EpochReport&) {}    // progress already points at the next epoch: a good moment to save
     virtual void on_warning(const std::string&) {}  // something that a training survives and a user should know
     // The step's gradients are not finite, and NumericError follows: the last moment to save the batch.

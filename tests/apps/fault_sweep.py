@@ -109,8 +109,10 @@ def errors(bench):
         where = f"{error} from {call}"
         case = Case(bench, f"{error}-{call.name}-{call.number}")
         outcome = case.train(strace=f"{call.name}:error={error}:when={call.number}")
-        log = "/log.txt" in call.line
-        if log or call.name == "fchmod" or call.line.startswith("write(2"):  # nothing of the training is lost
+        log, report = "/log.txt" in call.line, "report." in call.line
+        if report and call.name != "fchmod":
+            expect("goes on without its report" in outcome.out, f"{where}: the lost report is not said", outcome)
+        if log or report or call.name == "fchmod" or call.line.startswith("write(2"):  # nothing of the training is lost
             expect(not log or "log.txt is given up" in outcome.out, f"{where}: the lost log is not said", outcome)
             expect(outcome.code == 0, f"{where}: exit code {outcome.code}, expected 0", outcome)
         else:

@@ -1,6 +1,7 @@
 """What fault_sweep.py breaks trainings with: running the program under faults, and judging what is left behind."""
 import fcntl
 import functools
+import json
 import os
 import pathlib
 import re
@@ -17,7 +18,8 @@ NOBODY = 65534
 TRAINING = {"--base-channels": 4, "--depth": 2, "--size": 32, "--batch-size": 2, "--lr": 1e-3, "--threads": 1,
             "--workers": 0, "--device": "cpu", "--epochs": 3, "--output-dir": "run"}
 FINAL_FILES = {".atrous-run", "best.safetensors", "config.toml", "confusion.csv", "last.safetensors", "last.safetensors.previous",
-               "log.txt", "metrics.csv", "samples.png"}
+               "log.txt", "metrics.csv", "report.html", "report.json", "samples.png"}
+REPORT = {"report.html", "report.json"}  # which say how long things took
 EVENTS = "events.out.tfevents."
 
 
@@ -225,13 +227,16 @@ class Case:
         expect(scalars_in(mine) == scalars_in(other), f"{where}: TensorBoard would show {scalars_in(mine)}")
         mine = {name: data for name, data in mine.items() if not name.startswith(EVENTS)}
         expect(set(mine) == FINAL_FILES, f"{where}: the run folder holds {sorted(mine)}")
-        for name in sorted(FINAL_FILES - {"last.safetensors.previous", "log.txt"}):  # the log says what happened meanwhile
+        for name in sorted(FINAL_FILES - REPORT - {"last.safetensors.previous", "log.txt"}):  # the log says what happened
             if name == "metrics.csv":
                 same = without_seconds(mine[name]) == without_seconds(other[name])
             else:
                 same = mine[name] == other[name]
             detail = f":\n{mine[name].decode()}" if name.endswith(("csv", "toml")) else ""
             expect(same, f"{where}: {name} differs from that of an undisturbed training{detail}")
+        if b"goes on without its report" not in mine["log.txt"]:
+            expect(lasting(mine["report.json"]) == lasting(other["report.json"]), f"{where}: report.json tells another training")
+        expect(mine["report.html"].endswith(b"</html>\n"), f"{where}: report.html is cut off")
         self.expect_whole(where)
         shutil.rmtree(self.folder)  # kept where something failed
 
@@ -325,6 +330,12 @@ def file_calls(bench, names):
     for name in ("fsync", "rename", "pwrite64"):
         expect(any(c.name.startswith(name) for c in calls), f"the training makes no {name}: is the trace complete?")
     return calls
+
+
+def lasting(report):
+    """What report.json says of a training however often it was interrupted: steps and times are of its sessions."""
+    record = json.loads(report)
+    return record["best"], [(epoch["epoch"], epoch["class_iou"]) for epoch in record["epochs"]]
 
 
 def without_seconds(metrics):

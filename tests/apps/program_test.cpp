@@ -48,6 +48,41 @@ class ProgramTest : public testing::Test {
     }
 };
 
+TEST_F(ProgramTest, ADryRunShowsTheExperimentAndWritesNothing) {
+    const Outcome shown = run(small_training("dry", "--dry-run --lr 0.125"));
+    EXPECT_EQ(shown.code, 0) << shown.output;
+    for (const char* words :
+         {"lr = 0.125\n", "classes = 2\n", "loss = \"bce+dice\"\n", "nothing was trained or written"})
+        EXPECT_NE(shown.output.find(words), std::string::npos) << words << "\n" << shown.output;
+    EXPECT_FALSE(fs::exists(root() / "dry"));
+}
+
+TEST_F(ProgramTest, AReportThatCannotBeWrittenEndsNoTraining) {
+    ASSERT_EQ(run(small_training("blocked", "")).code, 0);
+    fs::remove(root() / "blocked/report.html");
+    fs::create_directories(root() / "blocked/report.html/in the way");
+    const Outcome resumed = run("train --resume " + quoted("blocked") + " --epochs 4");
+    EXPECT_EQ(resumed.code, 0) << resumed.output;
+    const size_t at = resumed.output.find("the training goes on without its report");
+    EXPECT_NE(at, std::string::npos) << resumed.output;
+    EXPECT_EQ(resumed.output.find("without its report", at + 40), std::string::npos) << "said twice\n"
+                                                                                     << resumed.output;
+}
+
+TEST_F(ProgramTest, ReportsAreWrittenAnewAndComparisonsReplaceNobodysFile) {
+    ASSERT_EQ(run(small_training("told", "")).code, 0);
+    fs::remove(root() / "told/report.html");
+    EXPECT_EQ(run("report " + quoted("told")).code, 0);
+    EXPECT_TRUE(fs::exists(root() / "told/report.html"));
+    std::ofstream(root() / "told/metrics.csv", std::ios::app) << "4,";
+    const Outcome both = run("report " + quoted("told") + " " + quoted("told") + " -o " + quoted("both.html"));
+    EXPECT_EQ(both.code, 0) << both.output;
+    EXPECT_NE(both.output.find("metrics.csv:5: is cut off or damaged"), std::string::npos) << both.output;
+    std::ofstream(root() / "theirs.html") << "<html>";
+    EXPECT_EQ(run("report " + quoted("told") + " -o " + quoted("theirs.html")).code, 2);
+    EXPECT_EQ(run("report " + quoted("data")).code, 2);
+}
+
 TEST_F(ProgramTest, TrainsEvaluatesAndPredicts) {
     const Outcome trained = run(small_training("whole", "--sheet-rows 3"));
     ASSERT_EQ(trained.code, 0) << trained.output;

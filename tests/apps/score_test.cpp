@@ -83,8 +83,8 @@ class ScoreTest : public testing::Test {
         std::string line;
         std::getline(csv, line);
         while (std::getline(csv, line)) {
-            const size_t comma = line.find(',');
-            scores[line.substr(0, comma)] = std::stod(line.substr(comma + 1));
+            const size_t comma = line.find(','), loss_ends = line.find(',', comma + 1);
+            scores[line.substr(0, comma)] = std::stod(line.substr(loss_ends + 1));
         }
         return scores;
     }
@@ -122,6 +122,31 @@ class ScoreTest : public testing::Test {
             EXPECT_NE(outcome.output.find(part), std::string::npos) << "lacks: " << part << "\n" << outcome.output;
     }
 };
+
+// The files are named by rank, and the ranks are those of the losses in the table by image.
+TEST_F(ScoreTest, EvalSavesTheBestAndTheWorst) {
+    expect_says(eval("two", "net", "--save best=2,worst=1 -o " + quoted("shown")), 0, {"wrote 3 pictures to "});
+    std::vector<std::pair<double, std::string>> losses;
+    std::ifstream csv(root() / "images.csv");
+    std::string line;
+    std::getline(csv, line);
+    EXPECT_TRUE(line.starts_with("name,loss,dice,")) << line;
+    while (std::getline(csv, line)) {
+        const size_t comma = line.find(',');
+        std::string name = line.substr(0, comma);
+        std::replace(name.begin(), name.end(), '/', '_');
+        losses.emplace_back(std::stod(line.substr(comma + 1)), name);
+    }
+    ASSERT_EQ(losses.size(), 3u);
+    EXPECT_TRUE(losses[0].first >= losses[1].first && losses[1].first >= losses[2].first);
+    for (const auto& [rank, at] :
+         std::vector<std::pair<std::string, size_t>>{{"worst-1", 0}, {"best-2", 1}, {"best-1", 2}})
+        EXPECT_TRUE(fs::exists(root() / "shown" / (rank + "_" + losses[at].second + ".png"))) << rank;
+    expect_says(eval("two", "net", "--save best=2"), 2, {"--save best=2: needs a folder; name it with --output"});
+    expect_says(eval("two", "net", "--save good=2 -o x"), 2, {"expected best=N, worst=N or both"});
+    std::ofstream(root() / "shown" / ("worst-1_" + losses[0].second + ".png")) << "somebody's";
+    expect_says(eval("two", "net", "--save worst=1 -o " + quoted("shown")), 2, {"is not one of this program's"});
+}
 
 TEST_F(ScoreTest, EvalScoresWhatTrainingHeldOut) {
     const Outcome held_out = eval("two", "net");

@@ -54,11 +54,12 @@ struct Set {
         const auto source = data::make_loader(samples, data::parse_mask_rule(card.mask_values),
                                               loader_options(card, 2, 0, net->input_multiple()));
         std::map<std::string, std::string> out;
-        evaluate(*net, *source,
-                 {.loss = loss_of(card), .on_image = [&](const std::string& name, const int64_t* counts) {
-                      const Metric& m = Metric::catalogue().at(metric);
-                      out[name] = m.title + " " + score_text(m.of_counts(ConfusionMatrix(card.classes(), counts)));
-                  }});
+        evaluate(*net, *source, {.loss = loss_of(card), .on_image = [&](const ImageResult& image) {
+                                     const Metric& m = Metric::catalogue().at(metric);
+                                     out[image.name()] =
+                                         m.title + " " +
+                                         score_text(m.of_counts(ConfusionMatrix(card.classes(), image.counts)));
+                                 }});
         return out;
     }
 };

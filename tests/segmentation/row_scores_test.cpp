@@ -55,7 +55,7 @@ class RowScores : public testing::Test {
         const auto source = data::make_loader(samples_, report_.rule, view.loader);
         NativeScores native(net_.card, report_.rule, samples_, view.loader, 0);
         Matrices all;
-        const auto on_image = [&](const std::string&, const int64_t* c) { all.insert(all.end(), c, c + 4); };
+        const auto on_image = [&](const ImageResult& i) { all.insert(all.end(), i.counts, i.counts + 4); };
         evaluate(*view.net, *source, {.loss = loss_of(net_.card), .on_image = on_image},
                  [&](const HostBatch& batch, const Tensor& logits, int64_t) { native.add(batch, logits); });
         append(native.scores().confusion, all);

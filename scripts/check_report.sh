@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Trains two tiny runs, opens their reports and the page that compares them in a browser without a window and without a
+# network, and holds what is shown against the runs' own files.
+#   scripts/check_report.sh PROGRAM [FOLDER FOR SCREENSHOTS]
+set -euo pipefail
+if [ $# -lt 1 ] || [ ! -f "$1" ]; then
+    echo "check_report.sh: usage: scripts/check_report.sh PROGRAM [FOLDER FOR SCREENSHOTS]" >&2
+    exit 2
+fi
+cd "$(dirname "$0")/.."
+for python in python3 /usr/bin/python3; do # a virtual environment hides the system's modules
+    if "$python" -c 'import selenium' 2>/dev/null; then exec "$python" tests/apps/report_browser.py "$@"; fi
+done
+echo "check_report.sh: no Python has selenium; install it: apt-get install chromium chromium-driver python3-selenium" >&2
+exit 2

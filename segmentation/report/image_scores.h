@@ -1,0 +1,40 @@
+// What a validation found of each image by itself, kept until the epoch is over: from it come the table of images and
+// the intervals of the scores.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/train/confusion_matrix.h"
+
+namespace atrous::report {
+
+struct ImageScore {
+    std::string name;
+    double loss;                                       // NaN: not defined
+    std::vector<std::pair<uint32_t, int64_t>> counts;  // pixels where there are any: (truth * classes + predicted, …)
+};
+
+ImageScore image_score(std::string name, double loss, int64_t classes, const int64_t* counts);
+ConfusionMatrix confusion_of(const ImageScore& image, int64_t classes);
+
+// Of the values of a score over sets of images drawn with replacement from those that were validated, each as large as
+// their set: the 2.5 % and the 97.5 % quantile (the percentile bootstrap of Efron, 1979). NaN where too few sets have
+// the score.
+struct Interval {
+    double low, high;
+};
+struct NamedInterval {
+    std::string score;  // a metric's key, or "loss"
+    Interval interval;
+};
+// Intervals of the loss and of every metric that follows from counts of pixels, always the same ones for the same
+// images: the draws are keyed by `sets` alone. Empty where there are fewer than two images.
+std::vector<NamedInterval> bootstrap_intervals(const std::vector<ImageScore>& images, int64_t classes, int64_t sets);
+
+// How many sets are drawn: 1000, and down to 100 where images and classes are so many that it would take seconds.
+int64_t bootstrap_sets(const std::vector<ImageScore>& images);
+
+}  // namespace atrous::report

@@ -1,0 +1,217 @@
+// The page of one run.
+
+function score_tiles(run) {
+  const best = run.best, interval = key => {
+    const i = list(table_of(best.intervals)[key]);
+    return i.length === 2 && finite(i[0]) ? `${shown(i[0], 3)} … ${shown(i[1], 3)}` : null;
+  };
+  const tiles = Object.entries(table_of(best.scores)).map(([key, s]) => tile(key === 'loss' ? 'validation loss' : s.title,
+                                                                            real(s.value), interval(key)));
+  if (!tiles.length)
+    for (const c of run.scores()) tiles.push(tile(c.title, real(run.best_value(c.key)), null));
+  const epochs = run.values('epoch'), last = epochs[epochs.length - 1] || 0;
+  tiles.push(tile('epochs', `${last}${run.net.epochs ? ' / ' + run.net.epochs : ''}`,
+                  best.epoch ? `the best: ${best.epoch}` : null));
+  tiles.push(tile('time', duration(sum(run.values('seconds'))), `${duration(median(run.values('seconds')))} an epoch`));
+  return [element('div', {class: 'tiles', id: 'scores'}, tiles), Object.keys(table_of(best.intervals)).length
+    ? element('p', {class: 'faint'}, `Epoch ${best.epoch} on ${best.images} validation images, with 95 % intervals ` +
+      `of ${best.interval_sets} sets drawn from them with replacement (not of other trainings).`) : null];
+}
+
+function run_charts(run) {
+  const mark = run.best.epoch, all = [];
+  const add = (key, title, series, more = {}) => {
+    const chart = new Chart(series, {key, title, mark, ...more});
+    if (chart.series.length) all.push(chart.figure);
+    else charts.pop();
+  };
+  add('loss', 'Loss', [
+    {name: 'training, steps', colour: 'var(--s0)', points: run.step_points(2), raw: true},
+    {name: 'training', colour: 'var(--s0)', points: run.points('train_loss')},
+    {name: 'validation', colour: 'var(--s1)', points: run.points('val_loss')}]);
+  add('scores', 'Scores on validation images', run.scores().map((c, i) => (
+    {name: c.title, colour: `var(--s${i % 10})`, points: run.points(c.key)})), {log: false});
+  if (run.terms.length > 1)
+    add('terms', 'Terms of the training loss', run.terms.flatMap((name, i) => {
+      const colour = `var(--s${(i + 2) % 10})`;
+      return [{name: name + ', steps', colour, points: run.step_points(3 + i), raw: true},
+              {name, colour, points: run.epochs.map(e => [e.epoch, list(e.terms)[i]])}];
+    }));
+  const classes = run.epochs.reduce((n, e) => Math.max(n, list(e.class_iou).length), 0);
+  if (classes > 1)
+    add('class_iou', 'IoU by class', run.classes.slice(0, classes).map((c, i) => (
+      {name: c.name, colour: `var(--s${i % 10})`, dashed: i >= 10,
+       points: run.epochs.map(e => [e.epoch, list(e.class_iou)[i]])})), {log: false});
+  add('rate', 'Learning rate', [{name: 'learning rate', colour: 'var(--s3)',
+    points: run.steps.length ? run.step_points(1) : run.points('learning_rate')}]);
+  add('speed', 'Training images a second', [{name: 'images/s', colour: 'var(--s6)',
+    points: run.epochs.map(e => [e.epoch, e.images_a_second])}], {log: false});
+  return all.length ? [chart_controls(), element('div', {class: 'columns'}, all)] : [];
+}
+
+const class_label = c => element('span', {}, swatch(c.colour), ' ' + c.name);
+function classes_section(run) {
+  const found = list(run.best.classes);
+  if (!found.length) return [];
+  const truth = sum(found.map(c => c.truth)), predicted = sum(found.map(c => c.predicted));
+  const titles = Object.keys(table_of(found[0].scores)), absent = c => c.truth === 0 && c.predicted === 0;
+  const rows = found.map((c, i) => [(run.classes[i] || {name: String(i)}).name, ...titles.map(t => table_of(c.scores)[t]),
+                                    c.truth / truth, c.predicted / predicted, i]);
+  const columns = [{title: 'class', shown: (v, row) => class_label(run.classes[row[row.length - 1]] || {name: v, colour: '#888'})},
+    ...titles.map(title => ({title, number: true, shown: (v, row) => absent(found[row[row.length - 1]])
+      ? element('span', {class: 'faint'}, 'absent') : real(v)})),
+    {title: 'truth', number: true, shown: percent}, {title: 'predicted', number: true, shown: percent}];
+  return [card(sortable(columns, rows, {name: 'classes', first: 60})), hardest(run, found)];
+}
+// The present classes with the lowest IoU, and what their pixels are taken for.
+function hardest(run, found) {
+  const confusion = list(run.best.confusion), name = i => (run.classes[i] || {name: String(i)}).name;
+  const iou = c => table_of(c.scores).IoU;
+  const lines = found.map((c, i) => [c, i]).filter(([c]) => c.truth > 0 && finite(iou(c)))
+    .sort((a, b) => iou(a[0]) - iou(b[0])).slice(0, 3).map(([c, i]) => {
+      const row = list(confusion[i]).slice();
+      row[i] = -1;
+      const other = row.indexOf(Math.max(...row)), share = row[other] / c.truth;
+      return element('li', {}, element('b', {}, name(i)), `: IoU ${real(iou(c))}`, share > 0
+        ? `; ${percent(share)} of its pixels are taken for ${name(other)}` : '');
+    });
+  return lines.length ? card(element('h3', {}, 'Hardest classes'), element('ol', {id: 'hardest'}, lines)) : null;
+}
+
+function confusion_section(run) {
+  const all = list(run.best.confusion);
+  if (all.length < 2) return [];
+  const most = 30, truth = all.map(row => sum(row)), ids = all.map((_, i) => i);
+  const kept = all.length <= most ? ids : ids.sort((a, b) => truth[b] - truth[a]).slice(0, most).sort((a, b) => a - b);
+  const name = i => (run.classes[i] || {name: String(i)}).name, place = element('div', {class: 'scroll'});
+  const cell = (t, p, pixels) => {
+    const share = truth[t] ? all[t][p] / truth[t] : null;
+    const text = share === null ? '–' : pixels ? all[t][p].toLocaleString('en') : (share * 100).toFixed(1);
+    return element('td', {
+      class: share === null ? 'absent' : '', title: `${name(t)} taken for ${name(p)}: ${all[t][p].toLocaleString('en')} pixels`,
+      style: share === null ? null : `background:rgba(var(--heat),${(share * .75).toFixed(3)})` }, text);
+  };
+  const fill = pixels => place.replaceChildren(element('table', {class: 'matrix', 'data-table': 'confusion'},
+    element('thead', {}, element('tr', {}, element('th', {class: 'row'}, 'truth ↓  predicted →'),
+                                 kept.map(p => element('th', {class: 'col', title: name(p)}, name(p))))),
+    element('tbody', {}, kept.map(t => element('tr', {}, element('th', {class: 'row', title: name(t)}, name(t)),
+                                               kept.map(p => cell(t, p, pixels)))))));
+  fill(false);
+  const toggle = element('input', {type: 'checkbox', onchange: e => fill(e.target.checked)});
+  const absent = kept.filter(t => !truth[t]).map(name);
+  return card(element('div', {class: 'controls'}, element('span', {}, 'percent of the true pixels of a class'),
+                      element('label', {}, toggle, 'pixels')), place,
+              absent.length ? element('p', {class: 'faint'}, `Absent from these images: ${absent.join(', ')}.`) : null,
+              kept.length < all.length ? element('p', {class: 'faint'}, `The ${most} most frequent of ${all.length} classes.`) : null);
+}
+
+function shots(run, images, title) {
+  if (!images.length) return [];
+  const picture = (source, label, photo) => element('figure', {}, element('img', {
+    src: /^data:image\//.test(source) ? source : '', alt: label, class: photo ? 'photo' : ''}), element('figcaption', {}, label));
+  const score = run.classes.length === 2 ? 'Dice' : 'mIoU';
+  return [element('h3', {style: 'margin-top:14px'}, title), element('div', {class: 'shots'}, images.map(i =>
+    element('div', {class: 'card shot'}, element('div', {class: 'title'}, element('span', {title: i.name}, i.name),
+      element('span', {class: 'num faint'}, `loss ${real(i.loss)}, ${score} ${real(i.score)}`)),
+      element('div', {class: 'four'}, picture(i.picture, 'image', true), picture(i.truth, 'truth'),
+              picture(i.prediction, 'prediction'), picture(i.errors, 'errors')))))];
+}
+function images_section(run) {
+  const worst = list(run.best.worst_images), best = list(run.best.best_images);
+  if (!worst.length && !best.length) return [];
+  const key = (colour, text) => element('span', {}, swatch(colour), ' ' + text);
+  const errors = run.classes.length === 2
+    ? [key('#00c48c', 'found'), key('#3c8cff', 'missed'), key('#ff6a13', 'false alarm'), key('#8a8f98', 'ignored')]
+    : [key('#ff5d5d', 'wrong'), key('#171b22', 'right'), key('#8a8f98', 'ignored')];
+  const classes = run.classes.length > 2 && run.classes.length <= 40 ? run.classes.map(class_label) : [];
+  return [element('div', {class: 'legend'}, element('b', {}, 'errors'), errors),
+          classes.length ? element('div', {class: 'legend'}, element('b', {}, 'classes'), classes) : null,
+          shots(run, worst, 'Highest loss'), shots(run, best, 'Lowest loss')];
+}
+function image_table(run) {
+  const t = table_of(run.best.table), columns = list(t.columns), rows = list(t.rows);
+  if (!rows.length) return [];
+  return card(sortable(columns.map((title, i) => ({title, number: i > 0, shown: i > 0 ? real : null})), rows,
+                       {name: 'images', first: 20, order: {column: 1, descending: true}}),
+              t.of > rows.length ? element('p', {class: 'faint'}, `The ${rows.length} of ${t.of} images with the highest loss.`) : null);
+}
+
+function settings_section(run) {
+  if (!run.settings.length) return [];
+  const rows = some => some.map(s => element('tr', {}, element('td', {}, s.key), element('td', {class: 'value'}, value_text(s.value)),
+                                             element('td', {class: 'faint value'}, s.default === null ? '' : value_text(s.default))));
+  const table = (some, name) => element('div', {class: 'scroll'}, element('table', {'data-table': name}, element('thead', {},
+    element('tr', {}, ['setting', 'value', 'default'].map(t => element('th', {}, t)))), element('tbody', {}, rows(some))));
+  const differ = run.settings.filter(s => s.differs), groups = [...new Set(run.settings.map(s => s.group))];
+  return card(element('h3', {}, 'Different from the default'), table(differ, 'settings'),
+              element('details', {}, element('summary', {}, `all ${run.settings.length} settings`), groups.map(g => [
+                element('h3', {style: 'margin-top:14px'}, g), table(run.settings.filter(s => s.group === g), 'all-settings')])));
+}
+// As a shell takes it.
+const quoted = word => /^[\w\/.:,=+@%-]+$/.test(word) ? word : "'" + word.replace(/'/g, "'\\''") + "'";
+function command(run) {
+  const skipped = ['output-dir'];
+  return 'atrous train' + run.settings.filter(s => s.differs && !skipped.includes(s.key)).map(s =>
+    s.is_flag ? (s.value === 'true' ? ` --${s.key}` : ` --no-${s.key}`) : ` --${s.key} ${list(s.words).map(quoted).join(' ')}`).join('');
+}
+function command_section(run) {
+  if (!run.settings.length) return [];
+  const text = command(run);
+  return card(element('pre', {}, text), element('button', {type: 'button', onclick: e => {
+    const done = () => { e.target.textContent = 'copied'; };
+    if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, () => {});
+  }}, 'copy'));
+}
+
+function data_section(run) {
+  const d = run.data;
+  if (!d.root) return [];
+  const pixels = list(d.pixels), of = sum(pixels) + (d.ignored_pixels || 0), most = Math.max(...pixels, 1);
+  const rows = run.classes.slice(0, pixels.length).map((c, i) => [c.name, pixels[i] / of, list(d.train_with)[i], list(d.validation_with)[i], i]);
+  const columns = [{title: 'class', shown: (v, row) => class_label(run.classes[row[4]])},
+    {title: 'share of pixels', number: true, shown: (v, row) => [
+      element('span', {class: 'bar', style: `width:${(pixels[row[4]] / most * 70).toFixed(1)}px`}), ' ' + percent(v)]},
+    {title: 'training images', number: true}, {title: 'validation images', number: true}];
+  const sizes = d.smallest === d.largest ? d.largest : `${d.smallest} … ${d.largest} (${d.sizes} sizes)`;
+  return element('div', {class: 'columns'}, card(pairs([
+    ['folder', d.root], ['layout', d.layout], ['images', `${shown(d.train)} train, ${shown(d.validation)} validate` +
+      (d.test ? `, ${shown(d.test)} test` : '')], ['sizes', sizes], ['seen by the net', `${run.net.size}, crops ${run.net.crop}`],
+    ['channels', shown(d.channels)], ['mask values', d.mask_values],
+    ['ignored pixels', of ? percent(d.ignored_pixels / of) : null]], 'data'),
+    list(d.notes).length ? element('details', {}, element('summary', {}, `${d.notes.length} notes`),
+                                   element('ul', {}, d.notes.map(n => element('li', {}, n)))) : null),
+    rows.length ? card(sortable(columns, rows, {name: 'shares', first: 40})) : null);
+}
+function cost_section(run) {
+  const of = key => run.epochs.map(e => e[key]), last = run.epochs[run.epochs.length - 1] || {};
+  const total = sum(run.values('seconds'));
+  if (!run.rows.length) return [];
+  return card(pairs([
+    ['time in all', duration(total)], ['an epoch (median)', duration(median(run.values('seconds')))],
+    ['training', run.epochs.length ? `${duration(sum(of('train_seconds')))} (${shown(median(of('images_a_second')), 1)} images/s)` : null],
+    ['validation', run.epochs.length ? duration(sum(of('val_seconds'))) : null],
+    ['tensors at most', run.epochs.length ? bytes(last.device_bytes) : null],
+    ['process at most', run.epochs.length ? bytes(last.resident_bytes) : null],
+    ['parameters', run.net.parameters ? shown(run.net.parameters) : null]], 'cost'));
+}
+function environment_section(run) {
+  return run.sessions.map(s => card(element('h3', {}, `${s.began || ''}, from epoch ${s.first_epoch}`),
+                                    pairs(Object.entries(table_of(s.environment)), 'environment')));
+}
+function warnings_section(run) {
+  return run.warnings.length ? card(element('ul', {}, run.warnings.map(w => element('li', {class: 'value'}, w)))) : [];
+}
+
+function run_page(run) {
+  const about = [run.net.model && `${run.net.model}, ${shown(run.net.parameters)} parameters`, run.net.loss && `loss ${run.net.loss}`,
+                 run.net.precision, run.folder].filter(Boolean).join(' · ');
+  const parts = [
+    section('curves', 'Curves', run_charts(run)), section('classes', 'Classes', classes_section(run)),
+    section('confusion', 'Confusion', confusion_section(run)), section('images', 'Validation images', images_section(run)),
+    section('table', 'All validation images', image_table(run)), section('settings', 'Settings', settings_section(run)),
+    section('command', 'Train it again', command_section(run)), section('data', 'Data', data_section(run)),
+    section('cost', 'Time and memory', cost_section(run)), section('environment', 'Environment', environment_section(run)),
+    section('warnings', 'Warnings', warnings_section(run))];
+  return [element('h1', {}, `Run ${run.name}`), element('p', {class: 'sub'}, about), contents(), notes_of([run]), score_tiles(run), parts];
+}
+const contents = () => element('nav', {}, sections.map(([id, title]) => element('a', {href: '#' + id}, title)));

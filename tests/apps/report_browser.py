@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Opens the report of a training, and the page that compares two, in Chromium, and checks what a reader would see.
+
+    report_browser.py PROGRAM [FOLDER]     FOLDER: where screenshots are kept
+"""
+import base64
+import csv
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+
+LIMIT = 5 << 20  # bytes of a page
+EVIL = "<script>document.title='broken'</script>"  # a class of this name
+
+
+def expect(condition, message):
+    if not condition:
+        sys.exit(f"report_browser.py: {message}")
+
+
+def run(*command, cwd):
+    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True,
+                          env={**os.environ, "OMP_WAIT_POLICY": "passive", "XDG_CACHE_HOME": str(cwd)})
+    expect(done.returncode == 0, f"{' '.join(map(str, command))} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Browser:
+    def __init__(self, width, height, dark=False):
+        options = webdriver.ChromeOptions()
+        for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+                     "--host-resolver-rules=MAP * ~NOTFOUND", f"--window-size={width},{height}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+        self.width, self.height = width, height
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                                    {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
+        if dark:
+            self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia",
+                                        {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.driver.quit()
+
+    def open(self, path):
+        self.path = pathlib.Path(path).resolve()
+        expect(self.path.stat().st_size <= LIMIT, f"{path} has {self.path.stat().st_size} bytes, more than {LIMIT}")
+        self.driver.get(self.path.as_uri())
+        self.expect_quiet()
+        wide = self.driver.execute_script("return document.documentElement.scrollWidth")
+        expect(wide <= self.width, f"{path} is {wide} pixels wide on a screen of {self.width}")
+
+    def expect_quiet(self):
+        """No complaint in the console, and no request but for the page itself and what it carries."""
+        complaints = self.driver.get_log("browser")
+        expect(not complaints, f"{self.path.name}: the console says {complaints}")
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                url = message["params"]["request"]["url"]
+                expect(url.startswith("data:") or url == self.path.as_uri(), f"{self.path.name} asks for {url[:100]}")
+
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector):
+        found = self.all(selector)
+        expect(len(found) == 1, f"{self.path.name}: {len(found)} elements are {selector}, expected 1")
+        return found[0]
+
+    def table(self, name):
+        """Texts of a table by rows."""
+        return self.driver.execute_script(
+            "return [...document.querySelectorAll(`[data-table=\"${arguments[0]}\"] tbody tr`)]"
+            ".map(r => [...r.children].map(c => c.textContent.trim()))", name)
+
+    def hover(self, chart, share):
+        """What the chart says at this share of its width: {series: text}, and the epoch."""
+        area = self.one(f'[data-chart="{chart}"] svg')
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", area)
+        ActionChains(self.driver).move_to_element_with_offset(area, (share - .5) * area.size["width"] * .98, 0).perform()
+        tip = self.one(f'[data-chart="{chart}"] .tip')
+        expect(tip.is_displayed(), f"{self.path.name}: nothing is said at {share} of {chart}")
+        rows = [row.find_elements(By.TAG_NAME, "td") for row in tip.find_elements(By.TAG_NAME, "tr")]
+        epoch = float(re.search(r"epoch ([\d.]+)", tip.text)[1])
+        return {name.text.strip(): value.text for name, value in rows}, epoch
+
+    def screenshot(self, path, height=None):
+        whole = self.driver.execute_script("return document.documentElement.scrollHeight")
+        clip = {"x": 0, "y": 0, "width": self.width, "height": min(height or whole, whole, 12000), "scale": 1}
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+
+def rows_of(folder):
+    return list(csv.DictReader((folder / "metrics.csv").open()))
+
+
+def close(text, value):
+    return abs(float(text.replace(",", "")) - float(value)) <= 6e-5 + 1e-3 * abs(float(value)) * ("e" in text)
+
+
+def check_curves(browser, folder):
+    rows = rows_of(folder)
+    for share, row in ((0.99, rows[-1]), (0.12, rows[0])):
+        said, epoch = browser.hover("scores", share)
+        expect(epoch == float(row["epoch"]), f"the epoch under the pointer is {epoch}, expected {row['epoch']}")
+        expect(close(said["Dice"], row["val_dice"]) and close(said["mIoU"], row["val_miou"]),
+               f"epoch {epoch} shows {said}; metrics.csv has {row}")
+    said, _ = browser.hover("loss", 0.99)
+    expect(close(said["training"], rows[-1]["train_loss"]) and close(said["validation"], rows[-1]["val_loss"]),
+           f"the loss shows {said}; metrics.csv has {rows[-1]}")
+    for chart in ("loss", "scores", "terms", "class_iou", "rate", "speed"):
+        expect(len(browser.one(f'[data-chart="{chart}"] svg').find_elements(By.CSS_SELECTOR, "path.series")) >= 1,
+               f"{chart} has no curve")
+
+
+def check_smoothing(browser):
+    curve = '[data-chart="loss"] path[data-series="validation"]'
+    before = browser.one(curve).get_attribute("d")
+    set_slider = ("const s = document.getElementById('smoothing'); s.value = arguments[0];"
+                  "s.dispatchEvent(new Event('input'))")
+    browser.driver.execute_script(set_slider, "0.8")
+    paths = [p.get_attribute("d") for p in browser.all(curve)]
+    expect(len(paths) == 2 and before in paths and paths[0] != paths[1], "smoothing draws no second curve")
+    browser.driver.execute_script(set_slider, "0")
+    expect([p.get_attribute("d") for p in browser.all(curve)] == [before], "smoothing cannot be taken back")
+
+
+def check_classes(browser, folder):
+    best = json.loads((folder / "report.json").read_text())["best"]
+    shown = browser.table("classes")
+    expect(len(shown) == len(best["classes"]), f"{len(shown)} classes are shown, expected {len(best['classes'])}")
+    expect(any(row[0] == EVIL for row in shown), f"no class is called {EVIL}: {shown}")
+    titles = [h.text for h in browser.all('[data-table="classes"] th')]
+    for row, found in zip(shown, best["classes"]):
+        if found["truth"] == 0 and found["predicted"] == 0:
+            expect("absent" in row[1:], f"{row} does not say that the class is absent")
+        else:
+            expect(close(row[titles.index("IoU")], found["scores"]["IoU"]), f"{row} shows another IoU than {found}")
+    matrix = browser.table("confusion")
+    with (folder / "confusion.csv").open() as file:
+        pixels = [list(map(int, row[1:])) for row in list(csv.reader(file))[1:]]
+    for cells, row in zip(matrix, pixels):
+        wanted = [f"{100 * p / sum(row):.1f}" if sum(row) else "–" for p in row]
+        expect(cells[1:] == wanted, f"the confusion matrix shows {cells}, expected {wanted}")
+
+
+def check_pictures(browser):
+    pictures = browser.all("#images img")
+    expect(len(pictures) >= 8 and len(pictures) % 4 == 0, f"{len(pictures)} pictures are shown")
+    for picture in pictures:
+        browser.driver.execute_script("arguments[0].scrollIntoView()", picture)
+        expect(browser.driver.execute_script("return arguments[0].complete && arguments[0].naturalWidth", picture) > 0,
+               "a picture is not one")
+    titles = [float(re.search(r"loss ([\d.]+)", t.text)[1]) for t in browser.all("#images .title")]
+    expect(titles[0] == max(titles), f"the highest loss does not come first: {titles}")
+
+
+def check_sorting(browser):
+    column = lambda: [float(row[1]) for row in browser.table("images")]
+    expect(column() == sorted(column(), reverse=True) and len(column()) > 2, f"images are not sorted by loss: {column()}")
+    browser.all('[data-table="images"] th')[1].click()
+    expect(column() == sorted(column()), f"a second click does not turn the order: {column()}")
+    browser.all('[data-table="images"] th')[0].click()
+    names = [row[0] for row in browser.table("images")]
+    expect(names == sorted(names), f"a click on the name does not sort: {names}")
+
+
+def check_settings(browser, folder):
+    shown = {row[0]: row[1] for row in browser.table("settings")}
+    expect(shown.get("lr") == "0.01" and "momentum" not in shown, f"settings that differ: {shown}")
+    command = browser.one("#command pre").text
+    again = folder.parent / "again"
+    words = ["sh", "-c", f"{PROGRAM} {command.split(' ', 1)[1]} --output-dir {again}"]
+    run(*words, cwd=folder.parent)
+    without_time = lambda f: [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(f)]
+    expect(without_time(again) == without_time(folder), "the command to train again gives other scores")
+
+
+def check_comparison(browser, folders):
+    shown = browser.table("comparison")
+    expect([row[0] for row in shown] == [f.name for f in folders], f"the runs are {shown}")
+    titles = [h.text.rstrip(" ▲▼") for h in browser.all('[data-table="comparison"] th')]
+    for row, folder in zip(shown, folders):
+        best = json.loads((folder / "report.json").read_text())["best"]
+        expect(close(row[titles.index("Dice")], best["scores"]["dice"]["value"]), f"{row} has another Dice")
+        expect(row[titles.index("best epoch")] == str(best["epoch"]), f"{row} has another best epoch")
+    differing = {row[0]: row[1:] for row in browser.table("differing")}
+    expect(differing == {"lr": ["0.01", "0.001"], "epochs": ["3", "2"]}, f"settings that differ: {differing}")
+    said, _ = browser.hover("val_dice", 0.1)
+    for folder in folders:
+        expect(close(said[folder.name], rows_of(folder)[0]["val_dice"]), f"{said} is not the first Dice of {folder}")
+    browser.all('[data-table="comparison"] th')[titles.index("Dice")].click()
+    dice = [float(row[titles.index("Dice")]) for row in browser.table("comparison")]
+    expect(dice == sorted(dice, reverse=True), f"runs are not sorted by Dice: {dice}")
+
+
+def make_runs(work):
+    run(PROGRAM, "synth", "--output", "data", "--count", 20, "--size", 48, "--class-per-kind", "--val-fraction", 0.4,
+        cwd=work)
+    (work / "names.txt").write_text(f"ground\n{EVIL}\ndisc\npolygon\nnever\n")
+    common = ["train", "--data", "data", "--size", 48, "--base-channels", 4, "--depth", 2, "--batch-size", 4, "--device",
+              "cpu", "--threads", 1, "--class-names", "names.txt", "--classes", 5]
+    run(PROGRAM, *common, "--lr", 0.01, "--epochs", 2, "--output-dir", "first", cwd=work)
+    run(PROGRAM, "train", "--resume", "first", "--epochs", 3, cwd=work)
+    run(PROGRAM, *common, "--lr", 0.001, "--epochs", 2, "--output-dir", "second", cwd=work)
+    page = (work / "first/report.html").read_text()
+    run(PROGRAM, "report", "first", cwd=work)
+    run(PROGRAM, "report", "first", "second", "-o", "compare.html", cwd=work)
+    without_log = lambda text: re.sub(r'"warnings":\[.*?\],"record"', "", text)
+    expect(without_log((work / "first/report.html").read_text()) == without_log(page),
+           "`atrous report` writes another page than the training did")
+    return work / "first", work / "second"
+
+
+def main():
+    shots = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        runs = make_runs(work)
+        with Browser(1200, 900) as browser:
+            browser.open(runs[0] / "report.html")
+            check_curves(browser, runs[0])
+            check_smoothing(browser)
+            check_classes(browser, runs[0])
+            check_pictures(browser)
+            check_sorting(browser)
+            check_settings(browser, runs[0])
+            expect(len(browser.all("#environment table")) == 2, "the environment of each of two sessions is not there")
+            expect("broken" not in browser.driver.title, "a class's name was run as a script")
+            browser.open(work / "compare.html")
+            check_comparison(browser, runs)
+            browser.expect_quiet()
+        for name, width, dark in (("desktop", 1200, False), ("dark", 1200, True), ("phone", 390, False)):
+            with Browser(width, 844, dark) as browser:
+                for page, path in (("report", runs[0] / "report.html"), ("compare", work / "compare.html")):
+                    browser.open(path)
+                    if shots:
+                        browser.screenshot(shots / f"{page}-{name}.png")
+        print(f"reports: curves, tables, pictures, hover and sorting are right; {(runs[0] / 'report.html').stat().st_size >> 10} KiB")
+
+
+if __name__ == "__main__":
+    PROGRAM = pathlib.Path(sys.argv[1]).resolve()
+    main()
