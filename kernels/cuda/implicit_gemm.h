@@ -183,14 +183,16 @@ __device__ __forceinline__ Row row_of(const ImplicitGemm& p, const PixelBlock& b
             ((int64_t(n) * p.h.size + out_h) * p.w.size + out_w) * p.out_pitch, h, w};
 }
 
-// Describes this block (grid: x = row tiles * column tiles, columns fastest; z = phases).
+// Describes this block (grid: x = row tiles * phases * column tiles, columns fastest). All phases of a row tile, which
+// read the same source, are neighbours, so that all but one of them find it in the L2 cache.
 __device__ __forceinline__ PixelBlock open_block(const ImplicitGemm& p, int tile_rows, int tile_columns) {
-    const int column_tiles = (p.columns + tile_columns - 1) / tile_columns;
+    const int column_tiles = (p.columns + tile_columns - 1) / tile_columns, phases = p.h.phases() * p.w.phases();
+    const int tile = blockIdx.x / column_tiles, phase = tile % phases;
     PixelBlock b;
-    b.h = axis_tile(p.h, blockIdx.z / p.w.phases());
-    b.w = axis_tile(p.w, blockIdx.z % p.w.phases());
+    b.h = axis_tile(p.h, phase / p.w.phases());
+    b.w = axis_tile(p.w, phase % p.w.phases());
     b.rows = p.images * b.h.rows * b.w.rows;
-    b.first = blockIdx.x / column_tiles * tile_rows;
+    b.first = tile / phases * tile_rows;
     b.column = blockIdx.x % column_tiles * tile_columns;
 
     const int last = (b.first + tile_rows < b.rows ? b.first + tile_rows : b.rows) - 1;

@@ -1,7 +1,7 @@
 // Pixel products on tensor cores (mma.sync, sm_80): bf16, f16 or floats rounded to TF32; depth and columns in multiples of
 // 16 bytes, and aligned so.
 //
-// Grid: x = row tiles * column tiles (columns fastest), z = phases of a strided gradient. A block owns m rows (output
+// Grid: x = row tiles * phases of a strided gradient * column tiles, columns fastest. A block owns m rows (output
 // pixels) by n columns (output channels): 128x128 or 64x64 by 4 warps, 128x64 by 2. The depth (live taps *
 // channels) goes by in steps of 64 bytes through a ring of 4 stages; a chunk of 16 bytes of channels never straddles two
 // taps. Results pass through the ring's memory as floats, so that they are rounded once and stored 16 bytes at a time.
@@ -203,7 +203,7 @@ struct Extent {
 
 template <class T, class Tile>
 void launch_tile(Queue& q, const ImplicitGemm& p, const Extent& e) {
-    const dim3 grid(unsigned(e.tiles(p, Tile::m, Tile::n)), 1, unsigned(e.phases));
+    const dim3 grid(unsigned(e.tiles(p, Tile::m, Tile::n) * e.phases));
     constexpr size_t smem_bytes = Tile::ring_bytes + Tile::m * sizeof(TileRow) + sizeof(PixelBlock);
     static_assert(blocks_fit<Tile>(smem_bytes));
     const bool deep = p.channel_stride == 1;
