@@ -49,6 +49,8 @@ struct ImplicitGemm {
     bool accumulate = false, vector_out = false;
     int images = 0;
     Axis h, w;
+    float* moments =
+        nullptr;  // of out, which has one phase: a run is a row tile's (kernels/moments.h); absent: not wanted
 };
 
 // A factor of a WgradGemm: its column (tap, channel) at pixel (n, p, q) is data[n, p', q', channel].
@@ -120,6 +122,7 @@ void run_channel_sums(Queue&, const View& dy, const VectorGradTarget& dbias, con
 // The kernels, one launcher a file. `vector`: 4 neighbouring elements can be read at once.
 void implicit_gemm_simt(Queue&, const ImplicitGemm&, DType, bool vector);
 void implicit_gemm_mma(Queue&, const ImplicitGemm&, DType);
+int tile_rows_mma(const ImplicitGemm&);  // the only ones that give moments: the pixels of a run
 void wgrad_gemm_simt(Queue&, const WgradGemm&, DType, bool vector);
 void wgrad_gemm_mma(Queue&, const WgradGemm&, DType);
 // out[i] (+)= partial[0][i] + partial[1][i] + …, in an order that depends on `parts` and `count` alone.
