@@ -4,6 +4,7 @@
 
 #include "engine/context.h"
 #include "engine/ops/shapes.h"
+#include "engine/side_branch.h"
 #include "kernels/conv_transpose.h"
 
 namespace atrous {
@@ -29,14 +30,15 @@ static void conv2d_backward_input(const Tensor& dy, const Tensor& weight, GradTa
 
 static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has_bias) {
     const Tensor &x = g.saved(0), &weight = g.saved(1), dy = g.output().dense();
+    const bool bias_wanted = has_bias && g.wants(2), weights_wanted = g.wants(1) || bias_wanted;
+    SideBranch beside(dy.device(), weights_wanted && g.wants(0));
+    if (weights_wanted)
+        beside.run({k::reference::conv_backward_weight, k::cpu::conv_backward_weight, k::cuda::conv_backward_weight,
+                    cpu_has_dry_run},
+                   k::ConvBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
+                                             bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}, geometry});
     if (g.wants(0)) conv2d_backward_input(dy, weight, g.grad_target(0), geometry);
-    const bool bias_wanted = has_bias && g.wants(2);
-    if (g.wants(1) || bias_wanted)
-        run(dy.device(),
-            {k::reference::conv_backward_weight, k::cpu::conv_backward_weight, k::cuda::conv_backward_weight,
-             cpu_has_dry_run},
-            k::ConvBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
-                                      bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}, geometry});
+    beside.join();
 }
 
 static OutputMoments moments_for(const k::ConvForwardArgs& conv, Device device) {
@@ -88,18 +90,19 @@ Tensor conv2d_with_moments(const Tensor& x, const Tensor& weight, const Tensor& 
 
 static void conv_transpose_backward(Gradients& g, bool has_bias) {
     const Tensor &x = g.saved(0), &weight = g.saved(1), &dy = g.output();
+    const bool bias_wanted = has_bias && g.wants(2), weights_wanted = g.wants(1) || bias_wanted;
+    SideBranch beside(dy.device(), weights_wanted && g.wants(0));
+    if (weights_wanted)
+        beside.run({k::reference::conv_transpose_backward_weight, k::cpu::conv_transpose_backward_weight,
+                    k::cuda::conv_transpose_backward_weight, cpu_has_dry_run},
+                   k::ConvTransposeBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
+                                                      bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}});
     if (g.wants(0))
         run(dy.device(),
             {k::reference::conv_transpose_backward_input, k::cpu::conv_transpose_backward_input,
              k::cuda::conv_transpose_backward_input, cpu_has_dry_run},
             k::ConvTransposeBackwardInputArgs{dy.view(), weight.view(), g.grad_target(0)});
-    const bool bias_wanted = has_bias && g.wants(2);
-    if (g.wants(1) || bias_wanted)
-        run(dy.device(),
-            {k::reference::conv_transpose_backward_weight, k::cpu::conv_transpose_backward_weight,
-             k::cuda::conv_transpose_backward_weight, cpu_has_dry_run},
-            k::ConvTransposeBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
-                                               bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}});
+    beside.join();
 }
 
 Tensor conv_transpose2x2(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& destination) {
