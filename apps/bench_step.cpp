@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "benchmarks/harness/step.h"
 #include "engine/kernel_choice.h"
+#include "engine/side_branch.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
 #include "segmentation/tuning.h"
@@ -37,6 +38,7 @@ int bench_step(int argc, const char* const* argv) {
     StepOptions options;
     NetConfig net;
     int64_t classes = 2, steps = 10;
+    bool side_stream = true;
     Machine machine{.precision = "auto"};
     std::string json;
     bool overwrite = false;
@@ -52,12 +54,15 @@ int bench_step(int argc, const char* const* argv) {
     describe_tuning(o, machine);
     o.bind("steps", steps, "timed steps, after those that warm up").min(1);
     o.bind("graphs", options.graphs, "replay the step as a graph on a GPU (--no-graphs: launch each kernel)");
+    o.bind("side-stream", side_stream,
+           "weight gradients beside input gradients on a GPU (--no-side-stream: one after the other)");
     o.bind("forward", options.forward_only, "the forward pass alone, in evaluation mode, in place of the step");
     describe_json(o, json).help += "; -: standard output, without the table";
     describe_overwrite(o, overwrite);
     o.parse(argc, argv);
     const bool to_file = !json.empty() && json != "-";
     Outputs().reads("--config", o.config_file()).writes("--json", to_file ? json : "", FileKind::json).check(overwrite);
+    SideBranch::allow(side_stream);
     Console console;
     check(options.optimizer);
     options.net = measured_net(o, net, classes);

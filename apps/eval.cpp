@@ -27,6 +27,7 @@
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
 #include "segmentation/training_setup.h"
+#include "segmentation/tuning.h"
 #include "segmentation/windowed_net.h"
 
 namespace atrous::app {
@@ -163,6 +164,7 @@ int eval(int argc, const char* const* argv) {
                                 precision.empty() ? a.machine.precision : precision, console);
     };
     LoadedNet loaded = prediction_net(a.checkpoint, a.prediction, load, console);
+    take_tuned_kernels(*io::open_tensors(a.checkpoint), device, console);
     ModelCard& card = loaded.card;
     const double threshold = logit_threshold(a.o, a.threshold, card);
     const std::string trained_rule = card.mask_values;

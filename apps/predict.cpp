@@ -13,6 +13,7 @@
 #include "segmentation/card_classes.h"
 #include "segmentation/precision.h"
 #include "segmentation/prediction.h"
+#include "segmentation/tuning.h"
 
 namespace atrous::app {
 
@@ -30,6 +31,7 @@ int predict(int argc, const char* const* argv) {
                                     precision.empty() ? a.machine.precision : precision, console);
         },
         console);
+    take_tuned_kernels(*io::open_tensors(weights_file(a.checkpoint)), device, console);
     if (!a.class_names.empty()) {
         const data::ClassNames given = data::given_class_names(a.class_names, ".");
         rename_classes(loaded.card, given.names, given.colours);

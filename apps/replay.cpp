@@ -10,6 +10,7 @@
 #include "engine/train/diagnosis.h"
 #include "segmentation/bad_batch.h"
 #include "segmentation/precision.h"
+#include "segmentation/tuning.h"
 
 namespace atrous::app {
 
@@ -50,6 +51,7 @@ int replay(int argc, const char* const* argv) {
     const Device device = open_device(machine, console);
     const io::SafetensorsFile file(path);
     BadBatch bad = read_bad_batch(file);
+    take_tuned_kernels(file, device, console);
     const DType compute = bad.conditions.compute =
         use_precision(machine.precision.empty() ? bad.card.precision : machine.precision, device);
     auto net = make_net(bad.card.net);

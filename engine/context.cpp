@@ -41,6 +41,9 @@ Context::Context(Device device) : device_(device), memory_(std::make_unique<Cach
         const gpu::DeviceGuard current(device.index);
         stream_ = std::make_unique<gpu::Stream>();
         copy_stream_ = std::make_unique<gpu::Stream>();
+        side_stream_ = std::make_unique<gpu::Stream>();
+        forked_ = std::make_unique<gpu::Event>();
+        joined_ = std::make_unique<gpu::Event>();
     } else {
         threads_ = omp_get_max_threads();
     }
@@ -53,6 +56,18 @@ void Context::synchronize() {
 void Context::copy_async(void* to, const void* from, size_t bytes) {
     const gpu::DeviceGuard current = guard();
     gpu::copy_async(to, from, bytes, stream());
+}
+
+void Context::fork() {
+    forked_->record(stream());
+    forked_->block(side_stream_->view());
+}
+
+void Context::join(size_t first_scratch_blocks) {
+    const gpu::DeviceGuard current = guard();
+    joined_->record(side_stream_->view());
+    joined_->block(stream());
+    give_back(first_scratch_blocks);
 }
 
 void* Context::take(size_t bytes) {

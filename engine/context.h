@@ -1,8 +1,8 @@
 // A context holds a device's streams, memory and threads; there is one a device, alive for the whole process. `run`
 // hands a kernel to the backend that the device calls for.
 //
-// Kernels run on the compute stream. The copy stream of a GPU brings what they will need next from the host. What the
-// context submits, takes or gives back, it does with its device current; others who call gpu:: for a device hold a
+// Kernels run on the compute stream. The copy stream of a GPU brings what they will need next from the host, and its side
+// stream runs kernels beside others (engine/side_branch.h). What the context submits, takes or gives back, it does with its device current; others who call gpu:: for a device hold a
 // guard().
 #pragma once
 
@@ -48,7 +48,21 @@ class Context : private Scratch {
         kernel(queue, args);
     }
 
+    // Runs a kernel on the side stream, behind all that the compute stream was given so far. It keeps its scratch memory
+    // until join(), which makes the compute stream wait for it and gives back all blocks but the first ones.
+    template <class Args>
+    void submit_beside(void (*kernel)(Queue&, const Args&), const Args& args) {
+        const gpu::DeviceGuard current = guard();
+        const auto tuned = tuned_kernels();
+        fork();
+        Queue queue(side_stream_->view(), *this, threads_, kernel_choice(), math_mode(), tuned.get());
+        kernel(queue, args);
+    }
+    void join(size_t first_scratch_blocks);
+    size_t scratch_blocks() const { return taken_.size(); }  // in use
+
  private:
+    void fork();
     struct ScratchScope {
         explicit ScratchScope(Context& context) : context(context), first(context.taken_.size()) {}
         ~ScratchScope() { context.give_back(first); }
@@ -60,7 +74,8 @@ class Context : private Scratch {
 
     Device device_;
     std::unique_ptr<CachingAllocator> memory_;
-    std::unique_ptr<gpu::Stream> stream_, copy_stream_;
+    std::unique_ptr<gpu::Stream> stream_, copy_stream_, side_stream_;
+    std::unique_ptr<gpu::Event> forked_, joined_;
     std::vector<void*> taken_;
     int threads_ = 1;
 };

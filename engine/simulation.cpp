@@ -91,8 +91,14 @@ void* MemorySimulation::take(size_t bytes) {
     return scratch_.back();
 }
 
+void MemorySimulation::keep_scratch(bool keep) {
+    keeps_scratch_ = keep;
+    if (!keep) end_dry_run();
+}
+
 void MemorySimulation::end_dry_run() {
     note_peak();
+    if (keeps_scratch_) return;
     for (auto it = scratch_.rbegin(); it != scratch_.rend(); ++it) memory_->release(*it);
     scratch_.clear();
     scratch_bytes_ = 0;

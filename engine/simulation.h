@@ -63,6 +63,7 @@ class MemorySimulation : private Scratch {
 
     void made(const Tensor& tensor);                           // by Tensor::empty
     void filled(const Tensor& tensor, const std::string& op);  // by record: the op and layer whose output it is
+    void keep_scratch(bool keep);  // of dry runs, until it is called with false (engine/side_branch.h)
     template <class Args>
     void dry_run(void (*kernel)(Queue&, const Args&), const Args& args) {
         const DryRun dry_run(*this);
@@ -100,6 +101,7 @@ class MemorySimulation : private Scratch {
     std::string peak_scratch_module_;
     std::vector<void*> scratch_;
     size_t scratch_bytes_ = 0;
+    bool keeps_scratch_ = false;
 };
 
 // Names the use of the tensors that this thread makes while it lives; without a simulation it has no effect.

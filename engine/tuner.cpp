@@ -92,13 +92,26 @@ class RandomNumbers {
     std::map<DType, std::unique_ptr<Block>> blocks_;
 };
 
+// Memory of twice the size of the L2 cache, which is filled before each run: what a run reads it then fetches from memory, as
+// in a training, where other kernels have run since its operands were written.
+class CacheSweep {
+ public:
+    explicit CacheSweep(Device device) : bytes_(2 * gpu::device_info(device.index).l2_bytes), block_(bytes_) {}
+    void run(gpu::StreamView stream) const { gpu::fill_bytes_async(block_.data, 0, bytes_, stream); }
+
+ private:
+    size_t bytes_;
+    Block block_;
+};
+
 // Times on the device. Its memory is its own: the training's allocator and its statistics see nothing of it.
 class DeviceTimer {
  public:
-    explicit DeviceTimer(Device device) : stream_(context_of(device).stream()), random_(stream_) {}
+    explicit DeviceTimer(Device device) : device_(device), stream_(context_of(device).stream()), random_(stream_) {}
 
     void place(TunableProblem& problem) {
         operands_.clear();
+        if (!sweep_) sweep_.emplace(device_);
         problem.place([this](size_t bytes, DType dtype) {
             operands_.push_back(std::make_unique<Block>(bytes));
             random_.fill(operands_.back()->data, bytes, dtype);
@@ -122,14 +135,17 @@ class DeviceTimer {
         Queue queue(stream_, scratch_, 1, kernel_choice(), math_mode());
         scratch_.begin_run();
         gpu::Event before, after;
+        sweep_->run(stream_);
         before.record(stream_);
         problem.run(queue, way);
         after.record(stream_);
         after.synchronize();
         return double(after.ms_since(before));
     }
+    Device device_;
     gpu::StreamView stream_;
     RandomNumbers random_;
+    std::optional<CacheSweep> sweep_;
     KeptScratch scratch_;
     std::vector<std::unique_ptr<Block>> operands_;
 };

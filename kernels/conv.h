@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/view.h"
 #include "kernels/implementation.h"
+#include "kernels/moments.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {
@@ -29,6 +30,13 @@ struct ConvForwardArgs {
     const void* bias = nullptr;  // [O] or absent
     View y;
     ConvGeometry geometry;
+    ChannelMoments moments = {};  // of y, to be written with it; in runs as ConvMomentsQuestion is answered
+};
+
+// How many pixels a run of y's moments has with the implementation that computes y; 0: it gives none.
+struct ConvMomentsQuestion {
+    const ConvForwardArgs& conv;
+    int64_t& pixels;
 };
 
 struct ConvBackwardInputArgs {
@@ -97,6 +105,7 @@ KernelFamily<ConvBackwardInputArgs>& conv_backward_input_family();
 KernelFamily<ConvBackwardWeightArgs>& conv_backward_weight_family();
 }
 namespace cuda {
+void conv_moments_pixels(Queue&, const ConvMomentsQuestion&);
 void conv_forward(Queue&, const ConvForwardArgs&);
 void conv_backward_input(Queue&, const ConvBackwardInputArgs&);
 void conv_backward_weight(Queue&, const ConvBackwardWeightArgs&);

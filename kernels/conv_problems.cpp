@@ -49,6 +49,7 @@ static void place_bias(const void*& bias, const View& y, const OperandMemory& me
 void place_problem(ConvForwardArgs& a, const OperandMemory& memory) {
     place(a.x, memory), place(a.w, memory), place(a.y, memory);
     place_bias(a.bias, a.y, memory);
+    a.moments = {};  // they are the choice's consequence, not its reason
 }
 void place_problem(ConvBackwardInputArgs& a, const OperandMemory& memory) {
     place(a.dy, memory), place(a.w, memory), place(a.dx.view, memory);

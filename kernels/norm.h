@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "kernels/moments.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels {
@@ -25,6 +26,7 @@ struct BatchNormForwardArgs {
     bool training = true;        // false: use the running statistics
     bool update_running = true;  // false: leave them untouched (recomputation)
     bool relu = false;
+    ChannelMoments moments = {};  // of x, where they are known: on a GPU a training's statistics are made from them
 };
 
 // With g = dy where the activation passed (y > 0 under ReLU), xhat = (x - mean) * inv_std:

@@ -35,7 +35,7 @@ class FcnHead : public Module {
           logits_(*this, "4", {.in_channels = in_channels / 4, .out_channels = out_channels, .kernel = 1}) {}
     Tensor forward(const Tensor& x) {
         const ModuleScope scope(name());
-        return logits_.forward(drop_.forward(norm_.forward(conv_.forward(x), {.relu = true})));
+        return logits_.forward(drop_.forward(normalized(norm_, conv_, x, {.relu = true})));
     }
 
  private:

@@ -21,9 +21,9 @@ class AnyConv2d : public Module {
         }
         conv_ = std::make_unique<Conv2d>(*this, depthwise_ ? "body.1" : "", o);
     }
-    Tensor forward(const Tensor& x) {
+    Tensor forward(const Tensor& x, OutputMoments* moments = nullptr) {
         const ModuleScope scope(name());
-        return conv_->forward(depthwise_ ? depthwise_->forward(x) : x);
+        return conv_->forward(depthwise_ ? depthwise_->forward(x) : x, moments);
     }
 
  private:
@@ -47,7 +47,7 @@ class ConvNormRelu : public Module {
 
     Tensor forward(const Tensor& x, const Tensor& destination = {}) {
         const ModuleScope scope(name());
-        return norm_.forward(conv_.forward(x), {.relu = true, .destination = destination});
+        return normalized(norm_, conv_, x, {.relu = true, .destination = destination});
     }
 
  private:

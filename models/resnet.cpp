@@ -42,7 +42,7 @@ struct Shortcut : Module {
         : Module(parent, "downsample"), conv(*this, "0", convolution(in, out, 1, stride)), norm(*this, "1", out) {}
     Tensor forward(const Tensor& x) {
         const ModuleScope scope(name());
-        return norm.forward(conv.forward(x));
+        return normalized(norm, conv, x);
     }
 };
 
@@ -75,8 +75,8 @@ struct ResNet::BasicBlock : Block {
     }
     Tensor forward(const Tensor& x) override {
         const ModuleScope scope(name());
-        const Tensor y = bn1.forward(conv1.forward(x), {.relu = true});
-        return bn2.forward(conv2.forward(y), {.relu = true, .residual = identity(x)});
+        const Tensor y = normalized(bn1, conv1, x, {.relu = true});
+        return normalized(bn2, conv2, y, {.relu = true, .residual = identity(x)});
     }
 };
 
@@ -100,9 +100,9 @@ struct ResNet::Bottleneck : Block {
     }
     Tensor forward(const Tensor& x) override {
         const ModuleScope scope(name());
-        Tensor y = bn1.forward(conv1.forward(x), {.relu = true});
-        y = bn2.forward(conv2.forward(y), {.relu = true});
-        return bn3.forward(conv3.forward(y), {.relu = true, .residual = identity(x)});
+        Tensor y = normalized(bn1, conv1, x, {.relu = true});
+        y = normalized(bn2, conv2, y, {.relu = true});
+        return normalized(bn3, conv3, y, {.relu = true, .residual = identity(x)});
     }
 };
 
@@ -157,7 +157,7 @@ ResNet::~ResNet() = default;
 
 std::vector<Tensor> ResNet::features(const Tensor& image) {
     const ModuleScope scope(name());
-    std::vector<Tensor> levels{bn1_.forward(conv1_.forward(image), {.relu = true})};
+    std::vector<Tensor> levels{normalized(bn1_, conv1_, image, {.relu = true})};
     Tensor x = max_pool(levels[0], stem_pool_);
     for (auto& layer : layers_) levels.push_back(x = layer->forward(x));
     return levels;

@@ -27,7 +27,7 @@ struct UNet::DoubleConv : Module {
 
     Tensor forward(const Tensor& x, const Tensor& destination = {}) {
         const ModuleScope scope(name() + ".double_conv");
-        return activated(norm2.get(), conv2.forward(activated(norm1.get(), conv1.forward(x), {})), destination);
+        return activated(norm2.get(), conv2, activated(norm1.get(), conv1, x, {}), destination);
     }
 
  private:
@@ -38,8 +38,9 @@ struct UNet::DoubleConv : Module {
     std::unique_ptr<BatchNorm2d> norm_of(const UNetOptions& o, const char* name, int64_t channels) {
         return o.batch_norm ? std::make_unique<BatchNorm2d>(sequence, name, channels) : nullptr;
     }
-    static Tensor activated(BatchNorm2d* norm, const Tensor& x, const Tensor& destination) {
-        return norm ? norm->forward(x, {.relu = true, .destination = destination}) : relu(x, destination);
+    static Tensor activated(BatchNorm2d* norm, Conv2d& conv, const Tensor& x, const Tensor& destination) {
+        return norm ? normalized(*norm, conv, x, {.relu = true, .destination = destination})
+                    : relu(conv.forward(x), destination);
     }
 };
 

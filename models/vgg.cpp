@@ -25,8 +25,7 @@ struct Vgg::Layer {
     std::unique_ptr<Conv2d> conv;
     std::unique_ptr<BatchNorm2d> norm;
     Tensor forward(const Tensor& x) {
-        const Tensor y = conv->forward(x);
-        return norm ? norm->forward(y, {.relu = true}) : relu(y);
+        return norm ? normalized(*norm, *conv, x, {.relu = true}) : relu(conv->forward(x));
     }
 };
 

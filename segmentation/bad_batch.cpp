@@ -12,7 +12,7 @@ static const char* key = "atrous.bad_batch";
 static const std::string prefix = "batch.";
 
 void save_bad_batch(const std::string& path, SegmentationNet& net, const ModelCard& card, const BadStep& bad,
-                    const FreezeOptions& freezing) {
+                    const FreezeOptions& freezing, const std::optional<TunedRecord>& tuned) {
     const HostBatch& b = *bad.batch;
     auto tensors = io::state_dict(net);
     const DeviceBatch normalized = upload(b, {DeviceKind::cpu}, DType::f32);
@@ -20,6 +20,7 @@ void save_bad_batch(const std::string& path, SegmentationNet& net, const ModelCa
         io::tensor_in_memory(prefix + "images", DType::f32, {b.n, b.h, b.w, b.c}, normalized.images.data()));
     tensors.push_back(io::tensor_in_memory(prefix + "labels", DType::u8, {b.n, b.h, b.w}, normalized.labels.data()));
     auto metadata = to_metadata(card);
+    if (tuned) add_to(metadata, *tuned);
     const StepConditions& c = bad.conditions;
     std::vector<std::string> names;
     for (const std::string& name : b.names) names.push_back(io::as_utf8(name));

@@ -6,6 +6,7 @@
 #include "engine/train/trainer.h"
 #include "models/check.h"
 #include "segmentation/model_card.h"
+#include "segmentation/tuned_record.h"
 
 namespace atrous {
 
@@ -19,7 +20,7 @@ struct BadBatch {
 };
 
 void save_bad_batch(const std::string& path, SegmentationNet& net, const ModelCard& card, const BadStep& bad,
-                    const FreezeOptions& freezing);
+                    const FreezeOptions& freezing, const std::optional<TunedRecord>& tuned);
 // Reads all but the weights, which load_bad_weights puts into a net of the model card. Throws FormatError for other
 // files.
 BadBatch read_bad_batch(const io::SafetensorsFile& file);

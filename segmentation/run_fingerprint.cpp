@@ -7,7 +7,6 @@
 
 #include "base/sha256.h"
 #include "engine/kernel_choice.h"
-#include "engine/tuning_file.h"
 #include "segmentation/settings_json.h"
 
 namespace atrous {
@@ -36,10 +35,8 @@ void add_to(io::Metadata& metadata, const RunFingerprint& f) {
                           {"train_names", f.train.names}, {"val_samples", f.val.count},
                           {"val_names", f.val.names},     {"libraries", f.libraries.value_or("")},
                           {"settings", settings}};
-    if (f.tuned)
-        course["tuned"] = {{"machine", f.tuned->machine},
-                           {"kernels", nlohmann::json::parse(tuning_json(f.tuned->kernels))}};
     metadata[key] = course.dump();
+    if (f.tuned) add_to(metadata, *f.tuned);
 }
 
 std::optional<RunFingerprint> saved_fingerprint(const io::TensorFile& file) {
@@ -54,9 +51,7 @@ std::optional<RunFingerprint> saved_fingerprint(const io::TensorFile& file) {
         json.at("val_samples").get_to(f.val.count);
         json.at("val_names").get_to(f.val.names);
         if (json.contains("libraries")) f.libraries = json.at("libraries").get<std::string>();
-        if (json.contains("tuned"))
-            f.tuned = {json.at("tuned").at("machine").get<std::string>(),
-                       parse_tuning(json.at("tuned").at("kernels").dump(), file.path())};
+        f.tuned = tuned_record_of(file);
         if (json.contains("settings"))
             for (const auto& [name, value] : json.at("settings").items()) f.settings[name] = value.dump();
         for (const char* name : {"batch_size", "accumulate", "last_batch", "seed"})  // all that earlier files have

@@ -10,15 +10,9 @@
 #include "base/settings.h"
 #include "data/dataset.h"
 #include "engine/io/checkpoint.h"
-#include "kernels/tuned_kernels.h"
+#include "segmentation/tuned_record.h"
 
 namespace atrous {
-
-// Kernels that were chosen by timing, and the machine on which (engine/tuning_file.h).
-struct TunedRecord {
-    std::string machine;
-    kernels::TunedKernels kernels;
-};
 
 struct RunFingerprint {
     std::string device;  // a kind: cpu, cuda, …

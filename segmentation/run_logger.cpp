@@ -60,6 +60,12 @@ void RunLogger::save() {
     io::save_training(folder_.last(), net_, optimizer_, trainer_.progress, metadata);
 }
 
+void RunLogger::save_best() const {
+    io::Metadata metadata = to_metadata(card_);
+    if (fingerprint_.tuned) add_to(metadata, *fingerprint_.tuned);
+    io::save_weights(folder_.best(), net_, metadata);
+}
+
 void RunLogger::on_read() {
     if (save_every_ > 0 && trainer_.progress.step - saved_ >= save_every_) save();
 }
@@ -77,7 +83,7 @@ static std::vector<std::pair<std::string, double>> scalars_of(const EpochReport&
 
 void RunLogger::on_epoch(const EpochReport& r) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-    if (r.best) io::save_weights(folder_.best(), net_, to_metadata(card_));
+    if (r.best) save_best();
     folder_.append_metrics(r, seconds);
     events_.write(r.step, scalars_of(r));
     log_.keep(fmt::format("epoch {}/{} {} ({:.1f} s)\n", r.epoch + 1, r.epochs, epoch_line(r), seconds));
@@ -88,7 +94,7 @@ void RunLogger::on_epoch(const EpochReport& r) {
 void RunLogger::on_warning(const std::string& text) { log_.keep("warning: " + text + "\n"); }
 
 void RunLogger::on_nonfinite(const BadStep& bad) {
-    save_bad_batch(folder_.bad_batch(), net_, card_, bad, freezing_);
+    save_bad_batch(folder_.bad_batch(), net_, card_, bad, freezing_, fingerprint_.tuned);
     log_.keep(fmt::format("step {}: saved its batch and weights in {}\n", bad.step, folder_.bad_batch()));
 }
 

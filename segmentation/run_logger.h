@@ -45,6 +45,8 @@ class RunLogger : public TrainObserver {
     void on_nonfinite(const BadStep& bad) override;
 
  private:
+    void save_best() const;  // best.safetensors
+
     const RunFolder& folder_;
     const ModelCard& card_;
     const RunFingerprint& fingerprint_;

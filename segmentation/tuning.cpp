@@ -93,17 +93,30 @@ std::string tuning_line(const TuneResult& r) {
     return line;
 }
 
-// Those of the run that is resumed, where they were found on this machine.
-static TunedKernels saved_kernels(const TrainingSetup& t, const std::string& here, Messages& messages) {
-    if (!t.resumed || !t.resumed->file) return {};
-    const auto saved = saved_fingerprint(*t.resumed->file);
-    if (!saved || !saved->tuned) return {};
-    if (saved->tuned->machine == here) return saved->tuned->kernels;
-    messages.warning(
-        fmt::format("its kernels were tuned on other ground ({}) and are not taken here ({}): the same "
-                    "training, but not the same bits",
-                    saved->tuned->machine, here));
+// Those of the file, where they were found on this machine; `otherwise` ends the warning that they were not.
+static TunedKernels saved_kernels(const io::TensorFile& file, const std::string& here, const char* otherwise,
+                                  Messages& messages) {
+    const auto saved = tuned_record_of(file);
+    if (!saved) return {};
+    if (saved->machine == here) return saved->kernels;
+    messages.warning(fmt::format("its kernels were tuned on other ground ({}) and are not taken here ({}): {}",
+                                 saved->machine, here, otherwise));
     return {};
+}
+
+static void say_saved(const TunedKernels& kernels, Messages& messages) {
+    messages.text(fmt::format("kernels tuned for {} convolutions, as the checkpoint names them; {}\n",
+                              kernels.all().size(), by_implementation(kernels)));
+}
+
+void take_tuned_kernels(const io::TensorFile& file, Device device, Messages& messages) {
+    set_tuned_kernels(nullptr);
+    if (device.kind != DeviceKind::gpu) return;
+    TunedKernels kernels =
+        saved_kernels(file, tuning_machine(device), "the same net, but last digits may differ", messages);
+    if (kernels.all().empty()) return;
+    say_saved(kernels, messages);
+    set_tuned_kernels(std::make_shared<const TunedKernels>(std::move(kernels)));
 }
 
 void tune_training(TrainingSetup& t, Messages& messages, const WayTimer& timer) {
@@ -115,7 +128,9 @@ void tune_training(TrainingSetup& t, Messages& messages, const WayTimer& timer) 
         return;
     }
     TunedRecord record{tuning_machine(t.device), {}};
-    record.kernels = saved_kernels(t, record.machine, messages);
+    if (t.resumed && t.resumed->file)
+        record.kernels =
+            saved_kernels(*t.resumed->file, record.machine, "the same training, but not the same bits", messages);
     const bool saved = !record.kernels.all().empty();  // then a resumed run takes these alone, and gives the same bits
     if (machine.tune == "on" && !saved) {
         if (t.resumed) messages.warning("`tune` on: kernels are timed anew: the same training, but not the same bits");
@@ -124,8 +139,7 @@ void tune_training(TrainingSetup& t, Messages& messages, const WayTimer& timer) 
         messages.text(tuning_line(result) + "\n");
         record.kernels = result.kernels;
     } else if (saved) {
-        messages.text(fmt::format("kernels tuned for {} convolutions, as the checkpoint names them; {}\n",
-                                  record.kernels.all().size(), by_implementation(record.kernels)));
+        say_saved(record.kernels, messages);
     }
     if (record.kernels.all().empty()) return;
     set_tuned_kernels(std::make_shared<const TunedKernels>(record.kernels));

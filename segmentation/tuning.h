@@ -1,5 +1,5 @@
 // Tuned kernels in a training: timed before it (engine/tuner.h), kept in a file for later ones (engine/tuning_file.h), and
-// saved with its checkpoint, so that a resumed run takes the same.
+// saved with its checkpoints, so that a resumed run, an evaluation and a prediction take the same.
 #pragma once
 
 #include <string>
@@ -26,6 +26,10 @@ std::string tuning_table(const TuneResult& result);
 bool is_chosen(const TuneResult& result, const ProblemTimes& times, const kernels::KernelWay& way);
 // "kernels tuned for 24 of 30 convolutions: 20 timed in 3.2 s, 4 known; cudnn 18, mma 6"
 std::string tuning_line(const TuneResult& result);
+
+// Makes this process compute on a GPU with the kernels that the file of a training names, where they were timed on this
+// machine, and without tuned ones else. Says so in a line.
+void take_tuned_kernels(const io::TensorFile& file, Device device, Messages& messages);
 
 // Decides with which kernels this process computes the training: those saved with the run that it resumes, where they
 // were timed on this machine, and with `tune` those timed now. Says so in a line, and puts them into the fingerprint.

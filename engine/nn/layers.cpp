@@ -30,9 +30,11 @@ Conv2d::Conv2d(Module& parent, const std::string& name, const ConvOptions& o)
                                 .decays = false});
 }
 
-Tensor Conv2d::forward(const Tensor& x) {
+Tensor Conv2d::forward(const Tensor& x, OutputMoments* moments) {
     const ModuleScope scope(name());
-    return conv2d(x, weight_.used(), bias_ ? bias_->value : Tensor(), geometry_);
+    const Tensor bias = bias_ ? bias_->value : Tensor();
+    return moments ? conv2d_with_moments(x, weight_.used(), bias, geometry_, *moments)
+                   : conv2d(x, weight_.used(), bias, geometry_);
 }
 
 Linear::Linear(Module& parent, const std::string& name, int64_t in_channels, int64_t out_channels, int64_t extent,
@@ -115,7 +117,7 @@ Tensor BatchNorm2d::forward(const Tensor& x, const Fused& fused) {
     const ModuleScope scope(name());
     return batch_norm(x, {gamma_.value, beta_.value, mean_.value, var_.value, tracked_.value},
                       {.momentum = momentum_, .epsilon = epsilon_, .training = training(), .relu = fused.relu},
-                      fused.residual, fused.destination);
+                      fused.residual, fused.destination, fused.moments);
 }
 
 }  // namespace atrous

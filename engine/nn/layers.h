@@ -21,7 +21,7 @@ struct ConvOptions {
 class Conv2d : public Module {
  public:
     Conv2d(Module& parent, const std::string& name, const ConvOptions& options);
-    Tensor forward(const Tensor& x);
+    Tensor forward(const Tensor& x, OutputMoments* moments = nullptr);  // moments: asked for by `normalized`
 
  private:
     ConvGeometry geometry_;
@@ -81,6 +81,7 @@ class BatchNorm2d : public Module {
     struct Fused {
         bool relu = false;
         Tensor residual = {}, destination = {};
+        OutputMoments moments = {};  // of x
     };
     Tensor forward(const Tensor& x, const Fused& fused);
     Tensor forward(const Tensor& x) { return forward(x, Fused{}); }
@@ -91,5 +92,12 @@ class BatchNorm2d : public Module {
     Parameter &gamma_, &beta_;
     Buffer &mean_, &var_, &tracked_;
 };
+
+// norm(conv(x)). While batch statistics are taken, the convolution hands on what it knows of them.
+template <class Convolution>
+Tensor normalized(BatchNorm2d& norm, Convolution& conv, const Tensor& x, BatchNorm2d::Fused fused = {}) {
+    const Tensor y = conv.forward(x, norm.training() ? &fused.moments : nullptr);
+    return norm.forward(y, fused);
+}
 
 }  // namespace atrous

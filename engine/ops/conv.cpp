@@ -4,6 +4,7 @@
 
 #include "engine/context.h"
 #include "engine/ops/shapes.h"
+#include "engine/side_branch.h"
 #include "kernels/conv_transpose.h"
 
 namespace atrous {
@@ -29,17 +30,29 @@ static void conv2d_backward_input(const Tensor& dy, const Tensor& weight, GradTa
 
 static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has_bias) {
     const Tensor &x = g.saved(0), &weight = g.saved(1), dy = g.output().dense();
+    const bool bias_wanted = has_bias && g.wants(2), weights_wanted = g.wants(1) || bias_wanted;
+    SideBranch beside(dy.device(), weights_wanted && g.wants(0));
+    if (weights_wanted)
+        beside.run({k::reference::conv_backward_weight, k::cpu::conv_backward_weight, k::cuda::conv_backward_weight,
+                    cpu_has_dry_run},
+                   k::ConvBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
+                                             bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}, geometry});
     if (g.wants(0)) conv2d_backward_input(dy, weight, g.grad_target(0), geometry);
-    const bool bias_wanted = has_bias && g.wants(2);
-    if (g.wants(1) || bias_wanted)
-        run(dy.device(),
-            {k::reference::conv_backward_weight, k::cpu::conv_backward_weight, k::cuda::conv_backward_weight,
-             cpu_has_dry_run},
-            k::ConvBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
-                                      bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}, geometry});
+    beside.join();
 }
 
-Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, ConvGeometry geometry) {
+static OutputMoments moments_for(const k::ConvForwardArgs& conv, Device device) {
+    if (backend_kind(device) != DeviceKind::gpu) return {};
+    OutputMoments m;
+    run(device, {nullptr, nullptr, k::cuda::conv_moments_pixels}, k::ConvMomentsQuestion{conv, m.pixels});
+    if (m.pixels == 0) return {};
+    m.data =
+        Tensor::empty({k::ChannelMoments{nullptr, m.pixels}.runs(conv.y.pixels()), 2, conv.y.c}, DType::f32, device);
+    return m;
+}
+
+static Tensor convolve(const Tensor& input, const Tensor& weight, const Tensor& bias, ConvGeometry geometry,
+                       OutputMoments* moments) {
     check_rank4("conv2d", input);
     if (weight.dim(3) != input.dim(3))
         throw ShapeError(fmt::format("conv2d: the input {} has {} channels, the weight [out][kh][kw][in] {} wants {}",
@@ -52,8 +65,9 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, Con
                         weight.dim(1), weight.dim(2), geometry.dilation, geometry.padding, input.dim(1), input.dim(2)));
     const Tensor x = backend_kind(input.device()) == DeviceKind::cpu ? input.dense() : input;
     Tensor y = Tensor::empty({x.dim(0), p, q, weight.dim(0)}, x.dtype(), x.device());
-    run(x.device(), {k::reference::conv_forward, k::cpu::conv_forward, k::cuda::conv_forward, cpu_has_dry_run},
-        k::ConvForwardArgs{x.view(), weight.view(), bias.data(), y.view(), geometry});
+    k::ConvForwardArgs args{x.view(), weight.view(), bias.data(), y.view(), geometry};
+    if (moments) *moments = moments_for(args, x.device()), args.moments = moments->view();
+    run(x.device(), {k::reference::conv_forward, k::cpu::conv_forward, k::cuda::conv_forward, cpu_has_dry_run}, args);
     const bool has_bias = bias.defined();
     return record({.op = "conv2d",
                    .inputs = with_bias(input, weight, bias),
@@ -65,20 +79,30 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias, Con
                    .backward = [geometry, has_bias](Gradients& g) { conv2d_backward(g, geometry, has_bias); }});
 }
 
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry) {
+    return convolve(x, weight, bias, geometry, nullptr);
+}
+
+Tensor conv2d_with_moments(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry,
+                           OutputMoments& moments) {
+    return convolve(x, weight, bias, geometry, &moments);
+}
+
 static void conv_transpose_backward(Gradients& g, bool has_bias) {
     const Tensor &x = g.saved(0), &weight = g.saved(1), &dy = g.output();
+    const bool bias_wanted = has_bias && g.wants(2), weights_wanted = g.wants(1) || bias_wanted;
+    SideBranch beside(dy.device(), weights_wanted && g.wants(0));
+    if (weights_wanted)
+        beside.run({k::reference::conv_transpose_backward_weight, k::cpu::conv_transpose_backward_weight,
+                    k::cuda::conv_transpose_backward_weight, cpu_has_dry_run},
+                   k::ConvTransposeBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
+                                                      bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}});
     if (g.wants(0))
         run(dy.device(),
             {k::reference::conv_transpose_backward_input, k::cpu::conv_transpose_backward_input,
              k::cuda::conv_transpose_backward_input, cpu_has_dry_run},
             k::ConvTransposeBackwardInputArgs{dy.view(), weight.view(), g.grad_target(0)});
-    const bool bias_wanted = has_bias && g.wants(2);
-    if (g.wants(1) || bias_wanted)
-        run(dy.device(),
-            {k::reference::conv_transpose_backward_weight, k::cpu::conv_transpose_backward_weight,
-             k::cuda::conv_transpose_backward_weight, cpu_has_dry_run},
-            k::ConvTransposeBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
-                                               bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}});
+    beside.join();
 }
 
 Tensor conv_transpose2x2(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& destination) {

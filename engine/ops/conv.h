@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/ops/descriptor.h"
+#include "engine/ops/moments.h"
 #include "kernels/conv.h"
 
 namespace atrous {
@@ -11,6 +12,9 @@ using kernels::ConvGeometry;
 // x [N][H][W][I], weight [O][R][S][I], bias [O] or undefined -> [N][P][Q][O].
 // Throws ShapeError where channels differ or the kernel does not fit.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry);
+// The same, with the output's moments where what computes it can give them.
+Tensor conv2d_with_moments(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry,
+                           OutputMoments& moments);
 
 // 2x2 transposed convolution of stride 2: x [N][H][W][I], weight [2][2][O][I], bias [O] or undefined -> [N][2H][2W][O],
 // written into `destination` (a channel slice, say) if that is given.

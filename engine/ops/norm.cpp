@@ -35,7 +35,7 @@ static void batch_norm_backward(Gradients& g, const BatchNormOptions& o, bool ha
 }
 
 Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNormOptions& o, const Tensor& residual,
-                  const Tensor& destination) {
+                  const Tensor& destination, const OutputMoments& moments) {
     check_rank4("batch_norm", x);
     check_vector("batch_norm", "gamma", p.gamma, x);
     check_vector("batch_norm", "beta", p.beta, x);
@@ -64,7 +64,8 @@ Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNorm
                               o.epsilon,
                               o.training,
                               update,
-                              o.relu};
+                              o.relu,
+                              moments.view()};
     run(x.device(), {k::reference::batch_norm_forward, k::cpu::batch_norm_forward, k::cuda::batch_norm_forward}, a);
 
     const bool has_residual = residual.defined(), own_residual = has_residual && residual.id() == x.id();

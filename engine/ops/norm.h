@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/ops/descriptor.h"
+#include "engine/ops/moments.h"
 
 namespace atrous {
 
@@ -18,9 +19,10 @@ struct BatchNormParameters {
 };
 
 // y = act(gamma * (x - mean) / sqrt(variance + epsilon) + beta + residual); residual may be undefined. Written into
-// `destination` if that is given. Training over one value per channel is a ShapeError.
+// `destination` if that is given. `moments` are x's, where the op that made it gave them: x is read once less. Training over
+// one value per channel is a ShapeError.
 Tensor batch_norm(const Tensor& x, const BatchNormParameters& parameters, const BatchNormOptions& options,
-                  const Tensor& residual = {}, const Tensor& destination = {});
+                  const Tensor& residual = {}, const Tensor& destination = {}, const OutputMoments& moments = {});
 
 OpDescriptor describe_batch_norm();
 inline const AddedOps batch_norm_added{describe_batch_norm};

@@ -36,6 +36,7 @@ PixelWork conv_forward_work(const ConvForwardArgs& a) {
     p.images = int(a.y.n);
     p.h = axis(a.y.h, a.x.h, a.w.h, a.geometry, false);
     p.w = axis(a.y.w, a.x.w, a.w.w, a.geometry, false);
+    p.moments = a.moments.data;
     return {"conv_forward", a.x.dtype, p};
 }
 
@@ -97,9 +98,20 @@ KernelFamily<ConvBackwardWeightArgs>& conv_backward_weight_family() {
     return family;
 }
 
+void conv_moments_pixels(Queue& q, const ConvMomentsQuestion& question) {
+    const std::string& by = conv_forward_family().choose(q, question.conv).name;
+    const bool given = by == "mma" || by == "padded";
+    question.pixels = given ? tile_rows_mma(conv_forward_work(question.conv).product) : 0;
+}
+
 void conv_forward(Queue& q, const ConvForwardArgs& a) {
     check(a);
     check_size(a.x, a.w, a.y);
+    if (a.moments) {
+        int64_t pixels = 0;
+        conv_moments_pixels(q, {a, pixels});
+        require(a.moments.pixels == pixels, "convolution: its moments are asked for in runs that it does not give");
+    }
     conv_forward_family().run(q, a);
 }
 

@@ -49,6 +49,8 @@ struct ImplicitGemm {
     bool accumulate = false, vector_out = false;
     int images = 0;
     Axis h, w;
+    float* moments =
+        nullptr;  // of out, which has one phase: a run is a row tile's (kernels/moments.h); absent: not wanted
 };
 
 // A factor of a WgradGemm: its column (tap, channel) at pixel (n, p, q) is data[n, p', q', channel].
@@ -120,6 +122,7 @@ void run_channel_sums(Queue&, const View& dy, const VectorGradTarget& dbias, con
 // The kernels, one launcher a file. `vector`: 4 neighbouring elements can be read at once.
 void implicit_gemm_simt(Queue&, const ImplicitGemm&, DType, bool vector);
 void implicit_gemm_mma(Queue&, const ImplicitGemm&, DType);
+int tile_rows_mma(const ImplicitGemm&);  // the only ones that give moments: the pixels of a run
 void wgrad_gemm_simt(Queue&, const WgradGemm&, DType, bool vector);
 void wgrad_gemm_mma(Queue&, const WgradGemm&, DType);
 // out[i] (+)= partial[0][i] + partial[1][i] + …, in an order that depends on `parts` and `count` alone.
@@ -183,14 +186,16 @@ __device__ __forceinline__ Row row_of(const ImplicitGemm& p, const PixelBlock& b
             ((int64_t(n) * p.h.size + out_h) * p.w.size + out_w) * p.out_pitch, h, w};
 }
 
-// Describes this block (grid: x = row tiles * column tiles, columns fastest; z = phases).
+// Describes this block (grid: x = row tiles * phases * column tiles, columns fastest). All phases of a row tile, which
+// read the same source, are neighbours, so that all but one of them find it in the L2 cache.
 __device__ __forceinline__ PixelBlock open_block(const ImplicitGemm& p, int tile_rows, int tile_columns) {
-    const int column_tiles = (p.columns + tile_columns - 1) / tile_columns;
+    const int column_tiles = (p.columns + tile_columns - 1) / tile_columns, phases = p.h.phases() * p.w.phases();
+    const int tile = blockIdx.x / column_tiles, phase = tile % phases;
     PixelBlock b;
-    b.h = axis_tile(p.h, blockIdx.z / p.w.phases());
-    b.w = axis_tile(p.w, blockIdx.z % p.w.phases());
+    b.h = axis_tile(p.h, phase / p.w.phases());
+    b.w = axis_tile(p.w, phase % p.w.phases());
     b.rows = p.images * b.h.rows * b.w.rows;
-    b.first = blockIdx.x / column_tiles * tile_rows;
+    b.first = tile / phases * tile_rows;
     b.column = blockIdx.x % column_tiles * tile_columns;
 
     const int last = (b.first + tile_rows < b.rows ? b.first + tile_rows : b.rows) - 1;

@@ -1,13 +1,14 @@
 // Pixel products on tensor cores (mma.sync, sm_80): bf16, f16 or floats rounded to TF32; depth and columns in multiples of
 // 16 bytes, and aligned so.
 //
-// Grid: x = row tiles * column tiles (columns fastest), z = phases of a strided gradient. A block owns m rows (output
+// Grid: x = row tiles * phases of a strided gradient * column tiles, columns fastest. A block owns m rows (output
 // pixels) by n columns (output channels): 128x128 or 64x64 by 4 warps, 128x64 by 2. The depth (live taps *
 // channels) goes by in steps of 64 bytes through a ring of 4 stages; a chunk of 16 bytes of channels never straddles two
 // taps. Results pass through the ring's memory as floats, so that they are rounded once and stored 16 bytes at a time.
 // Shared memory: 4 * 64 * (m + n) bytes and a table of the rows (16 m bytes): 66 KB, 50 KB or 33 KB.
 #include "base/dispatch.h"
 #include "kernels/cuda/gemm_mma.h"
+#include "kernels/cuda/tile_moments.h"
 
 namespace atrous::kernels::cuda {
 
@@ -136,9 +137,9 @@ struct WeightCopy {
     }
 };
 
-// N neighbours of one row as floats, perhaps with the bias and what is there already, rounded and stored.
+// N neighbours of one row as floats, perhaps with the bias and what is there already, rounded and stored. Returns them.
 template <int N, class T>
-__device__ __forceinline__ void write(const ImplicitGemm& p, T* to, int column, const float* from) {
+__device__ __forceinline__ gpu::Vec<T, N> write(const ImplicitGemm& p, T* to, int column, const float* from) {
     gpu::Vec<T, N> v{};
     if (p.accumulate) v = *reinterpret_cast<const gpu::Vec<T, N>*>(to);
 #pragma unroll
@@ -147,10 +148,32 @@ __device__ __forceinline__ void write(const ImplicitGemm& p, T* to, int column, 
         v.v[j] = gpu::device_round<T>(from[j] + (p.bias ? p.bias[column + j] : 0.0f) + old);
     }
     *reinterpret_cast<gpu::Vec<T, N>*>(to) = v;
+    return v;
 }
 
-template <class T, class Tile, bool deep>
-__global__ void __launch_bounds__(Tile::threads) implicit_gemm(ImplicitGemm p) {
+// Stores the tile, whose sums lie in `staged`, 16 bytes at a time: a thread's columns are the same in each of its rows.
+template <class T, class Tile, bool with_moments>
+__device__ __forceinline__ void write_tile(const ImplicitGemm& p, const PixelBlock& b, const TileRow* table,
+                                           float* staged) {
+    constexpr int groups = Tile::n / Tile::chunk, lanes = Tile::threads / groups;
+    static_assert(Tile::threads % groups == 0 &&
+                  (2 * lanes * Tile::n + Tile::threads) * sizeof(float) <= Tile::ring_bytes);
+    const int column = threadIdx.x % groups * Tile::chunk, out_column = b.column + column, first = threadIdx.x / groups;
+    MomentSums<with_moments ? Tile::chunk : 1> moments;
+    if (out_column < p.columns)
+        for (int row = first; row < Tile::m && b.first + row < b.rows; row += lanes) {
+            const auto v = write<Tile::chunk>(p, static_cast<T*>(p.out) + table[row].to + out_column, out_column,
+                                              staged + row * Tile::n + (column ^ (row & 3) * 8));
+            if constexpr (with_moments) moments.add(v, row == first);
+        }
+    if constexpr (with_moments) {
+        __syncthreads();  // everyone has read the sums
+        write_moments<Tile>(p, b, moments, staged);
+    }
+}
+
+template <class T, class Tile, bool deep, bool with_moments>
+__device__ __forceinline__ void multiply_tile(const ImplicitGemm& p) {
     T* const ring = gpu::dynamic_shared<T>();
     TileRow* const table = reinterpret_cast<TileRow*>(ring + Tile::stages * Tile::stage);
     PixelBlock& b = *reinterpret_cast<PixelBlock*>(table + Tile::m);  // read where a tap ends, not held in registers
@@ -183,13 +206,18 @@ __global__ void __launch_bounds__(Tile::threads) implicit_gemm(ImplicitGemm p) {
         *reinterpret_cast<gpu::Vec<float, 2>*>(staged + row * Tile::n + (column ^ (row & 3) * 8)) = pair;
     });
     __syncthreads();
-    constexpr int groups = Tile::n / Tile::chunk;
-    for (int i = threadIdx.x; i < Tile::m * groups; i += Tile::threads) {
-        const int row = i / groups, column = i % groups * Tile::chunk, out_column = b.column + column;
-        if (b.first + row < b.rows && out_column < p.columns)
-            write<Tile::chunk>(p, static_cast<T*>(p.out) + table[row].to + out_column, out_column,
-                               staged + row * Tile::n + (column ^ (row & 3) * 8));
-    }
+    write_tile<T, Tile, with_moments>(p, b, table, staged);
+}
+
+template <class T, class Tile, bool deep>
+__global__ void __launch_bounds__(Tile::threads) implicit_gemm(ImplicitGemm p) {
+    multiply_tile<T, Tile, deep, false>(p);
+}
+
+// The same, deep, and the moments of what it stores.
+template <class T, class Tile>
+__global__ void __launch_bounds__(Tile::threads) implicit_gemm_moments(ImplicitGemm p) {
+    multiply_tile<T, Tile, true, true>(p);
 }
 
 // ---- launchers --------------------------------------------------------------------------------------------------
@@ -203,32 +231,42 @@ struct Extent {
 
 template <class T, class Tile>
 void launch_tile(Queue& q, const ImplicitGemm& p, const Extent& e) {
-    const dim3 grid(unsigned(e.tiles(p, Tile::m, Tile::n)), 1, unsigned(e.phases));
+    const dim3 grid(unsigned(e.tiles(p, Tile::m, Tile::n) * e.phases));
     constexpr size_t smem_bytes = Tile::ring_bytes + Tile::m * sizeof(TileRow) + sizeof(PixelBlock);
     static_assert(blocks_fit<Tile>(smem_bytes));
     const bool deep = p.channel_stride == 1;
     ImplicitGemm chunks = p;
     chunks.source_pitch /= Tile::chunk, chunks.tap_stride /= Tile::chunk;
     (deep ? chunks.column_stride : chunks.channel_stride) /= Tile::chunk;
-    gpu::launch(deep ? implicit_gemm<T, Tile, true> : implicit_gemm<T, Tile, false>, grid, dim3(Tile::threads),
-                smem_bytes, q.stream(), chunks);
+    require(!p.moments || (deep && e.phases == 1), "convolution: moments are those of a forward pass");
+    const auto kernel = p.moments ? implicit_gemm_moments<T, Tile>
+                        : deep    ? implicit_gemm<T, Tile, true>
+                                  : implicit_gemm<T, Tile, false>;
+    gpu::launch(kernel, grid, dim3(Tile::threads), smem_bytes, q.stream(), chunks);
 }
 
-template <class T>
-void launch(Queue& q, const ImplicitGemm& p) {
+// f(the tile for p, p's extent).
+template <class T, class F>
+auto with_tile(const ImplicitGemm& p, F f) {
     const Extent e{p.images * ceil_div(p.h.size, p.h.transposed ? p.h.stride : 1) *
                        ceil_div(p.w.size, p.w.transposed ? p.w.stride : 1),
                    p.h.phases() * p.w.phases()};
-    if (p.columns > 64 && e.tiles(p, 128, 128) * e.phases >= enough_blocks)
-        return launch_tile<T, MmaTile<T, 128, 128, 2, 2>>(q, p, e);
-    if (e.tiles(p, 128, 64) * e.phases >= enough_blocks) return launch_tile<T, MmaTile<T, 128, 64, 2, 1>>(q, p, e);
-    launch_tile<T, MmaTile<T, 64, 64, 2, 2>>(q, p, e);
+    if (p.columns > 64 && e.tiles(p, 128, 128) * e.phases >= enough_blocks) return f(MmaTile<T, 128, 128, 2, 2>(), e);
+    if (e.tiles(p, 128, 64) * e.phases >= enough_blocks) return f(MmaTile<T, 128, 64, 2, 1>(), e);
+    return f(MmaTile<T, 64, 64, 2, 2>(), e);
 }
 
 }  // namespace
 
+int tile_rows_mma(const ImplicitGemm& p) {
+    return with_tile<bf16>(p, [](auto tile, const Extent&) { return tile.m; });
+}
+
 void implicit_gemm_mma(Queue& q, const ImplicitGemm& p, DType dtype) {
-    dispatch_gpu("convolution", dtype, [&](auto zero) { launch<decltype(zero)>(q, p); });
+    dispatch_gpu("convolution", dtype, [&](auto zero) {
+        with_tile<decltype(zero)>(
+            p, [&](auto tile, const Extent& e) { launch_tile<decltype(zero), decltype(tile)>(q, p, e); });
+    });
 }
 
 }  // namespace atrous::kernels::cuda

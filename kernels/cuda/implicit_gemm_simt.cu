@@ -1,6 +1,6 @@
 // Pixel products in plain arithmetic: any element type, any channel count, any geometry.
 //
-// Grid: x = row tiles * column tiles (columns fastest), z = phases of a strided gradient. A block owns m rows (output
+// Grid: x = row tiles * phases of a strided gradient * column tiles, columns fastest. A block owns m rows (output
 // pixels) by n columns (output channels); a thread tm by tn of them. The depth (live taps * channels) goes by in steps
 // of 16 through two buffers, so that a step costs one barrier: the next step is read into registers meanwhile.
 // Tiles are 64x64, and 128x32, 128x16 or 256x8 where there are few channels.
@@ -141,9 +141,10 @@ template <class T, class Tile, int W, bool deep>
 void launch_tile(Queue& q, const ImplicitGemm& p) {
     const int64_t rows = p.images * ceil_div(p.h.size, p.h.transposed ? p.h.stride : 1) *
                          ceil_div(p.w.size, p.w.transposed ? p.w.stride : 1);
-    const int64_t blocks = ceil_div(rows, Tile::m) * ceil_div(p.columns, Tile::n);
-    gpu::launch(implicit_gemm<T, Tile, W, deep>, dim3(unsigned(blocks), 1, unsigned(p.h.phases() * p.w.phases())),
-                dim3(Tile::threads), Tile::m * sizeof(Row) + 2 * Tile::buffer * sizeof(float), q.stream(), p);
+    const int64_t phases = p.h.phases() * p.w.phases();
+    const int64_t blocks = ceil_div(rows, Tile::m) * phases * ceil_div(p.columns, Tile::n);
+    gpu::launch(implicit_gemm<T, Tile, W, deep>, dim3(unsigned(blocks)), dim3(Tile::threads),
+                Tile::m * sizeof(Row) + 2 * Tile::buffer * sizeof(float), q.stream(), p);
 }
 
 template <class T, int W, bool deep>

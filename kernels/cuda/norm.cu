@@ -4,7 +4,8 @@
 // chunks. Shared memory: statistics 2 floats an element of the 256 groups and 1 KiB (17 KiB for 8-vectors), gradient
 // sums 2 floats an element (16 KiB), finishing 6 KiB.
 //
-// Forward: statistics (one read), finish, apply (one read, one write). Backward: gradient sums (reads dy, x and, with a
+// Forward: statistics (one read; none where x comes with its moments, of which over 1024 runs are merged first: a thread a
+// channel and group of runs), finish, apply (one read, one write). Backward: gradient sums (reads dy, x and, with a
 // residual, y; writes dresidual), finish, input gradient (reads the masked gradient and x, writes dx).
 #include "kernels/norm.h"
 
@@ -102,6 +103,28 @@ __global__ void __launch_bounds__(finish_threads) finish_statistics(FinishStatis
             a.running_var[channel] = float(old_var + a.momentum * (variance * pixels / (pixels - 1) - old_var));
             if (channel == 0 && a.batches_tracked) ++*a.batches_tracked;
         });
+}
+
+struct MergeArgs {
+    const float* from;  // [runs][2][C], as partials above
+    float* to;          // [groups][2][C]
+    int64_t pixels, pixels_of_run, channels, runs, runs_of_group;
+};
+
+__global__ void __launch_bounds__(block_threads) merge_runs(MergeArgs a) {
+    const int64_t i = int64_t(blockIdx.x) * block_threads + threadIdx.x, channel = i % a.channels,
+                  group = i / a.channels;
+    const int64_t first = group * a.runs_of_group, last = min(first + a.runs_of_group, a.runs);
+    if (first >= last) return;
+    Moments total{0, 0, 0};
+#pragma unroll 4
+    for (int64_t run = first; run < last; ++run) {
+        const float* const from = a.from + run * 2 * a.channels + channel;
+        total =
+            merged(total, {float(min(a.pixels_of_run, a.pixels - run * a.pixels_of_run)), from[0], from[a.channels]});
+    }
+    float* const to = a.to + group * 2 * a.channels + channel;
+    to[0] = total.mean, to[a.channels] = total.squares;
 }
 
 struct RunningArgs {
@@ -332,12 +355,38 @@ struct ChannelStatistics {
     float *mean, *inv_std;
 };
 
+// Of x in chunks of pixels.
+struct Partials {
+    const float* data;
+    Columns shape;
+};
+
 template <class T, int W>
-void training_statistics(Queue& q, const BatchNormForwardArgs& a, ChannelStatistics out) {
+Partials partials_of_values(Queue& q, const BatchNormForwardArgs& a) {
     const Columns shape = reduction_shape(a.x, W);
     float* const partials = q.scratch<float>(size_t(shape.chunks) * 2 * a.x.c);
     launch(batch_statistics<T, W>, shape.grid(), dim3(shape.threads), 0, q.stream(),
            StatisticsArgs<T>{a.x.as<T>(), a.x.pitch, partials, shape});
+    return {partials, shape};
+}
+
+Partials partials_of_moments(Queue& q, const BatchNormForwardArgs& a) {
+    ran("batch_norm_forward/moments");
+    const int64_t runs = a.moments.runs(a.x.pixels()), each = ceil_div(runs, reduction_blocks);
+    Partials p{a.moments.data, {}};
+    p.shape.pixels = a.x.pixels(), p.shape.channels = a.x.c;
+    p.shape.pixels_per_block = each * a.moments.pixels, p.shape.chunks = int(ceil_div(runs, each));
+    if (each == 1) return p;
+    float* const merged = q.scratch<float>(size_t(p.shape.chunks) * 2 * a.x.c);
+    launch(merge_runs, dim3(unsigned(ceil_div(p.shape.chunks * a.x.c, block_threads))), dim3(block_threads), 0,
+           q.stream(), MergeArgs{p.data, merged, a.x.pixels(), a.moments.pixels, a.x.c, runs, each});
+    p.data = merged;
+    return p;
+}
+
+template <class T, int W>
+void training_statistics(Queue& q, const BatchNormForwardArgs& a, ChannelStatistics out) {
+    const auto [partials, shape] = a.moments ? partials_of_moments(q, a) : partials_of_values<T, W>(q, a);
     launch(finish_statistics, finish_grid(a.x.c), dim3(finish_threads), 0, q.stream(),
            FinishStatisticsArgs{partials, shape, a.momentum, a.epsilon, out.mean, out.inv_std,
                                 a.update_running ? static_cast<float*>(a.running_mean) : nullptr,

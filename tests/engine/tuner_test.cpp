@@ -17,6 +17,9 @@
 #include "engine/math_mode.h"
 #include "engine/ops/conv.h"
 #include "engine/tuning_file.h"
+#ifdef ATROUS_EMULATED
+#include "kernels/gpu/emu/emulator.h"
+#endif
 
 namespace atrous {
 namespace {
@@ -143,6 +146,30 @@ TEST_F(Tuning, TimesOnTheDeviceInMemoryOfItsOwn) {
         for (const WayTime& t : times.ways) EXPECT_TRUE(t.failure.empty() && t.ms > 0) << t.failure;
     EXPECT_EQ(context_of(accelerator).memory().statistics().requests, before.requests);
 }
+
+#ifdef ATROUS_EMULATED
+// Counts its runs, which do nothing.
+class CountedProblem : public TunableProblem {
+ public:
+    explicit CountedProblem(int& runs) : TunableProblem("counted"), runs_(runs) {}
+    std::vector<KernelWay> ways(Queue&) const override { return {{"one", ""}, {"another", ""}}; }
+    void place(const kernels::OperandMemory&) override {}
+    void run(Queue&, const KernelWay&) const override { ++runs_; }
+
+ private:
+    int& runs_;
+};
+
+TEST_F(Tuning, SweepsTheCacheBeforeEachRun) {
+    int runs = 0;
+    ProblemLog log;
+    log.add(std::make_unique<CountedProblem>(runs));
+    gpu::emu::statistics() = {};
+    tune(log, accelerator, {}, {});
+    EXPECT_GE(runs, 4) << "two ways, each warmed up and timed";
+    EXPECT_EQ(gpu::emu::statistics().filled_bytes, uint64_t(runs) * 2 * gpu::device_info(0).l2_bytes);
+}
+#endif
 
 // ---- the file -------------------------------------------------------------------------------------------------------
 class TuningFile : public testing::Test {

@@ -14,6 +14,7 @@
 #include "engine/math_mode.h"
 #include "engine/tuning_file.h"
 #include "models/unet.h"
+#include "segmentation/bad_batch.h"
 #include "segmentation/training_run.h"
 
 namespace atrous {
@@ -109,6 +110,28 @@ TEST_F(TunedTraining, ObeysSavesAndRestoresItsKernels) {
     ASSERT_NE(tuned_kernels(), nullptr);
     EXPECT_EQ(tuned_kernels()->all(), table);
     EXPECT_FALSE(any_by(train(again), "mma"));
+}
+
+TEST_F(TunedTraining, EveryFileOfItNamesItsKernels) {
+    TrainingSetup setup = tuned(simt_is_faster);
+    const auto table = tuned_kernels()->all();
+    train(setup);
+    auto net = setup.make();
+    net->materialize({.device = setup.device});
+    HostBatch batch{1, 16, 16, 3, std::vector<float>(3 * 16 * 16), std::vector<uint8_t>(16 * 16), {"image"}, {}};
+    save_bad_batch(folder_ + "/bad.safetensors", *net, setup.card, {0, 1, &batch, nullptr, {}}, {},
+                   setup.fingerprint.tuned);
+    for (const std::string& file : {e_.run.output_dir + "/best.safetensors", e_.run.output_dir + "/last.safetensors",
+                                    folder_ + "/bad.safetensors"}) {
+        set_tuned_kernels(nullptr);
+        heard_.said.clear();
+        take_tuned_kernels(io::SafetensorsFile(file), setup.device, heard_);
+        ASSERT_NE(tuned_kernels(), nullptr) << file;
+        EXPECT_EQ(tuned_kernels()->all(), table) << file;
+        EXPECT_TRUE(heard_.has("as the checkpoint names them; simt ")) << heard_.said;
+        take_tuned_kernels(io::SafetensorsFile(file), {DeviceKind::cpu}, heard_);
+        EXPECT_EQ(tuned_kernels(), nullptr) << "they are a GPU's";
+    }
 }
 
 TEST_F(TunedTraining, TakesTimingsOfTheFileAndOnlyOfThisMachine) {

@@ -67,6 +67,7 @@ struct Statistics {
     uint64_t accesses = 0;        // checked ones, in the races build
     uint64_t bank_conflicts = 0;  // extra passes of ldmatrix
     uint64_t guard_violations = 0;
+    uint64_t filled_bytes = 0;  // by fill_bytes_async
 };
 Statistics& statistics();
 

@@ -150,6 +150,7 @@ void fill_now(void* to, int byte, size_t bytes) {
     if (!r) throw GpuError("emulated GPU: fill of an address that is not device memory");
     need_room(*r, uintptr_t(to), bytes, "a fill");
     std::memset(to, byte, bytes);
+    statistics().filled_bytes += bytes;
     set_written(*r, uintptr_t(to), bytes);
 }
 

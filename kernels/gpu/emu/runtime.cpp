@@ -38,7 +38,7 @@ void emu::submit(const Call& call, StreamView stream) {
         run(replay, device);
     };
     if (s.recording)
-        s.recording->push_back(later);
+        s.recording->add(s.lane, later);
     else
         do_in_order(s, {later, {}, 0});
 }
@@ -84,7 +84,8 @@ size_t free_memory_bytes() {
 
 // ---- graphs ---------------------------------------------------------------------------------------------------------
 struct Graph::Impl {
-    emu::Recording work;
+    std::shared_ptr<emu::Recording> work = std::make_shared<emu::Recording>();
+    std::vector<Stream> lanes = {};  // of work that another stream than the one that launches it does
 };
 Graph::Graph(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Graph::~Graph() = default;
@@ -97,16 +98,19 @@ Graph Graph::capture(StreamView stream, const std::function<void()>& submit) {
     auto impl = std::make_unique<Impl>();
     struct Capturing {
         emu::StreamState& s;
-        Capturing(emu::StreamState& s, emu::Recording* into) : s(s) {
-            s.recording = into;
+        Capturing(emu::StreamState& s, std::shared_ptr<emu::Recording> into) : s(s) {
+            s.recording = std::move(into);
+            s.lane = 0;
             ++captures;
         }
         ~Capturing() {
-            s.recording = nullptr;
+            s.recording->release_streams();
+            s.recording.reset();
             --captures;
         }
-    } capturing(s, &impl->work);
+    } capturing(s, impl->work);
     submit();
+    impl->work->close();
     return Graph(std::move(impl));
 }
 void Graph::launch(StreamView stream) {
@@ -114,12 +118,12 @@ void Graph::launch(StreamView stream) {
     emu::throw_deferred_error();
     emu::StreamState& s = emu::current_state_of(stream, "Graph::launch");
     if (s.recording)
-        s.recording->insert(s.recording->end(), impl_->work.begin(), impl_->work.end());
+        s.recording->add(s.lane, *impl_->work);
     else if (emu::options().deferred)
-        for (auto& work : impl_->work) emu::do_in_order(s, {work, {}, 0});
+        impl_->work->submit(s, impl_->lanes);
     else
-        for (auto& work : impl_->work) work();
+        impl_->work->run();
 }
-size_t Graph::nodes() const { return impl_->work.size(); }
+size_t Graph::nodes() const { return impl_->work->nodes(); }
 
 }  // namespace atrous::gpu

@@ -85,7 +85,7 @@ static void finish(StreamState& stream) {
 }  // namespace emu
 
 // ---- streams --------------------------------------------------------------------------------------------------------
-Stream::Stream() : handle_(new emu::StreamState{current_device(), nullptr, {}}) {}
+Stream::Stream() : handle_(new emu::StreamState{current_device(), {}, 0, {}}) {}
 Stream::~Stream() {
     std::lock_guard lock(emu::device_mutex());
     auto* const s = static_cast<emu::StreamState*>(handle_);
@@ -131,7 +131,7 @@ static emu::StreamState& submit_to(StreamView stream, const char* call, F work) 
     emu::throw_deferred_error();
     emu::StreamState& s = emu::current_state_of(stream, call);
     if (s.recording)
-        s.recording->push_back(std::move(work));
+        s.recording->add(s.lane, std::move(work));
     else
         emu::do_in_order(s, {std::move(work), {}, 0});
     return s;
@@ -179,16 +179,17 @@ void Event::record(StreamView stream) {
     if (s.device != e->device)
         throw GpuError("emulated GPU: an event made on device " + std::to_string(e->device) +
                        " is recorded on a stream of device " + std::to_string(s.device));
-    e->captured = s.recording != nullptr;
+    e->captured = s.recording;
+    if (s.recording) {  // what waits for the event already is not concerned
+        e->number = s.recording->record_event(s.lane);
+        return;
+    }
     const uint64_t turn = ++e->submitted;
     const auto reach = [e, turn] {
         e->reached = std::max(e->reached, turn);  // streams may come to their records in any order
         e->time = std::chrono::steady_clock::now();
     };
-    if (s.recording)
-        reach();
-    else
-        emu::do_in_order(s, {reach, {}, 0});
+    emu::do_in_order(s, {reach, {}, 0});
 }
 void Event::synchronize() const {
     std::lock_guard lock(emu::device_mutex());
@@ -209,9 +210,16 @@ void Event::block(StreamView stream) const {
     std::lock_guard lock(emu::device_mutex());
     const EventHandle& e = event_of(handle_);
     emu::StreamState& s = emu::state_of(stream, "Event::block");
-    if (e->captured != (s.recording != nullptr) && e->submitted)
+    if (e->captured && e->captured->open() && !s.recording) {  // it takes part in the capture from here on
+        s.recording = e->captured;
+        s.lane = s.recording->join(s);
+    }
+    if (e->captured ? e->captured != s.recording : s.recording && e->submitted)
         throw GpuError("emulated GPU: Event::block between a captured stream and another one");
-    if (!s.recording) emu::do_in_order(s, {{}, e, e->submitted});
+    if (!s.recording)
+        emu::do_in_order(s, {{}, e, e->submitted});
+    else if (e->captured)
+        s.recording->wait(s.lane, e->number);
 }
 float Event::ms_since(const Event& earlier) const {
     std::lock_guard lock(emu::device_mutex());

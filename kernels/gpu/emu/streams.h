@@ -9,16 +9,16 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/gpu/emu/recording.h"
 #include "kernels/gpu/runtime.h"
 
 namespace atrous::gpu::emu {
 
-using Recording = std::vector<std::function<void()>>;
-
 struct EventState {
     int device = 0;
-    uint64_t submitted = 0, reached = 0;  // how often it was recorded, and which of these the stream has come to
-    bool captured = false;
+    uint64_t submitted = 0, reached = 0;       // how often it was recorded, and which of these the stream has come to
+    std::shared_ptr<Recording> captured = {};  // where it was recorded last, if while a graph was captured
+    size_t number = 0;                         // of the event there
     std::chrono::steady_clock::time_point time{};
 };
 
@@ -31,7 +31,8 @@ struct Work {
 
 struct StreamState {
     int device = 0;
-    Recording* recording = nullptr;  // while a graph is captured
+    std::shared_ptr<Recording> recording = {};  // while a graph is captured
+    size_t lane = 0;                            // there
     std::deque<Work> pending;
 };
 
