@@ -77,10 +77,11 @@ struct WgmmaRing {
 // Whether a multiprocessor of a Hopper GPU has shared memory for Tile::blocks of them: 228 KB, of which a block costs one
 // more; a block has 227 at most.
 template <class Tile>
-constexpr bool rings_fit = Tile::blocks*(sizeof(WgmmaRing<Tile>) + 1024) <= 228 * 1024;
+constexpr bool rings_fit = (sizeof(WgmmaRing<Tile>) + 1024) * Tile::blocks <= 228 * 1024;
 
 // The consumers' loop: sum += left right over `steps` steps. `left` and `right` are where in a stage this warpgroup's 64
-// rows and its columns begin, in bytes. The other warpgroup may be some steps behind.
+// rows and its columns begin, in bytes. The other warpgroup may be some steps behind. The last step is not given back: with
+// more code behind the wait ptxas 13.0 serializes all products (scripts/check_nvcc.sh sees that).
 template <class Tile, gpu::Major Left, gpu::Major Right, int Columns>
 __device__ __forceinline__ void multiply(float (&sum)[Columns / 2], WgmmaRing<Tile>& ring, int left, int right,
                                          int steps) {
@@ -100,7 +101,6 @@ __device__ __forceinline__ void multiply(float (&sum)[Columns / 2], WgmmaRing<Ti
         if (step > 0) ring.give_back(step - 1);
     }
     gpu::wgmma_finish(sum);
-    if (steps > 0) ring.give_back(steps - 1);
 }
 
 }  // namespace atrous::kernels::cuda

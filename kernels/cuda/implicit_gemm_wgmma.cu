@@ -57,6 +57,14 @@ __device__ __forceinline__ void load_weights(const PixelProduct& p, WgmmaRing<Ti
     }
 }
 
+// Where 64 columns of results lie, group g of them: two in a stage, from the one behind the last step's on. These stages were
+// given back long before the last one, which never is.
+template <class Tile>
+__device__ __forceinline__ unsigned char* results(WgmmaRing<Tile>& ring, int steps, int g) {
+    static_assert(Tile::stages >= 3 && (Tile::n == 64 || 2 * Tile::left_bytes <= Tile::stage_bytes));
+    return ring.left(steps + g / 2) + g % 2 * Tile::left_bytes;
+}
+
 // The producer's whole work.
 template <class Tile, gpu::Major Weights>
 __device__ __forceinline__ void load(const PixelProduct& p, WgmmaRing<Tile>& ring, const Block& b) {
@@ -70,10 +78,11 @@ __device__ __forceinline__ void load(const PixelProduct& p, WgmmaRing<Tile>& rin
                 load_weights<Tile, Weights>(p, ring, step, c, r * p.w.taps + s, b.column);
             }
     if (!p.accumulate) return;
-    for (int g = 0; g < Tile::n / 64; ++g, ++step) {
-        ring.open(step, Tile::left_bytes);
+    constexpr int groups = Tile::n / 64, together = groups < 2 ? groups : 2;
+    for (int g = 0; g < groups; ++g) {
+        if (g % 2 == 0) ring.open(step + g / 2, together * Tile::left_bytes);
         const int at[4] = {b.column + g * 64, b.w, b.h, b.n};
-        gpu::tma_load(p.out, at, ring.left(step), ring.full_of(step));
+        gpu::tma_load(p.out, at, results(ring, step, g), ring.full_of(step + g / 2));
     }
 }
 
@@ -104,19 +113,18 @@ __device__ __forceinline__ void round_columns(const PixelProduct& p, const float
 template <class Tile>
 __device__ __forceinline__ void store(const PixelProduct& p, WgmmaRing<Tile>& ring, const Block& b,
                                       const float (&sum)[Tile::n / 2], int steps) {
-    static_assert(Tile::n / 64 <= Tile::stages, "all columns lie in the ring at once");
     gpu::named_barrier_sync(1, wgmma_consumers);  // both warpgroups have read their last tiles
 #pragma unroll
     for (int g = 0; g < Tile::n / 64; ++g) {
-        if (p.accumulate) ring.wait(steps + g);
-        round_columns<typename Tile::Element>(p, sum + 32 * g, b.column + 64 * g, ring.left(steps + g));
+        if (p.accumulate && g % 2 == 0) ring.wait(steps + g / 2);
+        round_columns<typename Tile::Element>(p, sum + 32 * g, b.column + 64 * g, results(ring, steps, g));
     }
     gpu::fence_proxy_async();
     gpu::named_barrier_sync(1, wgmma_consumers);
     if (threadIdx.x != 0) return;
     for (int g = 0; g < Tile::n / 64 && b.column + g * 64 < p.columns; ++g) {
         const int at[4] = {b.column + g * 64, b.w, b.h, b.n};
-        gpu::tma_store(p.out, at, ring.left(steps + g));
+        gpu::tma_store(p.out, at, results(ring, steps, g));
     }
     gpu::tma_store_commit();
     gpu::tma_store_wait_read<0>();
