@@ -1,8 +1,8 @@
 // Compares the convolutions of U-Net 64 at 16x512x512 and of DeepLabV3's ASPP at 16x65x65, forward, input and weight
-// gradient, on the GPU itself: in half precision or TF32 by our own kernels (tensor cores where the shape allows) and by
-// cuDNN where it is, each with the same convolution of the same values in fp32 by plain arithmetic (`simt`), which fails
-// where ours would be that kernel too. JSON lines; exit code 1
-// where one is further off than rounding explains, or left an element unwritten.
+// gradient, on the GPU itself: in half precision or TF32 by our own kernels (tensor cores where the shape allows; on Hopper
+// by "wgmma" and by "mma") and by cuDNN where it is, each with the same convolution of the same values in fp32 by plain
+// arithmetic (`simt`), which fails where ours would be that kernel too. JSON lines; exit code 1 where one is further off
+// than rounding explains, or left an element unwritten.
 //   full_size_check [--tiny] [--f16 | --tf32] [--reps N] [--only TEXT] [--wrong]
 // --reps: times each as well. --wrong: gives the compared side another first element, which has to be noticed.
 #include <fmt/core.h>
@@ -181,11 +181,28 @@ class Check {
             throw Error("full_size_check: " + layer_ + " " + pass + ": " + variant + " is to be compared with " +
                         truth + "; expected another implementation than the truth's");
         report(pass, "own", variant, out, out32, [&] { context.submit(own, args); });
+        for (const char* const name : {"wgmma", "mma"})
+            if (implementation(variant) != implementation_of(variant, name))
+                compare_named(name, pass, own, args, out32, out);
         if constexpr (requires(Queue & q) { k::cuda::cudnn_supports(q, args); }) {
             poison(out);
             context.submit(by_cudnn<Args>, args);
             if (cudnn_took_it) report(pass, "cudnn", "", out, out32, [&] { context.submit(by_cudnn<Args>, args); });
         }
+    }
+
+    // One of our own that did not come first, where it computes this at all.
+    template <class Args>
+    void compare_named(const char* name, const char* pass, void (*own)(Queue&, const Args&), const Args& args,
+                       const Tensor& out32, const Tensor& out) {
+        const KernelChoice choice{KernelChoice::Rule::named, name};
+        poison(out);
+        const std::string variant = submit(choice, own, args);
+        if (implementation(variant) != implementation_of(variant, name)) return;
+        report(pass, name, variant, out, out32, [&] {
+            const ScopedKernelChoice scope(choice);
+            context_of(device_).submit(own, args);
+        });
     }
 
     // Says which variant ran.
@@ -198,6 +215,10 @@ class Check {
     }
     // "conv_forward/simt" of "conv_forward/simt_f32".
     static std::string implementation(const std::string& variant) { return variant.substr(0, variant.rfind('_')); }
+    // "conv_forward/mma": the same function's by that name.
+    static std::string implementation_of(const std::string& variant, const std::string& name) {
+        return variant.substr(0, variant.find('/') + 1) + name;
+    }
 
     void report(const char* pass, const char* by, const std::string& variant, const Tensor& out, const Tensor& truth,
                 const std::function<void()>& again) {

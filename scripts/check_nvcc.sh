@@ -11,8 +11,10 @@ nvcc --version >$out/nvcc.txt
 compile() {
     local name log
     name=$(basename "$1") log="build/nvcc/$(basename "$1").log"
-    nvcc -std=c++20 -O2 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
-        -gencode arch=compute_90,code=compute_90 -keep -keep-dir build/nvcc/keep \
+    local architectures=(-gencode "arch=compute_90a,code=sm_90a")  # Hopper's kernels have no other
+    [[ $1 == *_gemm_wgmma.cu ]] ||
+        architectures+=(-gencode "arch=compute_80,code=sm_80" -gencode "arch=compute_90,code=compute_90")
+    nvcc -std=c++20 -O2 "${architectures[@]}" -keep -keep-dir build/nvcc/keep \
         --expt-relaxed-constexpr --Werror all-warnings -Xcompiler=-Wall -Xptxas=-v,--warn-on-spills -I. -Ikernels/gpu/cuda \
         -MD -MF "build/nvcc/$name.d" -c "$1" -o "build/nvcc/$name.o" >"$log" 2>&1 ||
         { cat "$log"; return 1; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What ptxas made of every kernel: registers, stack, static shared memory and, for products on tensor cores, the issue
-slots of the hot loop for each HMMA. Reads the objects and logs that scripts/check_nvcc.sh leaves in build/nvcc.
+slots of the hot loop for each HMMA (HGMMA in Hopper's kernels). Reads the objects and logs that scripts/check_nvcc.sh leaves in build/nvcc.
 
   scripts/kernel_table.py            compares them with tests/gpu/kernels/ARCHITECTURE.txt; fails where one is worse
   scripts/kernel_table.py --write    writes those files anew
@@ -49,17 +49,17 @@ def resources(log):
 
 
 def slots_per_hmma(instructions):
-    """Of a kernel's [(address, text)]: the worst of its innermost loops with HMMAs, their instructions counted once each;
-    None without one."""
+    """Of a kernel's [(address, text)]: the worst of its innermost loops with HMMAs or HGMMAs, their instructions counted once
+    each; None without one. Where loops overlap the shortest counts: the others go through code that waits elsewhere."""
     loops = []
     for address, text in instructions:
         target = re.search(r"\bBRA\b.*?(0x[0-9a-f]+)", text)
         if not target or int(target[1], 16) > address:
             continue
         body = [t for a, t in instructions if int(target[1], 16) <= a <= address]
-        if count := sum("HMMA" in t for t in body):
+        if count := sum(bool(re.search(r"\bHG?MMA", t)) for t in body):
             loops.append((int(target[1], 16), address, len(body) / count))
-    inner = [r for a, b, r in loops if not any((c, d) != (a, b) and a <= c and d <= b for c, d, _ in loops)]
+    inner = [r for a, b, r in loops if not any(d - c < b - a and a <= d and c <= b for c, d, _ in loops)]
     return max(inner, default=None)
 
 

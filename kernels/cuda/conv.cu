@@ -9,6 +9,7 @@
 #include "kernels/cuda/conv_cudnn.h"
 #include "kernels/cuda/conv_narrow.h"
 #include "kernels/cuda/conv_padded.h"
+#include "kernels/cuda/conv_wgmma.h"
 #include "kernels/cuda/conv_work.h"
 
 namespace atrous::kernels::cuda {
@@ -74,27 +75,36 @@ WeightWork conv_weight_gradient_work(const ConvBackwardWeightArgs& a) {
     return {"conv_backward_weight", a.x.dtype, p};
 }
 
+// cuDNN, but for dilations for which it has no kernels of Hopper's where "wgmma" is behind it.
+template <class Args>
+static Implementation<Args> by_cudnn_if_near() {
+    Implementation<Args> i = by_cudnn<Args>();
+    i.faster = [](Queue& q, const Args& a) { return cudnn_is_fast(q, a) && !wgmma_leads(a); };
+    return i;
+}
+
 KernelFamily<ConvForwardArgs>& conv_forward_family() {
     using Args = ConvForwardArgs;
     static KernelFamily<Args> family("conv_forward", "gpu",
-                                     {by_cudnn<Args>(), by_narrow<Args>(), by_mma<conv_forward_work>(),
-                                      by_padded<Args>(), by_simt<conv_forward_work>()});
+                                     {by_cudnn_if_near<Args>(), by_narrow<Args>(), by_wgmma<Args>(),
+                                      by_mma<conv_forward_work>(), by_padded<Args>(), by_simt<conv_forward_work>()});
     return family;
 }
 
 KernelFamily<ConvBackwardInputArgs>& conv_backward_input_family() {
     using Args = ConvBackwardInputArgs;
-    static KernelFamily<Args> family(
-        "conv_backward_input", "gpu",
-        {by_cudnn<Args>(), by_narrow<Args>(), by_mma<conv_input_gradient_work>(), by_simt<conv_input_gradient_work>()});
+    static KernelFamily<Args> family("conv_backward_input", "gpu",
+                                     {by_cudnn_if_near<Args>(), by_narrow<Args>(), by_wgmma<Args>(),
+                                      by_mma<conv_input_gradient_work>(), by_simt<conv_input_gradient_work>()});
     return family;
 }
 
 KernelFamily<ConvBackwardWeightArgs>& conv_backward_weight_family() {
     using Args = ConvBackwardWeightArgs;
-    static KernelFamily<Args> family("conv_backward_weight", "gpu",
-                                     {by_cudnn<Args>(), by_narrow<Args>(), by_mma<conv_weight_gradient_work>(),
-                                      by_padded<Args>(), by_simt<conv_weight_gradient_work>()});
+    static KernelFamily<Args> family(
+        "conv_backward_weight", "gpu",
+        {by_cudnn_if_near<Args>(), by_narrow<Args>(), by_wgmma<Args>(), by_mma<conv_weight_gradient_work>(),
+         by_padded<Args>(), by_simt<conv_weight_gradient_work>()});
     return family;
 }
 

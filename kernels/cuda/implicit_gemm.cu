@@ -114,20 +114,10 @@ bool vectors(const GemmOperand& f, DType dtype, int width) {
     return f.channels % width == 0 && f.pitch % width == 0 && aligned(f.data, width * size_of(dtype));
 }
 
-// How many blocks share the pixels of one tile: so many that a large GPU is full, its last wave of blocks too, each
-// with eight steps or more, and no more than 192 MB of partial sums. Depends on shapes alone, so that results are the
-// same on every device: a wave is what the 132 multiprocessors of an H100 hold.
 int splits_of(const WgradGemm& p, const TileSize& tile) {
     const int64_t tiles = ceil_div(p.a.columns, tile.rows) * ceil_div(p.b.columns, tile.columns);
-    const int64_t wave = 132 * tile.blocks;
     const int64_t steps = ceil_div(int64_t(p.images) * p.height * p.width, tile.depth);
-    const int64_t memory = (int64_t(192) << 20) / (int64_t(p.a.columns) * p.b.columns * int64_t(sizeof(float)));
-    const int64_t most = std::min({ceil_div(4 * wave, tiles), steps / 8, memory});
-    const auto time = [&](int64_t splits) { return double(ceil_div(tiles * splits, wave)) / double(splits); };
-    int64_t best = 1;  // fewer splits, whose partial sums are fewer, unless more are 5 % faster
-    for (int64_t splits = 2; splits <= most; ++splits)
-        if (time(splits) < 0.95 * time(best)) best = splits;
-    return int(best);
+    return pixel_splits(tiles, steps, tile.blocks, int64_t(p.a.columns) * p.b.columns);
 }
 
 // launch(product) with the pixels split, then the sum of the partial results. `tile` is the kernel's.
@@ -142,6 +132,19 @@ void run_splits(Queue& q, const WeightWork& work, const TileSize& tile, Launch l
 }
 
 }  // namespace
+
+// So many that a large GPU is full, its last wave of blocks too, each with eight steps or more, and no more than 192 MB of
+// partial sums. Depends on shapes alone, so that results are the same on every device: a wave is what the 132
+// multiprocessors of an H100 hold.
+int pixel_splits(int64_t tiles, int64_t steps, int64_t blocks, int64_t count) {
+    const int64_t wave = 132 * blocks, memory = (int64_t(192) << 20) / (count * int64_t(sizeof(float)));
+    const int64_t most = std::min({ceil_div(4 * wave, tiles), steps / 8, memory});
+    const auto time = [&](int64_t splits) { return double(ceil_div(tiles * splits, wave)) / double(splits); };
+    int64_t best = 1;  // fewer splits, whose partial sums are fewer, unless more are 5 % faster
+    for (int64_t splits = 2; splits <= most; ++splits)
+        if (time(splits) < 0.95 * time(best)) best = splits;
+    return int(best);
+}
 
 int Axis::phase_taps() const { return transposed ? int(ceil_div(taps, stride / std::gcd(stride, dilation))) : taps; }
 

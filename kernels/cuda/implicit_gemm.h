@@ -125,6 +125,9 @@ void implicit_gemm_mma(Queue&, const ImplicitGemm&, DType);
 int tile_rows_mma(const ImplicitGemm&);  // the only ones that give moments: the pixels of a run
 void wgrad_gemm_simt(Queue&, const WgradGemm&, DType, bool vector);
 void wgrad_gemm_mma(Queue&, const WgradGemm&, DType);
+// How many blocks share the pixels of one tile of a weight product of `count` results: `steps` steps in each of `tiles` tiles,
+// `blocks` blocks on a multiprocessor.
+int pixel_splits(int64_t tiles, int64_t steps, int64_t blocks, int64_t count);
 // out[i] (+)= partial[0][i] + partial[1][i] + …, in an order that depends on `parts` and `count` alone.
 void sum_partials(Queue&, const float* partial, int parts, int64_t count, float* out, bool accumulate);
 

@@ -6,6 +6,10 @@
 
 #include "base/error.h"
 
+#ifdef ATROUS_EMULATED
+#include "kernels/gpu/emu/emulator.h"
+#endif
+
 namespace atrous {
 namespace {
 
@@ -41,6 +45,19 @@ TEST(KernelChoice, ALibraryThatIsAbsentIsRefusedWithTheReason) {
     } catch (const UsageError& e) {
         EXPECT_NE(std::string(e.what()).find("`kernels` cudnn cannot run here: cuDNN is absent"), std::string::npos)
             << e.what();
+    }
+}
+
+TEST(KernelChoice, KernelsOfAnotherCapabilityAreRefusedWithTheReason) {
+    gpu::emu::ScopedOptions options;
+    options->capability = 90;
+    EXPECT_EQ(parse_kernel_choice("wgmma").name, "wgmma");
+    options->capability = 80;
+    try {
+        parse_kernel_choice("wgmma");
+        FAIL();
+    } catch (const UsageError& e) {
+        EXPECT_STREQ(e.what(), "`kernels` wgmma cannot run here: the GPU's capability is not 9.0");
     }
 }
 #endif

@@ -38,6 +38,11 @@ class KernelTable(unittest.TestCase):
     def test_takes_the_worst_of_several_loops(self):
         self.assertEqual(table.slots_per_hmma(loop(0x100, "HMMA R1") + loop(0x200, "HMMA R1", "MOV R2")), 3)
 
+    def test_hopper_loops_count_without_the_code_that_waits_elsewhere(self):
+        hot = loop(0x100, "SYNCS.PHASECHK R1", "HGMMA.64x256x16 R2", "HGMMA.64x256x16 R2")
+        retry = [(0x400, "MOV R1"), (0x410, "BRA 0x110")]
+        self.assertEqual(table.slots_per_hmma(hot + retry), 2)
+
     def test_reads_a_listing(self):
         sass = "\n\t\tFunction : _Z4onesv\n" + "".join(f"  /*{a:04x}*/   {t} ;  /* 0xff */\n" for a, t in loop(16, "HMMA R1"))
         self.assertEqual(table.slots(sass), {"_Z4onesv": 2})

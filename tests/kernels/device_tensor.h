@@ -36,11 +36,12 @@ struct OwnScratch : Scratch {
 };
 
 struct Gpu {
-    explicit Gpu(MathMode math = MathMode::exact) : math(math) {}
-    MathMode math;
+    // A library has tests of its own.
+    explicit Gpu(MathMode math = MathMode::exact, const KernelChoice& kernels = {KernelChoice::Rule::own})
+        : queue(stream.view(), scratch, 1, kernels, math) {}
     gpu::Stream stream;
     OwnScratch scratch;
-    Queue queue{stream.view(), scratch, 1, {KernelChoice::Rule::own}, math};  // a library has tests of its own
+    Queue queue;
 
     // Runs both sides; returns the variants that ran on the device.
     template <class Args>

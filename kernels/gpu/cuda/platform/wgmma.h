@@ -47,6 +47,14 @@ __device__ __forceinline__ void wgmma_wait() {
 #endif
 }
 
+// Waits until all groups are done, whose accumulators `d` were: no use of them is moved in front of the wait.
+template <int Count>
+__device__ __forceinline__ void wgmma_finish(float (&d)[Count]) {
+    wgmma_wait<0>();
+#pragma unroll
+    for (int i = 0; i < Count; ++i) asm volatile("" : "+f"(d[i])::"memory");
+}
+
 // Gives registers of this warpgroup back, or takes some: how many each thread has afterwards.
 template <int Count>
 __device__ __forceinline__ void set_max_registers_down() {

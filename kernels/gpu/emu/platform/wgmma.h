@@ -36,6 +36,12 @@ void wgmma_wait(emu::Where where = emu::Where::current()) {
     emu::wgmma_wait(Pending, where);
 }
 
+// Waits until all groups are done, whose accumulators `d` were: no use of them is moved in front of the wait.
+template <int Count>
+void wgmma_finish(float (&)[Count], emu::Where where = emu::Where::current()) {
+    emu::wgmma_wait(0, where);
+}
+
 // Gives registers of this warpgroup back, or takes some: how many each thread has afterwards.
 template <int Count>
 void set_max_registers_down(emu::Where where = emu::Where::current()) {
