@@ -6,8 +6,8 @@
 //   beside.join();                                                // what follows waits for both
 //
 // A captured graph gets two branches there. Results do not change: neither kernel may write what the other one touches.
-// Scratch memory of the branch is its own until the join. On the cpu, and under a profiler, whose times are those of one kernel
-// after the other, all is done in order.
+// Scratch memory of the branch is its own until the join, so that the branch's kernel is submitted first. On the cpu, and
+// under a profiler, whose times are those of one kernel after the other, all is done in order.
 #pragma once
 
 #include "engine/context.h"
@@ -27,6 +27,7 @@ class SideBranch {
         atrous::run(device_, kernel, args);
     }
     void join();
+    bool branches() const { return branches_; }  // false: all is done in order
 
     // Whether this process has side branches where it can; set between computations. On at first.
     static bool allowed();

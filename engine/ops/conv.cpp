@@ -32,12 +32,15 @@ static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has
     const Tensor &x = g.saved(0), &weight = g.saved(1), dy = g.output().dense();
     const bool bias_wanted = has_bias && g.wants(2), weights_wanted = g.wants(1) || bias_wanted;
     SideBranch beside(dy.device(), weights_wanted && g.wants(0));
-    if (weights_wanted)
+    const auto run_weights = [&] {
         beside.run({k::reference::conv_backward_weight, k::cpu::conv_backward_weight, k::cuda::conv_backward_weight,
                     cpu_has_dry_run},
                    k::ConvBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
                                              bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}, geometry});
+    };
+    if (beside.branches()) run_weights();
     if (g.wants(0)) conv2d_backward_input(dy, weight, g.grad_target(0), geometry);
+    if (weights_wanted && !beside.branches()) run_weights();
     beside.join();
 }
 
@@ -92,16 +95,19 @@ static void conv_transpose_backward(Gradients& g, bool has_bias) {
     const Tensor &x = g.saved(0), &weight = g.saved(1), &dy = g.output();
     const bool bias_wanted = has_bias && g.wants(2), weights_wanted = g.wants(1) || bias_wanted;
     SideBranch beside(dy.device(), weights_wanted && g.wants(0));
-    if (weights_wanted)
+    const auto run_weights = [&] {
         beside.run({k::reference::conv_transpose_backward_weight, k::cpu::conv_transpose_backward_weight,
                     k::cuda::conv_transpose_backward_weight, cpu_has_dry_run},
                    k::ConvTransposeBackwardWeightArgs{x.view(), dy.view(), g.grad_target(1),
                                                       bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}});
+    };
+    if (beside.branches()) run_weights();
     if (g.wants(0))
         run(dy.device(),
             {k::reference::conv_transpose_backward_input, k::cpu::conv_transpose_backward_input,
              k::cuda::conv_transpose_backward_input, cpu_has_dry_run},
             k::ConvTransposeBackwardInputArgs{dy.view(), weight.view(), g.grad_target(0)});
+    if (weights_wanted && !beside.branches()) run_weights();
     beside.join();
 }
 
