@@ -89,10 +89,11 @@ void assign(SettingBase& setting, const ConfigEntry& entry, const std::string& w
                      io::in_quotes(entry.list ? "[" + found + "]" : found));
 }
 
-// Sets those that `leaves` does not leave alone.
-void set_all(Settings& settings, const std::vector<ConfigEntry>& entries, const std::string& name,
-             bool (*leaves)(const SettingBase&)) {
+// Sets those that `leaves` does not leave alone; returns how many.
+int set_all(Settings& settings, const std::vector<ConfigEntry>& entries, const std::string& name,
+            bool (*leaves)(const SettingBase&)) {
     std::vector<std::string> seen, known;
+    int set = 0;
     for (const auto& s : settings.all())
         if (s->key != config_key) known.push_back(s->key);
     for (const ConfigEntry& entry : entries) {
@@ -109,7 +110,9 @@ void set_all(Settings& settings, const std::vector<ConfigEntry>& entries, const 
         if (leaves(*setting)) continue;
         assign(*setting, entry, where);
         setting->origin = Origin::config;
+        ++set;
     }
+    return set;
 }
 
 }  // namespace
@@ -119,9 +122,9 @@ void read_config_file(Settings& settings, const std::string& path) {
     set_all(settings, entries, path, [](const SettingBase& s) { return s.origin == Origin::flag; });
 }
 
-void read_config_text(Settings& settings, const std::string& text, const std::string& name) {
+int read_config_text(Settings& settings, const std::string& text, const std::string& name) {
     const auto entries = entries_of([&] { return io::parse_toml(text, name, purpose); });
-    set_all(settings, entries, name, [](const SettingBase& s) { return s.given(); });
+    return set_all(settings, entries, name, [](const SettingBase& s) { return s.given(); });
 }
 
 std::string as_toml(const Settings& settings) {

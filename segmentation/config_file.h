@@ -13,7 +13,8 @@ inline constexpr const char* config_key = "config";  // of the setting that name
 void read_config_file(Settings& settings, const std::string& path);
 
 // Sets what the text gives and nobody else has given: neither the command line nor a file. Messages call it `name`.
-void read_config_text(Settings& settings, const std::string& text, const std::string& name);
+// Returns how many settings that are.
+int read_config_text(Settings& settings, const std::string& text, const std::string& name);
 
 // A file that gives these values again.
 std::string as_toml(const Settings& settings);

@@ -142,7 +142,9 @@ static void describe_run(Settings& s, Experiment& e) {
         .min(0)
         .when_resumed(Resume::free);
     s.bind("max-hours", e.run.max_hours,
-           "hours after which the training saves and ends, so that it can go on; 0: no limit")
+           "hours from its start after which the training saves and ends, so that it can go on; the scores of its best "
+           "epoch "
+           "follow; 0: no limit")
         .min(0)
         .when_resumed(Resume::free);
     describe_sheet_rows(s, e.run.sheet_rows).help = "samples that samples.png, the contact sheet, shows";
@@ -176,6 +178,7 @@ void check(const Settings& settings, const Experiment& e) {
     check(e.loss, e.classes);
     check(e.augmentations);
     check(e.optimizer);
+    e.trainer.schedule.rule().check();
     data::parse_value_range(e.value_range);
     if (e.classes == 1) throw UsageError("`classes` 1: expected at least 2, or 0 to find them from the masks");
 }

@@ -3,6 +3,7 @@
 // may change.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/image_size.h"
@@ -29,7 +30,8 @@ struct RunOptions {
     int64_t save_every = 0;  // steps; 0: after each epoch only
     std::string profile;     // a file, or default_profile; empty: none
     int64_t profile_steps = 10;
-    double max_hours = 0;  // 0: no limit
+    double max_hours = 0;  // from `started` on; 0: no limit
+    std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
     int64_t sheet_rows = default_sheet_rows;
 };
 

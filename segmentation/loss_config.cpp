@@ -6,6 +6,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "engine/train/losses/region_word.h"
 #include "models/net_config.h"
 
 namespace atrous {
@@ -54,16 +55,12 @@ static std::vector<WeightedWord> checked_words(const std::string& text) {
         const bool twice = std::count(seen.begin(), seen.end(), w.word) > 0;
         pixels += word && word->kind() == Kind::pixels;
         regions += word && word->kind() == Kind::regions;
-        if (!word || twice || pixels > 1 || regions > 1)
+        if (!word) throw UsageError(fmt::format("`loss` {}: '{}' is unknown; expected {}", text, w.word, known()));
+        if (twice || pixels > 1 || regions > 1)
             throw UsageError(fmt::format("`loss` {}: expected {}, as in ce+dice", text, known()));
         seen.push_back(w.word);
     }
     return words;
-}
-
-std::string resolve_loss(const std::string& text, int64_t out_channels) {
-    if (text == "auto") return out_channels == 1 ? "bce+dice" : "ce+dice";
-    return text_of(checked_words(text));
 }
 
 static bool takes_softmax(const LossWord& word, int64_t channels) {
@@ -71,23 +68,29 @@ static bool takes_softmax(const LossWord& word, int64_t channels) {
     return word.set_softmax(o, {}, channels);
 }
 
-// A copy of the word with the options that the text gives it.
-static std::shared_ptr<const LossWord> with_options(const LossConfig& c, const WeightedWord& w) {
-    std::shared_ptr<LossWord> word = c.words.of(w.word).copy();
+// Sets the options that the text gives the word, and writes them as settings show them.
+static void set_options(LossWord& word, WeightedWord& w, const std::string& text) {
     Settings options;
-    word->describe_options(options);
+    word.describe_options(options);
     std::vector<std::string> names;
     for (const auto& option : options.all()) names.push_back(option->key);
-    for (const auto& [name, value] : w.options) {
+    for (auto& [name, value] : w.options) {
         SettingBase* option = options.find(name);
         if (!option)
-            throw UsageError(fmt::format("`loss` {}: {} has no option {}; expected {}", c.name, w.word, name,
+            throw UsageError(fmt::format("`loss` {}: {} has no option {}; expected {}", text, w.word, name,
                                          names.empty() ? "none" : alternatives(names)));
         if (!option->assign({{value}}))
             throw UsageError(
-                fmt::format("`loss` {}: {} of {} is {}; expected {}", c.name, name, w.word, value, option->rule()));
+                fmt::format("`loss` {}: {} of {} is {}; expected {}", text, name, w.word, value, option->rule()));
+        value = option->shown();
     }
-    return word;
+}
+
+std::string resolve_loss(const std::string& text, int64_t out_channels) {
+    if (text == "auto") return out_channels == 1 ? "bce+dice" : "ce+dice";
+    std::vector<WeightedWord> words = checked_words(text);
+    for (WeightedWord& w : words) set_options(*LossWord::catalogue().at(w.word).copy(), w, text);
+    return text_of(words);
 }
 
 static void check_class_weights(const LossConfig& c, const std::vector<WeightedWord>& words, int64_t out_channels) {
@@ -116,6 +119,10 @@ static decltype(LossParts::one_pass) one_pass(const LossConfig& c, const std::ve
     }
     if (by_channel && (!by_class || out_channels == 1)) return sigmoid;
     if (by_class) return softmax;
+    for (const auto& own : words)
+        if (const auto* region = dynamic_cast<const RegionWord*>(own.word.get()); region && !region->background)
+            throw UsageError(fmt::format("`loss` {}: background of {} goes with the words of a softmax, {}", c.name,
+                                         region->name(), "ce and focal"));
     const auto takes = [&](const LossWord& w) { return takes_softmax(w, out_channels); };
     const auto at = std::find_if(words.begin(), words.end(), [&](const auto& w) { return takes(*w.word); });
     throw UsageError(
@@ -124,12 +131,13 @@ static decltype(LossParts::one_pass) one_pass(const LossConfig& c, const std::ve
 }
 
 LossParts loss_parts(const LossConfig& c, int64_t out_channels, int ignore_index) {
-    const std::vector<WeightedWord> words = checked_words(resolve_loss(c.name, out_channels));
+    std::vector<WeightedWord> words = checked_words(resolve_loss(c.name, out_channels));
     check_class_weights(c, words, out_channels);
     LossParts parts;
     std::vector<LossParts::Own> together;
-    for (const WeightedWord& w : words) {
-        const auto word = with_options(c, w);
+    for (WeightedWord& w : words) {
+        const std::shared_ptr<LossWord> word = c.words.of(w.word).copy();
+        set_options(*word, w, c.name);
         (word->kind() == Kind::own ? parts.own : together).push_back({word, w.weight});
     }
     parts.one_pass = one_pass(c, together, out_channels, ignore_index);

@@ -34,7 +34,11 @@ const Recipe& find_recipe(const std::string& name) {
 }
 
 void apply_recipe(Settings& settings, const Recipe& recipe) {
-    read_config_text(settings, recipe.text, "recipe " + recipe.name);
+    if (read_config_text(settings, recipe.text, "recipe " + recipe.name) == 0)
+        throw UsageError(fmt::format(
+            "`recipe` {}: all that it sets is given already, as a run's config.toml gives everything; leave it out, or "
+            "start a new training",
+            recipe.name));
 }
 
 }  // namespace atrous

@@ -18,7 +18,7 @@ struct Recipe {
 const std::vector<Recipe>& all_recipes();            // by name
 const Recipe& find_recipe(const std::string& name);  // UsageError where there is none
 
-// Sets what the recipe gives and nobody else has given.
+// Sets what the recipe gives and nobody else has given. UsageError where everything is given already.
 void apply_recipe(Settings& settings, const Recipe& recipe);
 
 }  // namespace atrous

@@ -7,18 +7,25 @@
 
 namespace atrous {
 
+// A validation is let finish, which would begin anew when the training goes on, and a first step or epoch is taken
+// whatever the time: a training that is started again and again gets on.
 class TimeLimit : public TrainObserver {
  public:
     using Clock = std::chrono::steady_clock;
 
-    explicit TimeLimit(double hours) : hours_(hours) {}  // 0: none
+    TimeLimit(double hours, Clock::time_point started) : hours_(hours), started_(started) {}  // 0 hours: no limit
+    void on_step(const StepReport&) override { got_on_ = true, validating_ = false; }
+    void on_validation(int64_t, int64_t) override { validating_ = true; }
+    void on_epoch(const EpochReport&) override { got_on_ = true, validating_ = false; }
     bool stop_requested() override {
-        return hours_ > 0 && std::chrono::duration<double, std::ratio<3600>>(Clock::now() - start_).count() >= hours_;
+        if (hours_ <= 0 || validating_ || !got_on_) return false;
+        return std::chrono::duration<double, std::ratio<3600>>(Clock::now() - started_).count() >= hours_;
     }
 
  private:
     double hours_;
-    Clock::time_point start_ = Clock::now();
+    Clock::time_point started_;
+    bool validating_ = false, got_on_ = false;
 };
 
 }  // namespace atrous

@@ -142,7 +142,7 @@ void TrainingRun::open_folder() {
 }
 
 bool TrainingRun::train(TrainObserver& observer) {
-    TimeLimit limit(e_.run.max_hours);
+    TimeLimit limit(e_.run.max_hours, e_.run.started);
     report::PageWriter page(*reporter_);
     ObserverList observers({&observer, &*reporter_, &*logger_, &page, &limit});
     const bool finished = trainer_->run(*source_, validation_.get(), observers);

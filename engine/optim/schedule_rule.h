@@ -29,6 +29,8 @@ class ScheduleRule {
     virtual std::string name() const = 0;
     // Describes its own settings; `chosen` is the name of the schedule in use, wherever that is decided.
     virtual void describe(Settings&, const std::string& /*chosen*/) {}
+    // Throws UsageError for settings with which the schedule would do nothing.
+    virtual void check() const {}
     // The rate of the step-th step, from 0, warm-up aside; `base` is the one to start from.
     virtual double at(double base, int64_t step, const TrainingLength& length) const = 0;
     // A schedule that goes by the validation sees each epoch's score, and changes what it remembers.

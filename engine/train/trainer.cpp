@@ -209,7 +209,7 @@ void Trainer::warn_of_collapse(const Scores& v, TrainObserver& observer) {
 }
 
 void Trainer::warn_of(const Scores& v, TrainObserver& observer) {
-    warn_of_collapse(v, observer);
+    if (v.nonfinite.empty()) warn_of_collapse(v, observer);
     if (!v.nonfinite.empty()) {
         observer.on_warning(
             fmt::format("epoch {}: the net gave NaN or Inf for {} of {} validation images, first {}; "

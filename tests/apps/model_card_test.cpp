@@ -119,7 +119,7 @@ TEST_F(ModelCardTest, WordsThatMeanNothingAreRefused) {
     expect_refused("/mask_values", "0=1,\x1b[2J", "--mask-values '0=1,?[2J'");
     expect_refused("/mask_values", "0=0,1=3", "has class 3, the net has 3 classes");
     expect_refused("/mask_values", "0=0,*=3", "has class 3, the net has 3 classes");
-    expect_refused("/loss", "hinge", "--loss hinge: expected");
+    expect_refused("/loss", "hinge", "--loss hinge: 'hinge' is unknown");
     expect_refused("/loss/name", "bce", "--class-weights: loss bce has none");
     expect_refused("/loss", 7, "loss is '7'; expected an object");
     expect_refused("/split", "no", "split is '\"no\"'; expected an object");

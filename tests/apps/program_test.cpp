@@ -204,6 +204,7 @@ TEST_F(ProgramTest, OptionsThatChangeNothingAreSaid) {
                     .empty());
     EXPECT_TRUE(warnings("--loss focal+dice --focal-gamma 1 --classes 3").empty());
     EXPECT_EQ(warnings("--loss focal-tversky --focal-gamma 1 --classes 3").size(), 1u);
+    EXPECT_EQ(warnings("--loss 'focal(gamma=2)' --focal-gamma 1 --classes 3").size(), 1u);
 }
 
 // Three classes from grey masks, softmax losses, weights from the data, ignored pixels, the confusion matrix.
@@ -228,8 +229,9 @@ TEST_F(ProgramTest, ATrainingWhoseHoursAreOverSavesAndGoesOnToTheSameWeights) {
     ASSERT_EQ(run(small_training("whole", loss, 2)).code, 0);
     const Outcome stopped = run(small_training("hours", loss + " --max-hours 1e-9", 2));
     ASSERT_EQ(stopped.code, 0) << stopped.output;
-    EXPECT_NE(stopped.output.find(" and 1e-09 hours; saved "), std::string::npos) << stopped.output;
-    const Outcome resumed = run("train --max-hours 0 --resume " + quoted("hours"));
+    EXPECT_NE(stopped.output.find("ended after step 1 and 1e-09 hours; saved "), std::string::npos) << stopped.output;
+    const Outcome resumed =
+        run("train --max-hours 0 --loss '0.5*bce+0.5*dice( smooth=0.0,groups=sample )' --resume " + quoted("hours"));
     ASSERT_EQ(resumed.code, 0) << resumed.output;
     EXPECT_EQ(weights("hours/last.safetensors"), weights("whole/last.safetensors"));
 }

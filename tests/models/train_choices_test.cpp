@@ -76,6 +76,8 @@ TEST(ScheduleTest, MultiStepDropsAtItsMilestones) {
     EXPECT_EQ(rate_of(schedule, 59), 0.25);
 }
 
+TEST(ScheduleTest, MultiStepWithoutMilestonesIsRefused) { EXPECT_THROW(MultiStep().check(), UsageError); }
+
 // Plain SGD moves a weight by rate * gradient: the parts' weights move by their scale of what they would.
 TEST(LearningRateOfPartsTest, ScalesTheStepsOfItsPrefixAlone) {
     const auto moved = [](std::vector<std::pair<std::string, double>> scales, bool decay_weights_only) {

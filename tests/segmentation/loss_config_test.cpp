@@ -60,6 +60,39 @@ TEST(LossConfig, WeightsAndOptionsStandInTheText) {
     EXPECT_EQ(softmax("focal-tversky(alpha=0.1)", 5).beta, 0.7) << "tversky's own, where nothing else is said";
 }
 
+// Its function asks the word what it is, long after the configuration has gone.
+class SmoothWord : public Copied<SmoothWord, LossWord> {
+ public:
+    double smooth = 3;
+    std::string name() const override { return "smooth_dice"; }
+    void describe_options(Settings& s) override { s.bind("smooth", smooth, "smoothing").min(0); }
+    LossFactory make(int64_t, int) const override {
+        return [this](Device device, DType compute) {
+            return bce_dice_loss({.bce_weight = 0, .smooth = smooth})(device, compute);
+        };
+    }
+};
+
+TEST(LossConfig, WordsWithFunctionsOfTheirOwnTakeWeightsAndOptions) {
+    add_loss(SmoothWord());
+    const Device cpu{DeviceKind::cpu};
+    const Tensor logits = Tensor::full({1, 4, 4, 1}, DType::f64, cpu, 0.5),
+                 labels = Tensor::full({1, 4, 4, 1}, DType::u8, cpu, 1);
+    const auto value = [&](const std::string& name) {
+        const auto loss = loss_of({.name = name}, 1, 255)(cpu, DType::f64);
+        return loss->value(logits, labels, {nullptr, 1, 1}).terms.to_host<double>()[0];
+    };
+    const double alone = value("smooth_dice"), other = value("smooth_dice(smooth=0)"), bce = value("bce");
+    EXPECT_NE(alone, other);
+    EXPECT_NEAR(value("0.25*smooth_dice"), 0.25 * alone, 1e-15);
+    EXPECT_NEAR(value("2*bce+0.25*smooth_dice(smooth=0)"), 2 * bce + 0.25 * other, 1e-15);
+    struct Spaced : SmoothWord {
+        std::string name() const override { return "3d dice"; }
+        std::unique_ptr<LossWord> copy() const override { return std::make_unique<Spaced>(*this); }
+    };
+    EXPECT_THROW(add_loss(Spaced()), Error);
+}
+
 TEST(LossConfig, JaccardIsTverskyWithBothWeightsOne) {
     const SoftmaxLossOptions o = softmax("jaccard(smooth=3)", 4);
     EXPECT_EQ(o.alpha, 1);
@@ -85,6 +118,9 @@ TEST(LossConfig, AMessageSaysWhatWasExpected) {
     };
     EXPECT_EQ(message("0.5ce"),
               "`loss` 0.5ce: expected '*' between a weight and its word at 'ce', as in 0.5*bce+0.5*dice(smooth=1)");
+    EXPECT_NE(message("cee+dice").find("'cee' is unknown"), std::string::npos);
+    EXPECT_EQ(message("bce+dice(background=false)"),
+              "`loss` bce+dice(background=false): background of dice goes with the words of a softmax, ce and focal");
     EXPECT_EQ(message("focal(gama=1)"), "`loss` focal(gama=1): focal has no option gama; expected gamma");
     EXPECT_EQ(message("focal(gamma=-1)"),
               "`loss` focal(gamma=-1): gamma of focal is -1; expected a number of at least 0");
@@ -93,6 +129,12 @@ TEST(LossConfig, AMessageSaysWhatWasExpected) {
 TEST(LossConfig, TheResolvedTextHasNoSpacesAndNoWeightsOfOne) {
     EXPECT_EQ(resolve_loss(" 1*ce + 0.50 * dice( smooth = 0 )", 5), "ce+0.5*dice(smooth=0)");
     EXPECT_EQ(resolve_loss("ce+0.5*dice(smooth=0)", 5), "ce+0.5*dice(smooth=0)");
+    EXPECT_EQ(resolve_loss("focal(gamma=1.50)+dice(smooth=1e+0\t, groups=all)", 5),
+              "focal(gamma=1.5)+dice(smooth=1,groups=all)")
+        << "values as settings show them, so that a resumed run compares them";
+    EXPECT_TRUE(leaves_option("2*focal+dice", "focal", "gamma"));
+    EXPECT_FALSE(leaves_option("2*focal(gamma=1)+dice", "focal", "gamma"));
+    EXPECT_FALSE(leaves_option("ce+dice", "focal", "gamma"));
     EXPECT_TRUE(has_word("0.5*ce+2*focal-tversky(alpha=1)", "focal-tversky"));
     EXPECT_FALSE(has_word("0.5*ce+2*focal-tversky(alpha=1)", "tversky"));
 }

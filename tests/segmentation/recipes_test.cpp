@@ -17,6 +17,10 @@ TEST(Recipes, EachIsAnExperimentThatPassesTheChecks) {
         describe(settings, e);
         ASSERT_NO_THROW(apply_recipe(settings, recipe)) << recipe.name;
         e.data.root = "somewhere";
+        for (const auto& s : settings.all()) {  // as if each had been typed: none may be without effect
+            if (s->origin == Origin::config) s->origin = Origin::flag;
+            EXPECT_TRUE(!s->given() || !s->counts || s->counts()) << recipe.name << ": " << s->key;
+        }
         EXPECT_NO_THROW(check(settings, e)) << recipe.name;
         EXPECT_FALSE(recipe.about.empty()) << recipe.name << " begins with a comment that says what it trains";
         EXPECT_EQ(recipe.text.rfind("# ", 0), 0u) << recipe.name;
@@ -46,6 +50,14 @@ TEST(Recipes, WhatAUserSaysGoesBefore) {
     EXPECT_EQ(e.trainer.schedule.base, 0.5);
     EXPECT_EQ(e.batch_size, 16);
     EXPECT_EQ(settings.at("batch-size").origin, Origin::config);
+}
+
+TEST(Recipes, OneThatSetsNothingIsRefused) {
+    Experiment e;
+    Settings settings;
+    describe(settings, e);
+    for (const auto& s : settings.all()) s->origin = Origin::config;  // a run's config.toml
+    EXPECT_THROW(apply_recipe(settings, find_recipe("carvana-unet")), UsageError);
 }
 
 TEST(Recipes, AnUnknownOneIsRefusedWithTheNearest) {

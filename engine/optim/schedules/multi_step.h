@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/optim/schedule_rule.h"
 
 namespace atrous {
@@ -24,6 +25,10 @@ class MultiStep : public Copied<MultiStep, ScheduleRule> {
             .above(0)
             .max(1)
             .only_with("`schedule` multi-step", used);
+    }
+    void check() const override {
+        if (milestones.empty())
+            throw UsageError("`schedule` multi-step: expected the epochs of its drops, such as `milestones` 30 45");
     }
     double at(double base, int64_t step, const TrainingLength& length) const override {
         if (length.steps_per_epoch <= 0) return base;

@@ -15,7 +15,8 @@ class Focal : public Copied<Focal, LossWord> {
     void describe(Settings& s, const std::string& loss) override {
         s.bind("focal-gamma", gamma, "exponent of focal, which turns it to the hard pixels")
             .min(0)
-            .only_with("`loss` focal", [&loss] { return has_word(loss, "focal"); })
+            .only_with("`loss` focal without gamma of its own",
+                       [&loss] { return leaves_option(loss, "focal", "gamma"); })
             .when_resumed(Resume::fixed);
     }
     void describe_options(Settings& s) override { s.bind("gamma", gamma, "exponent of 1 - q").min(0); }

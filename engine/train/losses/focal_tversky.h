@@ -16,7 +16,8 @@ class FocalTversky : public Copied<FocalTversky, LossWord, RegionWord> {
     void describe(Settings& s, const std::string& loss) override {
         s.bind("tversky-exponent", exponent, "exponent of focal-tversky: (1 - index) to this")
             .above(0)
-            .only_with("`loss` focal-tversky", [&loss] { return has_word(loss, "focal-tversky"); })
+            .only_with("`loss` focal-tversky without an exponent of its own",
+                       [&loss] { return leaves_option(loss, "focal-tversky", "exponent"); })
             .when_resumed(Resume::fixed);
     }
     void describe_options(Settings& s) override {

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <string_view>
@@ -12,6 +13,8 @@
 namespace atrous {
 
 namespace {
+
+bool is_name_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_'; }
 
 class Reader {
  public:
@@ -45,7 +48,7 @@ class Reader {
             if (other == key) expected(fmt::format("'{}' only once", key));
         if (!takes('=')) expected(fmt::format("'=' after '{}'", key));
         skip_spaces();
-        const size_t end = std::min(text_.find_first_of(" ,()+=*", at_), text_.size());
+        const size_t end = std::min(text_.find_first_of(" \t,()=*", at_), text_.size());
         if (end == at_) expected(fmt::format("a value of '{}'", key));
         const std::string value = text_.substr(at_, end - at_);
         at_ = end;
@@ -54,7 +57,7 @@ class Reader {
     std::string name(const std::string& what) {
         skip_spaces();
         const size_t begin = at_;
-        while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '-')) ++at_;
+        while (at_ < text_.size() && is_name_character(text_[at_])) ++at_;
         if (begin == at_) expected(what);
         return text_.substr(begin, at_ - begin);
     }
@@ -80,7 +83,7 @@ class Reader {
         return at_ == text_.size();
     }
     void skip_spaces() {
-        while (at_ < text_.size() && text_[at_] == ' ') ++at_;
+        while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
     }
     [[noreturn]] void expected(const std::string& what) const {
         const std::string where = at_ >= text_.size() ? "at its end" : fmt::format("at '{}'", text_.substr(at_));
@@ -96,6 +99,11 @@ class Reader {
 
 std::vector<WeightedWord> parse_loss(const std::string& text) { return Reader(text).words(); }
 
+bool is_word(const std::string& name) {
+    return !name.empty() && std::isalpha(static_cast<unsigned char>(name[0])) &&
+           std::all_of(name.begin(), name.end(), is_name_character);
+}
+
 std::string text_of(const std::vector<WeightedWord>& words) {
     std::string text;
     for (const WeightedWord& w : words) {
@@ -109,13 +117,25 @@ std::string text_of(const std::vector<WeightedWord>& words) {
     return text;
 }
 
-bool has_word(const std::string& loss, const std::string& word) {
+template <class Is>
+static bool any_word(const std::string& loss, const Is& is) {
     try {
         const std::vector<WeightedWord> words = parse_loss(loss);
-        return std::any_of(words.begin(), words.end(), [&](const WeightedWord& w) { return w.word == word; });
+        return std::any_of(words.begin(), words.end(), is);
     } catch (const UsageError&) {
         return false;
     }
+}
+
+bool has_word(const std::string& loss, const std::string& word) {
+    return any_word(loss, [&](const WeightedWord& w) { return w.word == word; });
+}
+
+bool leaves_option(const std::string& loss, const std::string& word, const std::string& option) {
+    return any_word(loss, [&](const WeightedWord& w) {
+        const auto is_it = [&](const auto& given) { return given.first == option; };
+        return w.word == word && std::none_of(w.options.begin(), w.options.end(), is_it);
+    });
 }
 
 }  // namespace atrous

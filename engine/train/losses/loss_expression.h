@@ -17,9 +17,14 @@ struct WeightedWord {
 // Reads the form alone: words and options need not exist. Spaces do not count. Throws UsageError, which says what was
 // expected where.
 std::vector<WeightedWord> parse_loss(const std::string& text);
+// What a word may be called: letters, digits, - and _, a letter first.
+bool is_word(const std::string& name);
 // Returns the text without spaces and without weights of 1: what checkpoints hold and what is compared.
 std::string text_of(const std::vector<WeightedWord>& words);
 
-bool has_word(const std::string& loss, const std::string& word);  // "ce+dice" has ce and dice; false for any other text
+// Whether the text has the word: "ce+dice" has ce and dice. False where it is no loss's text.
+bool has_word(const std::string& loss, const std::string& word);
+// Whether the text has the word and leaves the option to the settings.
+bool leaves_option(const std::string& loss, const std::string& word, const std::string& option);
 
 }  // namespace atrous

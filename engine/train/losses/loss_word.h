@@ -45,9 +45,11 @@ class LossWord {
     static Catalogue<LossWord>& catalogue();
 };
 
-// Must be called before there are threads; throws Error where the name is taken.
+// Must be called before there are threads; throws Error where the name is taken or cannot be a word of `loss`.
 template <class Word>
 void add_loss(const Word& word) {
+    if (!is_word(word.name()))
+        throw Error("loss '" + word.name() + "': expected letters, digits, - and _ in its name, a letter first");
     LossWord::catalogue().add(word);
 }
 

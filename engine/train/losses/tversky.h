@@ -11,15 +11,19 @@ class Tversky : public Copied<Tversky, LossWord, RegionWord> {
 
     std::string name() const override { return "tversky"; }
     void describe(Settings& s, const std::string& loss) override {
-        const auto used = [&loss] { return has_word(loss, "tversky") || has_word(loss, "focal-tversky"); };
-        const std::string users = "`loss` tversky or focal-tversky";
+        const auto used = [&loss](const char* option) {
+            return [&loss, option] {
+                return leaves_option(loss, "tversky", option) || leaves_option(loss, "focal-tversky", option);
+            };
+        };
+        const std::string users = "`loss` tversky or focal-tversky, without one of its own";
         s.bind("tversky-alpha", alpha, "weight of false positives in tversky")
             .min(0)
-            .only_with(users, used)
+            .only_with(users, used("alpha"))
             .when_resumed(Resume::fixed);
         s.bind("tversky-beta", beta, "weight of false negatives in tversky")
             .min(0)
-            .only_with(users, used)
+            .only_with(users, used("beta"))
             .when_resumed(Resume::fixed);
     }
     void describe_options(Settings& s) override {
