@@ -38,7 +38,6 @@ int bench_step(int argc, const char* const* argv) {
     StepOptions options;
     NetConfig net;
     int64_t classes = 2, steps = 10;
-    bool side_stream = true;
     Machine machine{.precision = "auto"};
     std::string json;
     bool overwrite = false;
@@ -54,21 +53,23 @@ int bench_step(int argc, const char* const* argv) {
     describe_tuning(o, machine);
     o.bind("steps", steps, "timed steps, after those that warm up").min(1);
     o.bind("graphs", options.graphs, "replay the step as a graph on a GPU (--no-graphs: launch each kernel)");
-    o.bind("side-stream", side_stream,
-           "weight gradients beside input gradients on a GPU (--no-side-stream: one after the other)");
+    o.bind("side-stream", options.side_stream,
+           "weight gradients beside input gradients on a GPU (--no-side-stream: one after the other)")
+        .only_with("a step on a GPU", [&options] { return has_side_stream(options); });
     o.bind("forward", options.forward_only, "the forward pass alone, in evaluation mode, in place of the step");
     describe_json(o, json).help += "; -: standard output, without the table";
     describe_overwrite(o, overwrite);
     o.parse(argc, argv);
     const bool to_file = !json.empty() && json != "-";
     Outputs().reads("--config", o.config_file()).writes("--json", to_file ? json : "", FileKind::json).check(overwrite);
-    SideBranch::allow(side_stream);
+    SideBranch::allow(options.side_stream);
     Console console;
     check(options.optimizer);
     options.net = measured_net(o, net, classes);
     options.steps = int(steps);
     options.device = open_device(machine, console);
     options.compute = use_precision(machine.precision, options.device);
+    for (const std::string& line : o.without_effect()) console.warning(line);
     if (machine.tune == "on" && options.device.kind == DeviceKind::gpu) tune_step(options, machine, console);
     const StepResult result = measure_step(options);
     const std::string shown = json == "-" ? step_json(options, result) : step_table(options, result);

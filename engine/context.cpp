@@ -65,9 +65,9 @@ void Context::fork() {
 
 void Context::join(size_t first_scratch_blocks) {
     const gpu::DeviceGuard current = guard();
+    const ScratchScope scope(*this, first_scratch_blocks);  // where the join fails too
     joined_->record(side_stream_->view());
     joined_->block(stream());
-    give_back(first_scratch_blocks);
 }
 
 void* Context::take(size_t bytes) {

@@ -1,9 +1,9 @@
 // A context holds a device's streams, memory and threads; there is one a device, alive for the whole process. `run`
 // hands a kernel to the backend that the device calls for.
 //
-// Kernels run on the compute stream. The copy stream of a GPU brings what they will need next from the host, and its side
-// stream runs kernels beside others (engine/side_branch.h). What the context submits, takes or gives back, it does with its device current; others who call gpu:: for a device hold a
-// guard().
+// Kernels run on the compute stream. The copy stream of a GPU brings what they will need next from the host, and its
+// side stream runs kernels beside others (engine/side_branch.h). What the context submits, takes or gives back, it does
+// with its device current; others who call gpu:: for a device hold a guard().
 #pragma once
 
 #include <memory>
@@ -43,9 +43,18 @@ class Context : private Scratch {
         const gpu::DeviceGuard current = guard();
         const auto tuned = tuned_kernels();
         Queue queue(stream(), *this, threads_, kernel_choice(), math_mode(), tuned.get());
-        ScratchScope scope(*this);
+        const ScratchScope scope(*this, scratch_blocks());
         const KernelSpan span(*this);
         kernel(queue, args);
+    }
+
+    // Asks what a kernel would do. The question submits no work and takes no scratch memory, and a profiler sees no kernel.
+    template <class Args>
+    void ask(void (*question)(Queue&, const Args&), const Args& args) {
+        const gpu::DeviceGuard current = guard();
+        const auto tuned = tuned_kernels();
+        Queue queue(stream(), *this, threads_, kernel_choice(), math_mode(), tuned.get());
+        question(queue, args);
     }
 
     // Runs a kernel on the side stream, behind all that the compute stream was given so far. It keeps its scratch memory
@@ -64,10 +73,10 @@ class Context : private Scratch {
  private:
     void fork();
     struct ScratchScope {
-        explicit ScratchScope(Context& context) : context(context), first(context.taken_.size()) {}
+        ScratchScope(Context& context, size_t first) : context(context), first(first) {}
         ~ScratchScope() { context.give_back(first); }
         Context& context;
-        size_t first;
+        size_t first;  // of the blocks that are given back
     };
     void* take(size_t bytes) override;
     void give_back(size_t first) noexcept;
@@ -115,6 +124,15 @@ void run(Device device, const Kernel<std::type_identity_t<Args>>& kernel, const 
         case DeviceKind::gpu:
             return context_of(device).submit(kernel.cuda, args);
     }
+}
+
+// Asks the GPU's implementation what it would do there, or on the GPU that a simulation on meta plans for.
+template <class Args>
+void ask_gpu(Device device, void (*question)(Queue&, const Args&), const std::type_identity_t<Args>& args) {
+    if (device.kind == DeviceKind::meta)
+        MemorySimulation::current()->dry_run(question, args);
+    else
+        context_of(device).ask(question, args);
 }
 
 }  // namespace atrous

@@ -23,14 +23,15 @@ void SideBranch::join() {
     branches_ = false;
     if (device_.kind == DeviceKind::meta)
         MemorySimulation::current()->keep_scratch(false);
-    else
+    else if (forked_)
         context_of(device_).join(first_);
 }
 
-SideBranch::~SideBranch() {
+SideBranch::~SideBranch() noexcept(false) {
     try {
         join();
-    } catch (...) {  // an error is on its way already
+    } catch (...) {
+        if (std::uncaught_exceptions() == errors_) throw;
     }
 }
 

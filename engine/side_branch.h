@@ -10,6 +10,8 @@
 // under a profiler, whose times are those of one kernel after the other, all is done in order.
 #pragma once
 
+#include <exception>
+
 #include "engine/context.h"
 
 namespace atrous {
@@ -17,13 +19,17 @@ namespace atrous {
 class SideBranch {
  public:
     explicit SideBranch(Device device, bool wanted = true);  // not wanted: all is done in order
-    ~SideBranch();                                           // joins, where an error has kept join() from being called
+    // Joins, where an error has kept join() from being called; what fails then is silent, for the error is on its way.
+    ~SideBranch() noexcept(false);
     SideBranch(const SideBranch&) = delete;
     SideBranch& operator=(const SideBranch&) = delete;
 
     template <class Args>
     void run(const Kernel<std::type_identity_t<Args>>& kernel, const Args& args) {
-        if (branches_ && device_.kind == DeviceKind::gpu) return context_of(device_).submit_beside(kernel.cuda, args);
+        if (branches_ && device_.kind == DeviceKind::gpu) {
+            forked_ = true;
+            return context_of(device_).submit_beside(kernel.cuda, args);
+        }
         atrous::run(device_, kernel, args);
     }
     void join();
@@ -36,6 +42,8 @@ class SideBranch {
  private:
     Device device_;
     bool branches_;
+    bool forked_ = false;  // else there is nothing to join, and the side stream takes no part in a capture
+    int errors_ = std::uncaught_exceptions();
     size_t first_ = 0;  // of the scratch blocks that it keeps
 };
 

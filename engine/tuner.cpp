@@ -92,8 +92,8 @@ class RandomNumbers {
     std::map<DType, std::unique_ptr<Block>> blocks_;
 };
 
-// Memory of twice the size of the L2 cache, which is filled before each run: what a run reads it then fetches from memory, as
-// in a training, where other kernels have run since its operands were written.
+// Memory of twice the size of the L2 cache, which is filled before each run: what a run reads it then fetches from memory.
+// Lines of it that wait to be written back are a part of the time.
 class CacheSweep {
  public:
     explicit CacheSweep(Device device) : bytes_(2 * gpu::device_info(device.index).l2_bytes), block_(bytes_) {}

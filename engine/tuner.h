@@ -6,7 +6,9 @@
 //   set_tuned_kernels(std::make_shared<kernels::TunedKernels>(found.kernels));
 //
 // Every problem is computed alone, once to warm up and then up to five times, on random numbers in memory of the tuner's
-// own, which each time no cache holds. What is not timed within the budget, or for want of memory, is left to the families' own lists.
+// own, which each time no cache holds. That is a choice, and neither measured nor right for the small maps of deep
+// layers, which a training may find in the L2 cache. What is not timed within the budget, or for want of memory, is left
+// to the families' own lists.
 #pragma once
 
 #include <functional>

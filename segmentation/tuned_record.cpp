@@ -6,7 +6,7 @@
 
 namespace atrous {
 
-static const char* key = "atrous.tuned";
+static const char *key = "atrous.tuned", *former_key = "atrous.course";
 
 void add_to(io::Metadata& metadata, const TunedRecord& record) {
     metadata[key] =
@@ -14,14 +14,18 @@ void add_to(io::Metadata& metadata, const TunedRecord& record) {
             .dump();
 }
 
+// Files of before have it as a part of the run fingerprint.
 std::optional<TunedRecord> tuned_record_of(const io::TensorFile& file) {
-    const auto at = file.metadata().find(key);
+    const bool former = !file.metadata().contains(key);
+    const auto at = file.metadata().find(former ? former_key : key);
     if (at == file.metadata().end()) return std::nullopt;
     try {
-        const auto json = nlohmann::json::parse(at->second);
+        auto json = nlohmann::json::parse(at->second);
+        if (former && !json.contains("tuned")) return std::nullopt;
+        if (former) json = nlohmann::json(json.at("tuned"));
         return TunedRecord{json.at("machine").get<std::string>(), parse_tuning(json.at("kernels").dump(), file.path())};
     } catch (const nlohmann::json::exception& e) {
-        throw FormatError(file.path() + ": its '" + key + "' cannot be read: " + e.what());
+        throw FormatError(file.path() + ": its '" + at->first + "' cannot be read: " + e.what());
     }
 }
 

@@ -99,14 +99,21 @@ static TunedKernels saved_kernels(const io::TensorFile& file, const std::string&
     const auto saved = tuned_record_of(file);
     if (!saved) return {};
     if (saved->machine == here) return saved->kernels;
-    messages.warning(fmt::format("its kernels were tuned on other ground ({}) and are not taken here ({}): {}",
-                                 saved->machine, here, otherwise));
+    messages.warning(fmt::format("{}: its kernels were tuned on other ground ({}) and are not taken here ({}): {}",
+                                 file.path(), saved->machine, here, otherwise));
     return {};
 }
 
 static void say_saved(const TunedKernels& kernels, Messages& messages) {
-    messages.text(fmt::format("kernels tuned for {} convolutions, as the checkpoint names them; {}\n",
-                              kernels.all().size(), by_implementation(kernels)));
+    const size_t count = kernels.all().size();
+    if (const KernelChoice& choice = kernel_choice(); choice.rule == KernelChoice::Rule::named)
+        messages.text(fmt::format("kernels that the checkpoint tuned for {} convolutions are not taken: `kernels` {}\n",
+                                  count, choice.name));
+    else
+        messages.text(
+            fmt::format("kernels tuned for {} convolutions, as the checkpoint names them, where batch and "
+                        "size are those of the training; {}\n",
+                        count, by_implementation(kernels)));
 }
 
 void take_tuned_kernels(const io::TensorFile& file, Device device, Messages& messages) {

@@ -162,6 +162,7 @@ std::string step_json(const StepOptions& o, const StepResult& r) {
     j["batch_size"] = o.batch_size;
     j["precision"] = measured_name(o.compute);
     j["optimizer"] = o.optimizer.rule;
+    j["side_stream"] = o.side_stream && has_side_stream(o);
     j["parameters"] = r.parameters;
     j["median_s"] = r.seconds.median;
     j["p10_s"] = r.seconds.p10;

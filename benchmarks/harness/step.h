@@ -24,8 +24,12 @@ struct StepOptions {
     OptimizerOptions optimizer = {};
     double learning_rate = 1e-4;
     bool graphs = true;         // replay the step as a graph where the device can
+    bool side_stream = true;    // whether SideBranch was allowed (engine/side_branch.h), as the record tells
     bool forward_only = false;  // the forward pass in evaluation mode, without a tape, in place of the step
 };
+
+// Whether weight gradients may run beside input gradients there.
+inline bool has_side_stream(const StepOptions& o) { return o.device.kind == DeviceKind::gpu && !o.forward_only; }
 
 struct StepResult {
     Statistics seconds;

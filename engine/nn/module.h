@@ -7,7 +7,7 @@
 //       Conv2d conv{*this, "conv", {.in_channels = 3, .out_channels = 8}};
 //       BatchNorm2d norm{*this, "norm", 8};
 //       Block(Module& parent, const std::string& name) : Module(parent, name) {}
-//       Tensor forward(const Tensor& x) { return norm.forward(conv.forward(x), {.relu = true}); }
+//       Tensor forward(const Tensor& x) { return normalized(norm, conv, x, {.relu = true}); }
 //   };
 #pragma once
 

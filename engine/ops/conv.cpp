@@ -47,10 +47,12 @@ static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has
 static OutputMoments moments_for(const k::ConvForwardArgs& conv, Device device) {
     if (backend_kind(device) != DeviceKind::gpu) return {};
     OutputMoments m;
-    run(device, {nullptr, nullptr, k::cuda::conv_moments_pixels}, k::ConvMomentsQuestion{conv, m.pixels});
+    ask_gpu(device, k::cuda::conv_moments_pixels, k::ConvMomentsQuestion{conv, m.pixels});
     if (m.pixels == 0) return {};
     m.data =
         Tensor::empty({k::ChannelMoments{nullptr, m.pixels}.runs(conv.y.pixels()), 2, conv.y.c}, DType::f32, device);
+    if (auto* simulation = MemorySimulation::current(); simulation && device.kind == DeviceKind::meta)
+        simulation->name(m.data, BlockUse::activation, "moments for batch_norm");
     return m;
 }
 

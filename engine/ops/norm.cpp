@@ -1,5 +1,7 @@
 #include "engine/ops/norm.h"
 
+#include <fmt/core.h>
+
 #include "engine/context.h"
 #include "engine/ops/shapes.h"
 #include "kernels/norm.h"
@@ -34,6 +36,23 @@ static void batch_norm_backward(Gradients& g, const BatchNormOptions& o, bool ha
     if (apart.defined()) g.give(3, apart);
 }
 
+static void check_moments(const Tensor& x, const OutputMoments& m) {
+    if (!m.data.defined()) return;
+    if (m.pixels < 1)
+        throw ShapeError(
+            fmt::format("batch_norm {}: its moments are in runs of {} pixels, which must be 1 or more; hand on those "
+                        "that conv2d_with_moments gave",
+                        ModuleScope::path(), m.pixels));
+    const int64_t pixels = x.dim(0) * x.dim(1) * x.dim(2);
+    const Shape wanted{k::ChannelMoments{nullptr, m.pixels}.runs(pixels), 2, x.dim(3)};
+    if (m.data.shape() != wanted || m.data.dtype() != DType::f32 || m.data.device() != x.device())
+        throw ShapeError(fmt::format(
+            "batch_norm {}: its moments are {} {} on {}; those of an input of {} in runs of {} pixels are {} f32 on "
+            "{}; hand on those that conv2d_with_moments gave with this input",
+            ModuleScope::path(), m.data.shape().text(), name_of(m.data.dtype()), name_of(m.data.device()),
+            x.shape().text(), m.pixels, wanted.text(), name_of(x.device())));
+}
+
 Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNormOptions& o, const Tensor& residual,
                   const Tensor& destination, const OutputMoments& moments) {
     check_rank4("batch_norm", x);
@@ -41,6 +60,7 @@ Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNorm
     check_vector("batch_norm", "beta", p.beta, x);
     check_vector("batch_norm", "running_mean", p.running_mean, x);
     check_vector("batch_norm", "running_var", p.running_var, x);
+    check_moments(x, moments);
     if (residual.defined()) check_same("batch_norm with a residual", x, residual);
     if (o.training && x.dim(0) * x.dim(1) * x.dim(2) < 2)
         throw ShapeError("batch_norm " + ModuleScope::path() +

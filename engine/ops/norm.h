@@ -19,8 +19,8 @@ struct BatchNormParameters {
 };
 
 // y = act(gamma * (x - mean) / sqrt(variance + epsilon) + beta + residual); residual may be undefined. Written into
-// `destination` if that is given. `moments` are x's, where the op that made it gave them: x is read once less. Training over
-// one value per channel is a ShapeError.
+// `destination` if that is given. `moments` are x's, where the op that made it gave them: x is read once less. A
+// ShapeError: training over one value per channel, and moments whose shape, type or device is not that of x's.
 Tensor batch_norm(const Tensor& x, const BatchNormParameters& parameters, const BatchNormOptions& options,
                   const Tensor& residual = {}, const Tensor& destination = {}, const OutputMoments& moments = {});
 

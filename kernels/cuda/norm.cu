@@ -4,8 +4,8 @@
 // chunks. Shared memory: statistics 2 floats an element of the 256 groups and 1 KiB (17 KiB for 8-vectors), gradient
 // sums 2 floats an element (16 KiB), finishing 6 KiB.
 //
-// Forward: statistics (one read; none where x comes with its moments, of which over 1024 runs are merged first: a thread a
-// channel and group of runs), finish, apply (one read, one write). Backward: gradient sums (reads dy, x and, with a
+// Forward: statistics (one read; none where x comes with its moments, of which over 1024 runs are merged first: a thread
+// a channel and group of runs), finish, apply (one read, one write). Backward: gradient sums (reads dy, x and, with a
 // residual, y; writes dresidual), finish, input gradient (reads the masked gradient and x, writes dx).
 #include "kernels/norm.h"
 
@@ -111,20 +111,25 @@ struct MergeArgs {
     int64_t pixels, pixels_of_run, channels, runs, runs_of_group;
 };
 
+// As finish_statistics, in double and against the first run's mean: a float would lose the mean's digits run by run.
 __global__ void __launch_bounds__(block_threads) merge_runs(MergeArgs a) {
     const int64_t i = int64_t(blockIdx.x) * block_threads + threadIdx.x, channel = i % a.channels,
                   group = i / a.channels;
     const int64_t first = group * a.runs_of_group, last = min(first + a.runs_of_group, a.runs);
     if (first >= last) return;
-    Moments total{0, 0, 0};
+    const float* const from = a.from + channel;
+    const double origin = from[first * 2 * a.channels];
+    double pixels = 0, sum = 0, spread = 0, squares = 0;
 #pragma unroll 4
     for (int64_t run = first; run < last; ++run) {
-        const float* const from = a.from + run * 2 * a.channels + channel;
-        total =
-            merged(total, {float(min(a.pixels_of_run, a.pixels - run * a.pixels_of_run)), from[0], from[a.channels]});
+        const double count = double(min(a.pixels_of_run, a.pixels - run * a.pixels_of_run));
+        const double d = from[run * 2 * a.channels] - origin;
+        pixels += count, sum += count * d, spread += count * d * d;
+        squares += from[(run * 2 + 1) * a.channels];
     }
     float* const to = a.to + group * 2 * a.channels + channel;
-    to[0] = total.mean, to[a.channels] = total.squares;
+    to[0] = float(origin + sum / pixels);
+    to[a.channels] = float(squares + spread - sum * sum / pixels);
 }
 
 struct RunningArgs {

@@ -462,9 +462,37 @@ TEST_F(ProgramTest, TunesAheadOfATraining) {
     const Outcome step = run("bench step " + net + where + "--tune on --steps 1");
     EXPECT_EQ(step.code, 0) << step.output;
     EXPECT_NE(step.output.find("kernels tuned for "), std::string::npos) << step.output;
+    for (const bool beside : {true, false}) {
+        const Outcome timed =
+            run("bench step " + net + "--device emulated --steps 1 --json - " + (beside ? "" : "--no-side-stream"));
+        ASSERT_EQ(timed.code, 0) << timed.output;
+        EXPECT_EQ(nlohmann::json::parse(timed.output).at("side_stream"), beside);
+    }
+    const Outcome forward = run("bench step " + net + where + "--steps 1 --forward --no-side-stream");
+    EXPECT_NE(forward.output.find("--side-stream changes nothing here"), std::string::npos) << forward.output;
     const Outcome on_cpu = run("tune " + net + "--device cpu");
     EXPECT_EQ(on_cpu.code, 2) << on_cpu.output;
     EXPECT_NE(on_cpu.output.find("--device cpu: kernels are tuned on GPUs alone"), std::string::npos) << on_cpu.output;
+}
+
+TEST_F(ProgramTest, WhatComputesWithATunedTrainingsFilesTakesItsKernels) {
+    const std::string where = " --device emulated --kernels own ", line = "kernels tuned for ",
+                      net = "train --data " + quoted("data") + " --base-channels 4 --depth 1 --size 16 --batch-size 8" +
+                            where + "--tune on --tune-file " + quoted("taken/kernels.json") + " --output-dir ";
+    const Outcome trained = run(net + quoted("taken/run") + " --epochs 1");
+    ASSERT_EQ(trained.code, 0) << trained.output;
+    EXPECT_NE(trained.output.find(line), std::string::npos) << trained.output;
+    const Outcome diverged = run(net + quoted("taken/nan") + " --epochs 3 --optimizer sgd --lr 1e30");
+    ASSERT_EQ(diverged.code, 6) << diverged.output;
+    const std::string of_data = where + "--data " + quoted("data") + " ", best = quoted("taken/run/best.safetensors");
+    for (const std::string& command :
+         {"eval --checkpoint " + best + of_data,
+          "predict --checkpoint " + best + " " + quoted("data/val/images") + where + "-o " + quoted("taken/out"),
+          "replay " + quoted("taken/nan/bad_batch.safetensors") + where}) {
+        const Outcome outcome = run(command);
+        EXPECT_EQ(outcome.code, 0) << outcome.output;
+        EXPECT_NE(outcome.output.find(line), std::string::npos) << command << "\n" << outcome.output;
+    }
 }
 #endif
 
@@ -507,6 +535,11 @@ TEST_F(ProgramTest, MeasuresAndPredictsKernels) {
         run("bench step --base-channels 4 --depth 2 --size 32 --batch-size 2 --steps 2 --device cpu --json -");
     ASSERT_EQ(step.code, 0) << step.output;
     EXPECT_EQ(nlohmann::json::parse(step.output).at("losses").size(), 3u);
+    EXPECT_EQ(nlohmann::json::parse(step.output).at("side_stream"), false) << "on the cpu all is done in order";
+    const Outcome same =
+        run("bench step --base-channels 4 --depth 1 --size 16 --steps 1 --device cpu --no-side-stream");
+    EXPECT_NE(same.output.find("--side-stream changes nothing here: it belongs to a step on a GPU"), std::string::npos)
+        << same.output;
 }
 
 // `--kernels` is in the table of a training and in its checkpoint, and a resumed one says that it changed.

@@ -81,6 +81,19 @@ TEST_F(Forks, AnEventOfACaptureMeansNothingBehindIt) {
     EXPECT_NE(error_of([&] { event.block(side_.view()); }).find("Event::block between"), std::string::npos);
 }
 
+TEST_F(Forks, ACaptureThatFailsIsOver) {
+    Event event;
+    const auto failing = [&] {
+        event.record(stream().view());
+        throw GpuError("refused");
+    };
+    EXPECT_EQ(error_of([&] { Graph::capture(stream().view(), failing); }), "refused");
+    EXPECT_NE(error_of([&] { event.block(side_.view()); }).find("Event::block between"), std::string::npos);
+    submit_add(one_, one_, x_, side_.view());  // which takes part in no capture
+    side_.view().synchronize();
+    EXPECT_EQ(x_.get()[0], 2);
+}
+
 TEST_F(Forks, ACaptureLeavesAloneWhatWaitsForItsEventAlready) {
     for (uint64_t seed = 1; seed <= 40; ++seed) {
         options_->seed = seed;

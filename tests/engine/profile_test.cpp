@@ -20,7 +20,7 @@ struct Net : Module {
     Conv2d conv{*this, "conv", {.in_channels = 3, .out_channels = 8, .padding = 1}};
     BatchNorm2d norm{*this, "norm", 8};
     Conv2d last{*this, "last", {.in_channels = 8, .out_channels = 1, .kernel = 1}};
-    Tensor forward(const Tensor& x) { return last.forward(max_pool(norm.forward(conv.forward(x), {.relu = true}))); }
+    Tensor forward(const Tensor& x) { return last.forward(max_pool(normalized(norm, conv, x, {.relu = true}))); }
 };
 
 struct Training {

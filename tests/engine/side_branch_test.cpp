@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "kernels/elementwise.h"
 
 #ifdef ATROUS_EMULATED
@@ -82,6 +83,33 @@ TEST_F(SideBranches, KeepTheirScratchMemoryUntilTheJoin) {
     beside.join();
     const Tensor a = Tensor::empty({int64_t(bytes)}, DType::u8, device), b = empty_like(a);
     EXPECT_TRUE(a.data() == first || b.data() == first) << "and now the branch's";
+}
+
+TEST_F(SideBranches, TakeNoPartInACaptureWhereNothingRan) {
+    const Tensor value = Tensor::full({count}, DType::f32, device, 7), to = empty_like(value);
+    context_of(device).synchronize();
+    gpu::Graph graph = gpu::Graph::capture(context_of(device).stream(), [&] {
+        SideBranch beside(device);
+        copy_into(value, {to.view(), false});
+        beside.join();
+    });
+    EXPECT_EQ(graph.nodes(), 1u);
+}
+
+TEST_F(SideBranches, GiveTheirScratchMemoryBackWhereTheJoinFailsWhichIsAnError) {
+    for (const bool forgotten : {false, true}) {
+        void* taken = nullptr;
+        auto* const beside = new SideBranch(device);
+        beside->run({nullptr, nullptr, take_scratch}, TakeArgs{512, &taken});
+        EXPECT_EQ(context_of(device).scratch_blocks(), 1u);
+        const auto join = [&] {  // the branch is outside of the capture
+            if (!forgotten) beside->join();
+            delete beside;
+        };
+        EXPECT_THROW(gpu::Graph::capture(context_of(device).stream(), join), GpuError);
+        EXPECT_EQ(context_of(device).scratch_blocks(), 0u);
+        if (!forgotten) delete beside;
+    }
 }
 
 TEST_F(SideBranches, AreInMemoryPlans) {

@@ -3,6 +3,10 @@
 #include "kernels/norm.h"
 #include "tests/kernels/cuda_fixture.h"
 
+#ifdef ATROUS_EMULATED
+#include "kernels/gpu/emu/emulator.h"
+#endif
+
 namespace atrous::kernels {
 namespace {
 
@@ -95,17 +99,60 @@ TEST_F(Moments, AreThoseOfWhatIsStored) {
         }
 }
 
-TEST_F(Moments, AreRefusedInOtherRunsAndWithoutTensorCores) {
-    test::Gpu g;
-    Tensor x(1, 8, 8, 5, DType::bf16), w(3, 1, 1, 5, DType::bf16), y(1, 8, 8, 3, DType::bf16);
-    x.integers(random_, 3), w.integers(random_, 3);
-    ConvForwardArgs a{x.device(stream()), w.device(stream()), nullptr, y.device(stream()), {1, 0, 1}};
-    int64_t pixels = 7;
-    cuda::conv_moments_pixels(g.queue, {a, pixels});
-    EXPECT_EQ(pixels, 0) << "plain arithmetic gives none";
-    Array<float> moments(6, 0);
-    a.moments = {moments.upload(stream()), 64};
-    EXPECT_THROW(cuda::conv_forward(g.queue, a), Error);
+// A 1x1 convolution of 8x8 pixels.
+struct Pointwise {
+    Pointwise(int64_t inputs, int64_t outputs, Random& random, gpu::StreamView stream)
+        : x(1, 8, 8, inputs, DType::bf16),
+          w(outputs, 1, 1, inputs, DType::bf16),
+          y(1, 8, 8, outputs, DType::bf16),
+          moments(size_t(2 * outputs), 0) {
+        x.integers(random, 3), w.integers(random, 3);
+        args = {x.device(stream), w.device(stream), nullptr, y.device(stream), {1, 0, 1}};
+    }
+    int64_t pixels_of_run(Queue& q) const {
+        int64_t pixels = 7;
+        cuda::conv_moments_pixels(q, {args, pixels});
+        return pixels;
+    }
+    Tensor x, w, y;
+    Array<float> moments;
+    ConvForwardArgs args;
+};
+
+TEST_F(Moments, AreRefusedInOtherRuns) {
+    Pointwise c(8, 16, random_, stream());
+    EXPECT_EQ(c.pixels_of_run(gpu_->queue), 64);
+    for (const int64_t pixels : {32, 128}) {
+        c.args.moments = {c.moments.upload(stream()), pixels};
+        EXPECT_THROW(cuda::conv_forward(gpu_->queue, c.args), Error) << pixels;
+    }
+}
+
+TEST_F(Moments, AreNotGivenByEveryImplementation) {
+    const Pointwise odd(5, 3, random_, stream()), narrow(8, 3, random_, stream()), wide(8, 16, random_, stream());
+    EXPECT_EQ(odd.pixels_of_run(gpu_->queue), 0) << "plain arithmetic gives none";
+    EXPECT_EQ(narrow.pixels_of_run(gpu_->queue), 0) << "narrow gives none";
+    test::Gpu simt(MathMode::exact, {KernelChoice::Rule::named, "simt"});
+    EXPECT_EQ(wide.pixels_of_run(simt.queue), 0);
+#ifdef ATROUS_EMULATED
+    gpu::emu::ScopedOptions options;
+    options->capability = 90;
+    test::Gpu wgmma(MathMode::exact, {KernelChoice::Rule::named, "wgmma"});
+    EXPECT_EQ(wide.pixels_of_run(wgmma.queue), 0);
+#endif
+}
+
+TEST_F(Moments, AreNotFiniteInAChannelThatIsNot) {
+    for (const float value : {NAN, INFINITY}) {
+        Pointwise c(8, 16, random_, stream());
+        Array<float> bias(16, 0);
+        bias.host[3] = value;
+        c.args.bias = bias.upload(stream());
+        c.args.moments = {c.moments.upload(stream()), 64};
+        cuda::conv_forward(gpu_->queue, c.args);
+        const std::vector<float> found = c.moments.download(stream(), "moments");
+        for (size_t i = 0; i < 32; ++i) EXPECT_EQ(std::isfinite(found[i]), i % 16 != 3) << value << ", " << i;
+    }
 }
 
 // A batch norm from moments against the one that reads its input; over 1024 runs are merged first.
@@ -152,6 +199,27 @@ TEST_F(Moments, GiveABatchNormItsStatistics) {
         y.expect(stream(), "y", 1e-5);
         gpu_->scratch.blocks.clear();
     }
+}
+
+// Values that repeat where a thread begins its 257 runs anew: errors of the merged means would be alike and add up.
+TEST_F(Moments, KeepTheDigitsOfALargeMeanInManyRuns) {
+    constexpr int64_t each = 257, pixels = 1024 * each;
+    Tensor x(1, 1, pixels, 1, DType::f32), y(1, 1, pixels, 1, DType::f32);
+    x.normal(random_, 1000, 1);
+    for (size_t i = each; i < x.host.size(); ++i) x.host[i] = x.host[i - each];
+    Array<float> moments(size_t(2 * pixels), 0), gamma(1, 1), beta(1, 0), mean(1, NAN), inv_std(1, NAN);
+    for (size_t i = 0; i < size_t(pixels); ++i) moments.host[2 * i] = x.host[i];
+    BatchNormForwardArgs a{x.device(stream()), {}, y.device(stream())};
+    a.gamma = gamma.upload(stream()), a.beta = beta.upload(stream());
+    a.mean = mean.upload(stream()), a.inv_std = inv_std.upload(stream());
+    a.update_running = false;
+    a.moments = {moments.upload(stream()), 1};
+    cuda::batch_norm_forward(gpu_->queue, a);
+    const Exact e = exact(x.host, 1, 0, 0, pixels);
+    mean.host[0] = float(e.mean);
+    inv_std.host[0] = float(1 / std::sqrt(e.squares / double(pixels) + a.epsilon));
+    mean.expect(stream(), "mean", 6e-8);
+    inv_std.expect(stream(), "inv_std", 1e-6);
 }
 
 }  // namespace

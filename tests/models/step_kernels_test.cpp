@@ -1,6 +1,7 @@
 // Which kernels a training step is made of on a GPU, as its dry run at full size tells.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/variant.h"
@@ -39,6 +40,13 @@ std::map<std::string, int> kernels_of_step(const NetConfig& config, int64_t size
     return counts;
 }
 
+// Batch norms with statistics of the batch.
+int norms_of(const NetConfig& config) {
+    const auto buffers = make_net(config)->buffers();
+    return int(std::count_if(buffers.begin(), buffers.end(),
+                             [](const NamedBuffer& b) { return b.path.ends_with("running_mean"); }));
+}
+
 // Where a tensor has several readers, such as the five branches of an ASPP, their kernels add up its gradient themselves.
 TEST(StepKernels, GradientsOfSeveralReadersTakeNoKernelOfTheirOwn) {
     for (const auto& [config, size] :
@@ -57,6 +65,20 @@ TEST(StepKernels, EveryBatchNormBehindAConvolutionTakesItsMoments) {
     EXPECT_EQ(deeplab["batch_norm_forward/moments"], 61) << "all but the two that give logits";
     auto u = kernels_of_step(unet({.out_channels = 21}), 512);
     EXPECT_EQ(u["batch_norm_forward/moments"], 18);
+}
+
+TEST(StepKernels, NoModelLosesThem) {
+    for (const NetConfig& config :
+         std::vector<NetConfig>{{.model = "unet", .out_channels = 21, .encoder = "resnet18"},
+                                {.model = "albunet34", .out_channels = 21},
+                                {.model = "fcn", .out_channels = 21, .encoder = "resnet18"},
+                                {.model = "fcn", .out_channels = 21, .encoder = "vgg11_bn"},
+                                {.model = "deeplabv3", .out_channels = 21, .encoder = "vgg13_bn"},
+                                {.model = "deeplabv3plus", .out_channels = 21, .encoder = "resnet18"},
+                                {.model = "deeplabv3-comma10k", .out_channels = 21, .encoder = "resnet18"}}) {
+        auto counts = kernels_of_step(config, 256);
+        EXPECT_EQ(counts["batch_norm_forward/moments"], norms_of(config)) << config.model << " on " << config.encoder;
+    }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "base/variant.h"
 #include "data/synth.h"
@@ -106,7 +107,7 @@ TEST_F(TunedTraining, ObeysSavesAndRestoresItsKernels) {
     set_tuned_kernels(nullptr);
     heard_.said.clear();
     TrainingSetup again = resumed();
-    EXPECT_TRUE(heard_.has("as the checkpoint names them; simt ")) << heard_.said;
+    EXPECT_TRUE(heard_.has("size are those of the training; simt ")) << heard_.said;
     ASSERT_NE(tuned_kernels(), nullptr);
     EXPECT_EQ(tuned_kernels()->all(), table);
     EXPECT_FALSE(any_by(train(again), "mma"));
@@ -128,7 +129,7 @@ TEST_F(TunedTraining, EveryFileOfItNamesItsKernels) {
         take_tuned_kernels(io::SafetensorsFile(file), setup.device, heard_);
         ASSERT_NE(tuned_kernels(), nullptr) << file;
         EXPECT_EQ(tuned_kernels()->all(), table) << file;
-        EXPECT_TRUE(heard_.has("as the checkpoint names them; simt ")) << heard_.said;
+        EXPECT_TRUE(heard_.has("size are those of the training; simt ")) << heard_.said;
         take_tuned_kernels(io::SafetensorsFile(file), {DeviceKind::cpu}, heard_);
         EXPECT_EQ(tuned_kernels(), nullptr) << "they are a GPU's";
     }
@@ -162,9 +163,58 @@ TEST_F(TunedTraining, DoesNotTakeTheKernelsOfAnotherMachine) {
     train(setup);
     heard_.said.clear();
     TrainingSetup again = resumed();
-    EXPECT_TRUE(heard_.has("warning: its kernels were tuned on other ground (another GPU)")) << heard_.said;
+    EXPECT_TRUE(heard_.has("last.safetensors: its kernels were tuned on other ground (another GPU)")) << heard_.said;
     EXPECT_EQ(tuned_kernels(), nullptr);
     EXPECT_TRUE(any_by(train(again), "mma"));
+}
+
+TEST_F(TunedTraining, AreNotTakenWhereKernelsAreNamed) {
+    TrainingSetup setup = tuned(simt_is_faster);
+    train(setup);
+    const ScopedKernelChoice named({KernelChoice::Rule::named, "mma"});
+    heard_.said.clear();
+    take_tuned_kernels(io::SafetensorsFile(e_.run.output_dir + "/best.safetensors"), setup.device, heard_);
+    EXPECT_TRUE(heard_.has("convolutions are not taken: `kernels` mma\n")) << heard_.said;
+    EXPECT_FALSE(heard_.has("kernels tuned for ")) << heard_.said;
+}
+
+// Files of before have the record in the run fingerprint.
+TEST_F(TunedTraining, AreReadWhereEarlierFilesHaveThem) {
+    TrainingSetup setup = tuned(simt_is_faster);
+    const TunedRecord record = *setup.fingerprint.tuned;
+    const auto table = record.kernels.all();
+    setup.fingerprint.tuned.reset();
+    train(setup);
+    const std::string path = e_.run.output_dir + "/last.safetensors", old = folder_ + "/old.safetensors";
+    auto course = nlohmann::json::parse(io::SafetensorsFile(path).metadata().at("atrous.course"));
+    course["tuned"] = {{"machine", record.machine}, {"kernels", nlohmann::json::parse(tuning_json(record.kernels))}};
+    auto net = setup.make();
+    net->materialize({.device = {DeviceKind::cpu}});
+    io::save_weights(old, *net, {{"atrous.course", course.dump()}});
+    take_tuned_kernels(io::SafetensorsFile(old), setup.device, heard_);
+    ASSERT_NE(tuned_kernels(), nullptr);
+    EXPECT_EQ(tuned_kernels()->all(), table);
+    const auto fingerprint = saved_fingerprint(io::SafetensorsFile(old));
+    ASSERT_TRUE(fingerprint && fingerprint->tuned);
+    EXPECT_EQ(fingerprint->tuned->kernels.all(), table);
+    EXPECT_FALSE(tuned_record_of(io::SafetensorsFile(path))) << "nothing was tuned";
+}
+
+TEST_F(TunedTraining, ADamagedRecordIsOneLine) {
+    auto net = make_net(e_.net);
+    net->materialize({.device = {DeviceKind::cpu}});
+    const std::string path = folder_ + "/damaged.safetensors";
+    for (const char* record : {"{", "[]", "{\"machine\": \"a GPU\"}", "{\"machine\": 1, \"kernels\": {}}"}) {
+        io::save_weights(path, *net, {{"atrous.tuned", record}});
+        try {
+            take_tuned_kernels(io::SafetensorsFile(path), {DeviceKind::gpu}, heard_);
+            ADD_FAILURE() << record;
+        } catch (const FormatError& e) {
+            const std::string text = e.what();
+            EXPECT_TRUE(text.starts_with(path + ": its 'atrous.tuned' cannot be read: ")) << text;
+            EXPECT_EQ(text.find('\n'), text.npos) << text;
+        }
+    }
 }
 
 TEST_F(TunedTraining, OnTheCpuNothingIsTimed) {

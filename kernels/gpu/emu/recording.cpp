@@ -53,8 +53,7 @@ size_t Recording::join(StreamState& stream) {
 }
 
 void Recording::close() {
-    open_ = false;
-    release_streams();
+    end();
     for (size_t i = 1; i < seen_.size(); ++i)
         if (seen_[0][i] < seen_[i][i])
             throw GpuError(
@@ -62,7 +61,8 @@ void Recording::close() {
                 "another one that took part; record an event there and block this stream on it");
 }
 
-void Recording::release_streams() {
+void Recording::end() {
+    open_ = false;
     for (StreamState* s : joined_)
         if (s) s->recording.reset();
     std::fill(joined_.begin(), joined_.end(), nullptr);

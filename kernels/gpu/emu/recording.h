@@ -21,7 +21,7 @@ class Recording {
     size_t join(StreamState& stream);  // returns its lane
     // Ends the capture. Error where the work of some lane is not waited for by lane 0.
     void close();
-    void release_streams();
+    void end();  // the same where an error has ended it: nothing is checked
     bool open() const { return open_; }
     size_t nodes() const;
 

@@ -104,7 +104,7 @@ Graph Graph::capture(StreamView stream, const std::function<void()>& submit) {
             ++captures;
         }
         ~Capturing() {
-            s.recording->release_streams();
+            s.recording->end();
             s.recording.reset();
             --captures;
         }
