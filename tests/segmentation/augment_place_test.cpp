@@ -44,9 +44,11 @@ TEST(AugmentPlace, IsTheHostWhereTheDeviceWouldBeSlower) {
     EXPECT_EQ(why_better_on_host({512, 1024}, crop, {}), "");
     const std::string large = why_better_on_host({10000, 12000}, crop, {});
     EXPECT_EQ(large, "images of up to 12000x10000 are cropped to 512x512, and all of each would cross the bus");
-    EXPECT_EQ(why_better_on_host(crop, crop, {.reads = 4 * 7 * 7}), "");
-    EXPECT_EQ(why_better_on_host(crop, crop, {.reads = 1764}),
-              "resized and rotated values are made of up to 1764 others each");
+    data::PlanFigures plans;
+    plans.reads = 4 * 7 * 7;
+    EXPECT_EQ(why_better_on_host(crop, crop, plans), "");
+    plans.reads = 1764;
+    EXPECT_EQ(why_better_on_host(crop, crop, plans), "resized and rotated values are made of up to 1764 others each");
     std::string note;
     EXPECT_TRUE(augments_on_device("device", gpu, "", large, note));
     EXPECT_EQ(note, "");
