@@ -88,7 +88,8 @@ std::string table(const LoaderArguments& a, size_t samples, Device device, const
     return text;
 }
 
-std::string json_line(const LoaderArguments& a, size_t samples, Device device, const std::vector<Measured>& all) {
+std::string json_line(const LoaderArguments& a, size_t samples, Device device, const std::vector<Measured>& all,
+                      const std::string& why_on_host) {
     nlohmann::ordered_json j{{"kind", "loader"}, {"engine", "atrous"}};
     for (const auto& [name, value] : bench::environment(device)) j[name] = value;
     j["data"] = a.e.data.root;
@@ -102,6 +103,7 @@ std::string json_line(const LoaderArguments& a, size_t samples, Device device, c
     data::Augmentations described = a.e.augmentations;
     describe(augmentations, described);
     for (const auto& setting : augmentations.all()) j["augmentations"][setting->key] = setting->shown();
+    if (!why_on_host.empty()) j["on_host_because"] = why_on_host;
     for (const Measured& m : all) {  // the host's beside the settings, the device's under a key of their own
         nlohmann::ordered_json& to = m.where == "host" ? j : j["on_device"];
         for (const Throughput& t : m.rates) to["images_per_s"][std::to_string(t.workers)] = t.images_per_s;
@@ -135,10 +137,11 @@ int bench_loader(int argc, const char* const* argv) {
     loader.augment = loader.shuffle = true;
     loader.last = data::LastBatch::merge;
     std::vector<Measured> all{measure(a, "host", samples, report.rule, loader, device)};
-    const std::string why = why_on_host(a.e.augmentations, report, 1);
+    const std::string why =
+        why_on_host(a.e.augmentations, report, figures_of_plans(loader, {report.train_max_h, report.train_max_w}), 1);
     loader.plans = true;
     if (why.empty()) all.push_back(measure(a, "device", samples, report.rule, loader, device));
-    const std::string line = json_line(a, samples.size(), device, all);
+    const std::string line = json_line(a, samples.size(), device, all, why);
     std::fputs((a.json == "-" ? line : table(a, samples.size(), device, all, why)).c_str(), stdout);
     if (to_file) io::write_durably(a.json, line);
     std::fflush(stdout);

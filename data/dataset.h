@@ -118,6 +118,8 @@ struct DatasetReport {
     int64_t min_h = 0, min_w = 0, max_h = 0, max_w = 0;
     int64_t train_min_h = 0, train_min_w = 0, train_max_h = 0, train_max_w = 0;  // of those that train
     std::vector<ImageSize> sizes = {};                                           // each once
+    ImageSize train_largest;                    // of those that train the one with the most pixels
+    int64_t train_deep_images = 0;              // of those that train: more than 8 bits, floats too
     ImageSize val_largest;                      // of those that validate the one with the most pixels; none: none does
     int channels = 3;                           // of the net: 3 for gray, RGB and RGBA, else as many as the images have
     ValueRange range = {};                      // definite; without bounds: of the integers' type

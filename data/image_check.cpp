@@ -91,8 +91,9 @@ void sum_up_images(const std::vector<FoundImage>& images, const RangeRule& rule,
     for (size_t i = 0; i < images.size(); ++i) {
         const FoundImage& found = images[i];
         if (sizes.emplace(found.h, found.w).second) report.sizes.push_back({found.h, found.w});
-        if (i >= train && found.h * found.w > report.val_largest.height * report.val_largest.width)
-            report.val_largest = {found.h, found.w};
+        ImageSize& largest = i < train ? report.train_largest : report.val_largest;
+        if (found.h * found.w > largest.height * largest.width) largest = {found.h, found.w};
+        report.train_deep_images += i < train && (found.deep || found.floats);
         report.gray_images += found.c == 1;
         report.deep_images += found.deep;
         report.float_images += found.floats;

@@ -14,6 +14,12 @@
 
 namespace atrous::data {
 
+// What a sample that a device augments takes up in a batch at the most.
+struct SampleRoom {
+    int64_t pixels = 0;   // of its source
+    int64_t filters = 0;  // integers
+};
+
 enum class LastBatch { keep, drop, merge };  // merge: a last partial batch joins the one before it
 
 struct LoaderOptions {
@@ -25,6 +31,7 @@ struct LoaderOptions {
     int channels = 3;                           // of the net; 0: as the files have them, for looking at samples
     bool bytes = false;                         // batches whose images all have 8 bits hold them as they are
     bool plans = false;                         // and those of a training their sources, which the device augments
+    SampleRoom room = {};  // of each of them, so that batches of n are of one size; 0: what it holds
     Normalization normalization;
     Augmentations augmentations;
     bool augment = false, shuffle = false;  // augment: also crops anywhere instead of in the middle
@@ -41,8 +48,13 @@ Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOpti
 Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
                     int64_t index);
 
-// How many integers of filters a batch of n images of that size, changed by plans, will hardly exceed.
-int64_t filter_room(const LoaderOptions& options, int64_t n, ImageSize image);
+// What the plans of images of this size come to, by some that are drawn.
+struct PlanFigures {
+    std::string failure;  // why an augmentation cannot be planned so; empty: all can
+    int64_t filters = 0;  // integers of a sample, which others hardly exceed
+    int64_t reads = 1;    // stored values that one value is made of
+};
+PlanFigures figures_of_plans(const LoaderOptions& options, ImageSize image);
 
 // Where the pixels of an image of this size lie in what a net sees that is not trained on it.
 struct Placement {

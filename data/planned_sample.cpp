@@ -1,7 +1,10 @@
 // Samples that a device augments: their plans, and batches of them.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <bit>
 
+#include "base/error.h"
 #include "base/philox.h"
 #include "data/mask.h"
 #include "data/prepare.h"
@@ -21,6 +24,15 @@ static void plan_crop(SamplePlan& plan, int64_t h, int64_t w, Random& random) {
     plan.crop(y - (padded_h - plan.h()) / 2, x - (padded_w - plan.w()) / 2, h, w);
 }
 
+static void add_plan(const Augmentation& augmentation, SamplePlan& plan, Random& random) {
+    try {
+        augmentation.plan(plan, random);
+    } catch (const Error& error) {
+        throw Error(
+            fmt::format("`{}` has no plan that a device can carry out ({})", augmentation.name(), error.what()));
+    }
+}
+
 static SamplePlan planned(const LoaderOptions& options, int64_t source_h, int64_t source_w, int channels, int64_t epoch,
                           int64_t index) {
     SamplePlan plan(source_h, source_w, channels);
@@ -28,7 +40,7 @@ static SamplePlan planned(const LoaderOptions& options, int64_t source_h, int64_
         for (const Augmentation* augmentation : options.augmentations.all()) {
             if (augmentation->stage != stage || !augmentation->active()) continue;
             Random random = random_of(options, epoch, index, augmentation->stream);
-            augmentation->plan(plan, random);
+            add_plan(*augmentation, plan, random);
         }
     };
     apply(Augmentation::Stage::before_crop);
@@ -45,25 +57,33 @@ SamplePlan plan_augmented(const Example& source, const LoaderOptions& options, i
 
 // ---- batches ----
 
-static int64_t room_for(int64_t values) { return int64_t(std::bit_ceil(uint64_t(std::max<int64_t>(values, 256)))); }
-
-int64_t filter_room(const LoaderOptions& options, int64_t n, ImageSize image) {
-    size_t most = 0;
-    for (int64_t i = 0; i < 64; ++i)
-        most = std::max(most, planned(options, image.height, image.width, 1, 0, i).filters().size());
-    return room_for(n * int64_t(most));
+PlanFigures figures_of_plans(const LoaderOptions& options, ImageSize image) {
+    constexpr int64_t least = 64;  // so that there is always something to copy
+    PlanFigures figures;
+    try {
+        for (int64_t i = 0; i < 64; ++i) {
+            const SamplePlan plan = planned(options, image.height, image.width, options.channels, 0, i);
+            figures.filters = std::max(figures.filters, int64_t(plan.filters().size()));
+            figures.reads = std::max(figures.reads, plan.reads());
+        }
+    } catch (const Error& error) {
+        figures.failure = error.what();
+    }
+    figures.filters = std::max(least, figures.filters + figures.filters / 8);
+    return figures;
 }
 
-// Samples of one size get the room that they fill; others, a power of two's quarters, for a device to see few sizes.
-static int64_t source_room(const std::vector<PlannedSample>& samples) {
-    int64_t pixels = 0;
-    bool equal = true;
+// A device records a step for each size of its inputs: a run's batches of n samples have one, that of their room.
+static void make_room(const std::vector<PlannedSample>& samples, const SampleRoom& room, HostBatch& batch) {
+    int64_t pixels = 0, filters = 0;
     for (const PlannedSample& s : samples) {
         pixels += s.source->image.h * s.source->image.w;
-        equal = equal && s.source->image.h * s.source->image.w * int64_t(&s - samples.data() + 1) == pixels;
+        filters += int64_t(s.plan.filters().size());
     }
-    const auto step = std::max<int64_t>(1, int64_t(std::bit_floor(uint64_t(pixels))) / 4);
-    return equal ? pixels : (pixels + step - 1) / step * step;
+    const auto n = int64_t(samples.size());
+    batch.source_pixels = std::max(pixels, n * room.pixels);
+    batch.filter_values = std::max<int64_t>(1, n * room.filters);
+    if (filters > batch.filter_values) batch.filter_values = int64_t(std::bit_ceil(uint64_t(filters)));
 }
 
 static void add_sample(const PlannedSample& planned, const LoaderOptions& options, HostBatch& batch) {
@@ -85,11 +105,10 @@ void collate(const std::vector<PlannedSample>& samples, const LoaderOptions& opt
     set_shape(batch, options, int64_t(samples.size()), h, w);
     batch.form = ImageForm::samples;
     batch.images.clear(), batch.bytes.clear(), batch.labels.clear(), batch.filters.clear(), batch.samples.clear();
-    batch.source_pixels = source_room(samples);
+    make_room(samples, options.room, batch);
     batch.bytes.reserve(size_t(batch.source_pixels * batch.c));
     batch.labels.reserve(size_t(batch.source_pixels));
     for (const PlannedSample& s : samples) add_sample(s, options, batch);
-    batch.filter_values = room_for(int64_t(batch.filters.size()));
     batch.bytes.resize(size_t(batch.source_pixels * batch.c));
     batch.labels.resize(size_t(batch.source_pixels), uint8_t(ignored_class));
     batch.filters.resize(size_t(batch.filter_values));

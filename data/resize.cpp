@@ -7,12 +7,13 @@
 
 #include "base/error.h"
 #include "data/transform.h"
+#include "kernels/augmented_sample.h"
 
 namespace atrous::data {
 
 namespace {
 
-constexpr int weight_bits = 22;
+constexpr int weight_bits = kernels::filter_bits;  // devices weigh by the same
 constexpr int64_t lanes = 16;
 
 template <class T>

@@ -1,11 +1,14 @@
 #include "data/sample_plan.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "base/error.h"
 
 namespace atrous::data {
+
+static_assert(kernels::augmented_channels == max_channels);
 
 SamplePlan::SamplePlan(int64_t h, int64_t w, int channels) : h_(h), w_(w), channels_(channels) {
     sample_.h = sample_.resized_h = sample_.crop_h = int32_t(h);
@@ -52,21 +55,30 @@ void SamplePlan::crop(int64_t top, int64_t left, int64_t h, int64_t w) {
     sample_.crop_h = int32_t(h), sample_.crop_w = int32_t(w);
 }
 
+// The crop's own size and place do not change any more.
+void SamplePlan::require_crop() const {
+    require(cropped_, "sample plan: flips, turns and colours come after the crop");
+}
+
 // Each lets position (y, x) show what the sides, mirrored or exchanged, showed there: `from` maps to places of the crop.
 void SamplePlan::flip_horizontal() {
+    require_crop();
     for (auto& row : sample_.from) row[2] += row[1] * int32_t(w_ - 1), row[1] = -row[1];
 }
 
 void SamplePlan::flip_vertical() {
+    require_crop();
     for (auto& row : sample_.from) row[2] += row[0] * int32_t(h_ - 1), row[0] = -row[0];
 }
 
 void SamplePlan::transpose() {
+    require_crop();
     for (auto& row : sample_.from) std::swap(row[0], row[1]);
     std::swap(h_, w_);
 }
 
 void SamplePlan::rotate90(int quarter_turns) {
+    require_crop();
     for (int turn = 0; turn < ((quarter_turns % 4) + 4) % 4; ++turn) {
         flip_horizontal();
         transpose();
@@ -74,10 +86,16 @@ void SamplePlan::rotate90(int quarter_turns) {
 }
 
 void SamplePlan::adjust(double brightness, double contrast) {
+    require_crop();
     require(!sample_.coloured, "sample plan: one change of colour");
     sample_.coloured = true;
     sample_.brightness = brightness;
     sample_.contrast = contrast;
+}
+
+int64_t SamplePlan::reads() const {
+    const auto taps = [](const kernels::FilterPlace& axis) { return std::max<int64_t>(axis.taps, 1); };
+    return taps(sample_.rows) * taps(sample_.columns) * (sample_.rotates ? 4 : 1);
 }
 
 kernels::AugmentedSample SamplePlan::sample(const Fill& fill, const ValueRange& range, int64_t filters) const {

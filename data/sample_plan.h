@@ -10,7 +10,8 @@
 
 namespace atrous::data {
 
-// Changes in the order in which they are called: at most one resize, then at most one rotation, a crop, then the others.
+// Changes in the order in which they are called: at most one resize, then at most one rotation, a crop, then the others,
+// of which colour is adjusted at most once. Error for any other order.
 class SamplePlan {
  public:
     SamplePlan(int64_t h, int64_t w, int channels);  // of an image of 8 bits
@@ -31,8 +32,11 @@ class SamplePlan {
     // The sample's with this fill and range; filters lie behind `filters` integers of other samples.
     kernels::AugmentedSample sample(const Fill& fill, const ValueRange& range, int64_t filters) const;
     const std::vector<int32_t>& filters() const { return filters_; }
+    int64_t reads() const;  // how many stored values one value is made of
 
  private:
+    void require_crop() const;
+
     int64_t h_, w_;
     int channels_;
     bool cropped_ = false;

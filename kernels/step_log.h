@@ -12,6 +12,7 @@ constexpr int max_loss_terms = 8;
 struct StepLogEntry {
     double loss = 0;
     double terms[max_loss_terms] = {};  // of the loss, as it lists them; 0 beyond them
+    double counted = 0;                 // elements that count for the loss
     double grad_norm = 0;               // before clipping
     float loss_scale = 1;               // after the step
     int32_t nonfinite = 0;              // some gradient was; the step changed nothing
@@ -19,14 +20,14 @@ struct StepLogEntry {
 };
 
 struct StepLogArgs {
-    const void* terms = nullptr;  // [1 + term_count + …]: the loss and its terms; f32 or f64; absent: nothing to add
+    const void* terms = nullptr;  // [2 + term_count]: the loss, its terms, counted; f32 or f64; absent: nothing to add
     const void* aux_terms = nullptr;  // of an auxiliary head, weighted already: its loss adds to the first term
     DType dtype = DType::f32;
     int32_t term_count = 0;                    // at most max_loss_terms
     double term_weights[max_loss_terms] = {};  // of this micro-batch
     bool first = true, last = true;            // of the step's micro-batches
     const StepState* state = nullptr;
-    double* sums = nullptr;  // [1 + term_count], kept between the micro-batches of a step
+    double* sums = nullptr;  // [2 + term_count], kept between the micro-batches of a step
     StepLogEntry* ring = nullptr;
     int64_t capacity = 1;
 };
@@ -46,6 +47,8 @@ constexpr void add_terms(const StepLogArgs& a) {
     a.sums[0] = (a.first ? 0 : a.sums[0]) + (double(terms[0]) + aux);
     for (int i = 1; i <= a.term_count; ++i)
         a.sums[i] = (a.first ? 0 : a.sums[i]) + a.term_weights[i - 1] * double(terms[i]);
+    const int counted = a.term_count + 1;
+    a.sums[counted] = (a.first ? 0 : a.sums[counted]) + double(terms[counted]);
 }
 
 // What every backend does, in its own memory. constexpr, so that device code may call it.
@@ -57,6 +60,7 @@ constexpr void log_step_entry(const StepLogArgs& a) {
     StepLogEntry& entry = a.ring[(s.attempts - 1) % a.capacity];
     entry.loss = a.sums[0];
     for (int i = 0; i < max_loss_terms; ++i) entry.terms[i] = i < a.term_count ? a.sums[i + 1] : 0;
+    entry.counted = a.sums[a.term_count + 1];
     entry.grad_norm = s.grad_norm, entry.loss_scale = s.loss_scale, entry.nonfinite = s.found_nonfinite;
     entry.attempt = s.attempts - 1;
 }

@@ -22,8 +22,10 @@ static int64_t cache_bytes(const TrainingSetup& t, const std::vector<data::Sampl
 static data::LoaderOptions validation_loader(const TrainingSetup& t, int64_t multiple) {
     const bool one_at_a_time =
         sees_windows(t) || (t.card.resize == data::ResizeMode::none && !t.sets.report.one_size());
-    return loader_options(t.card, one_at_a_time ? 1 : t.experiment.batch_size, int(t.experiment.machine.workers),
-                          sees_windows(t) ? 1 : multiple);
+    data::LoaderOptions o = loader_options(t.card, one_at_a_time ? 1 : t.experiment.batch_size,
+                                           int(t.experiment.machine.workers), sees_windows(t) ? 1 : multiple);
+    o.bytes = validates_bytes(t);
+    return o;
 }
 
 static data::LoaderOptions training_loader(const TrainingSetup& t, int64_t multiple) {

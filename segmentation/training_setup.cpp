@@ -7,11 +7,11 @@
 #include "data/band_names.h"
 #include "data/check_index.h"
 #include "engine/context.h"
-#include "segmentation/augment_place.h"
 #include "segmentation/card_classes.h"
 #include "segmentation/dataset_options.h"
 #include "segmentation/pretrained_report.h"
 #include "segmentation/run_folder.h"
+#include "segmentation/training_plan.h"
 #include "segmentation/tuning.h"
 
 namespace atrous {
@@ -167,73 +167,6 @@ bool sees_windows(const TrainingSetup& t) {
     return t.card.resize == data::ResizeMode::none && (all.max_h > t.card.height || all.max_w > t.card.width);
 }
 
-static ImageForm form_of_images(const TrainingSetup& t) {
-    const data::DatasetReport& all = t.sets.report;
-    if (all.deep_images + all.float_images > 0) return ImageForm::floats;
-    return t.augments_on_device ? ImageForm::samples : ImageForm::bytes;
-}
-
-// Of the training's images as they wait to be augmented.
-static ImageSize largest_source(const TrainingSetup& t) {
-    const data::DatasetReport& all = t.sets.report;
-    if (t.card.resize == data::ResizeMode::none) return {all.train_max_h, all.train_max_w};
-    return {t.card.height, t.card.width};
-}
-
-data::LoaderOptions augmenting_loader(const TrainingSetup& t) {
-    data::LoaderOptions o = loader_options(t.card, t.experiment.batch_size, int(t.experiment.machine.workers), 1);
-    o.augment = o.shuffle = true;
-    o.plans = t.augments_on_device;
-    o.augmentations = t.experiment.augmentations;
-    o.crop_h = training_size(t.experiment).height;
-    o.crop_w = training_size(t.experiment).width;
-    o.last = t.experiment.last_batch;
-    o.seed = uint64_t(t.experiment.data.seed);
-    return o;
-}
-
-// Says in one line where the host augments though the device might.
-static bool augments_on_device(const Experiment& e, const TrainingSetup& t, Messages& messages) {
-    std::string note;
-    const std::string why = why_on_host(e.augmentations, t.sets.report, e.trainer.accumulate);
-    const bool on_device = augments_on_device(e.augment_on, t.device, why, note);
-    if (!note.empty()) messages.text(note + "\n");
-    return on_device;
-}
-
-// Everything that decides about memory, by batch size.
-static PlanForBatch plan_for(const TrainingSetup& t) {
-    const Experiment& e = t.experiment;
-    PlanOptions o;
-    const int64_t multiple = make_net(t.card.net)->input_multiple();
-    const ImageSize training = raised_to_multiple(training_size(e), multiple),
-                    validation = raised_to_multiple({t.card.height, t.card.width}, multiple);
-    o.device = t.device;
-    o.compute = t.compute;
-    o.height = training.height;
-    o.width = training.width;
-    o.validation_height = validation.height;
-    o.validation_width = validation.width;
-    o.accumulate = e.trainer.accumulate;
-    o.optimizer = optimizer_options(e);
-    o.loss = loss_of(t.card);
-    o.aux_weight = e.net.aux_weight;
-    o.images = form_of_images(t);
-    const ImageSize source = largest_source(t);
-    o.source_pixels = source.height * source.width;
-    const bool windows = sees_windows(t) && !t.sets.dataset.val.empty();
-    if (windows) o.whole_height = t.sets.report.val_largest.height, o.whole_width = t.sets.report.val_largest.width;
-    const PlanForBatch plan =
-        plan_of_epochs(o, int64_t(t.sets.dataset.train.size()), int64_t(t.sets.dataset.val.size()), e.last_batch);
-    const data::LoaderOptions loader = augmenting_loader(t);
-    return [=](int64_t batch) {
-        PlanOptions options = plan(batch);
-        if (options.images == ImageForm::samples) options.filter_values = filter_room(loader, options.batch, source);
-        if (windows) options.validation_batch = 1, options.last_validation_batch = 0;
-        return options;
-    };
-}
-
 // What the shapes tell before the first step: batches too small for batch norm, atrous branches that read padding.
 static void check_shapes(const TrainingSetup& t, Messages& messages) {
     const Experiment& e = t.experiment;
@@ -282,8 +215,8 @@ TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device d
     };
     if (!run && !e.pretrained.empty()) check_pretrained(*t.make(), e.pretrained, e.new_head);
     t.experiment = e;
-    t.augments_on_device = augments_on_device(e, t, messages);
-    t.plan = plan_for(t);
+    place_augmentation(t, messages);
+    t.plan = plan_of_training(t);
     set_tuned_kernels(nullptr);
     const Budget budget = memory_budget(device, e.machine.memory_limit_mib);
     const auto samples = int64_t(t.sets.dataset.train.size());

@@ -26,6 +26,7 @@ struct TrainingSetup {
     RunFingerprint fingerprint;
     NetFactory make;  // the net, with what is frozen, not materialized
     bool augments_on_device = false;
+    data::SampleRoom room;  // of the samples that the device augments
     PlanForBatch plan;
     std::optional<ResumedRun> resumed;
 };
@@ -52,6 +53,9 @@ bool sees_windows(const TrainingSetup& setup);
 // Does all of the above for a new training that an Experiment describes, on the device and the threads that it names.
 // Throws UsageError also for a value out of its range.
 TrainingSetup prepare_training(Experiment& experiment, Messages& messages);
+
+// Whether batches that validate hold bytes: no such image has more than 8 bits.
+bool validates_bytes(const TrainingSetup& setup);
 
 // Of the training's batches, without their cache and the multiple of their size.
 data::LoaderOptions augmenting_loader(const TrainingSetup& setup);

@@ -28,29 +28,34 @@ static bool any_wrong(const uint8_t* labels, int64_t count, int64_t classes, int
     return false;
 }
 
-struct Place {
-    int64_t image, x, y;
+// Some of a batch's labels: `count` of them in lines of w, from `first`.
+struct LabelRange {
+    int64_t image, first, count, w;
 };
 
-static Place place_of(const HostBatch& b, int64_t pixel) {
-    if (b.form != ImageForm::samples) return {pixel / (b.h * b.w), pixel % b.w, pixel % (b.h * b.w) / b.w};
-    const auto after =
-        std::find_if(b.samples.begin(), b.samples.end(), [&](const auto& s) { return s.labels > pixel; });
-    const kernels::AugmentedSample& s = after[-1];
-    return {after - b.samples.begin() - 1, (pixel - s.labels) % s.w, (pixel - s.labels) / s.w};
+// Behind the labels of samples is room that nobody reads.
+static LabelRange labels_of(const HostBatch& b, int64_t image) {
+    if (b.form != ImageForm::samples) return {image, image * b.h * b.w, b.h * b.w, b.w};
+    const kernels::AugmentedSample& s = b.samples[size_t(image)];
+    return {image, s.labels, int64_t(s.h) * s.w, s.w};
+}
+
+static void check_range(const HostBatch& b, const LabelRange& r, int64_t classes, int ignored) {
+    require(r.first + r.count <= int64_t(b.labels.size()), "training step: the batch's labels do not fill its shape");
+    const uint8_t* const labels = b.labels.data() + r.first;
+    if (!any_wrong(labels, r.count, classes, ignored)) return;
+    const int64_t at =
+        std::find_if(labels, labels + r.count, [&](uint8_t l) { return is_wrong(l, classes, ignored); }) - labels;
+    throw DataError(fmt::format(
+        "{}: pixel ({}, {}) has the label {}; expected 0 to {}{}: give the net more classes, or the masks other ids",
+        r.image < int64_t(b.names.size()) ? b.names[size_t(r.image)] : fmt::format("image {}", r.image), at % r.w,
+        at / r.w, int(labels[at]), classes - 1, ignored >= 0 ? fmt::format(", or {} for ignored", ignored) : ""));
 }
 
 void check_labels(const HostBatch& b, int64_t out_channels, int ignored) {
-    const int64_t classes = std::max<int64_t>(out_channels, 2), count = int64_t(b.labels.size());
-    if (classes > 255 || !any_wrong(b.labels.data(), count, classes, ignored)) return;
-    const auto at = std::find_if(b.labels.begin(), b.labels.end(),
-                                 [&](uint8_t label) { return is_wrong(label, classes, ignored); });
-    if (at == b.labels.end()) return;
-    const Place found = place_of(b, at - b.labels.begin());
-    throw DataError(fmt::format(
-        "{}: pixel ({}, {}) has the label {}; expected 0 to {}{}: give the net more classes, or the masks other ids",
-        found.image < int64_t(b.names.size()) ? b.names[size_t(found.image)] : fmt::format("image {}", found.image),
-        found.x, found.y, int(*at), classes - 1, ignored >= 0 ? fmt::format(", or {} for ignored", ignored) : ""));
+    const int64_t classes = std::max<int64_t>(out_channels, 2);
+    if (classes > 255 || b.labels.empty()) return;
+    for (int64_t image = 0; image < b.n; ++image) check_range(b, labels_of(b, image), classes, ignored);
 }
 
 }  // namespace atrous

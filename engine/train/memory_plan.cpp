@@ -70,14 +70,14 @@ class DryRun {
         HostBatch b;  // of shapes: on meta nothing is read
         b.n = n, b.h = h, b.w = w, b.c = net_.in_channels();
         b.labels = {0};
-        b.form = o_.images == ImageForm::samples ? ImageForm::bytes : o_.images;
+        b.form = o_.training ? o_.validation_images : o_.images;
         return b;
     }
     HostBatch training_batch(int64_t n) const {
         HostBatch b = batch(n, o_.height, o_.width);
         b.form = o_.images;
         b.source_pixels = n * o_.source_pixels;
-        b.filter_values = o_.filter_values;
+        b.filter_values = n * o_.filter_values;
         return b;
     }
 

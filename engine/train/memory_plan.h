@@ -27,11 +27,12 @@ struct PlanOptions {
     OptimizerOptions optimizer = {};
     LossFactory loss = bce_dice_loss();
     double aux_weight = default_aux_weight;
-    int64_t accumulate = 1;                // micro-batches a step
-    bool graphs = true;                    // steps are recorded where the device can
-    ImageForm images = ImageForm::floats;  // as batches hold them; samples: of the training, and bytes else
-    int64_t source_pixels = 0;             // of a sample
-    int64_t filter_values = 0;             // of a batch of samples: HostBatch::filter_values
+    int64_t accumulate = 1;  // micro-batches a step
+    bool graphs = true;      // steps are recorded where the device can
+    ImageForm images =
+        ImageForm::floats;  // as the batches hold them that are trained on, or of which it is a forward pass
+    ImageForm validation_images = ImageForm::floats;
+    int64_t source_pixels = 0, filter_values = 0;  // of form samples: the room for one (HostBatch)
 };
 
 // Bytes are those that the device's allocator counts: sizes rounded, blocks that stand in for slightly smaller ones.

@@ -47,23 +47,14 @@ Trainer::Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOption
     options_.read_every = read_interval(options.read_every, net.materialized().device);
 }
 
-void Trainer::submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer) {
-    Pending p{progress.batch, count, 0, progress.step + 1, learning_rate_at(progress.step)};
-    bool counts = false;
-    for (int64_t i = 0; i < count; ++i) {
-        const auto& labels = window[size_t(i)].labels;
-        p.images += window[size_t(i)].n;
-        counts =
-            counts || std::any_of(labels.begin(), labels.end(), [&](uint8_t l) { return l != options_.ignore_index; });
-    }
-    if (!counts)
-        observer.on_warning(fmt::format("step {}: no pixel counts, every label is ignored (images: {})", p.step,
-                                        names_of(window, count)));
+void Trainer::submit(const std::vector<HostBatch>& window, int64_t count) {
+    Pending p{progress.batch, count, 0, progress.step + 1, learning_rate_at(progress.step), names_of(window, count)};
+    for (int64_t i = 0; i < count; ++i) p.images += window[size_t(i)].n;
     {
         const ProfileScope span("step", "step");
         step_.run(window.data(), count, p.learning_rate);
     }
-    pending_.push_back(p);
+    pending_.push_back(std::move(p));
     progress.batch += count;
     ++progress.step;
 }
@@ -90,6 +81,9 @@ void Trainer::report(BatchSource& training, TrainObserver& observer) {
     for (size_t i = 0; i < entries.size(); ++i) {
         const Pending& p = pending[i];
         const StepLogEntry& e = entries[i];
+        if (e.counted == 0)
+            observer.on_warning(
+                fmt::format("step {}: no pixel counts, every label is ignored (images: {})", p.step, p.names));
         if (is_bad(e)) refuse(p, e, training, observer);
         if (std::isfinite(e.loss)) {  // with a dynamic loss scale an overflow is no loss of the epoch's
             progress.loss_sum += e.loss * double(p.images);
@@ -147,7 +141,7 @@ bool Trainer::train_epoch(BatchSource& training, TrainObserver& observer) {
         }
         if (count == 0 || step_.unread() == options_.read_every) report(training, observer);
         if (count == 0) return !stop;
-        submit(window, count, observer);
+        submit(window, count);
         if (options_.read_every == 1) report(training, observer);
     }
 }

@@ -102,10 +102,11 @@ class Trainer {
     struct Pending {
         int64_t first_batch, count, images, step;
         double learning_rate;
+        std::string names;  // of its images
     };
     bool train_epoch(BatchSource& training, TrainObserver& observer);
     std::optional<Scores> validate(BatchSource& validation, TrainObserver& observer);  // empty: stopped
-    void submit(const std::vector<HostBatch>& window, int64_t count, TrainObserver& observer);
+    void submit(const std::vector<HostBatch>& window, int64_t count);
     void report(BatchSource& training, TrainObserver& observer);
     double learning_rate_at(int64_t step) const;
     // Tells whether the epoch is the best. A schedule that goes by the validation sees its score.

@@ -1,7 +1,10 @@
 #include "engine/train/training_step.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
+#include "base/error.h"
 #include "engine/context.h"
 #include "engine/ops/dropout.h"
 #include "engine/profile.h"
@@ -42,7 +45,7 @@ TrainingStep::TrainingStep(SegmentationNet& net, Optimizer& optimizer, const Los
       staging_(device_) {
     require(loss.terms().size() <= size_t(k::max_loss_terms), "training step: a loss has at most 8 terms");
     log_ = Tensor::full({options.log_capacity * int64_t(sizeof(StepLogEntry))}, DType::u8, device_, 0);
-    sums_ = Tensor::full({(1 + k::max_loss_terms) * int64_t(sizeof(double))}, DType::u8, device_, 0);
+    sums_ = Tensor::full({(2 + k::max_loss_terms) * int64_t(sizeof(double))}, DType::u8, device_, 0);
     normalizer_ = Tensor::full({int64_t(sizeof(double))}, DType::u8, device_, 0);
     graphs_ = options.graphs && ranks_.size() == 1 && backend_kind(device_) == DeviceKind::gpu;
     if (ranks_.size() > 1)
@@ -96,8 +99,11 @@ TrainingStep::Values TrainingStep::values_of(const HostBatch* batches, int64_t c
     for (int64_t i = 0; i < count; ++i) {
         images += double(batches[i].n);
         if (one || device_.kind == DeviceKind::meta) continue;
-        require(batches[i].form != ImageForm::samples,
-                "training step: several batches a step are normalized by labels that the host augmented");
+        if (batches[i].form == ImageForm::samples)
+            throw UsageError(fmt::format(
+                "training step: {} batches on {} ranks are normalized together by labels that the host sees, and the "
+                "device augments these; expected one batch and one rank: set `augment-on` host",
+                count, ranks_.size()));
         normalizer += loss_.normalizer_of(batches[i].labels, net_.out_channels());
     }
     double sums[] = {normalizer, images};
@@ -194,34 +200,10 @@ void TrainingStep::log(const Pass& pass) {
     };
     submit();
     if (!buckets_ || !pass.last) return;
-    all_reduce(sums_.data(), 1 + args.term_count, DType::f64);
+    all_reduce(sums_.data(), 2 + args.term_count, DType::f64);
     args.terms = args.aux_terms = nullptr;
     args.first = false, args.last = true;
     submit();
-}
-
-// ---- ranks ----------------------------------------------------------------------------------------------------------
-void TrainingStep::all_reduce(void* data, int64_t count, DType dtype) {
-    const Context& context = context_of(device_);
-    const gpu::DeviceGuard current = context.guard();
-    ranks_.all_reduce(data, count, dtype, context.stream());
-}
-
-// Net, optimizer and what dropout draws by become those of rank 0.
-void TrainingStep::broadcast_state() {
-    const Context& context = context_of(device_);
-    const gpu::DeviceGuard current = context.guard();
-    const auto send = [&](const Tensor& t) {
-        if (t.defined()) ranks_.broadcast(t.data(), t.bytes(), 0, context.stream());
-    };
-    send(net_.arena().values);
-    send(net_.arena().halves);
-    for (auto& [path, buffer] : net_.buffers()) send(buffer->value);
-    for (const Tensor& t : optimizer_.state_tensors()) send(t);
-    StepState state = optimizer_.state();
-    ranks_.broadcast(&state, sizeof state, 0, {});
-    ranks_.broadcast(&seed_, sizeof seed_, 0, {});
-    optimizer_.set_state(state);
 }
 
 // ---- steps ----------------------------------------------------------------------------------------------------------

@@ -54,6 +54,14 @@ TEST_F(AugmentOn, TheDeviceOrTheHostIsOneTraining) {
             shell(program() + " train --resume " + (dir_ / (device + "-both")) + " --epochs 2 --augment-on host");
         ASSERT_EQ(resumed.code, 0) << resumed.output;
         EXPECT_EQ(metrics(device + "-both"), metrics(device + "-host"));
+        // Stopped within the first epoch here, and ended there.
+        const Outcome stopped = train(device + "-within", on + "device --max-hours 1e-9");
+        ASSERT_EQ(stopped.code, 0) << stopped.output;
+        EXPECT_EQ(metrics(device + "-within").find("\n1,"), std::string::npos) << "an epoch was ended";
+        const Outcome ended =
+            shell(program() + " train --resume " + (dir_ / (device + "-within")) + " --max-hours 0 --augment-on host");
+        ASSERT_EQ(ended.code, 0) << ended.output;
+        EXPECT_EQ(metrics(device + "-within"), metrics(device + "-host"));
     }
 }
 

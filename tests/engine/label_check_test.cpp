@@ -40,8 +40,11 @@ TEST(LabelCheck, NamesThePlaceInASampleAsItIsStored) {
     b.form = ImageForm::samples;
     b.samples.resize(2);
     b.samples[0].h = 2, b.samples[0].w = 3;
+    b.n = 2;
     b.samples[1].h = 4, b.samples[1].w = 5, b.samples[1].labels = 6;
     b.labels.assign(32, 1);
+    b.labels[26] = 255;
+    EXPECT_EQ(refusal(b, 3, -1), "") << "the room behind them is not looked at";
     b.labels[6 + 2 * 5 + 3] = 7;
     EXPECT_NE(refusal(b, 3).find("photos/1: pixel (3, 2) has the label 7"), std::string::npos) << refusal(b, 3);
     b.labels[4] = 9;

@@ -46,8 +46,8 @@ class Grey : public BatchSource {
     // As they are, with room for a few filters that nobody asks for.
     void make_samples(HostBatch& b) const {
         b.source_pixels = b.n * size_ * size_;
-        b.filter_values = 512;
-        b.filters.assign(512, 0);
+        b.filter_values = b.n * 128;
+        b.filters.assign(size_t(b.filter_values), 0);
         b.samples.assign(size_t(b.n), {});
         for (size_t i = 0; i < b.samples.size(); ++i) {
             kernels::AugmentedSample& s = b.samples[i];
@@ -93,8 +93,9 @@ PlanOptions plan_of(const Setting& s) {
     o.height = o.width = s.size;
     o.optimizer.rule = s.optimizer;
     o.images = s.images;
+    o.validation_images = std::min(s.images, ImageForm::bytes);
     o.source_pixels = s.size * s.size;
-    o.filter_values = 512;
+    o.filter_values = 128;
     return o;
 }
 

@@ -1,55 +1,15 @@
 // Augmentation on a device against the host's: the same images and labels, bit for bit, on every device.
 #include <gtest/gtest.h>
 
-#include "data/loader.h"
-#include "data/prepare.h"
 #include "engine/context.h"
 #include "engine/train/batch_inputs.h"
-#include "tests/data/fixtures.h"
+#include "tests/segmentation/augmented_samples.h"
 
 namespace atrous {
 namespace {
 
-using namespace data;
-using data::test::TempDir;
-
-Image noise(int64_t h, int64_t w, int c, int levels, uint64_t seed) {
-    Image image = make_image<uint8_t>(h, w, c);
-    Random random(seed);
-    for (uint8_t& v : image.u8) v = uint8_t(random.below(uint64_t(levels)));
-    return image;
-}
-
-// Samples of these sizes in turn, with the labels 0, 1 and 2.
-class AugmentedBatches : public ::testing::Test {
+class AugmentedBatches : public AugmentedSamples {
  protected:
-    void draw(std::vector<ImageSize> sizes, int channels, int count = 6) {
-        samples_.clear();
-        for (int i = 0; i < count; ++i) {
-            const ImageSize size = sizes[size_t(i) % sizes.size()];
-            const std::string name = dir_ / ("s" + std::to_string(i));
-            save_png(name + ".png", noise(size.height, size.width, channels, 256, uint64_t(i) + 1));
-            save_png(name + "_mask.png", noise(size.height, size.width, 1, 3, uint64_t(i) + 100));
-            samples_.push_back({name + ".png", name + "_mask.png", "s" + std::to_string(i)});
-        }
-        rule_ = parse_mask_rule("ids");
-        rule_.class_count = 3;
-        options_.channels = channels;
-        options_.batch_size = 4;
-        options_.seed = 5;
-        options_.augment = options_.shuffle = true;
-    }
-
-    std::vector<HostBatch> epoch(int64_t number, bool plans) {
-        LoaderOptions o = options_;
-        o.plans = plans;
-        auto loader = make_loader(samples_, rule_, o);
-        loader->start_epoch(number);
-        std::vector<HostBatch> batches;
-        for (HostBatch batch; loader->next(batch);) batches.push_back(batch);
-        return batches;
-    }
-
     void expect_same(const HostBatch& planned, const HostBatch& host, Device device) {
         ASSERT_EQ(planned.form, ImageForm::samples);
         ASSERT_EQ(planned.n, host.n);
@@ -72,15 +32,7 @@ class AugmentedBatches : public ::testing::Test {
                     if (kind != DeviceKind::gpu || gpu::device_count() > 0) expect_same(planned[i], host[i], {kind});
         }
     }
-
-    TempDir dir_;
-    std::vector<Sample> samples_;
-    MaskRule rule_;
-    LoaderOptions options_;
 };
-
-const Augmentations everything{{"hflip", "0.5"},     {"vflip", "0.5"},      {"turn", "true"},   {"rotate", "40"},
-                               {"scale", "0.4 2.2"}, {"brightness", "0.4"}, {"contrast", "0.4"}};
 
 TEST_F(AugmentedBatches, OfOneAugmentationAtATime) {
     draw({{24, 24}}, 3);
@@ -112,6 +64,46 @@ TEST_F(AugmentedBatches, OfAllTogetherAtAnySizeAndChannels) {
         options_.crop_h = options_.crop_w = 0;  // each its own size
         expect_same_everywhere();
     }
+}
+
+TEST_F(AugmentedBatches, OfAnyNumberOfChannels) {
+    options_.augmentations = everything;
+    for (const int channels : {2, 5, 16}) {
+        SCOPED_TRACE(channels);
+        draw({{24, 20}, {17, 31}}, channels);
+        options_.crop_h = options_.crop_w = 16;
+        expect_same_everywhere(1);
+    }
+}
+
+TEST_F(AugmentedBatches, OfTheSmallestAndTheLargestFactor) {
+    options_.augmentations = {{"scale", "0.05 16"}, {"rotate", "180"}};
+    draw({{12, 9}, {7, 30}}, 3);
+    options_.crop_h = options_.crop_w = 20;
+    expect_same_everywhere();
+    options_.augmentations = {{"scale", "0.05 0.2"}, {"rotate", "180"}};
+    expect_same_everywhere();
+}
+
+// So that a device sees one size, whatever was drawn.
+TEST_F(AugmentedBatches, HaveTheRoomThatARunGivesThem) {
+    draw({{21, 34}, {40, 17}, {30, 30}}, 3, 12);
+    options_.augmentations = everything;
+    options_.crop_h = options_.crop_w = 16;
+    const PlanFigures figures = figures_of_plans(options_, {40, 34});
+    EXPECT_EQ(figures.failure, "");
+    EXPECT_EQ(figures.reads, 4 * 7 * 7)
+        << "0.4 of the size weighs 7 of each line, between four of which a turned one lies";
+    options_.room = {900, figures.filters};
+    for (int64_t number = 0; number < 8; ++number)
+        for (const HostBatch& batch : epoch(number, true)) {
+            EXPECT_EQ(batch.source_pixels, batch.n * 900);
+            EXPECT_EQ(batch.bytes.size(), size_t(batch.n * 900 * 3));
+            EXPECT_EQ(batch.labels.size(), size_t(batch.n * 900));
+            EXPECT_EQ(batch.filter_values, batch.n * figures.filters);
+            EXPECT_EQ(batch.filters.size(), size_t(batch.n * figures.filters));
+        }
+    expect_same_everywhere();
 }
 
 // Alpha is no colour, and an image of one line has no neighbours.

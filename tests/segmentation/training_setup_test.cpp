@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "data/image.h"
 #include "data/synth.h"
 #include "models/unet.h"
 
@@ -56,6 +57,61 @@ TEST(TrainingSetup, PlansTheValidationOfImagesLargerThanWindows) {
     const size_t pixels = 1600 * 1600, planned = plan_memory(*net(), small).peak_bytes;
     EXPECT_GE(planned, pixels * (3 + 1) * 4) << "the image and its logits";
     EXPECT_GT(planned, plan_memory(*net(), options).peak_bytes);
+}
+
+// Images of 32 and fewer lines, which are cropped to 32x32; the last one validates.
+struct Mixed : Drawn {
+    Mixed() {
+        const ImageSize sizes[] = {{64, 16}, {16, 64}, {32, 40}, {16, 16}, {64, 64}};
+        for (size_t i = 0; i < 5; ++i) add(std::string(1, char('a' + i)), sizes[i], 8);
+        e.data.root = folder + "/mixed";
+        e.data.val_pattern = "e*";
+        e.resize = data::ResizeMode::none;
+        e.batch_size = 2;
+        e.augment_on = "device";
+    }
+    void add(const std::string& name, ImageSize size, int bits) const {
+        for (const char* part : {"images", "masks"}) std::filesystem::create_directories(folder + "/mixed/" + part);
+        data::Image image = data::make_image<uint8_t>(size.height, size.width, 3);
+        data::Image mask = data::make_image<uint8_t>(size.height, size.width, 1);
+        for (size_t i = 0; i < image.u8.size(); ++i) image.u8[i] = uint8_t(i * 37 + name[0]);
+        for (size_t i = 0; i < mask.u8.size(); ++i) mask.u8[i] = i % 3 == 0 ? 255 : 0;
+        if (bits == 16) {
+            data::Image deep = data::make_image<uint16_t>(size.height, size.width, 3);
+            for (size_t i = 0; i < deep.u16.size(); ++i) deep.u16[i] = uint16_t(image.u8[i] * 257);
+            image = deep;
+        }
+        data::save_png(folder + "/mixed/images/" + name + ".png", image);
+        data::save_png(folder + "/mixed/masks/" + name + ".png", mask);
+    }
+};
+
+TEST(TrainingSetup, GivesASampleTheRoomOfTheLargestThatTrains) {
+    Mixed d;
+    const TrainingSetup setup = prepare_training(d.e, d.silent);
+    ASSERT_TRUE(setup.augments_on_device);
+    EXPECT_EQ(setup.room.pixels, 32 * 40) << "not 64x64, whose sides are two images' and one that validates";
+    const PlanOptions plan = setup.plan(2);
+    EXPECT_EQ(plan.images, ImageForm::samples);
+    EXPECT_EQ(plan.validation_images, ImageForm::bytes);
+    EXPECT_EQ(plan.source_pixels, setup.room.pixels);
+    EXPECT_EQ(plan.filter_values, setup.room.filters);
+    EXPECT_EQ(augmenting_loader(setup).room.pixels, setup.room.pixels);
+}
+
+// A run's batches have one form, that of all its training images.
+TEST(TrainingSetup, ChoosesTheFormOfImagesOnce) {
+    Mixed d;
+    d.add("e", {64, 64}, 16);
+    const TrainingSetup validates = prepare_training(d.e, d.silent);
+    EXPECT_TRUE(validates.augments_on_device) << "the deep image does not train";
+    EXPECT_EQ(validates.plan(2).validation_images, ImageForm::floats);
+    d.add("a", {64, 16}, 16);
+    EXPECT_THROW(prepare_training(d.e, d.silent), UsageError);
+    d.e.augment_on = "auto";
+    const TrainingSetup trains = prepare_training(d.e, d.silent);
+    EXPECT_EQ(trains.plan(2).images, ImageForm::floats);
+    EXPECT_FALSE(augmenting_loader(trains).bytes);
 }
 
 TEST(TrainingSetup, RefusesAValueOutOfItsRange) {
