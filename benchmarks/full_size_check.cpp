@@ -2,7 +2,7 @@
 // gradient, on the GPU itself: in half precision or TF32 by our own kernels (tensor cores where the shape allows; on Hopper
 // by "wgmma" and by "mma") and by cuDNN where it is, each with the same convolution of the same values in fp32 by plain
 // arithmetic (`simt`), which fails where ours would be that kernel too. JSON lines; exit code 1 where one is further off
-// than rounding explains, or left an element unwritten.
+// than rounding explains, left an element unwritten, or "wgmma" is missing on Hopper, where a line says why it skips a layer.
 //   full_size_check [--tiny] [--f16 | --tf32] [--reps N] [--only TEXT] [--wrong]
 // --reps: times each as well. --wrong: gives the compared side another first element, which has to be noticed.
 #include <fmt/core.h>
@@ -23,6 +23,7 @@
 #include "engine/tensor.h"
 #include "kernels/conv_transpose.h"
 #include "kernels/cuda/conv_cudnn.h"
+#include "kernels/cuda/conv_wgmma.h"
 
 using namespace atrous;
 namespace k = atrous::kernels;
@@ -198,11 +199,28 @@ class Check {
         const KernelChoice choice{KernelChoice::Rule::named, name};
         poison(out);
         const std::string variant = submit(choice, own, args);
-        if (implementation(variant) != implementation_of(variant, name)) return;
+        if (implementation(variant) != implementation_of(variant, name)) {
+            if (std::string(name) == "wgmma") report_absent_wgmma(pass, args);
+            return;
+        }
         report(pass, name, variant, out, out32, [&] {
             const ScopedKernelChoice scope(choice);
             context_of(device_).submit(own, args);
         });
+    }
+
+    template <class Args>
+    void report_absent_wgmma(const char* pass, const Args& args) {
+        if constexpr (requires { k::cuda::why_not_wgmma(args); }) {
+            if (gpu::capability() != 90 || !is_half(o_.dtype)) return;
+            const char* const why = k::cuda::why_not_wgmma(args);
+            const bool holds = why && k::cuda::why_wgmma_is_absent().empty();
+            if (!holds) ++failed_;
+            fmt::print(
+                "{{\"kind\": \"absent\", \"engine\": \"atrous\", \"layer\": \"{}\", \"direction\": \"{}\", \"dtype\": "
+                "\"{}\", \"by\": \"wgmma\", \"why\": \"{}\", \"holds\": {}}}\n",
+                layer_, pass, name_of(o_.dtype), why ? why : "it takes this layer, and did not run", holds);
+        }
     }
 
     // Says which variant ran.

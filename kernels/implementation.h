@@ -37,8 +37,8 @@ struct Implementation {
     std::string (*why_absent)() = nullptr;
     // Whether it can compute this; absent: always. Takes no scratch memory, follows no pointer of a dry run.
     bool (*supports)(Queue&, const Problem&) = nullptr;
-    // Of what it supports, where it was measured to be faster than those behind it; absent: everywhere. Elsewhere it
-    // runs where it is asked for by name.
+    // Of what it supports, where it was measured or counted to be faster than those behind it; absent: everywhere. Elsewhere
+    // it runs where it is asked for by name.
     bool (*faster)(Queue&, const Problem&) = nullptr;
     void (*run)(Queue&, const Problem&) = nullptr;
     // Where there are several ways to compute a problem, such as a library's plans: their names, which mean the same in

@@ -79,7 +79,7 @@ WeightWork conv_weight_gradient_work(const ConvBackwardWeightArgs& a) {
 template <class Args>
 static Implementation<Args> by_cudnn_if_near() {
     Implementation<Args> i = by_cudnn<Args>();
-    i.faster = [](Queue& q, const Args& a) { return cudnn_is_fast(q, a) && !wgmma_leads(a); };
+    i.faster = [](Queue& q, const Args& a) { return !wgmma_leads(a) && cudnn_is_fast(q, a); };
     return i;
 }
 

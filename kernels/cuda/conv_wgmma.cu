@@ -32,8 +32,9 @@ const char* why_no_wgmma() {
     return nullptr;
 }
 
-bool halves_fit(const void* data, int64_t pitch, int64_t channels) {
-    return aligned(data, 16) && pitch % 8 == 0 && channels % 8 == 0;
+// Whether the copy unit can address it: an extent and a stride, or two strides, in elements of 2 bytes.
+bool halves_fit(const void* data, int64_t extent, int64_t stride) {
+    return aligned(data, 16) && extent % 8 == 0 && stride % 8 == 0;
 }
 
 // ---- boxes ------------------------------------------------------------------------------------------------------
@@ -95,16 +96,17 @@ struct Plane {
 // after the other, or two at once, which then take twice as long.
 int64_t time_of(int64_t blocks, int columns) { return ceil_div(blocks, multiprocessors) * (tile_rows + columns); }
 
-int best_columns(const PixelProduct& p) {
+TileSize pixel_tile(const PixelProduct& p) {
     const auto time = [&](int n) { return time_of(p.boxes() * ceil_div(p.columns, n), n); };
     int best = 256;
     for (const int n : {128, 64})
         if (time(n) < time(best)) best = n;
-    return best;
+    return {tile_rows, best, 64, best == 256 ? 1 : 2};
 }
 
 // The tile whose columns copy the least.
-TileSize weight_tile(int rows, int channels) {
+TileSize weight_tile(const WgradGemm& p) {
+    const int rows = p.a.channels, channels = p.b.channels;
     if (rows <= 64 && channels > 64) return {64, 128, 64, 2};
     const auto copied = [&](int n) { return ceil_div(channels, n) * (tile_rows + n); };
     int best = 256;
@@ -151,17 +153,16 @@ PixelProduct planned(const ImplicitGemm& p) {
     PixelProduct to;
     to.bias = p.bias, to.depth = p.depth, to.columns = p.columns, to.accumulate = p.accumulate;
     to.weights_by_depth = p.channel_stride == 1;
-    to.h = plane.h, to.w = plane.w;
-    to.box = best_box(to.h, to.w, plane.images, tile_rows, live_pieces);
+    to.h = plane.h, to.w = plane.w, to.images = plane.images;
+    to.box = best_box(to.h, to.w, to.images, tile_rows, live_pieces);
     to.boxes_w = int(ceil_div(to.w.size, to.box.w)), to.boxes_h = int(ceil_div(to.h.size, to.box.h));
-    to.boxes_n = int(ceil_div(plane.images, to.box.n));
+    to.boxes_n = int(ceil_div(to.images, to.box.n));
     return to;
 }
 
 void set_maps(PixelProduct& to, const ImplicitGemm& p, DType dtype, int columns) {
-    const int64_t images = Plane(p.h, p.w, p.images).images;
-    to.source = pixel_map(p.source, dtype, p.source_pitch, p.depth, to.w.source, to.h.source, images, to.box);
-    to.out = pixel_map(p.out, dtype, p.out_pitch, p.columns, to.w.size, to.h.size, images, to.box);
+    to.source = pixel_map(p.source, dtype, p.source_pitch, p.depth, to.w.source, to.h.source, to.images, to.box);
+    to.out = pixel_map(p.out, dtype, p.out_pitch, p.columns, to.w.size, to.h.size, to.images, to.box);
     to.weights = weight_map(p, dtype, to.weights_by_depth ? columns : 64);
 }
 
@@ -169,9 +170,9 @@ WeightProduct planned(const WgradGemm& p, const TileSize& tile) {
     const Plane plane(p.b.h, p.b.w, p.images);
     WeightProduct to;
     to.rows = p.a.channels, to.channels = p.b.channels;
-    to.h = plane.h, to.w = plane.w;
-    to.box = best_box(to.h, to.w, plane.images, tile.depth, reading_pieces);
-    to.boxes_n = int(ceil_div(plane.images, to.box.n));
+    to.h = plane.h, to.w = plane.w, to.images = plane.images;
+    to.box = best_box(to.h, to.w, to.images, tile.depth, reading_pieces);
+    to.boxes_n = int(ceil_div(to.images, to.box.n));
     const int64_t tiles = ceil_div(to.rows, tile.rows) * ceil_div(to.channels, tile.columns) * to.h.taps * to.w.taps;
     const int64_t boxes = ceil_div(to.w.size, to.box.w) * ceil_div(to.h.size, to.box.h) * to.boxes_n;
     to.splits = pixel_splits(tiles, boxes, tile.blocks, int64_t(p.a.columns) * p.b.columns);
@@ -179,9 +180,8 @@ WeightProduct planned(const WgradGemm& p, const TileSize& tile) {
 }
 
 void set_maps(WeightProduct& to, const WgradGemm& p, DType dtype) {
-    const int64_t images = Plane(p.b.h, p.b.w, p.images).images;
-    to.gradient = pixel_map(p.a.data, dtype, p.a.pitch, to.rows, to.w.size, to.h.size, images, to.box);
-    to.source = pixel_map(p.b.data, dtype, p.b.pitch, to.channels, to.w.source, to.h.source, images, to.box);
+    to.gradient = pixel_map(p.a.data, dtype, p.a.pitch, to.rows, to.w.size, to.h.size, to.images, to.box);
+    to.source = pixel_map(p.b.data, dtype, p.b.pitch, to.channels, to.w.source, to.h.source, to.images, to.box);
 }
 
 void report(const char* function, DType dtype) { ran((std::string(function) + "/wgmma_" + name_of(dtype)).c_str()); }
@@ -213,31 +213,44 @@ const char* why_not(const WeightWork& work) {
 }
 
 // "mma", whose tiles are a fourth as large, reaches at most 60 % of the rate of wgmma. So this one is behind where fewer than
-// two thirds of the multiprocessors get a block, or half of the tiles are outside of the tensors.
-bool fills(int64_t blocks) { return 3 * blocks >= 2 * multiprocessors; }
+// two thirds of the multiprocessors get a block, or no more than 60 % of what the tiles multiply lies in the tensors.
+bool fills(int64_t blocks, double useful) { return 3 * blocks >= 2 * multiprocessors && useful > 0.6; }
+
+// The part of n that whole pieces of it hold.
+double used(int64_t n, int64_t piece) { return double(n) / double(ceil_div(n, piece) * piece); }
 
 bool is_faster(const PixelWork& work) {
-    const ImplicitGemm& of = work.product;
-    const PixelProduct p = planned(of);
-    const int n = best_columns(p);
-    const int64_t tiles = ceil_div(p.columns, n), pixels = int64_t(of.images) * of.h.size * of.w.size;
-    const bool full = 2 * p.columns >= n * tiles && 2 * pixels >= p.boxes() * tile_rows && p.depth >= 32;
-    return full && fills(p.boxes() * tiles);
+    const PixelProduct p = planned(work.product);
+    const TileSize tile = pixel_tile(p);
+    const double pixels = used(p.w.size, p.box.w) * used(p.h.size, p.box.h) * used(p.images, p.box.n);
+    return fills(p.boxes() * ceil_div(p.columns, tile.columns),
+                 pixels * used(p.columns, tile.columns) * used(p.depth, tile.depth));
 }
 
 bool is_faster(const WeightWork& work) {
-    const TileSize tile = weight_tile(work.product.a.channels, work.product.b.channels);
+    const TileSize tile = weight_tile(work.product);
     const WeightProduct p = planned(work.product, tile);
-    const int64_t down = ceil_div(p.rows, tile.rows), across = ceil_div(p.channels, tile.columns);
-    const bool full = 2 * p.rows >= down * tile.rows && 2 * p.channels >= across * tile.columns;
-    return full && fills(down * across * p.h.taps * p.w.taps * p.splits);
+    // Of an axis' outputs that its taps read the source for.
+    const auto read = [](const TapAxis& a, int extent) {
+        return double(reading_pieces(a, 1)) / double(reading_pieces(a, extent) * extent);
+    };
+    const double pixels = read(p.w, p.box.w) * read(p.h, p.box.h) * used(p.images, p.box.n);
+    const int64_t tiles = ceil_div(p.rows, tile.rows) * ceil_div(p.channels, tile.columns) * p.h.taps * p.w.taps;
+    return fills(tiles * p.splits, pixels * used(p.rows, tile.rows) * used(p.channels, tile.columns));
+}
+
+ResultTile tile_of(const PixelWork& work) { return {tile_rows, pixel_tile(planned(work.product)).columns}; }
+
+ResultTile tile_of(const WeightWork& work) {
+    const TileSize tile = weight_tile(work.product);
+    return {tile.rows, tile.columns};
 }
 
 void run(Queue& q, const PixelWork& work) {
     report(work.function, work.dtype);
     if (q.is_dry_run()) return;
     PixelProduct p = planned(work.product);
-    const int columns = best_columns(p);
+    const int columns = pixel_tile(p).columns;
     set_maps(p, work.product, work.dtype, columns);
     implicit_gemm_wgmma(q, p, work.dtype, columns);
 }
@@ -245,7 +258,7 @@ void run(Queue& q, const PixelWork& work) {
 void run(Queue& q, const WeightWork& work) {
     report(work.function, work.dtype);
     const WgradGemm& of = work.product;
-    const TileSize tile = weight_tile(of.a.channels, of.b.channels);
+    const TileSize tile = weight_tile(of);
     WeightProduct p = planned(of, tile);
     const int64_t count = int64_t(of.a.columns) * of.b.columns;
     const bool split = p.splits > 1;
@@ -262,7 +275,12 @@ void run(Queue& q, const WeightWork& work) {
 
 std::string why_wgmma_is_absent() {
     const char* const why = why_no_wgmma();
-    return why ? why : "";
+    if (!why) return "";
+    const int capability = gpu::capability();
+    if (capability == 0) return "there is no GPU; expected one of capability 9.0; take auto";
+    const std::string found = std::to_string(capability / 10) + "." + std::to_string(capability % 10);
+    if (capability != 90) return "the GPU's capability is " + found + "; expected 9.0; take mma";
+    return std::string(why) + ", which a GPU of capability " + found + " needs; take mma, or build for 90a";
 }
 
 const char* why_not_wgmma(const ConvForwardArgs& a) { return why_not(conv_forward_work(a)); }
@@ -271,6 +289,9 @@ const char* why_not_wgmma(const ConvBackwardWeightArgs& a) { return why_not(conv
 bool wgmma_is_faster(const ConvForwardArgs& a) { return is_faster(conv_forward_work(a)); }
 bool wgmma_is_faster(const ConvBackwardInputArgs& a) { return is_faster(conv_input_gradient_work(a)); }
 bool wgmma_is_faster(const ConvBackwardWeightArgs& a) { return is_faster(conv_weight_gradient_work(a)); }
+ResultTile wgmma_tile(const ConvForwardArgs& a) { return tile_of(conv_forward_work(a)); }
+ResultTile wgmma_tile(const ConvBackwardInputArgs& a) { return tile_of(conv_input_gradient_work(a)); }
+ResultTile wgmma_tile(const ConvBackwardWeightArgs& a) { return tile_of(conv_weight_gradient_work(a)); }
 void run_wgmma(Queue& q, const ConvForwardArgs& a) { run(q, conv_forward_work(a)); }
 void run_wgmma(Queue& q, const ConvBackwardInputArgs& a) { run(q, conv_input_gradient_work(a)); }
 void run_wgmma(Queue& q, const ConvBackwardWeightArgs& a) { run(q, conv_weight_gradient_work(a)); }

@@ -133,9 +133,9 @@ void run_splits(Queue& q, const WeightWork& work, const TileSize& tile, Launch l
 
 }  // namespace
 
-// So many that a large GPU is full, its last wave of blocks too, each with eight steps or more, and no more than 192 MB of
-// partial sums. Depends on shapes alone, so that results are the same on every device: a wave is what the 132
-// multiprocessors of an H100 hold.
+// So many that a large GPU is full, its last wave of blocks too, each with eight of `steps` or more, and no more than 192 MB of
+// partial sums. A tap of "wgmma" that reads fewer outputs has fewer steps, and some of its splits may have none. Depends on
+// shapes alone, so that results are the same on every device: a wave is what the 132 multiprocessors of an H100 hold.
 int pixel_splits(int64_t tiles, int64_t steps, int64_t blocks, int64_t count) {
     const int64_t wave = 132 * blocks, memory = (int64_t(192) << 20) / (count * int64_t(sizeof(float)));
     const int64_t most = std::min({ceil_div(4 * wave, tiles), steps / 8, memory});

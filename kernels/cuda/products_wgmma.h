@@ -45,14 +45,14 @@ __host__ __device__ inline Range reading_outputs(const TapAxis& a, int j) {
 // An ImplicitGemm.
 struct PixelProduct {
     gpu::TensorMap source;  // [images][h][w][depth], boxes of 64 channels
-    gpu::TensorMap
-        weights;  // by depth: [columns][taps][depth], boxes of 64 x tile; else [depth][taps][columns], of 64 x 64
+    // By depth: [columns][taps][depth], boxes of 64 x tile; else [depth][taps][columns], boxes of 64 x 64.
+    gpu::TensorMap weights;
     gpu::TensorMap out;  // [images][h][w][columns], boxes as the source's
     const float* bias = nullptr;
     int depth = 0, columns = 0;
     bool weights_by_depth = false, accumulate = false;
     PixelBox box;
-    int boxes_w = 1, boxes_h = 1, boxes_n = 1;
+    int images = 1, boxes_w = 1, boxes_h = 1, boxes_n = 1;
     TapAxis h, w;
 
     int64_t boxes() const { return int64_t(boxes_w) * boxes_h * boxes_n; }
@@ -63,7 +63,7 @@ struct WeightProduct {
     gpu::TensorMap gradient, source;  // [images][h][w][rows] and [images][h][w][channels], boxes of 64 channels
     int rows = 0, channels = 0;
     PixelBox box;
-    int boxes_n = 1;
+    int images = 1, boxes_n = 1;
     TapAxis h, w;          // the gradient's pixels are the outputs
     float* out = nullptr;  // [splits][rows][taps][channels]
     int splits = 1;

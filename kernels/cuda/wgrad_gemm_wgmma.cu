@@ -4,7 +4,8 @@
 // Grid: x = row tiles * taps * channel tiles (rows fastest, so that blocks that run together read the same source), z =
 // splits. A block owns m output channels by n input channels of one tap, of one split's partial sums: 128x256, 128x128, 128x64
 // or 64x128. Its depth are the outputs that the tap reads the source for, a rectangle of every image, by boxes of 64: the
-// gradient's box and, moved by the tap's offset, the source's. Where boxes reach beyond the rectangle, one of the two is zeros.
+// gradient's box and, moved by the tap's offset, the source's. Where boxes reach beyond the rectangle, one of the two is zeros;
+// an infinity or NaN that the other has there makes the tap's sum NaN, which the padding would not.
 // Both lie in memory as [pixel][channel], so neither operand has k innermost. Of 128 rows each warpgroup multiplies 64,
 // of 64 rows each multiplies half of the columns. Shared memory: 193 KB (128x256), 97 KB.
 #include "base/dispatch.h"

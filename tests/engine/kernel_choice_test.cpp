@@ -57,7 +57,7 @@ TEST(KernelChoice, KernelsOfAnotherCapabilityAreRefusedWithTheReason) {
         parse_kernel_choice("wgmma");
         FAIL();
     } catch (const UsageError& e) {
-        EXPECT_STREQ(e.what(), "`kernels` wgmma cannot run here: the GPU's capability is not 9.0");
+        EXPECT_STREQ(e.what(), "`kernels` wgmma cannot run here: the GPU's capability is 8.0; expected 9.0; take mma");
     }
 }
 #endif

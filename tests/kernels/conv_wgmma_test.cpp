@@ -20,6 +20,25 @@ std::string function_of(Direction d) {
                                             : "conv_backward_weight";
 }
 
+// Convolutions without memory, as the choice of kernels sees them.
+ConvForwardArgs problem(const ConvCase& c, DType t = DType::bf16) {
+    return {{nullptr, t, c.n, c.h, c.w, c.i, c.i},
+            {nullptr, t, c.o, c.r, c.s, c.i, c.i},
+            nullptr,
+            {nullptr, t, c.n, c.g.output_size(c.h, c.r), c.g.output_size(c.w, c.s), c.o, c.o},
+            c.g};
+}
+ConvForwardArgs problem(int64_t n, int64_t size, int64_t in, int64_t out, int kernel, int dilation,
+                        DType t = DType::bf16) {
+    return problem({n, size, size, in, out, kernel, kernel, {1, dilation * (kernel / 2), dilation}}, t);
+}
+ConvBackwardInputArgs input_gradient(const ConvForwardArgs& a) { return {a.y, a.w, {a.x, false}, a.geometry}; }
+ConvBackwardWeightArgs weight_gradient(const ConvForwardArgs& a) {
+    GradTarget dw{a.w, false};
+    dw.view.dtype = DType::f32;
+    return {a.x, a.y, dw, {}, a.geometry};
+}
+
 class ConvWgmma : public test::CudaTest {
  protected:
     void SetUp() override {
@@ -27,13 +46,27 @@ class ConvWgmma : public test::CudaTest {
         options->capability = 90;
 #endif
         CudaTest::SetUp();
-        if (!IsSkipped() && gpu::capability() != 90) GTEST_SKIP() << "the GPU's capability is not 9.0";
+        if (const std::string why = cuda::why_wgmma_is_absent(); !IsSkipped() && !why.empty()) GTEST_SKIP() << why;
     }
     static void expect_equal(const ConvCase& c, DType t, Direction d) {
         const Names names = BothSides(c, t, false, d, MathMode::exact, {KernelChoice::Rule::named, "wgmma"}).go();
         Names wanted{function_of(d) + "/wgmma_" + name_of(t)};
         if (d == Direction::backward_weight && c.bias) wanted.push_back(function_of(d) + "/bias_" + name_of(t));
         EXPECT_EQ(names, wanted) << c.text();
+    }
+    // run(out) writes `count` elements.
+    template <class T, class Run>
+    void expect_repeats(Direction d, int64_t count, Run run) {
+        std::vector<T> result[2];
+        for (auto& values : result) {
+            test::Array<T> out{size_t(count)};
+            T* const to = out.upload(stream());
+            VariantLog log;
+            run(to);
+            EXPECT_EQ(log.names(), Names{function_of(d) + "/wgmma_bf16"});
+            values = out.download(stream(), function_of(d).c_str());
+        }
+        EXPECT_EQ(result[0], result[1]) << function_of(d);
     }
 #ifdef ATROUS_EMULATED
     gpu::emu::ScopedOptions options;
@@ -67,51 +100,72 @@ TEST_F(ConvWgmma, EqualsReferenceAtTheEdges) {
 }
 
 TEST_F(ConvWgmma, EqualsReferenceAtDilations) {
-    for (const Direction d : directions)
-        for (const ConvCase& c : atrous_cases) expect_equal(c, DType::bf16, d);
+    for (const DType t : halves)
+        for (const Direction d : directions)
+            for (const ConvCase& c : atrous_cases) expect_equal(c, t, d);
 }
 
-// 35 and 67 boxes of 128 pixels: tiles of 128 and of 256 columns, with more steps than the ring has stages.
-TEST_F(ConvWgmma, EqualsReferenceInLargeTiles) {
-    for (const int64_t lines : {35, 67}) {
-        const bool added = lines == 67;
-        expect_equal({1, lines, 128, 72, 136, 1, 3, {1, 0, 1}, false}, DType::bf16, Direction::forward);
-        expect_equal({1, lines, 128, 136, 72, 1, 3, {1, 0, 1}, added}, DType::bf16, Direction::backward_input);
+// Boxes of 128 pixels, so many that a block's columns are as many as `tile`, with more steps than the ring has stages.
+TEST_F(ConvWgmma, EqualsReferenceInLargeTilesOfPixels) {
+    for (const auto& [lines, tile] : {std::pair<int64_t, int>{50, 128}, {67, 256}}) {
+        const ConvCase to_more{1, lines, 128, 72, 136, 1, 3, {1, 0, 1}};
+        EXPECT_EQ(cuda::wgmma_tile(problem(to_more)).columns, tile);
+        for (const DType t : halves) expect_equal(to_more, t, Direction::forward);
+        for (const DType t : halves) {
+            const ConvCase to_fewer{1, lines, 128, 136, 72, 1, 3, {1, 0, 1}, t == DType::f16};
+            EXPECT_EQ(cuda::wgmma_tile(input_gradient(problem(to_fewer))).columns, tile);
+            expect_equal(to_fewer, t, Direction::backward_input);
+        }
     }
 }
 
-// Tiles of weight gradients, 128x128, 128x64 and 64x128 beside the 128x256 of 2048 channels, round the ring and in splits.
+struct WeightTile {
+    int64_t i, o;
+    int rows, columns;
+};
+const WeightTile weight_tiles[] = {{40, 136, 128, 64},   {136, 40, 64, 128},  {72, 72, 128, 128},
+                                   {128, 136, 128, 128}, {136, 72, 128, 256}, {264, 136, 128, 256}};
+
+// 10 boxes at most a tap, round the ring; and three splits, two of which are empty for the taps that read a single line.
+ConvCase in_one_split(int64_t i, int64_t o, bool added) { return {1, 13, 32, i, o, 1, 3, {1, 4, 4}, added}; }
+ConvCase in_splits(int64_t i, int64_t o, bool added) { return {1, 21, 32, i, o, 3, 1, {1, 20, 20}, added}; }
+
 TEST_F(ConvWgmma, EqualsReferenceInEveryTileOfWeights) {
-    for (const auto& [i, o] : {std::pair{136, 72}, {40, 136}, {136, 40}, {264, 136}})
-        expect_equal({1, 37, 29, i, o, 1, 3, {1, 4, 4}, i > o}, DType::bf16, Direction::backward_weight);
+    for (const auto& [i, o, rows, columns] : weight_tiles)
+        for (const bool added : {false, true})
+            for (const ConvCase& c : {in_one_split(i, o, added), in_splits(i, o, added)}) {
+                const cuda::ResultTile tile = cuda::wgmma_tile(weight_gradient(problem(c)));
+                EXPECT_EQ(tile.rows, rows) << c.text();
+                EXPECT_EQ(tile.columns, columns) << c.text();
+                for (const DType t : halves) expect_equal(c, t, Direction::backward_weight);
+            }
 }
 
 TEST_F(ConvWgmma, RepeatsBitForBit) {
-    test::Gpu gpu(MathMode::exact, {KernelChoice::Rule::named, "wgmma"});
-    Tensor x(2, 19, 21, 72, DType::bf16), w(40, 3, 3, 72, DType::bf16), y(2, 19, 21, 40, DType::bf16);
-    const View vx = x.normal(random_, 0, 1).device(gpu.stream.view()),
-               vw = w.normal(random_, 0, 1).device(gpu.stream.view());
-    std::vector<uint16_t> result[2];
-    for (auto& values : result) {
-        test::Array<uint16_t> out(y.host.size());
-        const View vy{out.upload(gpu.stream.view()), DType::bf16, 2, 19, 21, 40, 40};
-        cuda::conv_forward(gpu.queue, {vx, vw, nullptr, vy, {1, 4, 4}});
-        values = out.download(gpu.stream.view(), "y");
-    }
-    EXPECT_EQ(result[0], result[1]);
+    gpu_ = std::make_unique<test::Gpu>(MathMode::exact, KernelChoice{KernelChoice::Rule::named, "wgmma"});
+    const ConvForwardArgs a = problem(in_splits(72, 40, false));
+    Tensor x(1, a.x.h, a.x.w, 72, DType::bf16), w(40, 3, 1, 72, DType::bf16), y(1, a.y.h, a.y.w, 40, DType::bf16);
+    const View vx = x.normal(random_, 0, 1).device(stream()), vw = w.normal(random_, 0, 1).device(stream()),
+               vy = y.normal(random_, 0, 1).device(stream());
+    const auto at = [](View v, void* data) {
+        v.data = data;
+        return v;
+    };
+    expect_repeats<uint16_t>(Direction::forward, vy.count(), [&](void* out) {
+        cuda::conv_forward(gpu_->queue, {vx, vw, nullptr, at(vy, out), a.geometry});
+    });
+    expect_repeats<uint16_t>(Direction::backward_input, vx.count(), [&](void* out) {
+        cuda::conv_backward_input(gpu_->queue, {vy, vw, {at(vx, out), false}, a.geometry});
+    });
+    EXPECT_EQ(gpu_->scratch.blocks.size(), 0u);
+    expect_repeats<float>(Direction::backward_weight, vw.count(), [&](void* out) {
+        const GradTarget dw{at(weight_gradient(a).dw.view, out), false};
+        cuda::conv_backward_weight(gpu_->queue, {vx, vy, dw, {}, a.geometry});
+    });
+    EXPECT_EQ(gpu_->scratch.blocks.size(), 2u) << "partial sums of splits";
 }
 
 // ---- what it takes, and where it comes first ------------------------------------------------------------------------
-
-ConvForwardArgs problem(int64_t n, int64_t size, int64_t in, int64_t out, int kernel, int dilation,
-                        DType t = DType::bf16) {
-    const ConvGeometry g{1, dilation * (kernel / 2), dilation};
-    return {{nullptr, t, n, size, size, in, in},
-            {nullptr, t, out, kernel, kernel, in, in},
-            nullptr,
-            {nullptr, t, n, size, size, out, out},
-            g};
-}
 
 TEST_F(ConvWgmma, SaysWhatItDoesNotTake) {
     const auto why = [](const ConvForwardArgs& a) {
@@ -136,7 +190,7 @@ TEST_F(ConvWgmma, SaysWhatItDoesNotTake) {
 #ifdef ATROUS_EMULATED
     options->capability = 80;
     EXPECT_EQ(why(problem(1, 8, 8, 8, 3, 1)), "the GPU's capability is not 9.0");
-    EXPECT_EQ(cuda::why_wgmma_is_absent(), "the GPU's capability is not 9.0");
+    EXPECT_EQ(cuda::why_wgmma_is_absent(), "the GPU's capability is 8.0; expected 9.0; take mma");
 #endif
 }
 
@@ -150,14 +204,44 @@ TEST_F(ConvWgmma, ComesFirstWhereItsTilesFillTheGpu) {
     EXPECT_EQ(by(problem(16, 512, 64, 64, 3, 1)), "wgmma");
     EXPECT_EQ(by(problem(16, 512, 64, 24, 3, 1)), "mma") << "more than half of the columns are outside";
     EXPECT_EQ(by(problem(16, 512, 16, 64, 3, 1)), "mma") << "most of a step's depth is outside";
+    EXPECT_EQ(by(problem(16, 512, 32, 32, 3, 1)), "mma") << "half of the columns by half of the depth";
     EXPECT_EQ(by(problem(16, 512, 64, 2, 1, 1)), "narrow");
 }
 
-// cuDNN has no Hopper kernels for dilations of 10 and more.
+TEST_F(ConvWgmma, ComesFirstInGradientsWhereItsTilesFillTheGpu) {
+    const auto input = [this](const ConvForwardArgs& a) {
+        return cuda::conv_backward_input_family().choose(gpu_->queue, input_gradient(a)).name;
+    };
+    const auto weight = [this](const ConvForwardArgs& a) {
+        return cuda::conv_backward_weight_family().choose(gpu_->queue, weight_gradient(a)).name;
+    };
+    for (const int dilation : {1, 12, 24, 36}) {
+        EXPECT_EQ(input(problem(16, 65, 2048, 256, 3, dilation)), "wgmma");
+        EXPECT_EQ(weight(problem(16, 65, 2048, 256, 3, dilation)), "wgmma");
+    }
+    EXPECT_EQ(input(problem(16, 512, 64, 64, 3, 1)), "wgmma");
+    EXPECT_EQ(input(problem(16, 512, 32, 32, 3, 1)), "mma");
+    EXPECT_EQ(weight(problem(16, 512, 64, 64, 3, 1)), "mma") << "half of the rows are outside";
+    EXPECT_EQ(weight(problem(16, 256, 64, 128, 3, 1)), "wgmma");
+    EXPECT_EQ(weight(problem(16, 256, 128, 64, 3, 1)), "wgmma");
+    EXPECT_EQ(weight(problem(16, 256, 128, 128, 3, 1)), "wgmma");
+    EXPECT_EQ(weight(problem(16, 256, 136, 72, 3, 1)), "mma") << "56 % of the rows by 53 % of the columns";
+    EXPECT_EQ(weight(problem(1, 17, 256, 256, 1, 1)), "mma") << "two blocks";
+}
+
+// cuDNN has Hopper kernels up to a dilation that depends on the direction.
 TEST_F(ConvWgmma, LeadsLibrariesAtFarDilationsAlone) {
-    const auto leads = [](const ConvForwardArgs& a) { return cuda::wgmma_leads(a); };
-    EXPECT_TRUE(leads(problem(16, 65, 2048, 256, 3, 10)));
-    EXPECT_FALSE(leads(problem(16, 65, 2048, 256, 3, 9)));
+    const auto leads = [](const auto& a) { return cuda::wgmma_leads(a); };
+    const auto aspp = [](int dilation, int kernel = 3) { return problem(16, 65, 2048, 256, kernel, dilation); };
+    EXPECT_FALSE(leads(aspp(9)));
+    EXPECT_TRUE(leads(aspp(10)));
+    EXPECT_FALSE(leads(input_gradient(aspp(10))));
+    EXPECT_TRUE(leads(input_gradient(aspp(11))));
+    EXPECT_FALSE(leads(weight_gradient(aspp(8))));
+    EXPECT_TRUE(leads(weight_gradient(aspp(9))));
+    EXPECT_FALSE(leads(aspp(12, 1))) << "a single tap";
+    EXPECT_FALSE(leads(input_gradient(aspp(12, 1))));
+    EXPECT_FALSE(leads(weight_gradient(aspp(12, 1))));
     EXPECT_FALSE(leads(problem(1, 17, 2048, 256, 3, 10))) << "too few tiles";
     EXPECT_FALSE(leads(problem(16, 65, 2048, 256, 3, 10, DType::f32)));
 }
