@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -89,6 +90,37 @@ void check_save(const EvalArguments& a) {
         throw UsageError("`output` " + a.output + ": is no folder; choose another name");
 }
 
+// Pictures are made of whole images.
+void refuse_drawn(const EvalArguments& a, const std::string& image = "") {
+    const std::string which = image.empty() ? "images that are" : image + " is among images that are";
+    for (const auto& [setting, value] : {std::pair{"sheet", a.sheet}, {"save", a.save}})
+        if (!value.empty())
+            throw UsageError(fmt::format(
+                "`{}`: {} too large to be in memory as a whole, which are not drawn; leave it out", setting, which));
+}
+
+// Before all images are looked at, by their headers. What cannot be read is named by that look.
+void check_drawn(const EvalArguments& a, const std::vector<data::Sample>& samples) {
+    if (a.sheet.empty() && a.save.empty()) return;
+    const auto large = std::find_if(samples.begin(), samples.end(), [](const data::Sample& sample) {
+        try {
+            return data::is_large(sample);
+        } catch (const DataError&) {
+            return false;
+        }
+    });
+    if (large != samples.end()) refuse_drawn(a, large->image_path);
+}
+
+// Takes the bands of the training, which `auto` means too, as it does for `predict`; whether none of them need be there.
+bool take_bands(EvalArguments& a, const ModelCard& card) {
+    if (card.bands.empty()) return false;
+    a.o.default_from("bands", data::text_of(card.bands));
+    const bool own = a.o.at("bands").origin == Origin::checkpoint || data::parse_band_rule(a.data.bands).automatic;
+    if (own) a.data.bands = data::text_of(card.bands);
+    return own;
+}
+
 std::string seen_at(const ModelCard& card, bool windowed) {
     const std::string size = width_by_height({card.height, card.width});
     if (windowed) return "by windows of " + size;
@@ -130,13 +162,16 @@ Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetRe
 
 Scored score_by_rows(const EvalArguments& a, LoadedNet& net, const data::DatasetReport& report,
                      const std::vector<data::Sample>& samples, double threshold, Console& console) {
-    if (!a.sheet.empty())
-        throw UsageError("`sheet`: images that are too large to be in memory as a whole are not drawn; leave it out");
-    if (!a.save.empty())
-        throw UsageError("`save`: images that are too large to be in memory as a whole are not drawn; leave it out");
-    console.text(fmt::format(
-        "images of more than {} million pixels, or {} million before the net: scored row by row, without a loss\n",
-        most_decoded_whole / 1000000, most_seen_whole / 1000000));
+    refuse_drawn(a);
+    const std::string note = scoring_view(net, a.prediction.windows, report, 1, 0).note;
+    if (!note.empty()) console.text(note + "\n");
+    console.text(
+        fmt::format("images of more than {} million pixels, or {} million before the net, or {} MiB: scored row by "
+                    "row, without a loss\n",
+                    most_decoded_whole / 1000000, most_seen_whole / 1000000, data::most_bytes_whole >> 20));
+    for (const char* key : {"batch-size", "workers"})
+        if (a.o.at(key).given())
+            console.warning(fmt::format("`{}` changes nothing where images are scored by rows", key));
     ImageScores images{net.card.classes()};
     RowScoring options{a.prediction.windows, threshold, a.native, {}, {}};
     options.on_image = [&](const std::string& name, const int64_t* counts) {
@@ -171,7 +206,7 @@ int eval(int argc, const char* const* argv) {
     a.o.default_from("mask-values", card.mask_values);
     card.mask_values = a.mask_values;
     default_split_from(card.split, a.o);
-    if (!card.bands.empty()) a.o.default_from("bands", data::text_of(card.bands));
+    const bool bands_are_optional = take_bands(a, card);
     a.outputs().check_inputs();  // the lists may be those of the checkpoint
     std::fputs(format_table(a.o.table()).c_str(), stdout);
     for (const std::string& line : a.o.without_effect()) console.warning(line);
@@ -185,17 +220,19 @@ int eval(int argc, const char* const* argv) {
                                    .range = {.range = card.normalization.range},
                                    .index = &index,
                                    .by_rows = true};
-    const data::Dataset set = find_to_score(a.data, a.split, card.split, trained_rule, check);
+    const data::Dataset set = find_to_score(a.data, a.split, card.split, trained_rule, check, bands_are_optional);
     const std::vector<data::Sample> samples = samples_of_split(set, a.split, a.data.root);
     a.outputs().check_samples(set.train);
     a.outputs().check_samples(set.val);
     a.outputs().check_samples(set.test);
+    check_drawn(a, samples);
     const auto report = data::check_dataset(samples, check);
     for (const auto& warning : index.warnings()) console.warning(warning);
     card.mask_values = data::text_of(report.rule);
     console.text(fmt::format("\n{}\nscored: split {}, {}\n", data_line(a.data.root, set), a.split, report.text()));
     for (const auto& note : set.notes) console.text(note + "\n");
     for (const auto& warning : set.warnings) console.warning(warning);
+    compare_bands(card.bands, set, report, console);
     if (card.class_names.empty())  // of weights that are no checkpoint
         name_classes(card, set, int(card.classes()));
     else if (a.data.class_names.empty())

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "data/few.h"
 #include "data/image.h"
@@ -69,29 +70,39 @@ std::string without(const std::string& name, const std::function<bool(const std:
     return left;
 }
 
-// The words of a file that are bands, each once and in small letters.
+// One form of a band's name, whatever its case and zeros: B02 and b2 are one word.
+std::string one_form(const std::string& word) {
+    const BandNumber number = number_of(word);
+    return number.number > 0 ? fmt::format("b{}{}", number.number, number.more) : io::lower_case(word);
+}
+
+// The words of a file that are bands, each once and in one form.
 std::set<std::string> band_words(const NamedFile& file, const std::function<bool(const std::string&)>& is_band) {
     std::set<std::string> words;
     for (const std::string* part : {&file.folder, &file.stem})
         for_each_word(*part, [&](const std::string& word) {
-            if (is_band(word)) words.insert(io::lower_case(word));
+            if (is_band(word)) words.insert(one_form(word));
         });
     return words;
 }
 
 bool is_numbered(const std::string& word) { return number_of(word).number > 0; }
 
-// The words that all files have one of; none where a file has none or several.
+// The words that most files have one of; none where half of them have none or several.
 std::vector<std::string> found_names(const std::vector<NamedFile>& files) {
     std::map<BandNumber, std::string> names;
+    size_t others = 0;
     for (const NamedFile& file : files) {
-        const std::set<std::string> words = band_words(file, is_numbered);
-        if (words.size() != 1) return {};
+        if (band_words(file, is_numbered).size() != 1) {
+            ++others;
+            continue;
+        }
         for (const std::string* part : {&file.folder, &file.stem})
             for_each_word(*part, [&](const std::string& word) {
                 if (is_numbered(word)) names.try_emplace(number_of(word), word);
             });
     }
+    if (2 * others >= files.size()) return {};
     std::vector<std::string> sorted;
     for (const auto& [number, name] : names) sorted.push_back(name);
     return sorted;
@@ -190,6 +201,11 @@ BandedImages bands_of(const std::vector<NamedFile>& files, const BandRule& rule,
     };
     if (rule.automatic && std::none_of(found.images.begin(), found.images.end(), several)) return {};
     return found;
+}
+
+std::string name_of_folder(const std::string& folder) {
+    const std::string name = std::filesystem::path(canonical_path(folder.empty() ? "." : folder)).filename().string();
+    return name.empty() ? "image" : name;
 }
 
 bool has_band_word(const NamedFile& file) { return !band_words(file, is_numbered).empty(); }

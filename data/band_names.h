@@ -9,7 +9,7 @@
 namespace atrous::data {
 
 // Text form, as a user gives it to `bands`:
-//   auto         files are bands where each has one word such as B02, B8A or band4 in its name or its folders'
+//   auto         files are bands where most have one word such as B02, B8A or band4 in their names or their folders'
 //   none         each file is an image
 //   B04,B03,B02  the files with these words, of which each is a channel, in this order
 struct BandRule {
@@ -38,9 +38,12 @@ struct BandedImages {
 
 // The band's word and that of its resolution (10m, R20m, 60m) are left out of the name: tile_B02_10m.tif, B02/tile.tif and
 // tile/B02.tif are bands of the image tile. Bands that are found are in the order of their numbers, B8A after B08; they are
-// found where every file has one such word, and some image has two. `name_of_all`: an image's name where nothing else is
-// left of it. DataError where two files are the same band of an image.
+// found where most files have one such word, and some image has two; other files are passed over. `name_of_all`: an image's
+// name where nothing else is left of it. DataError where two files are the same band of an image.
 BandedImages bands_of(const std::vector<NamedFile>& files, const BandRule& rule, const std::string& name_of_all);
+
+// What bands_of may call an image after: the folder's own name, also of "scene/" and "."; of the root "image".
+std::string name_of_folder(const std::string& folder);
 
 // Whether a word of the name or of the folders is one that `auto` takes for a band.
 bool has_band_word(const NamedFile& file);

@@ -140,8 +140,12 @@ static Image make_rows(const Reader& reader, int64_t count) {
                                                             : make_image<uint8_t>(count, w, channels);
 }
 
-// Of gray and alpha.
-static void drop_alpha(Decoded& decoded) {
+static int first_alpha(const Image& image) {
+    return dispatch_pixels(image, [&](auto zero) { return int(image.pixels<decltype(zero)>().at(1)); });
+}
+
+// Of gray and alpha, which varies where it is not `first` everywhere.
+static void drop_alpha(Decoded& decoded, int first) {
     dispatch_pixels(decoded.image, [&](auto zero) {
         using T = decltype(zero);
         Image gray = make_image<T>(decoded.image.h, decoded.image.w, 1);
@@ -149,7 +153,7 @@ static void drop_alpha(Decoded& decoded) {
         T* to = gray.pixels<T>().data();
         for (int64_t i = 0; i < gray.count(); ++i) {
             to[i] = from[2 * i];
-            decoded.alpha_varies = decoded.alpha_varies || from[2 * i + 1] != from[1];
+            decoded.alpha_varies = decoded.alpha_varies || from[2 * i + 1] != T(first);
         }
         decoded.image = std::move(gray);
     });
@@ -162,7 +166,7 @@ static Decoded decode_png(Bytes bytes, const std::string& path, bool raw_values)
     auto rows = row_pointers(decoded.image);
     if (!reader.read_rows(rows.data())) damaged(path, "PNG", reader.context.message);
     decoded.palette = palette_of(reader);
-    if (decoded.image.c == 2) drop_alpha(decoded);
+    if (decoded.image.c == 2) drop_alpha(decoded, first_alpha(decoded.image));
     const int orientation = orientation_of(reader);
     if (orientation != 1) decoded.image = apply_orientation(decoded.image, orientation);
     return decoded;
@@ -186,12 +190,17 @@ class PngRows : public ImageRows {
         for (int64_t y = 0; y < count; ++y)
             if (!reader_->read_row(pointers[size_t(y)], y + 1 == left()))
                 damaged(path(), "PNG", reader_->context.message);
-        if (rows.image.c == 2) drop_alpha(rows);
+        if (rows.image.c == 2) {
+            if (at_ == 0 && count > 0) alpha_ = first_alpha(rows.image);
+            drop_alpha(rows, alpha_);
+            alpha_varies_ = alpha_varies_ || rows.alpha_varies;
+        }
         return raw_values_ ? std::move(rows.image) : finish(std::move(rows), path(), at_);
     }
 
     const std::vector<uint8_t> bytes_;
     std::unique_ptr<Reader> reader_;
+    int alpha_ = 0;  // of the first pixel, of gray and alpha
 };
 
 }  // namespace

@@ -27,7 +27,18 @@ FoundImage look_at(const Image& image) {
     return found;
 }
 
+// Of images whose channels are files; a single one is not repeated as gray is.
+static int channels_of_bands(const std::vector<Sample>& samples, int asked) {
+    const int bands = int(samples[0].bands.size());
+    if (asked == 0 || asked == bands) return bands;
+    throw DataError(
+        fmt::format("{}: the image is of {} band{}, which are its channels, but the net takes {}; name as many "
+                    "`bands`, or leave `channels` out",
+                    samples[0].image_path, bands, bands == 1 ? "" : "s", asked));
+}
+
 int channels_of(const std::vector<Sample>& samples, const std::vector<FoundImage>& images, int asked) {
+    if (!samples[0].bands.empty()) return channels_of_bands(samples, asked);
     const auto is_colour = [](const FoundImage& i) { return i.c == 1 || i.c == 3 || (i.c == 4 && !i.bands); };
     const auto becomes = [](const FoundImage& i, int channels) {
         return can_become(Image{.h = 0, .w = 0, .c = i.c, .u8 = {}, .u16 = {}}, channels);

@@ -16,8 +16,8 @@ struct FoundImage {
 };
 FoundImage look_at(const Image& image);
 
-// The channels of a net for these images: as many as asked for, else 3 for gray, RGB and RGBA, else as many as all have.
-// DataError where an image cannot have them.
+// The channels of a net for these images: as many as asked for, else 3 for gray, RGB and RGBA, else as many as all have;
+// where they are files, as many as there are. DataError where an image cannot have them.
 int channels_of(const std::vector<Sample>& samples, const std::vector<FoundImage>& images, int asked);
 
 // Fills what the report says of images, their range of values included, and adds warnings. `rule` is the range's; images

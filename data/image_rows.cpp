@@ -22,12 +22,16 @@ namespace {
 
 class HeldRows : public ImageRows {
  public:
-    HeldRows(std::shared_ptr<const Image> image, const std::string& path, Palette palette = {})
+    HeldRows(std::shared_ptr<const Image> image, const std::string& path, Palette palette = {},
+             bool alpha_varies = false)
         : ImageRows(image->h, image->w, path), image_(std::move(image)) {
         pages_ = image_->pages;
         palette_ = std::move(palette);
+        alpha_varies_ = alpha_varies;
     }
-    std::unique_ptr<ImageRows> again() const override { return std::make_unique<HeldRows>(image_, path(), palette_); }
+    std::unique_ptr<ImageRows> again() const override {
+        return std::make_unique<HeldRows>(image_, path(), palette_, alpha_varies_);
+    }
 
  private:
     Image read(int64_t count) override {
@@ -51,7 +55,7 @@ std::unique_ptr<ImageRows> open_rows(const std::string& path, int64_t whole_up_t
     if (!raw_values) return std::make_unique<HeldRows>(std::make_shared<const Image>(load_image(path)), path);
     codec::Decoded decoded = codec::decode(read_file(path), path, true);
     return std::make_unique<HeldRows>(std::make_shared<const Image>(std::move(decoded.image)), path,
-                                      std::move(decoded.palette));
+                                      std::move(decoded.palette), decoded.alpha_varies);
 }
 
 namespace codec {

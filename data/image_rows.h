@@ -21,6 +21,7 @@ class ImageRows {
     int64_t width() const { return width_; }
     int pages() const { return pages_; }                 // as Image::pages
     const Palette& palette() const { return palette_; }  // of raw rows, which then hold indices into it
+    bool alpha_varies() const { return alpha_varies_; }  // of raw rows given so far: the alpha of gray that was dropped
     int64_t left() const { return height_ - at_; }       // rows that next() has not given yet
 
     // The next `count` rows, at most those left, as load_image gives them. DataError as there, when it comes to the
@@ -35,7 +36,7 @@ class ImageRows {
     const std::string& path() const { return path_; }
     int pages_ = 1;
     Palette palette_;
-    bool raw_values_ = false;
+    bool raw_values_ = false, alpha_varies_ = false;
     int64_t at_ = 0;  // the row that comes next
 
  private:

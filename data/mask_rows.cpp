@@ -21,7 +21,15 @@ MaskRows::MaskRows(const Sample& sample, int64_t h, int64_t w) : path_(sample.ma
 RawMask MaskRows::next(int64_t count) {
     const int64_t first = at_;
     at_ += count;
-    if (rows_) return mask_of_rows(rows_->next(count), rows_->palette(), path_, first);
+    if (rows_) {
+        Image rows = rows_->next(count);
+        const bool has_alpha = rows.c == 4 && !rows.u8.empty();
+        const int alpha = has_alpha ? rows.u8[3] : 0;
+        if (first == 0) alpha_ = alpha;
+        RawMask mask = mask_of_rows(std::move(rows), rows_->palette(), path_, first);
+        mask.alpha_varies = mask.alpha_varies || rows_->alpha_varies() || alpha != alpha_;
+        return mask;
+    }
     return {crop(drawn_.image, first, 0, count, drawn_.image.w), drawn_.palette, drawn_.alpha_varies};
 }
 

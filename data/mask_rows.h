@@ -13,13 +13,15 @@ namespace atrous::data {
 class MaskRows {
  public:
     MaskRows(const Sample& sample, int64_t h, int64_t w);  // DataError as load_mask
-    RawMask next(int64_t count);                           // the next rows; at most those that are left
-    int64_t at() const { return at_; }                     // the row that comes next
+    // The next rows, at most those that are left. Their alpha varies where it is not one from the mask's top on.
+    RawMask next(int64_t count);
+    int64_t at() const { return at_; }  // the row that comes next
 
  private:
     std::string path_;
     std::unique_ptr<ImageRows> rows_;
     RawMask drawn_;  // where there are no rows
+    int alpha_ = 0;  // of the first pixel, of RGBA
     int64_t at_ = 0;
 };
 

@@ -51,7 +51,7 @@ void join_bands(Images& images, const std::string& bands, const ModelCard& card,
     std::vector<InputImage> joined;
     std::vector<std::string> skipped, others;
     for (const auto& [folder, files] : by_folder(images.taken)) {
-        const data::BandedImages found = data::bands_of(files, rule, fs::path(folder).filename().string());
+        const data::BandedImages found = data::bands_of(files, rule, data::name_of_folder(folder));
         others.insert(others.end(), found.others.begin(), found.others.end());
         for (const data::BandedImage& image : found.images) {
             const std::string absent = bands_it_lacks(image, found.names);

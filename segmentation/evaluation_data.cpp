@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "data/band_names.h"
 
 namespace atrous {
 
@@ -44,15 +45,32 @@ static std::string value_of(const std::map<std::string, std::string>& settings, 
     return at == settings.end() ? "" : at->second;
 }
 
+// Images that are no bands may be whole files; else the bands' own error says more.
+static data::Dataset found(data::DatasetOptions options, const data::CheckOptions& looking, bool bands_are_optional) {
+    try {
+        return data::find_dataset(options, looking);
+    } catch (const DataError&) {
+        if (!bands_are_optional) throw;
+        data::Dataset whole;
+        options.bands = "auto";
+        try {
+            whole = data::find_dataset(options, looking);
+        } catch (const DataError&) {
+        }
+        if (!whole.bands.empty() || whole.train.size() + whole.val.size() + whole.test.size() == 0) throw;
+        return whole;
+    }
+}
+
 data::Dataset find_to_score(const data::DatasetOptions& given, const std::string& split,
                             const std::optional<SplitRecord>& recorded, const std::string& trained_rule,
-                            data::CheckOptions looking) {
+                            data::CheckOptions looking, bool bands_are_optional) {
     data::DatasetOptions options = given;
     if (split == "test" || split == "all") options.split_by_class = false;
     const data::MaskRule trained = data::parse_mask_rule(trained_rule);
     if (trained.kind != data::MaskKind::automatic) looking.rule = trained;  // known, that is
     try {
-        return data::find_dataset(options, looking);
+        return found(options, looking, bands_are_optional);
     } catch (const DataError& e) {
         if (recorded && recorded->settings.contains("images") &&
             options.images == value_of(recorded->settings, "images"))
@@ -72,6 +90,27 @@ data::Dataset find_to_score(const data::DatasetOptions& given, const std::string
                         "`val-list`, `val-pattern` or `val-fraction`)",
                         e.what(), text_of(*recorded)));
     }
+}
+
+void compare_bands(const std::vector<std::string>& trained, const data::Dataset& set, const data::DatasetReport& report,
+                   Messages& messages) {
+    if (trained.empty()) return;
+    if (set.bands.empty()) {
+        if (trained.size() > 1 && report.gray_images > 0)
+            throw DataError(
+                fmt::format("{} of {} images are gray, but the net was trained on the bands {}; name the files of each "
+                            "image's bands with `images`, `masks` and `bands`, or give images of {} channels",
+                            report.gray_images, report.samples, data::text_of(trained), trained.size()));
+        messages.warning(fmt::format(
+            "the net was trained on the bands {}, each a file; here each image is a file, whose channels are "
+            "taken for these in this order",
+            data::text_of(trained)));
+        return;
+    }
+    const auto same = [](const std::string& a, const std::string& b) { return data::place_of_band({a}, b) == 0; };
+    if (!std::equal(trained.begin(), trained.end(), set.bands.begin(), set.bands.end(), same))
+        messages.warning(fmt::format("the net was trained on the bands {}; here {} take their places (`bands`)",
+                                     data::text_of(trained), data::text_of(set.bands)));
 }
 
 void say_what_was_trained_on(const std::optional<SplitRecord>& recorded, const data::Dataset& set,

@@ -16,10 +16,16 @@ void default_split_from(const std::optional<SplitRecord>& recorded, Settings& se
 
 // find_dataset, whose error says where a split that fails is that of the checkpoint's training. A split by class goes by
 // the classes that this training's rule gives the masks, whatever the rule they are scored by; it is not drawn for a
-// `split` that does not depend on it, test or all.
+// `split` that does not depend on it, test or all. `bands_are_optional`: where images are no files of `bands`, each may be a
+// file.
 data::Dataset find_to_score(const data::DatasetOptions& options, const std::string& split,
                             const std::optional<SplitRecord>& recorded, const std::string& trained_rule,
-                            data::CheckOptions looking);
+                            data::CheckOptions looking, bool bands_are_optional = false);
+
+// Warns where the images' channels may not be the bands that the net was trained on; none: it was trained on whole files.
+// DataError where they cannot be, for gray images.
+void compare_bands(const std::vector<std::string>& trained, const data::Dataset& set, const data::DatasetReport& report,
+                   Messages& messages);
 
 // Returns the samples of a split: val, train or all. Throws DataError where it is empty; `root` is for the message.
 std::vector<data::Sample> samples_of_split(const data::Dataset& set, const std::string& split, const std::string& root);

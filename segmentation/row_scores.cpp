@@ -85,13 +85,18 @@ ImageCounts counts_of(LoadedNet& net, const data::Sample& sample, const data::Ma
 
 }  // namespace
 
+static bool is_too_large(int64_t height, int64_t width, int64_t most_pixels, int64_t bytes_a_pixel) {
+    return height > std::min(most_pixels, data::most_bytes_whole / bytes_a_pixel) / width;
+}
+
 bool needs_rows(const LoadedNet& net, const WindowOptions& windows, const data::DatasetReport& set) {
+    const int64_t bytes = set.channels * (set.float_images > 0 ? 4 : set.deep_images > 0 ? 2 : 1);
     return std::any_of(set.sizes.begin(), set.sizes.end(), [&](ImageSize size) {
-        if (size.height > most_decoded_whole / size.width) return true;
+        if (is_too_large(size.height, size.width, most_decoded_whole, bytes)) return true;
         WindowOptions of_size = windows;
         if (windows.windows == "exact") of_size.windows = "on";  // of the same size, and found at once
         const ImageView view = view_of(net.card, of_size, size.height, size.width);
-        return view.height() > most_seen_whole / view.width();
+        return is_too_large(view.height(), view.width(), most_seen_whole, 4 * set.channels);
     });
 }
 
@@ -113,6 +118,7 @@ ScoresByRows score_by_rows(LoadedNet& net, const std::vector<data::Sample>& samp
     }
     ScoresByRows all{seen.scores(), native.scores()};
     all.scores.nonfinite = all.native.nonfinite = nonfinite;
+    for (Scores* scores : {&all.scores, &all.native}) scores->images += int64_t(nonfinite.size());
     return all;
 }
 

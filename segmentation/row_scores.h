@@ -6,13 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "data/large_sample_check.h"
 #include "engine/train/scores.h"
 #include "segmentation/image_view.h"
 
 namespace atrous {
 
-// Images of more pixels, as they are or as the net sees them, are scored by rows.
-inline constexpr int64_t most_decoded_whole = int64_t{1} << 26, most_seen_whole = int64_t{1} << 24;
+// Images of more pixels, as they are or as the net sees them, are scored by rows, and those that take more bytes
+// (data/large_sample_check.h).
+inline constexpr int64_t most_decoded_whole = data::most_checked_whole, most_seen_whole = int64_t{1} << 24;
 bool needs_rows(const LoadedNet& net, const WindowOptions& windows, const data::DatasetReport& set);
 
 struct RowScoring {
@@ -29,8 +31,8 @@ struct ScoresByRows {
 };
 
 // The counts are those of `evaluate` on segmentation/windowed_net.h: the same windows, masks resized by nearest. Images for
-// which the net gives NaN or Inf are named in Scores::nonfinite and not counted. Memory: that of Predictor, and some rows of
-// the mask. DataError as the loader.
+// which the net gives NaN or Inf are named in Scores::nonfinite; their pixels are not counted. Memory: that of Predictor, and
+// some rows of the mask. DataError as the loader.
 ScoresByRows score_by_rows(LoadedNet& net, const std::vector<data::Sample>& samples, const data::MaskRule& rule,
                            const RowScoring& options);
 

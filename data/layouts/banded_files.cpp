@@ -55,15 +55,15 @@ void choose_of_sample(const std::vector<size_t>& places, Sample& sample) {
 
 void join_bands(FileSets& files, Dataset& dataset) {
     const BandRule rule = rule_of_part(files, dataset);
-    const std::string name_of_all = std::filesystem::path(files.images_folder).filename().string();
-    const BandedImages found = bands_of(files.images, rule, name_of_all);
+    const BandedImages found = bands_of(files.images, rule, name_of_folder(files.images_folder));
     if (found.names.empty()) return;
     refuse_missing(files, found);
     say_bands(files, found, dataset);
-    const std::string extension = files.images[0].extension;
     files.images.clear();
-    for (const BandedImage& image : found.images)
+    for (const BandedImage& image : found.images) {
+        const std::string extension = std::filesystem::path(image.files[0]).extension().string();
         files.images.push_back({image.files[0], image.folder, image.stem, extension, image.files});
+    }
 }
 
 void choose_bands(const std::string& bands, Dataset& dataset) {

@@ -66,9 +66,28 @@ class BandsTest : public testing::Test {
         return shell(program() + " predict " + at(what) + " --checkpoint " + at("run") + " --output " + at("out") +
                      " --save index overlay --threads 1");
     }
-    Outcome eval() {
+    Outcome eval(const std::string& more = "") {
         return shell(program() + " eval --data '" + root_.string() + "' --checkpoint " + at("run") +
-                     " --threads 1 --sheet " + at("sheet.png"));
+                     " --threads 1 --sheet " + at("sheet.png") + " " + more);
+    }
+    // A file a band, in a folder of the data set; B03 tells the square from its ground, the others are noise.
+    void draw_band_files(int count = images) {
+        for (const char* folder : {"images", "masks"}) fs::create_directories(root_ / folder);
+        for (int i = 0; i < count; ++i) {
+            for (const char* band : {"B02", "B03", "B04"})
+                data::save_png((root_ / "images" / (name(i) + "_" + band + ".png")).string(), band_of(i, band));
+            data::Image mask = data::make_image<uint8_t>(side, side, 1);
+            for (int p = 0; p < side * side; ++p) mask.u8[size_t(p)] = inside(i, p) ? 255 : 0;
+            data::save_png((root_ / "masks" / (name(i) + ".png")).string(), mask);
+        }
+    }
+    static data::Image band_of(int image, const std::string& band) {
+        data::Image one = data::make_image<uint8_t>(side, side, 1);
+        for (int p = 0; p < side * side; ++p) {
+            const int noise = (p * 37 + band[2] * 11 + image) % 23;
+            one.u8[size_t(p)] = uint8_t(band == "B03" ? (inside(image, p) ? 200 : 0) + noise : 11 * noise);
+        }
+        return one;
     }
     // Of all pixels, how many are predicted rightly.
     double accuracy() {
@@ -184,25 +203,81 @@ TEST_F(BandsTest, AFileABand) {
 }
 
 TEST_F(BandsTest, EvalTakesTheBandsOfTheTraining) {
-    fs::create_directories(root_ / "masks");
-    for (int i = 0; i < 4; ++i) {
-        for (const char* band : {"B02", "B03", "B04"}) {
-            fs::create_directories(root_ / "images");
-            data::save_png((root_ / "images" / (name(i) + "_" + band + ".png")).string(),
-                           data::make_image<uint8_t>(side, side, 1));
-        }
-        data::Image mask = data::make_image<uint8_t>(side, side, 1);
-        for (int p = 0; p < side * side; ++p) mask.u8[size_t(p)] = inside(i, p) ? 255 : 0;
-        data::save_png((root_ / "masks" / (name(i) + ".png")).string(), mask);
-    }
+    draw_band_files(4);
     ASSERT_EQ(train("--bands B04,B03 --epochs 1").code, 0);
-    const Outcome scored = eval();
-    ASSERT_EQ(scored.code, 0) << scored.output;
-    EXPECT_TRUE(says(scored, "of these bands B04,B03 are taken, in this order")) << scored.output;
+    for (const char* bands : {"", "--bands auto"}) {
+        const Outcome scored = eval(bands);
+        ASSERT_EQ(scored.code, 0) << scored.output;
+        EXPECT_TRUE(says(scored, "of these bands B04,B03 are taken, in this order")) << scored.output;
+        EXPECT_FALSE(says(scored, "the net was trained on the bands")) << scored.output;
+    }
+    const Outcome turned = eval("--bands B3,B4");
+    ASSERT_EQ(turned.code, 0) << turned.output;
+    EXPECT_TRUE(says(turned, "the net was trained on the bands B04,B03; here B3,B4 take their places"))
+        << turned.output;
     fs::remove(root_ / "images" / (name(0) + "_B03.png"));
     const Outcome lacking = eval();
     EXPECT_EQ(lacking.code, 3) << lacking.output;
     EXPECT_TRUE(says(lacking, "images lack bands: p10 (no B03)")) << lacking.output;
+}
+
+TEST_F(BandsTest, EvalTakesWholeFilesForTheBandsOfTheTraining) {
+    draw_band_files(4);
+    ASSERT_EQ(train("--bands B04,B03,B02 --epochs 1").code, 0);
+    fs::remove_all(root_ / "images");
+    fs::create_directories(root_ / "images");
+    for (int i = 0; i < 4; ++i)
+        data::save_png((root_ / "images" / (name(i) + ".png")).string(), data::make_image<uint8_t>(side, side, 3));
+    for (const char* where : {"", "--images images --masks masks"}) {
+        const Outcome scored = eval(where);
+        ASSERT_EQ(scored.code, 0) << scored.output;
+        EXPECT_TRUE(says(scored, "trained on the bands B04,B03,B02, each a file; here each image is a file"))
+            << scored.output;
+    }
+    for (int i = 0; i < 4; ++i)
+        data::save_png((root_ / "images" / (name(i) + ".png")).string(), data::make_image<uint8_t>(side, side, 1));
+    const Outcome gray = eval();
+    EXPECT_EQ(gray.code, 3) << gray.output;
+    EXPECT_TRUE(says(gray, "images are gray, but the net was trained on the bands B04,B03,B02")) << gray.output;
+    const Outcome asked = eval("--bands B04,B03,B02");
+    EXPECT_EQ(asked.code, 3) << asked.output;
+    EXPECT_TRUE(says(asked, "in this data set each image is a file")) << asked.output;
+}
+
+TEST_F(BandsTest, ANetTakesAsManyChannelsAsBands) {
+    draw_band_files();
+    for (const char* other : {"--bands B03 --channels 3", "--bands B04,B03,B02 --channels 1"}) {
+        const Outcome refused = train(other);
+        EXPECT_EQ(refused.code, 3) << refused.output;
+        EXPECT_TRUE(says(refused, "or leave --channels out")) << refused.output;
+    }
+    const Outcome trained = train("--bands B03");
+    EXPECT_TRUE(says(trained, "16x16, 1 channel")) << trained.output;
+    learns_and_predicts(trained);
+    const Outcome resumed = shell(program() + " train --resume " + at("run") + " --epochs 16");
+    EXPECT_EQ(resumed.code, 0) << resumed.output;
+}
+
+TEST_F(BandsTest, ResultsAreNamedAfterTheFolderWhereNothingElseIsLeft) {
+    draw_band_files(4);
+    ASSERT_EQ(train("--bands B03,B04 --epochs 1").code, 0);
+    for (const char* folder : {"scene", "tiles/R10m", "tiles/R20m"}) fs::create_directories(root_ / folder);
+    for (const char* band : {"B03", "B04"}) {
+        const std::string file = std::string(band) + ".png";
+        data::save_png((root_ / "scene" / file).string(), band_of(0, band));
+        const char* const folder = band[2] == '3' ? "tiles/R10m" : "tiles/R20m";
+        data::save_png((root_ / folder / ("T31_" + file)).string(), band_of(1, band));
+    }
+    const auto predicts = [&](const std::string& from, const std::string& input, const std::string& result) {
+        fs::remove_all(root_ / "out");
+        const Outcome predicted = shell("cd " + at(from) + " && " + program() + " predict " + input + " --checkpoint " +
+                                        at("run") + " --output " + at("out") + " --save index --threads 1");
+        EXPECT_EQ(predicted.code, 0) << input << predicted.output;
+        EXPECT_TRUE(fs::exists(root_ / "out" / result)) << input << predicted.output;
+    };
+    for (const char* input : {".", "./", "B03.png B04.png", "../scene", "../scene/"})
+        predicts("scene", input, "scene_index.png");
+    predicts("tiles", "-r .", "T31_index.png");
 }
 
 }  // namespace atrous

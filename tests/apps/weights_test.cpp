@@ -73,8 +73,9 @@ class WeightsTest : public testing::Test {
             EXPECT_GT(largest, 0) << expected.name;
         }
     }
-    static void write_net(const std::string& name, int64_t outputs, bool whole = true) {
+    static void write_net(const std::string& name, int64_t outputs, bool whole = true, bool counts = false) {
         const std::vector<float> zeros(100000, 0.25f);
+        const int64_t batches = 7;
         std::vector<io::TensorToWrite> tensors;
         const auto add = [&](const std::string& n, std::vector<int64_t> shape) {
             tensors.push_back(io::tensor_in_memory(n, DType::f32, std::move(shape), zeros.data()));
@@ -84,6 +85,8 @@ class WeightsTest : public testing::Test {
                 const std::string norm = n + ".double_conv." + (layer[0] == '0' ? "1." : "4.");
                 add(n + ".double_conv." + layer + ".weight", {out, layer[0] == '0' ? in : out, 3, 3});
                 for (const char* vector : {"weight", "bias", "running_mean", "running_var"}) add(norm + vector, {out});
+                if (counts)
+                    tensors.push_back(io::tensor_in_memory(norm + "num_batches_tracked", DType::i64, {}, &batches));
             }
         };
         block("inc", 3, 4);
@@ -167,6 +170,21 @@ TEST_F(WeightsTest, ConvertsThereAndBack) {
     EXPECT_EQ(whole.code, 4);
     EXPECT_NE(whole.output.find(".UNet'"), std::string::npos) << whole.output;
     EXPECT_FALSE(fs::exists(root() / "no.safetensors"));
+}
+
+TEST_F(WeightsTest, EvalScoresPyTorchsNetOfTwoLogits) {
+    ASSERT_EQ(run("synth --output " + quoted("scored") + " --count 4 --size 16 --val-fraction 0.5").code, 0);
+    write_net("two.safetensors", 2, true, true);
+    ASSERT_EQ(run("convert " + quoted("two.safetensors") + " " + quoted("two.pth")).code, 0);
+    const std::string eval = "eval --data " + quoted("scored") +
+                             " --model unet --base-channels 4 --depth 1 --size 16 " + "--threads 1 --checkpoint " +
+                             quoted("two.pth");
+    const Outcome scored = run(eval + " --out-channels 2");
+    ASSERT_EQ(scored.code, 0) << scored.output;
+    EXPECT_NE(scored.output.find("2 images of "), std::string::npos) << scored.output;
+    EXPECT_NE(scored.output.find("Dice 0.0000"), std::string::npos) << "equal logits are class 0: " << scored.output;
+    const Outcome one = run(eval);
+    EXPECT_NE(one.code, 0) << one.output;
 }
 
 TEST_F(WeightsTest, TrainingStartsFromPretrainedWeights) {

@@ -102,6 +102,34 @@ TEST(BandFiles, AreFoundByTheirNamesOrAsAskedFor) {
          },
          {},
          given("*.png", "red,nir")},
+        {"the band's word in the folder and in the name",
+         [](TempDir& d) {
+             for (const char* band : {"2", "4"})
+                 draw_tiles(d, {std::string("images/B0") + band + "/a_*.png"}, {std::string("b") + band});
+             draw_masks(d, {"a"});
+         },
+         has_bands(1, {"B02", "B04"}, "images/a"),
+         {},
+         no_split},
+        {"files among them that are no bands",
+         [](TempDir& d) {
+             draw_tiles(d, {"images/a_*.png"}, {"B1", "B2", "B3", "TCI", "QA_PIXEL"});
+             draw_masks(d, {"a"});
+         },
+         [](const Read& r) {
+             has_bands(1, {"B1", "B2", "B3"}, "images/a")(r);
+             EXPECT_TRUE(r.notes("2 files have none of the bands' names and are passed over: "));
+         },
+         {},
+         no_split},
+        {"one band is one channel",
+         [](TempDir& d) {
+             draw_tiles(d, {"images/a_*.png"}, {"B1", "B2"});
+             draw_masks(d, {"a"});
+         },
+         has_bands(1, {"B2"}, "images/a"),
+         {},
+         [](DatasetOptions& o) { o.bands = "B2", o.val_fraction = 0; }},
         {"some of those that the layout found",
          [](TempDir& d) {
              draw_tiles(d, {"images/a_*.png"}, {"B1", "B2", "B3"});

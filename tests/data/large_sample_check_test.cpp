@@ -3,6 +3,7 @@
 
 #include "data/mask_rows.h"
 #include "data/transform.h"
+#include "png_bytes.h"
 #include "sets.h"
 #include "tiff_bytes.h"
 
@@ -14,6 +15,30 @@ Image values(int64_t h, int64_t w, const std::vector<uint8_t>& of) {
     Image mask = make_image<uint8_t>(h, w, 1);
     for (size_t i = 0; i < mask.u8.size(); ++i) mask.u8[i] = of[(i / 7 + i * i / 31) % of.size()];
     return mask;
+}
+
+// A PNG of 90 everywhere, whose alpha depends on the row. Stored blocks of deflate hold a row each.
+std::vector<uint8_t> gray_and_alpha_png(uint32_t h, uint32_t w, const std::function<uint8_t(int64_t)>& alpha) {
+    std::vector<uint8_t> png = encode_png(make_image<uint8_t>(h, w, 1)), data{0x78, 1};
+    uint32_t a = 1, b = 0;  // of Adler-32
+    for (uint32_t y = 0; y < h; ++y) {
+        std::vector<uint8_t> row{0};
+        for (uint32_t x = 0; x < w; ++x) row.insert(row.end(), {90, alpha(y)});
+        const auto n = uint16_t(row.size());
+        const uint8_t last = y + 1 == h;
+        data.insert(data.end(), {last, uint8_t(n), uint8_t(n >> 8), uint8_t(~n), uint8_t(~n >> 8)});
+        data.insert(data.end(), row.begin(), row.end());
+        for (const uint8_t byte : row) a = (a + byte) % 65521, b = (b + a) % 65521;
+    }
+    data.resize(data.size() + 4);
+    put_big32(data, data.size() - 4, b << 16 | a);
+    const size_t header = find_chunk(png, "IHDR");
+    png[header + 8 + 9] = 4;  // gray with alpha
+    put_crc(png, header);
+    png.resize(find_chunk(png, "IDAT"));
+    const std::vector<uint8_t> end{0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+    png.insert(png.end(), end.begin(), end.end());
+    return with_chunk(std::move(png), "IDAT", data, "IEND");
 }
 
 void expect_same(const SampleFacts& rows, const SampleFacts& whole) {
@@ -31,6 +56,7 @@ void expect_same(const SampleFacts& rows, const SampleFacts& whole) {
     EXPECT_EQ(rows.all_values, whole.all_values);
     EXPECT_EQ(rows.paletted, whole.paletted);
     EXPECT_EQ(rows.soft, whole.soft);
+    EXPECT_EQ(rows.alpha_mask, whole.alpha_mask);
     ASSERT_EQ(rows.values.size(), whole.values.size());
     for (size_t i = 0; i < rows.values.size(); ++i) {
         const RawValue &a = rows.values[i], &b = whole.values[i];
@@ -69,6 +95,71 @@ TEST(LargeSamples, HaveTheFactsOfWholeOnes) {
                 expect_same(look_at_rows(sample, parse_mask_rule(rule)), look_at(sample, parse_mask_rule(rule)));
             }
     }
+}
+
+TEST(LargeSamples, HaveAllPixelsOfMasksOfManyLevels) {
+    TempDir dir;
+    save_png(dir / "image.png", pattern(150, 90, 3));
+    Image levels = make_image<uint16_t>(150, 90, 1), colours = make_image<uint8_t>(150, 90, 3);
+    for (size_t i = 0; i < levels.u16.size(); ++i) levels.u16[i] = uint16_t(3 * i);
+    for (size_t i = 3 * 64 * 90; i < colours.u8.size(); ++i)  // gray rows above others
+        colours.u8[i] = uint8_t(i % 3 == 0 ? i / 3 % 100 : i % 3 == 1 ? i / 300 % 256 : i / 7 % 256);
+    save_png(dir / "levels.png", levels);
+    save_png(dir / "colours.png", colours);
+    for (const auto& [mask, rule] : {std::pair{"levels.png", "binary:30000"},
+                                     {"levels.png", "40000=1,*=0"},
+                                     {"levels.png", "ids"},
+                                     {"colours.png", "binary:100"},
+                                     {"colours.png", "#000000,#403020,within=90"}}) {
+        SCOPED_TRACE(std::string(mask) + " " + rule);
+        const Sample sample{dir / "image.png", dir / mask, "x"};
+        const SampleFacts rows = look_at_rows(sample, parse_mask_rule(rule));
+        EXPECT_FALSE(rows.all_values);
+        expect_same(rows, look_at(sample, parse_mask_rule(rule)));
+    }
+}
+
+TEST(LargeSamples, SeeAnAlphaThatChangesBetweenRows) {
+    TempDir dir;
+    save_png(dir / "image.png", pattern(128, 90, 3));
+    Image rgba = make_image<uint8_t>(128, 90, 4);
+    for (size_t i = 0; i < rgba.u8.size(); ++i) rgba.u8[i] = i % 4 < 3 || i / 4 < 64 * 90 ? 200 : 7;
+    save_png(dir / "rgba.png", rgba);
+    const std::vector<uint8_t> gray = gray_and_alpha_png(128, 90, [](int64_t y) { return uint8_t(y < 64 ? 9 : 255); });
+    write_file(dir / "gray.png", gray);
+    for (const char* mask : {"rgba.png", "gray.png"}) {
+        const Sample sample{dir / "image.png", dir / mask, "x"};
+        const MaskRule rule = parse_mask_rule("auto");
+        EXPECT_TRUE(look_at(sample, rule).alpha_mask) << mask;
+        EXPECT_TRUE(look_at_rows(sample, rule).alpha_mask) << mask;
+    }
+}
+
+TEST(LargeSamples, MayHaveASmallFirstBand) {
+    TempDir dir;
+    save_png(dir / "small.png", pattern(10, 10, 1));
+    const auto draw = [&](const char* name, uint32_t side, int bits, uint16_t format) {
+        TIFF* tiff = TIFFOpen((dir / name).c_str(), "w");
+        set_tags(tiff, {.h = side, .w = side, .bits = bits, .format = format, .compression = COMPRESSION_LZW});
+        std::vector<uint8_t> row(size_t(side) * size_t(bits / 8));
+        for (uint32_t y = 0; y < side; ++y) {
+            for (size_t x = 0; x < row.size(); ++x) row[x] = uint8_t(x / 100 * (y + 1));
+            TIFFWriteScanline(tiff, row.data(), y, 0);
+        }
+        TIFFClose(tiff);
+    };
+    draw("pixels.tif", 8200, 8, SAMPLEFORMAT_UINT);
+    draw("bytes.tif", 3000, 32, SAMPLEFORMAT_IEEEFP);
+    const auto is_large_with = [&](const std::string& last, size_t bands) {
+        Sample sample{dir / "small.png", "", "x"};
+        sample.bands.assign(bands, dir / "small.png");
+        sample.bands.back() = dir / last;
+        return is_large(sample);
+    };
+    EXPECT_TRUE(is_large_with("pixels.tif", 2));
+    EXPECT_FALSE(is_large_with("small.png", 16));
+    EXPECT_TRUE(is_large_with("bytes.tif", 16)) << "9 million pixels of 64 bytes";
+    EXPECT_FALSE(is_large_with("bytes.tif", 13)) << "of 52 bytes";
 }
 
 TEST(LargeSamples, LabelsByRowsAreThoseOfWholeMasks) {

@@ -56,6 +56,17 @@ TEST(ModelCard, KeepsTheNet) {
     EXPECT_TRUE(read.models.of<DeepLabV3PlusModel>("deeplabv3plus").separable);
 }
 
+TEST(ModelCard, KeepsTheBands) {
+    ModelCard card;
+    card.net.in_channels = 2;
+    card.bands = {"B04", "nir"};
+    const std::string text = text_of(card);
+    EXPECT_EQ(parse_model_card(text, "file").bands, card.bands);
+    json changed = json::parse(text);
+    changed["in_channels"] = 3;
+    EXPECT_THROW(parse_model_card(changed.dump(), "file"), FormatError) << "two names for three channels";
+}
+
 // Where the training's images and masks lay, for eval to look there.
 TEST(ModelCard, KeepsTheFoldersOfTheData) {
     data::DatasetOptions options;

@@ -93,6 +93,44 @@ TEST_F(RowScores, AreThoseOfWholeImages) {
     EXPECT_EQ(without, Matrices(with.begin(), with.end() - 4));
 }
 
+TEST_F(RowScores, OfImagesWhoseChannelsAreFiles) {
+    net_.card.net = unet({.in_channels = 2, .base_channels = 2, .depth = 1});
+    net_.net = make_net(net_.card.net);
+    net_.net->materialize({});
+    net_.net->set_training(false);
+    report_.channels = 2;
+    for (data::Sample& sample : samples_) {
+        const data::Image image = data::load_image(sample.image_path);
+        for (const int part : {1, 2}) {  // the second band has half the size
+            data::Image band = data::make_image<uint8_t>(part == 2 ? image.h / 2 : image.h / 2 * 2,
+                                                         part == 2 ? image.w / 2 : image.w / 2 * 2, 1);
+            for (size_t i = 0; i < band.u8.size(); ++i) band.u8[i] = uint8_t(image.u8[i] * part);
+            sample.bands.push_back((root_ / (sample.name + "_B" + std::to_string(part) + ".png")).string());
+            data::save_png(sample.bands.back(), band);
+        }
+        const data::Image whole = data::load_image(sample);
+        sample.mask_path = (root_ / (sample.name + "_even.png")).string();
+        data::Image mask = data::make_image<uint8_t>(whole.h, whole.w, 1);
+        for (size_t i = 0; i < mask.u8.size(); ++i) mask.u8[i] = (i / 13) % 3 == 0 ? 255 : 0;
+        data::save_png(sample.mask_path, mask);
+    }
+    for (const char* windows : {"auto", "off", "exact"}) {
+        SCOPED_TRACE(windows);
+        EXPECT_EQ(by_rows({windows, 0.25}), whole({windows, 0.25}));
+    }
+}
+
+TEST_F(RowScores, CountImagesThatGiveNaN) {
+    Parameter& bias = *net_.net->parameters().back().parameter;
+    std::vector<float> nan(size_t(bias.shape.count()), std::nanf(""));
+    bias.value.copy_from_host(nan.data(), nan.size() * sizeof(float));
+    const ScoresByRows scored = score_by_rows(net_, samples_, report_.rule, {});
+    EXPECT_EQ(scored.scores.images, 2);
+    EXPECT_EQ(scored.native.images, 2);
+    EXPECT_EQ(scored.scores.nonfinite, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(scored.scores.pixels, 0);
+}
+
 TEST_F(RowScores, NameAValueWithoutAClassByItsPlace) {
     report_.rule = data::parse_mask_rule("0=0,255=1");
     try {
@@ -117,6 +155,11 @@ TEST_F(RowScores, AreForImagesThatAreTooLarge) {
     EXPECT_FALSE(needs_rows(net_, {"off", 0.25}, report_)) << "30 million pixels, shrunk to the net's size";
     report_.sizes.back() = {20000, 20000};
     EXPECT_TRUE(needs_rows(net_, {"off", 0.25}, report_));
+    report_.sizes.back() = {3000, 3000};
+    report_.channels = 16;
+    EXPECT_FALSE(needs_rows(net_, {"off", 0.25}, report_));
+    report_.float_images = 1;
+    EXPECT_TRUE(needs_rows(net_, {"off", 0.25}, report_)) << "9 million pixels of 64 bytes";
 }
 
 }  // namespace atrous::test
