@@ -86,8 +86,7 @@ void check_save(const EvalArguments& a) {
     parse_extremes(a.save);
     if (!a.save.empty() && a.output.empty())
         throw UsageError("`save` " + a.save + ": needs a folder; name it with `output`");
-    if (!a.save.empty() && path_exists(a.output) && !is_folder(a.output))
-        throw UsageError("`output` " + a.output + ": is no folder; choose another name");
+    if (!a.save.empty()) check_extremes_folder(a.output);
 }
 
 // Pictures are made of whole images.
@@ -143,7 +142,7 @@ Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetRe
     std::vector<ScoredSample> losses;
     const auto on_image = [&](const ImageResult& image) {
         images.add(image.name(), image.counts, image.loss);
-        losses.push_back({losses.size(), image.loss});
+        losses.push_back({size_t(image.batch.indices.at(size_t(image.index))), image.loss});
     };
     Scores scores = evaluate(*view.net, *source,
                              {.loss = loss_of(card),

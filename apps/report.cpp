@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <cstdio>
+#include <filesystem>
 
 #include "apps/console.h"
 #include "apps/exit_codes.h"
@@ -25,6 +26,18 @@ static report::Json read_run(const std::string& path, Console& console) {
     return run;
 }
 
+static std::string page_in(const std::string& folder) { return std::filesystem::path(folder) / report::page_name; }
+
+// A page may replace a page, but no other file of a run.
+static void check_output(const std::string& output, const std::vector<std::string>& runs, bool overwrite) {
+    Outputs outputs;
+    outputs.writes("--output", output, FileKind::page);
+    for (const std::string& run : runs)
+        for (const std::string& file : RunFolder::files_of(run_folder_of(run)))
+            if (!file.ends_with(report::page_name)) outputs.keeps("the run folder", file);
+    outputs.check(overwrite);
+}
+
 int report(int argc, const char* const* argv) {
     std::vector<std::string> folders;
     std::string output;
@@ -41,8 +54,8 @@ int report(int argc, const char* const* argv) {
     Console console;
     report::Json runs = report::Json::array();
     for (const std::string& folder : folders) runs.push_back(read_run(folder, console));
-    if (output.empty()) output = runs.size() > 1 ? "compare.html" : run_folder_of(folders[0]) + "/" + report::page_name;
-    Outputs().writes("--output", output, FileKind::page).check(overwrite);
+    if (output.empty()) output = runs.size() > 1 ? "compare.html" : page_in(run_folder_of(folders[0]));
+    check_output(output, folders, overwrite);
     report::write_page(output, runs);
     fmt::print("wrote {}\n", output);
     return exit_ok;

@@ -117,7 +117,7 @@ int train(int argc, const char* const* argv) {
     TrainingSetup setup = prepare_training(e, o, device, std::move(resumed), log);
     if (e.run.dry_run) {
         log.text(fmt::format(
-            "\nthe experiment, as config.toml would have it:\n{}\ndry run: nothing was trained or written\n",
+            "\nthe experiment, as config.toml would have it:\n{}\ndry run: no run folder was made or changed\n",
             config_of(e)));
         return exit_ok;
     }

@@ -130,7 +130,8 @@ static void describe_run(Settings& s, Experiment& e) {
     describe_overwrite(s, e.run.overwrite).when_resumed(Resume::free).help =
         "write into an `output-dir` that holds a training or other files, replacing those of the same names";
     s.bind("dry-run", e.run.dry_run,
-           "check the data, plan the memory and show the experiment as resolved; nothing is trained or written")
+           "check the data, plan the memory and show the experiment as resolved; nothing is trained, no run folder "
+           "changed")
         .when_resumed(Resume::free);
     s.bind("profile-steps", e.run.profile_steps, "steps that `profile` times, after one")
         .min(1)

@@ -16,6 +16,10 @@ struct Extremes {
 // "best=5,worst=5", or one of them; empty: none. UsageError.
 Extremes parse_extremes(const std::string& text);
 
+// Checks before anything is scored that save_extremes can write into the folder, or make it. UsageError where it is no
+// folder, IoError where it cannot be written to.
+void check_extremes_folder(const std::string& folder);
+
 // The sample of an image, by its place in the set, and its loss.
 struct ScoredSample {
     size_t sample;
@@ -31,8 +35,9 @@ struct RankedSample {
 std::vector<RankedSample> ranked(std::vector<ScoredSample> samples, const Extremes& count);
 
 // Writes FOLDER/worst-1_NAME.png and so on: image, truth, prediction and overlay of each, its loss and its score. Every
-// image is predicted again, as result_rows() does. Gives the files. UsageError where a file of another program is in
-// the place, unless `overwrite`; IoError.
+// image is predicted again, as result_rows() does. Gives the files. The folder's pictures of an earlier evaluation are
+// removed: files with such names that this program wrote. UsageError where a file of another program is in the place,
+// unless `overwrite`; IoError.
 std::vector<std::string> save_extremes(const std::string& folder, const std::vector<RankedSample>& ranking,
                                        SegmentationNet& net, const ModelCard& card, DType compute,
                                        const std::vector<data::Sample>& samples, double threshold,

@@ -71,10 +71,11 @@ ResumedRun open_resumed_run(RunOptions& options, bool output_dir_given, Messages
                         "the files there with `overwrite`",
                         run.folder));
     // Locked before anything in it is looked at or moved.
-    run.lock = run.in_place ? RunLock::for_training(run.folder, messages) : RunLock::for_reading(run.folder, messages);
+    const bool writes = run.in_place && !options.dry_run;
+    run.lock = writes ? RunLock::for_training(run.folder, messages) : RunLock::for_reading(run.folder, messages);
     run.path = checkpoint_to_resume(options.resume);
     run.file = std::make_unique<io::SafetensorsFile>(run.path);
-    if (run.in_place) settle_previous(run, messages);
+    if (writes) settle_previous(run, messages);
     options.resume = run.path;
     run.card = model_card_of(*run.file);
     run.progress = io::training_progress(*run.file);

@@ -33,7 +33,8 @@ struct ResumedRun {
 // Finds and locks the folder, opens the checkpoint, and sets where the training goes on: in its folder unless the
 // setting output-dir was `given` elsewhere (a run folder may have been moved or copied since its config.toml was
 // written). Where last.safetensors is missing or damaged, last.safetensors.previous takes its place: the next save
-// would otherwise make the damaged file the one kept. Throws UsageError, IoError, FormatError.
+// would otherwise make the damaged file the one kept. A dry run only reads: it marks and moves nothing. Throws
+// UsageError, IoError, FormatError.
 ResumedRun open_resumed_run(RunOptions& run, bool output_dir_given, Messages& messages);
 
 // Checks that the checkpoint fits this run, and sets its progress to go on from: without the best epoch where its file

@@ -17,6 +17,7 @@
 #include "base/posix.h"
 #include "base/text.h"
 #include "engine/io/event_file.h"
+#include "segmentation/outputs.h"
 #include "segmentation/score_files.h"
 
 namespace atrous {
@@ -137,9 +138,9 @@ void RunFolder::check(const std::string& path, const std::string& resumed, bool 
 
 std::vector<std::string> RunFolder::files_of(const std::string& folder) {
     std::vector<std::string> files;
-    for (const char* name :
-         {"last.safetensors", "last.safetensors.previous", "best.safetensors", "samples.png", "metrics.csv",
-          "bad_batch.safetensors", "config.toml", "confusion.csv", "log.txt", "report.json", "report.html", run_mark})
+    for (const char* name : {"last.safetensors", "last.safetensors.previous", "best.safetensors", "samples.png",
+                             "metrics.csv", "bad_batch.safetensors", "config.toml", "confusion.csv", "log.txt",
+                             "report.json", "report.json.previous", "report.html", run_mark})
         files.push_back(folder + "/" + name);
     return files;
 }
@@ -157,14 +158,15 @@ RunFolder::RunFolder(std::string path, const std::string& resumed, bool overwrit
     if (goes_on) return;
     remove_earlier_training();
     io::write_durably(metrics(), csv_header());
-    if (!resumed.empty()) continue_from(resumed);
+    if (!resumed.empty()) continue_from(resumed, messages);
 }
 
 // What a training left that was killed before its first checkpoint, or that `overwrite` gives up. Its config.toml,
 // which may be what this training was started with, is replaced later.
 void RunFolder::remove_earlier_training() const {
     std::vector<std::string> files{
-        last(), io::previous_of(last()), best(), samples(), bad_batch(), confusion(), log(), record(), page()};
+        last(),   io::previous_of(last()),   best(), samples(), bad_batch(), confusion(), log(),
+        record(), io::previous_of(record()), page()};
     for (const std::string& file : event_files(path_)) files.push_back(file);
     for (const std::string& file : files)
         if (::unlink(file.c_str()) != 0 && errno != ENOENT)
@@ -180,12 +182,21 @@ static void copy_durably(const std::string& from, const std::string& to) {
     });
 }
 
-void RunFolder::continue_from(const std::string& other) const {
+// What the report knows is worth less than the training.
+static void copy_record(const std::string& from, const std::string& to, Messages& messages) {
+    try {
+        if (path_exists(from) && is_replaceable(from, FileKind::json)) copy_durably(from, to);
+    } catch (const Error& e) {
+        messages.warning(fmt::format("{}; the report begins anew", e.what()));
+    }
+}
+
+void RunFolder::continue_from(const std::string& other, Messages& messages) const {
     io::write_durably(metrics(), read_metrics(other + "/metrics.csv", std::numeric_limits<int64_t>::max()));
     for (const std::string& file : event_files(other)) copy_durably(file, path_ + file.substr(other.size()));
     if (path_exists(other + "/best.safetensors")) copy_durably(other + "/best.safetensors", best());
     if (path_exists(other + "/log.txt")) copy_durably(other + "/log.txt", log());
-    if (path_exists(other + "/report.json")) copy_durably(other + "/report.json", record());
+    copy_record(other + "/report.json", record(), messages);
 }
 
 void RunFolder::write_config(const std::string& toml) const { io::write_durably(path_ + "/config.toml", toml); }

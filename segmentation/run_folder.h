@@ -48,7 +48,7 @@ class RunFolder {
 
  private:
     std::string metrics() const { return path_ + "/metrics.csv"; }
-    void continue_from(const std::string& other) const;
+    void continue_from(const std::string& other, Messages& messages) const;
     void remove_earlier_training() const;
 
     std::string path_;

@@ -169,7 +169,7 @@ void TrainingRun::report_result() {
                           scores_table(scores, names)));
     log_.text(fmt::format("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv{}\n",
                           folder_->path(), has_best ? "best.safetensors, " : "",
-                          path_exists(folder_->page()) ? ", report.html" : ""));
+                          reporter_->page_is_written() ? ", report.html" : ""));
 }
 
 }  // namespace atrous

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 
 #include "base/philox.h"
 #include "engine/train/metric.h"
@@ -11,27 +12,37 @@
 namespace atrous::report {
 
 ImageScore image_score(std::string name, double loss, int64_t classes, const int64_t* counts) {
-    ImageScore image{std::move(name), loss, {}};
+    ImageScore image{std::move(name), loss, {}, {}, {}};
     for (int64_t i = 0; i < classes * classes; ++i)
         if (counts[i] > 0) image.counts.emplace_back(uint32_t(i), counts[i]);
+    const ConfusionMatrix matrix(classes, counts);
+    for (const auto& metric : Metric::catalogue().all()) {
+        if (metric->of_counts) image.values.push_back(metric->of_counts(matrix));
+        if (metric->of_image_counts) image.by_image.push_back(metric->of_image_counts(matrix));
+    }
     return image;
+}
+
+std::vector<size_t> by_loss(const std::vector<ImageScore>& images) {
+    std::vector<size_t> order(images.size());
+    std::iota(order.begin(), order.end(), size_t(0));
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+        const double first = images[a].loss, second = images[b].loss;
+        return !std::isnan(first) && (std::isnan(second) || first > second);
+    });
+    return order;
 }
 
 static void add_to(std::vector<int64_t>& sums, const ImageScore& image) {
     for (const auto& [at, pixels] : image.counts) sums[at] += pixels;
 }
 
-ConfusionMatrix confusion_of(const ImageScore& image, int64_t classes) {
-    std::vector<int64_t> sums(size_t(classes * classes));
-    add_to(sums, image);
-    return {classes, sums.data()};
-}
-
-int64_t bootstrap_sets(const std::vector<ImageScore>& images) {
-    int64_t entries = 1;
+int64_t bootstrap_sets(const std::vector<ImageScore>& images, int64_t classes) {
+    int64_t entries = classes * classes;
     for (const ImageScore& image : images) entries += int64_t(image.counts.size());
     constexpr int64_t affordable = 50'000'000;  // about a tenth of a second
-    return std::clamp<int64_t>(affordable / entries, 100, 1000);
+    const int64_t sets = std::min<int64_t>(affordable / entries, 1000);
+    return sets < 100 ? 0 : sets;
 }
 
 // Linear between the two values next to the place, as numpy's quantile.
@@ -62,18 +73,7 @@ struct Mean {
     double value() const { return count > 0 ? sum / double(count) : undefined_score; }
 };
 
-// The values that each image has by itself: the loss, then the metrics that are means over images.
-static std::vector<std::vector<double>> values_by_image(const std::vector<ImageScore>& images, int64_t classes) {
-    std::vector<std::vector<double>> all;
-    for (const ImageScore& image : images) {
-        const ConfusionMatrix counts = confusion_of(image, classes);
-        std::vector<double>& values = all.emplace_back(1, image.loss);
-        for (const auto& metric : Metric::catalogue().all())
-            if (metric->of_image_counts) values.push_back(metric->of_image_counts(counts));
-    }
-    return all;
-}
-
+// Of the values that each image has by itself: the loss, then the metrics that are means over images.
 static std::vector<std::string> keys_by_image() {
     std::vector<std::string> keys{"loss"};
     for (const auto& metric : Metric::catalogue().all())
@@ -82,9 +82,8 @@ static std::vector<std::string> keys_by_image() {
 }
 
 std::vector<NamedInterval> bootstrap_intervals(const std::vector<ImageScore>& images, int64_t classes, int64_t sets) {
-    if (images.size() < 2) return {};
+    if (images.size() < 2 || sets == 0) return {};
     const std::vector<std::string> keys = keys_by_image();
-    const auto by_image = values_by_image(images, classes);
     std::map<std::string, std::vector<double>> values;
     for (int64_t set = 0; set < sets; ++set) {
         Random random(uint64_t(set), name_hash("bootstrap"));
@@ -93,7 +92,8 @@ std::vector<NamedInterval> bootstrap_intervals(const std::vector<ImageScore>& im
         for (size_t i = 0; i < images.size(); ++i) {
             const auto drawn = size_t(uint64_t(random.next_u32()) * images.size() >> 32);
             add_to(sums, images[drawn]);
-            for (size_t k = 0; k < keys.size(); ++k) means[k].add(by_image[drawn][k]);
+            means[0].add(images[drawn].loss);
+            for (size_t k = 1; k < keys.size(); ++k) means[k].add(images[drawn].by_image[k - 1]);
         }
         for (size_t k = 0; k < keys.size(); ++k) values[keys[k]].push_back(means[k].value());
         const ConfusionMatrix counts(classes, sums.data());

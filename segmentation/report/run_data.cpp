@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "base/error.h"
 #include "base/paths.h"
@@ -111,7 +112,9 @@ Json column_of(const std::string& key) {
         const Metric& m = Metric::catalogue().at(metric);
         return {{"key", as_utf8(key)}, {"title", title_of(m)}, {"higher_is_better", m.higher_is_better}};
     }
-    return {{"key", as_utf8(key)}, {"title", as_utf8(key)}, {"higher_is_better", key != "val_loss"}};
+    Json higher_is_better;  // not known
+    if (key == "val_loss" || key == "train_loss") higher_is_better = false;
+    return {{"key", as_utf8(key)}, {"title", as_utf8(key)}, {"higher_is_better", higher_is_better}};
 }
 
 // Empty: not defined. Nothing where the text is no number.
@@ -153,29 +156,60 @@ Json metrics_of(const std::string& path, Json& notes) {
 // ---- log.txt
 
 Json warnings_of(const std::string& path) {
-    constexpr size_t most = 30;
+    constexpr int most = 30;
     constexpr std::string_view mark = "warning: ";
     std::ifstream in(path);
     Json warnings = Json::array();
     for (std::string line; std::getline(in, line);)
         if (line.starts_with(mark)) warnings.push_back(as_utf8(line.substr(mark.size())));
-    while (warnings.size() > most) warnings.erase(warnings.begin());
+    if (warnings.size() > size_t(most)) warnings.erase(warnings.begin(), warnings.end() - most);
     return warnings;
+}
+
+// ---- report.json
+
+int64_t last_epoch_of(const Json& list, const std::function<Json(const Json&)>& epoch) {
+    const Json last = list.empty() ? Json() : epoch(list.back());
+    return last.is_number() ? last.get<int64_t>() : 0;
+}
+
+// The rows of metrics.csv go further where the record could not be written, or where a version without reports went on
+// with the run: another epoch may have become the best.
+void distrust_old_record(Json& record, const Json& metrics, Json& notes) {
+    const int64_t noted = last_epoch_of(
+        record["epochs"], [](const Json& e) { return e.is_object() ? e.value("epoch", Json()) : Json(); });
+    const int64_t trained =
+        last_epoch_of(metrics["rows"], [](const Json& row) { return row.empty() ? Json() : row[0]; });
+    if (noted >= trained || (record["epochs"].empty() && record["best"].empty())) return;
+    record["best"] = Json::object();
+    notes.push_back(
+        fmt::format("{}: ends at epoch {}, metrics.csv at epoch {}; what it says of the best epoch is left out",
+                    record_name, noted, trained));
+}
+
+// Without what names the same folder at its end: "runs/1/" and "runs/1/." are runs/1.
+std::string plain_path(std::string path) {
+    while (path.size() > 1 && (path.ends_with('/') || path.ends_with("/."))) path.pop_back();
+    return path;
 }
 
 }  // namespace
 
-Json run_data(const std::string& folder, Json record) {
+Json run_data(const std::string& folder, Json* record) {
     if (!is_folder(folder)) throw IoError(folder + ": is no folder; expected the run folder of a training");
     Json run, notes = Json::array();
     std::string note;
-    run["name"] = as_utf8(std::filesystem::path(absolute_path(folder)).filename().string());
-    run["folder"] = as_utf8(absolute_path(folder));
+    const std::string path = plain_path(absolute_path(folder));
+    run["name"] = as_utf8(std::filesystem::path(path).filename().string());
+    run["folder"] = as_utf8(path);
     run["settings"] = settings_of(folder + "/config.toml", notes);
     run["metrics"] = metrics_of(folder + "/metrics.csv", notes);
     run["warnings"] = warnings_of(folder + "/log.txt");
-    run["record"] = record.is_null() ? read_record(folder, note) : std::move(record);
+    Json read = record ? Json() : read_record(folder, note);
+    if (!record) distrust_old_record(read, run["metrics"], notes);
     if (!note.empty()) notes.push_back(as_utf8(note));
+    Json& shown = run["record"] = std::move(record ? *record : read);
+    shown.erase("best_before");
     run["notes"] = notes;
     return run;
 }

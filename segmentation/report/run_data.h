@@ -16,8 +16,9 @@ namespace atrous::report {
 //   warnings    of log.txt
 //   record      report.json
 //
-// What another version wrote, and what a kill or a full disk cut off, is taken as far as it goes. `record`: the folder's
-// report.json, where it is in memory already; null: it is read. IoError where the folder is not there.
-Json run_data(const std::string& folder, Json record = nullptr);
+// What another version wrote, and what a kill or a full disk cut off, is taken as far as it goes. A record whose epochs
+// end before those of metrics.csv does not know the best epoch. `record`: the folder's report.json, where a training has
+// it in memory already; it is moved from unless this throws. None: it is read. IoError where the folder is not there.
+Json run_data(const std::string& folder, Json* record = nullptr);
 
 }  // namespace atrous::report

@@ -69,18 +69,18 @@ Json read_record(const std::string& folder, std::string& note) {
     return note.empty() ? record : new_record();
 }
 
-void write_record(const std::string& folder, const Json& record) {
+void write_record(const std::string& folder, const Json& record, bool keep_previous) {
     const auto fill = [&](io::FileSink& sink) {
         write_json(record, [&](const std::string& piece) { sink.write(std::string_view(piece)); });
     };
-    io::write_durably(folder + "/" + record_name, fill, {.keep_previous = false, .quick = true});
+    io::write_durably(folder + "/" + record_name, fill, {.keep_previous = keep_previous});
 }
 
 static int64_t integer(const Json& value, int64_t otherwise) {
     return value.is_number() ? value.get<int64_t>() : otherwise;
 }
 
-void forget_after(Json& record, int64_t epochs, int64_t step) {
+void forget_after(Json& record, int64_t epochs, int64_t step, int64_t best_epoch) {
     const auto drop = [](Json& list, const auto& is_late) {
         Json kept = Json::array();
         for (Json& item : list)
@@ -90,7 +90,12 @@ void forget_after(Json& record, int64_t epochs, int64_t step) {
     drop(record["epochs"],
          [&](const Json& e) { return !e.is_object() || integer(e.value("epoch", Json()), 0) > epochs; });
     drop(record["steps"], [&](const Json& s) { return !s.is_array() || s.empty() || integer(s[0], 0) > step; });
-    if (integer(record["best"].value("epoch", Json()), 0) > epochs) record["best"] = Json::object();
+    const auto is_best = [&](const Json& best) {
+        return best.is_object() && best_epoch >= 0 && integer(best.value("epoch", Json()), 0) == best_epoch + 1;
+    };
+    if (!is_best(record["best"]))
+        record["best"] = is_best(record["best_before"]) ? record["best_before"] : Json::object();
+    record.erase("best_before");
 }
 
 }  // namespace atrous::report

@@ -9,6 +9,8 @@
 //   steps       of some steps each a row: the last step's number, its rate, the mean loss and the mean of each term
 //   epochs      of each epoch: the terms' means (null where it was resumed within), IoU by class, seconds, memory
 //   best        of the best epoch's validation: confusion matrix, intervals of the scores, images and pictures
+//   best_before the same of the best epoch before it, until another epoch is noted: a training that is killed before the
+//               best epoch's checkpoint goes back to it
 //
 // Numbers that are not defined are null, infinite ones the texts "inf" and "-inf".
 #pragma once
@@ -33,12 +35,14 @@ void write_json(const Json& value, const std::function<void(const std::string& p
 // An empty record.
 Json new_record();
 // The record of a run folder, and in `note` what is wrong with it; an empty record where there is none that can be
-// read.
+// read. Of a folder without one `note` says so too.
 Json read_record(const std::string& folder, std::string& note);
-// Replaces the folder's record. It can be made again, so that nothing is synced. IoError.
-void write_record(const std::string& folder, const Json& record);
+// Replaces the folder's record, durably: it cannot be made again. `keep_previous`: the one that was there becomes
+// report.json.previous. IoError.
+void write_record(const std::string& folder, const Json& record, bool keep_previous = false);
 
-// Drops what is noted of epochs from `epochs` on, counted from 0, and of steps behind `step`: those come again.
-void forget_after(Json& record, int64_t epochs, int64_t step);
+// Drops what is noted of epochs from `epochs` on, counted from 0, and of steps behind `step`: those come again. Of the
+// best epochs that one stays whose number, counted from 0, is `best_epoch`.
+void forget_after(Json& record, int64_t epochs, int64_t step, int64_t best_epoch);
 
 }  // namespace atrous::report

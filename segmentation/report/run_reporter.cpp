@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "base/durable_file.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "data/palette.h"
 #include "engine/context.h"
+#include "segmentation/outputs.h"
 #include "segmentation/report/environment.h"
 #include "segmentation/report/page.h"
 #include "segmentation/report/run_data.h"
@@ -21,21 +25,59 @@ static double seconds_between(std::chrono::steady_clock::time_point from, std::c
 
 RunReporter::RunReporter(const TrainingSetup& setup, const RunFolder& folder, const TrainProgress& progress,
                          int64_t parameters, int64_t batches_per_epoch, RunLog& log)
-    : setup_(setup), folder_(folder), log_(log), whole_epoch_(progress.batch == 0), shown_(setup.card) {
-    std::string note;
-    record_ = read_record(folder.path(), note);
-    forget_after(record_, progress.epoch, progress.step);
-    record_["net"] = net_facts(setup, parameters, batches_per_epoch);
-    record_["data"] = data_facts(setup);
-    record_["classes"] = class_facts(setup.card);
-    record_["sessions"].push_back(
-        {{"first_epoch", progress.epoch + 1}, {"began", time_now()}, {"environment", environment(setup.device)}});
+    : setup_(setup),
+      folder_(folder),
+      log_(log),
+      record_(new_record()),
+      whole_epoch_(progress.batch == 0),
+      shown_(setup.card) {
     const int64_t steps =
         setup.experiment.trainer.epochs * ceil_div(batches_per_epoch, setup.experiment.trainer.accumulate);
     steps_in_row_ = std::max<int64_t>(1, steps / step_rows);
     begin_epoch();
-    guarded([&] { write_record(folder_.path(), record_); });
+    given_up_ = keeps_others_file();
+    guarded([&] { take_up(progress, parameters, batches_per_epoch); });
     write_page();
+}
+
+// Folders from before there were reports may hold a file of the user's under one of their names.
+bool RunReporter::keeps_others_file() {
+    for (const auto& [path, kind] :
+         {std::pair{folder_.record(), FileKind::json}, std::pair{folder_.page(), FileKind::page}}) {
+        if (is_folder(path) || is_replaceable(path, kind)) continue;
+        log_.warning(path +
+                     ": is not one of this program's and stays; the training goes on without its report; move that "
+                     "file away to have one");
+        return true;
+    }
+    return false;
+}
+
+void RunReporter::take_up(const TrainProgress& progress, int64_t parameters, int64_t batches_per_epoch) {
+    std::string note;
+    record_ = read_record(folder_.path(), note);
+    unreadable_ = !note.empty() && path_exists(folder_.record());
+    if (unreadable_)
+        log_.warning(
+            fmt::format("{}; it is kept as {}, and the report begins anew", note, io::previous_of(folder_.record())));
+    forget_after(record_, progress.epoch, progress.step, progress.best_epoch);
+    record_["net"] = net_facts(setup_, parameters, batches_per_epoch);
+    record_["data"] = data_facts(setup_);
+    record_["classes"] = class_facts(setup_.card);
+    session_ = {
+        {"first_epoch", progress.epoch + 1}, {"began", time_now()}, {"environment", environment(setup_.device)}};
+    write_record();
+}
+
+void RunReporter::write_record() {
+    report::write_record(folder_.path(), record_, unreadable_);
+    unreadable_ = false;
+}
+
+// A training that is resumed with nothing left to train has no session.
+void RunReporter::begin_session() {
+    record_["sessions"].push_back(std::exchange(session_, nullptr));
+    write_record();
 }
 
 // A report is worth less than the training.
@@ -45,8 +87,8 @@ void RunReporter::guarded(const Work& work) {
     try {
         work();
     } catch (const std::exception& e) {
-        given_up_ = true;
-        log_.warning(fmt::format("{}; the training goes on without its report", e.what()));
+        if (!std::exchange(warned_, true))
+            log_.warning(fmt::format("{}; the training goes on without its report until it can be written", e.what()));
     }
 }
 
@@ -54,6 +96,8 @@ void RunReporter::begin_epoch() {
     epoch_ = row_ = {};
     steps_since_row_ = 0;
     images_.clear();
+    cells_ = 0;
+    incomplete_ = false;
     shown_.clear();
     began_ = Clock::now();
     trained_ = {};
@@ -79,6 +123,7 @@ void RunReporter::add_row(const StepReport& r) {
 
 void RunReporter::on_step(const StepReport& r) {
     if (given_up_) return;
+    if (!session_.is_null()) guarded([&] { begin_session(); });
     if (record_["terms"].size() != r.terms.size()) {
         record_["terms"] = Json::array();
         for (const auto& [name, value] : r.terms) record_["terms"].push_back(name);
@@ -90,9 +135,15 @@ void RunReporter::on_step(const StepReport& r) {
 }
 
 void RunReporter::on_validated(const ImageResult& image) {
+    if (trained_ == Clock::time_point{}) trained_ = Clock::now();  // all steps were before a resumption
+    if (std::exchange(incomplete_, true)) return;
     guarded([&] {
-        images_.push_back(image_score(image.name(), image.loss, setup_.card.classes(), image.counts));
+        ImageScore score = image_score(image.name(), image.loss, setup_.card.classes(), image.counts);
+        cells_ += int64_t(score.counts.size());
+        if (cells_ > most_cells) score.counts = {};
+        images_.push_back(std::move(score));
         shown_.add(image);
+        incomplete_ = false;
     });
 }
 
@@ -108,9 +159,9 @@ Json RunReporter::epoch_of(const EpochReport& r) const {
     return {{"epoch", r.epoch + 1},
             {"terms", terms},
             {"class_iou", classes},
-            {"train_seconds", number(training)},
+            {"train_seconds", whole_epoch_ ? number(training) : Json()},
             {"val_seconds", number(seconds_between(trained, Clock::now()))},
-            {"images_a_second", number(training > 0 ? epoch_.images / training : undefined_score)},
+            {"images_a_second", number(training > 0 && epoch_.images > 0 ? epoch_.images / training : undefined_score)},
             {"device_bytes", context_of(setup_.device).memory().statistics().peak_bytes},
             {"resident_bytes", number(peak_resident_bytes())}};
 }
@@ -131,19 +182,16 @@ static Json class_scores(const ClassCounts& c) {
     return {{"truth", c.truth}, {"predicted", c.predicted}, {"scores", scores}};
 }
 
-static Json image_table(std::vector<ImageScore> images, int64_t classes) {
+static Json image_table(const std::vector<ImageScore>& images) {
     constexpr size_t most = 1000;
-    std::stable_sort(images.begin(), images.end(), [](const ImageScore& a, const ImageScore& b) {
-        return std::isfinite(a.loss) && (!std::isfinite(b.loss) || a.loss > b.loss);
-    });
     Json columns{"image", "loss"}, rows = Json::array();
     for (const auto& metric : Metric::catalogue().all())
         if (metric->of_counts) columns.push_back(title_of(*metric));
-    for (size_t i = 0; i < std::min(images.size(), most); ++i) {
-        const ConfusionMatrix counts = confusion_of(images[i], classes);
-        Json row{io::as_utf8(images[i].name), number(images[i].loss)};
-        for (const auto& metric : Metric::catalogue().all())
-            if (metric->of_counts) row.push_back(number(metric->of_counts(counts)));
+    std::vector<size_t> order = by_loss(images);
+    order.resize(std::min(order.size(), most));
+    for (const size_t at : order) {
+        Json row{io::as_utf8(images[at].name), number(images[at].loss)};
+        for (const double value : images[at].values) row.push_back(number(value));
         rows.push_back(std::move(row));
     }
     return {{"of", images.size()}, {"columns", columns}, {"rows", rows}};
@@ -172,7 +220,7 @@ void RunReporter::note_best(const EpochReport& r) {
     const Scores& scores = *r.validation;
     Json classes = Json::array(), intervals = Json::object(), values = Json::object();
     for (const ClassCounts& c : scores.classes) classes.push_back(class_scores(c));
-    const int64_t sets = bootstrap_sets(images_);
+    const int64_t sets = cells_ > most_cells ? 0 : bootstrap_sets(images_, card.classes());
     for (const NamedInterval& i : bootstrap_intervals(images_, card.classes(), sets))
         intervals[i.score] = {number(i.interval.low), number(i.interval.high)};
     values["loss"] = {{"title", "loss"}, {"value", number(scores.loss)}};
@@ -185,25 +233,35 @@ void RunReporter::note_best(const EpochReport& r) {
                        {"interval_sets", sets},
                        {"classes", classes},
                        {"confusion", confusion_json(scores.confusion)},
-                       {"table", image_table(images_, card.classes())},
+                       {"table", image_table(images_)},
                        {"worst_images", shown_json(shown_.worst(), card)},
                        {"best_images", shown_json(shown_.best(), card)}};
 }
 
 void RunReporter::on_epoch(const EpochReport& r) {
     guarded([&] {
+        record_.erase("best_before");
+        if (r.best && r.validation) record_["best_before"] = std::exchange(record_["best"], Json::object());
         record_["epochs"].push_back(epoch_of(r));
-        if (r.best && r.validation) note_best(r);
-        write_record(folder_.path(), record_);
+        if (r.best && r.validation && !incomplete_) note_best(r);
+        write_record();
     });
 }
 
 void RunReporter::write_page() {
+    page_is_written_ = false;
     guarded([&] {
         Json runs = Json::array();
-        runs.push_back(run_data(folder_.path(), std::move(record_)));  // not copied: it grows with the training
-        report::write_page(folder_.path() + "/" + page_name, runs, true);
-        record_ = std::move(runs[0]["record"]);
+        runs.push_back(run_data(folder_.path(), &record_));  // not copied: it grows with the training
+        const auto give_back = [&] { record_ = std::move(runs[0]["record"]); };
+        try {
+            report::write_page(folder_.page(), runs, true);
+        } catch (...) {
+            give_back();
+            throw;
+        }
+        give_back();
+        page_is_written_ = true;
     });
 }
 

@@ -3,10 +3,12 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "data/image.h"
+#include "engine/io/checkpoint.h"
 #include "engine/io/safetensors.h"
 #include "kernels/gpu/runtime.h"
 #include "tests/apps/program.h"
@@ -39,6 +41,10 @@ class ProgramTest : public testing::Test {
                std::to_string(epochs) + " --batch-size 4 --lr 1e-3 --threads 2 --output-dir " + quoted(run_folder) +
                " " + more;
     }
+    static std::string text_of(const std::string& file) {
+        std::ifstream in(root() / file, std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
     static std::vector<std::byte> weights(const std::string& file) {
         const io::SafetensorsFile f((root() / file).string());
         std::vector<std::byte> all;
@@ -52,7 +58,7 @@ TEST_F(ProgramTest, ADryRunShowsTheExperimentAndWritesNothing) {
     const Outcome shown = run(small_training("dry", "--dry-run --lr 0.125"));
     EXPECT_EQ(shown.code, 0) << shown.output;
     for (const char* words :
-         {"lr = 0.125\n", "classes = 2\n", "loss = \"bce+dice\"\n", "nothing was trained or written"})
+         {"lr = 0.125\n", "classes = 2\n", "loss = \"bce+dice\"\n", "no run folder was made or changed"})
         EXPECT_NE(shown.output.find(words), std::string::npos) << words << "\n" << shown.output;
     EXPECT_FALSE(fs::exists(root() / "dry"));
 }
@@ -81,6 +87,71 @@ TEST_F(ProgramTest, ReportsAreWrittenAnewAndComparisonsReplaceNobodysFile) {
     std::ofstream(root() / "theirs.html") << "<html>";
     EXPECT_EQ(run("report " + quoted("told") + " -o " + quoted("theirs.html")).code, 2);
     EXPECT_EQ(run("report " + quoted("data")).code, 2);
+}
+
+TEST_F(ProgramTest, AReportReplacesNoOtherFileOfARun) {
+    ASSERT_EQ(run(small_training("kept", "", 1)).code, 0);
+    const std::string before = text_of("kept/best.safetensors");
+    const Outcome refused = run("report " + quoted("kept") + " --overwrite -o " + quoted("kept/best.safetensors"));
+    EXPECT_EQ(refused.code, 2) << refused.output;
+    EXPECT_NE(refused.output.find("is a file of the run folder"), std::string::npos) << refused.output;
+    EXPECT_EQ(text_of("kept/best.safetensors"), before);
+    EXPECT_EQ(run("report " + quoted("kept/") + " -o " + quoted("kept.html")).code, 0);
+    EXPECT_NE(text_of("kept.html").find("<title>kept "), std::string::npos) << "a run without a name";
+}
+
+TEST_F(ProgramTest, AResumedTrainingKeepsWhatItCannotRead) {
+    ASSERT_EQ(run(small_training("older", "", 1)).code, 0);
+    std::ofstream(root() / "older/report.html") << "<html>mine";
+    const std::string record = text_of("older/report.json");
+    const Outcome theirs = run("train --resume " + quoted("older") + " --epochs 2");
+    EXPECT_EQ(theirs.code, 0) << theirs.output;
+    EXPECT_NE(theirs.output.find("older/report.html: is not one of this program's and stays"), std::string::npos)
+        << theirs.output;
+    EXPECT_EQ(theirs.output.find(", report.html"), std::string::npos) << "said to be written\n" << theirs.output;
+    EXPECT_EQ(text_of("older/report.html"), "<html>mine");
+    EXPECT_EQ(text_of("older/report.json"), record);
+    const Outcome early = run("report " + quoted("older") + " -o " + quoted("older.html"));
+    EXPECT_NE(early.output.find("report.json: ends at epoch 1, metrics.csv at epoch 2"), std::string::npos)
+        << early.output;
+    fs::remove(root() / "older/report.html");
+    std::ofstream(root() / "older/report.json") << record.substr(0, 100);
+    const Outcome damaged = run("train --resume " + quoted("older") + " --epochs 3");
+    EXPECT_EQ(damaged.code, 0) << damaged.output;
+    EXPECT_NE(damaged.output.find("is damaged and left out; it is kept as "), std::string::npos) << damaged.output;
+    EXPECT_EQ(text_of("older/report.json.previous"), record.substr(0, 100));
+    const auto noted = nlohmann::json::parse(text_of("older/report.json"));
+    EXPECT_EQ(noted["epochs"].size(), 1u);
+    run("train --resume " + quoted("older"));  // nothing is left to train
+    EXPECT_EQ(nlohmann::json::parse(text_of("older/report.json"))["sessions"].size(), 1u);
+}
+
+TEST_F(ProgramTest, AnEpochThatWasResumedWithinHasNoTimeOfItsOwn) {
+    ASSERT_EQ(run(small_training("within", "--max-hours 1e-9", 2)).code, 0);
+    const io::SafetensorsFile saved((root() / "within/last.safetensors").string());
+    ASSERT_GT(io::training_progress(saved).batch, 0) << "it was to end within an epoch";
+    const Outcome resumed = run("train --resume " + quoted("within") + " --max-hours 0");
+    ASSERT_EQ(resumed.code, 0) << resumed.output;
+    const auto epochs = nlohmann::json::parse(text_of("within/report.json"))["epochs"];
+    ASSERT_EQ(epochs.size(), 2u);
+    EXPECT_TRUE(epochs[0]["train_seconds"].is_null()) << epochs[0];
+    EXPECT_TRUE(epochs[0]["val_seconds"].is_number()) << epochs[0];
+    EXPECT_TRUE(epochs[1]["train_seconds"].is_number()) << epochs[1];
+}
+
+TEST_F(ProgramTest, ADryRunOfAResumptionChangesNothingInTheFolder) {
+    ASSERT_EQ(run(small_training("still", "", 2)).code, 0);
+    fs::remove(root() / "still/last.safetensors");  // its predecessor would take its place
+    const auto contents = [] {
+        std::map<std::string, std::string> files;
+        for (const auto& entry : fs::directory_iterator(root() / "still"))
+            files[entry.path().filename()] = text_of("still/" + entry.path().filename().string());
+        return files;
+    };
+    const auto before = contents();
+    const Outcome dry = run("train --resume " + quoted("still") + " --epochs 4 --dry-run");
+    EXPECT_EQ(dry.code, 0) << dry.output;
+    EXPECT_TRUE(contents() == before) << dry.output;
 }
 
 TEST_F(ProgramTest, TrainsEvaluatesAndPredicts) {

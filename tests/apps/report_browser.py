@@ -9,6 +9,8 @@ import json
 import os
 import pathlib
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 LIMIT = 5 << 20  # bytes of a page
+PATIENCE = 300  # seconds for a command; a fifth of them for a page
 EVIL = "<script>document.title='broken'</script>"  # a class of this name
 
 
@@ -28,7 +31,7 @@ def expect(condition, message):
 
 
 def run(*command, cwd):
-    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True,
+    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, timeout=PATIENCE,
                           env={**os.environ, "OMP_WAIT_POLICY": "passive", "XDG_CACHE_HOME": str(cwd)})
     expect(done.returncode == 0, f"{' '.join(map(str, command))} ended with {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -41,8 +44,18 @@ class Browser:
                      "--host-resolver-rules=MAP * ~NOTFOUND", f"--window-size={width},{height}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+        self.driver = webdriver.Chrome(service=Service(shutil.which("chromedriver") or "/usr/bin/chromedriver"), options=options)
         self.width, self.height = width, height
+        try:
+            self.prepare(dark)
+        except BaseException:
+            self.driver.quit()
+            raise
+
+    def prepare(self, dark):
+        width, height = self.width, self.height
+        self.driver.set_page_load_timeout(PATIENCE / 5)
+        self.driver.set_script_timeout(PATIENCE / 5)
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
                                     {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
         if dark:
@@ -178,6 +191,14 @@ def check_sorting(browser):
     browser.all('[data-table="images"] th')[0].click()
     names = [row[0] for row in browser.table("images")]
     expect(names == sorted(names), f"a click on the name does not sort: {names}")
+    browser.all('[data-table="images"] th [role=button]')[0].send_keys(" ")
+    expect([row[0] for row in browser.table("images")] == names[::-1], "the space bar does not turn the order")
+
+
+def check_print(browser):
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    expect(browser.all(".chart .legend button")[0].is_displayed(), "a printed chart has no legend")
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def check_settings(browser, folder):
@@ -185,7 +206,7 @@ def check_settings(browser, folder):
     expect(shown.get("lr") == "0.01" and "momentum" not in shown, f"settings that differ: {shown}")
     command = browser.one("#command pre").text
     again = folder.parent / "again"
-    words = ["sh", "-c", f"{PROGRAM} {command.split(' ', 1)[1]} --output-dir {again}"]
+    words = ["sh", "-c", f"{shlex.quote(str(PROGRAM))} {command.split(' ', 1)[1]} --output-dir {shlex.quote(str(again))}"]
     run(*words, cwd=folder.parent)
     without_time = lambda f: [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(f)]
     expect(without_time(again) == without_time(folder), "the command to train again gives other scores")
@@ -204,6 +225,7 @@ def check_comparison(browser, folders):
     said, _ = browser.hover("val_dice", 0.1)
     for folder in folders:
         expect(close(said[folder.name], rows_of(folder)[0]["val_dice"]), f"{said} is not the first Dice of {folder}")
+    expect(not browser.all("#other-images"), "two runs on the same images are said to have others")
     browser.all('[data-table="comparison"] th')[titles.index("Dice")].click()
     dice = [float(row[titles.index("Dice")]) for row in browser.table("comparison")]
     expect(dice == sorted(dice, reverse=True), f"runs are not sorted by Dice: {dice}")
@@ -218,6 +240,10 @@ def make_runs(work):
     run(PROGRAM, *common, "--lr", 0.01, "--epochs", 2, "--output-dir", "first", cwd=work)
     run(PROGRAM, "train", "--resume", "first", "--epochs", 3, cwd=work)
     run(PROGRAM, *common, "--lr", 0.001, "--epochs", 2, "--output-dir", "second", cwd=work)
+    run(PROGRAM, *common, "--epochs", 1, "--output-dir", "one", cwd=work)
+    shutil.copytree(work / "data/train", work / "plain")
+    run(PROGRAM, *["plain" if word == "data" else word for word in common], "--val-fraction", 0, "--epochs", 2, "--output-dir",
+        "blind", cwd=work)
     page = (work / "first/report.html").read_text()
     run(PROGRAM, "report", "first", cwd=work)
     run(PROGRAM, "report", "first", "second", "-o", "compare.html", cwd=work)
@@ -225,6 +251,72 @@ def make_runs(work):
     expect(without_log((work / "first/report.html").read_text()) == without_log(page),
            "`atrous report` writes another page than the training did")
     return work / "first", work / "second"
+
+
+def copy_of(run_folder, name, change):
+    """A copy of a run with a page of its own; `change` edits the record."""
+    copy = run_folder.parent / name
+    shutil.copytree(run_folder, copy)
+    record = json.loads((copy / "report.json").read_text())
+    change(copy, record)
+    run(PROGRAM, "report", name, cwd=copy.parent)
+    return copy / "report.html"
+
+
+def sections_of(browser):
+    return [section.get_attribute("id") for section in browser.all("section")]
+
+
+def rewrite(copy, record):
+    (copy / "report.json").write_text(json.dumps(record))
+
+
+def check_runs_that_lack_something(browser, work):
+    browser.open(work / "blind/report.html")
+    expect("curves" in sections_of(browser) and not browser.all('[data-chart="scores"]'), "a run without validation is not shown")
+    browser.open(copy_of(work / "one", "older", lambda copy, record: (copy / "report.json").unlink()))
+    expect("curves" in sections_of(browser) and "confusion" not in sections_of(browser), "a run without report.json is not shown")
+    expect("report.json" in browser.one("#notes").text, "nobody says that report.json is not there")
+    browser.open(work / "one/report.html")
+    expect(len(browser.all(".chart circle")) > 0, "the only epoch of a run is not drawn")
+    run(PROGRAM, "report", "one", "blind", "-o", "others.html", cwd=work)
+    browser.open(work / "others.html")
+    expect(len(browser.all("#other-images")) == 1, "nobody says that two runs have other data")
+
+
+def check_changed_runs(browser, work):
+    def many(copy, record):
+        classes = range(40)
+        record["classes"] = [{"name": f"class {c}", "colour": "#808080"} for c in classes]
+        record["best"]["confusion"] = [[100 - c if c == p else 1 for p in classes] for c in classes]
+        rewrite(copy, record)
+
+    def broken(copy, record):
+        record["best"]["classes"] = [None]
+        rewrite(copy, record)
+
+    def equal(copy, _):
+        lines = [line.split(",") for line in (copy / "metrics.csv").read_text().splitlines()]
+        at = lines[0].index("val_dice")
+        for line, value in zip(lines[1:], ("0.1", "0.10000000000000002", "0.1")):
+            line[at:] = [value] * (len(line) - at)
+        (copy / "metrics.csv").write_text("".join(",".join(line) + "\n" for line in lines))
+
+    def no_text(copy, _):
+        config = (copy / "config.toml").read_text()
+        (copy / "config.toml").write_text(re.sub(r'(?m)^data = ".*"$', 'data = "\U0010ffe9"', config))
+
+    browser.open(copy_of(work / "first", "many", many))
+    expect(len(browser.table("confusion")) == 30, "not 30 of 40 classes are shown")
+    expect("The 30 most frequent of 40 classes" in browser.one("#confusion").text, "nobody says that classes are left out")
+    browser.open(copy_of(work / "first", "broken", broken))
+    expect("This part cannot be shown" in browser.one("#classes").text, "a part that is broken does not say so")
+    expect("images" in sections_of(browser) and browser.all('[data-chart="loss"] path'), "a broken part takes others with it")
+    browser.open(copy_of(work / "first", "equal", equal))
+    expect(browser.all('[data-chart="scores"] path.series'), "values that are one but for rounding are not drawn")
+    browser.open(copy_of(work / "first", "no_text", no_text))
+    expect(not browser.all("#command pre") and "no command can be shown" in browser.one("#command").text,
+           "a command is shown for a folder whose name is no text")
 
 
 def main():
@@ -239,12 +331,15 @@ def main():
             check_classes(browser, runs[0])
             check_pictures(browser)
             check_sorting(browser)
+            check_print(browser)
             check_settings(browser, runs[0])
             expect(len(browser.all("#environment table")) == 2, "the environment of each of two sessions is not there")
             expect("broken" not in browser.driver.title, "a class's name was run as a script")
             browser.open(work / "compare.html")
             check_comparison(browser, runs)
             browser.expect_quiet()
+            check_runs_that_lack_something(browser, work)
+            check_changed_runs(browser, work)
         for name, width, dark in (("desktop", 1200, False), ("dark", 1200, True), ("phone", 390, False)):
             with Browser(width, 844, dark) as browser:
                 for page, path in (("report", runs[0] / "report.html"), ("compare", work / "compare.html")):

@@ -144,6 +144,17 @@ TEST_F(ScoreTest, EvalSavesTheBestAndTheWorst) {
         EXPECT_TRUE(fs::exists(root() / "shown" / (rank + "_" + losses[at].second + ".png"))) << rank;
     expect_says(eval("two", "net", "--save best=2"), 2, {"--save best=2: needs a folder; name it with --output"});
     expect_says(eval("two", "net", "--save good=2 -o x"), 2, {"expected best=N, worst=N or both"});
+    fs::copy_file(root() / "shown" / ("worst-1_" + losses[0].second + ".png"), root() / "shown/worst-9_old.png");
+    std::ofstream(root() / "shown/worst-2_theirs.png") << "somebody's";
+    expect_says(eval("two", "net", "--save best=1 -o " + quoted("shown")), 0, {"wrote 1 pictures to "});
+    std::vector<std::string> left;
+    for (const auto& entry : fs::directory_iterator(root() / "shown")) left.push_back(entry.path().filename());
+    std::sort(left.begin(), left.end());
+    EXPECT_EQ(left, (std::vector<std::string>{"best-1_" + losses[2].second + ".png", "worst-2_theirs.png"}))
+        << "pictures of an earlier evaluation";
+    std::ofstream(root() / "file") << "no folder";
+    expect_says(eval("two", "net", "--save best=1 -o " + quoted("file/shown")), 2,
+                {"is no folder; choose another name"});
     std::ofstream(root() / "shown" / ("worst-1_" + losses[0].second + ".png")) << "somebody's";
     expect_says(eval("two", "net", "--save worst=1 -o " + quoted("shown")), 2, {"is not one of this program's"});
 }

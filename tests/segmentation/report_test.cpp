@@ -91,7 +91,9 @@ TEST_F(ReportTest, MetricsAreTakenAsFarAsTheyGo) {
     EXPECT_EQ(metrics["rows"][1], (Json{2., 40., "inf", "-inf", .125, .75, 3.25}));
     EXPECT_EQ(metrics["columns"][4]["title"], "Dice");
     EXPECT_EQ(metrics["columns"][5]["title"], "val_of_tomorrow");
-    EXPECT_FALSE(metrics["columns"][3]["higher_is_better"]);
+    EXPECT_EQ(metrics["columns"][3]["higher_is_better"], false);
+    EXPECT_EQ(metrics["columns"][4]["higher_is_better"], true);
+    EXPECT_TRUE(metrics["columns"][5]["higher_is_better"].is_null()) << "nobody knows which of its values is the best";
     expect_note(read(), "metrics.csv:4: is cut off");
 }
 
@@ -126,15 +128,49 @@ TEST_F(ReportTest, WhatComesAgainIsForgotten) {
         record["steps"].push_back(Json{epoch * 10, 0.1, 0.5});
     }
     record["best"] = {{"epoch", 2}};
+    record["best_before"] = {{"epoch", 1}};
     Json later = record;
-    forget_after(later, 2, 20);
+    forget_after(later, 2, 20, 1);
     EXPECT_EQ(later["epochs"].size(), 2u);
     EXPECT_EQ(later["steps"].size(), 2u);
     EXPECT_EQ(later["best"]["epoch"], 2);
-    forget_after(later, 1, 15);
+    EXPECT_FALSE(later.contains("best_before"));
+    later = record;
+    forget_after(later, 1, 15, 0);
     EXPECT_EQ(later["epochs"].size(), 1u);
     EXPECT_EQ(later["steps"].size(), 1u);
-    EXPECT_TRUE(later["best"].empty());
+    EXPECT_EQ(later["best"]["epoch"], 1) << "the training goes back to the best epoch before";
+}
+
+TEST_F(ReportTest, TheBestEpochIsTheCheckpointsOrNone) {
+    for (const int64_t best : {-1, 2}) {  // of no epoch, or of one that was trained without a report
+        Json record = new_record();
+        record["best"] = {{"epoch", 2}};
+        forget_after(record, 3, 30, best);
+        EXPECT_TRUE(record["best"].empty()) << best;
+    }
+}
+
+TEST_F(ReportTest, ARecordThatEndsEarlyDoesNotKnowTheBestEpoch) {
+    Json record = new_record();
+    record["epochs"].push_back({{"epoch", 3}});
+    record["best"] = {{"epoch", 3}};
+    write_record(folder.string(), record);
+    write("metrics.csv", "epoch,step\n3,30\n");
+    EXPECT_EQ(read()["record"]["best"]["epoch"], 3);
+    write("metrics.csv", "epoch,step\n3,30\n4,40\n");
+    const Json run = read();
+    EXPECT_TRUE(run["record"]["best"].empty());
+    expect_note(run, "report.json: ends at epoch 3, metrics.csv at epoch 4");
+    EXPECT_EQ(run_data(folder.string(), &record)["record"]["best"]["epoch"], 3) << "a training knows its best epoch";
+}
+
+TEST_F(ReportTest, ARunHasTheNameOfItsFolderHoweverThatIsWritten) {
+    for (const char* end : {"", "/", "//", "/.", "/./"}) {
+        const Json run = run_data(folder.string() + end);
+        EXPECT_EQ(run["name"], folder.filename().string()) << end;
+        EXPECT_EQ(run["folder"], folder.string()) << end;
+    }
 }
 
 TEST_F(ReportTest, WarningsComeFromTheLog) {
@@ -198,7 +234,8 @@ TEST(Bootstrap, EqualImagesHaveNoSpread) {
 // Of n values the mean of a set has the standard error s / sqrt(n), and 95 % lie within 1.96 of it.
 TEST(Bootstrap, MeansSpreadByTheirStandardError) {
     std::vector<ImageScore> images;
-    for (int i = 0; i < 200; ++i) images.push_back({"i", double(i), {{0u, 10}}});
+    const std::array<int64_t, 4> counts{10, 0, 0, 0};
+    for (int i = 0; i < 200; ++i) images.push_back(image_score("i", double(i), 2, counts.data()));
     const Interval loss = interval_of(bootstrap_intervals(images, 2, 1000), "loss");
     const double error = std::sqrt((200. * 200 - 1) / 12 / 200);
     EXPECT_NEAR(loss.low, 99.5 - 1.96 * error, .15 * error);
@@ -222,8 +259,30 @@ TEST(Bootstrap, AScoreThatIsNotDefinedHasNoInterval) {
 }
 
 TEST(Bootstrap, ManyImagesHaveFewerSets) {
-    EXPECT_EQ(bootstrap_sets(images_of({{1, 0, 0, 1}})), 1000);
-    EXPECT_EQ(bootstrap_sets(std::vector<ImageScore>(100'000, {"i", 0, {{0u, 1}, {1u, 1}, {2u, 1}, {3u, 1}}})), 124);
+    EXPECT_EQ(bootstrap_sets(images_of({{1, 0, 0, 1}}), 2), 1000);
+    const ImageScore image{"i", 0, {{0u, 1}, {1u, 1}, {2u, 1}, {3u, 1}}, {}, {}};
+    EXPECT_EQ(bootstrap_sets(std::vector<ImageScore>(100'000, image), 2), 124);
+    EXPECT_EQ(bootstrap_sets(std::vector<ImageScore>(200'000, image), 2), 0) << "too few sets are worth nothing";
+    EXPECT_EQ(bootstrap_sets({image}, 255), 768) << "the sum of a set has every pair of classes";
+    EXPECT_TRUE(bootstrap_intervals(images_of({{1, 0, 0, 1}, {1, 0, 0, 1}}), 2, 0).empty());
+}
+
+TEST(ImageScore, HasEachMetricOfItsCounts) {
+    const std::array<int64_t, 4> counts{90, 2, 3, 5};
+    const ImageScore image = image_score("i", 1, 2, counts.data());
+    size_t at = 0;
+    for (const auto& metric : Metric::catalogue().all())
+        if (metric->of_counts) {
+            EXPECT_EQ(image.values.at(at++), metric->of_counts(ConfusionMatrix(2, counts.data())));
+        }
+    EXPECT_EQ(image.values.size(), at);
+}
+
+TEST(ImageScore, TheHighestLossComesFirstAndNoneLast) {
+    std::vector<ImageScore> images(5);
+    const double losses[] = {1, std::nan(""), infinity, 3, 1};
+    for (size_t i = 0; i < 5; ++i) images[i].loss = losses[i];
+    EXPECT_EQ(by_loss(images), (std::vector<size_t>{2, 3, 0, 4, 1}));
 }
 
 // ---- pictures
@@ -312,8 +371,8 @@ TEST(Extremes, SaysWhatItTakes) {
     EXPECT_EQ(parse_extremes("best=5,worst=3").best, 5);
     EXPECT_EQ(parse_extremes("worst=3").worst, 3);
     EXPECT_EQ(parse_extremes("").best, 0);
-    for (const char* text :
-         {"best", "best=", "best=0", "best=-1", "best=5x", "good=5", "best=5;worst=5", "5", "best=1001"})
+    for (const char* text : {"best", "best=", "best=0", "best=-1", "best=5x", "good=5", "best=5;worst=5", "5",
+                             "best=1001", "best=5,best=3", "best=5,", ",best=5", "best=5,,worst=5", ","})
         EXPECT_THROW(parse_extremes(text), UsageError) << text;
 }
 

@@ -14,10 +14,17 @@ function nice_step(range, count) {
   const rough = range / count, power = Math.pow(10, Math.floor(Math.log10(rough)));
   for (const factor of [1, 2, 2.5, 5, 10]) if (factor * power >= rough) return factor * power;
 }
+// Counted rather than added up: next to a large number a small step changes nothing.
 function ticks(low, high, count) {
-  const step = nice_step(high - low || 1, count), all = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i) all.push(i * step);
-  return all;
+  const step = nice_step(high - low || 1, count), first = Math.ceil(low / step - 1e-9);
+  const number = Math.floor(high / step + 1e-9) - first + 1;
+  if (!(number > 0 && number <= 10 * count && finite(first * step))) return [];
+  return Array.from({length: number}, (_, i) => (first + i) * step);
+}
+// Two values that are one but for rounding have no range to draw.
+function widened(low, high) {
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  return high - low > size * 1e-9 ? [low, high] : [low - (size * .1 || .1), high + (size * .1 || .1)];
 }
 function log_ticks(low, high) {
   const all = [];
@@ -91,9 +98,9 @@ class Chart {
     const least = a => a.reduce((m, v) => v < m ? v : m, Infinity), most = a => a.reduce((m, v) => v > m ? v : m, -Infinity);
     let [x0, x1, y0, y1] = [least(xs), most(xs), least(ys), most(ys)];
     if (x0 === x1) { x0 -= .5; x1 += .5; }
-    const margin = (y1 - y0) * .06 || Math.abs(y1) * .1 || .1;
-    y0 = !this.log && y0 >= 0 && y0 - margin < 0 ? 0 : y0 - margin;
-    y1 += margin;
+    const [low, high] = widened(y0, y1), margin = low === y0 ? (y1 - y0) * .06 : 0;
+    y0 = !this.log && y0 >= 0 && low - margin < 0 ? 0 : low - margin;
+    y1 = high + margin;
     this.range = [x0, x1, y0, y1];
     this.x = v => box.left + (v - x0) / (x1 - x0) * (box.right - box.left);
     this.y = v => box.bottom - (this.scale_y(v) - y0) / (y1 - y0) * (box.bottom - box.top);
@@ -165,9 +172,15 @@ class Chart {
     if (this.dots) this.dots.replaceChildren();
   }
 }
-const draw_charts = () => charts.forEach(chart => chart.draw());
+const draw_charts = () => charts.forEach(chart => {
+  try {
+    chart.draw();
+  } catch (error) {
+    chart.svg.replaceWith(not_shown(error));
+  }
+});
 
-function chart_controls() {
+function chart_controls(best) {
   const value = element('span', {class: 'num'}, '0.00');
   const slider = element('input', {type: 'range', id: 'smoothing', min: 0, max: .98, step: .02, value: 0, oninput: e => {
     view.smoothing = +e.target.value;
@@ -176,5 +189,6 @@ function chart_controls() {
   }});
   const log = element('input', {type: 'checkbox', id: 'log', onchange: e => { view.log = e.target.checked; draw_charts(); }});
   return element('div', {class: 'controls'}, element('label', {}, 'smoothing', slider, value),
-                 element('label', {}, log, 'logarithmic'), element('span', {}, 'point at a curve for its values'));
+                 element('label', {}, log, 'logarithmic'), element('span', {}, 'point at a curve for its values'),
+                 finite(best) ? element('span', {}, `dotted line: epoch ${best}, the best`) : null);
 }

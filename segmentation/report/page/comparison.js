@@ -10,8 +10,7 @@ function score_columns(runs) {
   for (const run of runs)
     for (const c of run.columns)
       if (c.key === 'val_loss' || c.key === 'train_loss' || c.key.startsWith('val_'))
-        columns.set(c.key, {...c, title: {val_loss: 'validation loss', train_loss: 'training loss'}[c.key] || c.title,
-                            higher: c.higher_is_better && c.key !== 'train_loss'});
+        columns.set(c.key, {...c, title: {val_loss: 'validation loss', train_loss: 'training loss'}[c.key] || c.title});
   return [...columns.values()];
 }
 function comparison_table(runs) {
@@ -22,14 +21,22 @@ function comparison_table(runs) {
   });
   const top = scores.map((c, k) => {
     const values = rows.map(r => r[2 + k]).filter(finite);
-    return values.length < 2 ? null : c.higher ? Math.max(...values) : Math.min(...values);
+    if (values.length < 2 || typeof c.higher_is_better !== 'boolean') return null;
+    return c.higher_is_better ? Math.max(...values) : Math.min(...values);
   });
   const columns = [{title: 'run', shown: (v, row) => element('span', {}, swatch(runs[row[row.length - 1]].colour), ' ' + v)},
     {title: 'best epoch', number: true},
     ...scores.map((c, k) => ({title: c.title, number: true, shown: real, class: v => finite(v) && v === top[k] ? 'top' : ''})),
     {title: 'epochs', number: true}, {title: 'time', number: true, shown: duration}, {title: 'parameters', number: true}];
   return card(sortable(columns, rows, {name: 'comparison'}),
-              element('p', {class: 'faint'}, 'Of each run the scores of its best epoch; the best of each column is marked.'));
+              element('p', {class: 'faint'}, 'Of each run the scores of its best epoch; the best of each column is marked.'),
+              other_images(runs));
+}
+// Scores on other images are not the same scores.
+function other_images(runs) {
+  const sets = new Set(runs.filter(run => run.data.root).map(({data: d}) => JSON.stringify([d.root, d.validation, d.validation_with])));
+  return sets.size > 1 ? element('p', {class: 'faint', id: 'other-images'}, 'The runs have other data, or other validation images: ' +
+                                 'their scores and losses may not be comparable.') : null;
 }
 function comparison_charts(runs) {
   const keys = [...score_columns(runs), {key: 'learning_rate', title: 'learning rate'}], all = [];
@@ -51,9 +58,10 @@ function differing_settings(runs) {
 }
 function comparison_page(runs) {
   distinct_names(runs);
-  const parts = [section('results', 'Results', comparison_table(runs)), section('settings', 'Settings that differ', differing_settings(runs)),
-                 section('curves', 'Curves', comparison_charts(runs)),
-                 section('commands', 'Train them again', runs.filter(r => r.settings.length).map(r =>
+  const parts = [section('results', 'Results', () => comparison_table(runs)),
+                 section('settings', 'Settings that differ', () => differing_settings(runs)),
+                 section('curves', 'Curves', () => comparison_charts(runs)),
+                 section('commands', 'Train them again', () => runs.filter(r => r.settings.length && command(r) !== null).map(r =>
                    card(element('h3', {}, r.name), element('pre', {}, command(r)))))];
   return [element('h1', {}, `${runs.length} runs compared`), contents(), notes_of(runs), parts];
 }

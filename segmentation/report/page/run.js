@@ -36,7 +36,7 @@ class Run {
     const epochs = this.values('epoch');
     if (this.best.epoch) return this.rows[epochs.indexOf(this.best.epoch)];
     const key = this.has(this.monitored()) ? this.monitored() : 'val_loss', values = this.values(key);
-    const higher = (this.columns[this.column(key)] || {}).higher_is_better;
+    const higher = (this.columns[this.column(key)] || {}).higher_is_better !== false;
     let at = -1;
     values.forEach((v, i) => {
       if (finite(v) && (at < 0 || (higher ? v > values[at] : v < values[at]))) at = i;

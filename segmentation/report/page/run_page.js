@@ -15,7 +15,9 @@ function score_tiles(run) {
   tiles.push(tile('time', duration(sum(run.values('seconds'))), `${duration(median(run.values('seconds')))} an epoch`));
   return [element('div', {class: 'tiles', id: 'scores'}, tiles), Object.keys(table_of(best.intervals)).length
     ? element('p', {class: 'faint'}, `Epoch ${best.epoch} on ${best.images} validation images, with 95 % intervals ` +
-      `of ${best.interval_sets} sets drawn from them with replacement (not of other trainings).`) : null];
+      `of ${best.interval_sets} sets drawn from them with replacement (not of other trainings).`)
+    : best.interval_sets === 0 ? element('p', {class: 'faint'}, `Epoch ${best.epoch} on ${best.images} validation images: ` +
+      'with their classes too many for intervals.') : null];
 }
 
 function run_charts(run) {
@@ -46,7 +48,7 @@ function run_charts(run) {
     points: run.steps.length ? run.step_points(1) : run.points('learning_rate')}]);
   add('speed', 'Training images a second', [{name: 'images/s', colour: 'var(--s6)',
     points: run.epochs.map(e => [e.epoch, e.images_a_second])}], {log: false});
-  return all.length ? [chart_controls(), element('div', {class: 'columns'}, all)] : [];
+  return all.length ? [chart_controls(mark), element('div', {class: 'columns'}, all)] : [];
 }
 
 const class_label = c => element('span', {}, swatch(c.colour), ' ' + c.name);
@@ -149,15 +151,19 @@ function settings_section(run) {
 }
 // As a shell takes it.
 const quoted = word => /^[\w\/.:,=+@%-]+$/.test(word) ? word : "'" + word.replace(/'/g, "'\\''") + "'";
+// Null where a word holds bytes that are no UTF-8, which stand as the private characters U+10FF80 to U+10FFFF.
 function command(run) {
-  const skipped = ['output-dir'];
-  return 'atrous train' + run.settings.filter(s => s.differs && !skipped.includes(s.key)).map(s =>
+  const skipped = ['output-dir'], given = run.settings.filter(s => s.differs && !skipped.includes(s.key));
+  if (given.some(s => list(s.words).some(word => /[\u{10ff80}-\u{10ffff}]/u.test(word)))) return null;
+  return 'atrous train' + given.map(s =>
     s.is_flag ? (s.value === 'true' ? ` --${s.key}` : ` --no-${s.key}`) : ` --${s.key} ${list(s.words).map(quoted).join(' ')}`).join('');
 }
 function command_section(run) {
   if (!run.settings.length) return [];
   const text = command(run);
-  return card(element('pre', {}, text), element('button', {type: 'button', onclick: e => {
+  if (text === null)
+    return card(element('p', {class: 'faint'}, 'A setting holds bytes that are no text, so that no command can be shown: config.toml has them.'));
+  return card(element('p', {class: 'faint'}, 'With the settings of its last session.'), element('pre', {}, text), element('button', {type: 'button', onclick: e => {
     const done = () => { e.target.textContent = 'copied'; };
     if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, () => {});
   }}, 'copy'));
@@ -205,13 +211,12 @@ function warnings_section(run) {
 function run_page(run) {
   const about = [run.net.model && `${run.net.model}, ${shown(run.net.parameters)} parameters`, run.net.loss && `loss ${run.net.loss}`,
                  run.net.precision, run.folder].filter(Boolean).join(' · ');
-  const parts = [
-    section('curves', 'Curves', run_charts(run)), section('classes', 'Classes', classes_section(run)),
-    section('confusion', 'Confusion', confusion_section(run)), section('images', 'Validation images', images_section(run)),
-    section('table', 'All validation images', image_table(run)), section('settings', 'Settings', settings_section(run)),
-    section('command', 'Train it again', command_section(run)), section('data', 'Data', data_section(run)),
-    section('cost', 'Time and memory', cost_section(run)), section('environment', 'Environment', environment_section(run)),
-    section('warnings', 'Warnings', warnings_section(run))];
-  return [element('h1', {}, `Run ${run.name}`), element('p', {class: 'sub'}, about), contents(), notes_of([run]), score_tiles(run), parts];
+  const parts = [['curves', 'Curves', run_charts], ['classes', 'Classes', classes_section], ['confusion', 'Confusion', confusion_section],
+    ['images', 'Validation images', images_section], ['table', 'All validation images', image_table],
+    ['settings', 'Settings', settings_section], ['command', 'Train it again', command_section], ['data', 'Data', data_section],
+    ['cost', 'Time and memory', cost_section], ['environment', 'Environment', environment_section],
+    ['warnings', 'Warnings', warnings_section]].map(([id, title, make]) => section(id, title, () => make(run)));
+  return [element('h1', {}, `Run ${run.name}`), element('p', {class: 'sub'}, about), contents(), notes_of([run]),
+          shown_or_not(() => score_tiles(run)), parts];
 }
 const contents = () => element('nav', {}, sections.map(([id, title]) => element('a', {href: '#' + id}, title)));

@@ -32,9 +32,13 @@ function sortable(columns, rows, options = {}) {
                                         : {column: i, descending: !!columns[i].number};
     fill();
   };
-  const heads = columns.map((c, i) => element('th', {
-    class: 'sortable' + (c.number ? ' num' : ''), tabindex: 0, scope: 'col', onclick: () => sort_by(i),
-    onkeydown: e => { if (e.key === 'Enter') sort_by(i); }}, c.title));
+  const by_key = i => e => {
+    if (e.key !== 'Enter' && e.key !== ' ') return;
+    e.preventDefault();
+    sort_by(i);
+  };
+  const heads = columns.map((c, i) => element('th', {class: 'sortable' + (c.number ? ' num' : ''), scope: 'col', onclick: () => sort_by(i)},
+                                              element('span', {role: 'button', tabindex: 0, onkeydown: by_key(i)}, c.title)));
   fill();
   return [element('div', {class: 'scroll'}, element('table', {'data-table': options.name},
                                                     element('thead', {}, element('tr', {}, heads)), body)), more];
@@ -46,8 +50,17 @@ function pairs(rows, name) {
 }
 
 const sections = [];
-function section(id, title, ...content) {
-  const parts = content.flat(Infinity).filter(Boolean);
+const not_shown = error => element('p', {class: 'notes'}, `This part cannot be shown: ${error.message}`);
+// What `make` makes; one line in its place where the data are none that it understands, so that the rest is shown.
+function shown_or_not(make) {
+  try {
+    return [make()].flat(Infinity).filter(Boolean);
+  } catch (error) {
+    return [not_shown(error)];
+  }
+}
+function section(id, title, make) {
+  const parts = shown_or_not(make);
   if (!parts.length) return null;
   sections.push([id, title]);
   return element('section', {id}, element('h2', {}, title), parts);
