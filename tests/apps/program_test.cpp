@@ -90,14 +90,15 @@ TEST_F(ProgramTest, ReportsAreWrittenAnewAndComparisonsReplaceNobodysFile) {
 }
 
 TEST_F(ProgramTest, AReportReplacesNoOtherFileOfARun) {
-    ASSERT_EQ(run(small_training("kept", "", 1)).code, 0);
-    const std::string before = text_of("kept/best.safetensors");
-    const Outcome refused = run("report " + quoted("kept") + " --overwrite -o " + quoted("kept/best.safetensors"));
+    ASSERT_EQ(run(small_training("reported", "", 1)).code, 0);
+    const std::string before = text_of("reported/best.safetensors");
+    const Outcome refused =
+        run("report " + quoted("reported") + " --overwrite -o " + quoted("reported/best.safetensors"));
     EXPECT_EQ(refused.code, 2) << refused.output;
     EXPECT_NE(refused.output.find("is a file of the run folder"), std::string::npos) << refused.output;
-    EXPECT_EQ(text_of("kept/best.safetensors"), before);
-    EXPECT_EQ(run("report " + quoted("kept/") + " -o " + quoted("kept.html")).code, 0);
-    EXPECT_NE(text_of("kept.html").find("<title>kept "), std::string::npos) << "a run without a name";
+    EXPECT_EQ(text_of("reported/best.safetensors"), before);
+    EXPECT_EQ(run("report " + quoted("reported/") + " -o " + quoted("reported.html")).code, 0);
+    EXPECT_NE(text_of("reported.html").find("<title>reported "), std::string::npos) << "a run without a name";
 }
 
 TEST_F(ProgramTest, AResumedTrainingKeepsWhatItCannotRead) {
@@ -297,14 +298,14 @@ TEST_F(ProgramTest, AugmentedTrainingsResumeToTheSameWeights) {
 
 TEST_F(ProgramTest, ATrainingWhoseHoursAreOverSavesAndGoesOnToTheSameWeights) {
     const std::string loss = "--loss '0.5*bce + 0.5 * dice(smooth=0, groups=sample)'";
-    ASSERT_EQ(run(small_training("whole", loss, 2)).code, 0);
+    ASSERT_EQ(run(small_training("all hours", loss, 2)).code, 0);
     const Outcome stopped = run(small_training("hours", loss + " --max-hours 1e-9", 2));
     ASSERT_EQ(stopped.code, 0) << stopped.output;
     EXPECT_NE(stopped.output.find("ended after step 1 and 1e-09 hours; saved "), std::string::npos) << stopped.output;
     const Outcome resumed =
         run("train --max-hours 0 --loss '0.5*bce+0.5*dice( smooth=0.0,groups=sample )' --resume " + quoted("hours"));
     ASSERT_EQ(resumed.code, 0) << resumed.output;
-    EXPECT_EQ(weights("hours/last.safetensors"), weights("whole/last.safetensors"));
+    EXPECT_EQ(weights("hours/last.safetensors"), weights("all hours/last.safetensors"));
 }
 
 TEST_F(ProgramTest, ARecipeIsSettingsThatGiveWay) {
@@ -449,7 +450,7 @@ TEST_F(ProgramTest, MistakesInWordsAreFoundBeforeTheDataAreRead) {
         {"--class-weights 1,2 --loss bce", 2, "--class-weights"},
         {"--class-weights median --loss bce", 2, "--class-weights"},
         {"--class-weights 1,2,3 --loss ce --classes 2", 2, "3 numbers for 2 classes"},
-        {"--loss bce+tversky", 2, "tversky goes with"},
+        {"--loss bce+tversky --classes 3", 2, "tversky goes with"},
         {"--output-dir " + quoted("holds a training"), 2, "holds a training already"},
         {"--output-dir /dev/null/run", 4, "/dev/null"},
         {"--pretrained missing.pth", 4, "missing.pth"},
