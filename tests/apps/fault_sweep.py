@@ -417,7 +417,7 @@ def closing_signals(bench):
 
 
 def soak(bench):
-    """Memory and descriptors stay flat: between a tenth and nine tenths of the time nothing grows."""
+    """Memory and descriptors stay flat: between a tenth and nine tenths of the time little grows."""
     reports = []
     emulator = re.search(r"(?m)^emulated +yes", Case(bench, "devices").program("devices").out) is not None
     for device, epochs, size in [("cpu", 334, 32)] + [("emulated", 40, 16)] * emulator:
@@ -440,7 +440,8 @@ def soak(bench):
         files = [min(fds for _, fds in part) for part in (early, late)]  # besides those just being written
         steps = 3 * epochs
         told = f"{device}: {steps} steps, {memory[0]} -> {memory[1]} KiB, {files[0]} -> {files[1]} descriptors"
-        expect(memory[1] - memory[0] <= 512, f"memory grows, {told}")  # a page a step would be 3 MiB
+        # The record of report.html holds each step's figures, and each epoch's: .6 KiB a step. A page a step is 3 MiB.
+        expect(memory[1] - memory[0] <= 1536, f"memory grows, {told}")
         expect(files[1] <= files[0], f"descriptors leak, {told}")
         reports.append(told)
     return "; ".join(reports)
