@@ -118,7 +118,7 @@ static void describe_run(Settings& s, Experiment& e) {
     describe_tuning(s, e.machine);
     describe_memory_limit(s, e.machine);
     s.group("Run");
-    s.bind("output-dir", e.run.output_dir, "run folder; empty: runs/1, runs/2, …").when_resumed(Resume::free);
+    s.bind("output-dir", e.run.output_dir, "run folder; empty: runs/1, runs/2, …").letter('o').when_resumed(Resume::free);
     s.bind("profile", e.run.profile,
            "time some steps by op: a table, and a trace in this file for Perfetto or Chrome; no step of this run is "
            "replayed as a graph")
