@@ -3,8 +3,9 @@
 
     python3 benchmarks/peers/torch_train.py --data DIR --base-channels 16 --size 128 --epochs 6 --seed 0
 
-DIR holds {train,val}/{images,masks}, or train.txt and val.txt with lines "image mask". A mask pixel other than 0 is
-foreground (--invert: 0 is foreground); with --classes above 2 the value is the class.
+DIR holds {train,val}/{images,masks}, train.txt and val.txt with lines "image mask", imgs/ and masks/ as comma10k has
+them, or VOCdevkit/. A mask pixel other than 0 is foreground (--invert: 0 is foreground); with --classes above 2 the value
+is the class, or the place of its colour in --colours.
 Same net, initialization, loss, optimizer, resize (PIL), flips and scores; other random numbers.
 Prints one JSON line: data-set Dice, mean image Dice (above two classes: mIoU, pixel accuracy), seconds a step.
 """
@@ -28,6 +29,15 @@ from nets import UNet, config_of, make_net  # noqa: E402
 
 def samples_of(root, split):
     """Pairs of paths: from {split}.txt with lines 'image mask', or {split}/images and {split}/masks."""
+    voc = sorted(glob.glob(os.path.join(root, "VOCdevkit", "VOC*")))
+    if voc:
+        names = open(os.path.join(voc[-1], "ImageSets", "Segmentation", split + ".txt")).read().split()
+        return [tuple(os.path.join(voc[-1], folder, name + end) for folder, end in
+                      (("JPEGImages", ".jpg"), ("SegmentationClass", ".png"))) for name in names]
+    if os.path.isdir(os.path.join(root, "imgs")):  # images whose number ends in 9 validate
+        names = sorted(os.listdir(os.path.join(root, "imgs")))
+        is_val = lambda name: os.path.splitext(name)[0].endswith("9")
+        return [tuple(os.path.join(root, f, n) for f in ("imgs", "masks")) for n in names if is_val(n) == (split == "val")]
     lines = os.path.join(root, split + ".txt")
     if os.path.exists(lines):
         return [tuple(os.path.join(root, p) for p in line.split()[:2]) for line in open(lines) if line.strip()]
@@ -39,13 +49,41 @@ def samples_of(root, split):
     return pairs
 
 
+def ids_of_colours(mask, colours):
+    pixels = np.asarray(mask.convert("RGB")).astype(np.int64)
+    values = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
+    ids = np.full(values.shape, 255)
+    for number, colour in enumerate(colours):
+        ids[values == int(colour, 16)] = number
+    return ids
+
+
+def batches_of(order, size, merge_last):
+    batches = list(order.split(size))
+    if merge_last and len(batches) > 1 and len(batches[-1]) < size:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+def size_of(word):
+    """Width and height: '128' or '240x160'."""
+    sides = [int(n) for n in word.split("x")]
+    return (sides[0], sides[-1])
+
+
 def load_split(o, split):
-    """Images in 0..1, class ids; 255 is ignored."""
+    """Images in 0..1, or normalized as ImageNet's; class ids; 255 is ignored."""
     images, masks = [], []
     for image, mask in samples_of(o.data, split):
-        image = Image.open(image).convert("RGB").resize((o.size, o.size), Image.BILINEAR)
-        label = np.asarray(Image.open(mask).resize((o.size, o.size), Image.NEAREST)).astype(np.int64)
-        images.append(np.asarray(image, dtype=np.float32) / 255)
+        image = Image.open(image).convert("RGB").resize(o.size, Image.BILINEAR)
+        mask = Image.open(mask)
+        mask = mask.convert("RGB") if o.colours else mask
+        label = mask.resize(o.size, Image.NEAREST)
+        label = ids_of_colours(label, o.colours) if o.colours else np.asarray(label).astype(np.int64)
+        image = np.asarray(image, dtype=np.float32) / 255
+        if o.normalize == "imagenet":
+            image = (image - np.float32([0.485, 0.456, 0.406])) / np.float32([0.229, 0.224, 0.225])
+        images.append(image)
         if o.classes > 2:
             masks.append(np.where(label == o.ignore, 255, label))
         else:
@@ -105,11 +143,20 @@ def one_class_everywhere(masks, classes):
     return scores_from(confusion)
 
 
-def class_loss(z, t, name):
-    """ce, dice or ce+dice as `atrous train --loss` has them: softmax, Dice by class over the batch, smooth 1."""
+def enet_weights(masks, classes):
+    """1 / ln(1.02 + share of the pixels)."""
+    counts = np.bincount(masks[masks != 255].numpy(), minlength=classes)
+    return torch.tensor(1 / np.log(1.02 + counts / counts.sum()), dtype=torch.float32)
+
+
+def class_loss(z, t, name, weights=None):
+    """ce, dice, ce+dice or bce+dice as `atrous train --loss` has them: softmax, Dice by class over the batch, smooth 1; with
+    bce each channel by itself."""
+    if name == "bce+dice":
+        return bce_dice(z, t)
     loss = 0
     if "ce" in name:
-        loss = F.cross_entropy(z, t, ignore_index=255)
+        loss = F.cross_entropy(z, t, weight=weights, ignore_index=255)
     if "dice" in name:
         counted = (t != 255)[:, None]
         p = F.softmax(z, 1) * counted
@@ -123,7 +170,7 @@ def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--data", required=True)
     a.add_argument("--base-channels", type=int, default=16)
-    a.add_argument("--size", type=int, default=128)
+    a.add_argument("--size", type=size_of, default=(128, 128), help="N or WIDTHxHEIGHT")
     a.add_argument("--batch-size", type=int, default=8)
     a.add_argument("--epochs", type=int, default=6)
     a.add_argument("--lr", type=float, default=1e-3)
@@ -134,12 +181,20 @@ def main():
     a.add_argument("--invert", action="store_true")
     a.add_argument("--classes", type=int, default=2)
     a.add_argument("--ignore", type=int, default=255, help="with --classes above 2: this mask value is ignored")
-    a.add_argument("--loss", choices=["bce+dice", "ce", "dice", "ce+dice"], help="default: bce+dice, or ce+dice above two classes")
+    a.add_argument("--loss", choices=["bce", "bce+dice", "ce", "dice", "ce+dice"], help="default: bce+dice, or ce+dice above two classes")
+    a.add_argument("--colours", help="of the classes in RGB masks: 402020,ff0000,…")
+    a.add_argument("--normalize", choices=["none", "imagenet"], default="none")
+    a.add_argument("--enet-weights", action="store_true", help="classes of cross-entropy weighed as ENet does")
+    a.add_argument("--optimizer", choices=["adam", "sgd"], default="adam")
+    a.add_argument("--weight-decay", type=float, default=0, help="of weights of more than one dimension")
+    a.add_argument("--no-hflip", action="store_true")
+    a.add_argument("--merge-last", action="store_true", help="add a last batch that is not full to the one before it")
     a.add_argument("--no-vflip", action="store_true")
     o = a.parse_args()
     torch.manual_seed(o.seed)
     torch.set_num_threads(o.threads)
     binary = o.classes == 2
+    o.colours = o.colours.split(",") if o.colours else []
     o.loss = o.loss or ("bce+dice" if binary else "ce+dice")
     images, masks = load_split(o, "train")
     val_images, val_masks = load_split(o, "val")
@@ -148,27 +203,35 @@ def main():
         net = make_net(config_of(json.loads(read_safetensors(o.net)[1]["atrous.recipe"])), dropout=True)
     if o.weights:
         net.load_state_dict(read_safetensors(o.weights)[0], strict=True)
-    optimizer = torch.optim.Adam(net.parameters(), lr=o.lr)
+    decayed = [[p for p in net.parameters() if (p.dim() > 1) == wide] for wide in (True, False)]
+    groups = [{"params": decayed[0], "weight_decay": o.weight_decay}, {"params": decayed[1], "weight_decay": 0}]
+    optimizer = torch.optim.Adam(groups, lr=o.lr) if o.optimizer == "adam" else torch.optim.SGD(groups, lr=o.lr, momentum=0.9)
+    weights = enet_weights(masks, o.classes) if o.enet_weights else None
 
     def score():
         if binary:
             return dice_scores(net, val_images, val_masks, o.batch_size)
         return class_scores(net, val_images, val_masks, o.batch_size, o.classes)
 
+    def loss_of(z, t):
+        if not binary:
+            return class_loss(z, t, o.loss, weights)
+        return bce_dice(z, t) if o.loss == "bce+dice" else F.binary_cross_entropy_with_logits(z[:, 0], t.to(z.dtype))
+
     untrained = score()
     seconds, history, epoch_losses = [], [], []
     for _ in range(o.epochs):
         losses = []
         order = torch.randperm(len(images))
-        for i in range(0, len(order), o.batch_size):
-            x, t = images[order[i:i + o.batch_size]].clone(), masks[order[i:i + o.batch_size]].clone()
+        for chosen in batches_of(order, o.batch_size, o.merge_last):
+            x, t = images[chosen].clone(), masks[chosen].clone()
             for j in range(len(x)):
-                for axis in (2,) if o.no_vflip else (1, 2):
+                for axis in [2] * (not o.no_hflip) + [1] * (not o.no_vflip):
                     if torch.rand(()) < 0.5:
                         x[j], t[j] = x[j].flip(axis), t[j].flip(axis - 1)
             began = time.perf_counter()
             optimizer.zero_grad()
-            loss = objective(lambda z: bce_dice(z, t) if binary else class_loss(z, t, o.loss), net(x))
+            loss = objective(lambda z: loss_of(z, t), net(x))
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
