@@ -154,14 +154,17 @@ int sweep(int argc, const char* const* argv) {
     const std::vector<sweep::Point> added = continue_plan(path, plan, threads_given);
     for (const sweep::Point& point : plan.points) (void)experiment_of(plan, point);  // refused before anything is read
     for (const std::string& line : a.o.without_effect()) console.warning(line);
-    console.text(fmt::format("{}: {} training{}, {} at a time, of {} thread{}\n", path, plan.points.size(),
+    console.text(fmt::format("{}: {} training{}, {} at a time, each with {} thread{}\n", path, plan.points.size(),
                              plan.points.size() == 1 ? "" : "s", a.jobs, threads_of(plan),
                              threads_of(plan) == 1 ? "" : "s"));
     if (!added.empty() && added.size() < plan.points.size())
         console.text(fmt::format("{} of them are new to this sweep\n", added.size()));
     watch_interrupts("step of each training");
     check_trainings({plan.base, added}, path, a.jobs, console);
-    if (interrupt_signal()) return exit_after_signal(interrupt_signal());
+    if (const int signal = interrupt_signal()) {
+        console.text("\nstopped before anything was trained\n");
+        return exit_after_signal(signal);
+    }
     if (a.e.run.dry_run) {
         show_trainings(plan, console);
         return exit_ok;
