@@ -42,6 +42,9 @@ struct SweepArguments {
             .min(0)
             .max(10000)
             .common();
+        o.bind("one-at-a-time", request.one_at_a_time,
+               "the experiment itself, and each value of the grid in it by itself, in place of all combinations")
+            .common();
         o.bind("folds", request.folds, "folds that each point is trained on, for the mean of its scores; 0: none")
             .min(0)
             .max(1000)
@@ -91,6 +94,7 @@ struct SweepArguments {
         if (!e.data.fold.empty() && request.folds > 0)
             throw UsageError("`fold` and `folds` are both given; give one of them");
         request.seed = e.data.seed;
+        for (const auto& setting : o.all()) request.experiment[setting->key] = sweep::value_of(*setting);
     }
 
     // Without the folder, and with each training's threads.

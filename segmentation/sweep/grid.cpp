@@ -65,9 +65,7 @@ std::string canonical(SettingBase& setting, const std::string& text, const std::
     if (!setting.assign(words))
         throw UsageError(fmt::format("`grid` {}: `{}` takes {}, not {}{}", io::printable(word), setting.key,
                                      setting.rule(), io::in_quotes(text), did_you_mean(text, setting.choices())));
-    std::string shown;
-    for (const Word& w : setting.words()) shown += (shown.empty() ? "" : " ") + w.text;
-    return shown;
+    return value_of(setting);
 }
 
 std::optional<double> number_of(const std::string& text) {
@@ -153,11 +151,14 @@ std::vector<Point> drawn_points(const std::vector<Axis>& axes, const Request& re
     return points;
 }
 
+[[noreturn]] void refuse_range(const Axis& axis) {
+    throw UsageError(fmt::format("`grid` {}={}..{}: values of a range are drawn; say with `random` how many", axis.key,
+                                 axis.range.low, axis.range.high));
+}
+
 // Each of the points with each value of the axis.
 std::vector<Point> times(const std::vector<Point>& points, const Axis& axis) {
-    if (axis.values.empty())
-        throw UsageError(fmt::format("`grid` {}={}..{}: values of a range are drawn; say with `random` how many",
-                                     axis.key, axis.range.low, axis.range.high));
+    if (axis.values.empty()) refuse_range(axis);
     if (points.size() * axis.values.size() > max_points)
         throw UsageError(
             fmt::format("`grid`: more than {} trainings; name fewer values, or draw some with `random`", max_points));
@@ -170,6 +171,21 @@ std::vector<Point> times(const std::vector<Point>& points, const Axis& axis) {
     return all;
 }
 
+// The experiment, and then each value of each axis in it by itself.
+std::vector<Point> points_one_at_a_time(const std::vector<Axis>& axes, const Request& request) {
+    std::vector<Point> points(1);
+    for (const Axis& axis : axes) points[0].push_back({axis.key, request.experiment.at(axis.key)});
+    for (size_t i = 0; i < axes.size(); ++i) {
+        if (axes[i].values.empty()) refuse_range(axes[i]);
+        for (const std::string& value : axes[i].values) {
+            Point point = points[0];
+            point[i].text = value;
+            if (point != points[0]) points.push_back(point);
+        }
+    }
+    return points;
+}
+
 Axis numbered(const char* key, int64_t count, const std::function<std::string(int64_t)>& value) {
     Axis axis{key};
     for (int64_t i = 0; i < count; ++i) axis.values.push_back(value(i));
@@ -177,6 +193,12 @@ Axis numbered(const char* key, int64_t count, const std::function<std::string(in
 }
 
 }  // namespace
+
+std::string value_of(const SettingBase& setting) {
+    std::string text;
+    for (const Word& word : setting.words()) text += (text.empty() ? "" : " ") + word.text;
+    return text;
+}
 
 bool changes_no_result(const std::string& key) {
     static const Words keys{"workers",    "cache",        "check-cache", "max-hours", "save-every",
@@ -210,10 +232,11 @@ std::vector<Point> points_of(const Request& request) {
     std::vector<Axis> varied, repeated;
     for (Axis& axis : axes_of(request)) (repeats(axis.key) ? repeated : varied).push_back(std::move(axis));
     std::vector<Point> points(1);
-    if (request.random > 0) {
-        points = drawn_points(varied, request);
-        varied.clear();
-    }
+    if (request.random > 0 && request.one_at_a_time)
+        throw UsageError("`random` and `one-at-a-time` are both given; give one of them");
+    if (request.random > 0) points = drawn_points(varied, request);
+    if (request.one_at_a_time) points = points_one_at_a_time(varied, request);
+    if (request.random > 0 || request.one_at_a_time) varied.clear();
     for (const Axis& axis : varied) points = times(points, axis);
     for (const Axis& axis : repeated) points = times(points, axis);
     return points;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <map>
 #include <string>
 #include <vector>
+
+#include "base/settings.h"
 
 namespace atrous::sweep {
 
@@ -33,7 +35,12 @@ struct Request {
     int64_t folds = 0, seeds = 0;  // 0: none
     int64_t random = 0;            // points of the grid that are drawn; 0: all
     int64_t seed = 0;              // of the experiment, and of what is drawn
+    bool one_at_a_time = false;    // points that differ from the experiment in one setting at most
+    std::map<std::string, std::string> experiment = {};  // its values by setting, for that
 };
+
+// The value of a setting in the one form that equal values have.
+std::string value_of(const SettingBase& setting);
 
 // UsageError where a word names no setting that can vary, a value that it does not take, or one value twice.
 std::vector<Axis> axes_of(const Request& request);
@@ -42,6 +49,7 @@ std::vector<Axis> axes_of(const Request& request);
 // distinct ones of the grid, each with all folds and seeds: of a range, values of three digits, uniform in their
 // logarithm. They follow from the seed, and more of them begin with the same. UsageError where there are not as many,
 // or a range is not drawn from.
+// One at a time, they are the experiment itself and those that have one value of the grid in place of its own.
 std::vector<Point> points_of(const Request& request);
 
 // Settings that change how trainings run and not what they find.

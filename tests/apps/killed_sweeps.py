@@ -34,24 +34,45 @@ def is_alive(pid):
         return False
 
 
+def start(bench, folder, *more):
+    return subprocess.Popen(command(bench) + list(map(str, more)), cwd=folder, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT,
+                            start_new_session=True)
+
+
+def kill(process):
+    """Kills the sweep with its process group; its trainings must be gone soon, which have groups of their own."""
+    os.kill(process.pid, signal.SIGSTOP)  # so that it starts no other while its children are listed
+    children = children_of(process.pid)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    began = time.monotonic()
+    while any(map(is_alive, children)):
+        expect(time.monotonic() - began < GONE_WITHIN, "trainings go on after their sweep was killed")
+        time.sleep(0.002)
+    return len(children)
+
+
 def run_and_kill(bench, folder, seconds):
-    """Starts the sweep in a group of its own and kills that; tells whether it was killed before its end."""
-    process = subprocess.Popen(command(bench), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT, start_new_session=True)
+    """Tells whether the sweep was killed before its end."""
+    process = start(bench, folder)
     try:
         said, _ = process.communicate(timeout=seconds)
         expect(process.returncode == 0, f"a sweep that was killed before ends with {process.returncode}:\n{said}")
         return False
     except subprocess.TimeoutExpired:
-        os.kill(process.pid, signal.SIGSTOP)  # so that it starts no other while its children are listed
-        children = children_of(process.pid)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-    began = time.monotonic()
-    while any(map(is_alive, children)):
-        expect(time.monotonic() - began < GONE_WITHIN, "trainings go on after their sweep was killed")
-        time.sleep(0.002)
-    return True
+        kill(process)
+        return True
+
+
+def leaves_no_orphans(bench):
+    """By themselves these trainings would take minutes."""
+    case = Case(bench, "orphans")
+    process = start(bench, case.folder, "--epochs", 20000)
+    while len(list(case.folder.glob("sweep/*/last.safetensors"))) < 2:
+        expect(process.poll() is None, "a sweep of long trainings ended early")
+        time.sleep(0.01)
+    expect(kill(process) == 2, "two trainings at once were expected")
 
 
 def table_of(folder):
@@ -66,6 +87,7 @@ def weights_of(folder):
 
 def killed_sweeps(bench):
     """Ten kills of a sweep at random moments, and again while it goes on; in full several sweeps."""
+    leaves_no_orphans(bench)
     undisturbed = Case(bench, "undisturbed sweep")
     began = time.monotonic()
     outcome = undisturbed.run_command(command(bench))

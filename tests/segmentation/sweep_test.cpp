@@ -42,6 +42,19 @@ TEST(SweepGrid, FoldsAndSeedsRepeatEachPoint) {
     EXPECT_EQ(names_of({.seeds = 3, .seed = 5}), (std::vector<std::string>{"seed=5", "seed=6", "seed=7"}));
 }
 
+TEST(SweepGrid, OneAtATimeVariesEachSettingAroundTheExperiment) {
+    const Request request{.grid = {"lr=5e-5,1e-4,2e-4,5e-4", "batch-size=32", "kernel=3,5"},
+                          .one_at_a_time = true,
+                          .experiment = {{"lr", "0.0001"}, {"batch-size", "16"}, {"kernel", "3"}}};
+    std::vector<std::string> names = names_of(request);
+    ASSERT_EQ(names.size(), 6u) << "the experiment, three rates, one batch size, one kernel";
+    EXPECT_EQ(names[0], "kernel=3,lr=0.0001,batch-size=16");
+    EXPECT_EQ(names.back(), "kernel=3,lr=0.0001,batch-size=32");
+    Request drawn = request;
+    drawn.random = 2;
+    EXPECT_NE(refusal_of(drawn).find("`random` and `one-at-a-time`"), std::string::npos);
+}
+
 TEST(SweepGrid, ValuesOfListsAndValuesWithCommas) {
     const std::vector<Point> scales = points_of({.grid = {"scale=0.5 2,1 1"}});
     ASSERT_EQ(scales.size(), 2u);
