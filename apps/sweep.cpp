@@ -110,7 +110,7 @@ int64_t threads_of(const sweep::Plan& plan) { return experiment_of(plan, plan.po
 
 void show_trainings(const sweep::Plan& plan, Console& console) {
     for (const sweep::Point& point : plan.points) console.text("  " + name_of(point) + "\n");
-    console.text(fmt::format("dry run: {} training{} checked, nothing was trained or written\n", plan.points.size(),
+    console.text(fmt::format("dry run: {} training{}; nothing was trained or written\n", plan.points.size(),
                              plan.points.size() == 1 ? "" : "s"));
 }
 

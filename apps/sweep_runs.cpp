@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 
@@ -132,7 +133,8 @@ void SweepRuns::wait_until_free(const std::string& folder) {
 void SweepRuns::say_end(size_t i, double seconds) {
     const Result& r = results_[i];
     const std::string name = name_of(plan_.points[i]);
-    const double left_s = (now_s() - began_s_) / double(ended_) * double(left_);
+    trained_s_ += seconds;
+    const double left_s = trained_s_ / double(ended_) * double(left_) / double(std::min<size_t>(left_, size_t(jobs_)));
     std::string line = fmt::format("{} of {} done", results_.size() - left_, results_.size());
     if (left_ > 0) line += fmt::format(", about {} left", io::format_duration(left_s));
     if (!r.failure.empty())
@@ -157,7 +159,6 @@ void SweepRuns::train(const std::function<void()>& ended) {
     left_ = items.size();
     if (left_ > 0 && left_ < results_.size())
         console_.text(fmt::format("{} of {} trainings are done already\n", results_.size() - left_, results_.size()));
-    began_s_ = now_s();
     std::map<size_t, double> starts;
     const auto start = [&](size_t i) {
         starts[i] = now_s();

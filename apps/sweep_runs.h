@@ -37,8 +37,8 @@ class SweepRuns {
     Console& console_;
     std::vector<Experiment> experiments_;
     std::vector<sweep::Result> results_;
-    size_t left_ = 0, ended_ = 0;  // trainings still to end; of this start
-    double began_s_ = 0;
+    size_t left_ = 0, ended_ = 0;  // trainings that are still to end; those of this start that have
+    double trained_s_ = 0;
 };
 
 }  // namespace atrous::app

@@ -66,12 +66,14 @@ def run_and_kill(bench, folder, seconds):
 
 
 def leaves_no_orphans(bench):
-    """By themselves these trainings would take minutes."""
+    """Of a sweep whose trainings would take minutes by themselves, and of a second one in its folder meanwhile."""
     case = Case(bench, "orphans")
     process = start(bench, case.folder, "--epochs", 20000)
     while len(list(case.folder.glob("sweep/*/last.safetensors"))) < 2:
         expect(process.poll() is None, "a sweep of long trainings ended early")
         time.sleep(0.01)
+    second = case.run_command([*command(bench), "--epochs", 20000])
+    second.expect_error(4, f"another sweep is using this folder (process {process.pid})", "a second sweep")
     expect(kill(process) == 2, "two trainings at once were expected")
 
 

@@ -130,7 +130,7 @@ TEST_F(SweepTest, NothingIsTrainedWhereOnePointCannotWork) {
 }
 
 TEST_F(SweepTest, RefusesAnotherPlanOthersFoldersAndWhatASingleTrainingHas) {
-    expect_said(sweep("plan", "--grid lr=0.01,0.03 --dry-run"), 0, "dry run: 2 trainings checked");
+    expect_said(sweep("plan", "--grid lr=0.01,0.03 --dry-run"), 0, "dry run: 2 trainings; nothing");
     EXPECT_FALSE(fs::exists(root() / "plan"));
     expect_said(sweep("plan", "--grid lr=0.01 --epochs 1"), 0, "1 of 1 done");
     const std::string before = text_of("plan/sweep.toml");
