@@ -134,9 +134,11 @@ void SweepRuns::say_end(size_t i, double seconds) {
     const Result& r = results_[i];
     const std::string name = name_of(plan_.points[i]);
     trained_s_ += seconds;
-    const double left_s = trained_s_ / double(ended_) * double(left_) / double(std::min<size_t>(left_, size_t(jobs_)));
     std::string line = fmt::format("{} of {} done", results_.size() - left_, results_.size());
-    if (left_ > 0) line += fmt::format(", about {} left", io::format_duration(left_s));
+    if (left_ > 0) {
+        const double rounds = double(left_) / double(std::min(left_, size_t(jobs_)));
+        line += fmt::format(", about {} left", io::format_duration(trained_s_ / double(ended_) * rounds));
+    }
     if (!r.failure.empty())
         line += fmt::format("; failed: {}: {}", name, r.failure);
     else
