@@ -212,7 +212,8 @@ def refusing_file_system(bench):
     net = "run/best.safetensors"
     train = ["train", "--data", bench.data, "--epochs", "1", "--size", "32", "--base-channels", "4", "--depth", "2"]
     score = ["eval", "--data", bench.data, "--checkpoint", net]
-    commands = [["train", "--data"], [*train, "--output-dir"], [*train, "--config"], [*train, "--train-list"],
+    sweep = ["sweep", *train[1:], "--grid", "lr=0.001", "-o"]
+    commands = [["train", "--data"], sweep, [*train, "--output-dir"], [*train, "--config"], [*train, "--train-list"],
                 [*train, "--val-list"], [*train, "--pretrained"], [*train, "--profile"], ["train", "--resume"],
                 ["eval", "--checkpoint", net, "--data"], ["eval", "--data", bench.data, "--checkpoint"],
                 [*score, "--json"], [*score, "--sheet"], [*score, "--val-list"], ["predict", "--checkpoint", net, "-o", "o"],
