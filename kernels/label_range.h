@@ -19,7 +19,7 @@ struct LabelRangeArgs {
     const uint8_t* labels = nullptr;
     int64_t count = 0;
     int classes = 0;
-    int ignore_index = 255;  // -1: none
+    int ignore_index = 255;             // -1: none
     LabelsOutOfRange* found = nullptr;  // out
 };
 

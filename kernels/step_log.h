@@ -35,7 +35,7 @@ struct StepLogArgs {
     double term_weights[max_loss_terms] = {};  // of this micro-batch
     bool first = true, last = true;            // of the step's micro-batches
     const StepState* state = nullptr;
-    double* sums = nullptr;  // [3 + term_count], kept between the micro-batches of a step
+    double* sums = nullptr;                   // [3 + term_count], kept between the micro-batches of a step
     LabelsOutOfRange* step_labels = nullptr;  // likewise
     StepLogEntry* ring = nullptr;
     int64_t capacity = 1;
@@ -44,7 +44,8 @@ struct StepLogArgs {
 // What every implementation requires.
 inline void check(const StepLogArgs& a) {
     require((a.terms || !a.first) && a.sums, "log_step: terms and sums are needed");
-    require((a.labels || !a.terms) && a.step_labels, "log_step: what was found of the labels is needed, and a place for it");
+    require((a.labels || !a.terms) && a.step_labels,
+            "log_step: what was found of the labels is needed, and a place for it");
     require(!a.last || (a.state && a.ring && a.capacity >= 1), "log_step: state and ring are needed after the last");
     require(a.dtype == DType::f32 || a.dtype == DType::f64, "log_step: loss terms are f32 or f64");
     require(a.term_count >= 0 && a.term_count <= max_loss_terms, "log_step: a loss has at most 8 terms");

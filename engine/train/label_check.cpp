@@ -11,8 +11,7 @@ namespace atrous {
 // The pixel of that index among the labels of all batches, as the net saw it: "pixel (7, 4) of the net's image of photos/2".
 static std::string seen_place(const HostBatch& b, int64_t at) {
     const int64_t image = at / (b.h * b.w);
-    const std::string name =
-        image < int64_t(b.names.size()) ? b.names[size_t(image)] : fmt::format("image {}", image);
+    const std::string name = image < int64_t(b.names.size()) ? b.names[size_t(image)] : fmt::format("image {}", image);
     return fmt::format("{}: pixel ({}, {}) of the image as the net saw it", name, at % b.w, at / b.w % b.h);
 }
 
@@ -25,10 +24,10 @@ static std::string place_of(const HostBatch& b, int64_t at, uint8_t label, const
 void check_labels(const kernels::LabelsOutOfRange& found, const HostBatch* batches, int64_t count,
                   const BatchSource& source, const LabelCheck& check) {
     if (found.count == 0) return;
-    const std::string rest = fmt::format(
-        "({} such {}); expected 0 to {}{}: give the net more classes, or the masks other ids", found.count, check.where,
-        std::max<int64_t>(check.out_channels, 2) - 1,
-        check.ignored >= 0 ? fmt::format(", or {} for ignored", check.ignored) : "");
+    const std::string rest =
+        fmt::format("({} such {}); expected 0 to {}{}: give the net more classes, or the masks other ids", found.count,
+                    check.where, std::max<int64_t>(check.out_channels, 2) - 1,
+                    check.ignored >= 0 ? fmt::format(", or {} for ignored", check.ignored) : "");
     int64_t at = found.first;
     for (const HostBatch* b = batches; at >= 0 && b != batches + count; at -= b->n * b->h * b->w, ++b)
         if (at < b->n * b->h * b->w)

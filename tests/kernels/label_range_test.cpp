@@ -1,6 +1,7 @@
 // Labels out of range: every backend finds their number and the first of them, wherever it lies.
 #include "kernels/label_range.h"
 
+#include "base/view.h"
 #include "tests/kernels/cuda_fixture.h"
 #include "tests/kernels/host_fixture.h"
 
