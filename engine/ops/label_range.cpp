@@ -15,6 +15,7 @@ static_assert(sizeof(k::LabelsOutOfRange) == 3 * sizeof(int64_t));
 Tensor labels_out_of_range(const Tensor& labels, int64_t out_channels, int ignore_index) {
     if (labels.dtype() != DType::u8 || !labels.is_dense())
         throw ShapeError("label_range: labels must be dense u8, not " + labels.shape().text());
+    const UseScope use(BlockUse::workspace);  // no activation: plans name those by their ops
     Tensor found = Tensor::empty({3}, DType::i64, labels.device());
     k::LabelRangeArgs args;
     args.labels = labels.as<uint8_t>();
