@@ -27,6 +27,7 @@ class Loader : public BatchSource {
     int64_t batches_per_epoch() const override { return batches_; }
     void start_epoch(int64_t epoch, int64_t first_batch) override;
     bool next(HostBatch& batch) override;
+    std::optional<LabelPlace> find_label(int64_t index, uint8_t label) const override;
 
  private:
     // A sample that is ready, or whose changes are left to the device.
@@ -288,6 +289,19 @@ bool Loader::next(HostBatch& batch) {
     }
     if (error) std::rethrow_exception(error);
     return true;
+}
+
+std::optional<LabelPlace> Loader::find_label(int64_t index, uint8_t label) const try {
+    const Sample& sample = samples_.at(size_t(index));
+    Example example = decode_image(sample, options_);
+    decode_labels(example, sample, rule_);
+    const auto& ids = example.labels.u8;
+    const auto found = std::find(ids.begin(), ids.end(), label);
+    if (found == ids.end()) return std::nullopt;
+    const int64_t at = found - ids.begin(), w = example.labels.w;
+    return LabelPlace{sample.mask_path, at % w, at / w};
+} catch (const Error&) {  // the file is another one by now
+    return std::nullopt;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,12 @@ struct HostBatch {
     int64_t kinds() const { return c < 3 ? c : 3; }
 };
 
+// A pixel of a mask as it is stored.
+struct LabelPlace {
+    std::string file;
+    int64_t x = 0, y = 0;
+};
+
 // Yields the batches of one epoch after another. The same (seed, epoch) gives the same batches whatever the number of
 // workers, and any batch of an epoch can be the first one read: training resumes in the middle of an epoch.
 class BatchSource {
@@ -44,6 +51,12 @@ class BatchSource {
     virtual int64_t batches_per_epoch() const = 0;
     virtual void start_epoch(int64_t epoch, int64_t first_batch = 0) = 0;
     virtual bool next(HostBatch& batch) = 0;  // false at the end of the epoch; the batch's memory is reused
+    // The first pixel with this class id of a sample (HostBatch::indices), for messages: the mask is read anew. Empty where
+    // it has none, or the source cannot tell.
+    virtual std::optional<LabelPlace> find_label(int64_t index, uint8_t label) const {
+        (void)index, (void)label;
+        return std::nullopt;
+    }
 };
 
 }  // namespace atrous

@@ -1,6 +1,7 @@
 #include "engine/ops/loss.h"
 
 #include "engine/context.h"
+#include "engine/ops/label_range.h"
 #include "engine/ops/shapes.h"
 
 namespace atrous {
@@ -29,7 +30,7 @@ LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOpti
                         k::BceDiceBackwardArgs{g.saved(0).view(), g.saved(1).as<uint8_t>(), g.saved(2).data(),
                                                g.output().data(), g.grad_target(0), options});
                 }});
-    return {loss, terms};
+    return {loss, terms, labels_out_of_range(labels, logits.dim(3), options.ignore_index)};
 }
 
 DiceGroups dice_groups(const OpArguments& a) {
@@ -38,7 +39,9 @@ DiceGroups dice_groups(const OpArguments& a) {
 }
 
 OpResults as_results(const LossValue& value) {
-    return {{{"loss", OperandKind::vector}, value.loss}, {{"terms", OperandKind::vector}, value.terms}};
+    return {{{"loss", OperandKind::vector}, value.loss},
+            {{"terms", OperandKind::vector}, value.terms},
+            {{"labels_out_of_range", OperandKind::counts}, value.labels_out_of_range}};
 }
 
 static OpResults call(const OpArguments& a) {

@@ -12,10 +12,13 @@ using kernels::DiceGroups;
 struct LossValue {
     Tensor loss;   // [1], what backward starts from
     Tensor terms;  // [4]: loss, bce, dice, counted elements; detached
+    // [3] i64: how many labels are out of range, the flat index of the first (-1: none is) and that label
+    // (kernels/label_range.h). A loss does not refuse them. Undefined where a loss function did not look.
+    Tensor labels_out_of_range = {};
 };
 
 DiceGroups dice_groups(const OpArguments& a);  // the attribute "groups" of a loss
-OpResults as_results(const LossValue& value);  // "loss" and "terms"
+OpResults as_results(const LossValue& value);  // "loss", "terms" and "labels_out_of_range"
 
 // bce_weight * BCE-with-logits + dice_weight * (1 - Dice), in one pass. logits [N][H][W][C], labels u8 [N][H][W][1].
 LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOptions& options = {});

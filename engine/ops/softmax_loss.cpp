@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "engine/context.h"
+#include "engine/ops/label_range.h"
 #include "engine/ops/shapes.h"
 
 namespace atrous {
@@ -63,7 +64,7 @@ LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const Softmax
                                                {"exponent", options.exponent}},
                                 .saved = std::move(saved),
                                 .backward = [options](Gradients& g) { backward(g, options); }});
-    return {loss, terms};
+    return {loss, terms, labels_out_of_range(labels, logits.dim(3), options.ignore_index)};
 }
 
 static OpResults call(const OpArguments& a) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/ops/elementwise.h"
+#include "engine/ops/label_range.h"
 #include "engine/ops/metrics.h"
 #include "engine/simulation.h"
 #include "engine/train/label_check.h"
@@ -81,10 +82,13 @@ Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions
     int64_t images = 0;
     source.start_epoch(0);
     while (source.next(batch)) {
-        check_labels(batch, net.out_channels(), options.ignore_index);
         const DeviceBatch d = upload(batch, device, options.compute);
+        const Tensor wrong = labels_out_of_range(d.labels, net.out_channels(), options.ignore_index);
         const Tensor logits = net.forward(d.images);
         const std::vector<int64_t> counts = score_images(logits, d.labels, options, classes, metrics);
+        const std::vector<int64_t> found = wrong.to_host<int64_t>();  // the counts were waited for anyway
+        check_labels({found[0], found[1], found[2]}, &batch, 1, source,
+                     {net.out_channels(), options.ignore_index, "in its batch"});
         const std::vector<double> losses = loss.add(logits, d.labels, batch.names);
         for (int64_t i = 0; options.on_image && i < batch.n; ++i)
             options.on_image(

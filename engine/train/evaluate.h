@@ -43,7 +43,8 @@ struct EvaluationMode {
 // Called after each batch with the number of images done so far, and the logits.
 using EvaluateProgress = std::function<void(const HostBatch& batch, const Tensor& logits, int64_t images_done)>;
 
-// Scores over one epoch of the source, in evaluation mode; the net's mode is restored.
+// Scores over one epoch of the source, in evaluation mode; the net's mode is restored. Throws DataError for a label out of
+// range, with its place (engine/train/label_check.h).
 Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions& options,
                 const EvaluateProgress& progress = {});
 

@@ -122,7 +122,7 @@ class SumOfLosses : public LossFunction {
             values.push_back(loss->value(logits, labels, own));
             sum = sum.defined() ? add(sum, values.back().loss) : values.back().loss;
         }
-        return {sum, joined(sum, values)};
+        return {sum, joined(sum, values), values.front().labels_out_of_range};
     }
 
  private:

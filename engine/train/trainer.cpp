@@ -8,6 +8,7 @@
 
 #include "engine/ops/dropout.h"
 #include "engine/profile.h"
+#include "engine/train/label_check.h"
 
 namespace atrous {
 
@@ -81,6 +82,7 @@ void Trainer::report(BatchSource& training, TrainObserver& observer) {
     for (size_t i = 0; i < entries.size(); ++i) {
         const Pending& p = pending[i];
         const StepLogEntry& e = entries[i];
+        if (e.labels.count > 0) refuse_labels(p, e, training);
         if (e.counted == 0)
             observer.on_warning(
                 fmt::format("step {}: no pixel counts, every label is ignored (images: {})", p.step, p.names));
@@ -96,12 +98,24 @@ void Trainer::report(BatchSource& training, TrainObserver& observer) {
     if (!entries.empty()) observer.on_read();
 }
 
-// The parameters are those of the bad step: the optimizer halted there. Its batches come from the source again.
-void Trainer::refuse(const Pending& p, const StepLogEntry& entry, BatchSource& training, TrainObserver& observer) {
+std::vector<HostBatch> Trainer::window_of(const Pending& p, BatchSource& training) {
     std::vector<HostBatch> window(static_cast<size_t>(p.count));
     training.start_epoch(progress.epoch, p.first_batch);
     for (auto& batch : window)
         if (!training.next(batch)) throw Error("the data set ended before a batch that it gave earlier");
+    return window;
+}
+
+void Trainer::refuse_labels(const Pending& p, const StepLogEntry& entry, BatchSource& training) {
+    const std::vector<HostBatch> window = window_of(p, training);
+    check_labels(entry.labels, window.data(), p.count, training,
+                 {net_.out_channels(), loss_->ignore_index(), fmt::format("in step {}", p.step)});
+    throw Error("a step's labels were counted otherwise than they are");  // check_labels throws where any was found
+}
+
+// The parameters are those of the bad step: the optimizer halted there. Its batches come from the source again.
+void Trainer::refuse(const Pending& p, const StepLogEntry& entry, BatchSource& training, TrainObserver& observer) {
+    const std::vector<HostBatch> window = window_of(p, training);
     StepConditions conditions{options_.compute, entry.attempt, 0, 1, options_.aux_weight};
     if (optimizer_.options().dynamic_loss_scale) conditions.loss_scale = entry.loss_scale;
     StepDiagnosis diagnosis;

@@ -89,6 +89,8 @@ class Trainer {
 
     // Trains from `progress` to the last epoch, to the end of its patience, or until the observer asks to stop; false
     // in the last case. UsageError where `progress` knows its best epoch by another score than the options monitor.
+    // Throws DataError for a label out of range (engine/train/label_check.h) when the figures of its step are read. The net
+    // was trained on it then, but the observer hears of no step from there on, so that nobody saves these weights.
     // Throws NumericError where gradients are not finite, naming the step, the first bad layer and the images; with a
     // dynamic loss scale only where the smallest scale does not help.
     bool run(BatchSource& training, BatchSource* validation, TrainObserver& observer);
@@ -114,6 +116,8 @@ class Trainer {
     void warn_of(const Scores& validation, TrainObserver& observer);
     void warn_of_collapse(const Scores& validation, TrainObserver& observer);
     bool is_bad(const StepLogEntry& entry);
+    std::vector<HostBatch> window_of(const Pending& pending, BatchSource& training);  // once more, from the source
+    [[noreturn]] void refuse_labels(const Pending& pending, const StepLogEntry& entry, BatchSource& training);
     [[noreturn]] void refuse(const Pending& pending, const StepLogEntry& entry, BatchSource& training,
                              TrainObserver& observer);
 

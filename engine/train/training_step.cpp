@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "engine/context.h"
 #include "engine/ops/dropout.h"
+#include "engine/ops/label_range.h"
 #include "engine/profile.h"
 #include "engine/simulation.h"
-#include "engine/train/label_check.h"
 
 namespace atrous {
 
@@ -45,7 +45,8 @@ TrainingStep::TrainingStep(SegmentationNet& net, Optimizer& optimizer, const Los
       staging_(device_) {
     require(loss.terms().size() <= size_t(k::max_loss_terms), "training step: a loss has at most 8 terms");
     log_ = Tensor::full({options.log_capacity * int64_t(sizeof(StepLogEntry))}, DType::u8, device_, 0);
-    sums_ = Tensor::full({(2 + k::max_loss_terms) * int64_t(sizeof(double))}, DType::u8, device_, 0);
+    sums_ = Tensor::full({(3 + k::max_loss_terms) * int64_t(sizeof(double))}, DType::u8, device_, 0);
+    step_labels_ = Tensor::full({int64_t(sizeof(k::LabelsOutOfRange))}, DType::u8, device_, 0);
     normalizer_ = Tensor::full({int64_t(sizeof(double))}, DType::u8, device_, 0);
     graphs_ = options.graphs && ranks_.size() == 1 && backend_kind(device_) == DeviceKind::gpu;
     if (ranks_.size() > 1)
@@ -129,15 +130,17 @@ void TrainingStep::upload(const HostBatch* batches, int64_t count, Inputs& to, c
 // A micro-batch on its way through them. Dropout draws by the optimizer's own count, which a replay reads anew, and no
 // two micro-batches of a step by one number, on whatever rank they are.
 struct TrainingStep::Pass {
-    Pass(TrainingStep& step, const BatchInputs& part, double share_of_images, int64_t index, bool last)
+    Pass(TrainingStep& step, const BatchInputs& part, double share_of_images, const Turn& turn)
         : part(part),
           share{step.normalizer_.as<const double>(), share_of_images},
-          first(index == 0),
-          last(last),
-          random(step.seed_, 0, index * step.ranks_.size() + step.ranks_.rank(),
+          labels_before(turn.labels_before),
+          first(turn.index == 0),
+          last(turn.last),
+          random(step.seed_, 0, turn.index * step.ranks_.size() + step.ranks_.rank(),
                  &step.optimizer_.device_state()->attempts) {}
     const BatchInputs& part;
     const LossShare share;
+    const int64_t labels_before;
     const bool first, last;  // of the step's micro-batches on this rank
     const StepRandomness random;
     DeviceBatch batch;
@@ -146,11 +149,11 @@ struct TrainingStep::Pass {
     LossValue value, aux;
 };
 
-void TrainingStep::micro_batch(const BatchInputs& part, double share_of_images, int64_t index, bool last) {
-    Pass pass(*this, part, share_of_images, index, last);
+void TrainingStep::micro_batch(const BatchInputs& part, double share_of_images, const Turn& turn) {
+    Pass pass(*this, part, share_of_images, turn);
     forward(pass);
     backward(pass);
-    if (last) {
+    if (turn.last) {
         reduce();
         update();
     }
@@ -161,6 +164,9 @@ void TrainingStep::forward(Pass& pass) {
     pass.batch = pass.part.on_device(options_.compute);
     pass.outputs = net_.forward_training(pass.batch.images);
     pass.value = loss_.value(pass.outputs.out, pass.batch.labels, pass.share);
+    if (!pass.value.labels_out_of_range.defined())
+        pass.value.labels_out_of_range =
+            labels_out_of_range(pass.batch.labels, net_.out_channels(), loss_.ignore_index());
     if (pass.outputs.aux.defined())
         pass.aux = loss_.value(pass.outputs.aux, pass.batch.labels,
                                {pass.share.normalizer, pass.share.images, options_.aux_weight});
@@ -190,6 +196,9 @@ void TrainingStep::log(const Pass& pass) {
     args.dtype = pass.value.terms.dtype();
     for (const LossTerm& term : loss_.terms())
         args.term_weights[args.term_count++] = term.sum == TermSum::parts ? 1 : pass.share.images;
+    args.labels = pass.value.labels_out_of_range.as<const k::LabelsOutOfRange>();
+    args.labels_before = pass.labels_before;
+    args.step_labels = step_labels_.as<k::LabelsOutOfRange>();
     args.first = pass.first, args.last = pass.last && !buckets_;
     args.state = optimizer_.device_state();
     args.sums = sums_.as<double>();
@@ -200,8 +209,8 @@ void TrainingStep::log(const Pass& pass) {
     };
     submit();
     if (!buckets_ || !pass.last) return;
-    all_reduce(sums_.data(), 2 + args.term_count, DType::f64);
-    args.terms = args.aux_terms = nullptr;
+    all_reduce(sums_.data(), 3 + args.term_count, DType::f64);
+    args.terms = args.aux_terms = nullptr, args.labels = nullptr;
     args.first = false, args.last = true;
     submit();
 }
@@ -211,9 +220,11 @@ void TrainingStep::log(const Pass& pass) {
 void TrainingStep::whole_step(const Inputs& inputs, double images) {
     net_.zero_gradients();
     const auto count = int64_t(inputs.parts.size());
+    int64_t labels = 0;
     for (int64_t i = 0; i < count; ++i) {
         const BatchInputs& part = inputs.parts[size_t(i)];
-        micro_batch(part, double(part.images()) / images, i, i + 1 == count);
+        micro_batch(part, double(part.images()) / images, {i, labels, i + 1 == count});
+        labels += part.pixels();
     }
 }
 
@@ -244,18 +255,17 @@ void TrainingStep::run_within_pool(Inputs& inputs, double images) {
 // Micro-batches of one shape take turns in the same memory.
 void TrainingStep::run_one_by_one(const HostBatch* batches, int64_t count, const Values& values) {
     net_.zero_gradients();
+    int64_t labels = 0;
     for (int64_t i = 0; i < count; ++i) {
         Inputs& inputs = inputs_for(batches + i, 1);
         upload(batches + i, 1, inputs, i == 0 ? &values : nullptr);
-        micro_batch(inputs.parts[0], double(batches[i].n) / values.images, i, i + 1 == count);
+        micro_batch(inputs.parts[0], double(batches[i].n) / values.images, {i, labels, i + 1 == count});
+        labels += inputs.parts[0].pixels();
     }
 }
 
 void TrainingStep::run(const HostBatch* batches, int64_t count, double learning_rate) {
     require(count >= 1 && unread_ < options_.log_capacity, "training step: read() is due");
-    if (device_.kind != DeviceKind::meta)
-        for (const HostBatch* b = batches; b != batches + count; ++b)
-            check_labels(*b, net_.out_channels(), loss_.ignore_index());
     if (ranks_.size() > 1 && runs_ == 0) broadcast_state();
     const Values values = values_of(batches, count, learning_rate);
     if (recordable(batches, count)) {

@@ -50,9 +50,9 @@ class TrainingStep {
                  const TrainingStepOptions& options);
     ~TrainingStep();
 
-    // Submits one step. The batches may be reused when this returns. DataError, before anything is changed, for a label
-    // that is no class. On device meta, under a MemorySimulation, a step
-    // takes and gives back its memory as on the target, and batches need shapes only.
+    // Submits one step. The batches may be reused when this returns. A label out of range is not refused: the entry of the
+    // log says it (StepLogEntry::labels). On device meta, under a MemorySimulation, a step takes and gives back its memory
+    // as on the target, and batches need shapes only.
     void run(const HostBatch* batches, int64_t count, double learning_rate);
     // Figures of the steps submitted since the last call, oldest first; waits for them.
     std::vector<StepLogEntry> read();
@@ -71,7 +71,11 @@ class TrainingStep {
     void drop_oldest();
     Values values_of(const HostBatch* batches, int64_t count, double learning_rate);
     void upload(const HostBatch* batches, int64_t count, Inputs& to, const Values* values);
-    void micro_batch(const BatchInputs& part, double share_of_images, int64_t index, bool last);
+    struct Turn {  // of a micro-batch in its step
+        int64_t index, labels_before;
+        bool last;
+    };
+    void micro_batch(const BatchInputs& part, double share_of_images, const Turn& turn);
     void forward(Pass& pass);
     void backward(Pass& pass);
     void reduce();
@@ -91,7 +95,7 @@ class TrainingStep {
     Communicator& ranks_;
     uint64_t seed_;                             // of dropout
     std::unique_ptr<GradientBuckets> buckets_;  // with several ranks
-    Tensor log_, sums_, normalizer_;
+    Tensor log_, sums_, step_labels_, normalizer_;
     Staging staging_;
     std::unique_ptr<MemoryPool> pool_;  // of the shapes below; their graphs go before it
     int64_t largest_ = 0;               // pixels of the largest micro-batch that it was filled for

@@ -256,5 +256,27 @@ TEST_F(WeightsTest, MistakesAreOneLine) {
     EXPECT_NE(list.output.find("conv_transpose2x2"), std::string::npos) << list.output;
 }
 
+// No loss refuses them: whoever runs one alone reads of them.
+TEST_F(WeightsTest, RunOpSaysWhatLabelsAreNoClass) {
+    const float logits[8] = {};
+    const uint8_t labels[] = {1, 255, 7, 3}, clean[] = {1, 255, 0, 0};
+    const auto write = [&](const uint8_t* ids) {
+        io::write_safetensors((root() / "x.safetensors").string(),
+                              {io::tensor_in_memory("logits", DType::f32, {1, 2, 2, 2}, logits),
+                               io::tensor_in_memory("labels", DType::u8, {1, 2, 2}, ids)});
+    };
+    const std::string files = " --input " + quoted("x.safetensors") + " --output " + quoted("y.safetensors");
+    for (const std::string op : {"bce_dice", "softmax_loss"}) {
+        write(labels);
+        const Outcome found = run("run-op " + op + files + " --device cpu");
+        EXPECT_EQ(found.code, 0);
+        EXPECT_NE(found.output.find("2 labels are neither a class nor ignored; the first is 7, at pixel 2 of all"),
+                  std::string::npos)
+            << found.output;
+        write(clean);
+        EXPECT_EQ(run("run-op " + op + files + " --device cpu").output.find("neither"), std::string::npos);
+    }
+}
+
 }  // namespace
 }  // namespace atrous

@@ -268,6 +268,26 @@ TEST_F(LoaderTest, BatchesWithDeepImagesAreFloats) {
     }
 }
 
+// The place is the file's, whatever becomes of the sample on its way to the net.
+TEST_F(LoaderTest, FindsALabelInTheMasksFile) {
+    Image mask = make_image<uint8_t>(12, 16, 1);
+    mask.u8[5 * 16 + 9] = mask.u8[7 * 16 + 1] = 4;
+    save_png(samples_[6].mask_path, mask);
+    rule_.class_count = 0;
+    LoaderOptions o = augmented();
+    o.resize_h = 24, o.resize_w = 40;
+    auto loader = make_loader(samples_, rule_, o);
+    const auto found = loader->find_label(6, 4);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->file, samples_[6].mask_path);
+    EXPECT_EQ(found->x, 9);
+    EXPECT_EQ(found->y, 5);
+    EXPECT_FALSE(loader->find_label(6, 3)) << "it has none";
+    EXPECT_FALSE(loader->find_label(5, 4)) << "another sample";
+    std::filesystem::remove(samples_[6].mask_path);
+    EXPECT_FALSE(loader->find_label(6, 4)) << "the file is gone";
+}
+
 TEST_F(LoaderTest, OneChannelAndNoMasks) {
     options_.channels = 1;
     for (auto& sample : samples_) sample.mask_path.clear();

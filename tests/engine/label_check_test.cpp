@@ -1,3 +1,4 @@
+// What is said of labels out of range.
 #include "engine/train/label_check.h"
 
 #include <gtest/gtest.h>
@@ -7,65 +8,60 @@
 namespace atrous {
 namespace {
 
-HostBatch batch_of(int64_t n, int64_t h, int64_t w) {
-    HostBatch b{n, h, w, 1, {}, std::vector<uint8_t>(size_t(n * h * w)), {}, {}};
-    for (int64_t i = 0; i < n; ++i) b.names.push_back("photos/" + std::to_string(i));
-    for (size_t i = 0; i < b.labels.size(); ++i) b.labels[i] = i % 5 == 0 ? 255 : uint8_t(i % 3);
+HostBatch batch_of(const std::string& name, int64_t n, int64_t h, int64_t w) {
+    HostBatch b;
+    b.n = n, b.h = h, b.w = w, b.c = 3;
+    for (int64_t i = 0; i < n; ++i) {
+        b.names.push_back(name + std::to_string(i));
+        b.indices.push_back(10 + i);
+    }
     return b;
 }
 
-std::string refusal(const HostBatch& batch, int64_t out_channels, int ignored = 255) {
+struct Source : BatchSource {
+    bool told = false;
+    int64_t samples() const override { return 0; }
+    int64_t batches_per_epoch() const override { return 0; }
+    void start_epoch(int64_t, int64_t) override {}
+    bool next(HostBatch&) override { return false; }
+    std::optional<LabelPlace> find_label(int64_t index, uint8_t label) const override {
+        if (!told) return std::nullopt;
+        return LabelPlace{std::to_string(index) + ".png", label, 1};
+    }
+};
+
+std::string refusal(const kernels::LabelsOutOfRange& found, const std::vector<HostBatch>& batches, int64_t channels,
+                    int ignored = 255, bool told = false) {
+    Source source;
+    source.told = told;
     try {
-        check_labels(batch, out_channels, ignored);
+        check_labels(found, batches.data(), int64_t(batches.size()), source, {channels, ignored, "in step 5"});
     } catch (const DataError& e) {
         return e.what();
     }
     return "";
 }
 
-TEST(LabelCheck, NamesImagePlaceAndValue) {
-    HostBatch b = batch_of(3, 9, 13);
-    EXPECT_EQ(refusal(b, 3), "");
-    b.labels[size_t((2 * 9 + 4) * 13 + 7)] = 3;
+TEST(LabelCheck, NamesImagePlaceAndLabel) {
+    const std::vector<HostBatch> batches{batch_of("a", 3, 9, 13), batch_of("b", 2, 4, 5)};
+    EXPECT_EQ(refusal({}, batches, 3), "");
+    const int64_t in_a = (2 * 9 + 4) * 13 + 7, in_b = 3 * 9 * 13 + (1 * 4 + 3) * 5 + 2;
     EXPECT_EQ(
-        refusal(b, 3),
-        "photos/2: pixel (7, 4) has the label 3; expected 0 to 2, or 255 for ignored: give the net more classes, or "
-        "the masks other ids");
-    EXPECT_EQ(refusal(b, 4), "");
-}
-
-// Samples of 2x3 and 4x5 pixels that a device will augment, and room behind them.
-TEST(LabelCheck, NamesThePlaceInASampleAsItIsStored) {
-    HostBatch b = batch_of(2, 9, 13);
-    b.form = ImageForm::samples;
-    b.samples.resize(2);
-    b.samples[0].h = 2, b.samples[0].w = 3;
-    b.n = 2;
-    b.samples[1].h = 4, b.samples[1].w = 5, b.samples[1].labels = 6;
-    b.labels.assign(32, 1);
-    b.labels[26] = 255;
-    EXPECT_EQ(refusal(b, 3, -1), "") << "the room behind them is not looked at";
-    b.labels[6 + 2 * 5 + 3] = 7;
-    EXPECT_NE(refusal(b, 3).find("photos/1: pixel (3, 2) has the label 7"), std::string::npos) << refusal(b, 3);
-    b.labels[4] = 9;
-    EXPECT_NE(refusal(b, 3).find("photos/0: pixel (1, 1) has the label 9"), std::string::npos) << refusal(b, 3);
-}
-
-// Whole blocks are looked at together, and what is left one by one.
-TEST(LabelCheck, FindsALabelAnywhere) {
-    for (size_t at : {0, 1, 63, 64, 65, 127, 128, 199}) {
-        HostBatch b = batch_of(1, 10, 20);
-        b.labels[at] = 254;
-        EXPECT_NE(refusal(b, 3).find("label 254"), std::string::npos) << at;
-    }
+        refusal({12, in_a, 3}, batches, 3),
+        "a2: pixel (7, 4) of the image as the net saw it has the label 3 (12 such in step 5); expected 0 to 2, or "
+        "255 for ignored: give the net more classes, or the masks other ids");
+    EXPECT_EQ(refusal({1, in_b, 9}, batches, 3).find("b1: pixel (2, 3) of the image"), 0u);
+    EXPECT_EQ(refusal({1, in_a, 3}, batches, 3, 255, true).find("12.png: pixel (3, 1) has the label 3 (1 such"), 0u);
 }
 
 TEST(LabelCheck, OneOutputHasTwoClassesAndNothingIsIgnoredUnlessSaid) {
-    HostBatch b = batch_of(1, 10, 20);
-    EXPECT_NE(refusal(b, 1).find("expected 0 to 1"), std::string::npos);
-    EXPECT_NE(refusal(b, 3, -1).find("label 255; expected 0 to 2:"), std::string::npos) << refusal(b, 3, -1);
-    EXPECT_EQ(refusal(b, 255), "");
-    EXPECT_EQ(refusal(b, 256, -1), "");
+    const std::vector<HostBatch> batches{batch_of("a", 1, 4, 5)};
+    EXPECT_NE(refusal({1, 3, 2}, batches, 1).find("expected 0 to 1, or 255"), std::string::npos);
+    EXPECT_NE(refusal({1, 3, 255}, batches, 3, -1).find("expected 0 to 2:"), std::string::npos);
+}
+
+TEST(LabelCheck, ARankSaysThatAnotherHasThem) {
+    EXPECT_NE(refusal({7, -1, 0}, {batch_of("a", 1, 4, 5)}, 3).find("images of another rank"), std::string::npos);
 }
 
 }  // namespace

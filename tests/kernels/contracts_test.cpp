@@ -310,6 +310,12 @@ TEST_F(Contracts, LossesAndMetrics) {
     expect_refused(
         reference::confusion, cpu::confusion, cuda::confusion, {z, labels, counts},
         {{"no labels", [](auto& a) { a.labels = nullptr; }}, {"no counts", [](auto& a) { a.counts = nullptr; }}});
+    expect_refused(reference::label_range, cpu::label_range, cuda::label_range,
+                   {labels, 4, 2, 255, some<LabelsOutOfRange>()},
+                   {{"no labels", [](auto& a) { a.labels = nullptr; }},
+                    {"no pixels", [](auto& a) { a.count = 0; }},
+                    {"no classes", [](auto& a) { a.classes = 0; }},
+                    {"no place for what is found", [](auto& a) { a.found = nullptr; }}});
 }
 
 TEST_F(Contracts, Optimizers) {
@@ -337,10 +343,14 @@ TEST_F(Contracts, Optimizers) {
     expect_refused(reference::finish_step, cpu::finish_step, cuda::finish_step, {state},
                    {{"no state", [](auto& a) { a.state = nullptr; }}});
     StepLogArgs log;
+    LabelsOutOfRange labels;
+    log.labels = log.step_labels = &labels;
     log.terms = some(), log.state = state, log.sums = some<double>(), log.ring = some<StepLogEntry>();
     expect_refused(reference::log_step, cpu::log_step, cuda::log_step, log,
                    {{"no terms", [](auto& a) { a.terms = nullptr; }},
                     {"no sums", [](auto& a) { a.sums = nullptr; }},
+                    {"no labels", [](auto& a) { a.labels = nullptr; }},
+                    {"no place for labels", [](auto& a) { a.step_labels = nullptr; }},
                     {"no ring after the last", [](auto& a) { a.ring = nullptr; }},
                     {"an empty ring", [](auto& a) { a.capacity = 0; }},
                     {"nine terms", [](auto& a) { a.term_count = 9; }},
