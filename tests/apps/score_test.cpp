@@ -291,6 +291,49 @@ TEST_F(ScoreTest, TheThresholdDecidesAndImagesMakeTheMean) {
     expect_says(run("synth --output " + quoted("new") + " --val-fraction 1"), 2, {"--val-fraction"});
 }
 
+TEST_F(ScoreTest, TheBestThresholdGivesTheDiceItSays) {
+    expect_says(eval("two", "net", "--split all"), 0, {"average precision 0.", "best threshold 0.", "(at 0.5: "});
+    const auto usual = scores();
+    const double said = usual.at("best_threshold_dice");
+    EXPECT_GE(said, usual.at("dice").get<double>());
+    std::ostringstream threshold;
+    threshold.precision(17);
+    threshold << usual.at("best_threshold").get<double>();
+    expect_says(eval("two", "net", "--split all --threshold " + threshold.str()), 0, {});
+    EXPECT_NEAR(scores().at("dice").get<double>(), said, 1e-3) << "a logit may lie on the threshold itself";
+    int64_t pixels = 0;
+    double error = 0;
+    for (const auto& bin : usual.at("calibration_bins")) {
+        if (bin.at("pixels") == 0) continue;
+        pixels += bin.at("pixels").get<int64_t>();
+        error += bin.at("pixels").get<double>() *
+                 std::abs(bin.at("accuracy").get<double>() - bin.at("confidence").get<double>());
+    }
+    EXPECT_EQ(pixels, usual.at("pixels"));
+    EXPECT_NEAR(error / double(pixels), usual.at("calibration_error").get<double>(), 1e-9);
+    const auto& curve = usual.at("precision_recall");
+    EXPECT_EQ(curve.back().at("recall"), 1);
+    for (size_t i = 1; i < curve.size(); ++i) EXPECT_GT(curve[i].at("recall"), curve[i - 1].at("recall"));
+    expect_says(eval("three", "softmax"), 0, {"\ncalibration error 0."});
+    EXPECT_FALSE(scores().contains("average_precision")) << "several classes have no threshold";
+}
+
+TEST_F(ScoreTest, BoundariesAreScoredWhereAsked) {
+    expect_says(eval("three", "softmax", "--split all"), 0, {"precision ", "frequency-weighted IoU "});
+    EXPECT_FALSE(scores().contains("hd95"));
+    expect_says(eval("three", "softmax", "--split all --surface --native"), 0,
+                {"boundary F1 ", "HD95", "at the images' own sizes: boundary F1"});
+    const auto narrow = scores();
+    EXPECT_EQ(narrow.at("native").at("boundary_f1"), narrow.at("boundary_f1")) << "the images have the net's size";
+    EXPECT_EQ(narrow.at("classes").at(0).at("hd95_images"), 12) << "the background is in all";
+    EXPECT_GT(narrow.at("classes").at(0).at("hd95").get<double>(), 0) << "so that this shows something";
+    expect_says(eval("three", "softmax", "--split all --surface --boundary-tolerance 23"), 0, {});
+    EXPECT_EQ(scores().at("classes").at(0).at("boundary_f1"), 1) << "nothing is further in an image of 16x16";
+    EXPECT_LT(narrow.at("classes").at(0).at("boundary_f1").get<double>(), 1);
+    EXPECT_EQ(scores().at("hd95"), narrow.at("hd95"));
+    expect_says(eval("two", "net", "--boundary-tolerance 2"), 0, {"--boundary-tolerance", "--surface"});
+}
+
 // The likeliest of three classes has at least a third. Logits may be shifted together: the softmax does not change, the
 // sigmoids of a loss by channel do.
 TEST_F(ScoreTest, TheProbabilityIsThatOfThePredictedClass) {
