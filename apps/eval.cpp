@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/console.h"
 #include "apps/eval_arguments.h"
@@ -20,7 +21,9 @@
 #include "segmentation/evaluation_data.h"
 #include "segmentation/extremes.h"
 #include "segmentation/load_net.h"
+#include "segmentation/logit_scores.h"
 #include "segmentation/native_scores.h"
+#include "segmentation/postprocess.h"
 #include "segmentation/precision.h"
 #include "segmentation/prediction_net.h"
 #include "segmentation/result_sheet.h"
@@ -37,8 +40,10 @@ namespace {
 struct Scored {
     Scores scores, native = {};
     ImageScores images;
-    std::string seen;        // how the net saw the images, for people
-    data::Image sheet = {};  // where it is asked for
+    std::string seen;  // how the net saw the images, for people
+    ProbabilityScores probabilities;
+    std::optional<SurfaceScores> surfaces = {}, native_surfaces = {};  // where they are asked for
+    data::Image sheet = {};                                            // where it is asked for
 };
 
 // Writes --per-image, --json, --confusion and --sheet.
@@ -50,7 +55,10 @@ void write_files(const EvalArguments& a, const LoadedNet& net, const Scored& sco
     if (!a.per_image.empty()) scored.images.write(a.per_image, names), wrote(a.per_image);
     if (!a.json.empty()) {
         nlohmann::json json = json_of(scores, names);
+        add_to(json, scored.probabilities);
+        if (scored.surfaces) add_to(json, *scored.surfaces);
         if (a.native) json["native"] = json_of(scored.native, names);
+        if (scored.native_surfaces) add_to(json["native"], *scored.native_surfaces);
         json["data"] = a.data.root;
         json["checkpoint"] = a.checkpoint;
         json["average_with"] = a.prediction.average_with;
@@ -70,6 +78,13 @@ void write_files(const EvalArguments& a, const LoadedNet& net, const Scored& sco
     const auto png = data::encode_png(scored.sheet, {}, data::PngMark::ours);
     io::write_durably(a.sheet, png);
     wrote(a.sheet);
+}
+
+void print_surfaces(const Scored& scored, const std::vector<std::string>& names) {
+    if (scored.surfaces) fmt::print("{}\n{}", surface_line(*scored.surfaces), surface_table(*scored.surfaces, names));
+    if (scored.native_surfaces)
+        fmt::print("at the images' own sizes: {}\n{}", surface_line(*scored.native_surfaces),
+                   surface_table(*scored.native_surfaces, names));
 }
 
 // Writes --save's pictures.
@@ -140,7 +155,18 @@ Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetRe
         console.progress("scoring images", done, of);
     };
     std::vector<ScoredSample> losses;
+    ProbabilityScores probabilities(card);
+    std::optional<SurfaceScores> surfaces;
+    if (a.surface) {
+        surfaces.emplace(card.classes(), a.boundary_tolerance);
+        native.score_surfaces(a.boundary_tolerance);
+    }
     const auto on_image = [&](const ImageResult& image) {
+        const int64_t h = image.logits.dim(1), w = image.logits.dim(2), c = image.logits.dim(3);
+        const std::vector<float> logits = host_logits(image.logits, h, w);
+        const uint8_t* labels = image.batch.labels.data() + image.index * h * w;
+        probabilities.add(logits.data(), labels, h * w, threshold);
+        if (surfaces) add_image(*surfaces, logits.data(), labels, h, w, c, threshold);
         images.add(image.name(), image.counts, image.loss);
         losses.push_back({size_t(image.batch.indices.at(size_t(image.index))), image.loss});
     };
@@ -151,8 +177,10 @@ Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetRe
                               .ignore_index = 255,
                               .on_image = on_image},
                              shown);
-    Scored scored{std::move(scores), a.native ? native.scores() : Scores{}, std::move(images),
-                  seen_at(card, view.windowed != nullptr)};
+    Scored scored{std::move(scores),        a.native ? native.scores() : Scores{},
+                  std::move(images),        seen_at(card, view.windowed != nullptr),
+                  std::move(probabilities), std::move(surfaces)};
+    if (a.native) scored.native_surfaces = native.surfaces();
     if (!a.sheet.empty())
         scored.sheet = result_sheet(*view.net, card, net.compute, samples, a.sheet_rows, threshold, view.loader);
     if (!a.save.empty()) save_pictures(a, net, view, losses, samples);
@@ -162,6 +190,10 @@ Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetRe
 Scored score_by_rows(const EvalArguments& a, LoadedNet& net, const data::DatasetReport& report,
                      const std::vector<data::Sample>& samples, double threshold, Console& console) {
     refuse_drawn(a);
+    if (a.surface)
+        throw UsageError(
+            "`surface`: images are too large to be in memory as a whole, in which boundaries are not scored; leave it "
+            "out");
     const std::string note = scoring_view(net, a.prediction.windows, report, 1, 0).note;
     if (!note.empty()) console.text(note + "\n");
     console.text(
@@ -172,13 +204,18 @@ Scored score_by_rows(const EvalArguments& a, LoadedNet& net, const data::Dataset
         if (a.o.at(key).given())
             console.warning(fmt::format("`{}` changes nothing where images are scored by rows", key));
     ImageScores images{net.card.classes()};
-    RowScoring options{a.prediction.windows, threshold, a.native, {}, {}};
+    ProbabilityScores probabilities(net.card);
+    RowScoring options{a.prediction.windows, threshold, a.native, {}, {}, {}};
+    options.on_row = [&](const float* logits, const uint8_t* labels, int64_t pixels) {
+        probabilities.add(logits, labels, pixels, threshold);
+    };
     options.on_image = [&](const std::string& name, const int64_t* counts) {
         images.add(name, counts, undefined_score);
     };
     options.progress = [&](int64_t done) { console.progress("scoring images", done, int64_t(samples.size())); };
     ScoresByRows by_rows = atrous::score_by_rows(net, samples, report.rule, options);
-    return {std::move(by_rows.scores), std::move(by_rows.native), std::move(images), "row by row"};
+    return {std::move(by_rows.scores), std::move(by_rows.native), std::move(images), "row by row",
+            std::move(probabilities)};
 }
 
 }  // namespace
@@ -245,9 +282,11 @@ int eval(int argc, const char* const* argv) {
                               : score_whole(a, loaded, report, samples, threshold, console);
     const Scores& scores = scored.scores;
     fmt::print("\n{} images of {} {}\n{}\n", scores.images, a.data.root, scored.seen, scores_line(scores));
+    fmt::print("{}\n{}\n", details_line(scores), probability_line(scored.probabilities, scores, a.threshold));
     if (a.native) fmt::print("at the images' own sizes: {}\n", scores_line(scored.native));
     fmt::print("{}\n", baseline_line(scores, card.class_names));
     fmt::print("{}", scores_table(scores, card.class_names));
+    print_surfaces(scored, card.class_names);
     write_files(a, loaded, scored, samples);
     std::fflush(stdout);
     refuse_nonfinite(scores.nonfinite, scores.images);

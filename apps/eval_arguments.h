@@ -25,7 +25,8 @@ struct EvalArguments {
     PredictionOptions prediction;
     std::string per_image, json, confusion, sheet, save, output;
     int64_t sheet_rows = default_sheet_rows;
-    bool native = false, overwrite = false;
+    bool native = false, surface = false, overwrite = false;
+    double boundary_tolerance = 0;
     DescribedNet described;
     Options o{"eval", "Scores a checkpoint on a data set: on the samples that its training held out, unless told."};
 
@@ -47,6 +48,12 @@ struct EvalArguments {
         o.bind(
             "native", native,
             "scores at the images' own sizes too, where masks are as stored; images and masks are read again for it");
+        o.bind("surface", surface,
+               "scores of boundaries too, by class: boundary F1, 95 % Hausdorff distance, mean surface distance");
+        o.bind("boundary-tolerance", boundary_tolerance,
+               "pixels by which a boundary may be off in boundary F1; 0: 0.75 % of the image's diagonal")
+            .min(0)
+            .only_with("`surface`", [this] { return surface; });
         o.bind("per-image", per_image, "file to write each image's loss and scores to, the highest loss first (CSV)");
         describe_json(o, json);
         o.bind("confusion", confusion, "file to write the confusion matrix to (CSV): rows true classes, in pixels");

@@ -26,6 +26,7 @@ void NativeScores::add_image(const data::Sample& sample, const Tensor& logits) {
     const std::vector<float> of_net = host_logits(logits, place.size.height, place.size.width, place.top, place.left);
     LogitRows large(of_net, place.size.height, place.size.width, c, h, w);
     std::vector<int64_t> counts(size_t(classes * classes));
+    std::vector<uint8_t> predicted;
     for (int64_t y = 0, n; y < h; y += n) {
         n = std::min(large.rows_at_once(), h - y);
         const data::Image ids = class_ids(large.rows(y, n), n, w, c, threshold_);
@@ -33,8 +34,10 @@ void NativeScores::add_image(const data::Sample& sample, const Tensor& logits) {
             const uint8_t label = truth.labels.u8[size_t(y * w + p)];
             if (label != data::ignored_class) ++counts[size_t(label * classes + ids.u8[size_t(p)])];
         }
+        if (surfaces_) predicted.insert(predicted.end(), ids.u8.begin(), ids.u8.end());
     }
     metrics_.add(counts.data());
+    if (surfaces_) surfaces_->add(truth.labels.u8.data(), predicted.data(), h, w);
 }
 
 }  // namespace atrous

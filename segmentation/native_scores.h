@@ -2,11 +2,13 @@
 // masks as they are stored. Scores at a net's size miss what its resizing of the masks loses.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "data/loader.h"
 #include "engine/host_batch.h"
 #include "engine/train/scores.h"
+#include "engine/train/surface_scores.h"
 #include "segmentation/model_card.h"
 
 namespace atrous {
@@ -18,9 +20,14 @@ class NativeScores {
     NativeScores(const ModelCard& card, const data::MaskRule& rule, const std::vector<data::Sample>& samples,
                  const data::LoaderOptions& loader, double threshold);
 
-    // Reads each image and mask of the batch again. Memory: one of them, and some rows of its logits.
+    // Scores boundaries too, from now on.
+    void score_surfaces(double tolerance) { surfaces_.emplace(card_.classes(), tolerance); }
+
+    // Reads each image and mask of the batch again. Memory: one of them, and some rows of its logits; its class ids where boundaries are
+    // scored.
     void add(const HostBatch& batch, const Tensor& logits);
     Scores scores() const { return metrics_.scores(); }  // without a loss
+    const std::optional<SurfaceScores>& surfaces() const { return surfaces_; }
 
  private:
     void add_image(const data::Sample& sample, const Tensor& logits);
@@ -31,6 +38,7 @@ class NativeScores {
     const data::LoaderOptions& loader_;
     double threshold_;
     MetricAccumulator metrics_;
+    std::optional<SurfaceScores> surfaces_;
 };
 
 }  // namespace atrous

@@ -15,24 +15,27 @@ namespace atrous {
 namespace {
 
 using Counts = std::vector<int64_t>;
+using OnRow = decltype(RowScoring::on_row);
 
 // Compares rows of logits with the rows of the mask at the same size, from the top.
 class RowCounter {
  public:
     RowCounter(const data::Sample& sample, const data::MaskRule& rule, ImageSize own, ImageSize size,
-               const ModelCard& card, double threshold)
+               const ModelCard& card, double threshold, OnRow on_row = {})
         : labels_(sample, rule, own, size),
           mask_(sample.mask_path),
           width_(size.width),
           channels_(card.net.out_channels),
           classes_(card.classes()),
           threshold_(threshold),
-          counts_(size_t(classes_ * classes_)) {}
+          counts_(size_t(classes_ * classes_)),
+          on_row_(std::move(on_row)) {}
 
     void add(int64_t rows, const float* logits) {
         for (int64_t y = 0; y < rows; ++y) {
             const data::Image truth = labels_.next(1);
             const data::Image ids = class_ids(logits + y * width_ * channels_, 1, width_, channels_, threshold_);
+            if (on_row_) on_row_(logits + y * width_ * channels_, truth.u8.data(), width_);
             for (size_t x = 0; x < truth.u8.size(); ++x) {
                 const int64_t label = truth.u8[x];
                 if (label == data::ignored_class) continue;
@@ -55,6 +58,7 @@ class RowCounter {
     int64_t width_, channels_, classes_;
     double threshold_;
     Counts counts_;
+    OnRow on_row_;
 };
 
 std::unique_ptr<data::ImageRows> rows_of(const data::Sample& sample) {
@@ -70,7 +74,7 @@ ImageCounts counts_of(LoadedNet& net, const data::Sample& sample, const data::Ma
     const auto image = rows_of(sample);
     const ImageSize own(image->height(), image->width());
     const ImageView view = view_of(net.card, o.windows, own.height, own.width, net.halo);
-    RowCounter seen(sample, rule, own, {view.height(), view.width()}, net.card, o.threshold);
+    RowCounter seen(sample, rule, own, {view.height(), view.width()}, net.card, o.threshold, o.on_row);
     if (!o.native) {
         logits_by_windows(net, *image, view, sample.image_path,
                           [&](int64_t, int64_t count, const float* logits) { seen.add(count, logits); });

@@ -24,6 +24,8 @@ struct RowScoring {
     // Called for each image, with its [truth][predicted] matrix in pixels.
     std::function<void(const std::string& name, const int64_t* counts)> on_image = {};
     std::function<void(int64_t images_done)> progress = {};
+    // Called for each row as the net sees it: logits [pixels][channels] and class ids.
+    std::function<void(const float* logits, const uint8_t* labels, int64_t pixels)> on_row = {};
 };
 
 struct ScoresByRows {

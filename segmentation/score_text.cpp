@@ -26,13 +26,17 @@ static std::string metrics_text(const Scores& s, const std::function<std::string
 }
 
 std::string scores_line(const Scores& s) {
-    return metrics_text(s, [](const Metric& m) { return m.title; }) + ", loss " + score_text(s.loss);
+    return metrics_text(s, [](const Metric& m) { return m.detail ? "" : m.title; }) + ", loss " + score_text(s.loss);
+}
+
+std::string details_line(const Scores& s) {
+    return metrics_text(s, [](const Metric& m) { return m.detail ? m.title : ""; });
 }
 
 static std::vector<ClassMetric> class_metrics() {
     std::vector<ClassMetric> all;
     for (const auto& metric : Metric::catalogue().all())
-        if (metric->by_class.value) all.push_back(metric->by_class);
+        if (metric->by_class.value && metric->by_class.in_terminal) all.push_back(metric->by_class);
     return all;
 }
 

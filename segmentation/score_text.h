@@ -13,6 +13,8 @@ namespace atrous {
 std::string score_text(double score);
 // "Dice 0.91 (images 0.89), mIoU …", and the table by class.
 std::string scores_line(const Scores& scores);
+// "precision 0.91, recall …": the metrics that are details (engine/train/metric.h).
+std::string details_line(const Scores& scores);
 std::string scores_table(const Scores& scores, const std::vector<std::string>& class_names);
 // "train loss 0.31, val loss 0.29, Dice 0.91 (images 0.89), mIoU 0.84, best"
 std::string epoch_line(const EpochReport& report);

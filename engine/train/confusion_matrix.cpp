@@ -1,15 +1,19 @@
 #include "engine/train/confusion_matrix.h"
 
+#include <cmath>
 #include <limits>
 
 namespace atrous {
 
 void ConfusionMatrix::add(const int64_t* counts) {
-    for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += counts[i];
+    for (size_t i = 0; i < counts_.size(); ++i) {
+        counts_[i] += counts[i];
+        pixels_ += counts[i];
+    }
 }
 
 ClassCounts ConfusionMatrix::of_class(int64_t c) const {
-    ClassCounts counts{0, 0, at(c, c)};
+    ClassCounts counts{0, 0, at(c, c), pixels()};
     for (int64_t other = 0; other < classes_; ++other) {
         counts.truth += at(c, other);
         counts.predicted += at(other, c);
@@ -17,18 +21,13 @@ ClassCounts ConfusionMatrix::of_class(int64_t c) const {
     return counts;
 }
 
-int64_t ConfusionMatrix::pixels() const {
-    int64_t sum = 0;
-    for (const int64_t count : counts_) sum += count;
-    return sum;
-}
-
 double mean_over_classes(const ConfusionMatrix& matrix, double (*of_class)(const ClassCounts&)) {
     double sum = 0;
     int64_t n = 0;
     for (int64_t c = 0; c < matrix.classes(); ++c) {
         const ClassCounts counts = matrix.of_class(c);
-        if (counts.both() > 0) sum += of_class(counts), ++n;
+        const double value = counts.both() > 0 ? of_class(counts) : std::numeric_limits<double>::quiet_NaN();
+        if (!std::isnan(value)) sum += value, ++n;
     }
     return n ? sum / double(n) : std::numeric_limits<double>::quiet_NaN();
 }

@@ -20,7 +20,8 @@ inline constexpr double undefined_score = std::numeric_limits<double>::quiet_NaN
 struct ClassMetric {
     std::string title = {}, field = {};  // "IoU", "iou"
     double (*value)(const ClassCounts&) = nullptr;
-    bool by_image = false;  // in tables by image too
+    bool by_image = false;    // in tables by image too
+    bool in_terminal = true;  // in the table that a terminal shows; JSON and the report have all
 };
 
 struct Metric {
@@ -42,6 +43,7 @@ struct Metric {
     ClassMetric by_class = {};
     std::string epoch_title = {};  // in the line behind each epoch; empty: it is not there
     bool in_parentheses = false;   // behind the metric that is listed before it
+    bool detail = false;           // in `eval`'s second line; in no other line, no chart and no interval
     enum class Baseline { absent, several_classes, always } baseline = Baseline::absent;  // in the line of baselines
 
     const std::string& name() const { return key; }

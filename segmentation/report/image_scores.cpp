@@ -17,7 +17,7 @@ ImageScore image_score(std::string name, double loss, int64_t classes, const int
         if (counts[i] > 0) image.counts.emplace_back(uint32_t(i), counts[i]);
     const ConfusionMatrix matrix(classes, counts);
     for (const auto& metric : Metric::catalogue().all()) {
-        if (metric->of_counts) image.values.push_back(metric->of_counts(matrix));
+        if (metric->of_counts && !metric->detail) image.values.push_back(metric->of_counts(matrix));
         if (metric->of_image_counts) image.by_image.push_back(metric->of_image_counts(matrix));
     }
     return image;
@@ -98,7 +98,7 @@ std::vector<NamedInterval> bootstrap_intervals(const std::vector<ImageScore>& im
         for (size_t k = 0; k < keys.size(); ++k) values[keys[k]].push_back(means[k].value());
         const ConfusionMatrix counts(classes, sums.data());
         for (const auto& metric : Metric::catalogue().all())
-            if (metric->of_counts) values[metric->key].push_back(metric->of_counts(counts));
+            if (metric->of_counts && !metric->detail) values[metric->key].push_back(metric->of_counts(counts));
     }
     std::vector<NamedInterval> intervals;
     for (auto& [key, of_sets] : values) intervals.push_back({key, interval_of(std::move(of_sets))});

@@ -15,7 +15,7 @@ struct ImageScore {
     std::string name;
     double loss;                                       // NaN: not defined
     std::vector<std::pair<uint32_t, int64_t>> counts;  // pixels where there are any: (truth * classes + predicted, …)
-    std::vector<double> values;    // of the metrics that follow from counts of pixels, in the catalogue's order
+    std::vector<double> values;    // of the metrics that follow from counts of pixels and are no details
     std::vector<double> by_image;  // of those that are means over images
 };
 
@@ -33,7 +33,7 @@ struct NamedInterval {
     std::string score;  // a metric's key, or "loss"
     Interval interval;
 };
-// Intervals of the loss and of every metric that follows from counts of pixels, always the same ones for the same
+// Intervals of the loss and of every metric that follows from counts of pixels and is no detail, always the same ones for the same
 // images: the draws are keyed by `sets` alone. Empty where there are fewer than two images or no sets.
 std::vector<NamedInterval> bootstrap_intervals(const std::vector<ImageScore>& images, int64_t classes, int64_t sets);
 

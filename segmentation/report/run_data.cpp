@@ -110,7 +110,10 @@ Json column_of(const std::string& key) {
     const std::string metric = key.starts_with("val_") ? key.substr(4) : "";
     if (Metric::catalogue().find(metric)) {
         const Metric& m = Metric::catalogue().at(metric);
-        return {{"key", as_utf8(key)}, {"title", title_of(m)}, {"higher_is_better", m.higher_is_better}};
+        return {{"key", as_utf8(key)},
+                {"title", title_of(m)},
+                {"higher_is_better", m.higher_is_better},
+                {"detail", m.detail}};
     }
     Json higher_is_better;  // not known
     if (key == "val_loss" || key == "train_loss") higher_is_better = false;

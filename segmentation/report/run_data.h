@@ -12,7 +12,7 @@ namespace atrous::report {
 //   name, folder
 //   notes       what could not be read, and why; a line each
 //   settings    key, group, value, default and words of each, and whether it differs from the default
-//   metrics     columns (key, title, higher_is_better) and rows of metrics.csv; what is not defined is null
+//   metrics     columns (key, title, higher_is_better, detail) and rows of metrics.csv; what is not defined is null
 //   warnings    of log.txt
 //   record      report.json
 //

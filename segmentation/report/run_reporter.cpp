@@ -186,7 +186,7 @@ static Json image_table(const std::vector<ImageScore>& images) {
     constexpr size_t most = 1000;
     Json columns{"image", "loss"}, rows = Json::array();
     for (const auto& metric : Metric::catalogue().all())
-        if (metric->of_counts) columns.push_back(title_of(*metric));
+        if (metric->of_counts && !metric->detail) columns.push_back(title_of(*metric));
     std::vector<size_t> order = by_loss(images);
     order.resize(std::min(order.size(), most));
     for (const size_t at : order) {

@@ -291,6 +291,53 @@ TEST_F(ScoreTest, TheThresholdDecidesAndImagesMakeTheMean) {
     expect_says(run("synth --output " + quoted("new") + " --val-fraction 1"), 2, {"--val-fraction"});
 }
 
+TEST_F(ScoreTest, TheBestThresholdGivesTheDiceItSays) {
+    expect_says(eval("two", "net", "--split all"), 0, {"average precision 0.", "best threshold 0.", "(at 0.5: "});
+    const auto usual = scores();
+    const double said = usual.at("best_threshold_dice");
+    EXPECT_GE(said, usual.at("dice").get<double>());
+    std::ostringstream threshold;
+    threshold.precision(17);
+    threshold << usual.at("best_threshold").get<double>();
+    expect_says(eval("two", "net", "--split all --threshold " + threshold.str()), 0, {});
+    EXPECT_NEAR(scores().at("dice").get<double>(), said, 1e-3) << "a logit may lie on the threshold itself";
+    int64_t pixels = 0;
+    double error = 0;
+    for (const auto& bin : usual.at("calibration_bins")) {
+        if (bin.at("pixels") == 0) continue;
+        pixels += bin.at("pixels").get<int64_t>();
+        error += bin.at("pixels").get<double>() *
+                 std::abs(bin.at("accuracy").get<double>() - bin.at("confidence").get<double>());
+    }
+    EXPECT_EQ(pixels, usual.at("pixels"));
+    EXPECT_NEAR(error / double(pixels), usual.at("calibration_error").get<double>(), 1e-9);
+    const auto& curve = usual.at("precision_recall");
+    EXPECT_EQ(curve.back().at("recall"), 1);
+    for (size_t i = 1; i < curve.size(); ++i) EXPECT_GT(curve[i].at("recall"), curve[i - 1].at("recall"));
+    expect_says(eval("three", "softmax"), 0, {"\ncalibration error 0."});
+    EXPECT_FALSE(scores().contains("average_precision")) << "several classes have no threshold";
+}
+
+TEST_F(ScoreTest, BoundariesAreScoredWhereAsked) {
+    expect_says(eval("two", "net", "--split all"), 0, {"precision ", "frequency-weighted IoU "});
+    EXPECT_FALSE(scores().contains("hd95"));
+    // A threshold at which there is foreground to score, however little the net has learnt.
+    const std::string all = "--split all --surface --threshold " + scores().at("best_threshold").dump();
+    expect_says(eval("two", "net", all + " --native"), 0,
+                {"boundary F1 ", "HD95", "at the images' own sizes: boundary F1"});
+    const auto narrow = scores();
+    EXPECT_EQ(narrow.at("native").at("boundary_f1"), narrow.at("boundary_f1")) << "the images have the net's size";
+    expect_says(eval("two", "net", all + " --boundary-tolerance 23"), 0, {});
+    const auto object = narrow.at("classes").at(1), wide = scores().at("classes").at(1);
+    EXPECT_EQ(object.at("boundary_f1_images"), 12) << "the object is in all";
+    ASSERT_GT(object.at("hd95_images"), 0) << "so that this shows something";
+    EXPECT_EQ(wide.at("hd95"), object.at("hd95"));
+    // Nothing is further than 23 pixels in an image of 16x16.
+    EXPECT_DOUBLE_EQ(wide.at("boundary_f1"), wide.at("hd95_images").get<double>() / 12);
+    EXPECT_LT(object.at("boundary_f1"), wide.at("boundary_f1"));
+    expect_says(eval("two", "net", "--boundary-tolerance 2"), 0, {"--boundary-tolerance", "--surface"});
+}
+
 // The likeliest of three classes has at least a third. Logits may be shifted together: the softmax does not change, the
 // sigmoids of a loss by channel do.
 TEST_F(ScoreTest, TheProbabilityIsThatOfThePredictedClass) {

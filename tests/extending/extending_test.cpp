@@ -90,10 +90,10 @@ TEST(Extending, TrainsWithAnAddedOptimizerScheduleLossAndMetric) {
     draw(dir);
     const auto run = shell(training(dir, "run") +
                            " --optimizer sign --sign-momentum 0.5 --schedule linear --linear-end 0.1 --loss image-dice "
-                           "--image-dice-weight 2 --monitor recall --val-fraction 0.4");
+                           "--image-dice-weight 2 --monitor overlap --val-fraction 0.4");
     ASSERT_EQ(run.code, 0) << run.output;
     expect_has(run.output, "loss image-dice");
-    expect_has(contents(dir / "run/metrics.csv"), "recall");
+    expect_has(contents(dir / "run/metrics.csv"), "overlap");
     expect_has(contents(dir / "run/config.toml"), "sign-momentum = 0.5");
     const auto resumed = shell(program() + " train --epochs 2 --linear-end 0.2 --resume " + (dir / "run"));
     EXPECT_EQ(resumed.code, 0) << resumed.output;

@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
     add_sign_descent();
     add_linear_decay();
     add_image_dice();
-    add_recall();
+    add_overlap();
     add_brier();
     return atrous::run_program(argc, argv);
 }

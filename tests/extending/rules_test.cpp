@@ -27,7 +27,7 @@ const bool added = [] {
     add_sign_descent();
     add_linear_decay();
     add_image_dice();
-    add_recall();
+    add_overlap();
     add_brier();
     return true;
 }();
@@ -87,7 +87,7 @@ struct Trained {
 
 const std::vector<std::pair<std::string, std::string>> everything{
     {"optimizer", "sign"},      {"sign-momentum", "0.5"},      {"schedule", "linear"}, {"linear-end", "0.25"},
-    {"loss", "bce+image-dice"}, {"image-dice-weight", "0.75"}, {"monitor", "recall"},  {"accumulate", "2"}};
+    {"loss", "bce+image-dice"}, {"image-dice-weight", "0.75"}, {"monitor", "overlap"}, {"accumulate", "2"}};
 
 class RulesFromOutside : public testing::Test {
  protected:
@@ -104,7 +104,7 @@ TEST_F(RulesFromOutside, AreSettingsLikeOthers) {
     describe(s, e);
     EXPECT_EQ(s.at("optimizer").rule(), "sgd, adam, adamw, rmsprop or sign");
     EXPECT_EQ(s.at("schedule").rule(), "constant, step, multi-step, poly, cosine, one-cycle, plateau or linear");
-    EXPECT_EQ(s.at("monitor").rule(), "dice, iou, recall, brier or loss");
+    EXPECT_EQ(s.at("monitor").rule(), "dice, iou, weighted-iou, mean-accuracy, overlap, brier or loss");
     expect_has(s.at("loss").help, "focal-tversky, image-dice, or");
     EXPECT_FALSE(s.at("sign-momentum").counts()) << "another optimizer is chosen";
     EXPECT_THROW(add_sign_descent(), Error) << "the name is taken";
@@ -124,28 +124,28 @@ TEST_F(RulesFromOutside, TrainAndAreWrittenDown) {
 
     const std::string config = contents(dir_ / "run/config.toml");
     for (const char* line : {"optimizer = \"sign\"", "sign-momentum = 0.5", "linear-end = 0.25",
-                             "image-dice-weight = 0.75", "monitor = \"recall\""})
+                             "image-dice-weight = 0.75", "monitor = \"overlap\""})
         expect_has(config, line);
     const std::string csv = contents(dir_ / "run/metrics.csv");
-    expect_has(csv, ",val_pixel_accuracy,val_recall,val_brier,seconds\n");
+    expect_has(csv, ",val_mean_accuracy,val_overlap,val_brier,seconds\n");
     const std::string last = contents(dir_ / "run/last.safetensors");
-    for (const char* text : {"train.mean.", "\\\"sign-momentum\\\":0.5", "\\\"monitor\\\":\\\"recall\\\""})
+    for (const char* text : {"train.mean.", "\\\"sign-momentum\\\":0.5", "\\\"monitor\\\":\\\"overlap\\\""})
         expect_has(last, text);
 }
 
 TEST_F(RulesFromOutside, ScoresHaveTheMetricsEverywhere) {
     const Trained trained(dir_, "run", everything);
     const Scores& s = *trained.seen.epochs.back().validation;
-    EXPECT_TRUE(std::isfinite(s.of("recall")) && std::isfinite(s.of("brier")));
+    EXPECT_TRUE(std::isfinite(s.of("overlap")) && std::isfinite(s.of("brier")));
     EXPECT_EQ(monitored("brier", s), s.of("brier"));
     EXPECT_FALSE(higher_is_better("brier"));
-    expect_has(scores_line(s), ", recall ");
-    expect_has(scores_table(s, {}), "recall");
-    expect_has(epoch_line(trained.seen.epochs.back()), ", recall ");
+    expect_has(scores_line(s), ", overlap ");
+    expect_has(scores_table(s, {}), "overlap");
+    expect_has(epoch_line(trained.seen.epochs.back()), ", overlap ");
     const nlohmann::json json = json_of(s, {});
-    EXPECT_EQ(json.at("recall"), s.of("recall"));
+    EXPECT_EQ(json.at("overlap"), s.of("overlap"));
     EXPECT_EQ(json.at("brier"), s.of("brier"));
-    EXPECT_TRUE(json.at("classes").at(1).contains("recall"));
+    EXPECT_TRUE(json.at("classes").at(1).contains("overlap"));
 }
 
 TEST_F(RulesFromOutside, AResumedRunGoesOnToTheSameBits) {
@@ -169,8 +169,8 @@ TEST_F(RulesFromOutside, AMetricsFileOfOtherColumnsIsTakenOver) {
     // As a program without the metrics would have written it.
     std::stringstream lines(csv), fewer;
     for (std::string line; std::getline(lines, line);) {
-        const size_t last = line.rfind(','), brier = line.rfind(',', last - 1), recall = line.rfind(',', brier - 1);
-        fewer << line.substr(0, recall) << line.substr(last) << "\n";
+        const size_t last = line.rfind(','), brier = line.rfind(',', last - 1), overlap = line.rfind(',', brier - 1);
+        fewer << line.substr(0, overlap) << line.substr(last) << "\n";
     }
     std::ofstream(dir_ / "run/metrics.csv") << fewer.str();
     auto longer = everything;

@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "engine/train/evaluate.h"
 #include "models/unet.h"
+#include "segmentation/logit_scores.h"
 #include "segmentation/native_scores.h"
+#include "segmentation/postprocess.h"
 #include "segmentation/windowed_net.h"
 
 namespace atrous::test {
@@ -91,6 +93,22 @@ TEST_F(RowScores, AreThoseOfWholeImages) {
     EXPECT_EQ(by_rows({"on", 0.25}), whole({"on", 0.25}));
     const Matrices with = by_rows({}), without = by_rows({}, false);
     EXPECT_EQ(without, Matrices(with.begin(), with.end() - 4));
+}
+
+TEST_F(RowScores, HaveTheProbabilitiesOfWholeImages) {
+    const ScoringView view = scoring_view(net_, {}, report_, 1, 0);
+    const auto source = data::make_loader(samples_, report_.rule, view.loader);
+    ProbabilityScores whole(net_.card), rows(net_.card);
+    const auto on_image = [&](const ImageResult& i) {
+        const std::vector<float> logits = host_logits(i.logits, i.logits.dim(1), i.logits.dim(2));
+        whole.add(logits.data(), i.batch.labels.data(), int64_t(logits.size()), 0);
+    };
+    evaluate(*view.net, *source, {.loss = loss_of(net_.card), .on_image = on_image});
+    RowScoring options{{}, 0, false, {}, {}};
+    options.on_row = [&](const float* logits, const uint8_t* labels, int64_t n) { rows.add(logits, labels, n, 0); };
+    score_by_rows(net_, samples_, report_.rule, options);
+    EXPECT_EQ(rows.precision_recall()->average_precision(), whole.precision_recall()->average_precision());
+    EXPECT_EQ(rows.calibration().error(), whole.calibration().error());
 }
 
 TEST_F(RowScores, OfImagesWhoseChannelsAreFiles) {

@@ -1,16 +1,15 @@
 // Dice: 2 |truth ∩ predicted| / (|truth| + |predicted|).
 #include "engine/train/metrics/dice.h"
 
+#include "engine/train/metrics/object_or_mean.h"
+
 namespace atrous {
 
 static double dice_of_class(const ClassCounts& c) {
     return c.both() ? 2.0 * double(c.intersection) / double(c.both()) : undefined_score;
 }
 
-double dice_of(const ConfusionMatrix& matrix) {
-    if (matrix.classes() == 2) return dice_of_class(matrix.of_class(1));
-    return mean_over_classes(matrix, dice_of_class);
-}
+double dice_of(const ConfusionMatrix& matrix) { return object_or_mean(matrix, dice_of_class); }
 
 Metric describe_dice() {
     return {.key = "dice",

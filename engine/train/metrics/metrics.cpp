@@ -9,6 +9,11 @@ Metric describe_dice();
 Metric describe_image_dice();
 Metric describe_mean_iou();
 Metric describe_pixel_accuracy();
+Metric describe_precision();
+Metric describe_recall();
+Metric describe_specificity();
+Metric describe_weighted_iou();
+Metric describe_mean_accuracy();
 
 Catalogue<Metric>& Metric::catalogue() {
     // clang-format off
@@ -16,7 +21,12 @@ Catalogue<Metric>& Metric::catalogue() {
         describe_dice(),
         describe_image_dice(),
         describe_mean_iou(),
-        describe_pixel_accuracy());
+        describe_pixel_accuracy(),
+        describe_precision(),
+        describe_recall(),
+        describe_specificity(),
+        describe_weighted_iou(),
+        describe_mean_accuracy());
     // clang-format on
     return metrics;
 }

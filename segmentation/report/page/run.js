@@ -24,11 +24,13 @@ class Run {
     const epochs = this.values('epoch');
     return this.values(key).map((value, i) => [epochs[i], value]);
   }
-  // Validation scores beside the loss.
-  scores() { return this.columns.filter(c => c.key.startsWith('val_') && c.key !== 'val_loss'); }
+  // Validation scores beside the loss, without details unless one of them is monitored.
+  scores() {
+    return this.columns.filter(c => c.key.startsWith('val_') && c.key !== 'val_loss' && (!c.detail || c.key === this.monitored()));
+  }
   monitored() {
     const word = this.setting('monitor') || 'dice';
-    return {loss: 'val_loss', iou: 'val_miou'}[word] || 'val_' + word;
+    return {loss: 'val_loss', iou: 'val_miou'}[word] || 'val_' + word.replace(/-/g, '_');
   }
   setting(key) { return (this.settings.find(s => s.key === key) || {}).value; }
   // The row of the best epoch: the record's, else that of the monitored column.

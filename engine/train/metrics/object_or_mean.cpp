@@ -1,0 +1,10 @@
+#include "engine/train/metrics/object_or_mean.h"
+
+namespace atrous {
+
+double object_or_mean(const ConfusionMatrix& matrix, double (*of_class)(const ClassCounts&)) {
+    if (matrix.classes() == 2) return of_class(matrix.of_class(1));
+    return mean_over_classes(matrix, of_class);
+}
+
+}  // namespace atrous

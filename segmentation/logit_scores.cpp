@@ -1,0 +1,127 @@
+#include "segmentation/logit_scores.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "data/mask.h"
+#include "segmentation/postprocess.h"
+#include "segmentation/score_text.h"
+
+namespace atrous {
+
+namespace {
+
+using nlohmann::json;
+
+json number(double v) { return std::isnan(v) ? json() : json(v); }
+
+// In float: a pixel's seventh digit is nothing to a mean over pixels, and exp takes half the time.
+float sigmoid(float z) { return 1 / (1 + std::exp(-z)); }
+
+// The probability of class `c`: of a softmax over the channels, or of its own sigmoid.
+float probability_of(const float* z, int64_t channels, int64_t c, bool softmax) {
+    if (!softmax) return sigmoid(z[c]);
+    float sum = 0;
+    for (int64_t k = 0; k < channels; ++k) sum += std::exp(z[k] - z[c]);
+    return 1 / sum;
+}
+
+}  // namespace
+
+ProbabilityScores::ProbabilityScores(const ModelCard& card)
+    : channels_(card.net.out_channels), softmax_(is_softmax(card)) {
+    if (channels_ == 1 || (channels_ == 2 && softmax_)) precision_recall_.emplace();
+}
+
+void ProbabilityScores::add(const float* logits, const uint8_t* labels, int64_t pixels, double threshold) {
+    for (int64_t p = 0; p < pixels; ++p) {
+        const uint8_t label = labels[p];
+        if (label == data::ignored_class) continue;
+        const float* z = logits + p * channels_;
+        if (precision_recall_) precision_recall_->add(channels_ == 1 ? z[0] : z[1] - z[0], label == 1);
+        if (channels_ == 1) {
+            const bool foreground = z[0] > threshold;
+            calibration_.add(sigmoid(foreground ? z[0] : -z[0]), foreground == (label == 1));
+        } else {
+            const int64_t taken = std::max_element(z, z + channels_) - z;
+            calibration_.add(probability_of(z, channels_, taken, softmax_), taken == label);
+        }
+    }
+}
+
+std::string probability_line(const ProbabilityScores& p, const Scores& scores, double threshold) {
+    std::string line;
+    if (const auto& curve = p.precision_recall()) {
+        const auto best = curve->best();
+        line = "average precision " + score_text(curve->average_precision()) + ", ";
+        if (!std::isnan(best.threshold))
+            line += fmt::format("best threshold {:.3f}: Dice {} (at {:g}: {}), ", best.threshold,
+                                score_text(best.dice()), threshold, score_text(scores.of("dice")));
+    }
+    return line + "calibration error " + score_text(p.calibration().error());
+}
+
+void add_to(json& to, const ProbabilityScores& p) {
+    to["calibration_error"] = number(p.calibration().error());
+    json& bins = to["calibration_bins"] = json::array();
+    for (const Calibration::Bin& bin : p.calibration().of_bins()) {
+        const double pixels = bin.pixels ? double(bin.pixels) : undefined_score;
+        bins.push_back({{"pixels", bin.pixels},
+                        {"confidence", number(bin.confidence / pixels)},
+                        {"accuracy", number(double(bin.right) / pixels)}});
+    }
+    if (!p.precision_recall()) return;
+    const auto best = p.precision_recall()->best();
+    to["average_precision"] = number(p.precision_recall()->average_precision());
+    to["best_threshold"] = number(best.threshold);
+    to["best_threshold_dice"] = number(best.dice());
+    json& curve = to["precision_recall"] = json::array();
+    for (const auto& point : p.precision_recall()->curve(0.005))
+        curve.push_back({{"threshold", point.threshold}, {"precision", point.precision}, {"recall", point.recall}});
+}
+
+void add_image(SurfaceScores& surfaces, const float* logits, const uint8_t* labels, int64_t h, int64_t w,
+               int64_t channels, double threshold) {
+    surfaces.add(labels, class_ids(logits, h, w, channels, threshold).u8.data(), h, w);
+}
+
+static std::string pixels_text(double distance) { return std::isnan(distance) ? "-" : fmt::format("{:.2f}", distance); }
+
+std::string surface_line(const SurfaceScores& surfaces) {
+    const SurfaceScore s = surfaces.whole();
+    return fmt::format("boundary F1 {}, HD95 {} px, mean surface distance {} px", score_text(s.boundary_f1),
+                       pixels_text(s.hd95), pixels_text(s.mean_distance));
+}
+
+std::string surface_table(const SurfaceScores& surfaces, const std::vector<std::string>& names) {
+    std::string text = fmt::format("  {:<16} {:>11} {:>9} {:>16} {:>9}\n", "class", "boundary F1", "HD95",
+                                   "surface distance", "images");
+    for (size_t c = 0; c < surfaces.classes().size(); ++c) {
+        const SurfaceScore s = surfaces.of_class(c);
+        text += fmt::format("  {:<16} {:>11} {:>9} {:>16} {:>9}\n", c < names.size() ? names[c] : std::to_string(c),
+                            score_text(s.boundary_f1), pixels_text(s.hd95), pixels_text(s.mean_distance),
+                            surfaces.classes()[c].hd95.images);
+    }
+    return text;
+}
+
+static void add_to(json& to, const SurfaceScore& s) {
+    to["hd95"] = number(s.hd95);
+    to["mean_surface_distance"] = number(s.mean_distance);
+    to["boundary_f1"] = number(s.boundary_f1);
+}
+
+void add_to(json& to, const SurfaceScores& surfaces) {
+    add_to(to, surfaces.whole());
+    for (size_t c = 0; c < surfaces.classes().size(); ++c) {
+        json& k = to.at("classes").at(c);
+        add_to(k, surfaces.of_class(c));
+        k["hd95_images"] = surfaces.classes()[c].hd95.images;
+        k["boundary_f1_images"] = surfaces.classes()[c].boundary_f1.images;
+    }
+}
+
+}  // namespace atrous

@@ -1,0 +1,56 @@
+// Scores that follow from more than counts of classes: from the probabilities (precision-recall, calibration) and from
+// the places of pixels (boundaries). `eval` finds them; validations, which come every epoch, do not.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/train/calibration.h"
+#include "engine/train/precision_recall.h"
+#include "engine/train/scores.h"
+#include "engine/train/surface_scores.h"
+#include "segmentation/model_card.h"
+
+namespace atrous {
+
+// ---- from probabilities
+
+class ProbabilityScores {
+ public:
+    // Thresholds are of nets of two classes: of one channel, or two that exclude each other.
+    explicit ProbabilityScores(const ModelCard& card);
+
+    // Logits [pixels][channels] and class ids, of which 255 is ignored. `threshold`: of a binary net's logit, above which
+    // a pixel is foreground.
+    void add(const float* logits, const uint8_t* labels, int64_t pixels, double threshold);
+
+    const Calibration& calibration() const { return calibration_; }
+    const std::optional<PrecisionRecall>& precision_recall() const { return precision_recall_; }
+
+ private:
+    int64_t channels_;
+    bool softmax_;
+    Calibration calibration_;
+    std::optional<PrecisionRecall> precision_recall_;
+};
+
+// "average precision 0.93, best threshold 0.430: Dice 0.91 (at 0.5: 0.89), calibration error 0.03"; `scores` are those at
+// `threshold`, a probability.
+std::string probability_line(const ProbabilityScores& p, const Scores& scores, double threshold);
+// Adds average_precision, best_threshold, best_threshold_dice, precision_recall (a list of threshold, precision and
+// recall), calibration_error and calibration_bins.
+void add_to(nlohmann::json& json, const ProbabilityScores& p);
+
+// ---- of boundaries
+
+// Of an image's logits [h][w][channels] and class ids, at one size.
+void add_image(SurfaceScores& surfaces, const float* logits, const uint8_t* labels, int64_t h, int64_t w,
+               int64_t channels, double threshold);
+std::string surface_line(const SurfaceScores& surfaces);  // "boundary F1 0.83, HD95 3.1 px, mean distance 0.8 px"
+std::string surface_table(const SurfaceScores& surfaces, const std::vector<std::string>& class_names);
+// Adds hd95, mean_surface_distance and boundary_f1, and to each of its classes these and the images they are means of.
+void add_to(nlohmann::json& json, const SurfaceScores& surfaces);
+
+}  // namespace atrous
