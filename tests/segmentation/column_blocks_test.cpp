@@ -83,8 +83,9 @@ class ColumnBlocks : public testing::Test {
         const Results blocks = predict(windows, tiny), one = predict(windows, all_of_it);
         EXPECT_EQ(blocks.line, one.line);
         for (size_t i = 0; i < one.images.size(); ++i) EXPECT_EQ(blocks.images[i].u8, one.images[i].u8) << "file " << i;
-        const data::Image& classes = one.images[1];  // index: in the order of names
-        EXPECT_GT(std::set<uint8_t>(classes.u8.begin(), classes.u8.end()).size(), 1u) << "a result that says something";
+        const data::Image& probability = one.images[3];  // in the order of names
+        EXPECT_GT(std::set<uint8_t>(probability.u8.begin(), probability.u8.end()).size(), 1u)
+            << "a result that says something";
     }
 
     const fs::path root_ = fs::temp_directory_path() / ("atrous columns " + std::to_string(getpid()));
@@ -105,8 +106,9 @@ class Joined {
     TakeRows take() {
         return [this](int64_t first, int64_t count, const float* rows) {
             EXPECT_EQ(first * row_, int64_t(values.size()));
-            if (first > 0)
+            if (first > 0) {
                 EXPECT_EQ(std::vector<float>(rows - row_, rows), std::vector<float>(values.end() - row_, values.end()));
+            }
             values.insert(values.end(), rows, rows + count * row_);
         };
     }
@@ -129,7 +131,7 @@ std::vector<float> columns_of(const std::vector<float>& values, int64_t w, int64
 TEST_F(ColumnBlocks, CoverTheImageByWholeTiles) {
     const auto image = data::open_rows(at("wide.tif"));
     for (const char* windows : {"on", "exact"})
-        for (const int64_t budget : {tiny, int64_t{1} << 20, all_of_it}) {
+        for (const int64_t budget : {tiny, all_of_it}) {
             const auto blocks = column_blocks(*image, view({windows, 0.25}), 3, 6, budget);
             EXPECT_EQ(blocks.size() == 1, budget != tiny) << windows << " " << budget;
             int64_t own = 0, seen = 0;
@@ -266,7 +268,7 @@ TEST_F(ColumnBlocks, PredictTheSameByAverages) {
     nets.push_back(make_net(loaded_.card.net));
     nets.back()->materialize({});
     nets.back()->set_training(false);
-    loaded_.net = std::make_unique<AveragedNet>(std::move(nets), TestTimeAugmentation{"flips", {1, 1.5}}, true);
+    loaded_.net = std::make_unique<AveragedNet>(std::move(nets), TestTimeAugmentation{"horizontal", {1.5}}, true);
     loaded_.net->set_training(false);
     expect_same({"on", 0.25});
 }
