@@ -24,10 +24,14 @@ class Band {
 
     const std::string& path() const { return path_; }
     const ImageRows& rows() const { return *rows_; }
-    void enlarge_to(int64_t height, int64_t width) {
-        if (rows_->height() == height && rows_->width() == width) return;
-        resizer_ = std::make_unique<RowResizer>([this](int64_t count) { return gray(rows_->next(count)); },
-                                                rows_->height(), rows_->width(), height, width);
+    // To these columns of an image of that size.
+    void enlarge_to(int64_t height, int64_t width, Columns columns) {
+        const int64_t own_height = rows_->height(), own_width = rows_->width();
+        const Columns own = RowResizer::source_columns(own_width, width, columns);
+        if (own != Columns{0, own_width}) rows_ = rows_->again(own);
+        if (own_height == height && own_width == width) return;
+        resizer_ = std::make_unique<RowResizer>([this](int64_t count) { return gray(rows_->next(count)); }, own_height,
+                                                own_width, height, width, columns);
     }
     Image next(int64_t count) { return resizer_ ? resizer_->next(count) : gray(rows_->next(count)); }
 
@@ -47,16 +51,20 @@ class Band {
 
 class BandRows : public ImageRows {
  public:
-    BandRows(std::vector<std::unique_ptr<Band>> bands, int64_t height, int64_t width)
-        : ImageRows(height, width, bands[0]->path()), bands_(std::move(bands)) {
+    BandRows(std::vector<std::unique_ptr<Band>> bands, int64_t height, int64_t width, Columns columns)
+        : ImageRows(height, columns.count, bands[0]->path()), bands_(std::move(bands)), whole_width_(width) {
         for (const auto& band : bands_) pages_ = std::max(pages_, band->rows().pages());
-        for (const auto& band : bands_) band->enlarge_to(height, width);
+        for (const auto& band : bands_) {
+            pixel_bytes_ += band->rows().pixel_bytes();
+            rows_at_once_ = std::max(rows_at_once_, band->rows().rows_at_once());
+        }
+        for (const auto& band : bands_) band->enlarge_to(height, width, columns);
     }
 
-    std::unique_ptr<ImageRows> again() const override {
+    std::unique_ptr<ImageRows> again(Columns columns) const override {
         std::vector<std::unique_ptr<Band>> bands;
         for (const auto& band : bands_) bands.push_back(std::make_unique<Band>(band->rows().again(), band->path()));
-        return std::make_unique<BandRows>(std::move(bands), height(), width());
+        return std::make_unique<BandRows>(std::move(bands), height(), whole_width_, columns);
     }
 
  private:
@@ -83,6 +91,7 @@ class BandRows : public ImageRows {
     }
 
     std::vector<std::unique_ptr<Band>> bands_;
+    const int64_t whole_width_;
 };
 
 using BandsOfFiles = std::vector<std::unique_ptr<Band>>;
@@ -120,7 +129,7 @@ std::unique_ptr<ImageRows> open_bands(const std::vector<std::string>& files, int
     BandsOfFiles bands = opened(files, whole_up_to);
     check_sizes(bands);
     const int64_t h = largest_of(bands).rows().height(), w = largest_of(bands).rows().width();
-    return std::make_unique<BandRows>(std::move(bands), h, w);
+    return std::make_unique<BandRows>(std::move(bands), h, w, Columns{0, w});
 }
 
 Image load_bands(const std::vector<std::string>& files) {

@@ -176,11 +176,21 @@ namespace {
 
 class PngRows : public ImageRows {
  public:
-    PngRows(std::vector<uint8_t> bytes, std::unique_ptr<Reader> reader, int64_t h, int64_t w, const std::string& path,
+    using FileBytes = std::shared_ptr<const std::vector<uint8_t>>;
+    PngRows(FileBytes bytes, std::unique_ptr<Reader> reader, int64_t h, int64_t w, const std::string& path,
             bool raw_values)
         : ImageRows(h, w, path), bytes_(std::move(bytes)), reader_(std::move(reader)) {
         raw_values_ = raw_values;
+        pixel_bytes_ = make_rows(*reader_, 1).bytes() / w;
+        rows_at_once_ = 1;
         if (raw_values) palette_ = palette_of(*reader_);
+    }
+
+    std::unique_ptr<ImageRows> again(Columns columns) const override {
+        auto reader = std::make_unique<Reader>(*bytes_);
+        begin(*reader, raw_values_, *bytes_, path(), check_size_by_rows);
+        auto all = std::make_unique<PngRows>(bytes_, std::move(reader), height(), width(), path(), raw_values_);
+        return some_columns(std::move(all), path(), columns);
     }
 
  private:
@@ -198,7 +208,7 @@ class PngRows : public ImageRows {
         return raw_values_ ? std::move(rows.image) : finish(std::move(rows), path(), at_);
     }
 
-    const std::vector<uint8_t> bytes_;
+    const FileBytes bytes_;
     std::unique_ptr<Reader> reader_;
     int alpha_ = 0;  // of the first pixel, of gray and alpha
 };
@@ -207,7 +217,8 @@ class PngRows : public ImageRows {
 
 // Interlaced images come as a whole, and so do those with EXIF, which may turn them.
 static std::unique_ptr<ImageRows> rows_of_png(const std::string& path, bool raw_values) {
-    std::vector<uint8_t> bytes = read_file(path);
+    const auto file = std::make_shared<const std::vector<uint8_t>>(read_file(path));
+    const Bytes bytes = *file;
     bool has_exif = false;
     for_each_chunk(bytes, [&](const PngChunk& chunk) { return !(has_exif = has_exif || chunk.is("eXIf")); });
     auto reader = std::make_unique<Reader>(bytes);
@@ -215,7 +226,7 @@ static std::unique_ptr<ImageRows> rows_of_png(const std::string& path, bool raw_
     if (has_exif || png_get_interlace_type(reader->png, reader->info) != PNG_INTERLACE_NONE) return nullptr;
     const int64_t h = png_get_image_height(reader->png, reader->info);
     const int64_t w = png_get_image_width(reader->png, reader->info);
-    return std::make_unique<PngRows>(std::move(bytes), std::move(reader), h, w, path, raw_values);
+    return std::make_unique<PngRows>(file, std::move(reader), h, w, path, raw_values);
 }
 
 Codec png() { return {"PNG", {".png"}, is_png, decode_png, rows_of_png}; }

@@ -56,7 +56,7 @@ Decoded decode_tiff(Bytes bytes, const std::string& path, bool raw_values) {
     } else {
         // The whole image is in memory here; a single block may be as large once more.
         const int64_t whole = 8 * tags.h * tags.w * tags.kept;
-        TiffPixels pixels(file, tags, std::max(most_at_once, 2 * whole));
+        TiffPixels pixels(file, tags, std::max(most_at_once, 2 * whole), {0, tags.w});
         decoded.image = pixels.make(tags.h);
         pixels.read(0, decoded.image);
         pixels.set_levels(raw_values, decoded.image);
@@ -68,18 +68,34 @@ Decoded decode_tiff(Bytes bytes, const std::string& path, bool raw_values) {
     return decoded;
 }
 
+std::unique_ptr<TiffFile> open(const std::string& path) {
+    io::FileDescriptor file = open_file(path);
+    const int64_t most = most_of(size_of_file(file, path));
+    return std::make_unique<TiffFile>(std::move(file), most, path);
+}
+
 // The rows of one block of rows are decoded together and given one after the other.
 class TiffRows : public ImageRows {
  public:
-    TiffRows(std::unique_ptr<TiffFile> file, const TiffTags& tags, int pages, bool raw_values)
-        : ImageRows(tags.h, tags.w, file->path()),
+    TiffRows(std::unique_ptr<TiffFile> file, const TiffTags& tags, int pages, bool raw_values, Columns columns)
+        : ImageRows(tags.h, columns.count, file->path()),
           file_(std::move(file)),
-          pixels_(*file_, tags, most_at_once),
-          bands_(tags.bands) {
+          pixels_(*file_, tags, most_at_once, columns),
+          bands_(tags.bands),
+          first_column_(columns.first) {
+        pixel_bytes_ = pixels_.pixel_bytes() * (tags.has_palette() && !raw_values ? 3 : 1);
+        rows_at_once_ = std::min(pixels_.rows_at_once(), tags.h);
         if (tags.has_palette()) colours_ = palette_of(*file_, tags);
         pages_ = pages;
         raw_values_ = raw_values;
         if (raw_values) palette_ = colours_;
+    }
+
+    // Strips are decoded whole for whichever columns: each time an image is asked for again costs its decoding.
+    std::unique_ptr<ImageRows> again(Columns columns) const override {
+        auto file = open(path());
+        const TiffTags tags = read_tiff_tags(*file, check_size_by_rows);
+        return std::make_unique<TiffRows>(std::move(file), tags, pages_, raw_values_, columns);
     }
 
  private:
@@ -102,29 +118,24 @@ class TiffRows : public ImageRows {
             done += n;
         }
         rows.image.bands = bands_;
-        return raw_values_ ? std::move(rows.image) : finish(std::move(rows), path(), at_);
+        return raw_values_ ? std::move(rows.image) : finish(std::move(rows), path(), at_, first_column_);
     }
 
     std::unique_ptr<TiffFile> file_;
     TiffPixels pixels_;
     Palette colours_;
     const bool bands_;
+    const int64_t first_column_;  // of the file
     Image block_;
     int64_t block_first_ = -1;
 };
-
-std::unique_ptr<TiffFile> open(const std::string& path) {
-    io::FileDescriptor file = open_file(path);
-    const int64_t most = most_of(size_of_file(file, path));
-    return std::make_unique<TiffFile>(std::move(file), most, path);
-}
 
 // Images that are turned or converted are decoded as a whole.
 std::unique_ptr<ImageRows> rows_of_tiff(const std::string& path, bool raw_values) {
     auto file = open(path);
     const TiffTags tags = read_tiff_tags(*file, check_size_by_rows);
     if (tags.converted() || tags.orientation > 1) return nullptr;
-    return std::make_unique<TiffRows>(std::move(file), tags, pages_of(*open(path)), raw_values);
+    return std::make_unique<TiffRows>(std::move(file), tags, pages_of(*open(path)), raw_values, Columns{0, tags.w});
 }
 
 }  // namespace

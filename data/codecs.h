@@ -48,8 +48,12 @@ Decoded decode(Bytes bytes, const std::string& path, bool raw_values);
 // The codec that decode() would take, by the file's first bytes, or null.
 const Codec* codec_of(Bytes bytes, const std::string& path);
 
-// What load_image makes of it: palettes are expanded, numbers must be finite. `first_row` is the file's row at the top.
-Image finish(Decoded decoded, const std::string& path, int64_t first_row = 0);
+// What load_image makes of it: palettes are expanded, numbers must be finite. `first_row` is the file's row at the top,
+// `first_column` its column on the left.
+Image finish(Decoded decoded, const std::string& path, int64_t first_row = 0, int64_t first_column = 0);
+
+// Decodes the rows of `all`, a whole image, and gives these columns of them.
+std::unique_ptr<ImageRows> some_columns(std::unique_ptr<ImageRows> all, const std::string& path, Columns columns);
 
 // Decoders call this: it refuses empty and too large images.
 void check_size(int64_t h, int64_t w, const std::string& path);

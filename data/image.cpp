@@ -13,7 +13,7 @@ namespace atrous::data {
 
 namespace {
 
-Image expand_palette(const codec::Decoded& decoded, const std::string& path, int64_t first_row) {
+Image expand_palette(const codec::Decoded& decoded, const std::string& path, int64_t first_row, int64_t first_column) {
     const Image& indices = decoded.image;
     Image rgb = make_image<uint8_t>(indices.h, indices.w, 3);
     for (size_t i = 0; i < indices.u8.size(); ++i) {
@@ -22,7 +22,7 @@ Image expand_palette(const codec::Decoded& decoded, const std::string& path, int
             throw DataError(
                 fmt::format("{}: pixel ({}, {}) has palette index {}, but the palette has {} colours; "
                             "export it again",
-                            path, i % size_t(indices.w), int64_t(i / size_t(indices.w)) + first_row, index,
+                            path, int64_t(i) % indices.w + first_column, int64_t(i) / indices.w + first_row, index,
                             decoded.palette.size()));
         const uint32_t colour = decoded.palette[index];
         rgb.u8[3 * i] = uint8_t(colour >> 16);
@@ -32,12 +32,12 @@ Image expand_palette(const codec::Decoded& decoded, const std::string& path, int
     return rgb;
 }
 
-void refuse_infinite(const Image& image, const std::string& path, int64_t first_row) {
+void refuse_infinite(const Image& image, const std::string& path, int64_t first_row, int64_t first_column) {
     const auto odd = std::find_if(image.f32.begin(), image.f32.end(), [](float v) { return !std::isfinite(v); });
     if (odd == image.f32.end()) return;
     const int64_t pixel = (odd - image.f32.begin()) / image.c;
     throw DataError(fmt::format("{}: pixel ({}, {}) is {}; write a number where there is no value", path,
-                                pixel % image.w, pixel / image.w + first_row, *odd));
+                                pixel % image.w + first_column, pixel / image.w + first_row, *odd));
 }
 
 }  // namespace
@@ -48,9 +48,9 @@ Image decode_image(const std::vector<uint8_t>& bytes, const std::string& path) {
     return codec::finish(codec::decode(bytes, path, false), path);
 }
 
-Image codec::finish(Decoded decoded, const std::string& path, int64_t first_row) {
-    refuse_infinite(decoded.image, path, first_row);
-    return decoded.palette.empty() ? std::move(decoded.image) : expand_palette(decoded, path, first_row);
+Image codec::finish(Decoded decoded, const std::string& path, int64_t first_row, int64_t first_column) {
+    refuse_infinite(decoded.image, path, first_row, first_column);
+    return decoded.palette.empty() ? std::move(decoded.image) : expand_palette(decoded, path, first_row, first_column);
 }
 
 void save_png(const std::string& path, const Image& image, const Palette& palette, PngMark mark) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/columns.h"
 #include "data/image.h"
 
 namespace atrous::data {
@@ -28,8 +29,15 @@ class ImageRows {
     // damaged part.
     Image next(int64_t count);
 
-    // The same image once more, from its top.
-    virtual std::unique_ptr<ImageRows> again() const;
+    int64_t pixel_bytes() const { return pixel_bytes_; }
+    // Rows that are decoded together and held. 0: all of the image is there already.
+    int64_t rows_at_once() const { return rows_at_once_; }
+
+    // The same image once more, from its top. Of an image that has all its columns, some of them can be asked for:
+    // width() is then their count. TIFF decodes the tiles alone that they lie in, and whole strips; other formats decode
+    // whole rows.
+    virtual std::unique_ptr<ImageRows> again(Columns columns) const;
+    std::unique_ptr<ImageRows> again() const { return again({0, width_}); }
 
  protected:
     virtual Image read(int64_t count) = 0;
@@ -38,6 +46,7 @@ class ImageRows {
     Palette palette_;
     bool raw_values_ = false, alpha_varies_ = false;
     int64_t at_ = 0;  // the row that comes next
+    int64_t pixel_bytes_ = 0, rows_at_once_ = 0;
 
  private:
     int64_t height_, width_;

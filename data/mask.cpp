@@ -33,7 +33,7 @@ Image without_equal_channels(Image image) {
 }
 
 // Whole numbers from 0 to 65535 that a file holds in another form.
-Image whole_values(const Image& floats, const std::string& path, int64_t first_row) {
+Image whole_values(const Image& floats, const std::string& path, int64_t first_row, int64_t first_column) {
     Image out = make_image<uint16_t>(floats.h, floats.w, 1);
     bool small = true;
     for (size_t i = 0; i < floats.f32.size(); ++i) {
@@ -41,7 +41,7 @@ Image whole_values(const Image& floats, const std::string& path, int64_t first_r
         if (!(v >= 0 && v <= 65535) || v != std::floor(v))
             throw DataError(
                 fmt::format("{}: pixel ({}, {}) has the value {}; a mask holds whole numbers from 0 to 65535", path,
-                            i % size_t(floats.w), int64_t(i / size_t(floats.w)) + first_row, v));
+                            int64_t(i) % floats.w + first_column, int64_t(i) / floats.w + first_row, v));
         out.u16[i] = uint16_t(v);
         small = small && v < 256;
     }
@@ -69,14 +69,14 @@ RawMask load_mask(const std::string& path) {
     return mask;
 }
 
-RawMask mask_of_rows(Image rows, Palette palette, const std::string& path, int64_t first_row) {
+RawMask mask_of_rows(Image rows, Palette palette, const std::string& path, int64_t first_row, int64_t first_column) {
     const int c = rows.c;
     if (c != 1 && c != 3 && (c != 4 || rows.bands))
         throw DataError(fmt::format("{}: a mask of {} channels; save class ids in one, or colours in three", path, c));
     if (c > 1 && (rows.is_16bit() || rows.is_float()))
         throw DataError(fmt::format("{}: a mask in colours of {} a channel; save it with 8 bits", path,
                                     rows.is_16bit() ? "16 bits" : "more than 16 bits"));
-    if (rows.is_float()) return {whole_values(rows, path, first_row), {}, false};
+    if (rows.is_float()) return {whole_values(rows, path, first_row, first_column), {}, false};
     const bool alpha = alpha_varies(rows);
     return {without_equal_channels(std::move(rows)), std::move(palette), alpha};
 }
@@ -155,7 +155,8 @@ static bool apply_by_table(const MaskRule& rule, const RawMask& mask, Image& lab
     return !any;
 }
 
-Image apply_mask_rule(const MaskRule& rule, const RawMask& mask, const std::string& path, int64_t first_row) {
+Image apply_mask_rule(const MaskRule& rule, const RawMask& mask, const std::string& path, int64_t first_row,
+                      int64_t first_column) {
     require(rule.kind != MaskKind::automatic, "apply_mask_rule: resolve the rule first");
     Image labels = make_image<uint8_t>(mask.image.h, mask.image.w, 1);
     const bool colours = rule.by_colour();
@@ -167,8 +168,9 @@ Image apply_mask_rule(const MaskRule& rule, const RawMask& mask, const std::stri
             last_class = rule.class_of(value);
             last_value = value;
             if (last_class < 0)
-                refuse_mask_value(rule, {value, 1, int32_t(i % mask.image.w), int32_t(i / mask.image.w + first_row)},
-                                  path);
+                refuse_mask_value(
+                    rule, {value, 1, int32_t(i % mask.image.w + first_column), int32_t(i / mask.image.w + first_row)},
+                    path);
         }
         return last_class;
     };

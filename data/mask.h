@@ -24,9 +24,9 @@ struct RawMask {
     uint32_t colour(int64_t pixel) const;  // as colour_flag | 0xrrggbb: through the palette, or gray repeated
 };
 
-// Of rows of a mask from `first_row` on, as its codec gives them raw (data/codecs.h); `path` and the row are for messages.
-// DataError for what is no mask.
-RawMask mask_of_rows(Image rows, Palette palette, const std::string& path, int64_t first_row);
+// Of rows of a mask from `first_row` and `first_column` on, as its codec gives them raw (data/codecs.h); `path` and the place
+// are for messages. DataError for what is no mask.
+RawMask mask_of_rows(Image rows, Palette palette, const std::string& path, int64_t first_row, int64_t first_column = 0);
 
 // Palette PNG and GIF give the index, gray files the value (unscaled for fewer than 8 bits), others the colour.
 RawMask load_mask(const std::string& path);
@@ -90,9 +90,10 @@ MaskRule resolve_mask_rule(const MaskRule& rule, const std::vector<RawValue>& va
 // absent), and the pixels of each are connected (to eight neighbours). Returns -1 where it does not look so.
 int64_t count_instances(const RawMask& mask, const std::vector<RawValue>& values);
 
-// Class ids, one a pixel. Throws DataError with file, position, value and what is allowed. `first_row`: the file's that the
-// mask begins with.
-Image apply_mask_rule(const MaskRule& rule, const RawMask& mask, const std::string& path, int64_t first_row = 0);
+// Class ids, one a pixel. Throws DataError with file, position, value and what is allowed. `first_row` and `first_column`: the
+// file's that the mask begins with.
+Image apply_mask_rule(const MaskRule& rule, const RawMask& mask, const std::string& path, int64_t first_row = 0,
+                      int64_t first_column = 0);
 [[noreturn]] void refuse_mask_value(const MaskRule& rule, const RawValue& value, const std::string& path);
 
 std::string text_of_value(uint32_t value);  // "17" or "#80ff00"

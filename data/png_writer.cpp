@@ -111,6 +111,7 @@ class PngWriter : public RowWriter {
         const auto* from = rows.is_16bit() ? reinterpret_cast<const uint8_t*>(rows.u16.data()) : rows.u8.data();
         check(writer_.write_rows(from, rows.bytes() / std::max<int64_t>(rows.h, 1), rows.h));
     }
+    void go_down(Columns columns) override { require(columns == Columns{0, form_.w}, "PNG: whole rows"); }
     void finish() override { check(writer_.end()); }
 
  private:

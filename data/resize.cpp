@@ -48,18 +48,28 @@ struct Filter {
     std::vector<W> weights;
 };
 
+// The inputs that one output is the sum of. One piece of code, so that whoever asks for the same output gets the same
+// rounding.
+[[gnu::noinline]] Columns taps_of(int64_t i, int64_t in, int64_t out) {
+    const double scale = double(in) / double(out), support = std::max(scale, 1.0);
+    const double centre = (double(i) + 0.5) * scale;
+    const int64_t first = std::max<int64_t>(int64_t(centre - support + 0.5), 0);
+    return {first, std::min(int64_t(centre + support + 0.5), in) - first};
+}
+
+// Of the outputs `part`, which `first` counts from the first input that they need.
 template <class T>
-auto triangle_filter(int64_t in, int64_t out) {
+auto triangle_filter(int64_t in, int64_t out, Columns part) {
     using A = Arithmetic<T>;
     Filter<typename A::Weight> filter;
     const double scale = double(in) / double(out), support = std::max(scale, 1.0), narrow = 1.0 / support;
     filter.taps = int64_t(std::ceil(support)) * 2 + 1;
-    filter.weights.assign(size_t(out * filter.taps), 0);
+    filter.weights.assign(size_t(part.count * filter.taps), 0);
     std::vector<double> exact(static_cast<size_t>(filter.taps));
-    for (int64_t i = 0; i < out; ++i) {
-        const double centre = (double(i) + 0.5) * scale;
-        const int64_t first = std::max<int64_t>(int64_t(centre - support + 0.5), 0);
-        const int64_t count = std::min(int64_t(centre + support + 0.5), in) - first;
+    const int64_t origin = taps_of(part.first, in, out).first;
+    for (int64_t i = 0; i < part.count; ++i) {
+        const double centre = (double(part.first + i) + 0.5) * scale;
+        const auto [first, count] = taps_of(part.first + i, in, out);
         double total = 0;
         for (int64_t k = 0; k < count; ++k) {
             exact[size_t(k)] = std::max(0.0, 1.0 - std::abs((double(k + first) - centre + 0.5) * narrow));
@@ -67,7 +77,7 @@ auto triangle_filter(int64_t in, int64_t out) {
         }
         for (int64_t k = 0; k < count; ++k)
             filter.weights[size_t(i * filter.taps + k)] = A::weight(exact[size_t(k)] / total);
-        filter.first.push_back(first);
+        filter.first.push_back(first - origin);
         filter.count.push_back(count);
     }
     return filter;
@@ -163,7 +173,7 @@ void filter_columns(const T* from, int64_t from_row, T* to, int64_t row, const F
 }  // namespace
 
 ByteFilter byte_filter(int64_t in, int64_t out) {
-    auto filter = triangle_filter<uint8_t>(in, out);
+    auto filter = triangle_filter<uint8_t>(in, out, {0, out});
     return {filter.taps, std::move(filter.first), std::move(filter.count), std::move(filter.weights)};
 }
 
@@ -177,13 +187,13 @@ Image resize_bilinear(const Image& image, int64_t h, int64_t w) {
         if (w != image.w) {
             wide = make_image<T>(image.h, w, image.c);
             filter_rows(image.pixels<T>().data(), wide.pixels<T>().data(), image.h, image.w, image.c,
-                        triangle_filter<T>(image.w, w));
+                        triangle_filter<T>(image.w, w, {0, w}));
             source = &wide;
         }
         if (h == image.h) return wide;
         Image out = make_image<T>(h, w, image.c);
         filter_columns(source->pixels<T>().data(), 0, out.pixels<T>().data(), w * image.c,
-                       triangle_filter<T>(image.h, h), 0, size_t(h));
+                       triangle_filter<T>(image.h, h, {0, h}), 0, size_t(h));
         return out;
     });
 }
@@ -198,10 +208,13 @@ class RowResizer::State {
 template <class T>
 class RowResizer::StateOf : public State {
  public:
-    StateOf(Image first, int64_t in_h, int64_t in_w, int64_t h, int64_t w)
-        : in_h_(in_h), same_height_(h == in_h), same_width_(w == in_w), held_(make_image<T>(0, w, first.c)) {
-        if (!same_width_) across_ = triangle_filter<T>(in_w, w);
-        if (!same_height_) down_ = triangle_filter<T>(in_h, h);
+    StateOf(Image first, int64_t in_h, int64_t in_w, int64_t h, int64_t w, Columns columns)
+        : in_h_(in_h),
+          same_height_(h == in_h),
+          same_width_(w == in_w),
+          held_(make_image<T>(0, columns.count, first.c)) {
+        if (!same_width_) across_ = triangle_filter<T>(in_w, w, columns);
+        if (!same_height_) down_ = triangle_filter<T>(in_h, h, {0, h});
         append(std::move(first));
     }
 
@@ -250,17 +263,23 @@ class RowResizer::StateOf : public State {
     int64_t first_ = 0, y_ = 0;
 };
 
-RowResizer::RowResizer(NextRows source, int64_t in_h, int64_t in_w, int64_t h, int64_t w)
-    : source_(std::move(source)), in_h_(in_h), in_w_(in_w), h_(h), w_(w) {
-    require(h > 0 && w > 0, "RowResizer: a positive size");
+RowResizer::RowResizer(NextRows source, int64_t in_h, int64_t in_w, int64_t h, int64_t w, Columns columns)
+    : source_(std::move(source)), in_h_(in_h), in_w_(in_w), h_(h), w_(w), columns_(columns) {
+    require(h > 0 && columns.count > 0 && columns.end() <= w, "RowResizer: a positive size");
 }
 RowResizer::~RowResizer() = default;
+
+Columns RowResizer::source_columns(int64_t in_w, int64_t w, Columns columns) {
+    if (in_w == w) return columns;
+    const int64_t first = taps_of(columns.first, in_w, w).first;
+    return {first, taps_of(columns.end() - 1, in_w, w).end() - first};
+}
 
 Image RowResizer::next(int64_t count) {
     if (!state_) {
         Image first = source_(std::min(lanes, in_h_));
         dispatch_pixels(first, [&](auto zero) {
-            state_ = std::make_unique<StateOf<decltype(zero)>>(std::move(first), in_h_, in_w_, h_, w_);
+            state_ = std::make_unique<StateOf<decltype(zero)>>(std::move(first), in_h_, in_w_, h_, w_, columns_);
         });
     }
     return state_->next(source_, count);

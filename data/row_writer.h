@@ -1,10 +1,12 @@
-// Images written from the top to the bottom, some rows at a time, so that no more than these rows are in memory.
+// Images written from the top to the bottom, some rows at a time, so that no more than these rows are in memory; TIFF also
+// some columns after the others.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/columns.h"
 #include "base/durable_file.h"
 #include "data/geo_tags.h"
 #include "data/image.h"
@@ -15,8 +17,13 @@ class RowWriter {
  public:
     virtual ~RowWriter() = default;
     virtual void put(const Image& rows) = 0;  // the next ones; IoError
-    virtual void finish() = 0;                // after the last one
+    // From here on the rows are those of these columns, from the top. They begin at a multiple of tiff_tile and end at one or
+    // at the border. Before the first call rows are whole. PNG has no others.
+    virtual void go_down(Columns columns) = 0;
+    virtual void finish() = 0;  // after the last one of all columns
 };
+
+inline constexpr int64_t tiff_tile = 256;  // the side of a tile
 
 // What is written: 1 or 3 channels of 8 bits; with a palette, one channel of indices into it.
 struct RowForm {
@@ -29,7 +36,7 @@ struct RowForm {
 std::unique_ptr<RowWriter> png_writer(io::Sink& sink, const RowForm& form, PngMark mark);
 
 // Tiles of 256 x 256, Deflate; BigTIFF where its tiles would take more than 3 GiB. `tags` say where on Earth the image lies.
-// Memory: one row of tiles. "Software: atrous" follows the header, so that results are known again.
+// Memory: one row of tiles, of the columns that are gone down. "Software: atrous" follows the header, so that results are known again.
 std::unique_ptr<RowWriter> tiff_writer(io::FileSink& sink, const RowForm& form, const std::vector<TiffTag>& tags = {});
 
 // Tells whether tiff_writer wrote the file, by its first bytes. The answer is no for whatever cannot be read.

@@ -11,8 +11,13 @@
 namespace atrous::data::codec {
 
 // Strips are tiles as wide as the image.
-TiffPixels::TiffPixels(TiffFile& file, const TiffTags& tags, int64_t most_of_memory)
-    : file_(file), tags_(tags), type_(element_of(tags, file.path())), tiled_(libtiff().is_tiled(file.get()) != 0) {
+TiffPixels::TiffPixels(TiffFile& file, const TiffTags& tags, int64_t most_of_memory, Columns columns)
+    : file_(file),
+      tags_(tags),
+      type_(element_of(tags, file.path())),
+      columns_(columns),
+      tiled_(libtiff().is_tiled(file.get()) != 0) {
+    require(columns.first >= 0 && columns.count > 0 && columns.end() <= tags.w, "TIFF: columns of the image");
     block_h_ = tiled_ ? file.number(TIFFTAG_TILELENGTH, 0)
                       : std::min<int64_t>(file.number(TIFFTAG_ROWSPERSTRIP, UINT32_MAX), tags.h);
     block_w_ = tiled_ ? file.number(TIFFTAG_TILEWIDTH, 0) : tags.w;
@@ -33,7 +38,7 @@ TiffPixels::TiffPixels(TiffFile& file, const TiffTags& tags, int64_t most_of_mem
 
 // A row of blocks as pixels, and one block as libtiff gives it.
 void TiffPixels::check_memory(int64_t most) const {
-    const int64_t rows = std::min(rows_at_once(), tags_.h), pixels = rows * tags_.w * tags_.kept * size_of(type_);
+    const int64_t rows = std::min(rows_at_once(), tags_.h), pixels = rows * columns_.count * pixel_bytes();
     const int64_t bytes = pixels + rows_at_once() * row_bytes_;
     if (bytes > most)
         throw DataError(
@@ -51,7 +56,8 @@ void TiffPixels::read(int64_t first, Image& image) {
     }
     for (int plane = 0; plane < (tags_.planes ? tags_.kept : 1); ++plane)
         for (int64_t y = first; y < end; y += block_h_)
-            for (int64_t x = 0; x < tags_.w; x += block_w_) read_block(y, x, plane, first, image);
+            for (int64_t x = columns_.first / block_w_ * block_w_; x < columns_.end(); x += block_w_)
+                read_block(y, x, plane, first, image);
 }
 
 void TiffPixels::read_row(int64_t y, int64_t first, Image& image) {
@@ -87,20 +93,23 @@ static void unpack(const uint8_t* row, int bits, std::vector<uint8_t>& samples) 
     }
 }
 
-// A rectangle of pixels as libtiff gives them, of one plane or of all; (y, x) is its corner in the image.
+// A rectangle of pixels as libtiff gives them, of one plane or of all; (y, x) is its corner in the rows that are read.
+// Those of its columns that are wanted are put.
 void TiffPixels::put(int64_t y, int64_t x, int64_t h, int64_t w, int plane, Image& image) {
     const int64_t step = tags_.samples_of_block();
     const bool packed = tags_.bits < 8 || (tags_.bits > 8 && tags_.bits < 16);
     std::vector<uint8_t> unpacked(packed ? size_t(w * step * size_of(type_)) : 0);
+    const int64_t begin = std::max(x, columns_.first), end = std::min(x + w, columns_.end());
     for (int64_t r = 0; r < h; ++r) {
         const uint8_t* row = buffer_.data() + r * row_bytes_;
         if (packed) {
             unpack(row, tags_.bits, unpacked);
             row = unpacked.data();
         }
-        const int64_t first = ((y + r) * image.w + x) * image.c;
+        row += (begin - x) * step * size_of(type_);
+        const int64_t first = ((y + r) * image.w + begin - columns_.first) * image.c;
         for (int ch = 0; ch < (tags_.planes ? 1 : image.c); ++ch)
-            put_elements({type_, row + ch * size_of(type_), step, w}, image, first + plane + ch, image.c);
+            put_elements({type_, row + ch * size_of(type_), step, end - begin}, image, first + plane + ch, image.c);
     }
 }
 

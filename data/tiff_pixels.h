@@ -1,6 +1,7 @@
 // The pixels of a TIFF whose samples are read here, block by block: gray, RGB, palettes and bands.
 #pragma once
 
+#include "base/columns.h"
 #include "data/tiff_tags.h"
 
 namespace atrous::data::codec {
@@ -11,12 +12,13 @@ inline constexpr int64_t most_at_once = int64_t{1} << 30;
 class TiffPixels {
  public:
     // Throws DataError where the blocks contradict the other tags, or where a row of them would take more than `most` bytes
-    // of memory. From here on the file is strict.
-    TiffPixels(TiffFile& file, const TiffTags& tags, int64_t most);
+    // of memory. From here on the file is strict. Of the blocks those are read that hold some of the columns.
+    TiffPixels(TiffFile& file, const TiffTags& tags, int64_t most, Columns columns);
 
     // As many rows are decoded at once: a tile's or a strip's, or 1 where strips of whole pixels are large.
     int64_t rows_at_once() const { return by_rows_ ? 1 : block_h_; }
-    Image make(int64_t rows) const { return make_image(type_, rows, tags_.w, tags_.kept); }
+    Image make(int64_t rows) const { return make_image(type_, rows, columns_.count, tags_.kept); }
+    int64_t pixel_bytes() const { return tags_.kept * size_of(type_); }
 
     // Reads rows from `first` on, a multiple of rows_at_once(), until the image of make() is full, or the file's rows
     // end. Rows of large strips come in order. DataError.
@@ -35,6 +37,7 @@ class TiffPixels {
     TiffFile& file_;
     const TiffTags tags_;
     const Element type_;
+    const Columns columns_;
     bool tiled_, by_rows_ = false;
     int64_t block_h_ = 0, block_w_ = 0, row_bytes_ = 0;
     std::vector<uint8_t> buffer_;

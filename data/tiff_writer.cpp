@@ -12,7 +12,7 @@ namespace atrous::data {
 
 namespace {
 
-constexpr int64_t side = 256;  // of a tile
+constexpr int64_t side = tiff_tile;
 constexpr char mark[8] = "atrous";
 constexpr uint16_t type_text = 2, type_short = 3, type_long = 4, type_long8 = 16;
 
@@ -29,15 +29,27 @@ class TiffWriter : public RowWriter {
         append(head, 0, word());       // where the directory is, once it is known
         sink_.write(head.data(), head.size());
         sink_.write(mark, sizeof mark);
-        band_.resize(size_t(side * columns() * side * form.c));
+        offsets_.resize(size_t(tiles_down() * tiles_across()));
+        sizes_.resize(offsets_.size());
+        columns_ = {0, form.w};
+    }
+
+    void go_down(Columns columns) override {
+        require(columns.first % side == 0 && (columns.end() % side == 0 || columns.end() == form_.w),
+                "TIFF: columns of whole tiles");
+        if (filled_ > 0) write_tiles();
+        columns_ = columns;
+        tile_row_ = 0;
+        band_ = {};
     }
 
     void put(const Image& rows) override {
-        const int64_t row = form_.w * form_.c;
-        require(rows.w == form_.w && rows.c == form_.c && int64_t(rows.u8.size()) == rows.h * row,
+        const int64_t row = columns_.count * form_.c;
+        require(rows.w == columns_.count && rows.c == form_.c && int64_t(rows.u8.size()) == rows.h * row,
                 "TIFF: rows of the form that was announced");
+        if (band_.empty()) band_.resize(size_t(side * tiles_of_block() * side * form_.c));
         for (int64_t y = 0; y < rows.h; ++y) {
-            std::copy_n(rows.u8.begin() + y * row, row, band_.begin() + filled_ * columns() * side * form_.c);
+            std::copy_n(rows.u8.begin() + y * row, row, band_.begin() + filled_ * tiles_of_block() * side * form_.c);
             if (++filled_ == side) write_tiles();
         }
     }
@@ -52,10 +64,12 @@ class TiffWriter : public RowWriter {
 
  private:
     size_t word() const { return big_ ? 8 : 4; }  // bytes of an offset
-    int64_t columns() const { return (form_.w + side - 1) / side; }
+    int64_t tiles_across() const { return (form_.w + side - 1) / side; }
+    int64_t tiles_down() const { return (form_.h + side - 1) / side; }
+    int64_t tiles_of_block() const { return (columns_.count + side - 1) / side; }  // side by side
     // Of tiles that are not compressed, and of the tags that were given.
     int64_t most_bytes() const {
-        int64_t bytes = (form_.h + side - 1) / side * columns() * side * side * form_.c;
+        int64_t bytes = tiles_down() * tiles_across() * side * side * form_.c;
         for (const TiffTag& t : tags_) bytes += int64_t(t.value.size());
         return bytes;
     }
@@ -70,18 +84,21 @@ class TiffWriter : public RowWriter {
     void write_tiles() {
         const int64_t tile_row = side * form_.c;
         std::vector<uint8_t> tile(size_t(side * tile_row)), packed(compressBound(uLong(tile.size())));
-        for (int64_t x = 0; x < columns(); ++x) {
+        for (int64_t x = 0; x < tiles_of_block(); ++x) {
             for (int64_t y = 0; y < side; ++y)
-                std::copy_n(band_.begin() + (y * columns() + x) * tile_row, tile_row, tile.begin() + y * tile_row);
+                std::copy_n(band_.begin() + (y * tiles_of_block() + x) * tile_row, tile_row,
+                            tile.begin() + y * tile_row);
             uLongf size = uLongf(packed.size());
             if (compress2(packed.data(), &size, tile.data(), uLong(tile.size()), Z_DEFAULT_COMPRESSION) != Z_OK)
                 throw IoError(
                     fmt::format("encoding a TIFF of {}x{} pixels failed; is there memory left?", form_.w, form_.h));
-            offsets_.push_back(here());
-            sizes_.push_back(size);
+            const auto tile_index = size_t(tile_row_ * tiles_across() + columns_.first / side + x);
+            offsets_.at(tile_index) = here();
+            sizes_.at(tile_index) = size;
             sink_.write(packed.data(), size);
         }
         filled_ = 0;
+        ++tile_row_;
     }
 
     static TiffTag tag(uint16_t number, uint16_t type, const std::vector<uint64_t>& values) {
@@ -154,7 +171,9 @@ class TiffWriter : public RowWriter {
     const bool big_;
     std::vector<uint8_t> band_;  // rows of whole tiles
     int64_t filled_ = 0;         // of them
-    std::vector<uint64_t> offsets_, sizes_;
+    Columns columns_;            // that they have
+    int64_t tile_row_ = 0;
+    std::vector<uint64_t> offsets_, sizes_;  // of each tile
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/columns.h"
 #include "data/value_range.h"
 
 namespace atrous::data {
@@ -26,11 +27,16 @@ struct ByteFilter {
 ByteFilter byte_filter(int64_t in, int64_t out);
 
 // resize_bilinear, to the bit, of an image of which only some rows are there at a time: those that come in and those
-// that an output row is the sum of.
+// that an output row is the sum of; and of these rows, some columns alone.
 class RowResizer {
  public:
     using NextRows = std::function<Image(int64_t count)>;  // the next rows of the input, from the top
-    RowResizer(NextRows source, int64_t in_h, int64_t in_w, int64_t h, int64_t w);
+    RowResizer(NextRows source, int64_t in_h, int64_t in_w, int64_t h, int64_t w)
+        : RowResizer(std::move(source), in_h, in_w, h, w, {0, w}) {}
+    // Gives these columns of the output. The source's rows are of the columns source_columns(in_w, w, columns).
+    RowResizer(NextRows source, int64_t in_h, int64_t in_w, int64_t h, int64_t w, Columns columns);
+    // The columns of the input that those of the output are sums of.
+    static Columns source_columns(int64_t in_w, int64_t w, Columns columns);
     ~RowResizer();
     Image next(int64_t count);  // the next rows of the output
 
@@ -40,6 +46,7 @@ class RowResizer {
     class StateOf;
     const NextRows source_;
     const int64_t in_h_, in_w_, h_, w_;
+    const Columns columns_;
     std::unique_ptr<State> state_;
 };
 

@@ -160,20 +160,24 @@ ImageView view_of(const ModelCard& card, const WindowOptions& options, int64_t h
 
 namespace {
 
-// The image as the net takes it, resized. Of its rows those of the current windows are in memory.
+// Columns of the image as the net takes it, resized. Of its rows those of the current windows are in memory.
 class ViewRows {
  public:
-    ViewRows(data::ImageRows& image, const ModelCard& card, const ImageView& view, const std::string& path)
+    ViewRows(data::ImageRows& image, const ModelCard& card, const ImageView& view, Columns columns,
+             const std::string& path)
         : height_(view.height()),
           width_(view.width()),
+          columns_(columns),
+          again_(again(image, data::RowResizer::source_columns(image.width(), width_, columns))),
           resizer_(
-              [&image, &card, path](int64_t count) {
+              [&image = again_ ? *again_ : image, &card, path](int64_t count) {
                   return data::as_net_takes_it(image.next(count), int(card.net.in_channels), card.normalization.range,
                                                path);
               },
-              image.height(), image.width(), height_, width_) {}
+              image.height(), image.width(), height_, width_, columns) {}
 
-    // A rectangle of it; what lies beyond the image is left out. Those of later calls do not begin further up.
+    // A rectangle of it, within the columns; what lies beyond the image is left out. Those of later calls do not begin
+    // further up.
     data::Image cut(const Rectangle& r) {
         const int64_t end = std::min(r.top + r.height, height_), kept = std::max<int64_t>(held_end() - r.top, 0);
         if (r.top > top_ || held_end() < end) {
@@ -181,10 +185,14 @@ class ViewRows {
             held_ = kept > 0 ? stacked(r.top - top_, kept, fresh) : std::move(fresh);
             top_ = r.top;
         }
-        return data::crop(held_, r.top - top_, r.left, end - r.top, std::min(r.width, width_ - r.left));
+        return data::crop(held_, r.top - top_, r.left - columns_.first, end - r.top,
+                          std::min(r.width, width_ - r.left));
     }
 
  private:
+    static std::unique_ptr<data::ImageRows> again(const data::ImageRows& image, Columns columns) {
+        return columns == Columns{0, image.width()} ? nullptr : image.again(columns);
+    }
     int64_t held_end() const { return top_ + held_.h; }
     // `kept` held rows from `first` on, and more.
     data::Image stacked(int64_t first, int64_t kept, const data::Image& more) const {
@@ -197,6 +205,8 @@ class ViewRows {
     }
 
     const int64_t height_, width_;
+    const Columns columns_;
+    const std::unique_ptr<data::ImageRows> again_;  // where the image's own rows have more columns
     data::RowResizer resizer_;
     data::Image held_;  // rows from top_ on
     int64_t top_ = 0;
@@ -204,10 +214,16 @@ class ViewRows {
 
 }  // namespace
 
-void logits_by_windows(LoadedNet& loaded, data::ImageRows& image, const ImageView& view, const std::string& path,
-                       const TakeRows& take) {
+// One window sees all columns.
+static Columns seen_columns(const ImageView& view, Columns columns) {
+    if (view.exact) return seen_columns(*view.exact, columns);
+    return view.grid.windows() == 1 ? Columns{0, view.width()} : seen_columns(view.grid, columns);
+}
+
+void logits_by_windows(LoadedNet& loaded, data::ImageRows& image, const ImageView& view, Columns columns,
+                       const std::string& path, const TakeRows& take) {
     const auto options = loader_options(loaded.card, 1, 0, view.exact ? 1 : loaded.net->input_multiple());
-    ViewRows rows(image, loaded.card, view, path);
+    ViewRows rows(image, loaded.card, view, seen_columns(view, columns), path);
     HostBatch batch;
     std::vector<float> logits;
     const auto of_rectangle = [&](const Rectangle& r) {
@@ -225,21 +241,40 @@ void logits_by_windows(LoadedNet& loaded, data::ImageRows& image, const ImageVie
         return logits.data();
     };
     const int64_t channels = loaded.card.net.out_channels;
-    if (view.exact) return join_windows(*view.exact, channels, of_rectangle, take);
+    if (view.exact) return join_windows(*view.exact, columns, channels, of_rectangle, take);
     const WindowGrid& grid = view.grid;
     const auto of_window = [&](int64_t top, int64_t left) {
         return of_rectangle({top, left, grid.window_height, grid.window_width});
     };
+    if (grid.windows() > 1) return blend_windows(grid, columns, channels, of_window, take);
+    require(columns == Columns{0, view.width()}, "one window: all columns");
     blend_windows(grid, channels, of_window, take);
 }
 
-void logits_at_own_size(LoadedNet& net, data::ImageRows& image, const ImageView& view, const std::string& path,
-                        const TakeRows& take, const TakeRows& take_own) {
-    const int64_t channels = net.card.net.out_channels, in_row = view.width() * channels;
-    LogitRows own({}, view.height(), view.width(), channels, image.height(), image.width());
+// Of rows of logits that have the columns `given`.
+static std::vector<float> cut_columns(const float* rows, int64_t count, Columns given, Columns wanted,
+                                      int64_t channels) {
+    std::vector<float> cut;
+    for (int64_t y = 0; y < count; ++y) {
+        const float* row = rows + (y * given.count + wanted.first - given.first) * channels;
+        cut.insert(cut.end(), row, row + wanted.count * channels);
+    }
+    return cut;
+}
+
+void logits_at_own_size(LoadedNet& net, data::ImageRows& image, const ImageView& view, const ColumnBlock& block,
+                        const std::string& path, const TakeRows& take, const TakeRows& take_own) {
+    const int64_t channels = net.card.net.out_channels;
+    const Columns source = LogitRows::source_columns(view.width(), image.width(), block.own);
+    const int64_t begin = std::min(source.first, block.view.first);
+    const Columns columns{begin, std::max(source.end(), block.view.end()) - begin};
+    const int64_t in_row = columns.count * channels;
+    LogitRows own(nullptr, view.height(), view.width(), columns, channels, image.height(), image.width(), block.own);
     int64_t y = 0;
-    logits_by_windows(net, image, view, path, [&](int64_t first, int64_t count, const float* logits) {
-        if (take) take(first, count, logits);
+    logits_by_windows(net, image, view, columns, path, [&](int64_t first, int64_t count, const float* logits) {
+        if (take && columns == block.view) take(first, count, logits);
+        if (take && columns != block.view)
+            take(first, count, cut_columns(logits, count, columns, block.view, channels).data());
         const int64_t above = first > 0 ? 1 : 0;
         own.continue_with(logits - above * in_row, first - above);
         for (int64_t end = own.complete(first + count), n; y < end; y += n) {

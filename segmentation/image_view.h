@@ -9,6 +9,7 @@
 #include "base/settings.h"
 #include "data/image_rows.h"
 #include "engine/nn/receptive_field.h"
+#include "segmentation/column_blocks.h"
 #include "segmentation/load_net.h"
 #include "segmentation/windows.h"
 
@@ -17,6 +18,7 @@ namespace atrous {
 struct WindowOptions {
     std::string windows = "auto";
     double overlap = 0.25;
+    int64_t rows_in_memory = atrous::rows_in_memory;  // of a block of columns, in bytes; no setting
 };
 void describe(Settings& settings, WindowOptions& options);
 
@@ -47,14 +49,15 @@ Halo exact_halo_of(const ModelCard& card, const std::optional<Halo>& halo);
 // a size that the whole net would not pad to the same multiple as windows: its maps would lie elsewhere on the image.
 ExactGrid exact_grid_of(const ModelCard& card, const Halo& halo, int64_t height, int64_t width);
 
-// Calls `take` for the rows of the image's logits at the size of the view, from the top: segmentation/windows.h.
-// Memory: a row of windows. NumericError for NaN or Inf. `path` is for messages.
-void logits_by_windows(LoadedNet& net, data::ImageRows& image, const ImageView& view, const std::string& path,
-                       const TakeRows& take);
+// Calls `take` for the rows of the image's logits at the size of the view, those columns of them, from the top:
+// segmentation/windows.h. Whatever the columns, a pixel has the same logits, to the bit. Memory: a row of the windows over
+// them. NumericError for NaN or Inf. `path` is for messages. Of a block that is not the whole image, `image` is opened again.
+void logits_by_windows(LoadedNet& net, data::ImageRows& image, const ImageView& view, Columns columns,
+                       const std::string& path, const TakeRows& take);
 
-// The same, with `take_own` for the rows of the logits at the image's own size (segmentation/logit_rows.h), which follow as
-// soon as they are complete; `take` may be empty.
-void logits_at_own_size(LoadedNet& net, data::ImageRows& image, const ImageView& view, const std::string& path,
-                        const TakeRows& take, const TakeRows& take_own);
+// The same for a block, with `take_own` for the rows of the logits at the image's own size (segmentation/logit_rows.h), which
+// follow as soon as they are complete; `take`, for those at the size of the view, may be empty.
+void logits_at_own_size(LoadedNet& net, data::ImageRows& image, const ImageView& view, const ColumnBlock& block,
+                        const std::string& path, const TakeRows& take, const TakeRows& take_own);
 
 }  // namespace atrous

@@ -34,18 +34,29 @@ std::vector<std::string> Predictor::paths_of(const Job& job) const {
     return paths;
 }
 
-int64_t Predictor::predict_rows(data::ImageRows& image, const ImageView& view, const std::string& path,
-                                ResultRows& results) {
+std::vector<ColumnBlock> Predictor::blocks_of(const data::ImageRows& image, const ImageView& view) const {
+    int64_t result_bytes = 0;
+    for (const std::string& what : wanted_) result_bytes += what == "overlay" ? 3 : 1;
+    return column_blocks(image, view, net_.card.net.out_channels, result_bytes, windows_.rows_in_memory);
+}
+
+int64_t Predictor::predict_block(data::ImageRows& image, const ImageView& view, const ColumnBlock& block,
+                                 const std::string& path, ResultRows& results) {
     const ModelCard& card = net_.card;
-    const int64_t c = card.net.out_channels, w = image.width();
+    const Columns given = with_neighbours(block.own, image.width());
+    const int64_t c = card.net.out_channels, w = given.count, before = block.own.first - given.first;
     const bool probability = wants("probability");
     int64_t object = 0;
     const auto stop = [&](int64_t, int64_t, const float*) {
         if (stop_()) throw Stopped();
     };
-    logits_at_own_size(net_, image, view, path, stop, [&](int64_t, int64_t n, const float* rows) {
+    results.go_down(block.own);
+    logits_at_own_size(net_, image, view, {given, block.view}, path, stop, [&](int64_t, int64_t n, const float* rows) {
         const data::Image ids = class_ids(rows, n, w, c, threshold_);
-        object += int64_t(std::count_if(ids.u8.begin(), ids.u8.end(), [](uint8_t id) { return id != 0; }));
+        for (int64_t y = 0; y < n; ++y) {
+            const auto first = ids.u8.begin() + y * w + before;
+            object += block.own.count - int64_t(std::count(first, first + block.own.count, 0));
+        }
         results.put(ids, probability ? probability_map(rows, n, w, c, is_softmax(card)) : data::Image{});
     });
     return object;
@@ -64,12 +75,17 @@ std::string Predictor::predict(const Job& job) {
     const ImageView view = view_of(net_.card, windows_, h, w, net_.halo);
     std::vector<ResultFile> files;
     for (const std::string& what : wanted_) files.push_back({what, path_of(job, what)});
+    const auto blocks = blocks_of(*image, view);
+    const bool whole_rows = format_ == "png" && blocks.size() > 1;
     int64_t object = 0;
-    write_results(files, *image, options,
-                  [&](ResultRows& results) { object = predict_rows(*image, view, job.image, results); });
-    return fmt::format("{}: {}x{}{}, {:.1f} % foreground{}{}{}", job.image, w, h,
+    write_results(files, *image, options, [&](ResultRows& results) {
+        for (const ColumnBlock& block : whole_rows ? std::vector{whole_image(*image, view)} : blocks)
+            object += predict_block(*image, view, block, job.image, results);
+    });
+    return fmt::format("{}: {}x{}{}, {:.1f} % foreground{}{}{}{}", job.image, w, h,
                        image->pages() > 1 ? ", the first of several pages" : "", 100.0 * double(object) / double(h * w),
                        view.note.empty() ? "" : "; ", view.note,
+                       whole_rows ? "; PNG is written by whole rows, `format` tiff takes less memory" : "",
                        place.turned ? "; its place on Earth is not carried, for its orientation is stated" : "");
 }
 

@@ -31,19 +31,22 @@ class Predictor {
     const std::string& format() const { return format_; }
     std::vector<std::string> paths_of(const Job& job) const;  // of its results
 
-    // From here on predict() throws Stopped after the row of windows at which `stop` returns true.
+    // From here on predict() throws Stopped after the row of windows (of a block) at which `stop` returns true.
     void stop_when(std::function<bool()> stop) { stop_ = std::move(stop); }
 
     // Writes the results, whose folder must be there; returns a line about them. DataError for an image that
     // cannot be read, NumericError where the net gives NaN or Inf; then no result of it is written. Memory: what
-    // data/image_rows.h says of the image's format, its rows under a row of windows and their logits.
+    // data/image_rows.h says of the image's format, and for results as TIFF what segmentation/column_blocks.h says; PNG is
+    // written by whole rows, so that a row of windows and their logits are as wide as the image.
     std::string predict(const Job& job);
 
  private:
     bool wants(const std::string& what) const;
     std::string path_of(const Job& job, const std::string& what) const;
-    // Returns how many pixels are no background.
-    int64_t predict_rows(data::ImageRows& image, const ImageView& view, const std::string& path, ResultRows& results);
+    // Returns how many pixels of the block are no background.
+    int64_t predict_block(data::ImageRows& image, const ImageView& view, const ColumnBlock& block,
+                          const std::string& path, ResultRows& results);
+    std::vector<ColumnBlock> blocks_of(const data::ImageRows& image, const ImageView& view) const;
 
     LoadedNet& net_;
     std::vector<std::string> wanted_;

@@ -48,7 +48,7 @@ data::Image binary_of(data::Image ids) {
 class Files : public ResultRows {
  public:
     Files(const std::vector<ResultFile>& files, const data::ImageRows& image, const ResultOptions& options)
-        : files_(files), image_(image), options_(options) {}
+        : files_(files), image_(image), options_(options), columns_{0, image.width()}, given_(columns_) {}
 
     void open(size_t i, io::FileSink& sink) {
         const bool coloured = files_[i].what == "index", overlay = files_[i].what == "overlay";
@@ -58,14 +58,20 @@ class Files : public ResultRows {
                                                      : data::png_writer(sink, form, data::PngMark::ours));
         if (overlay) overlay_ = std::make_unique<OverlayRows>(image_.again(), options_);
     }
+    void go_down(Columns columns) override {
+        columns_ = columns;
+        given_ = with_neighbours(columns, image_.width());
+        for (const auto& writer : writers_) writer->go_down(columns);
+        if (overlay_) overlay_ = std::make_unique<OverlayRows>(image_.again(given_), options_);
+    }
     void put(const data::Image& ids, const data::Image& probability) override {
         for (size_t i = 0; i < files_.size(); ++i) {
             const std::string& what = files_[i].what;
-            if (what == "index") writers_[i]->put(ids);
-            if (what == "binary") writers_[i]->put(binary_of(ids));
-            if (what == "probability") writers_[i]->put(probability);
+            if (what == "index") writers_[i]->put(own(ids));
+            if (what == "binary") writers_[i]->put(own(binary_of(ids)));
+            if (what == "probability") writers_[i]->put(own(probability));
             if (what != "overlay") continue;
-            if (const data::Image rows = overlay_->next(ids); rows.h > 0) writers_[i]->put(rows);
+            if (const data::Image rows = overlay_->next(ids); rows.h > 0) writers_[i]->put(own(rows));
         }
     }
     void finish() {
@@ -73,9 +79,15 @@ class Files : public ResultRows {
     }
 
  private:
+    // Without the neighbours' columns.
+    data::Image own(const data::Image& rows) const {
+        if (columns_ == given_) return rows;
+        return data::crop(rows, 0, columns_.first - given_.first, rows.h, columns_.count);
+    }
     const std::vector<ResultFile>& files_;
     const data::ImageRows& image_;
     const ResultOptions& options_;
+    Columns columns_, given_;  // that are written, and that rows have
     std::vector<std::unique_ptr<data::RowWriter>> writers_;
     std::unique_ptr<OverlayRows> overlay_;
 };

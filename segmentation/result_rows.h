@@ -1,4 +1,4 @@
-// The files of one image's results, written row by row while the net goes down the image.
+// The files of one image's results, written row by row while the net goes down the image, or the columns of a block.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,7 @@
 #include "data/image_rows.h"
 #include "data/row_writer.h"
 #include "data/value_range.h"
+#include "segmentation/column_blocks.h"
 
 namespace atrous {
 
@@ -27,7 +28,10 @@ struct ResultOptions {
 class ResultRows {
  public:
     virtual ~ResultRows() = default;
-    // The next rows of class ids, and of the probability where it is wanted.
+    // From here on rows are those of these columns, from the top: data/row_writer.h. Before the first call they are whole.
+    virtual void go_down(Columns columns) = 0;
+    // The next rows of class ids, and of the probability where it is wanted: of the columns with_neighbours
+    // (segmentation/column_blocks.h), on which the overlay's outlines depend.
     virtual void put(const data::Image& ids, const data::Image& probability) = 0;
 };
 

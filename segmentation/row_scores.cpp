@@ -17,14 +17,14 @@ namespace {
 using Counts = std::vector<int64_t>;
 using OnRow = decltype(RowScoring::on_row);
 
-// Compares rows of logits with the rows of the mask at the same size, from the top.
+// Compares rows of logits with the rows of the mask at the same size, from the top; of both some columns.
 class RowCounter {
  public:
-    RowCounter(const data::Sample& sample, const data::MaskRule& rule, ImageSize own, ImageSize size,
+    RowCounter(const data::Sample& sample, const data::MaskRule& rule, ImageSize own, ImageSize size, Columns columns,
                const ModelCard& card, double threshold, OnRow on_row = {})
-        : labels_(sample, rule, own, size),
+        : labels_(sample, rule, own, size, columns),
           mask_(sample.mask_path),
-          width_(size.width),
+          width_(columns.count),
           channels_(card.net.out_channels),
           classes_(card.classes()),
           threshold_(threshold),
@@ -70,21 +70,34 @@ struct ImageCounts {
     Counts seen, native;
 };
 
+ImageCounts counts_of_block(LoadedNet& net, data::ImageRows& image, const ImageView& view, const ColumnBlock& block,
+                            const data::Sample& sample, const data::MaskRule& rule, const RowScoring& o) {
+    const ImageSize own(image.height(), image.width()), size(view.height(), view.width());
+    RowCounter seen(sample, rule, own, size, block.view, net.card, o.threshold, o.on_row);
+    const auto add_seen = [&](int64_t, int64_t n, const float* logits) { seen.add(n, logits); };
+    if (!o.native) {
+        logits_by_windows(net, image, view, block.view, sample.image_path, add_seen);
+        return {seen.counts(), {}};
+    }
+    RowCounter native(sample, rule, own, own, block.own, net.card, o.threshold);
+    logits_at_own_size(net, image, view, block, sample.image_path, add_seen,
+                       [&](int64_t, int64_t n, const float* logits) { native.add(n, logits); });
+    return {seen.counts(), native.counts()};
+}
+
 ImageCounts counts_of(LoadedNet& net, const data::Sample& sample, const data::MaskRule& rule, const RowScoring& o) {
     const auto image = rows_of(sample);
     const ImageSize own(image->height(), image->width());
     const ImageView view = view_of(net.card, o.windows, own.height, own.width, net.halo);
-    RowCounter seen(sample, rule, own, {view.height(), view.width()}, net.card, o.threshold, o.on_row);
-    if (!o.native) {
-        logits_by_windows(net, *image, view, sample.image_path,
-                          [&](int64_t, int64_t count, const float* logits) { seen.add(count, logits); });
-        return {seen.counts(), {}};
+    const auto classes = size_t(net.card.classes());
+    ImageCounts all{Counts(classes * classes), Counts(o.native ? classes * classes : 0)};
+    for (const ColumnBlock& block :
+         column_blocks(*image, view, net.card.net.out_channels, 0, o.windows.rows_in_memory)) {
+        const ImageCounts counts = counts_of_block(net, *image, view, block, sample, rule, o);
+        for (size_t i = 0; i < all.seen.size(); ++i) all.seen[i] += counts.seen[i];
+        for (size_t i = 0; i < all.native.size(); ++i) all.native[i] += counts.native[i];
     }
-    RowCounter native(sample, rule, own, own, net.card, o.threshold);
-    logits_at_own_size(
-        net, *image, view, sample.image_path, [&](int64_t, int64_t n, const float* logits) { seen.add(n, logits); },
-        [&](int64_t, int64_t n, const float* logits) { native.add(n, logits); });
-    return {seen.counts(), native.counts()};
+    return all;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Scores of images that are too large to be in memory as a whole: decoded, seen by the net and compared with their masks
-// some rows at a time, as `predict` goes down an image.
+// some rows at a time, in blocks of columns, as `predict` goes down an image.
 #pragma once
 
 #include <functional>

@@ -43,25 +43,47 @@ std::vector<float> window_weights(int64_t window, const std::vector<int64_t>& st
     return weights;
 }
 
+static bool holds_some(const WindowGrid& grid, int64_t left, Columns columns) {
+    return left < columns.end() && left + grid.window_width > columns.first;
+}
+
+Columns seen_columns(const WindowGrid& grid, Columns columns) {
+    Columns seen;
+    for (const int64_t left : grid.lefts) {
+        if (!holds_some(grid, left, columns)) continue;
+        if (seen.count == 0) seen.first = left;
+        seen.count = left + grid.window_width - seen.first;
+    }
+    return seen;
+}
+
 void blend_windows(const WindowGrid& grid, int64_t channels, const WindowLogits& logits, const TakeRows& take) {
     if (grid.windows() == 1) return take(0, grid.height, logits(0, 0));
+    blend_windows(grid, {0, grid.width}, channels, logits, take);
+}
+
+void blend_windows(const WindowGrid& grid, Columns columns, int64_t channels, const WindowLogits& logits,
+                   const TakeRows& take) {
     const std::vector<float> down = window_weights(grid.window_height, grid.tops);
     const std::vector<float> across = window_weights(grid.window_width, grid.lefts);
     const std::vector<float> sums_down = sums_of(down, grid.tops, grid.height);
     const std::vector<float> sums_across = sums_of(across, grid.lefts, grid.width);
-    const int64_t row = grid.width * channels, window_row = grid.window_width * channels;
+    const int64_t row = columns.count * channels, window_row = grid.window_width * channels;
     std::vector<float> band(size_t((1 + grid.window_height) * row), 0.f);  // behind the row above the current windows
     for (size_t r = 0; r < grid.tops.size(); ++r) {
         const int64_t top = grid.tops[r];
         std::vector<float> share(size_t(grid.window_height));
         for (size_t y = 0; y < share.size(); ++y) share[y] = down[y] / sums_down[size_t(top) + y];
         for (const int64_t left : grid.lefts) {
+            if (!holds_some(grid, left, columns)) continue;
             const float* window = logits(top, left);
+            const int64_t begin = std::max<int64_t>(columns.first - left, 0);
+            const int64_t end = std::min(columns.end() - left, grid.window_width);
             for (int64_t y = 0; y < grid.window_height; ++y)
-                for (int64_t x = 0; x < grid.window_width; ++x) {
+                for (int64_t x = begin; x < end; ++x) {
                     const float weight = share[size_t(y)] * across[size_t(x)] / sums_across[size_t(left + x)];
                     const float* from = window + y * window_row + x * channels;
-                    float* to = band.data() + (1 + y) * row + (left + x) * channels;
+                    float* to = band.data() + (1 + y) * row + (left + x - columns.first) * channels;
                     for (int64_t ch = 0; ch < channels; ++ch) to[ch] += weight * from[ch];
                 }
         }
@@ -92,19 +114,37 @@ static std::pair<int64_t, int64_t> seen(int64_t core, int64_t size, int64_t halo
     return {std::max<int64_t>(core - halo, 0), std::min(core + size + halo, all)};
 }
 
+// The first column of the first window that keeps some of the columns.
+static int64_t first_core(const ExactGrid& grid, Columns columns) {
+    return columns.first / grid.core_width * grid.core_width;
+}
+
+Columns seen_columns(const ExactGrid& grid, Columns columns) {
+    const int64_t last = (columns.end() - 1) / grid.core_width * grid.core_width;
+    const int64_t begin = seen(first_core(grid, columns), grid.core_width, grid.halo, grid.seen_width).first;
+    const int64_t end = seen(last, grid.core_width, grid.halo, grid.seen_width).second;
+    return {begin, std::min(end, grid.width) - begin};
+}
+
 void join_windows(const ExactGrid& grid, int64_t channels, const RectangleLogits& logits, const TakeRows& take) {
-    const int64_t row = grid.width * channels;
+    join_windows(grid, {0, grid.width}, channels, logits, take);
+}
+
+void join_windows(const ExactGrid& grid, Columns columns, int64_t channels, const RectangleLogits& logits,
+                  const TakeRows& take) {
+    const int64_t row = columns.count * channels;
     std::vector<float> band(size_t((1 + grid.core_height) * row), 0.f);  // behind the row above the current windows
     for (int64_t top = 0; top < grid.height; top += grid.core_height) {
         const auto [y0, y1] = seen(top, grid.core_height, grid.halo, grid.seen_height);
         const int64_t kept = std::min(grid.core_height, grid.height - top);
-        for (int64_t left = 0; left < grid.width; left += grid.core_width) {
+        for (int64_t left = first_core(grid, columns); left < columns.end(); left += grid.core_width) {
             const auto [x0, x1] = seen(left, grid.core_width, grid.halo, grid.seen_width);
             const float* window = logits({y0, x0, y1 - y0, x1 - x0});
-            const int64_t count = std::min(grid.core_width, grid.width - left) * channels;
+            const int64_t begin = std::max(left, columns.first);
+            const int64_t count = (std::min(left + grid.core_width, columns.end()) - begin) * channels;
             for (int64_t y = 0; y < kept; ++y)
-                std::copy_n(window + ((top - y0 + y) * (x1 - x0) + left - x0) * channels, count,
-                            band.data() + (1 + y) * row + left * channels);
+                std::copy_n(window + ((top - y0 + y) * (x1 - x0) + begin - x0) * channels, count,
+                            band.data() + (1 + y) * row + (begin - columns.first) * channels);
         }
         take(top, kept, band.data() + row);
         std::copy_n(band.begin() + kept * row, row, band.begin());

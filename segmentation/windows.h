@@ -7,6 +7,8 @@
 #include <functional>
 #include <vector>
 
+#include "base/columns.h"
+
 namespace atrous {
 
 // Where the windows of an image lie. All are of one size; each row of windows has the same columns.
@@ -27,13 +29,18 @@ std::vector<float> window_weights(int64_t window, const std::vector<int64_t>& st
 
 // [window_height][window_width][channels], valid until the next call.
 using WindowLogits = std::function<const float*(int64_t top, int64_t left)>;
-// Takes rows [first, first + count) of the blended logits: [count][width][channels]. Where first > 0, the row before them
-// lies in front of `rows`.
+// Takes rows [first, first + count) of the logits of the columns that were asked for: [count][columns.count][channels]. Where
+// first > 0, the row before them lies in front of `rows`.
 using TakeRows = std::function<void(int64_t first, int64_t count, const float* rows)>;
 
 // Calls `logits` for each window, row by row, and `take` for all rows of the image from the top. Memory: one row of
 // windows.
 void blend_windows(const WindowGrid& grid, int64_t channels, const WindowLogits& logits, const TakeRows& take);
+// The same, to the bit, of some columns: of the windows those that hold some of them. Where there are several windows.
+void blend_windows(const WindowGrid& grid, Columns columns, int64_t channels, const WindowLogits& logits,
+                   const TakeRows& take);
+// The columns of the image that those windows see.
+Columns seen_columns(const WindowGrid& grid, Columns columns);
 
 // Where exact windows lie. What the net sees of each begins at a multiple of `align`, and ends at one too.
 struct ExactGrid {
@@ -60,5 +67,8 @@ using RectangleLogits = std::function<const float*(const Rectangle&)>;
 
 // As blend_windows.
 void join_windows(const ExactGrid& grid, int64_t channels, const RectangleLogits& logits, const TakeRows& take);
+void join_windows(const ExactGrid& grid, Columns columns, int64_t channels, const RectangleLogits& logits,
+                  const TakeRows& take);
+Columns seen_columns(const ExactGrid& grid, Columns columns);
 
 }  // namespace atrous

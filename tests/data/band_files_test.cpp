@@ -239,6 +239,8 @@ TEST(BandFiles, OneWithHalfTheSizeIsEnlargedBilinearly) {
     }
     EXPECT_EQ(joined, whole.u16);
     EXPECT_EQ(rows->again()->next(6).u16, whole.u16);
+    for (const Columns columns : {Columns{0, 3}, {3, 1}, {4, 4}})
+        EXPECT_EQ(rows->again(columns)->next(6).u16, crop(whole, 0, columns.first, 6, columns.count).u16);
 }
 
 TEST(BandFiles, ACheckLooksAtEachOfThem) {

@@ -1,7 +1,9 @@
 // Images read row by row are those that are read as a whole, and images written row by row come back.
 #include "data/image_rows.h"
 
+#include <cstring>
 #include <fstream>
+#include <limits>
 
 #include "data/row_writer.h"
 #include "data/transform.h"
@@ -42,6 +44,27 @@ void same_as_whole(const std::string& path) {
     EXPECT_EQ(rows->left(), 0);
 }
 
+// In each of these blocks the columns of the whole image, across the borders of tiles and of bytes.
+void same_columns(const std::string& path) {
+    const Image whole = load_image(path);
+    const auto rows = open_rows(path);
+    for (const Columns columns : {Columns{0, 1}, {0, 16}, {7, 13}, {15, 2}, {whole.w - 5, 5}, {0, whole.w}}) {
+        const auto some = rows->again(columns);
+        ASSERT_EQ(some->width(), columns.count);
+        ASSERT_EQ(some->height(), whole.h);
+        for (int64_t y = 0, n = 3; y < whole.h; y += n) {
+            n = std::min(n, some->left());
+            const Image part = some->next(n), expected = crop(whole, y, columns.first, n, columns.count);
+            ASSERT_EQ(part.c, whole.c);
+            ASSERT_EQ(part.u8, expected.u8) << path << " row " << y << ", column " << columns.first;
+            ASSERT_EQ(part.u16, expected.u16) << path << " row " << y << ", column " << columns.first;
+            ASSERT_EQ(part.f32, expected.f32) << path << " row " << y << ", column " << columns.first;
+            EXPECT_EQ(part.bands, whole.bands);
+        }
+    }
+    EXPECT_EQ(rows->next(1).u8, crop(whole, 0, 0, 1, whole.w).u8) << "what was opened first is untouched";
+}
+
 }  // namespace
 
 TEST(ImageRows, OfTiffInEveryArrangement) {
@@ -62,6 +85,7 @@ TEST(ImageRows, OfTiffInEveryArrangement) {
                             .tiles = tiles};
                         write_file(dir / "x.tif", encode_tiff(form, noise(41 * 37 * samples * bits / 8)));
                         same_as_whole(dir / "x.tif");
+                        same_columns(dir / "x.tif");
                     }
 }
 
@@ -79,6 +103,7 @@ TEST(ImageRows, OfTiffWithOneLargeStrip) {
         TIFFClose(tiff);
         write_file(dir / "x.tif", memory.bytes);
         same_as_whole(dir / "x.tif");
+        same_columns(dir / "x.tif");
         memory.bytes.resize(memory.bytes.size() / 2);
         if (compression == COMPRESSION_NONE) continue;  // its directory is at the end
     }
@@ -93,6 +118,7 @@ TEST(ImageRows, OfTiffThatIsTurnedOrConverted) {
     TiffForm cmyk{.h = 20, .w = 31, .samples = 4, .photometric = PHOTOMETRIC_SEPARATED};
     write_file(dir / "cmyk.tif", encode_tiff(cmyk, noise(20 * 31 * 4)));
     same_as_whole(dir / "cmyk.tif");
+    same_columns(dir / "cmyk.tif");
 }
 
 TEST(ImageRows, OfPng) {
@@ -100,6 +126,7 @@ TEST(ImageRows, OfPng) {
     for (int c : {1, 3, 4}) {
         save_png(dir / "x.png", noisy(33, 29, c));
         same_as_whole(dir / "x.png");
+        same_columns(dir / "x.png");
     }
     Image deep = make_image<uint16_t>(21, 17, 3);
     for (size_t i = 0; i < deep.u16.size(); ++i) deep.u16[i] = uint16_t(i * 977);
@@ -109,12 +136,44 @@ TEST(ImageRows, OfPng) {
     for (uint8_t& v : indices.u8) v %= 3;
     save_png(dir / "palette.png", indices, {0xff0000, 0x00ff00, 0x0000ff});
     same_as_whole(dir / "palette.png");
+    same_columns(dir / "palette.png");
 }
 
 TEST(ImageRows, OfFormatsThatAreDecodedAsAWhole) {
     TempDir dir;
     save_jpeg(dir / "x.jpg", noisy(40, 50, 3));
     same_as_whole(dir / "x.jpg");
+    same_columns(dir / "x.jpg");
+}
+
+// Samples of 1, 4 and 12 bits: a column need not begin at a byte.
+TEST(ImageRows, OfTiffWhoseSamplesShareBytes) {
+    TempDir dir;
+    for (const int bits : {1, 4, 12})
+        for (const bool tiles : {false, true}) {
+            const TiffForm form{.h = 33, .w = 48, .bits = bits, .tiles = tiles};
+            write_file(dir / "x.tif", encode_tiff(form, noise(33 * 48 * bits / 8)));
+            same_as_whole(dir / "x.tif");
+            same_columns(dir / "x.tif");
+        }
+}
+
+// A value that is no number is named by its place in the file, not in the block.
+TEST(ImageRows, AColumnIsNamedByItsPlaceInTheFile) {
+    TempDir dir;
+    std::vector<float> values(20 * 40, 1.f);
+    values[size_t(7 * 40 + 31)] = std::numeric_limits<float>::quiet_NaN();
+    std::vector<uint8_t> bytes(values.size() * 4);
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    write_file(dir / "x.tif",
+               encode_tiff({.h = 20, .w = 40, .bits = 32, .format = SAMPLEFORMAT_IEEEFP, .tiles = true}, bytes));
+    const auto rows = open_rows(dir / "x.tif")->again({24, 16});
+    try {
+        rows->next(20);
+        FAIL();
+    } catch (const DataError& e) {
+        EXPECT_NE(std::string(e.what()).find("(31, 7)"), std::string::npos) << e.what();
+    }
 }
 
 TEST(ImageRows, ATruncatedFileIsRefusedWhereItEnds) {
@@ -148,6 +207,30 @@ TEST(RowResizer, GivesTheRowsOfTheWholeImage) {
                 ASSERT_EQ(rows.u8, expected.u8) << h << "x" << w << " row " << y;
                 ASSERT_EQ(rows.u16, expected.u16);
                 ASSERT_EQ(rows.f32, expected.f32);
+            }
+        }
+}
+
+// Of each block the columns of the whole image's result, from the columns of the input that it needs and no others.
+TEST(RowResizer, GivesColumnsOfTheWholeImage) {
+    Image deep = make_image<uint16_t>(57, 131, 1), floats = make_image<float>(40, 140, 2);
+    for (size_t i = 0; i < deep.u16.size(); ++i) deep.u16[i] = uint16_t(i * 977);
+    for (size_t i = 0; i < floats.f32.size(); ++i) floats.f32[i] = float(i % 97) / 7;
+    for (const Image& image : {noisy(61, 167, 3), deep, floats})
+        for (const auto& [h, w] : {std::pair<int64_t, int64_t>{20, 63}, {image.h, 99}, {20, image.w}, {150, 390}}) {
+            const Image whole = resize_bilinear(image, h, w);
+            for (const Columns columns : {Columns{0, 17}, {16, 1}, {17, 46}, {w - 9, 9}}) {
+                const Columns source = RowResizer::source_columns(image.w, w, columns);
+                int64_t at = 0;
+                const auto next = [&](int64_t count) {
+                    at += count;
+                    return crop(image, at - count, source.first, count, source.count);
+                };
+                const Image rows = RowResizer(next, image.h, image.w, h, w, columns).next(h);
+                const Image expected = crop(whole, 0, columns.first, h, columns.count);
+                ASSERT_EQ(rows.u8, expected.u8) << h << "x" << w << " from column " << columns.first;
+                ASSERT_EQ(rows.u16, expected.u16) << h << "x" << w << " from column " << columns.first;
+                ASSERT_EQ(rows.f32, expected.f32) << h << "x" << w << " from column " << columns.first;
             }
         }
 }
@@ -193,6 +276,36 @@ TEST(RowWriter, TiffComesBack) {
     write_file(dir / "other.tif", encode_tiff({.h = 8, .w = 8}, noise(64)));
     EXPECT_FALSE(is_our_tiff(dir / "other.tif"));
     EXPECT_FALSE(is_our_tiff(dir / "none.tif"));
+}
+
+// Blocks of columns one after the other, the last of half a tile: the same image.
+TEST(RowWriter, TiffOfBlocksOfColumnsComesBack) {
+    TempDir dir;
+    for (const int c : {1, 3}) {
+        const Image image = noisy(300, 256 * 3 + 100, c);
+        io::write_durably(dir / "x.tif", [&](io::FileSink& sink) {
+            const auto writer = tiff_writer(sink, {image.h, image.w, c});
+            for (const Columns columns : {Columns{0, 512}, {512, 256}, {768, 100}}) {
+                writer->go_down(columns);
+                for (int64_t y = 0; y < image.h; y += 60) writer->put(crop(image, y, columns.first, 60, columns.count));
+            }
+            EXPECT_THROW(writer->go_down({100, 256}), Error) << "tiles are not cut";
+            writer->finish();
+        });
+        EXPECT_EQ(load_image(dir / "x.tif").u8, image.u8);
+    }
+}
+
+TEST(RowWriter, PngHasWholeRows) {
+    TempDir dir;
+    io::write_durably(dir / "x.png", [&](io::FileSink& sink) {
+        const auto writer = png_writer(sink, {4, 512, 1}, PngMark::ours);
+        EXPECT_THROW(writer->go_down({0, 256}), Error);
+        writer->go_down({0, 512});
+        writer->put(noisy(4, 512, 1));
+        writer->finish();
+    });
+    EXPECT_EQ(load_image(dir / "x.png").u8, noisy(4, 512, 1).u8);
 }
 
 // A GeoTIFF in each order of bytes, and as BigTIFF.

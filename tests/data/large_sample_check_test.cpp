@@ -183,7 +183,25 @@ TEST(LargeSamples, LabelsByRowsAreThoseOfWholeMasks) {
                 joined.insert(joined.end(), some.u8.begin(), some.u8.end());
             }
             EXPECT_EQ(joined, whole.u8) << file << " " << size.height;
+            for (const Columns columns : {Columns{0, 9}, {9, 1}, {10, size.width - 10}})
+                EXPECT_EQ(LabelRows(sample, rule, {97, 61}, size, columns).next(size.height).u8,
+                          crop(whole, 0, columns.first, size.height, columns.count).u8)
+                    << file << " " << size.width << " wide, from column " << columns.first;
         }
+    const Sample odd{dir / "image.png", dir / "png.png", "x"};
+    const auto allowed = parse_mask_rule("0=0,1=1,255=ignore");
+    const auto column_of_2 = [&](Columns columns) -> std::string {
+        try {
+            LabelRows(odd, allowed, {97, 61}, {97, 61}, columns).next(1);
+        } catch (const DataError& e) {
+            return e.what();
+        }
+        return "";
+    };
+    const auto first = int64_t(std::find(ids.u8.begin() + 20, ids.u8.begin() + 61, 2) - ids.u8.begin());
+    ASSERT_LT(first, 61);
+    EXPECT_NE(column_of_2({20, 41}).find("pixel (" + std::to_string(first) + ", 0)"), std::string::npos)
+        << column_of_2({20, 41}) << ": by its place in the file";
     expect_error(
         [&] {
             MaskRows(Sample{dir / "image.png", dir / "png.png", "x"}, 96, 61);

@@ -68,7 +68,7 @@ class RowScores : public testing::Test {
         RowScoring options{windows, 0, native, {}, {}};
         options.on_image = [&](const std::string&, const int64_t* c) { all.insert(all.end(), c, c + 4); };
         const ScoresByRows scored = score_by_rows(net_, samples_, report_.rule, options);
-        EXPECT_EQ(scored.scores.images, 2);
+        EXPECT_EQ(scored.scores.images, int64_t(samples_.size()));
         EXPECT_TRUE(std::isnan(scored.scores.loss)) << "no loss is known";
         if (native) append(scored.native.confusion, all);
         return all;
@@ -109,6 +109,25 @@ TEST_F(RowScores, HaveTheProbabilitiesOfWholeImages) {
     score_by_rows(net_, samples_, report_.rule, options);
     EXPECT_EQ(rows.precision_recall()->average_precision(), whole.precision_recall()->average_precision());
     EXPECT_EQ(rows.calibration().error(), whole.calibration().error());
+}
+
+// Resized and as they are: pixels at the border of two blocks are counted once, at both sizes.
+TEST_F(RowScores, OfBlocksOfColumnsAreThoseOfWholeImages) {
+    draw("c", 70, 1100);
+    samples_.erase(samples_.begin(), samples_.end() - 1);
+    report_.sizes = {{70, 1100}};
+    report_.min_h = report_.max_h = 70, report_.min_w = report_.max_w = 1100;
+    const auto image = data::open_rows(samples_[0].image_path);
+    for (const data::ResizeMode resize : {data::ResizeMode::stretch, data::ResizeMode::none})
+        for (const char* windows : {"on", "exact"}) {
+            SCOPED_TRACE(windows);
+            net_.card.resize = resize;
+            const WindowOptions in_blocks{windows, 0.25, 1};
+            ASSERT_GE(column_blocks(*image, view_of(net_.card, in_blocks, 70, 1100), 1, 0, 1).size(), 2u);
+            const Matrices expected = whole({windows, 0.25}), found = by_rows(in_blocks);
+            EXPECT_EQ(found, expected);
+            EXPECT_EQ(by_rows(in_blocks, false), Matrices(expected.begin(), expected.end() - 4));
+        }
 }
 
 TEST_F(RowScores, OfImagesWhoseChannelsAreFiles) {

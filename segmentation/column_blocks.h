@@ -1,0 +1,37 @@
+// In which blocks of columns a large image goes through a net: each from the top to the bottom, so that what is in memory
+// depends neither on the image's height nor on its width.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/columns.h"
+#include "data/image_rows.h"
+
+namespace atrous {
+
+struct ImageView;
+
+struct ColumnBlock {
+    Columns own;   // of the image itself; they begin at a multiple of data::tiff_tile
+    Columns view;  // of the image at the size at which the net sees it
+};
+
+// What the rows of a block may take of memory, in bytes: no more than the program takes by itself, and yet thousands of columns
+// under small windows. Of windows so large that fewer than `least_windows` of them lie side by side in it, as many are taken
+// nevertheless, since those across the border of two blocks are computed for both: of each row one or two.
+inline constexpr int64_t rows_in_memory = int64_t{16} << 20;
+inline constexpr int64_t least_windows = 8;
+
+// All columns of the image as one block.
+ColumnBlock whole_image(const data::ImageRows& image, const ImageView& view);
+
+// Blocks of about one width, from the left, for logits of `channels`. `result_bytes`: of a pixel of all results together that are
+// written in tiles. An image that the net sees as a whole is one block.
+std::vector<ColumnBlock> column_blocks(const data::ImageRows& image, const ImageView& view, int64_t channels,
+                                       int64_t result_bytes, int64_t budget = rows_in_memory);
+
+// The columns and the one on each side of them, where there is one.
+Columns with_neighbours(Columns columns, int64_t width);
+
+}  // namespace atrous
