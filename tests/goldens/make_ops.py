@@ -50,6 +50,15 @@ def region(z, t, alpha, beta, smooth, exponent):
     return ((1 - (2 * tp + smooth) / (2 * tp + 2 * alpha * fp + 2 * beta * fn + smooth))**exponent).mean()
 
 
+def bce(z, t, smoothing, pos_weight):
+    """Of one-hot labels, over the pixels that count."""
+    counted = t != 255
+    onehot = F.one_hot(torch.where(counted, t, torch.zeros_like(t)), z.shape[3]).double()
+    target = (1 - smoothing) * onehot + smoothing / 2
+    weight = torch.full((z.shape[3],), pos_weight, dtype=torch.float64)
+    return F.binary_cross_entropy_with_logits((4 * z)[counted], target[counted], pos_weight=weight)
+
+
 def focal(z, t, gamma):
     losses = F.cross_entropy(nchw(4 * z), t, ignore_index=255, reduction="none")
     counted = t != 255
@@ -62,6 +71,11 @@ def main():
     cases = {
         "cross_entropy": case("cross_entropy", lambda z: F.cross_entropy(nchw(4 * z), t, ignore_index=255), z=shape),
         "cross_entropy_weights": case("cross_entropy_weights", lambda z: F.cross_entropy(nchw(4 * z), t, weights, ignore_index=255), z=shape),
+        "cross_entropy_smoothing": case("cross_entropy_smoothing", lambda z: F.cross_entropy(nchw(4 * z), t, ignore_index=255, label_smoothing=.1), z=shape),
+        "cross_entropy_smoothing_weights": case("cross_entropy_smoothing_weights", lambda z: F.cross_entropy(nchw(4 * z), t, weights, ignore_index=255, label_smoothing=.3), z=shape),
+        "bce_smoothing": case("bce_smoothing", lambda z: bce(z, t, .1, 1), z=shape),
+        "bce_pos_weight": case("bce_pos_weight", lambda z: bce(z, t, 0, 5), z=shape),
+        "bce_smoothing_pos_weight": case("bce_smoothing_pos_weight", lambda z: bce(z, t, .2, .3), z=shape),
         "focal": case("focal", lambda z: focal(z, t, 2), z=shape),
         "dice": case("dice", lambda z: region(z, t, .5, .5, 1, 1), z=shape),
         "focal_tversky": case("focal_tversky", lambda z: region(z, t, .3, .7, 1, .75), z=shape),

@@ -79,6 +79,11 @@ class OpsParity : public testing::TestWithParam<DeviceKind> {
         t.copy_from_host(ids.data(), ids.size());
         return t;
     }
+    Tensor class_weights() const {
+        auto weights = hashed("class weights", 5);
+        for (double& w : weights) w += 1.5;
+        return tensor_of(weights, {5}, device());
+    }
     void expect_loss(const std::string& name, const SoftmaxLossOptions& options, const Tensor& weights = {}) const {
         expect_parity(name, {{"z", {2, 9, 7, 5}, 4}}, device(), [&](const std::vector<Tensor>& in) {
             return softmax_loss(in[0], labels(), options, weights).loss;
@@ -88,9 +93,21 @@ class OpsParity : public testing::TestWithParam<DeviceKind> {
 
 TEST_P(OpsParity, CrossEntropy) {
     expect_loss("cross_entropy", {});
-    auto weights = hashed("class weights", 5);
-    for (double& w : weights) w += 1.5;
-    expect_loss("cross_entropy_weights", {}, tensor_of(weights, {5}, device()));
+    expect_loss("cross_entropy_weights", {}, class_weights());
+}
+TEST_P(OpsParity, CrossEntropyWithLabelSmoothing) {
+    expect_loss("cross_entropy_smoothing", {.smoothing = 0.1});
+    expect_loss("cross_entropy_smoothing_weights", {.smoothing = 0.3}, class_weights());
+}
+TEST_P(OpsParity, BceWithLabelSmoothingAndPosWeight) {
+    const auto expect_bce = [&](const std::string& name, double smoothing, double pos_weight) {
+        expect_parity(name, {{"z", {2, 9, 7, 5}, 4}}, device(), [&](const std::vector<Tensor>& in) {
+            return bce_dice(in[0], labels(), {.dice_weight = 0, .smoothing = smoothing, .pos_weight = pos_weight}).loss;
+        });
+    };
+    expect_bce("bce_smoothing", 0.1, 1);
+    expect_bce("bce_pos_weight", 0, 5);
+    expect_bce("bce_smoothing_pos_weight", 0.2, 0.3);
 }
 TEST_P(OpsParity, Focal) { expect_loss("focal", {.gamma = 2}); }
 TEST_P(OpsParity, Region) {
