@@ -9,6 +9,7 @@
 #include "engine/ops/depthwise.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/global_pool.h"
+#include "engine/ops/lovasz.h"
 #include "engine/ops/resize.h"
 #include "engine/ops/softmax_loss.h"
 #include "tests/paths.h"
@@ -108,6 +109,22 @@ TEST_P(OpsParity, BceWithLabelSmoothingAndPosWeight) {
     expect_bce("bce_smoothing", 0.1, 1);
     expect_bce("bce_pos_weight", 0, 5);
     expect_bce("bce_smoothing_pos_weight", 0.2, 0.3);
+}
+TEST_P(OpsParity, Lovasz) {
+    const auto expect_lovasz = [&](const std::string& name, int64_t channels, const LovaszOptions& options,
+                                   const Tensor& truth) {
+        expect_parity(name, {{"z", {2, 9, 7, channels}, 4}}, device(),
+                      [&](const std::vector<Tensor>& in) { return lovasz(in[0], truth, options).loss; });
+    };
+    expect_lovasz("lovasz_softmax", 5, {}, labels());
+    expect_lovasz("lovasz_softmax_per_image", 5, {.per_image = true}, labels());
+    expect_lovasz("lovasz_hinge", 1, {}, labels());
+    expect_lovasz("lovasz_hinge_per_image", 1, {.per_image = true}, labels());
+    std::vector<uint8_t> ids = labels().to_host<uint8_t>();
+    for (uint8_t& id : ids) id = id == 3 ? 255 : id;
+    Tensor without_three = labels();
+    without_three.copy_from_host(ids.data(), ids.size());
+    expect_lovasz("lovasz_softmax_all", 5, {.classes = LovaszClasses::all}, without_three);
 }
 TEST_P(OpsParity, Focal) { expect_loss("focal", {.gamma = 2}); }
 TEST_P(OpsParity, Region) {

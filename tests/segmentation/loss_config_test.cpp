@@ -73,6 +73,19 @@ TEST(LossConfig, LabelsAreSmoothedAndPositiveOnesWeighted) {
     EXPECT_THROW(loss_parts({.name = "bce(pos-weight=0)"}, 5, 255), UsageError);
 }
 
+TEST(LossConfig, LovaszGoesWithAnyOtherWord) {
+    const auto terms = [](const std::string& name, int64_t channels) {
+        std::string names;
+        for (const LossTerm& t : loss_of({.name = name}, channels, 255)({DeviceKind::cpu}, DType::f32)->terms())
+            names += t.name + " ";
+        return names;
+    };
+    EXPECT_EQ(terms("lovasz", 1), "lovasz ");
+    EXPECT_EQ(terms("0.5*ce+0.5*lovasz(per-image=true,classes=all)", 5), "cross_entropy dice lovasz ");
+    EXPECT_EQ(terms("bce+dice+lovasz", 1), "bce dice lovasz ");
+    EXPECT_THROW(loss_parts({.name = "lovasz(classes=some)"}, 5, 255), UsageError);
+}
+
 // Its function asks the word what it is, long after the configuration has gone.
 class SmoothWord : public Copied<SmoothWord, LossWord> {
  public:
