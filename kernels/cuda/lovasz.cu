@@ -59,28 +59,31 @@ __global__ void __launch_bounds__(block_threads) lovasz_errors(ErrorArgs<T> a) {
 
 struct ShareArgs {
     const int* pixels;        // as above
-    int* pixels_of;           // [segments]
+    int* pixels_of;           // [C + 1][images]
     float *shares, *counted;  // [segments]: 1 / (classes * images), 0 where the class does not count; [1]
     int64_t blocks;
     int channels, images;
     bool all;
 };
 
+// Block (x, y): of image x and class y, or those that count, the sum over its blocks.
+__global__ void __launch_bounds__(block_threads) lovasz_pixels(ShareArgs a) {
+    __shared__ double shared[block_threads];
+    const int64_t row = int64_t(blockIdx.y) * a.images + blockIdx.x;
+    double sum = 0;
+    for (int64_t b = threadIdx.x; b < a.blocks; b += block_threads) sum += a.pixels[row * a.blocks + b];
+    sum = block_sum<block_threads>(shared, sum);
+    if (threadIdx.x == 0) a.pixels_of[row] = int(sum);
+}
+
 // A thread an image, one block.
 __global__ void __launch_bounds__(block_threads) lovasz_shares(ShareArgs a) {
     __shared__ double shared[block_threads];
     double counted = 0;
     for (int image = int(threadIdx.x); image < a.images; image += block_threads) {
-        int classes = 0, here = 0;
-        for (int c = 0; c <= a.channels; ++c) {
-            const int* const of_blocks = a.pixels + (int64_t(c) * a.images + image) * a.blocks;
-            int sum = 0;
-            for (int64_t b = 0; b < a.blocks; ++b) sum += of_blocks[b];
-            if (c == a.channels)
-                here = sum;
-            else
-                a.pixels_of[c * a.images + image] = sum, classes += a.all || sum > 0;
-        }
+        const int here = a.pixels_of[a.channels * a.images + image];
+        int classes = 0;
+        for (int c = 0; c < a.channels; ++c) classes += a.all || a.pixels_of[c * a.images + image] > 0;
         counted += here;
         for (int c = 0; c < a.channels; ++c) {
             const bool counts = here > 0 && (a.all || a.pixels_of[c * a.images + image] > 0);
@@ -191,13 +194,14 @@ void lovasz_forward(Queue& q, const LovaszForwardArgs& a) {
     dispatch_gpu("lovasz_forward", z.dtype,
                  [&](auto zero) { write_errors<decltype(zero)>(q, a, s, images, pixels, blocks); });
     ShareArgs shares{pixels,
-                     q.scratch<int>(size_t(s.count)),
+                     q.scratch<int>(size_t(s.count + images)),
                      q.scratch<float>(size_t(s.count)),
                      q.scratch<float>(1),
                      blocks,
                      channels,
                      images,
                      channels == 1 || a.options.classes == LovaszClasses::all};
+    launch(lovasz_pixels, dim3(unsigned(images), unsigned(channels + 1)), dim3(block_threads), 0, q.stream(), shares);
     launch(lovasz_shares, dim3(1), dim3(block_threads), 0, q.stream(), shares);
     sort_segments(q, s);
     const SlopeArgs k{s.keys,
