@@ -33,11 +33,11 @@ constexpr int64_t group_of(DiceGroups groups, int64_t image, int64_t c, int64_t 
 
 struct BceDiceOptions {
     double bce_weight = 1, dice_weight = 1, smooth = 1, normalizer = 0;
-    double smoothing = 0;   // e of bce's labels, from 0 below 1
-    double pos_weight = 1;  // of bce's positive labels, above 0
     DiceGroups groups = DiceGroups::batch;
     int ignore_index = 255;  // -1: every pixel counts
     const double* device_normalizer = nullptr;
+    double smoothing = 0;   // e of bce's labels, from 0 below 1
+    double pos_weight = 1;  // of bce's positive labels, above 0
 };
 
 // What bce multiplies -log p by, and -log(1 - p), at labels 0 and 1.

@@ -28,8 +28,7 @@ constexpr int64_t max_classes = 256;
 
 struct SoftmaxLossOptions {
     double ce_weight = 1, region_weight = 0;
-    double gamma = 0;      // of the focal loss, at least 0
-    double smoothing = 0;  // e of the labels, from 0 below 1; above 0 only where gamma is 0
+    double gamma = 0;  // of the focal loss, at least 0
     double alpha = 0.5, beta = 0.5, smooth = 1,
            exponent = 1;  // of the region loss; exponent above 0, others at least 0
     double normalizer = 0;
@@ -37,6 +36,7 @@ struct SoftmaxLossOptions {
     bool background = true;
     int ignore_index = 255;  // -1: every pixel of a class counts
     const double* device_normalizer = nullptr;
+    double smoothing = 0;  // e of the labels, from 0 below 1; above 0 only where gamma is 0
 };
 
 inline int64_t classes_of(const View& logits) { return logits.c == 1 ? 2 : logits.c; }

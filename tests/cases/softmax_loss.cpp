@@ -51,7 +51,7 @@ const Family family("softmax_loss", [] {
     add("ce_smoothing_weights", vectors, {.smoothing = 0.3}, true);
     add("ce_smoothing_binary", binary, {.smoothing = 0.2}, true);
     add("ce_smoothing_and_dice", {1, 9, 7, 21}, {.region_weight = 0.7, .smoothing = 0.1}, true);
-    add("ce_smoothing_prime", {1, 31, 37, 11}, {.smoothing = 0.05, .normalizer = 100}, true);
+    add("ce_smoothing_prime", {1, 31, 37, 11}, {.normalizer = 100, .smoothing = 0.05}, true);
     add("focal", odd, {.gamma = 2});
     add("focal_root_weights", vectors, {.gamma = 0.5}, true);
     add("focal_one", {1, 6, 5, 21}, {.gamma = 1});

@@ -76,8 +76,8 @@ TEST(LossConfig, LabelsAreSmoothedAndPositiveOnesWeighted) {
 TEST(LossConfig, LovaszGoesWithAnyOtherWord) {
     const auto terms = [](const std::string& name, int64_t channels) {
         std::string names;
-        for (const LossTerm& t : loss_of({.name = name}, channels, 255)({DeviceKind::cpu}, DType::f32)->terms())
-            names += t.name + " ";
+        const auto loss = loss_of({.name = name}, channels, 255)({DeviceKind::cpu}, DType::f32);
+        for (const LossTerm& t : loss->terms()) names += t.name + " ";
         return names;
     };
     EXPECT_EQ(terms("lovasz", 1), "lovasz ");
