@@ -2,10 +2,12 @@
 //
 // Logits z [N][H][W][C], labels l u8 [N][H][W][1]; pixels with l == ignore_index do not count. Targets:
 //   C == 1: t = (l != 0);   C > 1: t[c] = (l == c), one-hot.   p = sigmoid(z).
-//   bce  = sum over counted elements of max(z,0) - z*t + log(1 + exp(-|z|)), divided by `count`, the number of counted
+//   bce  = sum over counted elements of max(z,0) - z*t + log(1 + exp(-|z|)), that is -t*log p - (1-t)*log(1-p),
+//          divided by `count`, the number of counted
 //          elements, or by `normalizer` if that is positive (micro-batches that share one count). 0 if nothing counts.
 //          What device_normalizer points to (memory of the logits' device) takes normalizer's place where it is given,
-//          so that a recorded step reads it anew each time.
+//          so that a recorded step reads it anew each time. Label smoothing e takes (1-e)*t + e/2 for t, and a
+//          pos_weight w multiplies -t*log p (torch.nn.BCEWithLogitsLoss; the divisor stays). Dice has t itself.
 //   dice = mean over groups of (2*sum p*t + smooth) / (sum p + sum t + smooth), over counted elements. Groups: one per
 //          class (batch), one per class and image (sample), or a single one (all). A group whose denominator is 0 has
 //          dice 1 and no gradient.
@@ -34,6 +36,21 @@ struct BceDiceOptions {
     DiceGroups groups = DiceGroups::batch;
     int ignore_index = 255;  // -1: every pixel counts
     const double* device_normalizer = nullptr;
+    double smoothing = 0;   // e of bce's labels, from 0 below 1
+    double pos_weight = 1;  // of bce's positive labels, above 0
+};
+
+// What bce multiplies -log p by, and -log(1 - p), at labels 0 and 1.
+struct BceFactors {
+    double positive[2], negative[2];
+    bool plain;  // t and 1 - t
+
+    explicit BceFactors(const BceDiceOptions& o) : plain(o.smoothing == 0 && o.pos_weight == 1) {
+        for (int t = 0; t < 2; ++t) {
+            const double smoothed = (1 - o.smoothing) * t + o.smoothing / 2;
+            positive[t] = o.pos_weight * smoothed, negative[t] = 1 - smoothed;
+        }
+    }
 };
 
 // Of BceDiceOptions or SoftmaxLossOptions, where `counted` pixels or weights are the tensor's own.
@@ -62,11 +79,17 @@ struct BceDiceBackwardArgs {
 };
 
 // What every implementation requires.
+inline void check(const BceDiceOptions& o) {
+    require(o.smoothing >= 0 && o.smoothing < 1, "bce_dice: smoothing is to be from 0 below 1");
+    require(o.pos_weight > 0, "bce_dice: pos_weight is to be above 0");
+}
 inline void check(const BceDiceForwardArgs& a) {
+    check(a.options);
     require(a.labels && a.sums && a.loss, "bce_dice: labels, sums and loss are needed");
     require(a.logits.count() > 0, "bce_dice: pixels are needed");
 }
 inline void check(const BceDiceBackwardArgs& a) {
+    check(a.options);
     require(same_shape_and_type(a.logits, a.dlogits.view), "bce_dice_backward: logits and dlogits do not match");
     require(a.labels && a.sums && a.grad_output, "bce_dice_backward: labels, sums and grad_output are needed");
     require(a.logits.count() > 0, "bce_dice_backward: pixels are needed");

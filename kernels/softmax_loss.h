@@ -5,7 +5,9 @@
 // ignore_index or K and above. With q = p[l] and w = class_weights (all 1 if absent), over counted pixels:
 //   ce     = sum of w[l] * (1 - q)^gamma * -log q, divided by the sum of w[l], or by `normalizer` if that is positive
 //            (micro-batches that share one sum; device_normalizer as in kernels/loss.h). 0 if nothing counts. gamma =
-//            0: cross-entropy, torch's weighted mean; above: focal loss (Lin et al. 2017, eq. 5).
+//            0: cross-entropy, torch's weighted mean; above: focal loss (Lin et al. 2017, eq. 5). Label smoothing e
+//            (Szegedy et al. 2016, section 7) replaces w[l] * -log q by (1 - e) * w[l] * -log q + e / K * sum over
+//            classes of w[c] * -log p[c], and leaves the divisor, as torch does.
 //   index  = (2 TP + smooth) / (2 TP + 2 alpha FP + 2 beta FN + smooth) of a group of classes and images, where
 //            TP = sum p[c] [l = c], FP = sum p[c] - TP, FN = pixels of c - TP (Tversky index, Salehi et al. 2017; their
 //            smoothing is half of this one). alpha = beta = 1/2 is soft Dice. 1 where the denominator is 0.
@@ -34,6 +36,7 @@ struct SoftmaxLossOptions {
     bool background = true;
     int ignore_index = 255;  // -1: every pixel of a class counts
     const double* device_normalizer = nullptr;
+    double smoothing = 0;  // e of the labels, from 0 below 1; above 0 only where gamma is 0
 };
 
 inline int64_t classes_of(const View& logits) { return logits.c == 1 ? 2 : logits.c; }
@@ -67,12 +70,18 @@ struct SoftmaxLossBackwardArgs {
 };
 
 // What every implementation requires.
+inline void check(const SoftmaxLossOptions& o) {
+    require(o.smoothing >= 0 && o.smoothing < 1, "softmax_loss: smoothing is to be from 0 below 1");
+    require(o.smoothing == 0 || o.gamma == 0, "softmax_loss: either gamma or smoothing is to be 0");
+}
 inline void check(const SoftmaxLossForwardArgs& a) {
+    check(a.options);
     require(a.labels && a.sums && a.counts && a.loss, "softmax_loss: labels, sums, counts and loss are needed");
     require(a.logits.count() > 0 && a.logits.c <= max_classes,
             "softmax_loss: 1 to 256 channels are needed, and pixels");
 }
 inline void check(const SoftmaxLossBackwardArgs& a) {
+    check(a.options);
     require(same_shape_and_type(a.logits, a.dlogits.view), "softmax_loss_backward: logits and dlogits do not match");
     require(a.labels && a.sums && a.counts && a.grad_output,
             "softmax_loss_backward: labels, sums, counts and grad_output are needed");

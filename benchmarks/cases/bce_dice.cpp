@@ -10,6 +10,8 @@ static Case bce_dice_at(const Request& r) {
     o.bce_weight = r.number("bce_weight", o.bce_weight);
     o.dice_weight = r.number("dice_weight", o.dice_weight);
     o.smooth = r.number("smooth", o.smooth);
+    o.smoothing = r.number("smoothing", o.smoothing);
+    o.pos_weight = r.number("pos_weight", o.pos_weight);
     o.normalizer = r.number("normalizer", o.normalizer);
     o.groups = DiceGroups(r.integer("groups", int64_t(o.groups)));
     o.ignore_index = int(r.integer("ignore_index", o.ignore_index));

@@ -8,6 +8,7 @@ static SoftmaxLossOptions options_of(const Request& r) {
     for (const auto& [name, value] : {std::pair{"ce_weight", &o.ce_weight},
                                       {"region_weight", &o.region_weight},
                                       {"gamma", &o.gamma},
+                                      {"smoothing", &o.smoothing},
                                       {"alpha", &o.alpha},
                                       {"beta", &o.beta},
                                       {"smooth", &o.smooth},

@@ -7,6 +7,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/global_pool.h"
 #include "engine/ops/loss.h"
+#include "engine/ops/lovasz.h"
 #include "engine/ops/metrics.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/pool.h"

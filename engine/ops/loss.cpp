@@ -1,5 +1,7 @@
 #include "engine/ops/loss.h"
 
+#include <fmt/core.h>
+
 #include "engine/context.h"
 #include "engine/ops/label_range.h"
 #include "engine/ops/shapes.h"
@@ -10,6 +12,11 @@ namespace k = kernels;
 
 LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOptions& options) {
     check_labels("bce_dice", logits, labels);
+    if (!(options.smoothing >= 0 && options.smoothing < 1 && options.pos_weight > 0))
+        throw ShapeError(
+            fmt::format("bce_dice: smoothing {}, pos_weight {}: expected a smoothing from 0 below 1 and a "
+                        "weight above 0",
+                        options.smoothing, options.pos_weight));
     const DType sum_type = accumulator_of(logits.dtype());
     Tensor sums = Tensor::empty({logits.dim(0) * logits.dim(3) * k::bce_dice_sums}, sum_type, logits.device());
     Tensor terms = Tensor::empty({4}, sum_type, logits.device());
@@ -21,7 +28,9 @@ LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOpti
                 .output = terms.part(0, {1}),
                 .attributes = {{"bce_weight", options.bce_weight},
                                {"dice_weight", options.dice_weight},
-                               {"smooth", options.smooth}},
+                               {"smooth", options.smooth},
+                               {"smoothing", options.smoothing},
+                               {"pos_weight", options.pos_weight}},
                 .saved = {logits, labels, sums},
                 .backward = [options](Gradients& g) {
                     if (!g.wants(0)) return;
@@ -49,6 +58,8 @@ static OpResults call(const OpArguments& a) {
     o.bce_weight = a.number("bce_weight");
     o.dice_weight = a.number("dice_weight");
     o.smooth = a.number("smooth");
+    o.smoothing = a.number("smoothing");
+    o.pos_weight = a.number("pos_weight");
     o.ignore_index = int(a.integer("ignore_index", -1));
     o.groups = dice_groups(a);
     return as_results(bce_dice(a.tensor("logits"), a.tensor("labels"), o));
@@ -60,6 +71,8 @@ OpDescriptor describe_bce_dice() {
             .attributes = {{"bce_weight", "1"},
                            {"dice_weight", "1"},
                            {"smooth", "1"},
+                           {"smoothing", "0"},
+                           {"pos_weight", "1"},
                            {"groups", "batch"},
                            {"ignore_index", "255"}},
             .call = call};

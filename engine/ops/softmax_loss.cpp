@@ -18,6 +18,11 @@ static void check_options(const Tensor& logits, const SoftmaxLossOptions& o, con
             fmt::format("softmax_loss: gamma {}, alpha {}, beta {}, smooth {}, exponent {}: expected none "
                         "below 0 and an exponent above it",
                         o.gamma, o.alpha, o.beta, o.smooth, o.exponent));
+    if (!(o.smoothing >= 0 && o.smoothing < 1) || (o.smoothing > 0 && o.gamma > 0))
+        throw ShapeError(
+            fmt::format("softmax_loss: smoothing {}, gamma {}: expected a smoothing from 0 below 1, and "
+                        "one of the two to be 0",
+                        o.smoothing, o.gamma));
     const Shape expected{std::max<int64_t>(logits.dim(3), 2)};
     if (weights.defined() && (weights.shape() != expected || weights.dtype() != accumulator_of(logits.dtype()) ||
                               weights.device() != logits.device()))
@@ -58,6 +63,7 @@ LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const Softmax
                                 .attributes = {{"ce_weight", options.ce_weight},
                                                {"region_weight", options.region_weight},
                                                {"gamma", options.gamma},
+                                               {"smoothing", options.smoothing},
                                                {"alpha", options.alpha},
                                                {"beta", options.beta},
                                                {"smooth", options.smooth},
@@ -72,6 +78,7 @@ static OpResults call(const OpArguments& a) {
     o.ce_weight = a.number("ce_weight");
     o.region_weight = a.number("region_weight");
     o.gamma = a.number("gamma");
+    o.smoothing = a.number("smoothing");
     o.alpha = a.number("alpha");
     o.beta = a.number("beta");
     o.smooth = a.number("smooth");
@@ -90,6 +97,7 @@ OpDescriptor describe_softmax_loss() {
             .attributes = {{"ce_weight", "1"},
                            {"region_weight", "0"},
                            {"gamma", "0"},
+                           {"smoothing", "0"},
                            {"alpha", "0.5"},
                            {"beta", "0.5"},
                            {"smooth", "1"},

@@ -95,6 +95,20 @@ void evaluate(const A* z, const A* targets, A* bce, A* p, int64_t count) {
     }
 }
 
+// bce with smoothed labels or weights of its own.
+template <class A>
+void weigh(const BceFactors& f, const A* z, const A* targets, A* bce, int64_t count) {
+    const A positive[2] = {A(f.positive[0]), A(f.positive[1])}, negative[2] = {A(f.negative[0]), A(f.negative[1])};
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) {
+        const A x = z[i], t = targets[i];
+        const A rest = vector_log1p(vector_exp(x > 0 ? -x : x));
+        const A up = t > 0 ? positive[1] : positive[0], down = t > 0 ? negative[1] : negative[0];
+        const A term = up * ((x < 0 ? -x : A(0)) + rest) + down * ((x < 0 ? A(0) : x) + rest);
+        bce[i] = t < 0 ? A(0) : term;
+    }
+}
+
 // sums[k * lanes + lane] += the five terms of a row.
 template <class A>
 void add_row(const A* bce, const A* p, const A* targets, A* sums, int64_t lanes, int64_t width) {
@@ -115,12 +129,14 @@ template <class T, class A>
 void sum_part(const BceDiceForwardArgs& a, const Runs& runs, int64_t image, int64_t part, const Run<A>& run,
               double* out) {
     const int64_t lanes = runs.lanes;
+    const BceFactors factors(a.options);
     std::fill_n(run.totals, lanes * bce_dice_sums, 0.0);
     runs.each_run(part, [&](int64_t pixel, int64_t pixels) {
         const int64_t first = image * runs.image_pixels + pixel, count = pixels * runs.channels;
         load_logits<T>(a.logits, first, pixels, run.z);
         spread_targets(a.labels + first, pixels, runs.channels, a.options.ignore_index, run.targets);
         evaluate(run.z, run.targets, run.bce, run.p, count);
+        if (!factors.plain) weigh(factors, run.z, run.targets, run.bce, count);
         std::fill_n(run.lane_sums, lanes * bce_dice_sums, A(0));
         for (int64_t i = 0; i < count; i += lanes)
             add_row(run.bce + i, run.p + i, run.targets + i, run.lane_sums, lanes, std::min(lanes, count - i));
@@ -245,6 +261,22 @@ void gradient_row(const A* z, const A* targets, A bce, const A* dice_t, const A*
     }
 }
 
+// Takes bce's part of a row of gradients with plain labels to that of smoothed labels or weights of its own.
+template <class A>
+void weigh_gradient_row(const BceFactors& f, const A* z, const A* targets, A bce, A* dz, int64_t width) {
+    // Added to (p - t): (positive_t - t) * (p - 1) + (negative_t - (1 - t)) * p.
+    const A positive[2] = {A(f.positive[0]), A(f.positive[1] - 1)};
+    const A negative[2] = {A(f.negative[0] - 1), A(f.negative[1])};
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) {
+        const A x = z[i], t = targets[i];
+        const A e = vector_exp(x > 0 ? -x : x), r = 1 / (1 + e), er = e * r;
+        const A p = x > 0 ? r : er, rest = x > 0 ? er : r;
+        const A up = t > 0 ? negative[1] : negative[0], down = t > 0 ? positive[1] : positive[0];
+        dz[i] += t < 0 ? A(0) : bce * (up * p - down * rest);
+    }
+}
+
 template <class T, class A>
 void store_gradients(const A* dz, const GradTarget& into, int64_t first_pixel, int64_t pixels) {
     const View& v = into.view;
@@ -266,6 +298,7 @@ void backward(Queue& q, const BceDiceBackwardArgs& a) {
     const View& z = a.logits;
     const Runs runs(z);
     const Coefficients<A> k(q, a, runs);
+    const BceFactors factors(a.options);
     A* values = q.scratch<A>(size_t(q.threads()) * Run<A>::values_of(runs));
     parallel_ranges(q, z.n * runs.parts, z.count(), [&](int64_t begin, int64_t end, int thread) {
         const Run<A> run(values, nullptr, runs, thread);
@@ -278,6 +311,7 @@ void backward(Queue& q, const BceDiceBackwardArgs& a) {
                 for (int64_t e = 0; e < count; e += runs.lanes)
                     gradient_row(run.z + e, run.targets + e, k.bce, k.dice_t + lane0, k.dice + lane0, run.p + e,
                                  std::min(runs.lanes, count - e));
+                if (!factors.plain) weigh_gradient_row(factors, run.z, run.targets, k.bce, run.p, count);
                 store_gradients<T>(run.p, a.dlogits, first, pixels);
             });
         }

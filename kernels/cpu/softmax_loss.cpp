@@ -33,6 +33,11 @@ struct Runs {
     }
 };
 
+template <class A>
+A weight_of(const void* weights, int64_t c) {
+    return weights ? static_cast<const A*>(weights)[c] : A(1);
+}
+
 // The buffers of one thread: a value of each pixel, and of each class and pixel.
 template <class A>
 struct Run {
@@ -41,14 +46,15 @@ struct Run {
     A *largest, *others, *sum;             // largest logit; sum of exponentials of classes but the label's, and of all
     A *label_logit, *counted;
     A *slope, *mean;  // backward: see gradient_run
+    A* below;         // label smoothing: sum of w[c] * (largest logit - logit)
     int32_t* labels;  // -1: does not count
 
-    static int64_t values_of(const Runs& r) { return (r.classes + 7) * r.run_pixels; }
+    static int64_t values_of(const Runs& r) { return (r.classes + 8) * r.run_pixels; }
     Run(const Runs& r, A* values, int32_t* label_values, int thread)
         : pixels_most(r.run_pixels), classes(r.classes), offset(r.classes - r.channels) {
         p = values + thread * values_of(r);
         A* next = p + classes * pixels_most;
-        for (A** array : {&largest, &others, &sum, &label_logit, &counted, &slope, &mean})
+        for (A** array : {&largest, &others, &sum, &label_logit, &counted, &slope, &mean, &below})
             *array = next, next += pixels_most;
         labels = label_values + thread * pixels_most;
     }
@@ -74,14 +80,24 @@ struct Run {
             label_logit[i] = labels[i] >= 0 ? row(labels[i])[i] : A(0);
         }
     }
-    void softmax(int64_t pixels) const {
+    void find_largest(int64_t pixels) const {
         std::copy_n(row(0), pixels, largest);
-        std::fill_n(others, pixels, A(0));
         for (int64_t c = 1; c < classes; ++c) {
             const A* z = row(c);
 #pragma omp simd
             for (int64_t i = 0; i < pixels; ++i) largest[i] = z[i] > largest[i] ? z[i] : largest[i];
         }
+    }
+    void sum_below(const void* weights, int64_t pixels) const {
+        std::fill_n(below, pixels, A(0));
+        for (int64_t c = 0; c < classes; ++c) {
+            const A *z = row(c), w = weight_of<A>(weights, c);
+#pragma omp simd
+            for (int64_t i = 0; i < pixels; ++i) below[i] += w * (largest[i] - z[i]);
+        }
+    }
+    void softmax(int64_t pixels) const {
+        std::fill_n(others, pixels, A(0));
         for (int64_t c = 0; c < classes; ++c) {
             A* e = row(c);
 #pragma omp simd
@@ -106,9 +122,25 @@ struct Run {
 };
 
 template <class A>
-A weight_of(const void* weights, int64_t c) {
-    return weights ? static_cast<const A*>(weights)[c] : A(1);
+A sum_of_weights(const void* weights, int64_t classes) {
+    A sum = 0;
+    for (int64_t c = 0; c < classes; ++c) sum += weight_of<A>(weights, c);
+    return sum;
 }
+
+// What label smoothing adds: share * sum of w[c] * -log p[c] over the run's pixels that count, and (1 - e) of the rest.
+template <class A>
+struct Smoothing {
+    A kept, share, all_weights;
+
+    template <class Args>
+    explicit Smoothing(const Args& a) : kept(A(1 - a.options.smoothing)) {
+        const int64_t classes = classes_of(a.logits);
+        share = A(a.options.smoothing / double(classes));
+        all_weights = sum_of_weights<A>(a.class_weights, classes);
+    }
+    A loss(const Run<A>& run, int64_t i) const { return share * (run.below[i] + all_weights * std::log(run.sum[i])); }
+};
 
 // Totals of an image or of a part of it: ce, then TP and sum of p of each class; and its pixels by class.
 struct Totals {
@@ -118,6 +150,7 @@ struct Totals {
 
 template <class A>
 void add_run(const SoftmaxLossForwardArgs& a, const Run<A>& run, int64_t pixels, const Totals& totals) {
+    const Smoothing<A> smoothing(a);
     for (int64_t c = 0; c < run.classes; ++c) {
         const A *p = run.row(c), *counted = run.counted;
         A sum = 0;
@@ -128,8 +161,9 @@ void add_run(const SoftmaxLossForwardArgs& a, const Run<A>& run, int64_t pixels,
     for (int64_t i = 0; i < pixels; ++i) {
         const int32_t label = run.labels[i];
         if (label < 0) continue;
-        const A focus = a.options.gamma > 0 ? std::pow(run.rest(i), A(a.options.gamma)) : A(1);
+        const A focus = a.options.gamma > 0 ? std::pow(run.rest(i), A(a.options.gamma)) : smoothing.kept;
         totals.sums[0] -= double(weight_of<A>(a.class_weights, label) * focus * run.log_q(i));
+        if (smoothing.share > 0) totals.sums[0] += double(smoothing.loss(run, i));
         totals.sums[1 + 2 * label] += double(run.row(label)[i]);
         totals.counts[label] += 1;
     }
@@ -210,6 +244,8 @@ void forward(Queue& q, const SoftmaxLossForwardArgs& a) {
                 const int64_t first = part / runs.parts * runs.image_pixels + pixel;
                 run.template load_logits<T>(z, first, pixels);
                 run.load_labels(a.labels + first, pixels, a.options.ignore_index);
+                run.find_largest(pixels);
+                if (a.options.smoothing > 0) run.sum_below(a.class_weights, pixels);
                 run.softmax(pixels);
                 add_run(a, run, pixels, {part_sums + part * sums, part_counts + part * classes});
             });
@@ -283,17 +319,26 @@ void gradient_run(const SoftmaxLossBackwardArgs& a, const Run<A>& run, int64_t p
         run.mean[i] += run.row(label)[i] * extra[label];
         run.slope[i] = A(ce * weight_of<A>(a.class_weights, label) * focal_slope(run, i, A(a.options.gamma)));
     }
-    for (int64_t i = 0; i < pixels; ++i) {  // of the label's class, kept where its logit was
+    const Smoothing<A> smoothing(a);
+    const A share = A(ce) * smoothing.share;  // 0 without smoothing
+    for (int64_t i = 0; i < pixels; ++i) {    // of the label's class, kept where its logit was
         const int32_t c = run.labels[i];
         if (c < 0) continue;
         const A region = outside[c] + extra[c] - run.mean[i];
+        run.slope[i] *= smoothing.kept;
         run.label_logit[i] = run.row(c)[i] * region - run.slope[i] * run.rest(i);
+        if (share == 0) continue;
+        run.label_logit[i] += share * (smoothing.all_weights * run.row(c)[i] - weight_of<A>(a.class_weights, c));
+        run.slope[i] += share * smoothing.all_weights;
     }
     for (int64_t c = run.offset; c < run.classes; ++c) {
         A* p = run.row(c);
 #pragma omp simd
         for (int64_t i = 0; i < pixels; ++i)
             p[i] = run.counted[i] > 0 ? p[i] * (run.slope[i] + (outside[c] - run.mean[i])) : A(0);
+        if (share == 0) continue;
+        const A least = share * weight_of<A>(a.class_weights, c);
+        for (int64_t i = 0; i < pixels; ++i) p[i] -= run.counted[i] > 0 ? least : A(0);
     }
     for (int64_t i = 0; i < pixels; ++i)
         if (run.labels[i] >= 0) run.row(run.labels[i])[i] = run.label_logit[i];
@@ -329,6 +374,7 @@ void backward(Queue& q, const SoftmaxLossBackwardArgs& a) {
                 const int64_t image = part / runs.parts, first = image * runs.image_pixels + pixel;
                 run.template load_logits<T>(z, first, pixels);
                 run.load_labels(a.labels + first, pixels, a.options.ignore_index);
+                run.find_largest(pixels);
                 run.softmax(pixels);
                 gradient_run(a, run, pixels, k.ce, k.outside + image * runs.classes, k.extra + image * runs.classes);
                 store_gradients<T>(run, a.dlogits, first, pixels);

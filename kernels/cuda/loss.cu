@@ -46,15 +46,37 @@ struct LogSum {
     }
 };
 
+// BceFactors in float.
+struct Factors {
+    float positive_0, positive_1, negative_0, negative_1;
+    bool plain;
+
+    Factors() = default;
+    explicit Factors(const BceFactors& f)
+        : positive_0(float(f.positive[0])),
+          positive_1(float(f.positive[1])),
+          negative_0(float(f.negative[0])),
+          negative_1(float(f.negative[1])),
+          plain(f.plain) {}
+    __device__ __forceinline__ float positive(bool target) const { return target ? positive_1 : positive_0; }
+    __device__ __forceinline__ float negative(bool target) const { return target ? negative_1 : negative_0; }
+};
+
 struct ElementSums {
     float linear = 0, p_t = 0, p = 0, t = 0;
     LogSum logs;
 
-    // bce = max(z, 0) - z t + log(1 + e) with t in {0, 1}.
-    __device__ __forceinline__ void add(float z, bool target) {
+    // bce = max(z, 0) - z t + log(1 + e) with t in {0, 1}, or with factors of its own.
+    __device__ __forceinline__ void add(const Factors& f, float z, bool target) {
         const Sigmoid s(z);
-        linear += fmaxf(target ? -z : z, 0.0f);
-        logs.multiply(s.e);
+        if (f.plain) {
+            linear += fmaxf(target ? -z : z, 0.0f);
+            logs.multiply(s.e);
+        } else {
+            const float log_rest = log1pf(s.e);
+            linear += f.positive(target) * (fmaxf(-z, 0.0f) + log_rest);
+            linear += f.negative(target) * (fmaxf(z, 0.0f) + log_rest);
+        }
         p += s.p;
         if (target) p_t += s.p, t += 1;
     }
@@ -67,6 +89,7 @@ struct LossArgs {
     T* dlogits;
     int64_t pitch, dlogits_pitch, image_pixels;  // pixels a label
     int classes, ignore_index;
+    Factors factors;
     bool accumulate;
     float* partials;            // [N][chunks][5][C]
     const float* coefficients;  // [N][C][2], then one: see Coefficients
@@ -126,7 +149,7 @@ __global__ void __launch_bounds__(block_threads) loss_sums(LossArgs<T> a) {
                 for (int i = 0; i < W; ++i) {
                     if (!l.counted(a, i)) continue;
                     if (Single || i == 0) count += 1;
-                    sums[i % lanes].add(device_float(l.logits.v[i]), l.target(a, at.channel, i));
+                    sums[i % lanes].add(a.factors, device_float(l.logits.v[i]), l.target(a, at.channel, i));
                 }
                 if (++pending < LogSum::max_factors * lanes / W) return;
                 pending = 0;
@@ -289,7 +312,9 @@ __global__ void __launch_bounds__(block_threads) loss_gradient(LossArgs<T> a) {
                 const Sigmoid s(device_float(l.logits.v[i]));
                 const bool t = l.target(a, at.channel, i);
                 const float dice = (t ? inside.v[i % lanes] : outside.v[i % lanes]) * (s.p * s.q);
-                dz.v[i] = l.counted(a, i) ? fmaf(bce, t ? -s.q : s.p, dice) : 0.0f;
+                float slope = t ? -s.q : s.p;
+                if (!a.factors.plain) slope = a.factors.negative(t) * s.p - a.factors.positive(t) * s.q;
+                dz.v[i] = l.counted(a, i) ? fmaf(bce, slope, dice) : 0.0f;
                 if (a.accumulate) dz.v[i] += device_float(l.old.v[i]);
             }
             store_floats(dlogits + pixel * a.dlogits_pitch, dz);
@@ -325,6 +350,7 @@ LossArgs<T> loss_args(const View& logits, const uint8_t* labels, const BceDiceOp
     k.image_pixels = logits.h * logits.w;
     k.pitch = single ? width : logits.pitch;
     k.classes = int(logits.c), k.ignore_index = options.ignore_index;
+    k.factors = Factors(BceFactors(options));
     const int64_t pixels = single ? k.image_pixels / width : k.image_pixels, channels = single ? width : logits.c;
     const int64_t blocks = std::max<int64_t>(1, 2048 / logits.n);
     k.shape = reduces ? Columns(pixels, channels, width, blocks, 8, int64_t(1) << 40)

@@ -29,7 +29,7 @@ struct LossArgs {
     int64_t pitch, dlogits_pitch, image_pixels;
     int channels, classes, ignore_index;
     int tile_pitch, tile_pixels, threads_a_pixel, tiles_a_block, tiles;  // tiles: of an image
-    float gamma;
+    float gamma, smoothing;
     bool accumulate;
     Divider by_channels;
     float* partials;                          // [N][chunks][3 K + 1]: ce, TP of each class, p, pixels
@@ -104,9 +104,10 @@ struct Tile {
 
 // A thread's part in one pixel of the tile, after the softmax. Full warps construct it and call sum().
 struct PixelWork {
-    int width, lane, label = -1;       // width: threads of the pixel; label -1: none, or does not count
-    float* row;                        // null: no pixel
-    float q = 0, log_q = 0, rest = 1;  // of the label's class; rest = 1 - q, both to their last digit
+    int width, lane, label = -1;        // width: threads of the pixel; label -1: none, or does not count
+    float* row;                         // null: no pixel
+    float q = 0, log_q = 0, rest = 1;   // of the label's class; rest = 1 - q, both to their last digit
+    float all_weights = 0, spread = 0;  // with label smoothing: sums of w[c] and of w[c] * -log p[c]
 
     template <class T>
     __device__ __forceinline__ PixelWork(const LossArgs<T>& a, const Tile& tile)
@@ -121,6 +122,7 @@ struct PixelWork {
         }
         for (int d = 1; d < width; d *= 2) largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, d));
         __syncwarp();  // label_logit is read
+        if (a.smoothing > 0) sum_below(a, largest);
         if (row)
             for (int c = lane; c < a.classes; c += width) {
                 row[c] = __expf(row[c] - largest);
@@ -131,8 +133,19 @@ struct PixelWork {
         const float e = label < 0 ? 0.0f : __expf(label_logit - largest), total = others + e, inverse = 1 / total;
         for (int c = lane; c < a.classes; c += width) row[c] *= inverse;
         if (label < 0) return;
+        if (a.smoothing > 0) spread += all_weights * logf(total);
         log_q = e > others ? -log1pf(others / e) : label_logit - largest - logf(total);
         q = e * inverse, rest = others * inverse;
+    }
+    // The part of `spread` that is known before the exponentials, without cancellation.
+    template <class T>
+    __device__ __forceinline__ void sum_below(const LossArgs<T>& a, float largest) {
+        if (row)
+            for (int c = lane; c < a.classes; c += width) {
+                const float w = a.class_weights ? a.class_weights[c] : 1.0f;
+                all_weights += w, spread += w * (largest - row[c]);
+            }
+        all_weights = sum(all_weights), spread = sum(spread);
     }
     // The sum over the pixel's threads, for each of them.
     __device__ __forceinline__ float sum(float value) const {
@@ -180,7 +193,10 @@ __global__ void __launch_bounds__(block_threads, 3) softmax_loss_sums_kernel(Los
         const PixelWork pixel(a, tile);
         if (pixel.label >= 0 && pixel.lane == 0) {
             const float focus = a.gamma > 0 ? __powf(pixel.rest, a.gamma) : 1.0f;
-            ce -= pixel.weight(a) * focus * pixel.log_q;
+            if (a.smoothing > 0)
+                ce += a.smoothing / float(a.classes) * pixel.spread - (1 - a.smoothing) * pixel.weight(a) * pixel.log_q;
+            else
+                ce -= pixel.weight(a) * focus * pixel.log_q;
         }
         __syncthreads();
         sums.add(tile, a.tile_pitch);
@@ -348,18 +364,25 @@ __global__ void __launch_bounds__(block_threads, 3) softmax_loss_gradient(LossAr
         mean = pixel.sum(mean);
         if (pixel.row) {
             const bool counted = pixel.label >= 0;
+            const float share = a.smoothing > 0 ? ce_scale * a.smoothing / float(a.classes) : 0.0f;
             float slope = 0, of_label = 0;
             if (counted) {
                 const float rest = fmaxf(pixel.rest, 1e-30f);
                 const float focus =
                     a.gamma > 0 ? __powf(rest, a.gamma - 1) * (rest - a.gamma * pixel.q * pixel.log_q) : 1.0f;
                 slope = ce_scale * pixel.weight(a) * focus;
+                if (a.smoothing > 0) slope *= 1 - a.smoothing;
                 mean += pixel.q * extra[pixel.label];
                 of_label = pixel.q * (outside[pixel.label] + extra[pixel.label] - mean) - slope * pixel.rest;
+                if (a.smoothing > 0) slope += share * pixel.all_weights;
             }
             for (int c = pixel.lane; c < a.classes; c += pixel.width) {
-                const float dz = pixel.row[c] * (slope + (outside[c] - mean));
+                const float p = pixel.row[c], dz = p * (slope + (outside[c] - mean));
                 pixel.row[c] = !counted ? 0.0f : c == pixel.label ? of_label : dz;
+                if (a.smoothing > 0 && counted) {
+                    const float w = a.class_weights ? a.class_weights[c] : 1.0f;
+                    pixel.row[c] += share * ((c == pixel.label ? pixel.all_weights * p : 0.0f) - w);
+                }
             }
         }
         __syncthreads();
@@ -378,7 +401,7 @@ LossArgs<T> loss_args(const View& z, const uint8_t* labels, const void* class_we
     k.logits = z.as<T>(), k.labels = labels, k.class_weights = static_cast<const float*>(class_weights);
     k.pitch = z.pitch, k.image_pixels = z.h * z.w;
     k.channels = int(z.c), k.classes = int(classes_of(z)), k.ignore_index = o.ignore_index;
-    k.gamma = float(o.gamma), k.by_channels = Divider(z.c);
+    k.gamma = float(o.gamma), k.smoothing = float(o.smoothing), k.by_channels = Divider(z.c);
     k.tile_pitch = k.classes | 1;
     for (k.threads_a_pixel = 1; k.threads_a_pixel < 8; k.threads_a_pixel *= 2)
         if (block_threads / k.threads_a_pixel * k.tile_pitch * int64_t(sizeof(float)) <= tile_bytes_wanted) break;

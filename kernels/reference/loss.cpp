@@ -39,12 +39,15 @@ Sums group_sums(const void* sums, const View& z, DiceGroups groups, int64_t grou
 template <class T>
 Sums image_sums(const BceDiceForwardArgs& a, int64_t n, int64_t c) {
     Sums s;
+    const BceFactors factors(a.options);
     for (int64_t i = 0; i < a.logits.h * a.logits.w; ++i) {
         const int64_t pixel = n * a.logits.h * a.logits.w + i;
         const int label = a.labels[pixel];
         if (label == a.options.ignore_index) continue;
         const double z = at<T>(a.logits, pixel, c), t = target(label, c, a.logits.c), p = sigmoid_of(z);
-        s.bce += std::fmax(z, 0) - z * t + std::log1p(std::exp(-std::fabs(z)));
+        const double rest = std::log1p(std::exp(-std::fabs(z)));  // of -log p and of -log(1 - p)
+        s.bce += factors.positive[int(t)] * (std::fmax(-z, 0) + rest);
+        s.bce += factors.negative[int(t)] * (std::fmax(z, 0) + rest);
         s.count += 1, s.p_t += p * t, s.p += p, s.t += t;
     }
     return s;
@@ -78,6 +81,7 @@ template <class T>
 void backward(const BceDiceBackwardArgs& a) {
     const BceDiceOptions& o = a.options;
     const View& logits = a.logits;
+    const BceFactors factors(o);
     const double grad_output = *static_cast<const T*>(a.grad_output);
     const Sums all = group_sums<T>(a.sums, logits, DiceGroups::all, 0);
     const double groups = double(group_count(o.groups, logits.n, logits.c));
@@ -92,7 +96,8 @@ void backward(const BceDiceBackwardArgs& a) {
                 if (label != o.ignore_index) {
                     const double z = at<T>(logits, pixel, c), t = target(label, c, logits.c);
                     const double p = sigmoid_of(z), dp_dz = p * sigmoid_of(-z);
-                    const double dbce = (p - t) / divisor_of(o, all.count);
+                    const double up = factors.negative[int(t)], down = factors.positive[int(t)];
+                    const double dbce = (up * p - down * sigmoid_of(-z)) / divisor_of(o, all.count);
                     const double ddice_dp =
                         denominator > 0 ? (2 * t - numerator / denominator) / denominator / groups : 0;
                     gradient = grad_output * (o.bce_weight * dbce - o.dice_weight * ddice_dp * dp_dz);

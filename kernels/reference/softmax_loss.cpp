@@ -50,6 +50,13 @@ double weight(const void* weights, int64_t c) {
     return weights ? double(static_cast<const T*>(weights)[c]) : 1.0;
 }
 
+// What -log p[c] is multiplied by at a pixel of class `label`: its smoothed label with the class's weight.
+template <class T, class Args>
+double target(const Args& a, int64_t label, int64_t c) {
+    const double e = a.options.smoothing;
+    return weight<T>(a.class_weights, c) * ((c == label ? 1 - e : 0) + e / double(classes_of(a.logits)));
+}
+
 struct Group {
     double tp = 0, p = 0, t = 0;
 
@@ -94,9 +101,11 @@ void sum_image(const SoftmaxLossForwardArgs& a, int64_t n) {
         const int64_t pixel = n * z.h * z.w + i, label = class_of(a.labels[pixel], z, a.options);
         if (label < 0) continue;
         const Pixel at_pixel = Pixel::of<T>(z, pixel);
-        ce -=
-            weight<T>(a.class_weights, label) * std::pow(at_pixel.rest(label), a.options.gamma) * at_pixel.log_p[label];
-        for (int64_t c = 0; c < classes; ++c) of_class[c].p += at_pixel.p[c];
+        const double focus = std::pow(at_pixel.rest(label), a.options.gamma);
+        for (int64_t c = 0; c < classes; ++c) {
+            ce -= target<T>(a, label, c) * focus * at_pixel.log_p[c];
+            of_class[c].p += at_pixel.p[c];
+        }
         of_class[label].tp += at_pixel.p[label], of_class[label].t += 1;
     }
     T* sums = static_cast<T*>(a.sums) + n * softmax_loss_sums(z);
@@ -165,15 +174,20 @@ void backward(const SoftmaxLossBackwardArgs& a) {
     for (int64_t pixel = 0; pixel < z.pixels(); ++pixel) {
         const int64_t n = pixel / (z.h * z.w), label = class_of(a.labels[pixel], z, o);
         const Pixel here = Pixel::of<T>(z, pixel);
-        double mean_slope = 0, log_q_slope = 0;
+        double mean_slope = 0, focus_slope = 0, all_targets = 0;
         for (int64_t c = 0; c < classes && label >= 0; ++c) {
             slope[c] = o.region_weight == 0 ? 0 : o.region_weight * region_slope<T>(a, n, c, c == label);
             mean_slope += here.p[c] * slope[c];
+            all_targets += target<T>(a, label, c);
         }
-        if (label >= 0) log_q_slope = ce_scale * weight<T>(a.class_weights, label) * focal_slope(here, label, o.gamma);
+        if (label >= 0) focus_slope = ce_scale * focal_slope(here, label, o.gamma);
         for (int64_t c = offset; c < classes; ++c) {
-            const double dlog_q = (c == label ? 1 : 0) - here.p[c];
-            const double gradient = label < 0 ? 0 : log_q_slope * dlog_q + here.p[c] * (slope[c] - mean_slope);
+            if (label < 0) {
+                store(at<T>(a.dlogits.view, pixel, c - offset), 0, a.dlogits.accumulate);
+                continue;
+            }
+            const double dlog_p = target<T>(a, label, c) - all_targets * here.p[c];
+            const double gradient = focus_slope * dlog_p + here.p[c] * (slope[c] - mean_slope);
             store(at<T>(a.dlogits.view, pixel, c - offset), grad_output * gradient, a.dlogits.accumulate);
         }
     }

@@ -12,6 +12,8 @@ Tested loss_case(const std::string& label, const Shape& logits, const BceDiceOpt
              .numbers = {{"bce_weight", o.bce_weight},
                          {"dice_weight", o.dice_weight},
                          {"smooth", o.smooth},
+                         {"smoothing", o.smoothing},
+                         {"pos_weight", o.pos_weight},
                          {"normalizer", o.normalizer},
                          {"groups", double(o.groups)},
                          {"ignore_index", double(o.ignore_index)},
@@ -34,6 +36,11 @@ const Family family("bce_dice", [] {
     add("no_smoothing", binary, {.smooth = 0});
     add("weights", binary, {.bce_weight = 0.3, .dice_weight = 1.7, .smooth = 1e-3});
     add("normalizer", binary, {.normalizer = 100});
+    add("smoothing", binary, {.smoothing = 0.2});
+    add("pos_weight", multi, {.pos_weight = 5});
+    add("pos_weight_below_one", binary, {.smooth = 1e-3, .pos_weight = 0.3});
+    add("smoothing_and_pos_weight", {2, 31, 36, 1}, {.smoothing = 0.1, .pos_weight = 3});
+    add("smoothing_vectors", {2, 7, 3, 24}, {.dice_weight = 0, .smoothing = 0.1, .pos_weight = 2});
     add("large", {2, 31, 37, 1}, {});
     add("classes_batch", multi, {});
     add("classes_sample", multi, {.groups = DiceGroups::sample});

@@ -11,6 +11,7 @@ Tested loss_case(const std::string& label, const Shape& logits, const SoftmaxLos
             (terms ? "terms_" : "") + label,
             {.shapes = {logits},
              .numbers = {{"ce_weight", o.ce_weight},
+                         {"smoothing", o.smoothing},
                          {"region_weight", o.region_weight},
                          {"gamma", o.gamma},
                          {"alpha", o.alpha},
@@ -46,6 +47,11 @@ const Family family("softmax_loss", [] {
     add("ce_ignores_a_class", odd, {.ignore_index = 2});
     add("ce_normalizer", odd, {.normalizer = 100}, true);
     add("ce_prime", {1, 13, 11, 17}, {});
+    add("ce_smoothing", odd, {.smoothing = 0.1});
+    add("ce_smoothing_weights", vectors, {.smoothing = 0.3}, true);
+    add("ce_smoothing_binary", binary, {.smoothing = 0.2}, true);
+    add("ce_smoothing_and_dice", {1, 9, 7, 21}, {.region_weight = 0.7, .smoothing = 0.1}, true);
+    add("ce_smoothing_prime", {1, 31, 37, 11}, {.normalizer = 100, .smoothing = 0.05}, true);
     add("focal", odd, {.gamma = 2});
     add("focal_root_weights", vectors, {.gamma = 0.5}, true);
     add("focal_one", {1, 6, 5, 21}, {.gamma = 1});

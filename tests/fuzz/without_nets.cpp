@@ -2,6 +2,7 @@
 // setting of each kind, and no op is added.
 #include "engine/nn/segmentation_net.h"
 #include "engine/ops/descriptor.h"
+#include "engine/train/losses/lovasz.h"
 #include "models/net_config.h"
 
 namespace atrous {
@@ -34,5 +35,6 @@ Catalogue<Model>& Model::catalogue() {
 void add_op(OpDescriptor) {}
 OpDescriptor describe_bce_dice() { return {}; }
 OpDescriptor describe_softmax_loss() { return {}; }
+LossFactory lovasz_loss(const kernels::LovaszOptions&) { return {}; }
 
 }  // namespace atrous

@@ -50,6 +50,41 @@ def region(z, t, alpha, beta, smooth, exponent):
     return ((1 - (2 * tp + smooth) / (2 * tp + 2 * alpha * fp + 2 * beta * fn + smooth))**exponent).mean()
 
 
+def bce(z, t, smoothing, pos_weight):
+    """Of one-hot labels, over the pixels that count."""
+    counted = t != 255
+    onehot = F.one_hot(torch.where(counted, t, torch.zeros_like(t)), z.shape[3]).double()
+    target = (1 - smoothing) * onehot + smoothing / 2
+    weight = torch.full((z.shape[3],), pos_weight, dtype=torch.float64)
+    return F.binary_cross_entropy_with_logits((4 * z)[counted], target[counted], pos_weight=weight)
+
+
+def lovasz_of(errors, truth):
+    """Berman et al. 2018: errors sorted, times what the Jaccard loss grows by."""
+    order = torch.argsort(errors.detach(), descending=True, stable=True)
+    truth = truth[order].double()
+    intersection, union = truth.sum() - truth.cumsum(0), truth.sum() + (1 - truth).cumsum(0)
+    jaccard = 1 - intersection / union
+    return errors[order] @ torch.cat([jaccard[:1], jaccard[1:] - jaccard[:-1]])
+
+
+def lovasz_softmax(z, t, classes):
+    p, t = F.softmax(4 * z, -1).flatten(0, -2), t.flatten()
+    p, t = p[t != 255], t[t != 255]
+    which = [c for c in range(z.shape[-1]) if classes == "all" or (t == c).any()]
+    return sum(lovasz_of(((t == c).double() - p[:, c]).abs(), t == c) for c in which) / len(which)
+
+
+def lovasz_hinge(z, t):
+    z, t = 4 * z.flatten(), t.flatten()
+    z, truth = z[t != 255], t[t != 255] != 0
+    return lovasz_of(F.relu(1 - z * (2 * truth.double() - 1)), truth)
+
+
+def by_image(loss, z, t, *options):
+    return sum(loss(z[n], t[n], *options) for n in range(len(z))) / len(z)
+
+
 def focal(z, t, gamma):
     losses = F.cross_entropy(nchw(4 * z), t, ignore_index=255, reduction="none")
     counted = t != 255
@@ -62,6 +97,16 @@ def main():
     cases = {
         "cross_entropy": case("cross_entropy", lambda z: F.cross_entropy(nchw(4 * z), t, ignore_index=255), z=shape),
         "cross_entropy_weights": case("cross_entropy_weights", lambda z: F.cross_entropy(nchw(4 * z), t, weights, ignore_index=255), z=shape),
+        "cross_entropy_smoothing": case("cross_entropy_smoothing", lambda z: F.cross_entropy(nchw(4 * z), t, ignore_index=255, label_smoothing=.1), z=shape),
+        "cross_entropy_smoothing_weights": case("cross_entropy_smoothing_weights", lambda z: F.cross_entropy(nchw(4 * z), t, weights, ignore_index=255, label_smoothing=.3), z=shape),
+        "bce_smoothing": case("bce_smoothing", lambda z: bce(z, t, .1, 1), z=shape),
+        "bce_pos_weight": case("bce_pos_weight", lambda z: bce(z, t, 0, 5), z=shape),
+        "bce_smoothing_pos_weight": case("bce_smoothing_pos_weight", lambda z: bce(z, t, .2, .3), z=shape),
+        "lovasz_softmax": case("lovasz_softmax", lambda z: lovasz_softmax(z, t, "present"), z=shape),
+        "lovasz_softmax_all": case("lovasz_softmax_all", lambda z: lovasz_softmax(z, torch.where(t == 3, 255, t), "all"), z=shape),
+        "lovasz_softmax_per_image": case("lovasz_softmax_per_image", lambda z: by_image(lovasz_softmax, z, t, "present"), z=shape),
+        "lovasz_hinge": case("lovasz_hinge", lambda z: lovasz_hinge(z, t), z=(2, 9, 7, 1)),
+        "lovasz_hinge_per_image": case("lovasz_hinge_per_image", lambda z: by_image(lovasz_hinge, z, t), z=(2, 9, 7, 1)),
         "focal": case("focal", lambda z: focal(z, t, 2), z=shape),
         "dice": case("dice", lambda z: region(z, t, .5, .5, 1, 1), z=shape),
         "focal_tversky": case("focal_tversky", lambda z: region(z, t, .3, .7, 1, .75), z=shape),

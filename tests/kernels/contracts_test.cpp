@@ -11,11 +11,13 @@
 
 #include "kernels/activation.h"
 #include "kernels/augment.h"
+#include "kernels/class_slopes.h"
 #include "kernels/conv_transpose.h"
 #include "kernels/depthwise.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/global_pool.h"
+#include "kernels/lovasz.h"
 #include "kernels/metrics.h"
 #include "kernels/nearest.h"
 #include "kernels/norm.h"
@@ -307,6 +309,17 @@ TEST_F(Contracts, LossesAndMetrics) {
                    {z, labels, nullptr, some(), counts, some(), {z}, {}},
                    {{"dlogits of another type", [](auto& a) { a.dlogits.view.dtype = DType::f64; }},
                     {"no sums", [](auto& a) { a.sums = nullptr; }}});
+    expect_refused(reference::lovasz_forward, cpu::lovasz_forward, cuda::lovasz_forward,
+                   {z, labels, some(), some(), {}},
+                   {{"no slopes", [](auto& a) { a.slopes = nullptr; }},
+                    {"no loss", [](auto& a) { a.loss = nullptr; }},
+                    {"no pixels", [](auto& a) { a.logits.h = 0; }},
+                    {"257 classes", [](auto& a) { a.logits.c = 257; }}});
+    expect_refused(reference::class_slopes_backward, cpu::class_slopes_backward, cuda::class_slopes_backward,
+                   {z, some(), some(), {z}},
+                   {{"dlogits of another type", [](auto& a) { a.dlogits.view.dtype = DType::f64; }},
+                    {"no slopes", [](auto& a) { a.slopes = nullptr; }},
+                    {"slopes of logits of classes", [](auto& a) { a.of_logits = true; }}});
     expect_refused(
         reference::confusion, cpu::confusion, cuda::confusion, {z, labels, counts},
         {{"no labels", [](auto& a) { a.labels = nullptr; }}, {"no counts", [](auto& a) { a.counts = nullptr; }}});

@@ -5,6 +5,7 @@
 
 #include "base/philox.h"
 #include "engine/context.h"
+#include "engine/train/losses/lovasz.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
 
@@ -138,15 +139,17 @@ TEST(LossTest, EveryLossLearns) {
     SoftmaxLossOptions dice{.ce_weight = 0, .region_weight = 1}, tversky = dice, focal;
     tversky.alpha = 0.3, tversky.beta = 0.7, tversky.exponent = 0.75;
     focal.gamma = 2;
-    for (const LossFactory& loss : {class_loss(), class_loss(dice), class_loss(tversky), class_loss(focal, {1, 2, 3}),
-                                    bce_dice_loss(), sum_of_losses({class_loss(), bce_dice_loss()})}) {
+    for (const LossFactory& loss :
+         {class_loss(), class_loss(dice), class_loss(tversky), class_loss(focal, {1, 2, 3}), bce_dice_loss(),
+          sum_of_losses({class_loss(), bce_dice_loss()}), lovasz_loss(),
+          sum_of_losses({class_loss({.smoothing = 0.1}), lovasz_loss({.per_image = true})}, {0.5, 0.5})}) {
         const Collector c = train(loss, Stripes(8, 4), 15);
         EXPECT_LT(c.losses.back(), 0.5 * c.losses.front()) << "from " << c.losses.front();
     }
 }
 
 TEST(LossTest, ABatchWithoutAPixelThatCountsIsAWarningAndNoLoss) {
-    for (const LossFactory& loss : {class_loss(), bce_dice_loss()}) {
+    for (const LossFactory& loss : {class_loss(), bce_dice_loss(), lovasz_loss()}) {
         const Collector c = train(loss, Stripes(2, 2, true), 1);
         ASSERT_EQ(c.warnings.size(), 1u);
         for (const char* words : {"step 1", "stripes 1"})

@@ -9,6 +9,7 @@
 #include "engine/ops/depthwise.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/global_pool.h"
+#include "engine/ops/lovasz.h"
 #include "engine/ops/resize.h"
 #include "engine/ops/softmax_loss.h"
 #include "tests/paths.h"
@@ -79,6 +80,11 @@ class OpsParity : public testing::TestWithParam<DeviceKind> {
         t.copy_from_host(ids.data(), ids.size());
         return t;
     }
+    Tensor class_weights() const {
+        auto weights = hashed("class weights", 5);
+        for (double& w : weights) w += 1.5;
+        return tensor_of(weights, {5}, device());
+    }
     void expect_loss(const std::string& name, const SoftmaxLossOptions& options, const Tensor& weights = {}) const {
         expect_parity(name, {{"z", {2, 9, 7, 5}, 4}}, device(), [&](const std::vector<Tensor>& in) {
             return softmax_loss(in[0], labels(), options, weights).loss;
@@ -88,9 +94,37 @@ class OpsParity : public testing::TestWithParam<DeviceKind> {
 
 TEST_P(OpsParity, CrossEntropy) {
     expect_loss("cross_entropy", {});
-    auto weights = hashed("class weights", 5);
-    for (double& w : weights) w += 1.5;
-    expect_loss("cross_entropy_weights", {}, tensor_of(weights, {5}, device()));
+    expect_loss("cross_entropy_weights", {}, class_weights());
+}
+TEST_P(OpsParity, CrossEntropyWithLabelSmoothing) {
+    expect_loss("cross_entropy_smoothing", {.smoothing = 0.1});
+    expect_loss("cross_entropy_smoothing_weights", {.smoothing = 0.3}, class_weights());
+}
+TEST_P(OpsParity, BceWithLabelSmoothingAndPosWeight) {
+    const auto expect_bce = [&](const std::string& name, double smoothing, double pos_weight) {
+        expect_parity(name, {{"z", {2, 9, 7, 5}, 4}}, device(), [&](const std::vector<Tensor>& in) {
+            return bce_dice(in[0], labels(), {.dice_weight = 0, .smoothing = smoothing, .pos_weight = pos_weight}).loss;
+        });
+    };
+    expect_bce("bce_smoothing", 0.1, 1);
+    expect_bce("bce_pos_weight", 0, 5);
+    expect_bce("bce_smoothing_pos_weight", 0.2, 0.3);
+}
+TEST_P(OpsParity, Lovasz) {
+    const auto expect_lovasz = [&](const std::string& name, int64_t channels, const LovaszOptions& options,
+                                   const Tensor& truth) {
+        expect_parity(name, {{"z", {2, 9, 7, channels}, 4}}, device(),
+                      [&](const std::vector<Tensor>& in) { return lovasz(in[0], truth, options).loss; });
+    };
+    expect_lovasz("lovasz_softmax", 5, {}, labels());
+    expect_lovasz("lovasz_softmax_per_image", 5, {.per_image = true}, labels());
+    expect_lovasz("lovasz_hinge", 1, {}, labels());
+    expect_lovasz("lovasz_hinge_per_image", 1, {.per_image = true}, labels());
+    std::vector<uint8_t> ids = labels().to_host<uint8_t>();
+    for (uint8_t& id : ids) id = id == 3 ? 255 : id;
+    Tensor without_three = labels();
+    without_three.copy_from_host(ids.data(), ids.size());
+    expect_lovasz("lovasz_softmax_all", 5, {.classes = LovaszClasses::all}, without_three);
 }
 TEST_P(OpsParity, Focal) { expect_loss("focal", {.gamma = 2}); }
 TEST_P(OpsParity, Region) {

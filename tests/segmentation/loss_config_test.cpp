@@ -60,6 +60,32 @@ TEST(LossConfig, WeightsAndOptionsStandInTheText) {
     EXPECT_EQ(softmax("focal-tversky(alpha=0.1)", 5).beta, 0.7) << "tversky's own, where nothing else is said";
 }
 
+TEST(LossConfig, LabelsAreSmoothedAndPositiveOnesWeighted) {
+    EXPECT_EQ(softmax("ce(smoothing=0.1)+dice", 5).smoothing, 0.1);
+    EXPECT_EQ(softmax("bce(smoothing=0.1)+jaccard", 1).smoothing, 0.1) << "of one channel cross-entropy is BCE";
+    const BceDiceOptions o = sigmoid("bce(smoothing=0.2,pos-weight=5)+dice", 5);
+    EXPECT_EQ(o.smoothing, 0.2);
+    EXPECT_EQ(o.pos_weight, 5);
+    EXPECT_EQ(sigmoid("bce(pos-weight=5)+dice", 1).pos_weight, 5);
+    EXPECT_THROW(loss_parts({.name = "bce(pos-weight=5)+jaccard"}, 1, 255), UsageError)
+        << "a softmax divides by the sum of its weights";
+    EXPECT_THROW(loss_parts({.name = "ce(smoothing=1)"}, 5, 255), UsageError);
+    EXPECT_THROW(loss_parts({.name = "bce(pos-weight=0)"}, 5, 255), UsageError);
+}
+
+TEST(LossConfig, LovaszGoesWithAnyOtherWord) {
+    const auto terms = [](const std::string& name, int64_t channels) {
+        std::string names;
+        const auto loss = loss_of({.name = name}, channels, 255)({DeviceKind::cpu}, DType::f32);
+        for (const LossTerm& t : loss->terms()) names += t.name + " ";
+        return names;
+    };
+    EXPECT_EQ(terms("lovasz", 1), "lovasz ");
+    EXPECT_EQ(terms("0.5*ce+0.5*lovasz(per-image=true,classes=all)", 5), "cross_entropy dice lovasz ");
+    EXPECT_EQ(terms("bce+dice+lovasz", 1), "bce dice lovasz ");
+    EXPECT_THROW(loss_parts({.name = "lovasz(classes=some)"}, 5, 255), UsageError);
+}
+
 // Its function asks the word what it is, long after the configuration has gone.
 class SmoothWord : public Copied<SmoothWord, LossWord> {
  public:

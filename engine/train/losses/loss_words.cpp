@@ -5,6 +5,7 @@
 #include "engine/train/losses/focal.h"
 #include "engine/train/losses/focal_tversky.h"
 #include "engine/train/losses/jaccard.h"
+#include "engine/train/losses/lovasz.h"
 #include "engine/train/losses/tversky.h"
 
 namespace atrous {
@@ -18,7 +19,8 @@ Catalogue<LossWord>& LossWord::catalogue() {
         Dice(),
         Jaccard(),
         Tversky(),
-        FocalTversky());
+        FocalTversky(),
+        Lovasz());
     // clang-format on
     return words;
 }
