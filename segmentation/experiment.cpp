@@ -109,6 +109,9 @@ static void describe_training(Settings& s, Experiment& e) {
     describe(s, e.optimizer);
     s.bind("encoder-lr", e.encoder_lr, "learning rate of the encoder, relative to `lr`").above(0);
     s.bind("aux-lr", e.aux_lr, "learning rate of the auxiliary head, relative to `lr`; torchvision: 10").above(0);
+    s.bind("lr-scale", e.lr_scales,
+           "learning rates of up to 3 parts of the net, relative to `lr`, by their names in checkpoints: "
+           "encoder.layer1=0.1 outc=10; of parts within each other the first counts");
 }
 
 static void describe_run(Settings& s, Experiment& e) {
@@ -118,7 +121,9 @@ static void describe_run(Settings& s, Experiment& e) {
     describe_tuning(s, e.machine);
     describe_memory_limit(s, e.machine);
     s.group("Run");
-    s.bind("output-dir", e.run.output_dir, "run folder; empty: runs/1, runs/2, …").letter('o').when_resumed(Resume::free);
+    s.bind("output-dir", e.run.output_dir, "run folder; empty: runs/1, runs/2, …")
+        .letter('o')
+        .when_resumed(Resume::free);
     s.bind("profile", e.run.profile,
            "time some steps by op: a table, and a trace in this file for Perfetto or Chrome; no step of this run is "
            "replayed as a graph")

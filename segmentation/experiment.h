@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "base/image_size.h"
 #include "data/dataset.h"
@@ -59,7 +60,8 @@ struct Experiment {
     data::LastBatch last_batch = data::LastBatch::keep;
     LossConfig loss;
     OptimizerOptions optimizer;
-    double encoder_lr = 1, aux_lr = 1;  // relative to the learning rate
+    double encoder_lr = 1, aux_lr = 1;   // relative to the learning rate
+    std::vector<std::string> lr_scales;  // of other parts: "PART=FACTOR" (segmentation/part_rates.h)
 
     Machine machine{.precision = "auto"};
     RunOptions run;

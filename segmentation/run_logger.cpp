@@ -63,6 +63,7 @@ void RunLogger::save() {
 void RunLogger::save_best() const {
     io::Metadata metadata = to_metadata(card_);
     if (fingerprint_.tuned) add_to(metadata, *fingerprint_.tuned);
+    const WithAveragedWeights averaged(optimizer_.average());  // which the validation has scored
     io::save_weights(folder_.best(), net_, metadata);
 }
 

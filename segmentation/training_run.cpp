@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/paths.h"
+#include "segmentation/part_rates.h"
 #include "segmentation/pretrained_report.h"
 #include "segmentation/report/run_reporter.h"
 #include "segmentation/result_sheet.h"
@@ -32,17 +33,6 @@ static data::LoaderOptions training_loader(const TrainingSetup& t, int64_t multi
     data::LoaderOptions o = augmenting_loader(t);
     o.size_multiple = multiple;
     o.cache_bytes = cache_bytes(t, t.sets.dataset.train);
-    return o;
-}
-
-// With the learning rates of the net's parts.
-static OptimizerOptions optimizer_options(const Experiment& e, SegmentationNet& net) {
-    OptimizerOptions o = optimizer_options(e);
-    if (e.encoder_lr != 1) {
-        if (!net.encoder()) throw UsageError("`encoder-lr`: this model has no encoder; see unet `encoder`, fcn, …");
-        o.lr_scales.push_back({net.encoder()->name() + ".", e.encoder_lr});
-    }
-    if (e.aux_lr != 1) o.lr_scales.push_back({"aux_classifier.", e.aux_lr});
     return o;
 }
 
@@ -92,7 +82,9 @@ void TrainingRun::start() {
     net_->materialize({.device = setup_.device, .compute = setup_.compute, .seed = uint64_t(e_.data.seed)});
     auto& resumed = setup_.resumed;
     if (!resumed && !e_.pretrained.empty()) load_pretrained(*net_, e_.pretrained, e_.new_head, log_);
-    optimizer_ = std::make_unique<Optimizer>(*net_, optimizer_options(e_, *net_));
+    OptimizerOptions optimizer = optimizer_options(e_);
+    optimizer.lr_scales = part_rates(e_, *net_);
+    optimizer_ = std::make_unique<Optimizer>(*net_, optimizer);
     trainer_ = std::make_unique<Trainer>(*net_, *optimizer_, trainer_options(setup_, source_->batches_per_epoch()));
     if (sees_windows(setup_)) {
         windowed_ = windowed(*net_);
@@ -134,6 +126,9 @@ void TrainingRun::open_folder() {
                           setup_.card.net.model, net_->parameter_count(), name_of(setup_.device), precision,
                           source_->batches_per_epoch(), setup_.card.loss.name,
                           weights_text(setup_.card.loss.class_weights), folder_->path()));
+    if (e_.optimizer.ema_decay > 0)
+        log_.text(fmt::format("validations, best.safetensors and predictions use averaged weights (`ema` {})\n",
+                              e_.optimizer.ema_decay));
     if (trainer_->progress.epoch >= e_.trainer.epochs)
         log_.text(fmt::format("nothing is left to train, epoch {0} of {1}; to go on, give more: `epochs` {2}\n",
                               trainer_->progress.epoch, e_.trainer.epochs, e_.trainer.epochs + 10));
@@ -158,15 +153,16 @@ void TrainingRun::report_result() {
     if (has_best) io::load_weights(io::SafetensorsFile(folder_->best()), *net_);
     const data::LoaderOptions loader = validation_loader(setup_, net_->input_multiple());
     auto source = data::make_loader(setup_.sets.dataset.val, setup_.sets.report.rule, loader);
+    const WithAveragedWeights averaged(has_best ? nullptr : optimizer_->average());  // the best's file holds them
     SegmentationNet& net = windowed_ ? *windowed_ : *net_;
     const Scores scores = evaluate(net, *source, {loss_of(setup_.card), setup_.compute, 0, 255});
     folder_->write_samples(data::encode_png(
         result_sheet(net, setup_.card, setup_.compute, setup_.sets.dataset.val, e_.run.sheet_rows, 0, loader)));
     const std::vector<std::string>& names = setup_.card.class_names;
     write_confusion(folder_->confusion(), scores, names);
-    log_.text(fmt::format("\n{} checkpoint on {} held-out images\n  {}\n  {}\n{}", has_best ? "best" : "last",
-                          scores.images, scores_line(scores), baseline_line(scores, names, &untrained_),
-                          scores_table(scores, names)));
+    log_.text(fmt::format("\n{} checkpoint{} on {} held-out images\n  {}\n  {}\n{}", has_best ? "best" : "last",
+                          optimizer_->average() ? ", of averaged weights," : "", scores.images, scores_line(scores),
+                          baseline_line(scores, names, &untrained_), scores_table(scores, names)));
     log_.text(fmt::format("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv{}\n",
                           folder_->path(), has_best ? "best.safetensors, " : "",
                           reporter_->page_is_written() ? ", report.html" : ""));

@@ -9,6 +9,7 @@
 #include "engine/context.h"
 #include "segmentation/card_classes.h"
 #include "segmentation/dataset_options.h"
+#include "segmentation/part_rates.h"
 #include "segmentation/pretrained_report.h"
 #include "segmentation/run_folder.h"
 #include "segmentation/training_plan.h"
@@ -61,6 +62,7 @@ static void check_outputs(const Experiment& e, const std::vector<data::Sample>& 
 void check_before_data(const Experiment& e, const ResumedRun* resumed, Messages& messages) {
     auto net = make_net(net_config(e, e.classes));
     freeze(*net, e.freezing);
+    part_rates(e, *net);
     RunFolder::check(e.run.output_dir, resumed ? resumed->folder : "", e.run.overwrite);
     if (resumed) return;
     if (!e.pretrained.empty()) {

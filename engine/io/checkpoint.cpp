@@ -5,10 +5,12 @@
 
 #include "base/text.h"
 #include "engine/io/state_dict.h"
+#include "engine/nn/init.h"
 
 namespace atrous::io {
 
 static const std::string train_prefix = "train.";
+static const std::string trained_prefix = train_prefix + "weights.";
 static const char* state_key = "atrous.training";
 
 // A tensor of the optimizer's, laid out as the parameter arena.
@@ -49,24 +51,41 @@ static std::string state_text(const Optimizer& optimizer, const TrainProgress& p
     return state.dump();
 }
 
+static TensorToWrite to_write(const std::string& name, const Tensor& tensor, FileLayout layout) {
+    return {name, tensor.dtype(), file_shape(tensor.shape(), layout), [tensor, layout](Sink& sink) {
+                const auto bytes = to_file_layout(tensor, layout);
+                sink.write(bytes.data(), bytes.size());
+            }};
+}
+
+// The net's tensors; with an average of them that under their names, and themselves as the training's.
+static std::vector<TensorToWrite> weights_of(Module& net, const WeightAverage* average) {
+    if (!average) return state_dict(net);
+    std::vector<TensorToWrite> tensors, trained;
+    const std::vector<Slot> slots = slots_of(net);
+    for (size_t i = 0; i < slots.size(); ++i) {
+        const Tensor& averaged = average->tensors()[i];
+        tensors.push_back(to_write(slots[i].name, averaged.defined() ? averaged : *slots[i].tensor, slots[i].layout));
+        if (averaged.defined())
+            trained.push_back(to_write(trained_prefix + slots[i].name, *slots[i].tensor, slots[i].layout));
+    }
+    tensors.insert(tensors.end(), trained.begin(), trained.end());
+    return tensors;
+}
+
 void save_weights(const std::string& path, Module& net, const Metadata& metadata) {
     write_safetensors(path, state_dict(net), metadata);
 }
 
 void save_training(const std::string& path, Module& net, const Optimizer& optimizer, const TrainProgress& progress,
                    Metadata metadata) {
-    auto tensors = state_dict(net);
+    auto tensors = weights_of(net, optimizer.average());
     const ParameterArena& arena = net.arena();
     for (const OptimizerTensor& tensor : tensors_of(optimizer))
         for (size_t i = 0; i < arena.parameters.size(); ++i) {
             const Parameter& p = *arena.parameters[i].parameter;
-            const Tensor part = tensor.arena->part(arena.offsets[i], p.shape);
-            auto write = [part, layout = p.layout](Sink& sink) {
-                const auto bytes = to_file_layout(part, layout);
-                sink.write(bytes.data(), bytes.size());
-            };
-            tensors.push_back({tensor.prefix + arena.parameters[i].path, part.dtype(), file_shape(p.shape, p.layout),
-                               std::move(write)});
+            tensors.push_back(to_write(tensor.prefix + arena.parameters[i].path,
+                                       tensor.arena->part(arena.offsets[i], p.shape), p.layout));
         }
     metadata[state_key] = state_text(optimizer, progress);
     write_safetensors(path, std::move(tensors), metadata, {.keep_previous = true});
@@ -142,6 +161,21 @@ static TrainProgress progress_of(const SafetensorsFile& file, const nlohmann::js
 
 TrainProgress training_progress(const SafetensorsFile& file) { return progress_of(file, parse_state(file)); }
 
+// Where the file's weights are averages, the training goes on from those that they are averages of.
+static void load_trained(const SafetensorsFile& file, Module& net) {
+    std::vector<Slot> slots;
+    for (Slot& slot : slots_of(net))
+        if (slot.tensor->dtype() != DType::i64) slots.push_back(std::move(slot));
+    if (slots.empty() || !file.find(trained_prefix + slots[0].name)) return;
+    for (const Slot& slot : slots) {
+        const TensorInfo& info = file.at(trained_prefix + slot.name);
+        if (info.shape != slot.shape() || info.dtype != slot.tensor->dtype())
+            throw FormatError(file.path() + ": tensor '" + info.name + "' does not fit the net");
+        fill(slot, file, info);
+    }
+    refresh_halves(net.arena());
+}
+
 void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& progress) {
     const nlohmann::json state = parse_state(file);
     const auto rule = field<std::string>(file, state, "optimizer");
@@ -156,6 +190,8 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
     s.good_steps = int32_t(count(file, state, "good_steps", 0, INT32_MAX));
     progress = progress_of(file, state);
     load_weights(file, net);
+    if (optimizer.average()) optimizer.average()->restart();
+    load_trained(file, net);
     const ParameterArena& arena = net.arena();
     for (const OptimizerTensor& tensor : tensors_of(optimizer))
         for (size_t i = 0; i < arena.parameters.size(); ++i) {

@@ -1,5 +1,7 @@
 // Checkpoints: one safetensors file each. `best` holds the net alone and loads in PyTorch as it is; `last` holds what
-// resuming needs besides, under names that begin with "train.".
+// resuming needs besides, under names that begin with "train.". With a moving average of the weights, both hold the
+// averages under the net's names, so that whoever loads them predicts with these; `last` has the weights that the
+// training goes on with under "train.weights.".
 #pragma once
 
 #include <map>

@@ -64,6 +64,7 @@ Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), 
     static_assert(sizeof state % sizeof(float) == 0 && offsetof(StepState, loss_scale) % sizeof(float) == 0);
     state_ = Tensor::empty({int64_t(sizeof state / sizeof(float))}, DType::f32, a.values.device());
     set_state(state);
+    if (options.ema_decay > 0) average_ = std::make_unique<WeightAverage>(net, options.ema_decay);
 }
 
 StepState Optimizer::state() const {
@@ -114,6 +115,11 @@ void Optimizer::step(double value) {
 }
 
 void Optimizer::step() {
+    apply();
+    if (average_) average_->update(device_state());
+}
+
+void Optimizer::apply() {
     const ProfileScope span([&] {
         // Gradients read twice, once for their norm; values and state read and written; halves written.
         const double states = double(state_tensors_.size()), size = double(size_of(net_.arena().values.dtype()));

@@ -1,7 +1,9 @@
 // Optimizers change a net's flat arenas by an update rule (engine/optim/update_rule.h). A step is three kernels without
-// a round trip to the host: statistics of the gradients, the rule's, and bookkeeping.
+// a round trip to the host: statistics of the gradients, the rule's, and bookkeeping; with a moving average of the
+// weights a fourth.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "base/settings.h"
 #include "engine/nn/module.h"
 #include "engine/optim/update_rule.h"
+#include "engine/optim/weight_average.h"
 #include "kernels/optim.h"
 
 namespace atrous {
@@ -28,6 +31,7 @@ struct OptimizerOptions {
     float initial_loss_scale = 1;
     int growth_interval = 2000;      // good steps after which the loss scale doubles
     bool halt_at_nonfinite = false;  // after gradients that are not finite nothing is changed any more
+    double ema_decay = 0;            // of the weights' moving average (weight_average.h); 0: none is kept
 };
 
 // Describes the choice of the rule, the settings of every rule, and the rest but the learning rates and the loss scale.
@@ -50,15 +54,18 @@ class Optimizer {
     // The names of the rule's state tensors, in its order; each is laid out as the parameter arena.
     const std::vector<RuleState>& rule_states() const { return rule_states_; }
     const std::vector<Tensor>& state_tensors() const { return state_tensors_; }
+    WeightAverage* average() const { return average_.get(); }  // null: none is kept
 
  private:
     const UpdateRule& rule() const;
     kernels::Arena arena() const;  // without moments
+    void apply();
 
     Module& net_;
     OptimizerOptions options_;
     std::vector<RuleState> rule_states_;
     std::vector<Tensor> state_tensors_;
+    std::unique_ptr<WeightAverage> average_;
     Tensor chunks_, state_;
     int64_t chunk_count_ = 0;
     double learning_rate_ = 0;

@@ -50,6 +50,11 @@ void describe(Settings& s, OptimizerOptions& o) {
     s.bind("weight-decay", o.weight_decay, "weight decay").min(0);
     s.bind("decay-weights-only", o.decay_weights_only, "biases and batch norm do not decay");
     s.bind("clip-norm", o.clip_norm, "largest norm of the gradient; 0: no clipping").min(0);
+    s.bind("ema", o.ema_decay,
+           "decay of a moving average of the weights, which validations, best.safetensors and predictions then use, "
+           "such as 0.999; 0: none")
+        .min(0)
+        .max(0.9999999);
 }
 
 void check(const OptimizerOptions& o) {

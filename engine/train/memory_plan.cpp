@@ -57,6 +57,8 @@ class DryRun {
         optimizer_.emplace(net_, o_.optimizer);
         for (size_t i = 0; i < optimizer_->state_tensors().size(); ++i)
             simulation_.name(optimizer_->state_tensors()[i], BlockUse::optimizer, optimizer_->rule_states()[i].title);
+        if (const WeightAverage* average = optimizer_->average())
+            for (const Tensor& t : average->blocks()) simulation_.name(t, BlockUse::optimizer, "averaged weights");
         step_.emplace(net_, *optimizer_, *loss_,
                       TrainingStepOptions{.compute = o_.compute,
                                           .aux_weight = o_.aux_weight,

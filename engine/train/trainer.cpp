@@ -169,6 +169,7 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
         if (observer.stop_requested()) throw ValidationStopped{};
     };
     const ProfileScope validating("validation", "validation");
+    const WithAveragedWeights averaged(optimizer_.average());
     try {
         return evaluate(*validated_, validation,
                         {.loss = options_.loss,

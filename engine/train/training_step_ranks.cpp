@@ -21,6 +21,8 @@ void TrainingStep::broadcast_state() {
     send(net_.arena().halves);
     for (auto& [path, buffer] : net_.buffers()) send(buffer->value);
     for (const Tensor& t : optimizer_.state_tensors()) send(t);
+    if (const WeightAverage* average = optimizer_.average())
+        for (const Tensor& t : average->blocks()) send(t);
     StepState state = optimizer_.state();
     ranks_.broadcast(&state, sizeof state, 0, {});
     ranks_.broadcast(&seed_, sizeof seed_, 0, {});

@@ -26,6 +26,7 @@
 #include "kernels/resize.h"
 #include "kernels/softmax_loss.h"
 #include "kernels/step_log.h"
+#include "kernels/weight_average.h"
 #include "kernels/window.h"
 
 namespace atrous::kernels {
@@ -355,6 +356,13 @@ TEST_F(Contracts, Optimizers) {
                     {"no buffer", [](auto& a) { a.arena.moment1 = nullptr; }}});
     expect_refused(reference::finish_step, cpu::finish_step, cuda::finish_step, {state},
                    {{"no state", [](auto& a) { a.state = nullptr; }}});
+    const AveragedWeights averaged{DType::f32, 1, some<AveragedChunk>(), 1};
+    expect_refused(reference::average_weights, cpu::average_weights, cuda::average_weights, {averaged, state, 0.9},
+                   {{"no state", [](auto& a) { a.state = nullptr; }},
+                    {"no chunks", [](auto& a) { a.of.chunks = nullptr; }},
+                    {"a decay above 1", [](auto& a) { a.decay = 1.5; }}});
+    expect_refused(reference::exchange_weights, cpu::exchange_weights, cuda::exchange_weights, {averaged},
+                   {{"no chunks", [](auto& a) { a.of.chunks = nullptr; }}});
     StepLogArgs log;
     LabelsOutOfRange labels;
     log.labels = log.step_labels = &labels;

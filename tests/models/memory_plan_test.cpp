@@ -71,6 +71,7 @@ struct Setting {
     int64_t last_batch = 0;
     std::string kernels = "auto";
     ImageForm images = ImageForm::floats;
+    double ema = 0;
 };
 
 std::ostream& operator<<(std::ostream& out, const Setting& s) {
@@ -79,7 +80,8 @@ std::ostream& operator<<(std::ostream& out, const Setting& s) {
                << " last batch " << s.last_batch << " kernels " << s.kernels
                << (s.images == ImageForm::bytes     ? " bytes"
                    : s.images == ImageForm::samples ? " samples"
-                                                    : "");
+                                                    : "")
+               << " ema " << s.ema;
 }
 
 UNet net_of(const Setting& s) { return UNet({3, 1, s.base, s.depth, s.bilinear}); }
@@ -92,6 +94,7 @@ PlanOptions plan_of(const Setting& s) {
     o.last_batch = o.last_validation_batch = s.last_batch;
     o.height = o.width = s.size;
     o.optimizer.rule = s.optimizer;
+    o.optimizer.ema_decay = s.ema;
     o.images = s.images;
     o.validation_images = std::min(s.images, ImageForm::bytes);
     o.source_pixels = s.size * s.size;
@@ -104,6 +107,7 @@ void train(const Setting& s) {
     net.materialize({.device = {s.device}, .compute = s.compute, .seed = 1});
     OptimizerOptions options;
     options.rule = s.optimizer;
+    options.ema_decay = s.ema;
     Optimizer optimizer(net, options);
     Trainer trainer(net, optimizer, {.epochs = 6, .compute = s.compute});
     Grey training(2 * s.batch + s.last_batch, s.batch, s.size, s.images),
@@ -174,7 +178,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Setting{accelerator, 8, 16, 4, 2, false, DType::f32, "adam", 0, "auto", as_bytes},
                     Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1, "auto", as_bytes},
                     Setting{host, 8, 64, 4, 3, false, DType::f32, "adam", 1, "auto", as_samples},
-                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1, "auto", as_samples}));
+                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1, "auto", as_samples},
+                    Setting{host, 24, 32, 1, 3, false, DType::f32, "adam", 0, "auto", ImageForm::floats, 0.999},
+                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "sgd", 1, "auto", as_bytes, 0.999}));
 INSTANTIATE_TEST_SUITE_P(All, MemoryLimitTest,
                          testing::Values(Setting{host, 8, 64, 4, 3}, Setting{host, 8, 32, 4, 2, true, DType::bf16},
                                          Setting{accelerator, 4, 16, 2, 2}));

@@ -5,11 +5,15 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "base/error.h"
 #include "data/image.h"
 #include "data/synth.h"
+#include "engine/io/safetensors.h"
 #include "models/unet.h"
+#include "segmentation/training_run.h"
 
 namespace atrous {
 namespace {
@@ -112,6 +116,46 @@ TEST(TrainingSetup, ChoosesTheFormOfImagesOnce) {
     const TrainingSetup trains = prepare_training(d.e, d.silent);
     EXPECT_EQ(trains.plan(2).images, ImageForm::floats);
     EXPECT_FALSE(augmenting_loader(trains).bytes);
+}
+
+TEST(TrainingSetup, RefusesAPartThatTheNetDoesNotHaveBeforeItLooksAtTheData) {
+    Drawn d;
+    d.e.data.root = d.folder + "/nowhere";
+    d.e.lr_scales = {"dwon1=0.1"};
+    try {
+        prepare_training(d.e, d.silent);
+        FAIL() << "it was taken";
+    } catch (const UsageError& error) {
+        EXPECT_NE(std::string(error.what()).find("did you mean down1?"), std::string::npos) << error.what();
+    }
+}
+
+// The validation, `best` and whoever loads `last` see the average; the training does not.
+TEST(TrainingRunOfAveragedWeights, KeepsThemInBothFilesAndSaysSo) {
+    Drawn d;
+    d.e.trainer.epochs = 1;
+    d.e.optimizer.ema_decay = 0.9;
+    d.e.lr_scales = {"outc=10"};
+    TrainingSetup setup = prepare_training(d.e, d.silent);
+    TrainingRun run(setup, d.silent);
+    TrainObserver observer;
+    ASSERT_TRUE(run.train(observer));
+    run.report_result();
+    const io::SafetensorsFile best(run.folder().best()), last(run.folder().last());
+    const auto bytes = [](const io::SafetensorsFile& file, const std::string& name) {
+        return file.bytes(file.at(name));
+    };
+    EXPECT_FALSE(best.find("train.weights.outc.conv.weight"));
+    for (const char* name : {"outc.conv.weight", "inc.double_conv.1.running_mean"}) {
+        EXPECT_EQ(bytes(best, name), bytes(last, name)) << name;
+        EXPECT_NE(bytes(last, std::string("train.weights.") + name), bytes(last, name)) << name;
+    }
+    std::ifstream in(run.folder().log());
+    const std::string log{std::istreambuf_iterator<char>(in), {}};
+    EXPECT_NE(log.find("validations, best.safetensors and predictions use averaged weights (`ema` 0.9)"),
+              std::string::npos)
+        << log;
+    EXPECT_NE(log.find("best checkpoint, of averaged weights, on 1 held-out images"), std::string::npos) << log;
 }
 
 TEST(TrainingSetup, RefusesAValueOutOfItsRange) {
