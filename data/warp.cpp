@@ -60,6 +60,10 @@ ElasticGrid::ElasticGrid(int64_t h, int64_t w, int64_t cells, double strength, R
     const auto count = size_t(columns_ * controls(h, cell_));
     for (std::vector<double>* component : {&x_, &y_})
         for (size_t i = 0; i < count; ++i) component->push_back(random.uniform(-largest, largest));
+    for (int64_t x = 0; x < w; ++x) {
+        const auto first = size_t(double(x) / cell_);
+        column_of_.push_back({first, spline_weights(double(x) / cell_ - double(first))});
+    }
 }
 
 void ElasticGrid::displace(int64_t y, std::vector<double>& xs, std::vector<double>& ys) const {
@@ -72,11 +76,10 @@ void ElasticGrid::displace(int64_t y, std::vector<double>& xs, std::vector<doubl
             dy[size_t(i)] += rows[size_t(k)] * y_[size_t((row + k) * columns_ + i)];
         }
     for (size_t x = 0; x < xs.size(); ++x) {
-        const auto column = size_t(double(x) / cell_);
-        const std::array<double, 4> columns = spline_weights(double(x) / cell_ - double(column));
+        const Column& column = column_of_[x];
         for (size_t k = 0; k < 4; ++k) {
-            xs[x] += columns[k] * dx[column + k];
-            ys[x] += columns[k] * dy[column + k];
+            xs[x] += column.weights[k] * dx[column.first + k];
+            ys[x] += column.weights[k] * dy[column.first + k];
         }
     }
 }
@@ -120,27 +123,45 @@ int64_t floor_of(double v) {
 template <class T>
 class RowSampler {
  public:
-    RowSampler(const Image& from, const Fill& fill, Border border) : from_(from), border_(border) {
+    RowSampler(const Image& from, const Fill& fill, Border border)
+        : from_(from), pixels_(from.pixels<T>().data()), border_(border) {
         for (int ch = 0; ch < from.c; ++ch) fill_[size_t(ch)] = T(fill[size_t(ch)]);
     }
 
     void bilinear(const SourceRow& at, T* to) const {
+        if (from_.c == 3) return bilinear(at, to, std::integral_constant<int, 3>());
+        if (from_.c == 1) return bilinear(at, to, std::integral_constant<int, 1>());
+        bilinear(at, to, from_.c);
+    }
+
+    // Of one channel.
+    void nearest(const SourceRow& at, T* to) const {
+        for (size_t i = 0; i < at.x.size(); ++i)
+            to[i] = exposed(at, i) ? fill_[0]
+                                   : *pixel(mirrored(floor_of(at.y[i] + 0.5), from_.h),
+                                            mirrored(floor_of(at.x[i] + 0.5), from_.w), 1);
+    }
+
+ private:
+    // `channels` is a number, or one that the compiler knows.
+    template <class Channels>
+    void bilinear(const SourceRow& at, T* to, Channels channels) const {
         constexpr float half = std::is_integral_v<T> ? 0.5f : 0.f;  // rounds
-        const int c = from_.c;
+        const int c = channels;
         for (size_t i = 0; i < at.x.size(); ++i, to += c) {
             if (exposed(at, i)) {
-                std::copy_n(fill_.data(), c, to);
+                for (int ch = 0; ch < c; ++ch) to[ch] = fill_[size_t(ch)];
                 continue;
             }
             const int64_t y = floor_of(at.y[i]), x = floor_of(at.x[i]);
             const auto fy = float(at.y[i] - double(y)), fx = float(at.x[i] - double(x));
             const T *p00, *p01, *p10, *p11;
             if (y >= 0 && x >= 0 && y + 1 < from_.h && x + 1 < from_.w) {
-                p00 = pixel(y, x), p01 = p00 + c, p10 = p00 + from_.w * c, p11 = p10 + c;
+                p00 = pixel(y, x, c), p01 = p00 + c, p10 = p00 + from_.w * c, p11 = p10 + c;
             } else {
                 const int64_t y0 = mirrored(y, from_.h), y1 = mirrored(y + 1, from_.h);
                 const int64_t x0 = mirrored(x, from_.w), x1 = mirrored(x + 1, from_.w);
-                p00 = pixel(y0, x0), p01 = pixel(y0, x1), p10 = pixel(y1, x0), p11 = pixel(y1, x1);
+                p00 = pixel(y0, x0, c), p01 = pixel(y0, x1, c), p10 = pixel(y1, x0, c), p11 = pixel(y1, x1, c);
             }
             for (int ch = 0; ch < c; ++ch) {
                 const float above = float(p00[ch]) * (1 - fx) + float(p01[ch]) * fx;
@@ -150,21 +171,13 @@ class RowSampler {
         }
     }
 
-    void nearest(const SourceRow& at, T* to) const {
-        for (size_t i = 0; i < at.x.size(); ++i, to += from_.c)
-            std::copy_n(exposed(at, i) ? fill_.data()
-                                       : pixel(mirrored(floor_of(at.y[i] + 0.5), from_.h),
-                                               mirrored(floor_of(at.x[i] + 0.5), from_.w)),
-                        from_.c, to);
-    }
-
- private:
     bool exposed(const SourceRow& at, size_t i) const {
         return border_ == Border::ignore && (outside(at.y[i], from_.h) || outside(at.x[i], from_.w));
     }
-    const T* pixel(int64_t y, int64_t x) const { return from_.pixels<T>().data() + (y * from_.w + x) * from_.c; }
+    const T* pixel(int64_t y, int64_t x, int c) const { return pixels_ + (y * from_.w + x) * c; }
 
     const Image& from_;
+    const T* pixels_;
     const Border border_;
     std::array<T, max_channels> fill_{};
 };

@@ -38,6 +38,11 @@ class ElasticGrid {
     double cell_ = 1;
     int64_t columns_ = 0;
     std::vector<double> x_, y_;
+    struct Column {
+        size_t first;                   // control point
+        std::array<double, 4> weights;  // of it and the next
+    };
+    std::vector<Column> column_of_;  // of a pixel
 };
 
 enum class Border { mirror, ignore };

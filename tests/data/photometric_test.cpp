@@ -56,7 +56,7 @@ TEST(Photometric, ColoursAroundTheirLuma) {
     // The low end of the range is black.
     EXPECT_EQ(mix_colours(real(rgb({255, 0, 0})), saturation_and_hue(0, 0), {-1, 1}).f32,
               (std::vector<float>(3, float(-1 + 0.299 * 2 + 0.587 + 0.114))));
-    const Image turned = mix_colours(real(rgb({200, 100, 50})), saturation_and_hue(1, 0.07));
+    const Image turned = mix_colours(real(rgb({200, 100, 50})), saturation_and_hue(1, -0.05));
     EXPECT_NEAR(0.299 * turned.f32[0] + 0.587 * turned.f32[1] + 0.114 * turned.f32[2], 124.2 / 255, 1e-5);
     EXPECT_GT(std::abs(turned.f32[1] - 100.f / 255), 0.02);
 }

@@ -101,7 +101,8 @@ TEST(Warp, RotatesAsRotateDoes) {
         const Image rotated = rotate(image, degrees, Sampling::bilinear);
         for (size_t i = 0; i < rotated.u8.size(); ++i)  // floats in place of doubles may round to the neighbour
             ASSERT_NEAR(sample.image.u8[i], rotated.u8[i], 1) << degrees << ' ' << i;
-        if (degrees != 90) EXPECT_EQ(sample.labels.u8, rotate(labels, degrees, Sampling::nearest).u8) << degrees;
+        if (degrees == 90) continue;  // halves of pixels are rounded to either side
+        EXPECT_EQ(sample.labels.u8, rotate(labels, degrees, Sampling::nearest).u8) << degrees;
     }
 }
 
