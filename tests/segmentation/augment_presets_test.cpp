@@ -120,7 +120,7 @@ TEST(AugmentPresets, MistakesInTheTableAreNamed) {
     refused("[augment]\npreset = \"heavy\"\n",
             "x.toml:2: augment takes none, light, standard or strong, not '\"heavy\"'");
     refused("rotate = 5\n[augment]\nrotate = 6\n", "'rotate' appears twice");
-    refused("[loss]\nx = 1\n", "options stand at the top level, not in tables");
+    refused("[colours]\nx = 1\n", "options stand at the top level, not in tables");
     refused("augment = 5\n", "augment takes");
 }
 
