@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "benchmarks/harness/environment.h"
 #include "segmentation/augment_place.h"
+#include "segmentation/augment_presets.h"
 #include "segmentation/dataset_options.h"
 #include "segmentation/experiment.h"
 #include "segmentation/loader_times.h"
@@ -25,7 +26,7 @@ struct LoaderArguments {
     Experiment e{.normalize = "imagenet"};
     int64_t images = 64, repetitions = 5;
     std::vector<int64_t> workers = {0, 1, 2};
-    std::string json;
+    std::string json, augment = "none";
     bool overwrite = false;
     Options o{
         "bench loader",
@@ -36,6 +37,7 @@ struct LoaderArguments {
     LoaderArguments() {
         e.batch_size = 8;
         describe_images(o, e);
+        describe_augment_preset(o, augment);
         describe_batch_size(o, e.batch_size);
         o.group("Measurement");
         describe_device(o, e.machine);
@@ -118,6 +120,7 @@ std::string json_line(const LoaderArguments& a, size_t samples, Device device, c
 int bench_loader(int argc, const char* const* argv) {
     LoaderArguments a;
     a.o.parse(argc, argv);
+    apply_augment_preset(a.o);
     const bool to_file = !a.json.empty() && a.json != "-";
     Outputs()
         .reads("--config", a.o.config_file())

@@ -5,11 +5,13 @@
 #include "apps/exit_codes.h"
 #include "apps/verbs.h"
 #include "base/error.h"
+#include "segmentation/augment_presets.h"
 
 namespace atrous::app {
 
 DataArguments::DataArguments(std::string verb, std::string about) : o(std::move(verb), std::move(about)) {
     describe_images(o, e);
+    describe_augment_preset(o, augment);
     o.bind("threads", e.machine.threads, "threads that look at images; 0: one a core").min(0).max(1024);
 }
 
@@ -17,6 +19,7 @@ void DataArguments::parse(int argc, const char* const* argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     if (!words.empty() && !words[0].starts_with("-")) words.insert(words.begin(), "--data");
     o.parse(words);
+    if (augment != augmentations_as_given) apply_augment_preset(o);
     check(e.augmentations);
     training_size(e);
 }

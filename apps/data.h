@@ -12,10 +12,13 @@ namespace atrous::app {
 int data_check(int argc, const char* const* argv);
 int data_show(int argc, const char* const* argv);
 
+inline constexpr const char* augmentations_as_given = "given";  // in place of a preset
+
 // What both are asked for: the settings of `train` that concern the data set.
 struct DataArguments {
     Experiment e;
     bool overwrite = false;
+    std::string augment = "none";  // a preset
     Options o;
 
     DataArguments(std::string verb, std::string about);

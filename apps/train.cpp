@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "base/text_table.h"
+#include "segmentation/augment_presets.h"
 #include "segmentation/checkpoint_path.h"
 #include "segmentation/config_file.h"
 #include "segmentation/recipes.h"
@@ -33,10 +34,12 @@ static std::string resumed_path(const std::vector<std::string>& words) {
 }
 
 // A run that goes on has the settings of its config.toml, unless another file is given.
-static void parse(Options& o, std::string& recipe, int argc, const char* const* argv) {
+static void parse(Options& o, std::string& recipe, std::string& augment, int argc, const char* const* argv) {
     o.bind("recipe", recipe,
            "settings with which a known system trains (`atrous recipes` lists them); other options go before them")
         .common();
+    o.group(augment_group);
+    describe_augment_preset(o, augment).common();
     std::vector<std::string> words(argv + 1, argv + argc);
     bool config_given = false;
     for (const auto& w : words) config_given = config_given || w.rfind("--config", 0) == 0;
@@ -46,7 +49,11 @@ static void parse(Options& o, std::string& recipe, int argc, const char* const* 
         if (!config_given && path_exists(config)) words.insert(words.begin(), {"--config", config});
     }
     o.parse(words);
-    if (!recipe.empty()) apply_recipe(o, find_recipe(recipe));
+    apply_augment_preset(o);
+    if (recipe.empty()) return;
+    const bool named = o.at(augment_key).given();
+    apply_recipe(o, find_recipe(recipe));
+    if (!named) apply_augment_preset(o);  // the recipe's
 }
 
 // What the run ended with, and the exit code.
@@ -86,7 +93,7 @@ static int run_training(TrainingSetup& setup, RunLog& log) {
 
 int train(int argc, const char* const* argv) {
     Experiment e;
-    std::string recipe;
+    std::string recipe, augment = "none";
     Options o("train",
               "Trains a segmentation net on a folder of images and masks. Writes checkpoints and scores into a run "
               "folder.");
@@ -98,7 +105,7 @@ int train(int argc, const char* const* argv) {
          "them",
          "atrous train --data DIR --model deeplabv3 --pretrained resnet50.pth --normalize imagenet",
          "atrous train --resume runs/1 --epochs 100                   go on, to 100 epochs in all"});
-    parse(o, recipe, argc, argv);
+    parse(o, recipe, augment, argc, argv);
     Console console;
     RunLog log(console);  // keeps what is said from here on
     if (is_folder(e.pretrained)) e.pretrained = checkpoint_file(e.pretrained);

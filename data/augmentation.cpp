@@ -5,10 +5,17 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "data/augment/blur.h"
+#include "data/augment/coarse_dropout.h"
 #include "data/augment/colour.h"
 #include "data/augment/flip.h"
-#include "data/augment/rotation.h"
+#include "data/augment/gamma.h"
+#include "data/augment/jpeg.h"
+#include "data/augment/night.h"
+#include "data/augment/noise.h"
+#include "data/augment/projective.h"
 #include "data/augment/scale.h"
+#include "data/augment/tint.h"
 #include "data/augment/turn.h"
 
 namespace atrous::data {
@@ -19,11 +26,18 @@ Catalogue<Augmentation>& Augmentation::catalogue() {
     // clang-format off
     static Catalogue<Augmentation> augmentations("augmentation",
         Scale(),
-        Rotation(),
+        Projective(),
         Flip("hflip", 3, "probability of a horizontal flip", flip_horizontal, &SamplePlan::flip_horizontal),
         Flip("vflip", 4, "probability of a vertical flip", flip_vertical, &SamplePlan::flip_vertical),
         Turn(),
-        Colour());
+        Colour(),
+        Tint(),
+        Gamma(),
+        Night(),
+        Blur(),
+        Noise(),
+        Jpeg(),
+        CoarseDropout());
     // clang-format on
     return augmentations;
 }
@@ -63,6 +77,11 @@ std::vector<const Augmentation*> Augmentations::all() const {
 
 void describe(Settings& s, Augmentations& augmentations) {
     for (const auto& a : Augmentation::catalogue().all()) augmentations.each_.of(a->name()).describe(s);
+    s.bind("crop-class-share", augmentations.crop_class_share,
+           "largest share of one class in the counted pixels of a random crop, which is drawn again up to 10 times; "
+           "mmsegmentation: 0.75")
+        .above(0)
+        .max(1);
 }
 
 void check(const Augmentations& augmentations) {
@@ -71,8 +90,8 @@ void check(const Augmentations& augmentations) {
 
 std::string without_plan(const Augmentations& augmentations) {
     for (const Augmentation* a : augmentations.all())
-        if (a->active() && !a->has_plan()) return a->name();
-    return "";
+        if (a->active() && !a->has_plan()) return a->host_setting();
+    return augmentations.crop_class_share < 1 ? "crop-class-share" : "";
 }
 
 }  // namespace atrous::data

@@ -48,6 +48,8 @@ class Augmentation {
     // How a device does the same to images of 8 bits, with the same draws. Without a plan the host augments.
     virtual bool has_plan() const { return false; }
     virtual void plan(SamplePlan& sample, Random& random) const { (void)sample, (void)random; }
+    // The setting for which there is no plan, where it is active without one.
+    virtual std::string host_setting() const { return name(); }
 
     virtual std::unique_ptr<Augmentation> copy() const = 0;
     static Catalogue<Augmentation>& catalogue();
@@ -74,6 +76,10 @@ class Augmentations {
     void set(const std::string& key, const std::string& value);  // UsageError where the setting refuses it
     std::vector<const Augmentation*> all() const;                // in the order of application
 
+    // A random crop is drawn again, up to 10 times, while one class has more than this share of its counted pixels, or none
+    // is counted (cat_max_ratio of mmsegmentation).
+    double crop_class_share = 1;
+
  private:
     friend void describe(Settings& settings, Augmentations& augmentations);
     OneOfEach<Augmentation> each_;
@@ -81,7 +87,7 @@ class Augmentations {
 
 void describe(Settings& settings, Augmentations& augmentations);
 void check(const Augmentations& augmentations);  // UsageError
-// Returns the name of the first active one that only the host can apply; empty: a device can apply all.
+// Returns the setting of the first active one that only the host can apply; empty: a device can apply all.
 std::string without_plan(const Augmentations& augmentations);
 
 void check_stream(const Augmentation& added);  // Error where another decision has its random stream

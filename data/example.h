@@ -10,6 +10,7 @@ struct Example {
     Image image, labels;                 // labels: class ids; h = 0 where the sample has no mask
     int64_t source_h = 0, source_w = 0;  // before resizing
     ValueRange range = {};               // of the image's values
+    Fill fill = {};                      // what lies beyond the image: the mean colour
 };
 
 // The image, and the labels where there are some, become what f makes of them.

@@ -2,7 +2,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/philox.h"
@@ -34,16 +36,43 @@ void pad_around(Example& sample, ImageSize size, const Normalization& normalizat
     if (sample.labels.h) sample.labels = pad(sample.labels, top, left, h, w, ignored_fill);
 }
 
-// `random` chooses the place; without it, the middle.
-static void crop_both(Example& sample, int64_t h, int64_t w, const Normalization& normalization, Random* random) {
-    pad_around(sample, {h, w}, normalization);
-    const int64_t padded_h = sample.image.h, padded_w = sample.image.w;
-    const int64_t y = random ? int64_t(random->below(uint64_t(padded_h - h + 1))) : (padded_h - h) / 2;
-    const int64_t x = random ? int64_t(random->below(uint64_t(padded_w - w + 1))) : (padded_w - w) / 2;
-    if (h == padded_h && w == padded_w) return;
-    sample.image = crop(sample.image, y, x, h, w);
-    if (sample.labels.h) sample.labels = crop(sample.labels, y, x, h, w);
+namespace {
+
+struct Place {
+    int64_t y, x;
+};
+
+// The share that the largest class has of the counted pixels of an h x w part of the labels; 1 where none is counted.
+double largest_share(const Image& labels, Place at, int64_t h, int64_t w) {
+    std::array<int64_t, 256> counts{};
+    for (int64_t y = at.y; y < at.y + h; ++y)
+        for (int64_t x = at.x; x < at.x + w; ++x) ++counts[labels.u8[size_t(y * labels.w + x)]];
+    counts[ignored_class] = 0;
+    const int64_t counted = std::accumulate(counts.begin(), counts.end(), int64_t{0});
+    return counted ? double(*std::max_element(counts.begin(), counts.end())) / double(counted) : 1;
 }
+
+// Of an h x w crop, drawn again while one class has more than `most` of it.
+Place draw_place(const Example& sample, int64_t h, int64_t w, double most, Random& random) {
+    const int64_t rows = sample.image.h - h + 1, columns = sample.image.w - w + 1;
+    const auto draw = [&] {
+        const auto y = int64_t(random.below(uint64_t(rows)));
+        return Place{y, int64_t(random.below(uint64_t(columns)))};
+    };
+    constexpr int redraws = 10;
+    Place place = draw();
+    if (most >= 1 || sample.labels.h == 0 || (rows == 1 && columns == 1)) return place;
+    for (int i = 0; i < redraws && largest_share(sample.labels, place, h, w) > most; ++i) place = draw();
+    return place;
+}
+
+// Takes a part of a sample that is as large at least.
+void crop_both(Example& sample, Place at, int64_t h, int64_t w) {
+    if (h == sample.image.h && w == sample.image.w) return;
+    both(sample, [&](const Image& image) { return crop(image, at.y, at.x, h, w); });
+}
+
+}  // namespace
 
 Example decode_image(const Sample& sample, const LoaderOptions& options) {
     Example out;
@@ -52,6 +81,7 @@ Example decode_image(const Sample& sample, const LoaderOptions& options) {
         out.image =
             as_net_takes_it(std::move(out.image), options.channels, options.normalization.range, sample.image_path);
     out.range = options.normalization.range;
+    out.fill = fill_of(out.image, options.normalization);
     out.source_h = out.image.h;
     out.source_w = out.image.w;
     return out;
@@ -87,7 +117,10 @@ Placement placement_of(const LoaderOptions& options, ImageSize image) {
 
 void finish_plain(Example& sample, const LoaderOptions& options) {
     if (options.fit) pad_around(sample, options.fit({sample.source_h, sample.source_w}).padded, options.normalization);
-    if (options.crop_h > 0) crop_both(sample, options.crop_h, options.crop_w, options.normalization, nullptr);
+    if (options.crop_h == 0) return;
+    pad_around(sample, {options.crop_h, options.crop_w}, options.normalization);
+    const Place middle{(sample.image.h - options.crop_h) / 2, (sample.image.w - options.crop_w) / 2};
+    crop_both(sample, middle, options.crop_h, options.crop_w);
 }
 
 Random random_of(const LoaderOptions& options, int64_t epoch, int64_t index, uint64_t stream) {
@@ -106,7 +139,8 @@ void finish_augmented(Example& sample, const LoaderOptions& options, int64_t epo
     const int64_t h = sized ? options.crop_h : sample.image.h, w = sized ? options.crop_w : sample.image.w;
     apply(Augmentation::Stage::before_crop);
     Random place = random_of(options, epoch, index, crop_stream);
-    crop_both(sample, h, w, options.normalization, &place);
+    pad_around(sample, {h, w}, options.normalization);
+    crop_both(sample, draw_place(sample, h, w, options.augmentations.crop_class_share, place), h, w);
     apply(Augmentation::Stage::after_crop);
 }
 

@@ -28,14 +28,6 @@ Image rearrange(const Image& image, int64_t h, int64_t w, F source) {
     });
 }
 
-// Index of the pixel that position i stands for when the line is mirrored at its ends (edge pixels not repeated).
-int64_t mirrored(int64_t i, int64_t size) {
-    if (size == 1) return 0;
-    const int64_t period = 2 * (size - 1);
-    i = ((i % period) + period) % period;
-    return i < size ? i : period - i;
-}
-
 }  // namespace
 
 Image resize_nearest(const Image& image, int64_t h, int64_t w) {

@@ -64,6 +64,15 @@ Image flip_vertical(const Image& image);
 Image transpose(const Image& image);                    // output (x, y) is input (y, x)
 Image rotate90(const Image& image, int quarter_turns);  // counter-clockwise, as numpy.rot90
 
+// The index that position i stands for when a line is mirrored at its ends (edge pixels not repeated).
+inline int64_t mirrored(int64_t i, int64_t size) {
+    if (i >= 0 && i < size) return i;
+    if (size == 1) return 0;
+    const int64_t period = 2 * (size - 1);
+    i = ((i % period) + period) % period;
+    return i < size ? i : period - i;
+}
+
 inline double radians_of(double degrees) { return degrees * 3.14159265358979323846 / 180; }
 
 // Counter-clockwise about the centre, same size; what comes from outside is mirrored at the border. Bilinear for

@@ -9,6 +9,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "base/toml_file.h"
+#include "segmentation/augment_presets.h"
 
 namespace atrous {
 namespace {
@@ -33,6 +34,7 @@ Word word_of(const io::TomlValue& value) {
 // A line of the file: its key with - for _.
 struct ConfigEntry {
     std::string key;
+    bool of_augment_table = false;
     int line = 0;
     bool list = false;
     std::vector<Word> words;
@@ -40,7 +42,7 @@ struct ConfigEntry {
 
 ConfigEntry entry_of(std::string key, const io::TomlValue& value) {
     std::replace(key.begin(), key.end(), '_', '-');
-    ConfigEntry entry{std::move(key), value.line, value.kind == io::TomlValue::Kind::list, {}};
+    ConfigEntry entry{std::move(key), false, value.line, value.kind == io::TomlValue::Kind::list, {}};
     for (const io::TomlValue& item : value.items) entry.words.push_back(word_of(item));
     if (!entry.list) entry.words.push_back(word_of(value));
     return entry;
@@ -48,12 +50,24 @@ ConfigEntry entry_of(std::string key, const io::TomlValue& value) {
 
 constexpr io::TomlPurpose purpose{"configuration file", "batch-size = 8"};
 
+// The table [augment] has augmentations, and `preset` for the setting `augment`.
+void append_augment_table(const io::TomlValue& table, std::vector<ConfigEntry>& entries) {
+    for (const auto& [key, value] : table.entries) {
+        entries.push_back(entry_of(key == "preset" ? augment_key : key, value));
+        entries.back().of_augment_table = true;
+    }
+}
+
 // Of the tree that read() returns.
 template <class Read>
 std::vector<ConfigEntry> entries_of(Read read) {
     std::vector<ConfigEntry> entries;
     try {
-        for (const auto& [key, value] : read().entries) entries.push_back(entry_of(key, value));
+        for (const auto& [key, value] : read().entries)
+            if (key == augment_key && value.kind == io::TomlValue::Kind::table)
+                append_augment_table(value, entries);
+            else
+                entries.push_back(entry_of(key, value));
     } catch (const FormatError& e) {
         throw UsageError(e.what());
     }
@@ -104,6 +118,10 @@ int set_all(Settings& settings, const std::vector<ConfigEntry>& entries, const s
             throw UsageError(where + "unknown option " + io::in_quotes(entry.key) + did_you_mean(entry.key, known) +
                              (table ? "; options stand at the top level, not in tables" : ""));
         }
+        if (entry.of_augment_table && setting->key != augment_key && setting->group != augment_group)
+            throw UsageError(
+                where + io::in_quotes(entry.key) +
+                " is no augmentation, as [augment] has them; it stands at the top level, before the table");
         if (std::find(seen.begin(), seen.end(), setting->key) != seen.end())
             throw UsageError(where + io::in_quotes(entry.key) + " appears twice");
         seen.push_back(setting->key);

@@ -1,4 +1,5 @@
-// Settings in a TOML file: one line each, `batch-size = 4` (or batch_size); lists are arrays.
+// Settings in a TOML file: one line each, `batch-size = 4` (or batch_size); lists are arrays. A table [augment] may hold
+// those that are augmentations, and `preset` for the setting `augment`.
 #pragma once
 
 #include <string>

@@ -4,6 +4,7 @@
 
 #include "base/paths.h"
 #include "segmentation/augment_place.h"
+#include "segmentation/augment_presets.h"
 #include "segmentation/config_file.h"
 #include "segmentation/outputs.h"
 #include "segmentation/tuning.h"
@@ -63,6 +64,7 @@ void describe_images(Settings& s, Experiment& e) {
            "stored values that stand for 0 and 1: LOW..HIGH, such as 0..4095 for 12 bits in 16; measured: the smallest "
            "and the largest of the training images; auto: the whole range of 8 or 16 bits, of floats measured")
         .when_resumed(Resume::fixed);
+    s.group(augment_group);
     describe(s, e.augmentations);
     bind_size(s, "crop", e.crop,
               "random crop of the training images, padded with ignored pixels where the image is smaller; empty: as "
@@ -71,9 +73,11 @@ void describe_images(Settings& s, Experiment& e) {
         .max(max_size)
         .unit("pixels")
         .or_none();
+    s.group("Data");
 }
 
 static void describe_loading(Settings& s, Experiment& e) {
+    s.group("Loading");
     describe_workers(s, e.machine);
     s.bind("cache", e.cache_mib, "decoded samples kept in memory, training and validation together")
         .min(0)

@@ -59,6 +59,11 @@ TEST_F(DataTest, ShowsASetAndKeepsItsFiles) {
     const Outcome shown = run("data show '" + set() + "' --size 32 --augment -o '" + sheet + "'");
     ASSERT_EQ(shown.code, 0) << shown.output;
     EXPECT_GT(data::load_image(sheet).w, 500);
+    const data::Image given = data::load_image(sheet);
+    const Outcome strong = run("data show '" + set() + "' --size 32 --augment strong --overwrite -o '" + sheet + "'");
+    ASSERT_EQ(strong.code, 0) << strong.output;
+    EXPECT_NE(data::load_image(sheet).u8, given.u8);
+    EXPECT_EQ(run("data show '" + set() + "' --augment heavy -o '" + sheet + "'").code, 2);
     const std::string image = fs::directory_iterator(set() + "/train/images")->path().string();
     EXPECT_EQ(run("data show '" + set() + "' -o '" + image + "'").code, 2) << "a sample is no output";
 }

@@ -62,6 +62,27 @@ class LoaderTest : public ::testing::Test {
         return o;
     }
 
+    // All that a device has no form for.
+    LoaderOptions strongly_augmented() const {
+        LoaderOptions o = augmented();
+        for (const auto& [key, value] : {std::pair{"shift", "0.1"},
+                                         {"shear", "10"},
+                                         {"perspective", "0.1"},
+                                         {"elastic", "0.5"},
+                                         {"rotate-border", "ignore"},
+                                         {"saturation", "0.5"},
+                                         {"hue", "0.1"},
+                                         {"gamma", "0.5"},
+                                         {"night", "0.3"},
+                                         {"blur", "0.5"},
+                                         {"noise", "0.5"},
+                                         {"jpeg", "0.5"},
+                                         {"coarse-dropout", "0.5"},
+                                         {"crop-class-share", "0.6"}})
+            o.augmentations.set(key, value);
+        return o;
+    }
+
     TempDir dir_;
     std::vector<Sample> samples_;
     MaskRule rule_;
@@ -90,7 +111,7 @@ TEST_F(LoaderTest, BatchesHoldTheSamplesTheyName) {
 }
 
 TEST_F(LoaderTest, WorkersPrefetchAndCacheChangeNothing) {
-    for (LoaderOptions o : {options_, augmented()}) {
+    for (LoaderOptions o : {options_, augmented(), strongly_augmented()}) {
         auto plain = make_loader(samples_, rule_, o);
         std::vector<std::vector<HostBatch>> expected;
         for (int64_t e : {0, 1, 2}) {
@@ -127,7 +148,7 @@ TEST_F(LoaderTest, EpochsAndSeedsDiffer) {
 
 TEST_F(LoaderTest, AnEpochCanBeginInItsMiddle) {
     for (int workers : {0, 2}) {
-        LoaderOptions o = augmented();
+        LoaderOptions o = strongly_augmented();
         o.workers = workers;
         const auto whole = epoch(o, 5);
         for (int64_t first : {0, 1, 3, 4}) {
@@ -169,6 +190,40 @@ TEST_F(LoaderTest, AugmentationMovesImageAndMaskTogether) {
     EXPECT_NE(first[0].images, epoch(o, 1)[0].images);
     for (const auto& batch : epoch(augmented(), 0))  // resampling invents no label
         for (uint8_t label : batch.labels) ASSERT_TRUE(label == 0 || label == 1 || label == ignored_class);
+}
+
+// Two classes and an ignored column, of which crops are drawn until the larger class has at most 0.6 of what counts.
+TEST_F(LoaderTest, ACropIsDrawnAgainWhereOneClassTakesTooMuch) {
+    Image mask = make_image<uint8_t>(40, 40, 1);
+    for (size_t p = 0; p < mask.u8.size(); ++p) mask.u8[p] = uint8_t(p % 40 == 0 ? 255 : p % 40 >= 30);
+    save_png(dir_ / "wide.png", pattern(40, 40, 3));
+    save_png(dir_ / "wide_mask.png", mask);
+    const Sample sample{dir_ / "wide.png", dir_ / "wide_mask.png", "wide"};
+    LoaderOptions o = options_;
+    o.augment = true;
+    o.crop_h = o.crop_w = 10;
+    LoaderOptions limited = o;
+    limited.augmentations.crop_class_share = 0.6;
+    EXPECT_EQ(without_plan(limited.augmentations), "crop-class-share");
+    const auto share = [](const Example& e) {
+        const double zeros = double(std::count(e.labels.u8.begin(), e.labels.u8.end(), 0));
+        const double ones = double(std::count(e.labels.u8.begin(), e.labels.u8.end(), 1));
+        return std::max(zeros, ones) / (zeros + ones);
+    };
+    int balanced = 0, balanced_before = 0, same = 0;
+    for (int64_t i = 0; i < 200; ++i) {
+        const Example before = load_sample(sample, rule_, o, 0, i), after = load_sample(sample, rule_, limited, 0, i);
+        balanced_before += share(before) <= 0.6;
+        balanced += share(after) <= 0.6;
+        if (share(before) > 0.6) continue;
+        EXPECT_EQ(before.image.u8, after.image.u8) << "the first draw is good";
+        ++same;
+    }
+    // 3 of 31 places are balanced: of 200, 19 at first, and 1 - (28/31)^11 = 0.67 of 200 in up to 11 draws; five standard
+    // deviations about each.
+    EXPECT_NEAR(balanced_before, 19.4, 21);
+    EXPECT_NEAR(balanced, 134.6, 33);
+    EXPECT_GT(same, 0);
 }
 
 TEST_F(LoaderTest, ADrawDoesNotDependOnTheOthers) {
