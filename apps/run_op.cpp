@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "apps/console.h"
@@ -56,14 +57,15 @@ std::map<std::string, std::string> parse_attributes(const OpDescriptor& op, cons
     return attributes;
 }
 
+constexpr const char* labels_out_of_range_name = "labels_out_of_range";  // a result of losses
+
 // A loss does not refuse labels that are no class; whoever runs it alone should know of them.
 void say_labels_out_of_range(const io::TensorFile& results) {
-    const io::TensorInfo* info = results.find("labels_out_of_range");
-    if (!info) return;
-    const std::vector<double> found = io::as_doubles(results.bytes(*info), info->dtype);
+    const io::TensorInfo& info = results.at(labels_out_of_range_name);
+    const std::vector<double> found = io::as_doubles(results.bytes(info), info.dtype);
     if (found.at(0) > 0)
-        fmt::print("{:.0f} labels are neither a class nor ignored; the first is {:.0f}, at pixel {:.0f} of all\n",
-                   found.at(0), found.at(2), found.at(1));
+        fmt::print("{:.0f} {} neither a class nor ignored; the first is {:.0f}, at pixel {:.0f} of all\n", found.at(0),
+                   found.at(0) == 1 ? "label is" : "labels are", found.at(2), found.at(1));
 }
 
 }  // namespace
@@ -99,7 +101,8 @@ int run_op(int argc, const char* const* argv) {
     io::write_safetensors(output, results, {{tensors_mark_key, tensors_mark}});
     for (const io::TensorToWrite& t : results)
         fmt::print("{:<24} {} {}\n", t.name, name_of(t.dtype), io::shape_text(t.shape));
-    say_labels_out_of_range(*io::open_tensors(output));
+    if (std::any_of(results.begin(), results.end(), [](const auto& t) { return t.name == labels_out_of_range_name; }))
+        say_labels_out_of_range(*io::open_tensors(output));
     return exit_ok;
 }
 

@@ -291,17 +291,17 @@ bool Loader::next(HostBatch& batch) {
     return true;
 }
 
-std::optional<LabelPlace> Loader::find_label(int64_t index, uint8_t label) const try {
+std::optional<LabelPlace> Loader::find_label(int64_t index, uint8_t label) const {
     const Sample& sample = samples_.at(size_t(index));
-    Example example = decode_image(sample, options_);
-    decode_labels(example, sample, rule_);
-    const auto& ids = example.labels.u8;
-    const auto found = std::find(ids.begin(), ids.end(), label);
-    if (found == ids.end()) return std::nullopt;
-    const int64_t at = found - ids.begin(), w = example.labels.w;
-    return LabelPlace{sample.mask_path, at % w, at / w};
-} catch (const Error&) {  // the file is another one by now
-    return std::nullopt;
+    if (sample.mask_path.empty()) return std::nullopt;
+    try {
+        const Example example = decode_image(sample, options_);
+        const RawMask mask = load_mask(sample, example.source_h, example.source_w);
+        for (const RawValue& v : raw_values(mask, rule_))
+            if (rule_.class_of(v.value) == label) return LabelPlace{sample.mask_path, v.x, v.y, text_of_value(v.value)};
+    } catch (const Error&) {  // the file is another one by now
+    }
+    return LabelPlace{sample.mask_path};
 }
 
 }  // namespace

@@ -36,10 +36,11 @@ struct HostBatch {
     int64_t kinds() const { return c < 3 ? c : 3; }
 };
 
-// A pixel of a mask as it is stored.
+// The first pixel of a class in a mask as it is stored.
 struct LabelPlace {
     std::string file;
-    int64_t x = 0, y = 0;
+    int64_t x = -1, y = -1;  // -1: the file has none, or cannot be read
+    std::string value = {};  // what the file has there for the class: "8", "#80ff00"
 };
 
 // Yields the batches of one epoch after another. The same (seed, epoch) gives the same batches whatever the number of
@@ -51,8 +52,8 @@ class BatchSource {
     virtual int64_t batches_per_epoch() const = 0;
     virtual void start_epoch(int64_t epoch, int64_t first_batch = 0) = 0;
     virtual bool next(HostBatch& batch) = 0;  // false at the end of the epoch; the batch's memory is reused
-    // The first pixel with this class id of a sample (HostBatch::indices), for messages: the mask is read anew. Empty where
-    // it has none, or the source cannot tell.
+    // Where a sample (HostBatch::indices) has this class id, for messages: the mask is read anew. Empty where it has no
+    // mask, or the source cannot tell.
     virtual std::optional<LabelPlace> find_label(int64_t index, uint8_t label) const {
         (void)index, (void)label;
         return std::nullopt;

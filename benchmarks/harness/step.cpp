@@ -7,6 +7,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "benchmarks/harness/clock.h"
 #include "benchmarks/harness/environment.h"
@@ -91,7 +92,13 @@ static void measure_steps(const StepOptions& o, SegmentationNet& net, const Loss
     for (r.warm_ups = 1; recorded && step.replayed() == 0 && r.warm_ups < max_warm_ups; ++r.warm_ups)
         timed_alone(o.device, run);
     r.seconds = statistics(timed_in_a_row(o.device, o.steps, run));
-    for (const StepLogEntry& entry : step.read()) r.losses.push_back(entry.loss);
+    for (const StepLogEntry& entry : step.read()) {
+        if (entry.labels.count > 0)
+            throw Error(
+                fmt::format("benchmark: {} labels are no class, the first {}; expected all to be one of the net's",
+                            entry.labels.count, entry.labels.label));
+        r.losses.push_back(entry.loss);
+    }
     r.replayed = step.replayed();
 }
 

@@ -10,7 +10,7 @@ namespace atrous {
 
 namespace k = kernels;
 
-LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOptions& options) {
+LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOptions& options, bool look_at_labels) {
     check_labels("bce_dice", logits, labels);
     if (!(options.smoothing >= 0 && options.smoothing < 1 && options.pos_weight > 0))
         throw ShapeError(
@@ -39,6 +39,7 @@ LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOpti
                         k::BceDiceBackwardArgs{g.saved(0).view(), g.saved(1).as<uint8_t>(), g.saved(2).data(),
                                                g.output().data(), g.grad_target(0), options});
                 }});
+    if (!look_at_labels) return {loss, terms};
     return {loss, terms, labels_out_of_range(labels, logits.dim(3), options.ignore_index)};
 }
 

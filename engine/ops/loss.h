@@ -13,7 +13,7 @@ struct LossValue {
     Tensor loss;   // [1], what backward starts from
     Tensor terms;  // [4]: loss, bce, dice, counted elements; detached
     // [3] i64: how many labels are out of range, the flat index of the first (-1: none is) and that label
-    // (kernels/label_range.h). A loss does not refuse them. Undefined where a loss function did not look.
+    // (kernels/label_range.h). A loss does not refuse them. Undefined where it did not look.
     Tensor labels_out_of_range = {};
 };
 
@@ -21,7 +21,9 @@ DiceGroups dice_groups(const OpArguments& a);  // the attribute "groups" of a lo
 OpResults as_results(const LossValue& value);  // "loss", "terms" and "labels_out_of_range"
 
 // bce_weight * BCE-with-logits + dice_weight * (1 - Dice), in one pass. logits [N][H][W][C], labels u8 [N][H][W][1].
-LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOptions& options = {});
+// look_at_labels false: for labels that somebody looks at already.
+LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOptions& options = {},
+                   bool look_at_labels = true);
 
 OpDescriptor describe_bce_dice();
 inline const AddedOps bce_dice_added{describe_bce_dice};

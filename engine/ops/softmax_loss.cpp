@@ -43,7 +43,7 @@ static void backward(Gradients& g, const SoftmaxLossOptions& options) {
 }
 
 LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const SoftmaxLossOptions& options,
-                       const Tensor& class_weights) {
+                       const Tensor& class_weights, bool look_at_labels) {
     check_labels("softmax_loss", logits, labels);
     check_options(logits, options, class_weights);
     const DType sum_type = accumulator_of(logits.dtype());
@@ -70,6 +70,7 @@ LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const Softmax
                                                {"exponent", options.exponent}},
                                 .saved = std::move(saved),
                                 .backward = [options](Gradients& g) { backward(g, options); }});
+    if (!look_at_labels) return {loss, terms};
     return {loss, terms, labels_out_of_range(labels, logits.dim(3), options.ignore_index)};
 }
 

@@ -10,9 +10,9 @@ using kernels::SoftmaxLossOptions;
 
 // ce_weight * cross-entropy (or focal) + region_weight * (Dice, Tversky or focal Tversky), in one pass. logits
 // [N][H][W][C], labels u8 [N][H][W][1]; class_weights [C] (2 where C = 1) of the accumulator type, or undefined. The
-// terms are: loss, cross-entropy, mean index of the groups (Dice), counted pixels.
+// terms are: loss, cross-entropy, mean index of the groups (Dice), counted pixels. look_at_labels as of bce_dice.
 LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const SoftmaxLossOptions& options = {},
-                       const Tensor& class_weights = {});
+                       const Tensor& class_weights = {}, bool look_at_labels = true);
 
 OpDescriptor describe_softmax_loss();
 inline const AddedOps softmax_loss_added{describe_softmax_loss};

@@ -16,9 +16,9 @@ static Tensor image_of(const Tensor& batch, int64_t i) {
     return batch.part(i * h * w * c, {1, h, w, c});
 }
 
-// Adds the images to the metrics, and gives their [truth][predicted] matrices.
-static std::vector<int64_t> score_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options,
-                                         int64_t classes, MetricAccumulator& metrics) {
+// Gives the images' [truth][predicted] matrices; waits for them.
+static std::vector<int64_t> count_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options,
+                                         int64_t classes) {
     const int64_t n = logits.dim(0);
     Tensor counts = Tensor::full({n * classes * classes}, DType::i64, logits.device(), 0);
     for (int64_t i = 0; i < n; ++i) {
@@ -26,10 +26,7 @@ static std::vector<int64_t> score_images(const Tensor& logits, const Tensor& lab
         count_confusion(image_of(logits, i), image_of(labels, i), image_counts, options.threshold,
                         options.ignore_index);
     }
-    std::vector<int64_t> host = counts.to_host<int64_t>();
-    for (int64_t i = 0; i < n; ++i)
-        metrics.add(host.data() + i * classes * classes, image_of(logits, i), image_of(labels, i));
-    return host;
+    return counts.to_host<int64_t>();
 }
 
 static std::vector<double> host_terms(const Tensor& terms) {
@@ -85,10 +82,12 @@ Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions
         const DeviceBatch d = upload(batch, device, options.compute);
         const Tensor wrong = labels_out_of_range(d.labels, net.out_channels(), options.ignore_index);
         const Tensor logits = net.forward(d.images);
-        const std::vector<int64_t> counts = score_images(logits, d.labels, options, classes, metrics);
+        const std::vector<int64_t> counts = count_images(logits, d.labels, options, classes);
         const std::vector<int64_t> found = wrong.to_host<int64_t>();  // the counts were waited for anyway
         check_labels({found[0], found[1], found[2]}, &batch, 1, source,
                      {net.out_channels(), options.ignore_index, "in its batch"});
+        for (int64_t i = 0; i < batch.n; ++i)
+            metrics.add(counts.data() + i * classes * classes, image_of(logits, i), image_of(d.labels, i));
         const std::vector<double> losses = loss.add(logits, d.labels, batch.names);
         for (int64_t i = 0; options.on_image && i < batch.n; ++i)
             options.on_image(

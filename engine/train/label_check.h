@@ -14,8 +14,9 @@ struct LabelCheck {
     std::string where;         // "in step 5": what was counted in
 };
 
-// Throws DataError with file, place and label of the first one, if there is any. The batches are what was counted, in order;
-// the source, which gave them, tells the place in the mask's file. Where it cannot, the place is that in the net's image.
+// Throws DataError with sample, file, place and label of the first one, if there is any. The batches are what was counted, in
+// order; the source, which gave them, tells the place in the mask's file and the value there. Where it cannot, the place is
+// that in the net's image.
 void check_labels(const kernels::LabelsOutOfRange& found, const HostBatch* batches, int64_t count,
                   const BatchSource& source, const LabelCheck& check);
 

@@ -11,8 +11,10 @@ namespace atrous {
 std::vector<Tensor> LossFunction::by_image(const Tensor& logits, const Tensor& labels) const {
     const int64_t n = logits.dim(0), h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
     std::vector<Tensor> terms;
+    const LossShare alone{.look_at_labels = false};
     for (int64_t i = 0; i < n; ++i)
-        terms.push_back(value(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1})).terms);
+        terms.push_back(
+            value(logits.part(i * h * w * c, {1, h, w, c}), labels.part(i * h * w, {1, h, w, 1}), alone).terms);
     return terms;
 }
 
@@ -37,7 +39,7 @@ class BceDiceLoss : public LossFunction {
         o.device_normalizer = share.normalizer;
         o.bce_weight *= share.weight;
         o.dice_weight *= share.images * share.weight;
-        return bce_dice(logits, labels, o);
+        return bce_dice(logits, labels, o, share.look_at_labels);
     }
     double normalizer_of(const std::vector<uint8_t>& labels, int64_t channels) const override {
         double sum = 0;
@@ -74,7 +76,7 @@ class ClassLoss : public LossFunction {
         o.device_normalizer = share.normalizer;
         o.ce_weight *= share.weight;
         o.region_weight *= share.images * share.weight;
-        return softmax_loss(logits, labels, o, device_weights_);
+        return softmax_loss(logits, labels, o, device_weights_, share.look_at_labels);
     }
     double normalizer_of(const std::vector<uint8_t>& labels, int64_t channels) const override {
         const std::array<int64_t, 256> counts = count_labels(labels, ignore_index());
@@ -117,8 +119,9 @@ class SumOfLosses : public LossFunction {
         Tensor sum;
         for (const auto& loss : losses_) {
             const double weight = share.weight * weights_[values.size()];
-            const LossShare own = values.empty() ? LossShare{share.normalizer, share.images, weight}
-                                                 : LossShare{nullptr, 1, weight * share.images};
+            const LossShare own = values.empty()
+                                      ? LossShare{share.normalizer, share.images, weight, share.look_at_labels}
+                                      : LossShare{nullptr, 1, weight * share.images, false};
             values.push_back(loss->value(logits, labels, own));
             sum = sum.defined() ? add(sum, values.back().loss) : values.back().loss;
         }

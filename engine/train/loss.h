@@ -12,10 +12,12 @@ namespace atrous {
 
 // A micro-batch's share of a step's loss. normalizer: pointer in the memory of the logits' device to the divisor of
 // cross-entropy, shared by the micro-batches (null or 0: this one's own count). images: fraction of the step's images,
-// which scales Dice. weight: scales all terms, for an auxiliary head.
+// which scales Dice. weight: scales all terms, for an auxiliary head. look_at_labels: LossValue::labels_out_of_range is
+// wanted; false where these labels are looked at already.
 struct LossShare {
     const double* normalizer = nullptr;
     double images = 1, weight = 1;
+    bool look_at_labels = true;
 };
 
 inline constexpr double default_aux_weight = 0.5;  // of an auxiliary head's loss, where the net has one
@@ -40,7 +42,8 @@ class LossFunction {
     virtual double normalizer_of(const std::vector<uint8_t>& labels, int64_t channels) const = 0;
     virtual int ignore_index() const = 0;  // label that does not count; -1: none
 
-    // LossValue::terms of each image by itself: they do not depend on which images are a batch.
+    // LossValue::terms of each image by itself: they do not depend on which images are a batch. Nobody looks at the
+    // labels.
     std::vector<Tensor> by_image(const Tensor& logits, const Tensor& labels) const;
 };
 

@@ -107,8 +107,16 @@ std::vector<HostBatch> Trainer::window_of(const Pending& p, BatchSource& trainin
 }
 
 void Trainer::refuse_labels(const Pending& p, const StepLogEntry& entry, BatchSource& training) {
-    const std::vector<HostBatch> window = window_of(p, training);
-    check_labels(entry.labels, window.data(), p.count, training,
+    std::vector<HostBatch> window;
+    try {
+        if (entry.labels.first >= 0) window = window_of(p, training);
+    } catch (const std::exception& e) {
+        throw DataError(fmt::format(
+            "step {}: labels that are no class, {} of them, the first {} (images: {}); give the net more "
+            "classes, or the masks other ids; the place is not known, for the images cannot be read again: {}",
+            p.step, entry.labels.count, entry.labels.label, p.names, e.what()));
+    }
+    check_labels(entry.labels, window.data(), int64_t(window.size()), training,
                  {net_.out_channels(), loss_->ignore_index(), fmt::format("in step {}", p.step)});
     throw Error("a step's labels were counted otherwise than they are");  // check_labels throws where any was found
 }

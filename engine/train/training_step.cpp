@@ -169,7 +169,7 @@ void TrainingStep::forward(Pass& pass) {
             labels_out_of_range(pass.batch.labels, net_.out_channels(), loss_.ignore_index());
     if (pass.outputs.aux.defined())
         pass.aux = loss_.value(pass.outputs.aux, pass.batch.labels,
-                               {pass.share.normalizer, pass.share.images, options_.aux_weight});
+                               {pass.share.normalizer, pass.share.images, options_.aux_weight, false});
 }
 
 // Gradients are summed over the ranks while the pass goes on, bucket by bucket.

@@ -22,7 +22,7 @@ bool any_out_of_range(const uint8_t* labels, uint8_t first_refused, bool passes,
 
 LabelsOutOfRange found_in(const LabelRangeArgs& a, int64_t begin, int64_t end) {
     LabelsOutOfRange found;
-    const bool passes = a.ignore_index >= 0;
+    const bool passes = a.ignore_index >= 0 && a.ignore_index <= 255;
     for (int64_t at = begin; at < end; at += block) {
         const int64_t stop = std::min(end, at + block);
         if (stop - at == block && !any_out_of_range(a.labels + at, uint8_t(a.classes), passes, uint8_t(a.ignore_index)))

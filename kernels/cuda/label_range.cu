@@ -39,7 +39,7 @@ struct SearchArgs {
     }
 };
 
-// What the whole block found; thread 0 gets it. `all` is shared memory for a Found a thread.
+// What the whole block found, for thread 0 alone. `all` is shared memory for a Found a thread.
 __device__ __forceinline__ Found merged(Found* all, const Found& mine) {
     const int thread = int(threadIdx.x);
     all[thread] = mine;
@@ -47,7 +47,7 @@ __device__ __forceinline__ Found merged(Found* all, const Found& mine) {
         __syncthreads();
         if (thread < half) all[thread].add(all[thread + half]);
     }
-    return all[0];
+    return thread == 0 ? all[0] : mine;  // others would read while thread 0 still adds
 }
 
 template <int W>

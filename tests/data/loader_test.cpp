@@ -337,10 +337,38 @@ TEST_F(LoaderTest, FindsALabelInTheMasksFile) {
     EXPECT_EQ(found->file, samples_[6].mask_path);
     EXPECT_EQ(found->x, 9);
     EXPECT_EQ(found->y, 5);
-    EXPECT_FALSE(loader->find_label(6, 3)) << "it has none";
-    EXPECT_FALSE(loader->find_label(5, 4)) << "another sample";
+    EXPECT_EQ(found->value, "4");
+    const auto expect_no_place = [&](int64_t index, uint8_t label, const char* why) {
+        const auto place = loader->find_label(index, label);
+        ASSERT_TRUE(place) << why;
+        EXPECT_EQ(place->file, samples_[size_t(index)].mask_path) << why;
+        EXPECT_EQ(place->x, -1) << why;
+    };
+    expect_no_place(6, 3, "it has none");
+    expect_no_place(5, 4, "another sample");
     std::filesystem::remove(samples_[6].mask_path);
-    EXPECT_FALSE(loader->find_label(6, 4)) << "the file is gone";
+    expect_no_place(6, 4, "the file is gone");
+}
+
+// Who looks into the file finds no class ids there.
+TEST_F(LoaderTest, ALabelsValueInTheMasksFileIsTold) {
+    Image gray = make_image<uint8_t>(12, 16, 1), colours = make_image<uint8_t>(12, 16, 3);
+    gray.u8[5 * 16 + 9] = 8;
+    save_png(samples_[6].mask_path, gray);
+    colours.u8[3 * (7 * 16 + 2)] = 255;
+    save_png(samples_[7].mask_path, colours);
+    const auto expect_found = [&](const std::string& rule, int64_t index, int64_t x, int64_t y, const char* value) {
+        const auto found = make_loader(samples_, parse_mask_rule(rule), options_)->find_label(index, 7);
+        ASSERT_TRUE(found) << rule;
+        EXPECT_EQ(found->x, x) << rule;
+        EXPECT_EQ(found->y, y) << rule;
+        EXPECT_EQ(found->value, value) << rule;
+    };
+    expect_found("ids-from-1", 6, 9, 5, "8");
+    expect_found("0=0,8=7", 6, 9, 5, "8");
+    expect_found("#000000=0,#ff0000=7", 7, 2, 7, "#ff0000");
+    for (Sample& sample : samples_) sample.mask_path.clear();
+    EXPECT_FALSE(make_loader(samples_, rule_, options_)->find_label(6, 7)) << "there are no masks";
 }
 
 TEST_F(LoaderTest, OneChannelAndNoMasks) {

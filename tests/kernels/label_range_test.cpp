@@ -59,6 +59,8 @@ TEST(LabelRange, WhatIsOutOfRangeDependsOnClassesAndOnWhatIsIgnored) {
     check_host(labels, {1, 7, 255}, "2 is ignored", 2, 2);
     check_host(labels, {1, 7, 255}, "255 classes, nothing is ignored", 255, -1);
     check_host(labels, {0, -1, 0}, "256 classes", 256, -1);
+    labels[5] = 300 - 256;
+    check_host(labels, {2, 5, 44}, "300 is ignored, which no label is", 3, 300);
 }
 
 using LabelRangeCuda = test::CudaTest;

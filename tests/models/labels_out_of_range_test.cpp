@@ -2,9 +2,11 @@
 // training ends with its file and place before anybody saves.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/error.h"
+#include "base/variant.h"
 #include "engine/comm/thread_ranks.h"
 #include "engine/context.h"
 #include "engine/train/trainer.h"
@@ -116,6 +118,7 @@ TEST(LabelsOutOfRange, AreFoundInEitherMicroBatch) {
             data[15].labels[at(2, 7, 7)] = 6;
             Rig rig(device, 1, bce_dice_loss(), {.max_input_bytes = together});
             for (size_t i = 0; i < data.size(); i += 2) rig.step->run(&data[i], 2, 1e-3);
+            EXPECT_EQ(rig.step->replayed() > 0, together && device.kind == DeviceKind::gpu);
             const auto log = rig.step->read();
             expect_found(log[6], 0, -1, 0);
             expect_found(log[7], 1, images * pixels + int64_t(at(2, 7, 7)), 6);
@@ -203,6 +206,26 @@ TEST(LabelsOutOfRange, AreFoundWithEveryLoss) {
             }
 }
 
+// A pass over the labels takes time: one is enough, whatever the loss is made of.
+TEST(LabelsOutOfRange, AreLookedForOnce) {
+    const Device cpu{DeviceKind::cpu};
+    const Tensor logits = Tensor::full({2, 2, 5, 3}, DType::f32, cpu, 0.5);
+    const Tensor labels = Tensor::full({2, 2, 5, 1}, DType::u8, cpu, 1);
+    const auto looks = [&](auto f) {
+        const VariantLog ran;
+        f();
+        const auto& names = ran.names();
+        return std::count(names.begin(), names.end(), "label_range/omp");
+    };
+    for (const LossFactory& factory :
+         {bce_dice_loss(), class_loss(), sum_of_losses({class_loss(), bce_dice_loss({.bce_weight = 0})})}) {
+        const auto loss = factory(cpu, DType::f32);
+        EXPECT_EQ(looks([&] { loss->value(logits, labels); }), 1);
+        EXPECT_EQ(looks([&] { loss->value(logits, labels, {.look_at_labels = false}); }), 0);
+        EXPECT_EQ(looks([&] { loss->by_image(logits, labels); }), 0);
+    }
+}
+
 TEST(LabelsOutOfRange, OfAnOpThatIsCalledDirectlyAreInItsValue) {
     for (const Device device : devices()) {
         SCOPED_TRACE(name_of(device));
@@ -275,10 +298,12 @@ TEST(LabelsOutOfRange, EndATrainingByNameHoweverSeldomTheHostLooks) {
                 SpoiltSource source(9, true);
                 Collector seen;
                 const int64_t step = accumulate == 1 ? 10 : 5;
-                EXPECT_EQ(data_error([&] { trainer.run(source, nullptr, seen); }),
-                          "masks/19.png: pixel (50, 30) has the label 2 (1 such in step " + std::to_string(step) +
-                              "); expected 0 to 1, or 255 for ignored: give the net more classes, or the masks other "
-                              "ids");
+                EXPECT_EQ(
+                    data_error([&] { trainer.run(source, nullptr, seen); }),
+                    "masks/19.png (rectangle 19) has the label 2, first at pixel (50, 30) (1 such in step " +
+                        std::to_string(step) +
+                        "); expected classes 0 to 1, or 255 for ignored: give the net more classes, or the masks other "
+                        "ids");
                 EXPECT_EQ(int64_t(seen.steps.size()), step - 1);
                 EXPECT_EQ(seen.steps_when_read, (step - 1) / read_every * read_every);
                 EXPECT_EQ(seen.epochs, 0);
@@ -293,10 +318,34 @@ TEST(LabelsOutOfRange, WithoutAFileArePlacedInWhatTheNetSaw) {
     Trainer trainer(net, optimizer, {.epochs = 1});
     SpoiltSource source(9, false);
     Collector seen;
-    EXPECT_EQ(data_error([&] {
-                  trainer.run(source, nullptr, seen);
-              }).find("rectangle 19: pixel (5, 3) of the image as the net saw it has the label 2 (1 such in step 10);"),
-              0u);
+    EXPECT_EQ(
+        data_error([&] {
+            trainer.run(source, nullptr, seen);
+        }).find("rectangle 19 has the label 2 at pixel (5, 3) of the image as the net saw it (1 such in step 10);"),
+        0u);
+}
+
+// A mask that vanished while the training went on, say.
+TEST(LabelsOutOfRange, AreSaidAlsoWhereTheBatchesCannotBeReadAgain) {
+    struct Vanishing : SpoiltSource {
+        using SpoiltSource::SpoiltSource;
+        int64_t starts = 0;
+        void start_epoch(int64_t epoch, int64_t first) override {
+            if (++starts > 1) throw IoError("masks/19.png: no such file");
+            SpoiltSource::start_epoch(epoch, first);
+        }
+    };
+    UNet net({.base_channels = 4, .depth = 1});
+    net.materialize({.device = {DeviceKind::cpu}, .seed = 1});
+    Optimizer optimizer(net, {});
+    Trainer trainer(net, optimizer, {.epochs = 1});
+    Vanishing source(9, true);
+    Collector seen;
+    EXPECT_EQ(
+        data_error([&] { trainer.run(source, nullptr, seen); }),
+        "step 10: labels that are no class, 1 of them, the first 2 (images: rectangle 18, rectangle 19); give the "
+        "net more classes, or the masks other ids; the place is not known, for the images cannot be read again: "
+        "masks/19.png: no such file");
 }
 
 TEST(LabelsOutOfRange, EndAnEvaluationByName) {
@@ -309,7 +358,8 @@ TEST(LabelsOutOfRange, EndAnEvaluationByName) {
         EvaluateOptions options;
         options.on_image = [&](const ImageResult&) { ++done; };
         EXPECT_EQ(data_error([&] { evaluate(net, source, options); }),
-                  "masks/19.png: pixel (50, 30) has the label 2 (1 such in its batch); expected 0 to 1, or 255 for "
+                  "masks/19.png (rectangle 19) has the label 2, first at pixel (50, 30) (1 such in its batch); "
+                  "expected classes 0 to 1, or 255 for "
                   "ignored: give the net more classes, or the masks other ids");
         EXPECT_EQ(done, 18) << "images of the batches before";
         EXPECT_NO_THROW(evaluate(net, clean, options));
