@@ -152,7 +152,7 @@ TEST(TrainingRunOfAveragedWeights, KeepsThemInBothFilesAndSaysSo) {
     }
     std::ifstream in(run.folder().log());
     const std::string log{std::istreambuf_iterator<char>(in), {}};
-    EXPECT_NE(log.find("validations, best.safetensors and predictions use averaged weights (`ema` 0.9)"),
+    EXPECT_NE(log.find("validations, best.safetensors and predictions use averaged weights (--ema 0.9)"),
               std::string::npos)
         << log;
     EXPECT_NE(log.find("best checkpoint, of averaged weights, on 1 held-out images"), std::string::npos) << log;
