@@ -52,22 +52,24 @@ class Band {
 class BandRows : public ImageRows {
  public:
     BandRows(std::vector<std::unique_ptr<Band>> bands, int64_t height, int64_t width, Columns columns)
-        : ImageRows(height, columns.count, bands[0]->path()), bands_(std::move(bands)), whole_width_(width) {
+        : ImageRows(height, columns.count, bands[0]->path()), bands_(std::move(bands)) {
         for (const auto& band : bands_) pages_ = std::max(pages_, band->rows().pages());
         for (const auto& band : bands_) {
             pixel_bytes_ += band->rows().pixel_bytes();
             rows_at_once_ = std::max(rows_at_once_, band->rows().rows_at_once());
         }
+        has_all_columns_ = columns == Columns{0, width};
+        decodes_columns_ =
+            std::all_of(bands_.begin(), bands_.end(), [](const auto& band) { return band->rows().decodes_columns(); });
         for (const auto& band : bands_) band->enlarge_to(height, width, columns);
     }
 
-    std::unique_ptr<ImageRows> again(Columns columns) const override {
+ private:
+    std::unique_ptr<ImageRows> open_again(Columns columns) const override {
         std::vector<std::unique_ptr<Band>> bands;
         for (const auto& band : bands_) bands.push_back(std::make_unique<Band>(band->rows().again(), band->path()));
-        return std::make_unique<BandRows>(std::move(bands), height(), whole_width_, columns);
+        return std::make_unique<BandRows>(std::move(bands), height(), width(), columns);
     }
-
- private:
     Image read(int64_t count) override {
         const Image first = bands_[0]->next(count);
         return dispatch_pixels(first, [&](auto zero) {
@@ -91,7 +93,6 @@ class BandRows : public ImageRows {
     }
 
     std::vector<std::unique_ptr<Band>> bands_;
-    const int64_t whole_width_;
 };
 
 using BandsOfFiles = std::vector<std::unique_ptr<Band>>;

@@ -186,14 +186,14 @@ class PngRows : public ImageRows {
         if (raw_values) palette_ = palette_of(*reader_);
     }
 
-    std::unique_ptr<ImageRows> again(Columns columns) const override {
+ private:
+    std::unique_ptr<ImageRows> open_again(Columns columns) const override {
         auto reader = std::make_unique<Reader>(*bytes_);
         begin(*reader, raw_values_, *bytes_, path(), check_size_by_rows);
         auto all = std::make_unique<PngRows>(bytes_, std::move(reader), height(), width(), path(), raw_values_);
         return some_columns(std::move(all), path(), columns);
     }
 
- private:
     Image read(int64_t count) override {
         Decoded rows{make_rows(*reader_, count), palette_of(*reader_)};
         const auto pointers = row_pointers(rows.image);

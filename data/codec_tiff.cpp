@@ -89,16 +89,17 @@ class TiffRows : public ImageRows {
         pages_ = pages;
         raw_values_ = raw_values;
         if (raw_values) palette_ = colours_;
+        has_all_columns_ = columns == Columns{0, tags.w};
+        decodes_columns_ = pixels_.tiled();
     }
 
+ private:
     // Strips are decoded whole for whichever columns: each time an image is asked for again costs its decoding.
-    std::unique_ptr<ImageRows> again(Columns columns) const override {
+    std::unique_ptr<ImageRows> open_again(Columns columns) const override {
         auto file = open(path());
         const TiffTags tags = read_tiff_tags(*file, check_size_by_rows);
         return std::make_unique<TiffRows>(std::move(file), tags, pages_, raw_values_, columns);
     }
-
- private:
     Image read(int64_t count) override {
         Decoded rows{pixels_.make(count), colours_};
         for (int64_t done = 0; done < count;) {

@@ -18,6 +18,12 @@ Image ImageRows::next(int64_t count) {
     return rows;
 }
 
+std::unique_ptr<ImageRows> ImageRows::again(Columns columns) const {
+    require(has_all_columns_, "ImageRows: some columns have no others");
+    require(columns.first >= 0 && columns.count > 0 && columns.end() <= width_, "ImageRows: columns of the image");
+    return open_again(columns);
+}
+
 namespace {
 
 class HeldRows : public ImageRows {
@@ -29,12 +35,14 @@ class HeldRows : public ImageRows {
         pixel_bytes_ = image_->bytes() / image_->h / image_->w;
         palette_ = std::move(palette);
         alpha_varies_ = alpha_varies;
-    }
-    std::unique_ptr<ImageRows> again(Columns columns) const override {
-        return std::make_unique<HeldRows>(image_, path(), columns, palette_, alpha_varies_);
+        has_all_columns_ = columns == Columns{0, image_->w};
+        decodes_columns_ = true;
     }
 
  private:
+    std::unique_ptr<ImageRows> open_again(Columns columns) const override {
+        return std::make_unique<HeldRows>(image_, path(), columns, palette_, alpha_varies_);
+    }
     Image read(int64_t count) override {
         Image rows = crop(*image_, at_, columns_.first, count, columns_.count);
         rows.bands = image_->bands;
@@ -53,6 +61,7 @@ class SomeColumns : public ImageRows {
         palette_ = all_->palette();
         pixel_bytes_ = all_->pixel_bytes();
         rows_at_once_ = all_->rows_at_once();
+        has_all_columns_ = false;
     }
 
  private:
@@ -69,7 +78,7 @@ class SomeColumns : public ImageRows {
 
 }  // namespace
 
-std::unique_ptr<ImageRows> ImageRows::again(Columns columns) const {
+std::unique_ptr<ImageRows> ImageRows::open_again(Columns columns) const {
     return codec::some_columns(open_rows(path_, 0, raw_values_), path_, columns);
 }
 

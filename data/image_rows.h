@@ -33,18 +33,22 @@ class ImageRows {
     // Rows that are decoded together and held. 0: all of the image is there already.
     int64_t rows_at_once() const { return rows_at_once_; }
 
-    // The same image once more, from its top. Of an image that has all its columns, some of them can be asked for:
-    // width() is then their count. TIFF decodes the tiles alone that they lie in, and whole strips; other formats decode
-    // whole rows.
-    virtual std::unique_ptr<ImageRows> again(Columns columns) const;
+    // The same image once more, from its top, or some of its columns: width() is then their count. TIFF decodes the tiles
+    // alone that they lie in, and whole strips; other formats decode whole rows. An image that is some columns itself
+    // has no others.
+    std::unique_ptr<ImageRows> again(Columns columns) const;
     std::unique_ptr<ImageRows> again() const { return again({0, width_}); }
+    // Whether some columns are decoded without all the others.
+    bool decodes_columns() const { return decodes_columns_; }
 
  protected:
     virtual Image read(int64_t count) = 0;
+    virtual std::unique_ptr<ImageRows> open_again(Columns columns) const;
     const std::string& path() const { return path_; }
     int pages_ = 1;
     Palette palette_;
     bool raw_values_ = false, alpha_varies_ = false;
+    bool has_all_columns_ = true, decodes_columns_ = false;
     int64_t at_ = 0;  // the row that comes next
     int64_t pixel_bytes_ = 0, rows_at_once_ = 0;
 

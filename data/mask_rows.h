@@ -10,30 +10,33 @@
 namespace atrous::data {
 
 // What load_mask(sample, h, w) gives, some rows at a time, or the columns of it that are asked for. Of a mask that is drawn
-// (polygons, runs, several files) all is drawn at once.
+// (polygons, runs, several files) all is drawn at once, and not once more by again().
 class MaskRows {
  public:
-    MaskRows(const Sample& sample, int64_t h, int64_t w) : MaskRows(sample, h, w, {0, w}) {}
-    MaskRows(const Sample& sample, int64_t h, int64_t w, Columns columns);  // DataError as load_mask
+    MaskRows(const Sample& sample, int64_t h, int64_t w);  // DataError as load_mask
+    MaskRows again(Columns columns) const;                 // of one that has all its columns: once more, from the top
+    const std::string& path() const { return path_; }
+    int64_t bytes_a_column() const;  // that are held while its rows are read; 0: all of it is there already
     // The next rows, at most those that are left. Their alpha varies where it is not one from the mask's top on.
     RawMask next(int64_t count);
     int64_t at() const { return at_; }  // the row that comes next
 
  private:
+    MaskRows(std::string path, Columns columns) : path_(std::move(path)), columns_(columns) {}
+
     std::string path_;
     Columns columns_;
     std::unique_ptr<ImageRows> rows_;
-    RawMask drawn_;  // where there are no rows
-    int alpha_ = 0;  // of the first pixel, of RGBA
+    std::shared_ptr<const RawMask> drawn_;  // where there are no rows
+    int alpha_ = 0;                         // of the first pixel, of RGBA
     int64_t at_ = 0;
 };
 
 // Its class ids at another size, as resize_nearest gives them, or some columns of them.
 class LabelRows {
  public:
-    LabelRows(const Sample& sample, const MaskRule& rule, ImageSize own, ImageSize size)
-        : LabelRows(sample, rule, own, size, {0, size.width}) {}
-    LabelRows(const Sample& sample, const MaskRule& rule, ImageSize own, ImageSize size, Columns columns);
+    // The mask has all its columns, and the size `own`.
+    LabelRows(const MaskRows& mask, const MaskRule& rule, ImageSize own, ImageSize size, Columns columns);
     Image next(int64_t count);
 
  private:
@@ -43,7 +46,6 @@ class LabelRows {
     Columns columns_, own_columns_;  // of the result, and of the mask
     MaskRows mask_;
     const MaskRule& rule_;
-    std::string path_;
     Image row_;  // the row of the mask that is at hand
     int64_t y_ = 0;
 };

@@ -16,6 +16,7 @@ TiffPixels::TiffPixels(TiffFile& file, const TiffTags& tags, int64_t most_of_mem
       tags_(tags),
       type_(element_of(tags, file.path())),
       columns_(columns),
+      most_of_memory_(most_of_memory),
       tiled_(libtiff().is_tiled(file.get()) != 0) {
     require(columns.first >= 0 && columns.count > 0 && columns.end() <= tags.w, "TIFF: columns of the image");
     block_h_ = tiled_ ? file.number(TIFFTAG_TILELENGTH, 0)
@@ -32,20 +33,26 @@ TiffPixels::TiffPixels(TiffFile& file, const TiffTags& tags, int64_t most_of_mem
     if (uint64_t(block_h_ * row_bytes_) != expected) file.refuse("its tags contradict each other");
     constexpr int64_t large = 1 << 22;
     by_rows_ = !tiled_ && !tags.planes && block_h_ * row_bytes_ > large;
-    check_memory(most_of_memory);
-    buffer_.resize(size_t(by_rows_ ? row_bytes_ : block_h_ * row_bytes_));
+}
+
+Image TiffPixels::make(int64_t rows) {
+    if (buffer_.empty()) {
+        check_memory();
+        buffer_.resize(size_t(by_rows_ ? row_bytes_ : block_h_ * row_bytes_));
+    }
+    return make_image(type_, rows, columns_.count, tags_.kept);
 }
 
 // A row of blocks as pixels, and one block as libtiff gives it.
-void TiffPixels::check_memory(int64_t most) const {
+void TiffPixels::check_memory() const {
     const int64_t rows = std::min(rows_at_once(), tags_.h), pixels = rows * columns_.count * pixel_bytes();
     const int64_t bytes = pixels + rows_at_once() * row_bytes_;
-    if (bytes > most)
+    if (bytes > most_of_memory_)
         throw DataError(
             fmt::format("{}: a row of its {}, of {}x{} pixels each, takes {} of memory; at most {} are "
                         "taken: save it in smaller tiles or strips",
                         file_.path(), tiled_ ? "tiles" : "strips", block_w_, block_h_,
-                        io::format_bytes(uint64_t(bytes)), io::format_bytes(uint64_t(most))));
+                        io::format_bytes(uint64_t(bytes)), io::format_bytes(uint64_t(most_of_memory_))));
 }
 
 void TiffPixels::read(int64_t first, Image& image) {

@@ -9,6 +9,8 @@ namespace atrous {
 
 namespace {
 
+constexpr int64_t rows_at_once = 16;  // that a RowResizer takes
+
 struct WindowSize {
     int64_t height, width;  // of what is kept of a window
     int64_t seen;           // rows that the net sees of it
@@ -20,14 +22,23 @@ WindowSize window_of(const ImageView& view) {
     return {exact.core_height, exact.core_width, exact.core_height + 2 * exact.halo};
 }
 
-// Logits, the image's rows under them (those of the row of windows before stay until the new ones are beside them), decoded
-// rows and rows of tiles.
-double bytes_a_column(const data::ImageRows& image, const ImageView& view, int64_t channels, int64_t result_bytes) {
+// Rows of the image that a RowResizer holds, at the width of the view: those that an output row is the sum of, and as many that
+// come at once; twice, while they move.
+double rows_of_resizer(const data::ImageRows& image, const ImageView& view) {
+    if (image.height() == view.height()) return 0;
+    const double support = std::max(1.0, double(image.height()) / double(view.height()));
+    return 2 * (2 * support + 1 + double(rows_at_once));
+}
+
+// Logits; the image's rows under them, which are there three times while those that stay of the row of windows before and new
+// ones are joined; decoded rows, and those that are resized; and `beside`.
+double bytes_a_column(const data::ImageRows& image, const ImageView& view, int64_t channels, int64_t beside) {
     const WindowSize window = window_of(view);
-    const auto of_view =
-        double((window.height + 1) * channels * int64_t(sizeof(float)) + 2 * window.seen * image.pixel_bytes());
-    return of_view * double(view.width()) / double(image.width()) +
-           double(image.rows_at_once() * image.pixel_bytes() + data::tiff_tile * result_bytes);
+    const auto pixel = double(image.pixel_bytes());
+    const double of_view = double((window.height + 1) * channels * int64_t(sizeof(float))) +
+                           (3 * double(window.seen) + rows_of_resizer(image, view)) * pixel;
+    const int64_t decoded = image.rows_at_once() + (image.width() == view.width() ? 0 : 2 * rows_at_once);
+    return of_view * double(view.width()) / double(image.width()) + double(decoded) * pixel + double(beside);
 }
 
 }  // namespace
@@ -42,10 +53,11 @@ ColumnBlock whole_image(const data::ImageRows& image, const ImageView& view) {
 }
 
 std::vector<ColumnBlock> column_blocks(const data::ImageRows& image, const ImageView& view, int64_t channels,
-                                       int64_t result_bytes, int64_t budget) {
+                                       int64_t beside, int64_t budget) {
     const int64_t width = image.width();
     if (!view.exact && view.grid.windows() == 1) return {whole_image(image, view)};
-    const int64_t fit = int64_t(double(budget) / bytes_a_column(image, view, channels, result_bytes));
+    const int64_t bytes = image.decodes_columns() ? budget : times_for_whole_rows * budget;
+    const int64_t fit = int64_t(double(bytes) / bytes_a_column(image, view, channels, beside));
     const int64_t least = std::max(least_windows * window_of(view).width * width / view.width(), data::tiff_tile);
     const int64_t count =
         std::clamp<int64_t>(ceil_div(width, std::max<int64_t>(fit, 1)), 1, std::max(width / least, int64_t{1}));

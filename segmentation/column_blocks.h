@@ -17,19 +17,23 @@ struct ColumnBlock {
     Columns view;  // of the image at the size at which the net sees it
 };
 
-// What the rows of a block may take of memory, in bytes: no more than the program takes by itself, and yet thousands of columns
-// under small windows. Of windows so large that fewer than `least_windows` of them lie side by side in it, as many are taken
-// nevertheless, since those across the border of two blocks are computed for both: of each row one or two.
+// What those rows of a block may take of memory, in bytes, whose number follows from windows, tiles and strips: no more than the
+// program takes by itself, and yet thousands of columns under small windows. Beside them there are the windows that reach
+// beyond the block, and the million values that go on to the results at a time (LogitRows::rows_at_once), whatever the block.
+// Of windows so large that fewer than `least_windows` of them lie side by side in it, as many are taken nevertheless, since
+// those across the border of two blocks are computed for both: of each row about 1 / (1 - overlap).
 inline constexpr int64_t rows_in_memory = int64_t{16} << 20;
+// More is taken of images whose rows are decoded as a whole, for each block anew (ImageRows::decodes_columns).
+inline constexpr int64_t times_for_whole_rows = 4;
 inline constexpr int64_t least_windows = 8;
 
 // All columns of the image as one block.
 ColumnBlock whole_image(const data::ImageRows& image, const ImageView& view);
 
-// Blocks of about one width, from the left, for logits of `channels`. `result_bytes`: of a pixel of all results together that are
-// written in tiles. An image that the net sees as a whole is one block.
+// Blocks of about one width, from the left, for logits of `channels`. `beside`: what else is held of a column, in bytes, such as
+// tiles of results and rows of masks. An image that the net sees as a whole is one block.
 std::vector<ColumnBlock> column_blocks(const data::ImageRows& image, const ImageView& view, int64_t channels,
-                                       int64_t result_bytes, int64_t budget = rows_in_memory);
+                                       int64_t beside, int64_t budget = rows_in_memory);
 
 // The columns and the one on each side of them, where there is one.
 Columns with_neighbours(Columns columns, int64_t width);

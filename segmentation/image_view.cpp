@@ -191,7 +191,8 @@ class ViewRows {
 
  private:
     static std::unique_ptr<data::ImageRows> again(const data::ImageRows& image, Columns columns) {
-        return columns == Columns{0, image.width()} ? nullptr : image.again(columns);
+        const bool usable = columns == Columns{0, image.width()} && image.left() == image.height();
+        return usable ? nullptr : image.again(columns);
     }
     int64_t held_end() const { return top_ + held_.h; }
     // `kept` held rows from `first` on, and more.
@@ -206,7 +207,8 @@ class ViewRows {
 
     const int64_t height_, width_;
     const Columns columns_;
-    const std::unique_ptr<data::ImageRows> again_;  // where the image's own rows have more columns
+    const std::unique_ptr<data::ImageRows>
+        again_;  // where the image's own rows have more columns, or are given already
     data::RowResizer resizer_;
     data::Image held_;  // rows from top_ on
     int64_t top_ = 0;
@@ -251,19 +253,8 @@ void logits_by_windows(LoadedNet& loaded, data::ImageRows& image, const ImageVie
     blend_windows(grid, channels, of_window, take);
 }
 
-// Of rows of logits that have the columns `given`.
-static std::vector<float> cut_columns(const float* rows, int64_t count, Columns given, Columns wanted,
-                                      int64_t channels) {
-    std::vector<float> cut;
-    for (int64_t y = 0; y < count; ++y) {
-        const float* row = rows + (y * given.count + wanted.first - given.first) * channels;
-        cut.insert(cut.end(), row, row + wanted.count * channels);
-    }
-    return cut;
-}
-
 void logits_at_own_size(LoadedNet& net, data::ImageRows& image, const ImageView& view, const ColumnBlock& block,
-                        const std::string& path, const TakeRows& take, const TakeRows& take_own) {
+                        const std::string& path, const TakesOfBlock& takes) {
     const int64_t channels = net.card.net.out_channels;
     const Columns source = LogitRows::source_columns(view.width(), image.width(), block.own);
     const int64_t begin = std::min(source.first, block.view.first);
@@ -272,14 +263,14 @@ void logits_at_own_size(LoadedNet& net, data::ImageRows& image, const ImageView&
     LogitRows own(nullptr, view.height(), view.width(), columns, channels, image.height(), image.width(), block.own);
     int64_t y = 0;
     logits_by_windows(net, image, view, columns, path, [&](int64_t first, int64_t count, const float* logits) {
-        if (take && columns == block.view) take(first, count, logits);
-        if (take && columns != block.view)
-            take(first, count, cut_columns(logits, count, columns, block.view, channels).data());
+        if (takes.after_windows) takes.after_windows();
+        for (int64_t i = 0; takes.seen && i < count; ++i)
+            takes.seen(first + i, logits + i * in_row + (block.view.first - columns.first) * channels);
         const int64_t above = first > 0 ? 1 : 0;
         own.continue_with(logits - above * in_row, first - above);
         for (int64_t end = own.complete(first + count), n; y < end; y += n) {
             n = std::min(own.rows_at_once(), end - y);
-            take_own(y, n, own.rows(y, n));
+            takes.own(y, n, own.rows(y, n));
         }
     });
 }

@@ -51,13 +51,23 @@ ExactGrid exact_grid_of(const ModelCard& card, const Halo& halo, int64_t height,
 
 // Calls `take` for the rows of the image's logits at the size of the view, those columns of them, from the top:
 // segmentation/windows.h. Whatever the columns, a pixel has the same logits, to the bit. Memory: a row of the windows over
-// them. NumericError for NaN or Inf. `path` is for messages. Of a block that is not the whole image, `image` is opened again.
+// them. NumericError for NaN or Inf. `path` is for messages. Of a block that is not the whole image, `image` is opened again,
+// and so is one of which rows were given already.
 void logits_by_windows(LoadedNet& net, data::ImageRows& image, const ImageView& view, Columns columns,
                        const std::string& path, const TakeRows& take);
 
-// The same for a block, with `take_own` for the rows of the logits at the image's own size (segmentation/logit_rows.h), which
-// follow as soon as they are complete; `take`, for those at the size of the view, may be empty.
+// What takes the logits of a block. `after_windows` and `seen` may be empty.
+struct TakesOfBlock {
+    // Rows [first, first + count) at the image's own size: [count][block.own.count][channels], without the row before them.
+    TakeRows own;
+    std::function<void()> after_windows = {};  // after each row of windows
+    std::function<void(int64_t y, const float* row)> seen =
+        {};  // a row at the size of the view: [block.view.count][channels]
+};
+
+// The same for a block, and for the logits at the image's own size (segmentation/logit_rows.h), whose rows follow as soon as
+// they are complete.
 void logits_at_own_size(LoadedNet& net, data::ImageRows& image, const ImageView& view, const ColumnBlock& block,
-                        const std::string& path, const TakeRows& take, const TakeRows& take_own);
+                        const std::string& path, const TakesOfBlock& takes);
 
 }  // namespace atrous

@@ -35,9 +35,12 @@ std::vector<std::string> Predictor::paths_of(const Job& job) const {
 }
 
 std::vector<ColumnBlock> Predictor::blocks_of(const data::ImageRows& image, const ImageView& view) const {
-    int64_t result_bytes = 0;
-    for (const std::string& what : wanted_) result_bytes += what == "overlay" ? 3 : 1;
-    return column_blocks(image, view, net_.card.net.out_channels, result_bytes, windows_.rows_in_memory);
+    int64_t beside = 0;
+    for (const std::string& what : wanted_) {
+        if (format_ == "tiff") beside += data::tiff_tile * (what == "overlay" ? 3 : 1);
+        if (what == "overlay") beside += image.rows_at_once() * image.pixel_bytes();  // it decodes the image once more
+    }
+    return column_blocks(image, view, net_.card.net.out_channels, beside, windows_.rows_in_memory);
 }
 
 int64_t Predictor::predict_block(data::ImageRows& image, const ImageView& view, const ColumnBlock& block,
@@ -47,18 +50,19 @@ int64_t Predictor::predict_block(data::ImageRows& image, const ImageView& view, 
     const int64_t c = card.net.out_channels, w = given.count, before = block.own.first - given.first;
     const bool probability = wants("probability");
     int64_t object = 0;
-    const auto stop = [&](int64_t, int64_t, const float*) {
+    const auto stop = [&] {
         if (stop_()) throw Stopped();
     };
     results.go_down(block.own);
-    logits_at_own_size(net_, image, view, {given, block.view}, path, stop, [&](int64_t, int64_t n, const float* rows) {
+    const auto take = [&](int64_t, int64_t n, const float* rows) {
         const data::Image ids = class_ids(rows, n, w, c, threshold_);
         for (int64_t y = 0; y < n; ++y) {
             const auto first = ids.u8.begin() + y * w + before;
             object += block.own.count - int64_t(std::count(first, first + block.own.count, 0));
         }
         results.put(ids, probability ? probability_map(rows, n, w, c, is_softmax(card)) : data::Image{});
-    });
+    };
+    logits_at_own_size(net_, image, view, {given, block.view}, path, {take, stop});
     return object;
 }
 

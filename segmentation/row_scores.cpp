@@ -20,10 +20,10 @@ using OnRow = decltype(RowScoring::on_row);
 // Compares rows of logits with the rows of the mask at the same size, from the top; of both some columns.
 class RowCounter {
  public:
-    RowCounter(const data::Sample& sample, const data::MaskRule& rule, ImageSize own, ImageSize size, Columns columns,
+    RowCounter(const data::MaskRows& mask, const data::MaskRule& rule, ImageSize own, ImageSize size, Columns columns,
                const ModelCard& card, double threshold, OnRow on_row = {})
-        : labels_(sample, rule, own, size, columns),
-          mask_(sample.mask_path),
+        : labels_(mask, rule, own, size, columns),
+          mask_(mask.path()),
           width_(columns.count),
           channels_(card.net.out_channels),
           classes_(card.classes()),
@@ -71,17 +71,19 @@ struct ImageCounts {
 };
 
 ImageCounts counts_of_block(LoadedNet& net, data::ImageRows& image, const ImageView& view, const ColumnBlock& block,
-                            const data::Sample& sample, const data::MaskRule& rule, const RowScoring& o) {
+                            const data::MaskRows& mask, const data::MaskRule& rule, const std::string& path,
+                            const RowScoring& o) {
     const ImageSize own(image.height(), image.width()), size(view.height(), view.width());
-    RowCounter seen(sample, rule, own, size, block.view, net.card, o.threshold, o.on_row);
-    const auto add_seen = [&](int64_t, int64_t n, const float* logits) { seen.add(n, logits); };
+    RowCounter seen(mask, rule, own, size, block.view, net.card, o.threshold, o.on_row);
     if (!o.native) {
-        logits_by_windows(net, image, view, block.view, sample.image_path, add_seen);
+        logits_by_windows(net, image, view, block.view, path,
+                          [&](int64_t, int64_t n, const float* logits) { seen.add(n, logits); });
         return {seen.counts(), {}};
     }
-    RowCounter native(sample, rule, own, own, block.own, net.card, o.threshold);
-    logits_at_own_size(net, image, view, block, sample.image_path, add_seen,
-                       [&](int64_t, int64_t n, const float* logits) { native.add(n, logits); });
+    RowCounter native(mask, rule, own, own, block.own, net.card, o.threshold);
+    const auto add_native = [&](int64_t, int64_t n, const float* logits) { native.add(n, logits); };
+    const auto add_seen = [&](int64_t, const float* row) { seen.add(1, row); };
+    logits_at_own_size(net, image, view, block, path, {add_native, {}, add_seen});
     return {seen.counts(), native.counts()};
 }
 
@@ -89,11 +91,13 @@ ImageCounts counts_of(LoadedNet& net, const data::Sample& sample, const data::Ma
     const auto image = rows_of(sample);
     const ImageSize own(image->height(), image->width());
     const ImageView view = view_of(net.card, o.windows, own.height, own.width, net.halo);
+    const data::MaskRows mask(sample, own.height, own.width);
+    const int64_t of_masks = mask.bytes_a_column() * (o.native ? 2 : 1);
     const auto classes = size_t(net.card.classes());
     ImageCounts all{Counts(classes * classes), Counts(o.native ? classes * classes : 0)};
     for (const ColumnBlock& block :
-         column_blocks(*image, view, net.card.net.out_channels, 0, o.windows.rows_in_memory)) {
-        const ImageCounts counts = counts_of_block(net, *image, view, block, sample, rule, o);
+         column_blocks(*image, view, net.card.net.out_channels, of_masks, o.windows.rows_in_memory)) {
+        const ImageCounts counts = counts_of_block(net, *image, view, block, mask, rule, sample.image_path, o);
         for (size_t i = 0; i < all.seen.size(); ++i) all.seen[i] += counts.seen[i];
         for (size_t i = 0; i < all.native.size(); ++i) all.native[i] += counts.native[i];
     }

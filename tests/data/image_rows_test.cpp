@@ -52,6 +52,9 @@ void same_columns(const std::string& path) {
         const auto some = rows->again(columns);
         ASSERT_EQ(some->width(), columns.count);
         ASSERT_EQ(some->height(), whole.h);
+        if (columns.count < whole.w) {
+            EXPECT_THROW(some->again({0, 1}), Error) << "whose columns would it be?";
+        }
         for (int64_t y = 0, n = 3; y < whole.h; y += n) {
             n = std::min(n, some->left());
             const Image part = some->next(n), expected = crop(whole, y, columns.first, n, columns.count);
@@ -385,27 +388,46 @@ TEST(RowWriter, TiffOfManyTilesIsABigTiff) {
     }
 }
 
-// Of a row of tiles all have to be in memory.
+TEST(ImageRows, TellWhetherColumnsAreDecodedAlone) {
+    TempDir dir;
+    for (const bool tiles : {false, true}) {
+        const TiffForm form{.h = 33, .w = 48, .tiles = tiles};
+        write_file(dir / "x.tif", encode_tiff(form, noise(33 * 48)));
+        EXPECT_EQ(open_rows(dir / "x.tif")->decodes_columns(), tiles);
+    }
+    save_png(dir / "x.png", noisy(33, 29, 1));
+    EXPECT_FALSE(open_rows(dir / "x.png")->decodes_columns());
+    EXPECT_TRUE(open_rows(dir / "x.png", 33 * 29)->decodes_columns()) << "all of it is there";
+}
+
+// Of a row of tiles all that hold some of the columns have to be in memory.
 TEST(ImageRows, OfTiffInTilesThatAreTooHighAreRefused) {
     TempDir dir;
-    std::vector<uint8_t> bytes = tiff_of({{256, 4, 1, 100'000},
-                                          {257, 4, 1, 16'384},
+    std::vector<uint8_t> bytes = tiff_of({{256, 4, 1, 300'000},
+                                          {257, 4, 1, 4096},
                                           {258, 3, 1, 8},
                                           {259, 3, 1, 8},
                                           {262, 3, 1, 1},
                                           {277, 3, 1, 1},
-                                          {322, 4, 1, 16'384},
-                                          {323, 4, 1, 16'384},
-                                          {324, 4, 7, 8},
-                                          {325, 4, 7, 8}});
+                                          {322, 4, 1, 4096},
+                                          {323, 4, 1, 4096},
+                                          {324, 4, 74, 8},
+                                          {325, 4, 74, 8}});
     bytes.resize(2'000'000);
     write_file(dir / "x.tif", bytes);
-    try {
-        open_rows(dir / "x.tif");
-        FAIL();
-    } catch (const DataError& e) {
-        EXPECT_NE(std::string(e.what()).find("save it in smaller tiles or strips"), std::string::npos) << e.what();
-    }
+    const auto rows = open_rows(dir / "x.tif");
+    const auto message_of = [&](Columns columns) -> std::string {
+        try {
+            rows->again(columns)->next(1);
+        } catch (const DataError& e) {
+            return e.what();
+        }
+        return "";
+    };
+    EXPECT_NE(message_of({0, 300'000}).find("save it in smaller tiles or strips"), std::string::npos);
+    const std::string of_few = message_of({0, 1000});
+    EXPECT_FALSE(of_few.empty()) << "there are no tiles in the file";
+    EXPECT_EQ(of_few.find("save it in smaller tiles or strips"), std::string::npos) << of_few;
 }
 
 }  // namespace atrous::data::test

@@ -176,7 +176,7 @@ TEST(LargeSamples, LabelsByRowsAreThoseOfWholeMasks) {
             const Sample sample{dir / "image.png", dir / file, "x"};
             const Image whole = resize_nearest(apply_mask_rule(rule, load_mask(sample, 97, 61), sample.mask_path),
                                                size.height, size.width);
-            LabelRows rows(sample, rule, {97, 61}, size);
+            LabelRows rows(MaskRows(sample, 97, 61), rule, {97, 61}, size, {0, size.width});
             std::vector<uint8_t> joined;
             for (int64_t y = 0; y < size.height; y += 7) {
                 const Image some = rows.next(std::min<int64_t>(7, size.height - y));
@@ -184,7 +184,7 @@ TEST(LargeSamples, LabelsByRowsAreThoseOfWholeMasks) {
             }
             EXPECT_EQ(joined, whole.u8) << file << " " << size.height;
             for (const Columns columns : {Columns{0, 9}, {9, 1}, {10, size.width - 10}})
-                EXPECT_EQ(LabelRows(sample, rule, {97, 61}, size, columns).next(size.height).u8,
+                EXPECT_EQ(LabelRows(MaskRows(sample, 97, 61), rule, {97, 61}, size, columns).next(size.height).u8,
                           crop(whole, 0, columns.first, size.height, columns.count).u8)
                     << file << " " << size.width << " wide, from column " << columns.first;
         }
@@ -192,7 +192,7 @@ TEST(LargeSamples, LabelsByRowsAreThoseOfWholeMasks) {
     const auto allowed = parse_mask_rule("0=0,1=1,255=ignore");
     const auto column_of_2 = [&](Columns columns) -> std::string {
         try {
-            LabelRows(odd, allowed, {97, 61}, {97, 61}, columns).next(1);
+            LabelRows(MaskRows(odd, 97, 61), allowed, {97, 61}, {97, 61}, columns).next(1);
         } catch (const DataError& e) {
             return e.what();
         }

@@ -151,7 +151,7 @@ TEST_F(ColumnBlocks, CoverTheImageByWholeTiles) {
     EXPECT_EQ(with_neighbours({0, 9}, 9), (Columns{0, 9}));
 }
 
-// Whatever the width: 21 classes and windows of 512x512 of images of 3 channels, as in the table of docs/training.md.
+// Whatever the width: 21 classes and windows of 512x512 of images of 3 channels.
 TEST_F(ColumnBlocks, AreNoWiderForAWiderImage) {
     ModelCard card = loaded_.card;
     card.height = card.width = 512;
@@ -163,11 +163,42 @@ TEST_F(ColumnBlocks, AreNoWiderForAWiderImage) {
     };
     for (const int64_t w : {5'000, 20'000, 100'000, 1'000'000}) {
         const Rows image(w);
-        for (const ColumnBlock& block : column_blocks(image, view_of(card, {}, 1 << 20, w), 21, 1)) {
+        for (const ColumnBlock& block : column_blocks(image, view_of(card, {}, 1 << 20, w), 21, data::tiff_tile)) {
             EXPECT_LT(block.own.count, 2 * least_windows * 512) << w;
             EXPECT_GE(block.own.count, std::min<int64_t>(w, (least_windows - 1) * 512)) << w;
         }
     }
+}
+
+// Rows that are decoded as a whole are decoded for each block anew: these are fewer. What is held beside makes more of them.
+TEST_F(ColumnBlocks, AreWiderWhereColumnsAreNotDecodedAlone) {
+    class Rows : public data::ImageRows {
+     public:
+        explicit Rows(bool alone) : ImageRows(1000, 1'000'000, "") {
+            pixel_bytes_ = 3, rows_at_once_ = 64, decodes_columns_ = alone;
+        }
+        data::Image read(int64_t) override { return {}; }
+    };
+    ModelCard card = loaded_.card;
+    card.resize = data::ResizeMode::none;
+    const auto blocks = [&](bool alone, int64_t beside) {
+        return column_blocks(Rows(alone), view_of(card, {}, 1000, 1'000'000), 3, beside).size();
+    };
+    EXPECT_NEAR(double(blocks(true, 0)) / double(times_for_whole_rows), double(blocks(false, 0)), 1)
+        << "up to rounding";
+    EXPECT_GT(blocks(true, 1024), 2 * blocks(true, 0));
+}
+
+// An image whose rows were given for one block is opened again for the next, also where that sees all columns.
+TEST_F(ColumnBlocks, SeeTheSameImageTwice) {
+    const auto image = data::open_rows(at("wide.tif"));
+    std::vector<float> logits[2];
+    for (auto& all : logits)
+        logits_by_windows(
+            loaded_, *image, view({"on", 0.25}), {0, width}, at("wide.tif"),
+            [&](int64_t, int64_t n, const float* rows) { all.insert(all.end(), rows, rows + n * width * 3); });
+    EXPECT_EQ(logits[0].size(), size_t(height * width * 3));
+    EXPECT_EQ(logits[0], logits[1]);
 }
 
 TEST_F(ColumnBlocks, BlendTheSameLogits) {

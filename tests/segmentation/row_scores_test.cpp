@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "data/mask_source.h"
 #include "engine/train/evaluate.h"
 #include "models/unet.h"
 #include "segmentation/logit_scores.h"
@@ -128,6 +129,28 @@ TEST_F(RowScores, OfBlocksOfColumnsAreThoseOfWholeImages) {
             EXPECT_EQ(found, expected);
             EXPECT_EQ(by_rows(in_blocks, false), Matrices(expected.begin(), expected.end() - 4));
         }
+}
+
+// A mask that is no file is drawn once, whatever the blocks: polygons of a large image take a while.
+TEST_F(RowScores, DrawAMaskOnceForAllBlocks) {
+    class Counted : public data::MaskSource {
+     public:
+        data::RawMask draw(int64_t h, int64_t w, const std::string&) const override {
+            ++drawn;
+            data::RawMask mask{data::make_image<uint8_t>(h, w, 1), {}, false};
+            for (size_t i = 0; i < mask.image.u8.size(); ++i) mask.image.u8[i] = (i / 13) % 3 == 0 ? 255 : 0;
+            return mask;
+        }
+        mutable int drawn = 0;
+    };
+    draw("c", 70, 1100);
+    samples_.erase(samples_.begin(), samples_.end() - 1);
+    const auto source = std::make_shared<Counted>();
+    samples_[0].mask = source;
+    const Matrices one = by_rows({"on", 0.25});
+    EXPECT_EQ(source->drawn, 1);
+    EXPECT_EQ(by_rows({"on", 0.25, 1}), one);
+    EXPECT_EQ(source->drawn, 2) << "at both sizes, in several blocks";
 }
 
 TEST_F(RowScores, OfImagesWhoseChannelsAreFiles) {
