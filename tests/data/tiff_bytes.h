@@ -75,7 +75,7 @@ inline void set_tags(TIFF* tiff, const TiffForm& form) {
 inline void write_page(TIFF* tiff, const TiffForm& form, const std::vector<uint8_t>& pixels) {
     set_tags(tiff, form);
     const int each = form.planes ? 1 : form.samples;
-    const auto bytes_of = [&](size_t pixels) { return (pixels * size_t(each * form.bits) + 7) / 8; };
+    const auto bytes_of = [&](size_t count) { return (count * size_t(each * form.bits) + 7) / 8; };
     const size_t row = bytes_of(form.w);
     for (int plane = 0; plane < (form.planes ? form.samples : 1); ++plane) {
         const uint8_t* from = pixels.data() + size_t(plane) * form.h * row;
