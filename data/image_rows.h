@@ -58,7 +58,8 @@ class ImageRows {
 };
 
 // Memory by format:
-//   TIFF    a row of tiles, or a strip of all planes, at most 1 GiB; where strips of whole pixels are large, single rows.
+//   TIFF    a row of tiles that hold some of the columns, or a strip of all planes, at most 1 GiB, which next() refuses; where
+//           strips of whole pixels are large, single rows.
 //           All of the image where its orientation is stated or its colours are converted (CMYK, L*a*b*)
 //   PNG     the file as it is on disk, and a row. All of the image where it is interlaced or its orientation is stated
 //   others  all of the image

@@ -207,8 +207,8 @@ class ViewRows {
 
     const int64_t height_, width_;
     const Columns columns_;
-    const std::unique_ptr<data::ImageRows>
-        again_;  // where the image's own rows have more columns, or are given already
+    // Where the image's own rows have more columns, or are given already.
+    const std::unique_ptr<data::ImageRows> again_;
     data::RowResizer resizer_;
     data::Image held_;  // rows from top_ on
     int64_t top_ = 0;

@@ -61,8 +61,8 @@ struct TakesOfBlock {
     // Rows [first, first + count) at the image's own size: [count][block.own.count][channels], without the row before them.
     TakeRows own;
     std::function<void()> after_windows = {};  // after each row of windows
-    std::function<void(int64_t y, const float* row)> seen =
-        {};  // a row at the size of the view: [block.view.count][channels]
+    // A row at the size of the view: [block.view.count][channels].
+    std::function<void(int64_t y, const float* row)> seen = {};
 };
 
 // The same for a block, and for the logits at the image's own size (segmentation/logit_rows.h), whose rows follow as soon as

@@ -71,11 +71,12 @@ inline void set_tags(TIFF* tiff, const TiffForm& form) {
     }
 }
 
-// Pixels of fewer than 8 bits are packed by the caller, each row by itself, and lie in strips.
+// Pixels of fewer than 8 bits, or of 12, are packed by the caller, each row by itself.
 inline void write_page(TIFF* tiff, const TiffForm& form, const std::vector<uint8_t>& pixels) {
     set_tags(tiff, form);
     const int each = form.planes ? 1 : form.samples;
-    const size_t pixel = size_t(each * form.bits / 8), row = (size_t(form.w) * size_t(each * form.bits) + 7) / 8;
+    const auto bytes_of = [&](size_t count) { return (count * size_t(each * form.bits) + 7) / 8; };
+    const size_t row = bytes_of(form.w);
     for (int plane = 0; plane < (form.planes ? form.samples : 1); ++plane) {
         const uint8_t* from = pixels.data() + size_t(plane) * form.h * row;
         if (!form.tiles) {
@@ -84,12 +85,12 @@ inline void write_page(TIFF* tiff, const TiffForm& form, const std::vector<uint8
                         "a row");
             continue;
         }
-        std::vector<uint8_t> tile(16 * 16 * pixel);
+        std::vector<uint8_t> tile(16 * bytes_of(16));
         for (uint32_t y = 0; y < form.h; y += 16)
             for (uint32_t x = 0; x < form.w; x += 16) {
                 for (uint32_t r = 0; r < std::min(16u, form.h - y); ++r)
-                    std::memcpy(tile.data() + r * 16 * pixel, from + (y + r) * row + x * pixel,
-                                std::min(16u, form.w - x) * pixel);
+                    std::memcpy(tile.data() + r * bytes_of(16), from + (y + r) * row + bytes_of(x),
+                                bytes_of(std::min(16u, form.w - x)));
                 require(TIFFWriteTile(tiff, tile.data(), x, y, 0, uint16_t(plane)) > 0, "a tile");
             }
     }
