@@ -8,11 +8,11 @@
 
 namespace atrous {
 
-// Each bin holds the logits that agree in their sign, exponent and first 11 bits of mantissa: what bf16 and fp16 hold is
-// told apart exactly, and of fp32 what differs by more than 2^-11 of its value (0.05 %). Logits of one bin count as equal.
 // The probability that is the highest threshold to be given.
 inline constexpr double highest_threshold = 0.999999;
 
+// Each bin holds the logits that agree in their sign, exponent and first 11 bits of mantissa: what bf16 and fp16 hold is
+// told apart exactly, and of fp32 what differs by more than 2^-11 of its value (0.05 %). Logits of one bin count as equal.
 class PrecisionRecall {
  public:
     PrecisionRecall() : bins_(size_t{1} << 20) {}

@@ -33,7 +33,9 @@ TEST(MetricGoldensTest, OfClassesAsScikitLearn) {
     const double recall[] = {0.9090909090909091, 0.8823529411764706, 0.7, 0};
     const double specificity[] = {0.8888888888888888, 0.9242424242424242, 0.9666666666666667, 1};
     for (size_t c = 0; c < 4; ++c) {
-        if (c < 3) EXPECT_NEAR(by_class("precision", s.classes[c]), precision[c], exact);
+        if (c < 3) {
+            EXPECT_NEAR(by_class("precision", s.classes[c]), precision[c], exact);
+        }
         EXPECT_NEAR(by_class("recall", s.classes[c]), recall[c], exact);
         EXPECT_NEAR(by_class("specificity", s.classes[c]), specificity[c], exact);
     }
