@@ -57,9 +57,9 @@ std::string probability_line(const ProbabilityScores& p, const Scores& scores, d
     if (const auto& curve = p.precision_recall()) {
         const auto best = curve->best();
         line = "average precision " + score_text(curve->average_precision()) + ", ";
-        if (!std::isnan(best.threshold))
-            line += fmt::format("best threshold {:.3f}: Dice {} (at {:g}: {}), ", best.threshold,
-                                score_text(best.dice()), threshold, score_text(scores.of("dice")));
+        if (!std::isnan(best.threshold) && p.takes_threshold())
+            line += fmt::format("best threshold {}: Dice {} (at {:g}: {}), ", best.threshold, score_text(best.dice()),
+                                threshold, score_text(scores.of("dice")));
     }
     return line + "calibration error " + score_text(p.calibration().error());
 }
@@ -76,11 +76,14 @@ void add_to(json& to, const ProbabilityScores& p) {
     if (!p.precision_recall()) return;
     const auto best = p.precision_recall()->best();
     to["average_precision"] = number(p.precision_recall()->average_precision());
-    to["best_threshold"] = number(best.threshold);
-    to["best_threshold_dice"] = number(best.dice());
+    if (p.takes_threshold()) {
+        to["best_threshold"] = number(best.threshold);
+        to["best_threshold_dice"] = number(best.dice());
+    }
     json& curve = to["precision_recall"] = json::array();
     for (const auto& point : p.precision_recall()->curve(0.005))
-        curve.push_back({{"threshold", point.threshold}, {"precision", point.precision}, {"recall", point.recall}});
+        curve.push_back(
+            {{"threshold", number(point.threshold)}, {"precision", point.precision}, {"recall", point.recall}});
 }
 
 void add_image(SurfaceScores& surfaces, const float* logits, const uint8_t* labels, int64_t h, int64_t w,

@@ -28,6 +28,7 @@ class ProbabilityScores {
 
     const Calibration& calibration() const { return calibration_; }
     const std::optional<PrecisionRecall>& precision_recall() const { return precision_recall_; }
+    bool takes_threshold() const { return channels_ == 1; }  // of two channels the likelier is taken
 
  private:
     int64_t channels_;
@@ -39,8 +40,8 @@ class ProbabilityScores {
 // "average precision 0.93, best threshold 0.430: Dice 0.91 (at 0.5: 0.89), calibration error 0.03"; `scores` are those at
 // `threshold`, a probability.
 std::string probability_line(const ProbabilityScores& p, const Scores& scores, double threshold);
-// Adds average_precision, best_threshold, best_threshold_dice, precision_recall (a list of threshold, precision and
-// recall), calibration_error and calibration_bins.
+// Adds average_precision, precision_recall (a list of threshold, precision and recall), calibration_error and
+// calibration_bins, and of nets with one channel best_threshold and best_threshold_dice.
 void add_to(nlohmann::json& json, const ProbabilityScores& p);
 
 // ---- of boundaries

@@ -6,13 +6,14 @@
 #include <cmath>
 
 #include "engine/ops/elementwise.h"
+#include "engine/train/precision_recall.h"
 
 namespace atrous {
 
 void describe_threshold(Settings& settings, double& threshold) {
     settings.bind("threshold", threshold, "probability above which a pixel is foreground (nets of two classes)")
         .above(0)
-        .max(0.999999);
+        .max(highest_threshold);
 }
 
 double logit_threshold(const Settings& settings, double threshold, const ModelCard& card) {
@@ -48,9 +49,11 @@ data::Image probability_map(const float* logits, int64_t h, int64_t w, int64_t c
 }
 
 std::vector<float> host_logits(const Tensor& logits, int64_t h, int64_t w, int64_t top, int64_t left) {
-    const std::vector<float> padded = cast(logits, DType::f32).to_host<float>();
+    std::vector<float> padded = cast(logits, DType::f32).to_host<float>();
     const int64_t c = logits.dim(3);
+    if (top == 0 && left == 0 && w == logits.dim(2) && int64_t(padded.size()) == h * w * c) return padded;
     std::vector<float> inside;
+    inside.reserve(size_t(h * w * c));
     for (int64_t y = 0; y < h; ++y) {
         const float* row = padded.data() + ((top + y) * logits.dim(2) + left) * c;
         inside.insert(inside.end(), row, row + w * c);

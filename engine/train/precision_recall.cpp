@@ -1,7 +1,12 @@
 #include "engine/train/precision_recall.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
+#include <string>
 
 namespace atrous {
 
@@ -49,11 +54,42 @@ double PrecisionRecall::average_precision() const {
     return sum / double(foreground_);
 }
 
+// Whether a threshold that is given as a probability has `below` under it and `lowest` over it. Compared in fp32 too.
+static bool divides(double probability, double below, double lowest) {
+    const double logit = std::log(probability / (1 - probability));
+    return below <= logit && logit < lowest && below <= double(float(logit)) && double(float(logit)) < lowest;
+}
+
+static double sigmoid(double logit) { return std::clamp(1 / (1 + std::exp(-logit)), 1e-300, highest_threshold); }
+
+// A quarter of the way serves where no fp32 lies between the two: half-way may be rounded up.
+static double divider(double below, double lowest) {
+    if (std::isinf(below)) {
+        const double p = sigmoid(lowest - 1);
+        return divides(p, below, lowest) ? p : undefined_score;
+    }
+    for (const double share : {0.5, 0.25})
+        if (const double p = sigmoid(below + share * (lowest - below)); divides(p, below, lowest)) return p;
+    return undefined_score;
+}
+
+// As few digits as divide the same.
+static double rounded(double p, double below, double lowest) {
+    for (int digits = 3; digits < 17; ++digits) {
+        const double shorter = std::stod(fmt::format("{:.{}g}", p, digits));
+        if (shorter > 0 && shorter <= highest_threshold && divides(shorter, below, lowest)) return shorter;
+    }
+    return p;
+}
+
+double PrecisionRecall::highest_below(size_t bin) const {
+    while (bin > 0 && bins_[bin - 1].empty()) --bin;
+    return bin > 0 ? highest_of(bin - 1) : -std::numeric_limits<double>::infinity();
+}
+
 PrecisionRecall::Point PrecisionRecall::point(size_t bin, int64_t found, int64_t false_alarms) const {
-    size_t below = bin;
-    while (below > 0 && bins_[below - 1].empty()) --below;
-    const double logit = below > 0 ? 0.5 * (lowest_of(bin) + highest_of(below - 1)) : lowest_of(bin);
-    return {1 / (1 + std::exp(-logit)), double(found) / double(found + false_alarms),
+    const double below = highest_below(bin), p = divider(below, lowest_of(bin));
+    return {std::isnan(p) ? p : rounded(p, below, lowest_of(bin)), double(found) / double(found + false_alarms),
             double(found) / double(foreground_)};
 }
 
@@ -66,8 +102,10 @@ PrecisionRecall::Point PrecisionRecall::best() const {
     } best;
     each_cut([&](size_t bin, int64_t found, int64_t false_alarms) {
         const double dice = 2.0 * double(found) / double(foreground_ + found + false_alarms);
-        if (dice > best.dice) best = {bin, found, false_alarms, dice};
+        if (dice > best.dice && !std::isnan(divider(highest_below(bin), lowest_of(bin))))
+            best = {bin, found, false_alarms, dice};
     });
+    if (best.dice < 0) return {undefined_score, undefined_score, undefined_score};
     return point(best.bin, best.found, best.false_alarms);
 }
 

@@ -8,6 +8,9 @@
 
 namespace atrous {
 
+// The probability that is the highest threshold to be given.
+inline constexpr double highest_threshold = 0.999999;
+
 // Each bin holds the logits that agree in their sign, exponent and first 11 bits of mantissa: what bf16 and fp16 hold is
 // told apart exactly, and of fp32 what differs by more than 2^-11 of its value (0.05 %). Logits of one bin count as equal.
 class PrecisionRecall {
@@ -22,12 +25,14 @@ class PrecisionRecall {
     double average_precision() const;
 
     struct Point {
-        double threshold;  // a probability: foreground is what is above it
+        // A probability: foreground is what is above it. Its logit divides the same pixels, in fp32 too; NaN where none
+        // up to highest_threshold does.
+        double threshold;
         double precision, recall;
         double dice() const { return precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall); }
     };
-    // The point of the highest Dice (F1), which is 2 P R / (P + R); undefined_score throughout without a foreground
-    // pixel. The threshold is half-way, as a logit, between the bins that it divides.
+    // The point of the highest Dice (F1), which is 2 P R / (P + R), of those that have a threshold; undefined_score
+    // throughout where there is none, or no foreground pixel. The threshold has the fewest digits, three at least.
     Point best() const;
     // The curve from the highest threshold to the lowest, of points whose recall differs by `step` at least, and the
     // last one. Empty without a foreground pixel.
@@ -40,6 +45,7 @@ class PrecisionRecall {
     };
     template <typename Visit>
     void each_cut(Visit visit) const;  // visit(bin, pixels at or above it that are foreground, and that are background)
+    double highest_below(size_t bin) const;  // the highest logit of the bins below that hold any; -inf: none
     Point point(size_t bin, int64_t found, int64_t false_alarms) const;
 
     std::vector<Bin> bins_;

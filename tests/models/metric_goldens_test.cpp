@@ -33,7 +33,9 @@ TEST(MetricGoldensTest, OfClassesAsScikitLearn) {
     const double recall[] = {0.9090909090909091, 0.8823529411764706, 0.7, 0};
     const double specificity[] = {0.8888888888888888, 0.9242424242424242, 0.9666666666666667, 1};
     for (size_t c = 0; c < 4; ++c) {
-        if (c < 3) EXPECT_NEAR(by_class("precision", s.classes[c]), precision[c], exact);
+        if (c < 3) {
+            EXPECT_NEAR(by_class("precision", s.classes[c]), precision[c], exact);
+        }
         EXPECT_NEAR(by_class("recall", s.classes[c]), recall[c], exact);
         EXPECT_NEAR(by_class("specificity", s.classes[c]), specificity[c], exact);
     }
@@ -141,9 +143,9 @@ TEST(DistanceTransformTest, IsTheNearestPixel) {
 // i = arange(200); z = ((i * 37) % 101 - 50) / 16; y = ((i * 53) % 97 < 40 + z * 10).astype(int)
 // average_precision_score(y, z); P, R, T = precision_recall_curve(y, z); F = 2 * P * R / (P + R); F.max(),
 // T[F.argmax()]; p = 1 / (1 + exp(-z)); confidence = maximum(p, 1 - p); right = (z > 0) == y
-// b = minimum((confidence * 15).astype(int), 14)
+// b = minimum((confidence * 15).astype(int), 14)                       # numpy, by the definition
 // sum(abs(right[b == k].sum() - confidence[b == k].sum()) for k in range(15)) / 200   # torchmetrics' l1
-TEST(MetricGoldensTest, ThresholdsAndCalibrationAsScikitLearn) {
+TEST(MetricGoldensTest, ThresholdsAsScikitLearnAndCalibrationAsNumpy) {
     PrecisionRecall curve;
     Calibration calibration;
     for (int i = 0; i < 200; ++i) {
@@ -183,6 +185,32 @@ TEST(PrecisionRecallTest, BinsAreFineEnough) {
     }
     EXPECT_NEAR(curve.average_precision(), sum / double(all), 1e-4);
     EXPECT_NEAR(curve.best().dice(), best, 1e-4);
+}
+
+// Applied as `eval` applies it, a best threshold gives the Dice that was said.
+TEST(PrecisionRecallTest, TheBestThresholdGivesItsDice) {
+    std::vector<std::vector<float>> sets{{0}, {0.5f}, {-0.5f}, {20}, {-40, 30}, {0, 1e-30f}, {16, 17, 3}, {-1e30f, 2}};
+    const float next = std::nextafter(0.3f, 1.0f);
+    sets.push_back({0.3f, next, std::nextafter(next, 1.0f)});
+    const float bin = 1 + 1.0f / 2048;
+    sets.push_back({std::nextafter(bin, 0.0f), bin});
+    for (const auto& logits : sets) {
+        SCOPED_TRACE(logits.front());
+        std::vector<std::pair<float, bool>> pixels;
+        for (size_t i = 0; i < logits.size(); ++i)
+            for (size_t k = 0; k < 6; ++k) pixels.emplace_back(logits[i], k < (i == 1 ? 5u : 1u));
+        PrecisionRecall curve;
+        for (const auto& [z, y] : pixels) curve.add(z, y);
+        const auto best = curve.best();
+        ASSERT_TRUE(best.threshold > 0 && best.threshold <= highest_threshold) << best.threshold;
+        const double logit = std::log(best.threshold / (1 - best.threshold));
+        int64_t both = 0, all = 0;
+        for (const auto& [z, y] : pixels) both += z > logit && y, all += (z > logit) + y;
+        EXPECT_NEAR(2 * double(both) / double(all), best.dice(), exact) << "at " << best.threshold;
+    }
+    PrecisionRecall lost;
+    lost.add(-1e30f, true);
+    EXPECT_TRUE(std::isnan(lost.best().threshold)) << "no probability is low enough";
 }
 
 TEST(PrecisionRecallTest, WithoutForegroundNothingIsDefined) {

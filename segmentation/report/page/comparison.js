@@ -9,7 +9,7 @@ function score_columns(runs) {
   const columns = new Map();
   for (const run of runs)
     for (const c of run.columns)
-      if (c.key === 'val_loss' || c.key === 'train_loss' || c.key.startsWith('val_'))
+      if (c.key === 'val_loss' || c.key === 'train_loss' || (c.key.startsWith('val_') && (!c.detail || c.key === run.monitored())))
         columns.set(c.key, {...c, title: {val_loss: 'validation loss', train_loss: 'training loss'}[c.key] || c.title});
   return [...columns.values()];
 }
