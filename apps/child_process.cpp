@@ -80,6 +80,7 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments, const std::string
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
+    std::signal(SIGCHLD, SIG_DFL);  // where it is inherited as ignored, no exit code can be waited for
     sigset_t all, before;
     ::sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, &before);  // no handler of this process runs in the child
@@ -95,7 +96,7 @@ ChildProcess::ChildProcess(ChildProcess&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)), said_(std::move(other.said_)), code_(other.code_) {}
 
 ChildProcess::~ChildProcess() {
-    if (pid_ < 0 || exit_code()) return;
+    if (pid_ < 0 || code_) return;
     send(SIGKILL);
     (void)::waitpid(pid_, nullptr, 0);
 }
@@ -106,8 +107,10 @@ void ChildProcess::send(int signal) const {
 
 std::optional<int> ChildProcess::exit_code() {
     int status = 0;
-    if (!code_ && ::waitpid(pid_, &status, WNOHANG) == pid_)
-        code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (code_) return code_;
+    const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
+    if (ended < 0 && errno != EINTR) throw io::system_error("cannot wait for a training", errno);
+    if (ended == pid_) code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return code_;
 }
 

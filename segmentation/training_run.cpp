@@ -1,6 +1,7 @@
 #include "segmentation/training_run.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include "base/paths.h"
 #include "segmentation/part_rates.h"
@@ -118,6 +119,8 @@ void TrainingRun::open_folder() {
         resumed->lock.release();  // of another folder, which was read
         resumed->file.reset();
         folder_->truncate_metrics(trainer_->progress.epoch);
+        // It is of an earlier end, and a sweep would take it as the mark of this one.
+        (void)::unlink(folder_->confusion().c_str());
     }
     log_.open(folder_->log());
     folder_->write_config(config_of(e_));  // when resuming too: a later run goes on with the settings of this one

@@ -86,7 +86,9 @@ Experiment experiment_of(const Plan& plan, const Point& point) {
             words.push_back({value.text.substr(at, end - at)});
             at = end + 1;
         }
-        setting.assign(words);
+        if (!setting.assign(words))
+            throw UsageError(
+                fmt::format("{}: `{}` takes {}, not {}", name_of(point), value.key, setting.rule(), value.text));
         setting.origin = Origin::flag;
     }
     check(settings, e);
