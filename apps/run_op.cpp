@@ -11,6 +11,7 @@
 #include "apps/verbs.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "engine/io/elements.h"
 #include "engine/ops/descriptor.h"
 #include "segmentation/machine.h"
 #include "segmentation/outputs.h"
