@@ -1,6 +1,7 @@
 // Labels out of range: whatever the loss and wherever they lie, a step's log counts them and knows the first, and the
 // training ends with its file and place before anybody saves.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "base/variant.h"
 #include "engine/comm/thread_ranks.h"
 #include "engine/context.h"
+#include "engine/train/metric.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
 #include "tests/models/rectangles.h"
@@ -323,6 +325,23 @@ TEST(LabelsOutOfRange, WithoutAFileArePlacedInWhatTheNetSaw) {
             trainer.run(source, nullptr, seen);
         }).find("rectangle 19 has the label 2 at pixel (5, 3) of the image as the net saw it (1 such in step 10);"),
         0u);
+}
+
+// A metric takes labels for indices. It is added in a process of its own: no other test shall have it.
+TEST(LabelsOutOfRange, AreSeenByNoMetric) {
+    const auto evaluation = [] {
+        add_metric({.key = "none_but_classes", .of_image = [](const Tensor&, const Tensor& labels) -> double {
+                        for (const uint8_t label : labels.to_host<uint8_t>())
+                            if (label > 1 && label != 255) _exit(9);
+                        return 0;
+                    }});
+        UNet net({.base_channels = 4, .depth = 1});
+        net.materialize({.device = {DeviceKind::reference}, .seed = 1});
+        SpoiltSource source(1, true);
+        const bool said = data_error([&] { evaluate(net, source, {}); }).starts_with("masks/3.png");
+        _exit(said ? 0 : 8);
+    };
+    EXPECT_EXIT(evaluation(), testing::ExitedWithCode(0), "");
 }
 
 // A mask that vanished while the training went on, say.
