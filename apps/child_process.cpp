@@ -55,7 +55,7 @@ void write_all(const io::FileDescriptor& file, std::string_view text) {
     ::dup2(nothing, STDOUT_FILENO);
     ::dup2(error_stream, STDERR_FILENO);
     if (config >= 0) ::fcntl(config, F_SETFD, 0);  // it stays open in the new program
-    ::execv(argv[0], argv);
+    ::execv(program, argv);                        // this very program, whatever lies under its name by now
     static constexpr char failed[] = "atrous: cannot start this program again\n";
     (void)!::write(STDERR_FILENO, failed, sizeof failed - 1);
     ::_exit(1);
@@ -93,7 +93,7 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments, const std::string
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), said_(std::move(other.said_)), code_(other.code_) {}
+    : pid_(std::exchange(other.pid_, -1)), said_(std::move(other.said_)), code_(other.code_), signal_(other.signal_) {}
 
 ChildProcess::~ChildProcess() {
     if (pid_ < 0 || code_) return;
@@ -110,11 +110,26 @@ std::optional<int> ChildProcess::exit_code() {
     if (code_) return code_;
     const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
     if (ended < 0 && errno != EINTR) throw io::system_error("cannot wait for a training", errno);
-    if (ended == pid_) code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (ended == pid_) {
+        signal_ = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+        code_ = signal_ ? 128 + signal_ : WEXITSTATUS(status);
+    }
     return code_;
 }
 
+void ChildProcess::wait() noexcept {
+    if (pid_ < 0 || code_) return;
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    code_ = status;  // nobody asks for it any more
+}
+
 std::string ChildProcess::complaint() const {
+    if (signal_) {
+        const std::string by = fmt::format("ended by signal {} ({})", signal_, ::strsignal(signal_));
+        return signal_ == SIGKILL ? by + "; the system does so where memory runs out" : by;
+    }
     constexpr off_t most = 64 << 10;
     const off_t size = ::lseek(said_.get(), 0, SEEK_END);
     std::string text(size_t(std::min(std::max<off_t>(size, 0), most)), '\0');
@@ -127,10 +142,7 @@ std::string ChildProcess::complaint() const {
     }
     static constexpr std::string_view name = "atrous: ";
     if (last.starts_with(name)) return io::printable(last.substr(name.size()));
-    const int code = code_.value_or(0);
-    if (code <= 128) return last.empty() ? fmt::format("exit code {}", code) : io::printable(last);
-    const std::string by = fmt::format("ended by signal {} ({})", code - 128, ::strsignal(code - 128));
-    return code == 128 + SIGKILL ? by + "; the system does so where memory runs out" : by;
+    return last.empty() ? fmt::format("exit code {}", code_.value_or(0)) : io::printable(last);
 }
 
 }  // namespace atrous::app

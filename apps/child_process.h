@@ -24,6 +24,7 @@ class ChildProcess {
     void send(int signal) const;
     // The exit code, 128 and the number of a signal that ended it; nothing while it runs.
     std::optional<int> exit_code();
+    void wait() noexcept;  // until it has ended
     // The last line that it said of why it ended, without the program's name; "ended by signal 9 (Killed)" where it
     // could not say anything.
     std::string complaint() const;
@@ -32,6 +33,7 @@ class ChildProcess {
     pid_t pid_ = -1;
     io::FileDescriptor said_;
     std::optional<int> code_;
+    int signal_ = 0;  // that ended it
 };
 
 }  // namespace atrous::app

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "apps/console.h"
 #include "apps/exit_codes.h"
@@ -90,6 +91,8 @@ struct SweepArguments {
                     "`{}` is not for a sweep: the same command again goes on with it; a single training has it "
                     "(`atrous train -h`)",
                     key));
+        if (request.folds == 1)
+            throw UsageError("`folds` 1 leaves nothing to train on; expected 2 or more, or 0 for none");
         if (is_folder(e.pretrained)) e.pretrained = checkpoint_file(e.pretrained);
         if (!e.data.fold.empty() && request.folds > 0)
             throw UsageError("`fold` and `folds` are both given; give one of them");
@@ -179,7 +182,15 @@ int sweep(int argc, const char* const* argv) {
     SweepRuns runs(plan, folder, a.jobs, console);
     const auto keep = [&] { io::write_durably(folder.results(), results_csv(plan, runs.results(), monitor)); };
     keep();
-    runs.train(keep);
+    bool warned = false;
+    runs.train([&] {  // the next training's end, or the sweep's, tries again
+        try {
+            keep();
+        } catch (const IoError& why) {
+            if (!std::exchange(warned, true)) console.warning(fmt::format("{}; the trainings go on", why.what()));
+        }
+    });
+    keep();
     return end_of(plan, folder, runs, monitor, console);
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <map>
 
 #include "apps/child_process.h"
@@ -23,19 +24,27 @@ using State = Result::State;
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+// The trainings that run; where an error ends the sweep they save as after an interrupt.
+struct Running : std::map<size_t, ChildProcess> {
+    ~Running() {
+        for (const auto& [item, child] : *this) child.send(SIGTERM);
+        for (auto& [item, child] : *this) child.wait();
+    }
+};
+
 // Starts a process for each of the items, so many at once, and calls `ended` for each that has ended. After an interrupt,
 // which is passed on, or where `ended` returns false none is started any more.
 void run_all(const std::vector<size_t>& items, int64_t jobs, const std::function<ChildProcess(size_t)>& start,
              const std::function<bool(size_t, ChildProcess&)>& ended) {
     constexpr useconds_t pause_us = 10000;
-    std::map<size_t, ChildProcess> running;
+    Running running;
     size_t next = 0;
     for (bool stopping = false;;) {
         if (const int signal = interrupt_signal(); signal && !stopping) {
             for (const auto& [item, child] : running) child.send(signal);
             stopping = true;
         }
-        for (; !stopping && next < items.size() && int64_t(running.size()) < jobs; ++next)
+        for (; !interrupt_signal() && next < items.size() && int64_t(running.size()) < jobs; ++next)
             running.emplace(items[next], start(items[next]));
         for (auto at = running.begin(); at != running.end();) {
             if (!at->second.exit_code()) {
@@ -72,7 +81,7 @@ std::vector<std::string> settings_of_start(Experiment e) {
     Settings settings;
     describe(settings, e);
     std::vector<std::string> words;
-    for (const char* key : {"workers", "cache", "max-hours", "save-every", "sheet-rows", "memory-limit"})
+    for (const char* key : {"workers", "cache", "check-cache", "max-hours", "save-every", "sheet-rows", "memory-limit"})
         words.insert(words.end(), {fmt::format("--{}", key), settings.at(key).shown()});
     return words;
 }

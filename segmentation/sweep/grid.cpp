@@ -201,8 +201,7 @@ std::string value_of(const SettingBase& setting) {
 }
 
 bool changes_no_result(const std::string& key) {
-    static const Words keys{"workers",    "cache",        "check-cache", "max-hours", "save-every",
-                            "sheet-rows", "memory-limit", "tune-budget", "tune-file"};
+    static const Words keys{"workers", "cache", "check-cache", "max-hours", "save-every", "sheet-rows", "memory-limit"};
     return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 

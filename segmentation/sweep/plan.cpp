@@ -86,12 +86,17 @@ Experiment experiment_of(const Plan& plan, const Point& point) {
             words.push_back({value.text.substr(at, end - at)});
             at = end + 1;
         }
+        const std::string before = setting.shown();
         if (!setting.assign(words))
             throw UsageError(
                 fmt::format("{}: `{}` takes {}, not {}", name_of(point), value.key, setting.rule(), value.text));
-        setting.origin = Origin::flag;
+        if (setting.shown() != before) setting.origin = Origin::flag;  // what the point only repeats asks for nothing
     }
-    check(settings, e);
+    try {
+        check(settings, e);
+    } catch (const UsageError& why) {
+        throw UsageError(fmt::format("{}: {}", name_of(point), why.what()));
+    }
     return e;
 }
 
