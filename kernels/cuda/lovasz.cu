@@ -11,6 +11,7 @@
 #include "kernels/cuda/block_prefix.h"
 #include "kernels/cuda/segment_sort.h"
 #include "kernels/cuda/softmax.h"
+#include "kernels/gpu/pixels.h"
 #include "kernels/gpu/reduce.h"
 
 namespace atrous::kernels::cuda {
