@@ -1,9 +1,8 @@
-// Gradient of a loss that is known by its slopes: how much it changes with each probability.
+// Gradient of a loss that is known by its slopes: how much it changes with each probability, or with the only logit.
 //
 // Logits z [N][H][W][C] and slopes s [C][N*H*W], of the accumulator's type. From upstream gradient g and `scale`:
-//   of softmax (C > 1)        p = softmax(z), dz[k] = g * scale * p[k] * (s[k] - sum of p[c] * s[c])
-//   of sigmoid (C = 1)        p = sigmoid(z), dz = g * scale * p * (1 - p) * s
-//   of_logits (C = 1 alone)   dz = g * scale * s
+//   C > 1   p = softmax(z), dz[k] = g * scale * p[k] * (s[k] - sum of p[c] * s[c])
+//   C = 1   dz = g * scale * s
 // A pixel whose slopes are all 0 has the gradient 0, whatever its logits are.
 #pragma once
 
@@ -18,7 +17,6 @@ struct ClassSlopesBackwardArgs {
     const void* grad_output = nullptr;  // [1], accumulator type: d(objective)/d(loss)
     GradTarget dlogits;
     double scale = 1;
-    bool of_logits = false;
 };
 
 // What every implementation requires.
@@ -27,7 +25,6 @@ inline void check(const ClassSlopesBackwardArgs& a) {
     require(a.slopes && a.grad_output, "class_slopes_backward: slopes and grad_output are needed");
     require(a.logits.count() > 0 && a.logits.c <= max_classes,
             "class_slopes_backward: 1 to 256 channels are needed, and pixels");
-    require(!a.of_logits || a.logits.c == 1, "class_slopes_backward: slopes of logits are of one channel");
 }
 
 namespace reference {

@@ -5,9 +5,9 @@
 // any label but 0 is class 1). The error of a pixel for class c is
 //   C > 1 (Lovász softmax)   |[l = c] - softmax(z)[c]|
 //   C = 1 (Lovász hinge)     max(0, 1 - y * z), y = 1 where l is not 0, else -1
-// Errors of a class are sorted, largest first, equal ones as their pixels lie. Where the errors e_1, e_2, … have in front
-// of them and with them the Jaccard loss J_i = 1 - (T - t_i) / (T + i - t_i), of T pixels of the class of which t_i are
-// among the first i,
+// Errors of a class are sorted, NaN first, then the largest, equal ones as their pixels lie. Where the errors e_1, e_2, …
+// have in front of them and with them the Jaccard loss J_i = 1 - (T - t_i) / (T + i - t_i), of T pixels of the class of
+// which t_i are among the first i,
 //   lovasz of a class = sum of e_i * (J_i - J_(i-1)), J_0 = 0
 // over all images, or over each by itself (per_image) and then averaged over images. Classes are averaged: those that
 // occur (of the image, where per_image), or all. The hinge has one class, which counts always. 0 where no class counts.
@@ -53,7 +53,7 @@ inline void check(const LovaszForwardArgs& a) {
     require(a.labels && a.slopes && a.loss, "lovasz: labels, slopes and loss are needed");
     require(a.logits.count() > 0 && a.logits.c <= max_classes, "lovasz: 1 to 256 channels are needed, and pixels");
     require(LovaszSegments(a.logits, a.options).length < (int64_t(1) << 31),
-            "lovasz: at most 2^31 pixels are sorted together");
+            "lovasz: fewer than 2^31 pixels are sorted together");
 }
 
 namespace reference {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "engine/train/losses/bce.h"
+#include "engine/train/losses/lovasz.h"
 #include "engine/train/losses/region_word.h"
 #include "models/net_config.h"
 
@@ -123,11 +125,28 @@ static decltype(LossParts::one_pass) one_pass(const LossConfig& c, const std::ve
         if (const auto* region = dynamic_cast<const RegionWord*>(own.word.get()); region && !region->background)
             throw UsageError(fmt::format("`loss` {}: background of {} goes with the words of a softmax, {}", c.name,
                                          region->name(), "ce and focal"));
+    for (const auto& own : words)
+        if (const auto* bce = dynamic_cast<const Bce*>(own.word.get());
+            bce && out_channels == 1 && bce->pos_weight != 1)
+            throw UsageError(
+                fmt::format("`loss` {}: pos-weight of bce goes with no region loss but dice; leave it out, "
+                            "or use ce and `class-weights`",
+                            c.name));
     const auto takes = [&](const LossWord& w) { return takes_softmax(w, out_channels); };
     const auto at = std::find_if(words.begin(), words.end(), [&](const auto& w) { return takes(*w.word); });
     throw UsageError(
         fmt::format("`loss` {}: {} goes with {}", c.name, at == words.end() ? "no word" : at->word->name(),
                     alternatives(words_that([&](const LossWord& w) { return w.kind() == Kind::pixels && takes(w); }))));
+}
+
+static void check_lovasz(const LossConfig& c, const LossParts& parts, int64_t out_channels) {
+    if (out_channels == 1 || !std::holds_alternative<BceDiceOptions>(parts.one_pass)) return;
+    for (const auto& own : parts.own)
+        if (dynamic_cast<const Lovasz*>(own.word.get()))
+            throw UsageError(
+                fmt::format("`loss` {}: lovasz of {} logits is of their softmax, bce of their sigmoids; "
+                            "expected lovasz with ce or focal",
+                            c.name, out_channels));
 }
 
 LossParts loss_parts(const LossConfig& c, int64_t out_channels, int ignore_index) {
@@ -141,6 +160,7 @@ LossParts loss_parts(const LossConfig& c, int64_t out_channels, int ignore_index
         (word->kind() == Kind::own ? parts.own : together).push_back({word, w.weight});
     }
     parts.one_pass = one_pass(c, together, out_channels, ignore_index);
+    check_lovasz(c, parts, out_channels);
     return parts;
 }
 
@@ -206,9 +226,8 @@ void check(const LossConfig& config, int64_t classes) {
 void describe(Settings& s, LossConfig& c) {
     s.bind("loss", c.name,
            listed(LossWord::catalogue().names()) +
-               ", or two joined as in ce+dice, with weights and options as in 0.5*ce+0.5*dice(smooth=0); auto: "
-               "bce+dice for "
-               "two classes, ce+dice for more")
+               ", or several joined as in ce+dice+lovasz, with weights and options as in 0.5*ce+0.5*dice(smooth=0); "
+               "auto: bce+dice for two classes, ce+dice for more")
         .when_resumed(Resume::fixed);
     s.bind("class-weights", c.weighting,
            "class weights for " + enumeration(words_that([](const LossWord& w) { return w.weighs_classes(); })) +

@@ -15,8 +15,7 @@ static void backward(Gradients& g, const LovaszOptions& o) {
     const Tensor& logits = g.saved(0);
     run(g.output().device(),
         {k::reference::class_slopes_backward, k::cpu::class_slopes_backward, k::cuda::class_slopes_backward},
-        k::ClassSlopesBackwardArgs{logits.view(), g.saved(1).data(), g.output().data(), g.grad_target(0), o.weight,
-                                   logits.dim(3) == 1});
+        k::ClassSlopesBackwardArgs{logits.view(), g.saved(1).data(), g.output().data(), g.grad_target(0), o.weight});
 }
 
 LossValue lovasz(const Tensor& logits, const Tensor& labels, const LovaszOptions& options) {

@@ -18,11 +18,11 @@ void gradient_of_pixel(const ClassSlopesBackwardArgs& a, int64_t pixel, A scale,
         s[c] = static_cast<const A*>(a.slopes)[c * z.pixels() + pixel];
         still = still && s[c] == 0;
     }
-    if (!still && !a.of_logits) {
+    if (!still && z.c > 1) {
         probabilities(z.as<const T>() + pixel * z.pitch, z.c, p);
         A mean = 0;
         for (int64_t c = 0; c < z.c; ++c) mean += p[c] * s[c];
-        for (int64_t c = 0; c < z.c; ++c) s[c] = p[c] * (z.c == 1 ? (1 - p[0]) * s[0] : s[c] - mean);
+        for (int64_t c = 0; c < z.c; ++c) s[c] = p[c] * (s[c] - mean);
     }
     T* const to = a.dlogits.view.as<T>() + pixel * a.dlogits.view.pitch;
     with_flag(a.dlogits.accumulate, [&](auto accumulate) {

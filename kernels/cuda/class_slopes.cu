@@ -19,7 +19,7 @@ struct SlopesArgs {
     int64_t pitch, dlogits_pitch, pixels;
     int channels;
     float scale;
-    bool of_logits, accumulate;
+    bool accumulate;
 };
 
 template <class T>
@@ -38,10 +38,7 @@ __global__ void __launch_bounds__(block_threads) class_slopes_gradient(SlopesArg
     for (int c = 0; c < a.channels; ++c) {
         const float slope = s[c * a.pixels];
         float dz = 0;
-        if (!still && a.of_logits)
-            dz = scale * slope;
-        else if (!still)
-            dz = scale * softmax.p(c) * (a.channels == 1 ? softmax.all_but(0) * slope : slope - mean);
+        if (!still) dz = scale * (a.channels == 1 ? slope : softmax.p(c) * (slope - mean));
         to[c] = device_round<T>(a.accumulate ? device_float(to[c]) + dz : dz);
     }
 }
@@ -64,7 +61,6 @@ void class_slopes_backward(Queue& q, const ClassSlopesBackwardArgs& a) {
                               z.pixels(),
                               int(z.c),
                               float(a.scale),
-                              a.of_logits,
                               a.dlogits.accumulate};
         launch(class_slopes_gradient<T>, dim3(unsigned(ceil_div(z.pixels(), block_threads))), dim3(block_threads), 0,
                q.stream(), k);

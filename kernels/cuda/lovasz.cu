@@ -5,9 +5,13 @@
 // segment, plus 1 where the pixel is of the class.
 #include "kernels/lovasz.h"
 
+#include <string>
+
 #include "base/dispatch.h"
+#include "kernels/cuda/block_prefix.h"
 #include "kernels/cuda/segment_sort.h"
 #include "kernels/cuda/softmax.h"
+#include "kernels/gpu/pixels.h"
 #include "kernels/gpu/reduce.h"
 
 namespace atrous::kernels::cuda {
@@ -184,7 +188,10 @@ void lovasz_forward(Queue& q, const LovaszForwardArgs& a) {
     check(a);
     const View& z = a.logits;
     const LovaszSegments segments(z, a.options);
-    require(segments.count <= 65535, "lovasz: at most 65535 classes of images are sorted at once");
+    if (segments.count > 65535)
+        throw ShapeError("lovasz: " + std::to_string(segments.images) + " images x " + std::to_string(z.c) +
+                         " classes are more than the 65535 that are sorted at once; take fewer images, or all of them "
+                         "together, without per_image");
     const size_t elements = size_t(z.pixels() * z.c);
     const Segments s{q.scratch<uint32_t>(elements), q.scratch<uint32_t>(elements), segments.count, segments.length};
     const int images = int(segments.images), channels = int(z.c);

@@ -3,6 +3,9 @@
 // memory first, so that equal digits are written side by side. 32 KiB of shared memory.
 #include "kernels/cuda/segment_sort.h"
 
+#include "kernels/cuda/block_prefix.h"
+#include "kernels/gpu/pixels.h"
+
 namespace atrous::kernels::cuda {
 
 using namespace gpu;
@@ -47,18 +50,18 @@ struct ScanArgs {
     int64_t length;
 };
 
-// A block an array: every thread sums a stretch of it, then walks it again.
+// A block an array, which it walks 256 neighbouring entries at a time.
 __global__ void __launch_bounds__(block_threads) scan_array(ScanArgs a) {
-    __shared__ int shared[block_threads / 32];
+    __shared__ int shared[block_threads / 32], carry;
     int* const entries = a.entries + int64_t(blockIdx.x) * a.length;
-    const int64_t stretch = (a.length + block_threads - 1) / block_threads, begin = threadIdx.x * stretch;
-    const int64_t end = min(begin + stretch, a.length);
-    int sum = 0;
-    for (int64_t i = begin; i < end; ++i) sum += entries[i];
-    int before = sum_before(shared, sum);
-    for (int64_t i = begin; i < end; ++i) {
-        const int entry = entries[i];
-        entries[i] = before, before += entry;
+    int passed = 0;
+    for (int64_t first = 0; first < a.length; first += block_threads) {
+        const int64_t i = first + threadIdx.x;
+        const int entry = i < a.length ? entries[i] : 0, before = passed + sum_before(shared, entry);
+        if (i < a.length) entries[i] = before;
+        if (threadIdx.x == block_threads - 1) carry = before + entry;
+        __syncthreads();
+        passed = carry;  // written again behind the barriers of sum_before
     }
 }
 
@@ -114,7 +117,7 @@ void scan_arrays(Queue& q, int* entries, int64_t count, int64_t length) {
 
 void sort_segments(Queue& q, const Segments& s) {
     require(s.count <= 65535 && s.length < (int64_t(1) << 31),
-            "segment_sort: at most 65535 segments of 2^31 elements are sorted");
+            "segment_sort: at most 65535 segments of fewer than 2^31 elements are sorted");
     const dim3 grid(unsigned(s.tiles()), unsigned(s.count));
     PassArgs a{s.keys,
                s.values,

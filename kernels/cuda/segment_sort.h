@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kernels/gpu/pixels.h"
+#include "base/view.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels::cuda {
@@ -23,21 +23,5 @@ void sort_segments(Queue& q, const Segments& segments);
 
 // Replaces the entries of each of `count` arrays by the sum of those in front of them.
 void scan_arrays(Queue& q, int* entries, int64_t count, int64_t length);
-
-// The sum of the values of the threads in front of this one, by a block of 256. `shared` holds 8 ints; calls may share
-// it.
-__device__ __forceinline__ int sum_before(int* shared, int value) {
-    const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
-    int sum = value;
-    for (int d = 1; d < 32; d *= 2) {
-        const int other = __shfl_up_sync(~0u, sum, d);
-        if (lane >= d) sum += other;
-    }
-    __syncthreads();  // an earlier call may still be reading
-    if (lane == 31) shared[warp] = sum;
-    __syncthreads();
-    for (int w = 0; w < warp; ++w) sum += shared[w];
-    return sum - value;
-}
 
 }  // namespace atrous::kernels::cuda

@@ -25,7 +25,7 @@ void backward(const ClassSlopesBackwardArgs& a) {
         double mean = 0;
         for (int64_t c = 0; c < z.c && !still; ++c) mean += p[c] * s[c];
         for (int64_t c = 0; c < z.c; ++c) {
-            const double slope = still ? 0 : a.of_logits ? s[0] : p[c] * (z.c == 1 ? (1 - p[0]) * s[0] : s[c] - mean);
+            const double slope = still ? 0 : z.c == 1 ? s[0] : p[c] * (s[c] - mean);
             store(at<T>(a.dlogits.view, pixel, c), scale * slope, a.dlogits.accumulate);
         }
     }

@@ -29,13 +29,16 @@ std::vector<Error> errors_of(const LovaszForwardArgs& a, int64_t c, int64_t begi
         if (id < 0) continue;
         if (z.c == 1) {
             const double y = id == 1 ? 1 : -1;
-            errors.push_back({std::fmax(0, 1 - y * double(at<T>(z, pixel, 0))), pixel, id == 1});
+            const double error = 1 - y * double(at<T>(z, pixel, 0));
+            errors.push_back({error <= 0 ? 0 : error, pixel, id == 1});  // NaN stays
         } else {
             const std::vector<double> p = probabilities<T>(z, pixel);
             errors.push_back({id == c ? all_but(p, c) : p[c], pixel, id == c});
         }
     }
-    std::stable_sort(errors.begin(), errors.end(), [](const Error& x, const Error& y) { return x.value > y.value; });
+    std::stable_sort(errors.begin(), errors.end(), [](const Error& x, const Error& y) {
+        return std::isnan(x.value) ? !std::isnan(y.value) : x.value > y.value;
+    });
     return errors;
 }
 

@@ -1,13 +1,16 @@
 // What ops promise about NaN, infinities, ties and empty sums, on every device.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "benchmarks/cases/run.h"
 #include "engine/autograd/tape.h"
 #include "engine/ops/activation.h"
 #include "engine/ops/loss.h"
+#include "engine/ops/lovasz.h"
 #include "engine/ops/metrics.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/pool.h"
@@ -32,6 +35,17 @@ class SpecialValues : public testing::TestWithParam<DeviceKind> {
     }
     Tensor labels(const Shape& shape, const Values& values) const {
         return tensor_of(shape, DType::u8, device(), Pitch::dense, values);
+    }
+    struct Lovasz {
+        Values terms, gradient;
+    };
+    Lovasz lovasz_of(const Shape& shape, const Values& z, const Values& truth, const LovaszOptions& o = {}) const {
+        const Tensor logits = reals(shape, z);
+        Tape tape;
+        tape.watch(logits);
+        const LossValue value = lovasz(logits, labels({shape[0], shape[1], shape[2], 1}, truth), o);
+        tape.backward(value.loss);
+        return {values_in(value.terms), values_in(tape.gradient(logits))};
     }
     Values confusion(const Tensor& logits, const Tensor& truth, int classes) const {
         Tensor counts =
@@ -108,6 +122,66 @@ TEST_P(SpecialValues, NanInLogitsReachesTheLoss) {
     EXPECT_TRUE(std::isnan(values_in(bce_dice(reals({1, 1, 2, 1}, {nan, 1}), labels({1, 1, 2, 1}, {1, 0})).loss)[0]));
     const Values ignored = values_in(bce_dice(reals({1, 1, 2, 1}, {nan, 0}), labels({1, 1, 2, 1}, {255, 1})).loss);
     EXPECT_TRUE(std::isfinite(ignored[0])) << "an ignored pixel does not count, whatever its logit";
+}
+
+TEST_P(SpecialValues, LovaszSortsNanAsTheLargestError) {
+    const Lovasz hinge = lovasz_of({1, 1, 3, 1}, {0, nan, 1}, {0, 1, 1});
+    EXPECT_TRUE(std::isnan(hinge.terms[0]));
+    // The Jaccard loss grows to 1/2 with the NaN and to 2/3 with the error 1; the last error is 0.
+    const Values expected{1.0 / 6, -0.5, 0};
+    for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(hinge.gradient[i], expected[i], 1e-7) << i;
+    EXPECT_TRUE(std::isnan(lovasz_of({1, 1, 3, 2}, {0, 1, nan, 2, 1, 0}, {0, 1, 1}).terms[0]));
+    EXPECT_TRUE(std::isfinite(lovasz_of({1, 1, 3, 1}, {0, nan, 1}, {0, 255, 1}).terms[0]))
+        << "an ignored pixel does not count, whatever its logit";
+}
+
+// Thousands of errors of three values: those that are equal must stay as their pixels lie, across tiles of a sort.
+TEST_P(SpecialValues, LovaszTakesEqualErrorsInTheOrderOfPixels) {
+    constexpr size_t pixels = 71 * 70;
+    Values z(pixels), truth(pixels), errors(pixels), expected(pixels);
+    for (size_t i = 0; i < pixels; ++i) {
+        z[i] = 0.5 * double(i * 7 % 11 % 3) - 0.5, truth[i] = double(i * i % 13 % 2);
+        errors[i] = 1 - (truth[i] == 1 ? z[i] : -z[i]);
+    }
+    std::vector<size_t> order(pixels);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return errors[a] > errors[b]; });
+    double rest = std::accumulate(truth.begin(), truth.end(), 0.0), together = rest;
+    for (size_t i : order) {
+        expected[i] = truth[i] == 1 ? -1 / together : rest / (together * (together + 1));
+        truth[i] == 1 ? --rest : ++together;
+    }
+    const Lovasz found = lovasz_of({1, 71, 70, 1}, z, truth);
+    // A few roundings of a float; a neighbour's rank changes a slope by 1e-4 of it.
+    for (size_t i = 0; i < pixels; ++i) ASSERT_NEAR(found.gradient[i], expected[i], 1e-6 * std::fabs(expected[i])) << i;
+}
+
+TEST_P(SpecialValues, LovaszOfAnIgnoredImageIsZeroInTheMean) {
+    for (int64_t classes : {1, 3})
+        for (LovaszClasses averaged : {LovaszClasses::present, LovaszClasses::all}) {
+            Values z(size_t(8 * classes));
+            for (size_t i = 0; i < z.size(); ++i) z[i] = 0.1 * double(i * 5 % 17) - 0.7;
+            const Values second(z.begin() + int64_t(z.size()) / 2, z.end());
+            const LovaszOptions o{.classes = averaged, .per_image = true};
+            const Lovasz both = lovasz_of({2, 2, 2, classes}, z, {255, 255, 255, 255, 0, 1, 1, 0}, o),
+                         one = lovasz_of({1, 2, 2, classes}, second, {0, 1, 1, 0}, o);
+            EXPECT_GT(one.terms[0], 0.1);
+            EXPECT_NEAR(both.terms[0], 0.5 * one.terms[0], 1e-6);
+            EXPECT_EQ(both.terms[2], 4);
+            for (size_t i = 0; i < z.size(); ++i)
+                EXPECT_NEAR(both.gradient[i], i < second.size() ? 0 : 0.5 * one.gradient[i - second.size()], 1e-7) << i;
+        }
+}
+
+TEST_P(SpecialValues, LovaszIgnoresLabelsBeyondTheClasses) {
+    const Values z{0.3, -1, 2, 0, 1, -0.5, 0.2, 0.1, 0.4, -2, 1, 1};
+    for (double label : {3, 7}) {
+        const Lovasz beyond = lovasz_of({1, 2, 2, 3}, z, {0, label, 2, 1}),
+                     ignored = lovasz_of({1, 2, 2, 3}, z, {0, 255, 2, 1});
+        EXPECT_EQ(beyond.terms, ignored.terms);
+        EXPECT_EQ(beyond.gradient, ignored.gradient);
+        EXPECT_EQ(beyond.terms[2], 3);
+    }
 }
 
 TEST_P(SpecialValues, NanPredictsNothing) {

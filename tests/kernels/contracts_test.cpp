@@ -319,8 +319,7 @@ TEST_F(Contracts, LossesAndMetrics) {
     expect_refused(reference::class_slopes_backward, cpu::class_slopes_backward, cuda::class_slopes_backward,
                    {z, some(), some(), {z}},
                    {{"dlogits of another type", [](auto& a) { a.dlogits.view.dtype = DType::f64; }},
-                    {"no slopes", [](auto& a) { a.slopes = nullptr; }},
-                    {"slopes of logits of classes", [](auto& a) { a.of_logits = true; }}});
+                    {"no slopes", [](auto& a) { a.slopes = nullptr; }}});
     expect_refused(
         reference::confusion, cpu::confusion, cuda::confusion, {z, labels, counts},
         {{"no labels", [](auto& a) { a.labels = nullptr; }}, {"no counts", [](auto& a) { a.counts = nullptr; }}});
@@ -330,6 +329,20 @@ TEST_F(Contracts, LossesAndMetrics) {
                     {"no pixels", [](auto& a) { a.count = 0; }},
                     {"no classes", [](auto& a) { a.classes = 0; }},
                     {"no place for what is found", [](auto& a) { a.found = nullptr; }}});
+}
+
+TEST_F(Contracts, LovaszSortsNoMoreSegmentsThanAGridHas) {
+    LovaszForwardArgs a{memory.view(257, 1, 1, 256),
+                        memory.some<uint8_t>(),
+                        memory.some<float>(),
+                        memory.some<float>(),
+                        {.per_image = true}};
+    const std::string message = refusal([&] { cuda::lovasz_forward(queue, a); });
+    EXPECT_EQ(message,
+              "lovasz: 257 images x 256 classes are more than the 65535 that are sorted at once; take fewer images, or "
+              "all of them together, without per_image");
+    a.options.per_image = false;
+    EXPECT_EQ(refusal([&] { cuda::lovasz_forward(queue, a); }), "nothing");
 }
 
 TEST_F(Contracts, Optimizers) {

@@ -67,13 +67,11 @@ TEST(LossConfig, LabelsAreSmoothedAndPositiveOnesWeighted) {
     EXPECT_EQ(o.smoothing, 0.2);
     EXPECT_EQ(o.pos_weight, 5);
     EXPECT_EQ(sigmoid("bce(pos-weight=5)+dice", 1).pos_weight, 5);
-    EXPECT_THROW(loss_parts({.name = "bce(pos-weight=5)+jaccard"}, 1, 255), UsageError)
-        << "a softmax divides by the sum of its weights";
     EXPECT_THROW(loss_parts({.name = "ce(smoothing=1)"}, 5, 255), UsageError);
     EXPECT_THROW(loss_parts({.name = "bce(pos-weight=0)"}, 5, 255), UsageError);
 }
 
-TEST(LossConfig, LovaszGoesWithAnyOtherWord) {
+TEST(LossConfig, LovaszGoesWithWordsOfTheSameProbabilities) {
     const auto terms = [](const std::string& name, int64_t channels) {
         std::string names;
         const auto loss = loss_of({.name = name}, channels, 255)({DeviceKind::cpu}, DType::f32);
@@ -134,9 +132,9 @@ TEST(LossConfig, OfOneChannelBceGoesWithTheRegionLossesOfTheSoftmax) {
 }
 
 TEST(LossConfig, AMessageSaysWhatWasExpected) {
-    const auto message = [](const std::string& name) {
+    const auto message = [](const std::string& name, int64_t channels = 5) {
         try {
-            loss_parts({.name = name}, 5, 255);
+            loss_parts({.name = name}, channels, 255);
         } catch (const UsageError& e) {
             return std::string(e.what());
         }
@@ -147,6 +145,12 @@ TEST(LossConfig, AMessageSaysWhatWasExpected) {
     EXPECT_NE(message("cee+dice").find("'cee' is unknown"), std::string::npos);
     EXPECT_EQ(message("bce+dice(background=false)"),
               "`loss` bce+dice(background=false): background of dice goes with the words of a softmax, ce and focal");
+    EXPECT_EQ(message("bce(pos-weight=5)+jaccard", 1),
+              "`loss` bce(pos-weight=5)+jaccard: pos-weight of bce goes with no region loss but dice; leave it out, or "
+              "use ce and `class-weights`");
+    EXPECT_EQ(message("bce+dice+lovasz"),
+              "`loss` bce+dice+lovasz: lovasz of 5 logits is of their softmax, bce of their sigmoids; expected lovasz "
+              "with ce or focal");
     EXPECT_EQ(message("focal(gama=1)"), "`loss` focal(gama=1): focal has no option gama; expected gamma");
     EXPECT_EQ(message("focal(gamma=-1)"),
               "`loss` focal(gamma=-1): gamma of focal is -1; expected a number of at least 0");
