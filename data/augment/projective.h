@@ -15,7 +15,7 @@ class Projective : public Copied<Projective, Augmentation> {
 
     void describe(Settings& s) override {
         s.bind("rotate", degrees_, "largest angle of a random rotation").min(0).max(180).unit("degrees");
-        s.bind("shift", shift_, "largest shift to each side, relative to the image's").min(0).max(1);
+        s.bind("shift", shift_, "largest shift to each side, relative to the image's").min(0).max(0.5);
         s.bind("shear", shear_, "largest angle of a horizontal shear").min(0).max(45).unit("degrees");
         s.bind("perspective", perspective_, "largest displacement of a corner, relative to the image's sides")
             .min(0)
@@ -71,7 +71,8 @@ class Projective : public Copied<Projective, Augmentation> {
         for (double& corner : corners) corner = draw(random, perspective_);
         const double strength = random.uniform(0, elastic_);
         Warp how;
-        how.projection = rotation_of(angle) * shear_of(shear) * perspective_of(corners, h, w) * shift_of(right, down);
+        // The perspective comes first, as it keeps the image before its horizon, and nothing that is shifted.
+        how.projection = rotation_of(angle) * shear_of(shear) * shift_of(right, down) * perspective_of(corners, h, w);
         how.border = border_ == "ignore" ? Border::ignore : Border::mirror;
         if (elastic_ > 0) how.elastic = ElasticGrid(h, w, cells_, strength, random);
         return how;
