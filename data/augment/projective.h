@@ -71,8 +71,7 @@ class Projective : public Copied<Projective, Augmentation> {
         for (double& corner : corners) corner = draw(random, perspective_);
         const double strength = random.uniform(0, elastic_);
         Warp how;
-        // The perspective comes first, as it keeps the image before its horizon, and nothing that is shifted.
-        how.projection = rotation_of(angle) * shear_of(shear) * shift_of(right, down) * perspective_of(corners, h, w);
+        how.projection = rotation_of(angle) * shear_of(shear) * perspective_of(corners, h, w) * shift_of(right, down);
         how.border = border_ == "ignore" ? Border::ignore : Border::mirror;
         if (elastic_ > 0) how.elastic = ElasticGrid(h, w, cells_, strength, random);
         return how;

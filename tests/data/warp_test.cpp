@@ -212,20 +212,6 @@ TEST(Warp, TheAugmentationMovesImageAndLabelsTogether) {
     EXPECT_GT(exposed, 0);
 }
 
-// However far it shifts, the image does not meet the horizon of a perspective.
-TEST(Warp, AShiftStaysBeforeTheHorizon) {
-    const Augmentations both{{"shift", "0.5"}, {"perspective", "0.2"}};
-    for (const Augmentation* a : both.all()) {
-        if (!a->active()) continue;
-        for (uint64_t i = 0; i < 500; ++i) {
-            Example sample{pattern(16, 24, 1), make_image<uint8_t>(16, 24, 1)};
-            Random random(5, 0, i, a->stream);
-            a->apply(sample, random);
-            ASSERT_EQ(std::count(sample.labels.u8.begin(), sample.labels.u8.end(), ignored_class), 0) << i;
-        }
-    }
-}
-
 // A training that rotates alone keeps the bits that it had, and its form for devices.
 TEST(Warp, ARotationAloneIsThatOfTheDevice) {
     const auto first = [](const Augmentations& all) {
