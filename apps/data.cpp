@@ -1,7 +1,5 @@
 #include "apps/data.h"
 
-#include <vector>
-
 #include "apps/exit_codes.h"
 #include "apps/verbs.h"
 #include "base/error.h"
@@ -15,11 +13,10 @@ DataArguments::DataArguments(std::string verb, std::string about) : o(std::move(
     o.bind("threads", e.machine.threads, "threads that look at images; 0: one a core").min(0).max(1024);
 }
 
-void DataArguments::parse(int argc, const char* const* argv) {
-    std::vector<std::string> words(argv + 1, argv + argc);
+void DataArguments::parse(std::vector<std::string> words) {
     if (!words.empty() && !words[0].starts_with("-")) words.insert(words.begin(), "--data");
     o.parse(words);
-    if (augment != augmentations_as_given) apply_augment_preset(o);
+    apply_augment_preset(o);
     check(e.augmentations);
     training_size(e);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "apps/options.h"
 #include "segmentation/experiment.h"
@@ -12,8 +13,6 @@ namespace atrous::app {
 int data_check(int argc, const char* const* argv);
 int data_show(int argc, const char* const* argv);
 
-inline constexpr const char* augmentations_as_given = "given";  // in place of a preset
-
 // What both are asked for: the settings of `train` that concern the data set.
 struct DataArguments {
     Experiment e;
@@ -23,7 +22,7 @@ struct DataArguments {
 
     DataArguments(std::string verb, std::string about);
     // The folder may be the first word, in place of --data.
-    void parse(int argc, const char* const* argv);
+    void parse(std::vector<std::string> words);
     Outputs inputs() const;
 };
 

@@ -15,7 +15,7 @@ int data_check(int argc, const char* const* argv) {
     std::string json;
     describe_json(a.o, json);
     describe_overwrite(a.o, a.overwrite);
-    a.parse(argc, argv);
+    a.parse({argv + 1, argv + argc});
     Outputs files = a.inputs().writes("--json", json, FileKind::json);
     files.check(a.overwrite);
     Console console;

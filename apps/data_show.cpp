@@ -9,6 +9,20 @@
 
 namespace atrous::app {
 
+// Whether `--augment` stands there without a word; it is taken out, so that a configuration file may still name a preset.
+static bool take_bare_augment(std::vector<std::string>& words) {
+    const std::string flag = std::string("--") + augment_key;
+    bool found = false;
+    for (size_t i = 0; i < words.size();)
+        if (words[i] == flag && (i + 1 == words.size() || words[i + 1].starts_with("-"))) {
+            words.erase(words.begin() + int64_t(i));
+            found = true;
+        } else {
+            ++i;
+        }
+    return found;
+}
+
 int data_show(int argc, const char* const* argv) {
     DataArguments a(
         "data show",
@@ -18,14 +32,16 @@ int data_show(int argc, const char* const* argv) {
     int64_t rows = default_sheet_rows;
     a.o.bind("sheet", sheet, "file to write (PNG)").letter('o');
     describe_sheet_rows(a.o, rows);
-    auto& augment = dynamic_cast<Setting<std::string>&>(a.o.at(augment_key));
-    augment.one_of({"none", "light", "standard", "strong", augmentations_as_given}).alone(augmentations_as_given).help =
-        "training samples as the first epoch's augmentations change them: those given, or a preset's";
+    SettingBase& augment = a.o.at(augment_key);
+    augment.help =
+        "training samples as the first epoch's augmentations change them: a preset's, or, without a word, those given";
     describe_overwrite(a.o, a.overwrite);
-    a.parse(argc, argv);
+    std::vector<std::string> words(argv + 1, argv + argc);
+    const bool as_given = take_bare_augment(words);
+    a.parse(words);
     Outputs files = a.inputs().writes("--sheet", sheet, FileKind::png);
     files.check(a.overwrite);
-    const bool augmented = augment.origin == Origin::flag && augment.value != "none";
+    const bool augmented = as_given || (augment.origin == Origin::flag && augment.shown() != "none");
     Console console;
     const DataCheck check = check_data(a.e, console);
     files.check_samples(check.samples);

@@ -17,12 +17,14 @@ struct Bounds {
     double low, high;
 };
 
-// Integers cannot leave their type.
+// Integers cannot leave their type, whatever the range.
 template <class T>
 Bounds bounds_of(const Image& image, const ValueRange& range) {
     const ValueRange given = range.of(image);
     if (!std::is_integral_v<T>) return {given.low, given.high};
-    return {std::max<double>(given.low, 0), std::min<double>(given.high, double(std::numeric_limits<T>::max()))};
+    const auto most = double(std::numeric_limits<T>::max());
+    const double low = std::clamp(double(given.low), 0.0, most);
+    return {low, std::clamp(double(given.high), low, most)};
 }
 
 template <class T>
@@ -73,7 +75,7 @@ Image apply_gamma(const Image& image, double exponent, const ValueRange& range) 
         const Bounds bounds = bounds_of<T>(image, range);
         const double low = bounds.low, width = bounds.high - bounds.low;
         const auto changed = [&](double v) {
-            const double share = std::clamp((v - low) / width, 0.0, 1.0);
+            const double share = width > 0 ? std::clamp((v - low) / width, 0.0, 1.0) : 0;
             return rounded<T>(float(low + width * std::pow(share, exponent)), bounds);
         };
         Image out = image;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "data/mask.h"
@@ -89,6 +90,7 @@ void ElasticGrid::displace(int64_t y, std::vector<double>& xs, std::vector<doubl
 namespace {
 
 // The positions that the pixels of an output row show, as indices of the source: pixel centres are whole numbers.
+// Infinite where a projection has none: on its horizon and beyond.
 struct SourceRow {
     std::vector<double> x, y;
 };
@@ -105,7 +107,12 @@ void find_positions(const Warp& how, int64_t row, int64_t h, SourceRow& position
     constexpr double horizon = 1e-3, far = 1e8;  // so that positions stay numbers
     for (size_t i = 0; i < positions.x.size(); ++i) {
         const double x = positions.x[i], y = positions.y[i];
-        const double scale = 1 / std::max(p[6] * x + p[7] * y + p[8], horizon);
+        const double distance = p[6] * x + p[7] * y + p[8];
+        if (distance < horizon) {
+            positions.x[i] = positions.y[i] = std::numeric_limits<double>::infinity();
+            continue;
+        }
+        const double scale = 1 / distance;
         positions.x[i] = std::clamp((p[0] * x + p[1] * y + p[2]) * scale + middle_x, -far, far);
         positions.y[i] = std::clamp((p[3] * x + p[4] * y + p[5]) * scale + middle_y, -far, far);
     }
@@ -172,7 +179,8 @@ class RowSampler {
     }
 
     bool exposed(const SourceRow& at, size_t i) const {
-        return border_ == Border::ignore && (outside(at.y[i], from_.h) || outside(at.x[i], from_.w));
+        return std::isinf(at.x[i]) ||
+               (border_ == Border::ignore && (outside(at.y[i], from_.h) || outside(at.x[i], from_.w)));
     }
     const T* pixel(int64_t y, int64_t x, int c) const { return pixels_ + (y * from_.w + x) * c; }
 

@@ -48,7 +48,8 @@ class ElasticGrid {
 enum class Border { mirror, ignore };
 
 // Output position p shows source position projection(p + elastic(p)): bilinear for the image, nearest for the labels,
-// of the same points. What comes from outside of the image is mirrored at its border, or is the fill and ignored.
+// of the same points. What comes from outside of the image is mirrored at its border, or is the fill and ignored; what lies
+// beyond the horizon of the projection is the latter always.
 struct Warp {
     Projection projection = identity_projection;
     ElasticGrid elastic = {};

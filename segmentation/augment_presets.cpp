@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "segmentation/experiment.h"
 
 namespace atrous {
 
@@ -48,9 +49,8 @@ constexpr PresetRow preset_rows[] = {
 Setting<std::string>& describe_augment_preset(Settings& s, std::string& preset) {
     return s
         .bind(augment_key, preset,
-              "values for all augmentations by a word, before which those go that are given one by one; none: as they "
-              "are "
-              "given")
+              "values for all augmentations by a word, before which those go that are given one by one; none: their "
+              "defaults")
         .one_of({"none", "light", "standard", "strong"})
         .when_resumed(Resume::free);
 }
@@ -69,8 +69,9 @@ data::Augmentations augmentations_of_preset(const std::string& preset) {
 
 void apply_augment_preset(Settings& settings) {
     const SettingBase& chosen = settings.at(augment_key);
-    if (!chosen.given() || chosen.shown() == "none") return;
-    data::Augmentations values = augmentations_of_preset(chosen.shown());
+    if (!chosen.given()) return;
+    data::Augmentations values =
+        chosen.shown() == "none" ? Experiment{}.augmentations : augmentations_of_preset(chosen.shown());
     Settings described;
     describe(described, values);
     for (const auto& value : described.all()) {

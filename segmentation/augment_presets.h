@@ -16,9 +16,9 @@ inline constexpr const char* augment_group = "Augmentation";  // of the settings
 Setting<std::string>& describe_augment_preset(Settings& settings, std::string& preset);
 data::Augmentations augmentations_of_preset(const std::string& preset);  // UsageError for an unknown one
 
-// Gives all augmentations the values of the preset that `augment` names, where it names one. A preset has the rank of the
-// place that names it, behind the single settings of that place: from the command line it goes before files and recipes,
-// from a file before recipes. UsageError for an unknown one.
+// Gives all augmentations the values of the preset that `augment` names, where it is given; none is a preset too, of the
+// defaults. A preset has the rank of the place that names it, behind the single settings of that place: from the command
+// line it goes before files and recipes, from a file before recipes. UsageError for an unknown one.
 void apply_augment_preset(Settings& settings);
 
 }  // namespace atrous

@@ -15,7 +15,7 @@ class Projective : public Copied<Projective, Augmentation> {
 
     void describe(Settings& s) override {
         s.bind("rotate", degrees_, "largest angle of a random rotation").min(0).max(180).unit("degrees");
-        s.bind("shift", shift_, "largest shift to each side, relative to the image's").min(0).max(1);
+        s.bind("shift", shift_, "largest shift to each side, relative to the image's").min(0).max(0.5);
         s.bind("shear", shear_, "largest angle of a horizontal shear").min(0).max(45).unit("degrees");
         s.bind("perspective", perspective_, "largest displacement of a corner, relative to the image's sides")
             .min(0)

@@ -59,10 +59,22 @@ TEST_F(DataTest, ShowsASetAndKeepsItsFiles) {
     const Outcome shown = run("data show '" + set() + "' --size 32 --augment -o '" + sheet + "'");
     ASSERT_EQ(shown.code, 0) << shown.output;
     EXPECT_GT(data::load_image(sheet).w, 500);
+    const std::string strong_sheet = (root_ / "strong.png").string();
     const data::Image given = data::load_image(sheet);
-    const Outcome strong = run("data show '" + set() + "' --size 32 --augment strong --overwrite -o '" + sheet + "'");
+    const Outcome strong = run("data show '" + set() + "' --size 32 --augment strong -o '" + strong_sheet + "'");
     ASSERT_EQ(strong.code, 0) << strong.output;
-    EXPECT_NE(data::load_image(sheet).u8, given.u8);
+    EXPECT_NE(data::load_image(strong_sheet).u8, given.u8);
+    // Without a word it shows what the settings say, the preset of a configuration file among them.
+    const std::string config = (root_ / "strong.toml").string();
+    std::ofstream(config) << "augment = \"strong\"\n";
+    const std::string of_file = "data show '" + set() + "' --size 32 --config '" + config + "' --overwrite ";
+    for (const char* form : {"--augment -o '", "-o '"}) {
+        const Outcome by_file = run(of_file + form + sheet + "'");
+        ASSERT_EQ(by_file.code, 0) << by_file.output;
+        const bool augmented = form[1] == '-';
+        EXPECT_EQ(data::load_image(sheet).u8 == data::load_image(strong_sheet).u8, augmented) << form;
+    }
+    EXPECT_EQ(run("data check '" + set() + "' --augment").code, 2) << "it shows nothing";
     EXPECT_EQ(run("data show '" + set() + "' --augment heavy -o '" + sheet + "'").code, 2);
     const std::string image = fs::directory_iterator(set() + "/train/images")->path().string();
     EXPECT_EQ(run("data show '" + set() + "' -o '" + image + "'").code, 2) << "a sample is no output";

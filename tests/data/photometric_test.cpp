@@ -56,6 +56,10 @@ TEST(Photometric, ColoursAroundTheirLuma) {
     // The low end of the range is black.
     EXPECT_EQ(mix_colours(real(rgb({255, 0, 0})), saturation_and_hue(0, 0), {-1, 1}).f32,
               (std::vector<float>(3, float(-1 + 0.299 * 2 + 0.587 + 0.114))));
+    // A quarter of the circle: luma 112.67, (u, v) = (-16.07364, 32.73841) becomes (-v, u), red turns towards yellow.
+    const Image quarter = mix_colours(real(rgb({150, 100, 80})), saturation_and_hue(1, 0.25));
+    const double expected[] = {94.34202, 134.92859, 46.12851};
+    for (size_t ch = 0; ch < 3; ++ch) EXPECT_NEAR(quarter.f32[ch], expected[ch] / 255, 1e-6) << "rounding of floats";
     const Image turned = mix_colours(real(rgb({200, 100, 50})), saturation_and_hue(1, -0.05));
     EXPECT_NEAR(0.299 * turned.f32[0] + 0.587 * turned.f32[1] + 0.114 * turned.f32[2], 124.2 / 255, 1e-5);
     EXPECT_GT(std::abs(turned.f32[1] - 100.f / 255), 0.02);
@@ -69,6 +73,18 @@ TEST(Photometric, GammaBendsTheRange) {
     range.f32 = {5, -100};
     EXPECT_EQ(apply_gamma(range, 2, {0, 10}).f32, (std::vector<float>{2.5f, 0}));
     EXPECT_NEAR(apply_gamma(deep(image), 2).u16[1], 65535 * std::pow(128 / 255.0, 2), 0.51);
+}
+
+// A value range may lie beyond what the image's integers can hold; then all is at its nearest end.
+TEST(Photometric, ARangeOutsideOfTheTypeIsItsEnd) {
+    const Image image = rgb({0, 128, 255});
+    for (const auto& [range, end] : {std::pair{ValueRange{300, 400}, 255}, {ValueRange{-10, -5}, 0}}) {
+        const std::vector<uint8_t> expected(3, uint8_t(end));
+        Random random(1);
+        EXPECT_EQ(mix_colours(image, saturation_and_hue(0.5, 0.1), range).u8, expected);
+        EXPECT_EQ(apply_gamma(image, 2, range).u8, expected);
+        EXPECT_EQ(add_noise(image, 0.1, random, range).u8, expected);
+    }
 }
 
 TEST(Photometric, BlurIsAGaussian) {
@@ -215,7 +231,7 @@ TEST(Photometric, ValuesOutOfRangeAreRefused) {
     const std::pair<const char*, const char*> wrong[] = {
         {"saturation", "1.1"},     {"hue", "0.6"},           {"gamma", "-1"},          {"blur", "2"},
         {"blur-deviation", "0"},   {"noise-deviation", "2"}, {"jpeg-quality", "0"},    {"jpeg-quality", "96"},
-        {"dropout-holes", "0"},    {"dropout-size", "0"},    {"dropout-mask", "drop"}, {"shift", "2"},
+        {"dropout-holes", "0"},    {"dropout-size", "0"},    {"dropout-mask", "drop"}, {"shift", "0.6"},
         {"perspective", "0.25"},   {"shear", "90"},          {"elastic", "1.5"},       {"elastic-cells", "0"},
         {"rotate-border", "fill"}, {"night", "yes"},         {"crop-class-share", "0"}};
     for (const auto& [key, value] : wrong)

@@ -138,6 +138,24 @@ TEST(Warp, PixelsComeFromWhereTheProjectionSays) {
     EXPECT_GT(compare_labels(sample, before.labels), h * w / 2);
 }
 
+// What lies beyond the horizon is nowhere in the source, so nothing can be mirrored there.
+TEST(Warp, BeyondTheHorizonAllIsIgnored) {
+    const Image image = pattern(6, 9, 1);
+    for (const Border border : {Border::mirror, Border::ignore}) {
+        Example sample{image, make_image<uint8_t>(6, 9, 1)};
+        sample.fill = {77};
+        warp(sample, {{1, 0, 0, 0, 1, 0, 0.5, 0, 1}, {}, border});  // 1 + x / 2 is 0 two columns left of the centre
+        for (size_t i = 0; i < 6 * 9; ++i) {
+            if (i % 9 <= 2) {
+                EXPECT_EQ(sample.image.u8[i], 77) << i;
+                EXPECT_EQ(sample.labels.u8[i], ignored_class) << i;
+            } else if (i % 9 >= 4 && border == Border::mirror) {
+                EXPECT_EQ(sample.labels.u8[i], 0) << i;
+            }
+        }
+    }
+}
+
 TEST(Warp, ElasticDeformationIsSmoothAndDoesNotFold) {
     const int64_t h = 60, w = 90, cells = 4;
     double largest = 0;

@@ -25,7 +25,7 @@ struct Program {  // as `train` has it
     std::string of(const std::string& key) { return s.at(key).shown(); }
 };
 
-TEST(AugmentPresets, NoneIsWhatWas) {
+TEST(AugmentPresets, WithoutOneAllIsAsItWas) {
     Program p, plain;
     apply_augment_preset(p.s);
     EXPECT_EQ(config_of(p.e), config_of(plain.e));
@@ -77,6 +77,24 @@ TEST(AugmentPresets, APresetHasTheRankOfItsPlace) {
     EXPECT_EQ(typed.of("rotate"), "0") << "light does not rotate";
     EXPECT_EQ(typed.of("vflip"), "0");
     EXPECT_EQ(typed.of("lr"), "0.25") << "no augmentation";
+}
+
+TEST(AugmentPresets, NoneTakesBackWhatFilesSay) {
+    Program typed, plain;
+    read_config_text(typed.s, "rotate = 45\nhflip = 0\nvflip = 0.5\nlr = 0.25\n", "config.toml");
+    typed.type("blur", "0.75");
+    typed.type("augment", "none");
+    apply_augment_preset(typed.s);
+    EXPECT_EQ(typed.of("rotate"), "0");
+    EXPECT_EQ(typed.of("vflip"), "0");
+    EXPECT_EQ(typed.of("hflip"), plain.of("hflip"));
+    EXPECT_EQ(typed.of("blur"), "0.75") << "typed too";
+    EXPECT_EQ(typed.of("lr"), "0.25") << "no augmentation";
+
+    Program file;
+    read_config_text(file.s, "rotate = 45\naugment = \"none\"\n", "x.toml");
+    apply_augment_preset(file.s);
+    EXPECT_EQ(file.of("rotate"), "45") << "the file's own";
 }
 
 // The configuration file that a run writes gives its values again, whatever a preset means by then.
