@@ -14,7 +14,8 @@
 
 namespace atrous::app {
 
-// A training's moments belong to no state dict.
+// A training's moments, and the weights that it goes on with where the net's names are those of averages, belong to no
+// state dict.
 static bool belongs_to_training(const io::TensorFile& file, const std::string& name) {
     return file.metadata().count("atrous.training") && name.starts_with("train.");
 }

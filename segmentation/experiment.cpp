@@ -115,7 +115,7 @@ static void describe_training(Settings& s, Experiment& e) {
     s.bind("aux-lr", e.aux_lr, "learning rate of the auxiliary head, relative to `lr`; torchvision: 10").above(0);
     s.bind("lr-scale", e.lr_scales,
            "learning rates of up to 3 parts of the net, relative to `lr`, by their names in checkpoints: "
-           "encoder.layer1=0.1 outc=10; of parts within each other the first counts");
+           "encoder.layer1=0.1 outc=10; of parts within each other the innermost counts");
 }
 
 static void describe_run(Settings& s, Experiment& e) {

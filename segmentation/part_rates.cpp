@@ -59,19 +59,71 @@ static std::pair<std::string, double> rate_of(const std::string& word, Segmentat
     return {whole ? part : part + ".", factor};
 }
 
-std::vector<std::pair<std::string, double>> part_rates(const Experiment& e, SegmentationNet& net) {
-    std::vector<std::pair<std::string, double>> rates;
-    for (const std::string& word : e.lr_scales) rates.push_back(rate_of(word, net));
-    if (e.encoder_lr != 1) {
-        if (!net.encoder()) throw UsageError("`encoder-lr`: this model has no encoder; see unet `encoder`, fcn, …");
-        rates.push_back({net.encoder()->name() + ".", e.encoder_lr});
+using PartRate = std::pair<std::string, double>;
+
+static bool lies_in(const NamedParameter& p, const PartRate& part) { return p.path.starts_with(part.first); }
+
+static std::string part_of(const PartRate& rate) {
+    return io::in_quotes(rate.first.ends_with('.') ? rate.first.substr(0, rate.first.size() - 1) : rate.first);
+}
+
+static void add_encoder(std::vector<PartRate>& rates, double factor, SegmentationNet& net) {
+    if (!net.encoder()) throw UsageError("`encoder-lr`: this model has no encoder; see unet `encoder`, fcn, …");
+    rates.push_back({net.encoder()->name() + ".", factor});
+}
+
+static void add_auxiliary(std::vector<PartRate>& rates, double factor, SegmentationNet& net) {
+    const PartRate rate{"aux_classifier.", factor};
+    const auto parameters = net.parameters();
+    if (std::none_of(parameters.begin(), parameters.end(), [&](const auto& p) { return lies_in(p, rate); }))
+        throw UsageError(
+            "`aux-lr`: this net has no auxiliary head (aux_classifier); fcn and deeplabv3 have one with `aux-weight` "
+            "above 0");
+    rates.push_back(rate);
+}
+
+// Part by part what the optimizer makes of them, for which the first that a parameter lies in counts.
+static void check_each_trains(const std::vector<PartRate>& rates, SegmentationNet& net) {
+    std::vector<int64_t> trained(rates.size(), 0), taken(rates.size(), 0);  // taken: by a part within
+    for (const NamedParameter& p : net.parameters()) {
+        if (!p.parameter->trainable) continue;
+        bool first = true;
+        for (size_t i = 0; i < rates.size(); ++i)
+            if (lies_in(p, rates[i])) {
+                ++(first ? trained : taken)[i];
+                first = false;
+            }
     }
-    if (e.aux_lr != 1) rates.push_back({"aux_classifier.", e.aux_lr});
+    for (size_t i = 0; i < rates.size(); ++i)
+        if (trained[i] == 0 && taken[i] == 0)
+            throw UsageError(fmt::format(
+                "a learning rate for {}, of which nothing trains (`freeze-encoder`); leave out one of the two",
+                part_of(rates[i])));
+        else if (trained[i] == 0)
+            throw UsageError(
+                fmt::format("a learning rate for {}, all of which has rates by the names of its parts; leave it out",
+                            part_of(rates[i])));
+}
+
+std::vector<PartRate> part_rates(const Experiment& e, SegmentationNet& net) {
+    std::vector<PartRate> rates;
+    for (const std::string& word : e.lr_scales) rates.push_back(rate_of(word, net));
+    if (e.encoder_lr != 1) add_encoder(rates, e.encoder_lr, net);
+    if (e.aux_lr != 1) add_auxiliary(rates, e.aux_lr, net);
     if (rates.size() > max_parts)
         throw UsageError(
             fmt::format("`lr-scale`, `encoder-lr` and `aux-lr` name {} parts; at most {} may have learning "
                         "rates of their own",
                         rates.size(), max_parts));
+    std::stable_sort(rates.begin(), rates.end(),
+                     [](const PartRate& a, const PartRate& b) { return a.first.size() > b.first.size(); });
+    for (size_t i = 0; i < rates.size(); ++i)
+        for (size_t j = 0; j < i; ++j)
+            if (rates[i].first == rates[j].first)
+                throw UsageError(
+                    fmt::format("`lr-scale`, `encoder-lr` and `aux-lr` name {} twice; give it one learning rate",
+                                part_of(rates[i])));
+    check_each_trains(rates, net);
     return rates;
 }
 

@@ -10,9 +10,10 @@
 
 namespace atrous {
 
-// As OptimizerOptions::lr_scales wants them; of parts within each other the one that `lr-scale` names first counts. A part
-// is what its parameters' paths begin with, in whole dotted parts ("encoder.layer1"). UsageError for a part that the net
-// does not have, a factor that is no number above 0, and more parts than the optimizer takes.
+// As OptimizerOptions::lr_scales wants them: parts within others stand before these, so that they count. A part is what
+// its parameters' paths begin with, in whole dotted parts ("encoder.layer1"). The net is frozen as it is to train.
+// UsageError for a part that the net does not have, that is named twice, or of which nothing trains at its rate; for a
+// factor that is no number above 0; and for more parts than the optimizer takes.
 std::vector<std::pair<std::string, double>> part_rates(const Experiment& experiment, SegmentationNet& net);
 
 }  // namespace atrous

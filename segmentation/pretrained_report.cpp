@@ -9,6 +9,7 @@
 #include "base/text_table.h"
 #include "engine/io/known_weights.h"
 #include "models/encoder.h"
+#include "segmentation/averaged_record.h"
 
 namespace atrous {
 
@@ -50,6 +51,8 @@ io::PretrainedReport load_pretrained(SegmentationNet& net, const std::string& pa
         "\n{}\n",
         known.empty() ? fmt::format("{}: {}, {} tensors", path, file->format(), file->tensors().size()) : known));
     for (const std::string& note : file->notes()) messages.text(note + "\n");
+    if (const auto decay = averaged_record_of(*file))
+        messages.text(fmt::format("its weights are a training's averaged ones, of decay {}\n", *decay));
     const auto report = load(net, *file, new_head, false);
     messages.text(text_of(report));
     for (const std::string& warning : report.warnings) messages.warning(warning);

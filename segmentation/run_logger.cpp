@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "segmentation/averaged_record.h"
 #include "segmentation/score_text.h"
 
 namespace atrous {
@@ -57,12 +58,14 @@ void RunLogger::save() {
     saved_ = trainer_.progress.step;
     io::Metadata metadata = to_metadata(card_);
     add_to(metadata, fingerprint_);
+    if (const WeightAverage* average = optimizer_.average()) add_averaged(metadata, average->decay());
     io::save_training(folder_.last(), net_, optimizer_, trainer_.progress, metadata);
 }
 
 void RunLogger::save_best() const {
     io::Metadata metadata = to_metadata(card_);
     if (fingerprint_.tuned) add_to(metadata, *fingerprint_.tuned);
+    if (const WeightAverage* average = optimizer_.average()) add_averaged(metadata, average->decay());
     const WithAveragedWeights averaged(optimizer_.average());  // which the validation has scored
     io::save_weights(folder_.best(), net_, metadata);
 }

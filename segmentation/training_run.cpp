@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/paths.h"
+#include "segmentation/averaged_record.h"
 #include "segmentation/part_rates.h"
 #include "segmentation/pretrained_report.h"
 #include "segmentation/report/run_reporter.h"
@@ -130,8 +131,8 @@ void TrainingRun::open_folder() {
                           source_->batches_per_epoch(), setup_.card.loss.name,
                           weights_text(setup_.card.loss.class_weights), folder_->path()));
     if (e_.optimizer.ema_decay > 0)
-        log_.text(fmt::format("validations, best.safetensors and predictions use averaged weights (`ema` {})\n",
-                              e_.optimizer.ema_decay));
+        log_.text(fmt::format("{}validations, best.safetensors and predictions use averaged weights (`ema` {})\n",
+                              resumed ? "from here on " : "", e_.optimizer.ema_decay));
     if (trainer_->progress.epoch >= e_.trainer.epochs)
         log_.text(fmt::format("nothing is left to train, epoch {0} of {1}; to go on, give more: `epochs` {2}\n",
                               trainer_->progress.epoch, e_.trainer.epochs, e_.trainer.epochs + 10));
@@ -153,7 +154,13 @@ bool TrainingRun::train(TrainObserver& observer) {
 void TrainingRun::report_result() {
     if (!validation_) return;
     const bool has_best = path_exists(folder_->best());
-    if (has_best) io::load_weights(io::SafetensorsFile(folder_->best()), *net_);
+    bool of_averages = optimizer_->average() != nullptr;
+    if (has_best) {
+        const io::SafetensorsFile best(folder_->best());
+        io::load_weights(best, *net_);
+        of_averages =
+            averaged_record_of(best).has_value();  // it may be from before the training went on with or without
+    }
     const data::LoaderOptions loader = validation_loader(setup_, net_->input_multiple());
     auto source = data::make_loader(setup_.sets.dataset.val, setup_.sets.report.rule, loader);
     const WithAveragedWeights averaged(has_best ? nullptr : optimizer_->average());  // the best's file holds them
@@ -164,7 +171,7 @@ void TrainingRun::report_result() {
     const std::vector<std::string>& names = setup_.card.class_names;
     write_confusion(folder_->confusion(), scores, names);
     log_.text(fmt::format("\n{} checkpoint{} on {} held-out images\n  {}\n  {}\n{}", has_best ? "best" : "last",
-                          optimizer_->average() ? ", of averaged weights," : "", scores.images, scores_line(scores),
+                          of_averages ? ", of averaged weights," : "", scores.images, scores_line(scores),
                           baseline_line(scores, names, &untrained_), scores_table(scores, names)));
     log_.text(fmt::format("wrote {}/{}last.safetensors, metrics.csv, config.toml, samples.png, confusion.csv{}\n",
                           folder_->path(), has_best ? "best.safetensors, " : "",

@@ -244,10 +244,13 @@ class Loader {
                 return;
             }
     }
+    // What a training's checkpoint holds besides its net is no surprise.
     void report_extra() {
+        const bool of_training = file_.metadata().count("atrous.training") > 0;
         std::vector<std::string> extra;
         for (const TensorInfo& info : file_.tensors())
-            if (!used_.count(info.name)) extra.push_back(info.name);
+            if (!used_.count(info.name) && !(of_training && info.name.starts_with("train.")))
+                extra.push_back(info.name);
         add_rows(report_, "extra", extra, report_.file_prefix, "not used by the net");
     }
 

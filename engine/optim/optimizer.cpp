@@ -51,6 +51,11 @@ static int64_t count_of_chunks(const ParameterArena& arena) {
 Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), options_(options) {
     const ParameterArena& a = net.arena();
     rule_states_ = rule().state(options_.hyperparameters);
+    for (const RuleState& state : rule_states_)
+        if (state.name == "weights")
+            throw Error("optimizer " + options_.rule +
+                        ": a state called 'weights'; in checkpoints that is the name of the weights that are averaged; "
+                        "give the state another name");
     for (size_t i = 0; i < rule_states_.size(); ++i)
         state_tensors_.push_back(Tensor::full(a.values.shape(), a.values.dtype(), a.values.device(), 0));
     check_lr_scales(a, options);

@@ -12,6 +12,7 @@
 #include "engine/comm/thread_ranks.h"
 #include "engine/context.h"
 #include "engine/io/checkpoint.h"
+#include "engine/io/pretrained.h"
 #include "engine/ops/elementwise.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
@@ -190,6 +191,23 @@ TEST(WeightAverageTest, RanksBeginWithRankZerosAndStayEqual) {
     EXPECT_EQ(averages[0], averages[1]);
 }
 
+struct WithStateNamedWeights : Copied<WithStateNamedWeights, UpdateRule> {
+    std::string name() const override { return "with-state-named-weights"; }
+    std::vector<RuleState> state(const Hyperparameters&) const override { return {{"weights", "copies"}}; }
+    void step(const UpdateStep&) const override {}
+};
+
+// In a file, train.weights.* would be two tensors of each name.
+TEST(WeightAverageTest, ARuleWhoseStateHasTheNameOfTheTrainedWeightsIsRefused) {
+    static const bool added = (add_update_rule(WithStateNamedWeights()), true);
+    ASSERT_TRUE(added);
+    UNet net({.base_channels = 4, .depth = 2});
+    net.materialize({.device = {DeviceKind::cpu}});
+    OptimizerOptions options;
+    options.rule = "with-state-named-weights";
+    EXPECT_THROW(Optimizer(net, options), Error);
+}
+
 // ---- trainings with validations and files ----
 
 struct Watching : TrainObserver {
@@ -269,6 +287,20 @@ TEST_F(WeightAverageFiles, WhoeverLoadsTheWeightsOfLastGetsTheAverages) {
     net.materialize({.device = {DeviceKind::cpu}, .seed = 1});
     io::load_weights(io::SafetensorsFile(path), net);
     EXPECT_EQ(tensors_of(net), averages_of(*training.optimizer));
+}
+
+// What the file holds besides is the training's, and no weights that the net has no use for.
+TEST_F(WeightAverageFiles, PretrainingFromLastTakesTheAveragesAndTellsOfNothingElse) {
+    Training training(decay);
+    ASSERT_TRUE(training.run());
+    training.save(path);
+    UNet net({.base_channels = 4, .depth = 2});
+    net.materialize({.device = {DeviceKind::cpu}, .seed = 1});
+    const io::PretrainedReport report = io::load_pretrained(net, io::SafetensorsFile(path), {});
+    EXPECT_EQ(tensors_of(net), averages_of(*training.optimizer));
+    EXPECT_EQ(report.loaded, report.of);
+    EXPECT_EQ(report.file_prefix + report.net_prefix, "");
+    EXPECT_TRUE(report.rows.empty()) << report.rows[0].what << " " << report.rows[0].name;
 }
 
 TEST_F(WeightAverageFiles, ATrainingMayGoOnWithoutAnAverageAndBeginOne) {

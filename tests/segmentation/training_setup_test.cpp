@@ -4,15 +4,19 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include "base/error.h"
 #include "data/image.h"
 #include "data/synth.h"
 #include "engine/io/safetensors.h"
 #include "models/unet.h"
+#include "segmentation/averaged_record.h"
 #include "segmentation/training_run.h"
 
 namespace atrous {
@@ -130,6 +134,53 @@ TEST(TrainingSetup, RefusesAPartThatTheNetDoesNotHaveBeforeItLooksAtTheData) {
     }
 }
 
+// One step of SGD with all training images; by the names in last.safetensors.
+std::map<std::string, std::vector<float>> after_one_step(const std::vector<std::string>& lr_scales, double lr) {
+    Drawn d;
+    d.e.trainer.epochs = 1;
+    d.e.trainer.schedule.name = "constant";
+    d.e.trainer.schedule.base = lr;
+    d.e.optimizer.rule = "sgd";
+    d.e.batch_size = 4;
+    d.e.lr_scales = lr_scales;
+    TrainingSetup setup = prepare_training(d.e, d.silent);
+    TrainingRun run(setup, d.silent);
+    EXPECT_EQ(run.batches_per_epoch(), 1);
+    TrainObserver observer;
+    EXPECT_TRUE(run.train(observer));
+    const io::SafetensorsFile last(run.folder().last());
+    std::map<std::string, std::vector<float>> tensors;
+    for (const io::TensorInfo& info : last.tensors()) {
+        if (info.dtype != DType::f32 || info.name.starts_with("train.")) continue;
+        const auto bytes = last.bytes(info);
+        std::vector<float>& values = tensors[info.name];
+        values.resize(bytes.size() / sizeof(float));
+        std::memcpy(values.data(), bytes.data(), bytes.size());
+    }
+    return tensors;
+}
+
+TEST(TrainingRunOfParts, MovesThemAtRatesOfTheirOwn) {
+    const double lr = 0.01, tiny = 1e-30;  // of a step that moves nothing
+    const auto before = after_one_step({}, tiny), plain = after_one_step({}, lr),
+               scaled = after_one_step({"outc=10"}, lr);
+    double far = 0;
+    for (const auto& [name, values] : plain) {
+        if (!name.starts_with("outc.")) {
+            EXPECT_EQ(values, scaled.at(name)) << name;
+            continue;
+        }
+        for (size_t i = 0; i < values.size(); ++i) {
+            const double from = before.at(name)[i], moved = values[i] - from, by_ten = scaled.at(name)[i] - from;
+            // Both ends are rounded to f32, within 2^-24 of values below 1, and one of the differences is taken tenfold.
+            EXPECT_NEAR(by_ten, 10 * moved, 11 * 0x1p-23) << name << " " << i;
+            far = std::max(far, std::abs(moved));
+        }
+    }
+    EXPECT_GT(far, 1e-4) << "the head learns";
+    EXPECT_NE(plain.at("inc.double_conv.0.weight"), before.at("inc.double_conv.0.weight"));
+}
+
 // The validation, `best` and whoever loads `last` see the average; the training does not.
 TEST(TrainingRunOfAveragedWeights, KeepsThemInBothFilesAndSaysSo) {
     Drawn d;
@@ -146,6 +197,8 @@ TEST(TrainingRunOfAveragedWeights, KeepsThemInBothFilesAndSaysSo) {
         return file.bytes(file.at(name));
     };
     EXPECT_FALSE(best.find("train.weights.outc.conv.weight"));
+    EXPECT_EQ(averaged_record_of(best), 0.9);
+    EXPECT_EQ(averaged_record_of(last), 0.9);
     for (const char* name : {"outc.conv.weight", "inc.double_conv.1.running_mean"}) {
         EXPECT_EQ(bytes(best, name), bytes(last, name)) << name;
         EXPECT_NE(bytes(last, std::string("train.weights.") + name), bytes(last, name)) << name;
@@ -156,6 +209,25 @@ TEST(TrainingRunOfAveragedWeights, KeepsThemInBothFilesAndSaysSo) {
               std::string::npos)
         << log;
     EXPECT_NE(log.find("best checkpoint, of averaged weights, on 1 held-out images"), std::string::npos) << log;
+}
+
+// As where a training goes on with an average that began after its best epoch.
+TEST(TrainingRunOfAveragedWeights, DoesNotSayThatABestOfBeforeIsAveraged) {
+    Drawn d;
+    d.e.trainer.epochs = 1;
+    d.e.optimizer.ema_decay = 0.9;
+    TrainingSetup setup = prepare_training(d.e, d.silent);
+    TrainingRun run(setup, d.silent);
+    TrainObserver observer;
+    ASSERT_TRUE(run.train(observer));
+    auto net = setup.make();
+    net->materialize({.device = setup.device, .seed = 1});
+    io::save_weights(run.folder().best(), *net, to_metadata(setup.card));
+    EXPECT_EQ(averaged_record_of(io::SafetensorsFile(run.folder().best())), std::nullopt);
+    run.report_result();
+    std::ifstream in(run.folder().log());
+    const std::string log{std::istreambuf_iterator<char>(in), {}};
+    EXPECT_NE(log.find("best checkpoint on 1 held-out images"), std::string::npos) << log;
 }
 
 TEST(TrainingSetup, RefusesAValueOutOfItsRange) {
