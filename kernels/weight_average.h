@@ -1,8 +1,8 @@
 // The exponential moving average of a net's weights (Polyak and Juditsky 1992, of steps; Tarvainen and Valpola 2017):
 //   average += (1 - d) * (weight - average),  d = min(decay, (1 + t) / (10 + t))
 // where t counts the steps applied, this one included. The ramp, as tf.train.ExponentialMovingAverage's with num_updates,
-// has the first steps' weights forgotten soon. Element type T: f32, or f64 on reference and cpu. An average that equals
-// its weight stays equal to the bit.
+// has the first steps' weights forgotten soon. Element type T: f32, or f64 on reference and cpu. An average that is
+// equal in value to its weight, both finite, stays so.
 #pragma once
 
 #include <algorithm>

@@ -61,6 +61,7 @@ static TensorToWrite to_write(const std::string& name, const Tensor& tensor, Fil
 // The net's tensors; with an average of them that under their names, and themselves as the training's.
 static std::vector<TensorToWrite> weights_of(Module& net, const WeightAverage* average) {
     if (!average) return state_dict(net);
+    require(!average->exchanged(), "save_training: the net holds its averages; save it with its own weights");
     std::vector<TensorToWrite> tensors, trained;
     const std::vector<Slot> slots = slots_of(net);
     for (size_t i = 0; i < slots.size(); ++i) {

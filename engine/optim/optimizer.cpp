@@ -120,6 +120,7 @@ void Optimizer::step(double value) {
 }
 
 void Optimizer::step() {
+    require(!average_ || !average_->exchanged(), "optimizer: no step while the net holds averages of its weights");
     apply();
     if (average_) average_->update(device_state());
 }

@@ -54,7 +54,7 @@ void describe(Settings& s, OptimizerOptions& o) {
            "decay of a moving average of the weights, which validations, best.safetensors and predictions then use, "
            "such as 0.999; 0: none")
         .min(0)
-        .max(0.99999);  // averages are f32: beyond it most of a step's changes would be lost in rounding
+        .max(0.99999);  // averages are f32, in which a change below 2^-25 of the average is lost
 }
 
 void check(const OptimizerOptions& o) {

@@ -66,6 +66,7 @@ k::AveragedWeights WeightAverage::averaged() const {
 }
 
 void WeightAverage::update(const k::StepState* state) {
+    require(!exchanged_, "weight average: no step while the net holds the averages");
     const ProfileScope span([&] {  // weights read, averages read and written
         return Span{.name = "weight average",
                     .category = "optimizer",
@@ -76,6 +77,7 @@ void WeightAverage::update(const k::StepState* state) {
 }
 
 void WeightAverage::restart() {
+    require(!exchanged_, "weight average: no restart while the net holds the averages");
     for (size_t i = 0; i < tensors_.size(); ++i)
         if (tensors_[i].defined()) tensors_[i].copy_from(sources_[i]);
 }
@@ -83,18 +85,28 @@ void WeightAverage::restart() {
 void WeightAverage::exchange() {
     run(blocks_[0].device(), {k::reference::exchange_weights, k::cpu::exchange_weights, k::cuda::exchange_weights},
         k::ExchangeWeightsArgs{averaged()});
+    exchanged_ = !exchanged_;
     refresh_halves(net_.arena());
 }
 
-WithAveragedWeights::WithAveragedWeights(WeightAverage* average) : average_(average) {
-    if (average_) average_->exchange();
-}
-
-WithAveragedWeights::~WithAveragedWeights() {
+static void give_back(WeightAverage* average) {
     try {
-        if (average_) average_->exchange();
+        if (average && average->exchanged()) average->exchange();
     } catch (...) {  // the device failed, and whoever uses the net next is told
     }
 }
+
+WithAveragedWeights::WithAveragedWeights(WeightAverage* average) : average_(average) {
+    if (!average_) return;
+    require(!average_->exchanged(), "averaged weights: the net holds them already");
+    try {
+        average_->exchange();
+    } catch (...) {  // perhaps between the exchange and what follows from it; no destructor will run
+        give_back(average_);
+        throw;
+    }
+}
+
+WithAveragedWeights::~WithAveragedWeights() { give_back(average_); }
 
 }  // namespace atrous

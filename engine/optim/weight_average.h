@@ -15,11 +15,13 @@ class WeightAverage {
     // The net must be materialized and outlive this. The averages begin as what its tensors hold.
     WeightAverage(Module& net, double decay);
 
+    // While they are exchanged, update() and restart() throw ShapeError: they would mix averages into the net's weights.
     // After an optimizer's step, whose state is on the net's device; may be recorded in a graph.
     void update(const kernels::StepState* state);
     void restart();  // the averages become what the net's tensors hold
     // The net holds the averages, and this what the net held, until the next call. Takes no memory.
     void exchange();
+    bool exchanged() const { return exchanged_; }
 
     // In the order of the net's parameters() and then buffers(); undefined where a buffer has no average.
     const std::vector<Tensor>& tensors() const { return tensors_; }
@@ -35,10 +37,11 @@ class WeightAverage {
     std::vector<Tensor> sources_, tensors_, blocks_;  // sources_: the net's own, one for each of tensors_
     Tensor chunks_;
     int64_t chunk_count_ = 0, count_ = 0;
+    bool exchanged_ = false;
 };
 
 // While this lives, the net holds the averages: for validations, and for files of them. Without an average (null)
-// nothing changes.
+// nothing changes. ShapeError within another such scope of the same average.
 class WithAveragedWeights {
  public:
     explicit WithAveragedWeights(WeightAverage* average);

@@ -208,6 +208,27 @@ TEST(WeightAverageTest, ARuleWhoseStateHasTheNameOfTheTrainedWeightsIsRefused) {
     EXPECT_THROW(Optimizer(net, options), Error);
 }
 
+// A step, a restart, a second scope or a file would take averages for the training's weights.
+TEST(WeightAverageTest, NothingTrainsOrSavesWhileTheNetHoldsTheAverages) {
+    Rig rig({DeviceKind::cpu}, averaging());
+    for (const HostBatch& b : batches(2)) rig.step->run(&b, 1, 1e-2);
+    const auto weights = tensors_of(rig.net), averages = averages_of(*rig.optimizer);
+    WeightAverage* average = rig.optimizer->average();
+    {
+        const WithAveragedWeights scope(average);
+        EXPECT_TRUE(average->exchanged());
+        EXPECT_THROW(rig.optimizer->step(1e-2), ShapeError);
+        EXPECT_THROW(average->update(rig.optimizer->device_state()), ShapeError);
+        EXPECT_THROW(average->restart(), ShapeError);
+        EXPECT_THROW(const WithAveragedWeights second(average), ShapeError);
+        EXPECT_THROW(io::save_training("nowhere/file.safetensors", rig.net, *rig.optimizer, {}, {}), ShapeError);
+        EXPECT_EQ(tensors_of(rig.net), averages);
+    }
+    EXPECT_FALSE(average->exchanged());
+    EXPECT_EQ(tensors_of(rig.net), weights);
+    EXPECT_EQ(averages_of(*rig.optimizer), averages);
+}
+
 // ---- trainings with validations and files ----
 
 struct Watching : TrainObserver {
