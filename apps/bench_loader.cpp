@@ -23,7 +23,7 @@ namespace atrous::app {
 namespace {
 
 struct LoaderArguments {
-    Experiment e{.normalize = "imagenet"};
+    Experiment e;
     int64_t images = 64, repetitions = 5;
     std::vector<int64_t> workers = {0, 1, 2};
     std::string json, augment = "none";
@@ -35,6 +35,7 @@ struct LoaderArguments {
         "timed; nothing is cached by the loader."};
 
     LoaderArguments() {
+        e.normalize = "imagenet";
         e.batch_size = 8;
         describe_images(o, e);
         describe_augment_preset(o, augment);

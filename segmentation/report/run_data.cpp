@@ -113,6 +113,7 @@ Json column_of(const std::string& key) {
         return {{"key", as_utf8(key)},
                 {"title", title_of(m)},
                 {"higher_is_better", m.higher_is_better},
+                {"monitor", as_utf8(m.monitor)},
                 {"detail", m.detail}};
     }
     Json higher_is_better;  // not known

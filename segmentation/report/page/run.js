@@ -30,7 +30,8 @@ class Run {
   }
   monitored() {
     const word = this.setting('monitor') || 'dice';
-    return {loss: 'val_loss', iou: 'val_miou'}[word] || 'val_' + word.replace(/-/g, '_');
+    const column = this.columns.find(c => c.monitor === word);
+    return column ? column.key : 'val_' + word;
   }
   setting(key) { return (this.settings.find(s => s.key === key) || {}).value; }
   // The row of the best epoch: the record's, else that of the monitored column.
