@@ -63,6 +63,8 @@ def others_run_folder(bench):
     case = bench.half.copy("of before")  # a run folder of a version that marked none, killed before its first checkpoint
     for name in (".atrous-run", "best.safetensors", "last.safetensors", "last.safetensors.previous"):
         (case.run / name).unlink()
+    (case.run / "metrics.csv").write_text("epoch,step,learning_rate,train_loss,val_loss,val_dice,val_image_dice,val_miou,"
+                                          "val_pixel_accuracy,seconds\n")
     outcome = case.program("train", "--config", "run/config.toml", "--output-dir", "run")
     expect(outcome.code == 0, "a training of before cannot be started anew as it is told", outcome)
 
