@@ -6,7 +6,7 @@ namespace atrous::extending {
 void add_sign_descent();  // an optimizer
 void add_linear_decay();  // a schedule
 void add_image_dice();    // a loss
-void add_overlap();        // a metric, of counts of pixels
+void add_overlap();       // a metric, of counts of pixels
 void add_brier();         // a metric, of logits and labels
 
 }  // namespace atrous::extending
