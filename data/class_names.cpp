@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/paths.h"
+#include "base/split.h"
 #include "base/text.h"
 #include "data/classes_toml.h"
 #include "data/mask.h"
@@ -27,14 +28,8 @@ std::string trimmed(const std::string& text, const char* what = " \t\r\"'") {
     return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(what) - first + 1);
 }
 
-Lines split(const std::string& text, char separator) {
-    Lines parts(1);
-    for (const char c : text) {
-        if (c == separator)
-            parts.emplace_back();
-        else
-            parts.back() += c;
-    }
+Lines trimmed_parts(const std::string& text, char separator) {
+    Lines parts = split(text, separator);
     for (std::string& part : parts) part = trimmed(part);
     return parts;
 }
@@ -60,7 +55,7 @@ ClassNames read_roboflow(const std::string& path, const Lines& lines) {
     ClassNames found;
     for (size_t i = 1; i < lines.size(); ++i) {
         if (trimmed(lines[i]).empty()) continue;
-        const Lines fields = split(lines[i], ',');
+        const Lines fields = trimmed_parts(lines[i], ',');
         const int id = number(fields[0], max_classes - 1);
         if (fields.size() < 2 || id < 0) refuse(path, i, "'value, name' with a value up to 254", found.names.empty());
         put(found.names, size_t(id), fields[1]);
@@ -82,7 +77,7 @@ ClassNames read_class_dict(const std::string& path, const Lines& lines) {
     ClassNames found;
     for (size_t i = 1; i < lines.size(); ++i) {
         if (trimmed(lines[i]).empty()) continue;
-        const Lines fields = split(lines[i], ',');
+        const Lines fields = trimmed_parts(lines[i], ',');
         if (fields.size() < 4) refuse(path, i, "'name,r,g,b'", found.names.empty());
         found.names.push_back(fields[0]);
         found.colours.push_back(colour_of(path, i, {fields[1], fields[2], fields[3]}));
@@ -94,8 +89,8 @@ ClassNames read_labelmap(const std::string& path, const Lines& lines) {
     ClassNames found;
     for (size_t i = 0; i < lines.size(); ++i) {
         if (trimmed(lines[i]).empty() || lines[i][0] == '#') continue;
-        const Lines fields = split(lines[i], ':');
-        const Lines rgb = fields.size() < 2 ? Lines{} : split(fields[1], ',');
+        const Lines fields = trimmed_parts(lines[i], ':');
+        const Lines rgb = fields.size() < 2 ? Lines{} : trimmed_parts(fields[1], ',');
         if (rgb.size() != 3) refuse(path, i, "'name:r,g,b::'", found.names.empty());
         found.names.push_back(fields[0]);
         found.colours.push_back(colour_of(path, i, rgb));
@@ -128,7 +123,7 @@ ClassNames read_yaml(const std::string& path, const Lines& lines) {
         for (; rest.find(']') == std::string::npos && i + 1 < lines.size();) rest += lines[++i];
         const size_t end = rest.find(']');
         if (end == std::string::npos) refuse(path, i, "names: [a, b, …]");
-        for (const std::string& name : split(rest.substr(1, end - 1), ','))
+        for (const std::string& name : trimmed_parts(rest.substr(1, end - 1), ','))
             if (!name.empty()) found.names.push_back(name);
         return found;
     }
@@ -152,11 +147,11 @@ ClassNames read_object_info(const std::string& path, const Lines& lines) {
     ClassNames found;
     for (size_t i = 1; i < lines.size(); ++i) {
         if (trimmed(lines[i]).empty()) continue;
-        const Lines fields = split(lines[i], '\t');
+        const Lines fields = trimmed_parts(lines[i], '\t');
         const int id = number(fields[0], max_classes);
         if (id < 1 || fields.size() < 2)
             refuse(path, i, "'Idx Ratio Train Val Stuff Name' with tabs", found.names.empty());
-        put(found.names, size_t(id - 1), split(fields.back(), ',')[0]);
+        put(found.names, size_t(id - 1), trimmed_parts(fields.back(), ',')[0]);
     }
     return found;
 }
@@ -179,7 +174,7 @@ ClassNames read_toml(const std::string& path, const Lines&) { return read_classe
 
 // As many columns as one of the two forms has.
 ClassNames read_csv(const std::string& path, const Lines& lines) {
-    const bool colours = !lines.empty() && split(lines[0], ',').size() >= 4;
+    const bool colours = !lines.empty() && trimmed_parts(lines[0], ',').size() >= 4;
     return colours ? read_class_dict(path, lines) : read_roboflow(path, lines);
 }
 
@@ -236,7 +231,7 @@ ClassNames given_class_names(const std::string& text, const std::string& root) {
         if (found.names.empty()) throw DataError(path + ": no names of classes in it");
         return found;
     }
-    ClassNames found{.names = split(text, ',')};
+    ClassNames found{.names = trimmed_parts(text, ',')};
     if (found.names.size() < 2)
         throw DataError(fmt::format("`class-names` {}: no such file; give a file, or names between commas", text));
     for (const std::string& name : found.names)

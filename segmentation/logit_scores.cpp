@@ -8,6 +8,7 @@
 
 #include "data/mask.h"
 #include "segmentation/postprocess.h"
+#include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
 
 namespace atrous {
@@ -15,8 +16,6 @@ namespace atrous {
 namespace {
 
 using nlohmann::json;
-
-json number(double v) { return std::isnan(v) ? json() : json(v); }
 
 // In float: a pixel's seventh digit is nothing to a mean over pixels, and exp takes half the time.
 float sigmoid(float z) { return 1 / (1 + std::exp(-z)); }
@@ -65,25 +64,25 @@ std::string probability_line(const ProbabilityScores& p, const Scores& scores, d
 }
 
 void add_to(json& to, const ProbabilityScores& p) {
-    to["calibration_error"] = number(p.calibration().error());
+    to["calibration_error"] = json_number(p.calibration().error());
     json& bins = to["calibration_bins"] = json::array();
     for (const Calibration::Bin& bin : p.calibration().of_bins()) {
         const double pixels = bin.pixels ? double(bin.pixels) : undefined_score;
         bins.push_back({{"pixels", bin.pixels},
-                        {"confidence", number(bin.confidence / pixels)},
-                        {"accuracy", number(double(bin.right) / pixels)}});
+                        {"confidence", json_number(bin.confidence / pixels)},
+                        {"accuracy", json_number(double(bin.right) / pixels)}});
     }
     if (!p.precision_recall()) return;
     const auto best = p.precision_recall()->best();
-    to["average_precision"] = number(p.precision_recall()->average_precision());
+    to["average_precision"] = json_number(p.precision_recall()->average_precision());
     if (p.takes_threshold()) {
-        to["best_threshold"] = number(best.threshold);
-        to["best_threshold_dice"] = number(best.dice());
+        to["best_threshold"] = json_number(best.threshold);
+        to["best_threshold_dice"] = json_number(best.dice());
     }
     json& curve = to["precision_recall"] = json::array();
     for (const auto& point : p.precision_recall()->curve(0.005))
         curve.push_back(
-            {{"threshold", number(point.threshold)}, {"precision", point.precision}, {"recall", point.recall}});
+            {{"threshold", json_number(point.threshold)}, {"precision", point.precision}, {"recall", point.recall}});
 }
 
 void add_image(SurfaceScores& surfaces, const float* logits, const uint8_t* labels, int64_t h, int64_t w,
@@ -112,9 +111,9 @@ std::string surface_table(const SurfaceScores& surfaces, const std::vector<std::
 }
 
 static void add_to(json& to, const SurfaceScore& s) {
-    to["hd95"] = number(s.hd95);
-    to["mean_surface_distance"] = number(s.mean_distance);
-    to["boundary_f1"] = number(s.boundary_f1);
+    to["hd95"] = json_number(s.hd95);
+    to["mean_surface_distance"] = json_number(s.mean_distance);
+    to["boundary_f1"] = json_number(s.boundary_f1);
 }
 
 void add_to(json& to, const SurfaceScores& surfaces) {

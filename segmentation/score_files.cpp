@@ -64,8 +64,9 @@ void write_confusion(const std::string& path, const Scores& s, const std::vector
     io::write_durably(path, text);
 }
 
+nlohmann::json json_number(double value) { return std::isnan(value) ? nlohmann::json() : nlohmann::json(value); }
+
 nlohmann::json json_of(const Scores& s, const std::vector<std::string>& class_names) {
-    const auto number = [](double v) { return std::isnan(v) ? nlohmann::json() : nlohmann::json(v); };
     nlohmann::json classes = nlohmann::json::array();
     for (size_t c = 0; c < s.classes.size(); ++c) {
         const ClassCounts& k = s.classes[c];
@@ -74,15 +75,15 @@ nlohmann::json json_of(const Scores& s, const std::vector<std::string>& class_na
                             {"predicted_pixels", k.predicted},
                             {"intersection_pixels", k.intersection}};
         for (const auto& metric : Metric::catalogue().all())
-            if (metric->by_class.value) json[metric->by_class.field] = number(metric->by_class.value(k));
+            if (metric->by_class.value) json[metric->by_class.field] = json_number(metric->by_class.value(k));
         classes.push_back(json);
     }
     nlohmann::json json{{"images", s.images},
                         {"pixels", s.pixels},
-                        {"loss", number(s.loss)},
+                        {"loss", json_number(s.loss)},
                         {"nonfinite_images", s.nonfinite},
                         {"classes", classes}};
-    for (const auto& metric : Metric::catalogue().all()) json[metric->field_name()] = number(s.of(metric->key));
+    for (const auto& metric : Metric::catalogue().all()) json[metric->field_name()] = json_number(s.of(metric->key));
     return json;
 }
 

@@ -35,6 +35,7 @@ std::string csv_field(const std::string& text);
 
 std::string csv_number(double value);  // six decimals; empty where it is not defined
 
+nlohmann::json json_number(double value);                                                   // null for NaN
 nlohmann::json json_of(const Scores& scores, const std::vector<std::string>& class_names);  // null for NaN
 void write_json(const std::string& path, const nlohmann::json& json);
 

@@ -34,7 +34,7 @@ class TrainingRun {
     const TrainProgress& progress() const { return trainer_->progress; }
     const RunFolder& folder() const { return *folder_; }
     int64_t batches_per_epoch() const { return source_->batches_per_epoch(); }
-    bool out_of_patience() const { return trainer_->out_of_patience(); }
+    bool out_of_patience() const { return is_out_of_patience(trainer_->progress, e_.trainer); }
 
  private:
     void start();

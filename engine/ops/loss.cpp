@@ -49,9 +49,10 @@ DiceGroups dice_groups(const OpArguments& a) {
 }
 
 OpResults as_results(const LossValue& value) {
-    return {{{"loss", OperandKind::vector}, value.loss},
-            {{"terms", OperandKind::vector}, value.terms},
-            {{"labels_out_of_range", OperandKind::counts}, value.labels_out_of_range}};
+    OpResults results{{{"loss", OperandKind::vector}, value.loss}, {{"terms", OperandKind::vector}, value.terms}};
+    if (value.labels_out_of_range.defined())
+        results.push_back({{"labels_out_of_range", OperandKind::counts}, value.labels_out_of_range});
+    return results;
 }
 
 static OpResults call(const OpArguments& a) {

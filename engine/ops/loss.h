@@ -18,7 +18,7 @@ struct LossValue {
 };
 
 DiceGroups dice_groups(const OpArguments& a);  // the attribute "groups" of a loss
-OpResults as_results(const LossValue& value);  // "loss", "terms" and "labels_out_of_range"
+OpResults as_results(const LossValue& value);  // "loss", "terms", and "labels_out_of_range" where it looked
 
 // bce_weight * BCE-with-logits + dice_weight * (1 - Dice), in one pass. logits [N][H][W][C], labels u8 [N][H][W][1].
 // look_at_labels false: for labels that somebody looks at already.

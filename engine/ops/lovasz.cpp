@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "engine/context.h"
+#include "engine/ops/label_range.h"
 #include "engine/ops/shapes.h"
 #include "kernels/class_slopes.h"
 
@@ -18,7 +19,7 @@ static void backward(Gradients& g, const LovaszOptions& o) {
         k::ClassSlopesBackwardArgs{logits.view(), g.saved(1).data(), g.output().data(), g.grad_target(0), o.weight});
 }
 
-LossValue lovasz(const Tensor& logits, const Tensor& labels, const LovaszOptions& options) {
+LossValue lovasz(const Tensor& logits, const Tensor& labels, const LovaszOptions& options, bool look_at_labels) {
     check_labels("lovasz", logits, labels);
     if (logits.dim(3) > k::max_classes)
         throw ShapeError(fmt::format("lovasz: {} classes, expected at most {}", logits.dim(3), k::max_classes));
@@ -33,7 +34,8 @@ LossValue lovasz(const Tensor& logits, const Tensor& labels, const LovaszOptions
                                 .attributes = {{"weight", options.weight}},
                                 .saved = {logits, slopes},
                                 .backward = [options](Gradients& g) { backward(g, options); }});
-    return {loss, terms};
+    if (!look_at_labels) return {loss, terms};
+    return {loss, terms, labels_out_of_range(labels, logits.dim(3), options.ignore_index)};
 }
 
 static OpResults call(const OpArguments& a) {

@@ -193,9 +193,8 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
 
 double Trainer::learning_rate_at(int64_t step) const { return options_.schedule.at(step, progress.schedule); }
 
-bool Trainer::out_of_patience() const {
-    return options_.patience_stop > 0 && progress.best_epoch >= 0 &&
-           progress.epoch - 1 - progress.best_epoch >= options_.patience_stop;
+bool is_out_of_patience(const TrainProgress& p, const TrainerOptions& o) {
+    return o.patience_stop > 0 && p.best_epoch >= 0 && p.epoch - 1 - p.best_epoch >= o.patience_stop;
 }
 
 // The class that every pixel was taken for although others were there; -1: not so.
@@ -269,7 +268,7 @@ bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver&
                         "`monitor` {0}",
                         progress.monitor, options_.monitor));
     net_.set_training(true);
-    while (progress.epoch < options_.epochs && !out_of_patience()) {
+    while (progress.epoch < options_.epochs && !is_out_of_patience(progress, options_)) {
         if (!train_epoch(training, observer)) return false;
         EpochReport report{.epoch = progress.epoch, .epochs = options_.epochs, .step = progress.step, .validation = {}};
         report.train_loss = progress.loss_images ? progress.loss_sum / double(progress.loss_images) : 0;

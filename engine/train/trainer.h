@@ -42,6 +42,9 @@ struct TrainProgress {
     ScheduleState schedule = {};
 };
 
+// patience_stop epochs went by without a better one.
+bool is_out_of_patience(const TrainProgress& progress, const TrainerOptions& options);
+
 struct StepReport {
     int64_t epoch, epochs, batch, batches, step;  // batch: done in this epoch
     int64_t images;                               // of this step
@@ -96,7 +99,6 @@ class Trainer {
     bool run(BatchSource& training, BatchSource* validation, TrainObserver& observer);
     // Validations score `view` in place of the net: the same net, seen in another way. It lives longer than this.
     void validate_through(SegmentationNet& view) { validated_ = &view; }
-    bool out_of_patience() const;  // patience_stop epochs went by without a better one
     TrainProgress progress;
 
  private:

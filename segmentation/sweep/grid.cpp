@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/split.h"
 #include "base/suggest.h"
 #include "base/text.h"
 #include "segmentation/experiment.h"
@@ -51,12 +52,6 @@ struct Known {
         return std::find(fixed.begin(), fixed.end(), s.key) == fixed.end() && !changes_no_result(s.key);
     }
 };
-
-Words split(const std::string& text, char at) {
-    Words parts(1);
-    for (const char c : text) c == at ? void(parts.emplace_back()) : parts.back().push_back(c);
-    return parts;
-}
 
 std::string canonical(SettingBase& setting, const std::string& text, const std::string& word) {
     std::vector<Word> words;

@@ -30,12 +30,6 @@ double seconds_of(const std::string& metrics) {
     return seconds;
 }
 
-bool is_finished(const TrainProgress& p, const TrainerOptions& o) {
-    const bool out_of_patience =
-        o.patience_stop > 0 && p.best_epoch >= 0 && p.epoch - 1 - p.best_epoch >= o.patience_stop;
-    return p.epoch >= o.epochs || out_of_patience;
-}
-
 Point without_repeats(const Point& point) {
     Point kept;
     for (const Value& value : point)
@@ -132,7 +126,7 @@ Result read_result(const std::string& folder, const Experiment& e) {
         result.score = higher_is_better(p.monitor) ? p.best_score : -p.best_score;
     }
     const bool scored = !validates || path_exists(folder + "/confusion.csv");
-    if (is_finished(p, e.trainer) && scored) result.state = State::done;
+    if ((p.epoch >= e.trainer.epochs || is_out_of_patience(p, e.trainer)) && scored) result.state = State::done;
     return result;
 }
 

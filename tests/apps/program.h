@@ -1,7 +1,9 @@
 // Running the program as a user does.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -50,5 +52,25 @@ inline std::string python_with(const std::string& modules) {
         if (shell(std::string(candidate) + " -c 'import " + modules + "'").code == 0) return candidate;
     return "";
 }
+
+// Tests of a suite that share a folder with a drawn data set, which goes with them.
+template <class Suite>
+class WithDrawnData : public testing::Test {
+ protected:
+    static void draw(const std::string& name, int samples) {
+        // A space on purpose.
+        root() = std::filesystem::temp_directory_path() / ("atrous " + name + " " + std::to_string(getpid()));
+        std::filesystem::create_directories(root());
+        const Outcome drawn = shell(program() + " synth --output " + quoted("data") + " --count " +
+                                    std::to_string(samples) + " --size 32 --seed 3 --val-fraction 0.25");
+        ASSERT_EQ(drawn.code, 0) << drawn.output;
+    }
+    static void TearDownTestSuite() { std::filesystem::remove_all(root()); }
+    static std::filesystem::path& root() {
+        static std::filesystem::path path;
+        return path;
+    }
+    static std::string quoted(const std::string& name) { return "'" + (root() / name).string() + "'"; }
+};
 
 }  // namespace atrous::test

@@ -20,21 +20,9 @@ namespace fs = std::filesystem;
 
 using test::Outcome, test::program, test::shell;
 
-class ProgramTest : public testing::Test {
+class ProgramTest : public test::WithDrawnData<ProgramTest> {
  protected:
-    static void SetUpTestSuite() {
-        root() = fs::temp_directory_path() / ("atrous program " + std::to_string(getpid()));  // a space on purpose
-        fs::create_directories(root());
-        const Outcome drawn =
-            run("synth --output " + quoted("data") + " --count 24 --size 32 --seed 3 --val-fraction 0.25");
-        ASSERT_EQ(drawn.code, 0) << drawn.output;
-    }
-    static void TearDownTestSuite() { fs::remove_all(root()); }
-    static fs::path& root() {
-        static fs::path path;
-        return path;
-    }
-    static std::string quoted(const std::string& name) { return "'" + (root() / name).string() + "'"; }
+    static void SetUpTestSuite() { draw("program", 24); }
     static Outcome run(const std::string& arguments) { return shell(program() + " " + arguments); }
     static std::string small_training(const std::string& run_folder, const std::string& more = "", int epochs = 3) {
         return "train --data " + quoted("data") + " --base-channels 4 --depth 2 --size 32 --epochs " +

@@ -14,21 +14,9 @@ namespace fs = std::filesystem;
 
 using test::Outcome, test::program, test::shell;
 
-class SweepTest : public testing::Test {
+class SweepTest : public test::WithDrawnData<SweepTest> {
  protected:
-    static void SetUpTestSuite() {
-        root() = fs::temp_directory_path() / ("atrous sweep " + std::to_string(getpid()));  // a space on purpose
-        fs::create_directories(root());
-        const Outcome drawn = shell(program() + " synth --output " + quoted("data") +
-                                    " --count 12 --size 32 --seed 3 --val-fraction 0.25");
-        ASSERT_EQ(drawn.code, 0) << drawn.output;
-    }
-    static void TearDownTestSuite() { fs::remove_all(root()); }
-    static fs::path& root() {
-        static fs::path path;
-        return path;
-    }
-    static std::string quoted(const std::string& name) { return "'" + (root() / name).string() + "'"; }
+    static void SetUpTestSuite() { draw("sweep", 12); }
     static std::string settings(const std::string& more) {
         return " --data " + quoted("data") +
                " --base-channels 4 --depth 2 --size 32 --epochs 3 --batch-size 4 --lr 0.03 --workers 0 --device cpu " +

@@ -18,7 +18,7 @@ class LovaszLoss : public LossFunction {
     LossValue value(const Tensor& logits, const Tensor& labels, const LossShare& share) const override {
         LovaszOptions o = options_;
         o.weight *= share.images * share.weight;
-        return lovasz(logits, labels, o);
+        return lovasz(logits, labels, o, share.look_at_labels);
     }
 
  private:

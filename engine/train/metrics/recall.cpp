@@ -1,10 +1,12 @@
 // Recall (sensitivity): |truth ∩ predicted| / |truth|, the share of what is there that was found. It is undefined for a
 // class without a pixel.
+#include "engine/train/metrics/recall.h"
+
 #include "engine/train/metrics/object_or_mean.h"
 
 namespace atrous {
 
-static double recall_of_class(const ClassCounts& c) {
+double recall_of_class(const ClassCounts& c) {
     return c.truth ? double(c.intersection) / double(c.truth) : undefined_score;
 }
 

@@ -1,0 +1,22 @@
+// Text between separators.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace atrous {
+
+// Parts may be empty; of an empty text there is one.
+inline std::vector<std::string> split(std::string_view text, char separator) {
+    std::vector<std::string> parts(1);
+    for (const char c : text) {
+        if (c == separator)
+            parts.emplace_back();
+        else
+            parts.back() += c;
+    }
+    return parts;
+}
+
+}  // namespace atrous
