@@ -76,12 +76,12 @@ void run_all(const std::vector<size_t>& items, int64_t jobs, const std::function
     }
 }
 
-// Settings that a training which goes on takes from this start rather than from its config.toml.
+// What a training that goes on takes from this start rather than from its config.toml.
 std::vector<std::string> settings_of_start(Experiment e) {
     Settings settings;
     describe(settings, e);
     std::vector<std::string> words;
-    for (const char* key : {"workers", "cache", "check-cache", "max-hours", "save-every", "sheet-rows", "memory-limit"})
+    for (const std::string& key : sweep::settings_without_result())
         words.insert(words.end(), {fmt::format("--{}", key), settings.at(key).shown()});
     return words;
 }

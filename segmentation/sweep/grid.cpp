@@ -195,8 +195,13 @@ std::string value_of(const SettingBase& setting) {
     return text;
 }
 
-bool changes_no_result(const std::string& key) {
+const Words& settings_without_result() {
     static const Words keys{"workers", "cache", "check-cache", "max-hours", "save-every", "sheet-rows", "memory-limit"};
+    return keys;
+}
+
+bool changes_no_result(const std::string& key) {
+    const Words& keys = settings_without_result();
     return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 

@@ -52,7 +52,9 @@ std::vector<Axis> axes_of(const Request& request);
 // One at a time, they are the experiment itself and those that have one value of the grid in place of its own.
 std::vector<Point> points_of(const Request& request);
 
-// Settings that change how trainings run and not what they find.
+// Settings that change how trainings run and not what they find. A training that goes on takes them from the start that it
+// goes on with.
+const std::vector<std::string>& settings_without_result();
 bool changes_no_result(const std::string& key);
 
 // Seeds and folds repeat a point: results are averaged over them.

@@ -110,6 +110,15 @@ TEST_F(SweepTest, AFailedTrainingStopsNoOtherAndIsTriedAgain) {
     expect_said(again, 1, "(exit code 6)");
 }
 
+// Whoever starts the program may leave SIGCHLD ignored: then nothing is left to wait for of a training that ended.
+TEST_F(SweepTest, EndsWhereSigchldIsIgnored) {
+    const Outcome outcome = shell("timeout -k 1 60 sh -c \"trap '' CHLD; exec " + program() + " sweep" +
+                                  settings("--grid lr=0.01 --dry-run -o ") + quoted("ignored") + "\"");
+    expect_said(outcome, 0, "dry run: 1 training");
+}
+
+TEST_F(SweepTest, ForbidsASingleFold) { expect_said(sweep("new", "--folds 1"), 2, "--folds 1 leaves nothing"); }
+
 TEST_F(SweepTest, NothingIsTrainedWhereOnePointCannotWork) {
     expect_said(sweep("none", "--grid batch-size=3,4 --size 8 --depth 3"), 2, "batch-size=4: a step on");
     expect_said(sweep("none", "--grid depth=2,3 model=unet,deeplabv3"), 2, "depth");
