@@ -112,7 +112,7 @@ TEST_F(SweepTest, AFailedTrainingStopsNoOtherAndIsTriedAgain) {
 
 // Whoever starts the program may leave SIGCHLD ignored: then nothing is left to wait for of a training that ended.
 TEST_F(SweepTest, EndsWhereSigchldIsIgnored) {
-    const Outcome outcome = shell("timeout -k 1 60 sh -c \"trap '' CHLD; exec " + program() + " sweep" +
+    const Outcome outcome = shell("timeout -k 1 60 bash -c \"trap '' CHLD; exec " + program() + " sweep" +
                                   settings("--grid lr=0.01 --dry-run -o ") + quoted("ignored") + "\"");
     expect_said(outcome, 0, "dry run: 1 training");
 }
