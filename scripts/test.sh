@@ -3,17 +3,25 @@
 #   scripts/test.sh          every test (about 10 minutes on 2 cores, build included)
 #   scripts/test.sh --full   also: formatting, floors, reports in a browser, every fault, address and race checks of every kernel, fuzz targets,
 #                            an installation, Debian packages, nvcc for sm_80 and sm_90a, the bundle for a GPU's machine, a dry run of what it does there
+#   scripts/test.sh --full --within SECONDS   leaves out, and says so, what would not end within that time on two slow cores
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-full=no
-case "${1:-}" in
-    "") ;;
-    --full) full=yes ;;
-    *) echo "test.sh: unknown argument '$1'; usage: scripts/test.sh [--full]" >&2; exit 2 ;;
-esac
+full=no within=0
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --full) full=yes; shift ;;
+        --within) within=${2:?test.sh: --within needs a number of seconds}; shift 2 ;;
+        *) echo "test.sh: unknown argument '$1'; usage: scripts/test.sh [--full [--within SECONDS]]" >&2; exit 2 ;;
+    esac
+done
 
+left_out=()
 step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
+time_for() { # seconds that it takes on two slow cores, name; then it is the next step
+    if [ "$within" -gt 0 ] && [ $((SECONDS + $1)) -gt "$within" ]; then left_out+=("$2"); return 1; fi
+    step "$2"
+}
 build_and_test() { # preset, targets regex or "all", ctest arguments…
     local preset=$1 targets=$2
     shift 2
@@ -21,7 +29,7 @@ build_and_test() { # preset, targets regex or "all", ctest arguments…
     # shellcheck disable=SC2086
     cmake --build --preset "$preset" -j2 $([ "$targets" = all ] || echo --target $targets) >"build/$preset.build.log" 2>&1 ||
         { grep -E "error|FAILED|warning" -A4 "build/$preset.build.log" | head -60; exit 1; }
-    ctest --test-dir "build/$preset" --output-on-failure "$@"
+    ctest --test-dir "build/$preset" -j2 --output-on-failure "$@"
 }
 
 mkdir -p build
@@ -49,25 +57,25 @@ if [ $full = yes ]; then
     scripts/check_report.sh build/emulated/bin/atrous
     step "faults: every system call that touches files, 100 random kills, full disks, soaks"
     python3 tests/apps/fault_sweep.py build/emulated/bin/atrous --full
-    step "kernels under address and undefined-behaviour checks"
-    build_and_test asan "test_emulator test_kernels test_cases" -R '^(emulator|kernels|cases)$'
-    step "kernels under race checks"
-    build_and_test check "test_emulator test_kernels test_cases" -R '^(emulator|kernels|cases)$'
-    step "hostile files: fuzz targets, 5 s each"
-    scripts/fuzz.sh 5
-    step "installed elsewhere: the program, the library, its examples"
-    scripts/check_install.sh build/emulated
-    step "packed: Debian packages in a fresh Debian, with and without AVX-512"
-    scripts/check_package.sh
-    step "emulated platform without any CUDA toolkit"
-    scripts/check_without_cuda.sh
-    if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
-        step "nvcc: every kernel for sm_80, sm_90a and PTX, warnings, spills and rises of the kernel table are errors"
-        scripts/check_nvcc.sh
-        step "the bundle for a GPU's machine, in an empty root"
-        scripts/check_gpu_bundle.sh
-    else
+    if time_for 1200 "kernels under address and undefined-behaviour checks"; then
+        build_and_test asan "test_emulator test_kernels test_cases" -R '^(emulator|kernels|cases)$'
+    fi
+    if time_for 900 "kernels under race checks"; then
+        build_and_test check "test_emulator test_kernels test_cases" -R '^(emulator|kernels|cases)$'
+    fi
+    if ! PATH=$PATH:/usr/local/cuda/bin command -v nvcc >/dev/null; then
         echo "nvcc is not installed: the kernels were not compiled for a real GPU"
+    elif time_for 400 "nvcc: every kernel for sm_80, sm_90a and PTX, warnings, spills and rises of the kernel table are errors"; then
+        scripts/check_nvcc.sh
+    fi
+    if time_for 450 "hostile files: fuzz targets, 5 s each"; then scripts/fuzz.sh 5; fi
+    if time_for 200 "installed elsewhere: the program, the library, its examples"; then scripts/check_install.sh build/emulated; fi
+    if time_for 350 "packed: Debian packages in a fresh Debian, with and without AVX-512"; then scripts/check_package.sh; fi
+    if time_for 350 "emulated platform without any CUDA toolkit"; then scripts/check_without_cuda.sh; fi
+    if PATH=$PATH:/usr/local/cuda/bin command -v nvcc >/dev/null &&
+        time_for 750 "the bundle for a GPU's machine, in an empty root"; then
+        scripts/check_gpu_bundle.sh
     fi
 fi
+for name in "${left_out[@]}"; do echo "left out for want of time: $name"; done
 step "done"
