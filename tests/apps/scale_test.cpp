@@ -235,7 +235,7 @@ TEST_F(ScaleTest, WeightsOfPyTorchAreToldTheirNet) {
 
 // Between windows, which are many.
 TEST_F(ScaleTest, AnInterruptLeavesNoHalfResult) {
-    draw("long", "long", 1000, 1000, 1);
+    draw("long", "long", 4000, 1000, 1);  // over a second, however fast the machine is
     for (const auto& [signal, code] : {std::pair<std::string, int>{"INT", 130}, {"TERM", 143}}) {
         const Outcome stopped = shell("timeout --preserve-status -s " + signal + " 1 " + program() + " predict " +
                                       at("long/images/long.png") + " --checkpoint " + at("run") + " -o " +
