@@ -82,7 +82,7 @@ std::vector<std::string> settings_of_start(Experiment e) {
     describe(settings, e);
     std::vector<std::string> words;
     for (const std::string& key : sweep::settings_without_result())
-        words.insert(words.end(), {fmt::format("--{}", key), settings.at(key).shown()});
+        words.insert(words.end(), {fmt::format("--{}", key), sweep::value_of(settings.at(key))});
     return words;
 }
 

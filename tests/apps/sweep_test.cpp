@@ -150,8 +150,10 @@ TEST_F(SweepTest, OneSignalSavesAllTrainingsAndTheSameCommandGoesOn) {
                                   " 2>/dev/null)\" ]; do sleep 0.02; done; kill -INT $pid; wait $pid");
     expect_said(outcome, 130, "the same command again goes on");
     expect_said(outcome, 130, "not finished: lr=0.01: stands in epoch");
-    const Outcome more = shell(command + " --max-hours 1e-5");  // a step each
+    const Outcome more = shell("cd " + quoted("stopped") + " && " + command + " --max-hours 1e-5");  // a step each
     expect_said(more, 0, ", not finished (");
+    for (const auto& entry : std::filesystem::directory_iterator(root() / "stopped"))
+        EXPECT_NE(entry.path().filename(), "\"\"") << "an empty setting was handed on as two quotes";
     for (const char* run : {"lr=0.01", "lr=0.03"})
         EXPECT_NE(text_of("stopped/" + std::string(run) + "/config.toml").find("max-hours = 1e-05"), std::string::npos);
 }
