@@ -2,6 +2,7 @@
 
 #include "base/paths.h"
 #include "models/catalogue.h"
+#include "segmentation/precision.h"
 
 namespace atrous::app {
 
@@ -31,6 +32,17 @@ LoadedNet DescribedNet::load(const Options& o, const std::string& path, bool ave
     if (!has_model_card(*weights)) return load_described(file, card(o, file), device, precision, messages);
     refuse_beside(o, file, averaged);
     return load_net(*weights, device, precision);
+}
+
+LoadedNet DescribedNet::fresh(const Options& o, Device device, const std::string& precision, uint64_t seed) const {
+    LoadedNet loaded;
+    loaded.card = card(o, "a net without --checkpoint");
+    if (!precision.empty()) loaded.precision = precision;
+    loaded.compute = use_precision(loaded.precision, device);
+    loaded.net = make_net(loaded.card.net);
+    loaded.net->materialize({.device = device, .compute = loaded.compute, .seed = seed});
+    loaded.net->set_training(false);
+    return loaded;
 }
 
 void DescribedNet::refuse_beside(const Options& o, const std::string& path, bool averaged) const {

@@ -27,10 +27,12 @@ class DescribedNet {
     // `precision`: as load_net.
     LoadedNet load(const Options& options, const std::string& path, bool averaged, Device device,
                    const std::string& precision, Messages& messages) const;
+    // The net as it is described, with the values from which a training begins.
+    LoadedNet fresh(const Options& options, Device device, const std::string& precision, uint64_t seed) const;
 
  private:
     void refuse_beside(const Options& options, const std::string& path, bool averaged) const;
-    ModelCard card(const Options& options, const std::string& path) const;
+    ModelCard card(const Options& options, const std::string& path) const;  // `path`: for messages
 
     NetConfig net_;
     ImageSize size_;

@@ -32,6 +32,7 @@ constexpr Verb verbs[] = {
     {"eval", eval, "score a checkpoint on a data set", true},
     {"predict", predict, "write masks, probabilities or overlays for images", true},
     {"summary", summary, "show a net layer by layer, and the memory it takes"},
+    {"inspect", inspect, "write a page that shows what a net does with an image", true},
     {"convert", convert, "convert weights between .pth and .safetensors"},
     {"forward", forward, "run a net on a given tensor, with gradients if wanted", true},
     {"run-op", run_op, "run one op on given tensors, with gradients if wanted"},

@@ -10,8 +10,10 @@
 #include "engine/io/checkpoint.h"
 #include "segmentation/checkpoint_path.h"
 #include "segmentation/experiment.h"
+#include "segmentation/inspection/page.h"
 #include "segmentation/memory_advice.h"
 #include "segmentation/model_card.h"
+#include "segmentation/outputs.h"
 #include "segmentation/summary_text.h"
 
 namespace atrous::app {
@@ -25,7 +27,8 @@ struct SummaryArguments {
     ImageSize size = 256;
     OptimizerOptions optimizer;
     Machine machine{.precision = "auto"};
-    bool json = false;
+    bool json = false, overwrite = false;
+    std::string html;
     Options o{
         "summary",
         "Shows a net layer by layer, and the memory that it takes to train it and to predict with it. Nothing is "
@@ -46,13 +49,15 @@ struct SummaryArguments {
         describe_device(o, machine);
         o.group("Output");
         o.bind("json", json, "JSON with exact numbers in place of the tables");
+        o.bind("html", html, "file (HTML) that shows the graph of the net, beside the tables");
+        describe_overwrite(o, overwrite);
     }
 };
 
 struct Subject {
     NetConfig net;
     ImageSize size;
-    std::string precision;
+    std::string precision, name;
 };
 
 Subject subject_of(const SummaryArguments& a) {
@@ -60,13 +65,22 @@ Subject subject_of(const SummaryArguments& a) {
         const ModelCard card = model_card_of(io::SafetensorsFile(checkpoint_file(a.checkpoint)));
         const bool sized = a.o.at("size").given();
         return {card.net, sized ? a.size : ImageSize(card.height, card.width),
-                a.o.at("precision").given() ? a.machine.precision : card.precision};
+                a.o.at("precision").given() ? a.machine.precision : card.precision, a.checkpoint};
     }
     check_applicable(a.o, a.net);
     NetConfig net = a.net;
     net.in_channels = a.channels;
     net.out_channels = logits_of(a.classes);
-    return {net, a.size, a.machine.precision};
+    return {net, a.size, a.machine.precision, ""};
+}
+
+void write_graph(const SummaryArguments& a, const Subject& subject) {
+    ModelCard card;
+    card.net = subject.net;
+    card.height = subject.size.height, card.width = subject.size.width;
+    card.precision = subject.precision;
+    inspection::write_page(a.html, subject.net.model,
+                           inspection::Json::array({inspection::graph_study(card, subject.name)}));
 }
 
 void print_json(const SummaryArguments& a, const Subject& subject, const Summary& s, const MemoryPlan& training,
@@ -95,7 +109,14 @@ int summary(int argc, const char* const* argv) {
     SummaryArguments a;
     a.o.parse(argc, argv);
     check(a.optimizer);
+    if (!a.checkpoint.empty()) a.checkpoint = checkpoint_file(a.checkpoint);
+    Outputs()
+        .reads("--checkpoint", a.checkpoint)
+        .reads("--config", a.o.config_file())
+        .writes("--html", a.html, FileKind::page)
+        .check(a.overwrite);
     const Subject subject = subject_of(a);
+    if (!a.html.empty()) write_graph(a, subject);
     auto net = make_net(subject.net);
     PlanOptions plan;
     plan.device = planned_device(a);

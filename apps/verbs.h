@@ -9,6 +9,7 @@ int recipes(int argc, const char* const* argv);
 int eval(int argc, const char* const* argv);
 int predict(int argc, const char* const* argv);
 int summary(int argc, const char* const* argv);
+int inspect(int argc, const char* const* argv);
 int convert(int argc, const char* const* argv);
 int forward(int argc, const char* const* argv);
 int run_op(int argc, const char* const* argv);

@@ -13,7 +13,7 @@
 #include "base/posix.h"
 #include "data/image.h"
 #include "data/row_writer.h"
-#include "segmentation/report/page.h"
+#include "segmentation/html_page.h"
 #include "segmentation/run_lock.h"
 
 namespace atrous {
@@ -62,7 +62,7 @@ bool is_replaceable(const std::string& path, FileKind kind) {
         case FileKind::tensors:
             return begin.find(fmt::format("\"{}\":\"{}\"", tensors_mark_key, tensors_mark)) != std::string::npos;
         case FileKind::page:
-            return report::is_page(begin);
+            return is_own_page(begin);
         case FileKind::weights:
             return false;
     }

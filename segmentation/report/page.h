@@ -14,11 +14,6 @@ inline constexpr const char* page_name = "report.html";
 // file; `quick` as in base/durable_file.h. IoError.
 void write_page(const std::string& path, const Json& runs, bool quick = false);
 std::string page_of(const Json& runs);  // the same as text
-// Tells whether a file begins as a page of this program, so that replacing it loses nothing.
-bool is_page(std::string_view beginning);
-
-// Text within HTML: &, <, >, " and ' as entities.
-std::string html_text(std::string_view text);
 // The files of the folder page, as they are.
 std::string_view page_style();
 std::string_view page_program();

@@ -12,6 +12,7 @@
 #include "data/palette.h"
 #include "segmentation/extremes.h"
 #include "segmentation/report/image_scores.h"
+#include "segmentation/html_page.h"
 #include "segmentation/report/page.h"
 #include "segmentation/report/run_data.h"
 #include "segmentation/report/shown_images.h"
@@ -199,8 +200,8 @@ TEST(ReportPage, NoNameEndsTheScriptOrBecomesAnElement) {
 
 TEST(ReportPage, IsOneFileThatIsKnownAgain) {
     const std::string page = page_of(Json::array({Json::object(), Json::object()}));
-    EXPECT_TRUE(is_page(page));
-    EXPECT_FALSE(is_page("<!DOCTYPE html>\n<html>"));
+    EXPECT_TRUE(is_own_page(page));
+    EXPECT_FALSE(is_own_page("<!DOCTYPE html>\n<html>"));
     EXPECT_NE(page.find(page_style()), std::string::npos);
     EXPECT_NE(page.find(page_program()), std::string::npos);
     EXPECT_TRUE(page_program().starts_with("'use strict';"));

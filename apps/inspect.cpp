@@ -1,0 +1,100 @@
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/console.h"
+#include "apps/described_net.h"
+#include "apps/exit_codes.h"
+#include "apps/options.h"
+#include "apps/verbs.h"
+#include "base/error.h"
+#include "base/paths.h"
+#include "segmentation/experiment.h"
+#include "segmentation/inspection/page.h"
+#include "segmentation/outputs.h"
+
+namespace atrous::app {
+
+namespace {
+
+struct InspectArguments {
+    std::vector<std::string> images, masks;
+    std::string checkpoint, compare, output;
+    inspection::StudyOptions study;
+    uint64_t seed = 0;
+    bool overwrite = false;
+    Machine machine;
+    DescribedNet described;
+    Options o{"inspect",
+              "Writes a page that shows what a net does with images: its graph with the feature maps of every layer, "
+              "probabilities and receptive fields by pixel, class activations. It opens in any browser, without a network."};
+
+    InspectArguments() {
+        o.bind("images", images, "images to look at").positional().required();
+        describe_checkpoint(o, checkpoint).help += fmt::format("{}; not given: the net that `model` and `size` describe, "
+                                                               "before any training", DescribedNet::beside_checkpoints);
+        o.bind("masks", masks, "masks of the images, in their order, for scores and gradients of the loss");
+        o.bind("compare", compare, "checkpoint or run folder whose net is shown beside the first");
+        o.bind("output", output, "file to write (HTML)").letter('o').required();
+        o.bind("grid", study.grid,
+               "logits down and across whose effective receptive field is found, by a backward pass each; 0: none")
+            .min(0)
+            .max(inspection::most_grid);
+        o.bind("feature-channels", study.channels, "channels of each feature map that are drawn, the strongest ones")
+            .min(1)
+            .max(inspection::most_channels);
+        o.bind("seed", seed, "seed of the values of a net without `checkpoint`");
+        describe_device(o, machine);
+        describe_precision(o, machine);
+        describe_overwrite(o, overwrite);
+        described.describe(o);
+    }
+
+    void parse(int argc, const char* const* argv) {
+        o.parse(argc, argv);
+        if (!masks.empty() && masks.size() != images.size())
+            throw UsageError(fmt::format("`masks`: {} for {} images; expected one an image, in their order, or none",
+                                         masks.size(), images.size()));
+        Outputs files;
+        for (const std::string& path : {checkpoint, compare})
+            if (!path.empty()) files.reads("a checkpoint", weights_file(path));
+        for (const std::string& image : images) files.reads("an image", image);
+        for (const std::string& mask : masks) files.reads("--masks", mask);
+        files.reads("--config", o.config_file()).writes("--output", output, FileKind::page).check(overwrite);
+    }
+
+    LoadedNet load(const std::string& path, Device device, Messages& messages) const {
+        if (path.empty()) return described.fresh(o, device, machine.precision, seed);
+        return described.load(o, path, !compare.empty(), device, machine.precision, messages);
+    }
+};
+
+std::string short_name(const std::string& path) {
+    return path.empty() ? "untrained" : std::filesystem::path(path).lexically_normal().string();
+}
+
+}  // namespace
+
+int inspect(int argc, const char* const* argv) {
+    InspectArguments a;
+    a.parse(argc, argv);
+    Console console;
+    const Device device = open_device(a.machine, console);
+    inspection::Json studies = inspection::Json::array();
+    std::vector<std::string> nets{a.checkpoint};
+    if (!a.compare.empty()) nets.push_back(a.compare);
+    for (size_t i = 0; i < a.images.size(); ++i)
+        for (const std::string& path : nets) {
+            LoadedNet net = a.load(path, device, console);
+            const data::Sample sample{a.images[i], a.masks.empty() ? "" : a.masks[i],
+                                      std::filesystem::path(a.images[i]).filename().string()};
+            studies.push_back(inspection::net_study(net, short_name(path), sample, a.study, console));
+        }
+    const std::string title = fmt::format("{} – what the net does", studies[0]["net"].get<std::string>());
+    inspection::write_page(a.output, title, studies);
+    fmt::print("wrote {}\n", a.output);
+    return exit_ok;
+}
+
+}  // namespace atrous::app

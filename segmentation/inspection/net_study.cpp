@@ -1,0 +1,331 @@
+#include "segmentation/inspection/net_study.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/base64.h"
+#include "base/error.h"
+#include "data/loader.h"
+#include "data/mask.h"
+#include "data/palette.h"
+#include "engine/train/batch_inputs.h"
+#include "engine/train/metric.h"
+#include "segmentation/inspection/logit_gradients.h"
+#include "segmentation/inspection/net_pass.h"
+#include "segmentation/inspection/study_nodes.h"
+#include "segmentation/postprocess.h"
+#include "segmentation/report/shown_images.h"
+#include "segmentation/result_sheet.h"
+#include "segmentation/summary_text.h"
+
+namespace atrous::inspection {
+
+namespace {
+
+constexpr int64_t most_probabilities = 4 << 20;  // bytes
+constexpr size_t most_activations = 8;
+constexpr double field_share = 0.95;
+
+// The image as a picture of a page, and where its pixels lie in what the net saw.
+struct Scene {
+    data::Example example;  // of the net's size, before normalization
+    DeviceBatch batch;
+    int64_t h = 0, w = 0;  // of the image, below and right of which the batch may be padded
+    int64_t shown_h = 0, shown_w = 0;
+    std::string note;
+
+    int64_t row(int64_t i) const { return (2 * i + 1) * h / (2 * shown_h); }
+    int64_t column(int64_t j) const { return (2 * j + 1) * w / (2 * shown_w); }
+};
+
+Scene scene_of(LoadedNet& net, const data::Sample& sample) {
+    const ModelCard& card = net.card;
+    data::LoaderOptions loader = loader_options(card, 1, 0, net.net->input_multiple());
+    Scene s;
+    s.example = data::load_sample(sample, data::parse_mask_rule(card.mask_values), loader);
+    const int64_t whole_h = s.example.image.h, whole_w = s.example.image.w;
+    s.h = whole_h, s.w = whole_w;
+    if (card.resize == data::ResizeMode::none) {
+        s.h = std::min(whole_h, card.height), s.w = std::min(whole_w, card.width);
+        data::both(s.example, [&](const data::Image& image) {
+            return data::crop(image, (whole_h - s.h) / 2, (whole_w - s.w) / 2, s.h, s.w);
+        });
+    }
+    const bool cut = s.h < whole_h || s.w < whole_w;
+    const bool resized = whole_h != s.example.source_h || whole_w != s.example.source_w;
+    s.note = cut       ? fmt::format("the middle {}x{} of {}x{}", s.w, s.h, whole_w, whole_h)
+             : resized ? fmt::format("resized from {}x{} to {}x{}", s.example.source_w, s.example.source_h, s.w, s.h)
+                       : "";
+    HostBatch batch;
+    data::collate({s.example}, loader, batch);
+    batch.names = {sample.name};
+    s.batch = upload(batch, net.net->materialized().device, net.compute);
+    const PictureSize shown = picture_size(s.h, s.w, longest_picture);
+    const double room = std::sqrt(double(most_probabilities) / double(card.classes() * shown.h * shown.w));
+    s.shown_h = std::max<int64_t>(1, int64_t(double(shown.h) * std::min(1., room)));
+    s.shown_w = std::max<int64_t>(1, int64_t(double(shown.w) * std::min(1., room)));
+    return s;
+}
+
+// The probability of each class at a pixel, of its logits.
+std::vector<double> probabilities_of(const float* logits, int64_t channels, bool softmax) {
+    std::vector<double> p;
+    const auto sigmoid = [](double z) { return 1 / (1 + std::exp(-z)); };
+    if (channels == 1) return {sigmoid(-logits[0]), sigmoid(logits[0])};
+    const double largest = *std::max_element(logits, logits + channels);
+    double sum = 0;
+    for (int64_t c = 0; c < channels; ++c) {
+        p.push_back(softmax ? std::exp(logits[c] - largest) : sigmoid(logits[c]));
+        sum += p.back();
+    }
+    if (softmax)
+        for (double& v : p) v /= sum;
+    return p;
+}
+
+// In units of the largest that so many classes can have; of classes that do not exclude each other the largest of one.
+double entropy_of(const std::vector<double>& p, bool excluding) {
+    const auto term = [](double v) { return v > 0 ? -v * std::log(v) : 0; };
+    double sum = 0, largest = 0;
+    for (const double v : p) {
+        sum += term(v);
+        largest = std::max(largest, term(v) + term(1 - v));
+    }
+    return excluding ? sum / std::log(double(p.size())) : largest / std::log(2.);
+}
+
+std::string gray_uri(const data::Image& gray) { return "data:image/png;base64," + base64(data::encode_png(gray)); }
+
+void add_probabilities(Json& study, const Scene& s, const std::vector<float>& logits, const ModelCard& card) {
+    const bool softmax = is_softmax(card), excluding = softmax || card.net.out_channels == 1;
+    const size_t classes = size_t(card.classes()), pixels = size_t(s.shown_h * s.shown_w);
+    std::vector<uint8_t> levels(classes * pixels);
+    data::Image entropy = data::make_image<uint8_t>(s.shown_h, s.shown_w, 1);
+    for (int64_t i = 0; i < s.shown_h; ++i)
+        for (int64_t j = 0; j < s.shown_w; ++j) {
+            const float* z = &logits[size_t((s.row(i) * s.w + s.column(j)) * card.net.out_channels)];
+            const std::vector<double> p = probabilities_of(z, card.net.out_channels, softmax);
+            const size_t at = size_t(i * s.shown_w + j);
+            for (size_t c = 0; c < p.size(); ++c) levels[c * pixels + at] = uint8_t(std::lround(p[c] * 255));
+            entropy.u8[at] = uint8_t(std::lround(std::min(1., entropy_of(p, excluding)) * 255));
+        }
+    study["probabilities"] = base64(levels);
+    study["softmax"] = excluding;
+    study["entropy"] = gray_uri(entropy);
+}
+
+data::Image shown_ids(const Scene& s, const data::Image& ids) {
+    data::Image small = data::make_image<uint8_t>(s.shown_h, s.shown_w, 1);
+    for (int64_t i = 0; i < s.shown_h; ++i)
+        for (int64_t j = 0; j < s.shown_w; ++j)
+            small.u8[size_t(i * s.shown_w + j)] = ids.u8[size_t(s.row(i) * s.w + s.column(j))];
+    return small;
+}
+
+data::Palette colours_of(const ModelCard& card) {
+    data::Palette palette = data::mask_palette(int(card.classes()));
+    for (size_t c = 0; c < card.colours.size() && c < palette.size(); ++c) palette[c] = card.colours[c];
+    return palette;
+}
+
+std::string hex(uint32_t colour) { return fmt::format("#{:06x}", colour & 0xffffff); }
+
+void add_classes(Json& study, const Scene& s, const data::Image& predicted, const ModelCard& card) {
+    const int64_t n = card.classes();
+    std::vector<int64_t> counts(size_t(n * n));
+    const bool scored = s.example.labels.h > 0;
+    for (size_t i = 0; scored && i < predicted.u8.size(); ++i)
+        if (const int64_t truth = s.example.labels.u8[i]; truth < n) ++counts[size_t(truth * n + predicted.u8[i])];
+    const ConfusionMatrix matrix(n, counts.data());
+    const data::Palette palette = colours_of(card);
+    const std::vector<std::string> names = sheet_classes(card).names;
+    study["classes"] = Json::array();
+    for (int64_t c = 0; c < n; ++c) {
+        Json row{{"name", names[size_t(c)]}, {"colour", hex(palette[size_t(c)])}};
+        const ClassCounts k = matrix.of_class(c);
+        const int64_t either = k.both() - k.intersection;
+        row["predicted"] = std::count(predicted.u8.begin(), predicted.u8.end(), uint8_t(c));
+        if (scored) {
+            row["truth"] = k.truth;
+            row["iou"] = report::number(double(k.intersection) / double(either));
+            row["dice"] = report::number(2 * double(k.intersection) / double(k.both()));
+        }
+        study["classes"].push_back(row);
+    }
+    if (!scored) return;
+    for (const auto& metric : Metric::catalogue().all())
+        if (metric->of_counts && !metric->detail)
+            study["scores"].push_back(
+                {{"title", metric->title}, {"value", report::number(metric->of_counts(matrix))}});
+}
+
+void add_pictures(Json& study, const Scene& s, const data::Image& predicted, const ModelCard& card) {
+    const data::Palette palette = colours_of(card);
+    const data::Image rgb = data::to_8bit_rgb(s.example.image, card.normalization.range);
+    report::ShownImage shown{"", 0, 0, data::resize_bilinear(rgb, s.shown_h, s.shown_w), {}, shown_ids(s, predicted)};
+    study["picture"] = report::jpeg_uri(shown.picture);
+    study["prediction"] = report::png_uri(shown.prediction, palette);
+    if (s.example.labels.h == 0) return;
+    shown.truth = shown_ids(s, s.example.labels);
+    study["truth"] = report::png_uri(shown.truth, palette);
+    study["errors"] =
+        report::png_uri(report::error_map(shown, card.classes()), report::error_palette(card.classes()));
+}
+
+// Gray is `shade` of the share of the largest value.
+std::string shaded_uri(const std::vector<double>& values, int64_t h, int64_t w, int64_t to_h, int64_t to_w,
+                       double (*shade)(double)) {
+    const double largest = *std::max_element(values.begin(), values.end());
+    data::Image image = data::make_image<float>(h, w, 1);
+    for (size_t i = 0; i < values.size(); ++i) image.f32[i] = float(largest > 0 ? values[i] / largest : 0);
+    const data::Image small = data::resize_bilinear(image, to_h, to_w);
+    data::Image gray = data::make_image<uint8_t>(to_h, to_w, 1);
+    for (size_t i = 0; i < gray.u8.size(); ++i)
+        gray.u8[i] = uint8_t(std::lround(shade(std::clamp(double(small.f32[i]), 0., 1.)) * 255));
+    return gray_uri(gray);
+}
+
+// The rectangle of the image's pixels that a logit there depends on: [top, left, bottom, right].
+Json theoretical_box(const Json& node, int64_t y, int64_t x) {
+    const int64_t h = node["field"][0], w = node["field"][1];
+    return {y - (h - 1) / 2, x - (w - 1) / 2, y + h / 2, x + w / 2};
+}
+
+void add_fields(Json& study, LoadedNet& net, const Scene& s, const std::vector<float>& logits,
+                const data::Image& predicted, const StudyOptions& options, Messages& messages) {
+    study["fields"] = Json::array();
+    study["field_share"] = field_share;
+    const int64_t c = net.card.net.out_channels, padded_w = s.batch.images.dim(2);
+    for (int64_t k = 0; k < options.grid * options.grid; ++k) {
+        messages.progress("receptive fields", k, options.grid * options.grid);
+        const int64_t y = (2 * (k / options.grid) + 1) * s.h / (2 * options.grid),
+                      x = (2 * (k % options.grid) + 1) * s.w / (2 * options.grid);
+        const int64_t id = predicted.u8[size_t(y * s.w + x)], channel = c == 1 ? 0 : id;
+        const std::vector<double> padded = effective_field(*net.net, s.batch.images, {y, x, channel});
+        std::vector<double> field;
+        for (int64_t row = 0; row < s.h; ++row)
+            field.insert(field.end(), padded.begin() + row * padded_w, padded.begin() + row * padded_w + s.w);
+        const double largest = *std::max_element(field.begin(), field.end());
+        study["fields"].push_back(
+            {{"y", y},
+             {"x", x},
+             {"class", id},
+             {"logit", report::number(logits[size_t((y * s.w + x) * c + channel)])},
+             {"largest", report::number(largest)},
+             {"pixels", pixels_with(field, field_share)},
+             {"box", theoretical_box(study["nodes"].back(), y, x)},
+             {"whole", study["nodes"].back()["whole"]},
+             {"picture", shaded_uri(field, s.h, s.w, s.shown_h, s.shown_w, [](double v) { return std::sqrt(v); })}});
+    }
+    messages.progress("receptive fields", options.grid * options.grid, options.grid * options.grid);
+}
+
+// The last of the maps of the coarsest stride that are more than one pixel.
+size_t deepest(const Json& nodes) {
+    size_t found = 0;
+    double stride = 0;
+    for (size_t i = 0; i < nodes.size(); ++i) {
+        const Json& shape = nodes[i]["shape"];
+        if (shape[0] == 1 && shape[1] == 1) continue;
+        if (const double of_node = nodes[i]["stride"]; of_node >= stride) found = i, stride = of_node;
+    }
+    return found;
+}
+
+void add_activations(Json& study, LoadedNet& net, const Scene& s, const data::Image& predicted) {
+    const size_t node = deepest(study["nodes"]);
+    const Shape logits({1, s.batch.images.dim(1), s.batch.images.dim(2), net.card.net.out_channels});
+    std::set<int64_t> occurring(predicted.u8.begin(), predicted.u8.end());
+    for (const uint8_t id : s.example.labels.u8)
+        if (id < net.card.classes()) occurring.insert(id);
+    study["activations"] = Json::array();
+    for (const int64_t id : occurring) {
+        if (study["activations"].size() == most_activations) break;
+        std::vector<uint8_t> counts(size_t(logits[1] * logits[2]));
+        for (int64_t y = 0; y < s.h; ++y)
+            for (int64_t x = 0; x < s.w; ++x)
+                counts[size_t(y * logits[2] + x)] = predicted.u8[size_t(y * s.w + x)] == id;
+        const bool binary = net.card.net.out_channels == 1;
+        const std::vector<double> map = class_activation(*net.net, s.batch.images, node, binary ? 0 : id,
+                                                         binary && id == 0 ? -1 : 1, counts);
+        const int64_t h = study["nodes"][node]["shape"][0], w = study["nodes"][node]["shape"][1];
+        study["activations"].push_back(
+            {{"class", id},
+             {"node", node},
+             {"largest", report::number(*std::max_element(map.begin(), map.end()))},
+             // Of the padded image, on which the map lies.
+             {"covers", {double(logits[1]) / double(s.h), double(logits[2]) / double(s.w)}},
+             {"picture", shaded_uri(map, h, w, h, w, [](double v) { return v; })}});
+    }
+}
+
+void require_finite(const std::vector<float>& logits, const std::string& image) {
+    for (const float z : logits)
+        if (!std::isfinite(z))
+            throw NumericError(image + ": the net gives NaN or Inf; expected finite logits; `atrous replay` and "
+                                       "`--precision fp32` help to find out why");
+}
+
+Json begun(const ModelCard& card, const std::string& checkpoint, const std::string& image) {
+    return {{"checkpoint", checkpoint}, {"image", image}, {"net", card.net.model}, {"precision", card.precision}};
+}
+
+// Times, maps and gradients of what ran; gives the logits of the image, without its padding.
+std::vector<float> run_net(Json& study, LoadedNet& net, const Scene& s, const StudyOptions& options) {
+    std::vector<LayerMaps> maps;
+    const NetPass pass = run_pass(*net.net, s.batch.images, [&](size_t, const Tensor& output) {
+        maps.push_back(maps_of(output, options.channels, longest_map));
+    });
+    study["nodes"] = nodes_of(*net.net, pass.entries, pass.image);
+    add_maps(study["nodes"], maps);
+    add_times(study["nodes"], entry_times(*net.net, s.batch.images));
+    add_filters(study["nodes"], *net.net, pass.entries);
+    if (s.example.labels.h > 0) {
+        const StepGradients gradients =
+            step_gradients(*net.net, s.batch.images, s.batch.labels, loss_of(net.card));
+        study["loss"] = report::number(gradients.loss);
+        add_gradients(study["nodes"], pass.entries, gradients);
+    }
+    return host_logits(pass.logits, s.h, s.w);
+}
+
+}  // namespace
+
+Json net_study(LoadedNet& net, const std::string& checkpoint, const data::Sample& sample, const StudyOptions& options,
+               Messages& messages) {
+    const Scene s = scene_of(net, sample);
+    Json study = begun(net.card, checkpoint, sample.name);
+    study["note"] = s.note;
+    study["size"] = {s.h, s.w};
+    study["padded"] = {s.batch.images.dim(1), s.batch.images.dim(2)};
+    study["shown"] = {s.shown_h, s.shown_w};
+    const std::vector<float> logits = run_net(study, net, s, options);
+    require_finite(logits, sample.image_path);
+    const data::Image predicted = class_ids(logits.data(), s.h, s.w, net.card.net.out_channels);
+    add_classes(study, s, predicted, net.card);
+    add_pictures(study, s, predicted, net.card);
+    add_probabilities(study, s, logits, net.card);
+    add_activations(study, net, s, predicted);
+    add_fields(study, net, s, logits, predicted, options, messages);
+    return study;
+}
+
+Json graph_study(const ModelCard& card, const std::string& name) {
+    const auto net = make_net(card.net);
+    net->materialize({.device = {DeviceKind::meta}});
+    const int64_t multiple = net->input_multiple();
+    const auto padded = [&](int64_t side) { return (side + multiple - 1) / multiple * multiple; };
+    const Tensor x = Tensor::empty({1, padded(card.height), padded(card.width), net->in_channels()}, DType::f32,
+                                   {DeviceKind::meta});
+    const NetPass pass = run_pass(*net, x, [](size_t, const Tensor&) {});
+    Json study = begun(card, name, "");
+    study["note"] = "";
+    study["size"] = study["padded"] = {x.dim(1), x.dim(2)};
+    study["nodes"] = nodes_of(*net, pass.entries, pass.image);
+    return study;
+}
+
+}  // namespace atrous::inspection
