@@ -26,14 +26,17 @@ struct InspectArguments {
     bool overwrite = false;
     Machine machine;
     DescribedNet described;
-    Options o{"inspect",
-              "Writes a page that shows what a net does with images: its graph with the feature maps of every layer, "
-              "probabilities and receptive fields by pixel, class activations. It opens in any browser, without a network."};
+    Options o{
+        "inspect",
+        "Writes a page that shows what a net does with images: its graph with the feature maps of every layer, "
+        "probabilities and receptive fields by pixel, class activations. It opens in any browser, without a network."};
 
     InspectArguments() {
         o.bind("images", images, "images to look at").positional().required();
-        describe_checkpoint(o, checkpoint).help += fmt::format("{}; not given: the net that `model` and `size` describe, "
-                                                               "before any training", DescribedNet::beside_checkpoints);
+        describe_checkpoint(o, checkpoint).help += fmt::format(
+            "{}; not given: the net that `model` and `size` describe, "
+            "before any training",
+            DescribedNet::beside_checkpoints);
         o.bind("masks", masks, "masks of the images, in their order, for scores and gradients of the loss");
         o.bind("compare", compare, "checkpoint or run folder whose net is shown beside the first");
         o.bind("output", output, "file to write (HTML)").letter('o').required();

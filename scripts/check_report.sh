@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Trains two tiny runs, opens their reports and the page that compares them in a browser without a window and without a
-# network, and holds what is shown against the runs' own files.
+# Opens the reports of tiny trainings, the page that compares them, and the study pages of `atrous inspect` in a browser
+# without a window and without a network, and holds what is shown against the runs' own files and the engine's numbers.
 #   scripts/check_report.sh PROGRAM [FOLDER FOR SCREENSHOTS]
 set -euo pipefail
 if [ $# -lt 1 ] || [ ! -f "$1" ]; then
@@ -12,7 +12,8 @@ shots=${2:+$(realpath "$2")}
 cd "$(dirname "$0")/.."
 for python in python3 /usr/bin/python3; do # a virtual environment hides the system's modules
     if "$python" -c 'import selenium' 2>/dev/null; then
-        exec "$python" tests/apps/report_browser.py "$program" ${shots:+"$shots"}
+        "$python" tests/apps/report_browser.py "$program" ${shots:+"$shots"}
+        exec "$python" tests/apps/study_browser.py "$program" ${shots:+"$shots"}
     fi
 done
 echo "check_report.sh: no Python has selenium; install it: apt-get install chromium chromium-driver python3-selenium" >&2

@@ -19,10 +19,10 @@ struct ShownChannel {
 
 struct LayerMaps {
     double min = 0, max = 0, mean = 0, stddev = 0;
-    double zeros = 0;      // share of the values that are exactly 0
-    int64_t dead = 0;      // channels all of whose values are 0
-    int64_t constant = 0;  // channels of one value other than 0
-    std::vector<int64_t> histogram;  // of all values, `histogram_bins` equal ranges from min to max
+    double zeros = 0;                         // share of the values that are exactly 0
+    int64_t dead = 0;                         // channels all of whose values are 0
+    int64_t constant = 0;                     // channels of one value other than 0
+    std::vector<int64_t> histogram;           // of all values, `histogram_bins` equal ranges from min to max
     std::vector<ShownChannel> channels = {};  // the strongest first
     // Their pictures side by side in gray. A picture has the map's own values where no side of it is longer than
     // asked for, else those of resize_nearest.

@@ -86,10 +86,8 @@ std::vector<double> class_activation(SegmentationNet& net, const Tensor& x, size
     tape.backward(logits, seed_like(logits, seed));
     const size_t maps = size_t(watching.shape[3]), pixels = watching.values.size() / maps;
     std::vector<double> weights(maps), activation(pixels);
-    for (size_t i = 0; i < watching.gradients.size(); ++i)
-        weights[i % maps] += watching.gradients[i] / double(pixels);
-    for (size_t i = 0; i < watching.values.size(); ++i)
-        activation[i / maps] += weights[i % maps] * watching.values[i];
+    for (size_t i = 0; i < watching.gradients.size(); ++i) weights[i % maps] += watching.gradients[i] / double(pixels);
+    for (size_t i = 0; i < watching.values.size(); ++i) activation[i / maps] += weights[i % maps] * watching.values[i];
     for (double& a : activation) a = std::max(a, 0.);
     return activation;
 }

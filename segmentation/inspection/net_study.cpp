@@ -158,8 +158,7 @@ void add_classes(Json& study, const Scene& s, const data::Image& predicted, cons
     if (!scored) return;
     for (const auto& metric : Metric::catalogue().all())
         if (metric->of_counts && !metric->detail)
-            study["scores"].push_back(
-                {{"title", metric->title}, {"value", report::number(metric->of_counts(matrix))}});
+            study["scores"].push_back({{"title", metric->title}, {"value", report::number(metric->of_counts(matrix))}});
 }
 
 void add_pictures(Json& study, const Scene& s, const data::Image& predicted, const ModelCard& card) {
@@ -171,8 +170,7 @@ void add_pictures(Json& study, const Scene& s, const data::Image& predicted, con
     if (s.example.labels.h == 0) return;
     shown.truth = shown_ids(s, s.example.labels);
     study["truth"] = report::png_uri(shown.truth, palette);
-    study["errors"] =
-        report::png_uri(report::error_map(shown, card.classes()), report::error_palette(card.classes()));
+    study["errors"] = report::png_uri(report::error_map(shown, card.classes()), report::error_palette(card.classes()));
 }
 
 // Gray is `shade` of the share of the largest value.
@@ -249,24 +247,24 @@ void add_activations(Json& study, LoadedNet& net, const Scene& s, const data::Im
             for (int64_t x = 0; x < s.w; ++x)
                 counts[size_t(y * logits[2] + x)] = predicted.u8[size_t(y * s.w + x)] == id;
         const bool binary = net.card.net.out_channels == 1;
-        const std::vector<double> map = class_activation(*net.net, s.batch.images, node, binary ? 0 : id,
-                                                         binary && id == 0 ? -1 : 1, counts);
+        const std::vector<double> map =
+            class_activation(*net.net, s.batch.images, node, binary ? 0 : id, binary && id == 0 ? -1 : 1, counts);
         const int64_t h = study["nodes"][node]["shape"][0], w = study["nodes"][node]["shape"][1];
-        study["activations"].push_back(
-            {{"class", id},
-             {"node", node},
-             {"largest", report::number(*std::max_element(map.begin(), map.end()))},
-             // Of the padded image, on which the map lies.
-             {"covers", {double(logits[1]) / double(s.h), double(logits[2]) / double(s.w)}},
-             {"picture", shaded_uri(map, h, w, h, w, [](double v) { return v; })}});
+        study["activations"].push_back({{"class", id},
+                                        {"node", node},
+                                        {"largest", report::number(*std::max_element(map.begin(), map.end()))},
+                                        // Of the padded image, on which the map lies.
+                                        {"covers", {double(logits[1]) / double(s.h), double(logits[2]) / double(s.w)}},
+                                        {"picture", shaded_uri(map, h, w, h, w, [](double v) { return v; })}});
     }
 }
 
 void require_finite(const std::vector<float>& logits, const std::string& image) {
     for (const float z : logits)
         if (!std::isfinite(z))
-            throw NumericError(image + ": the net gives NaN or Inf; expected finite logits; `atrous replay` and "
-                                       "`--precision fp32` help to find out why");
+            throw NumericError(image +
+                               ": the net gives NaN or Inf; expected finite logits; `atrous replay` and "
+                               "`--precision fp32` help to find out why");
 }
 
 Json begun(const ModelCard& card, const std::string& checkpoint, const std::string& image) {
@@ -284,8 +282,7 @@ std::vector<float> run_net(Json& study, LoadedNet& net, const Scene& s, const St
     add_times(study["nodes"], entry_times(*net.net, s.batch.images));
     add_filters(study["nodes"], *net.net, pass.entries);
     if (s.example.labels.h > 0) {
-        const StepGradients gradients =
-            step_gradients(*net.net, s.batch.images, s.batch.labels, loss_of(net.card));
+        const StepGradients gradients = step_gradients(*net.net, s.batch.images, s.batch.labels, loss_of(net.card));
         study["loss"] = report::number(gradients.loss);
         add_gradients(study["nodes"], pass.entries, gradients);
     }
@@ -318,8 +315,8 @@ Json graph_study(const ModelCard& card, const std::string& name) {
     net->materialize({.device = {DeviceKind::meta}});
     const int64_t multiple = net->input_multiple();
     const auto padded = [&](int64_t side) { return (side + multiple - 1) / multiple * multiple; };
-    const Tensor x = Tensor::empty({1, padded(card.height), padded(card.width), net->in_channels()}, DType::f32,
-                                   {DeviceKind::meta});
+    const Tensor x =
+        Tensor::empty({1, padded(card.height), padded(card.width), net->in_channels()}, DType::f32, {DeviceKind::meta});
     const NetPass pass = run_pass(*net, x, [](size_t, const Tensor&) {});
     Json study = begun(card, name, "");
     study["note"] = "";

@@ -37,8 +37,7 @@ std::unordered_map<int64_t, const Parameter*> parameters_by_id(SegmentationNet& 
 
 Json attributes_of(const Entry& e) {
     Json all = Json::object();
-    for (const auto& [name, value] : e.attributes)
-        std::visit([&, key = name](const auto& v) { all[key] = v; }, value);
+    for (const auto& [name, value] : e.attributes) std::visit([&, key = name](const auto& v) { all[key] = v; }, value);
     return all;
 }
 
@@ -46,7 +45,8 @@ Json attributes_of(const Entry& e) {
 Json taps_of(const Entry& e) {
     const Reach axes[] = {reach_of(e, 0), reach_of(e, 1)};
     if (axes[0].taps() == 1 && axes[1].taps() == 1) return {};
-    Json taps{{"count", Json::array()}, {"dilation", Json::array()}, {"stride", Json::array()}, {"padding", Json::array()}};
+    Json taps{
+        {"count", Json::array()}, {"dilation", Json::array()}, {"stride", Json::array()}, {"padding", Json::array()}};
     double inside = 1;
     for (const Reach& axis : axes) {
         const int64_t first = axis.inputs_of({0, 0}).first;
@@ -109,11 +109,16 @@ void add_maps(Json& nodes, const std::vector<LayerMaps>& maps) {
         Json channels = Json::array();
         for (const ShownChannel& c : m.channels)
             channels.push_back({{"channel", c.channel}, {"low", c.low}, {"high", c.high}, {"strength", c.strength}});
-        nodes[i]["maps"] = {{"min", m.min},       {"max", m.max},
-                            {"mean", m.mean},     {"stddev", m.stddev},
-                            {"zeros", m.zeros},   {"dead", m.dead},
-                            {"constant", m.constant}, {"histogram", m.histogram},
-                            {"channels", channels},   {"size", {m.pictures.h, m.pictures.w / int64_t(m.channels.size())}},
+        nodes[i]["maps"] = {{"min", m.min},
+                            {"max", m.max},
+                            {"mean", m.mean},
+                            {"stddev", m.stddev},
+                            {"zeros", m.zeros},
+                            {"dead", m.dead},
+                            {"constant", m.constant},
+                            {"histogram", m.histogram},
+                            {"channels", channels},
+                            {"size", {m.pictures.h, m.pictures.w / int64_t(m.channels.size())}},
                             {"pictures", report::png_uri(m.pictures, gray)}};
     }
 }
