@@ -60,9 +60,9 @@ struct InspectArguments {
             throw UsageError(fmt::format("`masks`: {} for {} images; expected one an image, in their order, or none",
                                          masks.size(), images.size()));
         Outputs files;
-        for (const std::string& path : {checkpoint, compare})
-            if (!path.empty()) files.reads("a checkpoint", weights_file(path));
-        for (const std::string& image : images) files.reads("an image", image);
+        if (!checkpoint.empty()) files.reads("--checkpoint", weights_file(checkpoint));
+        if (!compare.empty()) files.reads("--compare", weights_file(compare));
+        for (const std::string& image : images) files.reads("images", image);
         for (const std::string& mask : masks) files.reads("--masks", mask);
         files.reads("--config", o.config_file()).writes("--output", output, FileKind::page).check(overwrite);
     }

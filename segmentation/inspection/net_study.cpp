@@ -11,6 +11,7 @@
 #include "data/loader.h"
 #include "data/mask.h"
 #include "data/palette.h"
+#include "data/sample_check.h"
 #include "engine/train/batch_inputs.h"
 #include "engine/train/metric.h"
 #include "segmentation/inspection/logit_gradients.h"
@@ -41,11 +42,19 @@ struct Scene {
     int64_t column(int64_t j) const { return (2 * j + 1) * w / (2 * shown_w); }
 };
 
+// Of a net that does not know its training's masks, what this one looks like.
+data::MaskRule rule_of(const ModelCard& card, const data::Sample& sample) {
+    const data::MaskRule rule = data::parse_mask_rule(card.mask_values);
+    if (rule.kind != data::MaskKind::automatic || sample.mask_path.empty()) return rule;
+    return data::resolved_rule({sample}, {data::look_at(sample, rule)},
+                               {.rule = rule, .class_count = int(card.classes())});
+}
+
 Scene scene_of(LoadedNet& net, const data::Sample& sample) {
     const ModelCard& card = net.card;
     data::LoaderOptions loader = loader_options(card, 1, 0, net.net->input_multiple());
     Scene s;
-    s.example = data::load_sample(sample, data::parse_mask_rule(card.mask_values), loader);
+    s.example = data::load_sample(sample, rule_of(card, sample), loader);
     const int64_t whole_h = s.example.image.h, whole_w = s.example.image.w;
     s.h = whole_h, s.w = whole_w;
     if (card.resize == data::ResizeMode::none) {

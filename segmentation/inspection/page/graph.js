@@ -59,9 +59,17 @@ function graph_card(study) {
     drawing.append(box);
     return box;
   });
-  watchers.push(() => boxes.forEach((b, i) => b.classList.toggle('chosen', i === Math.min(chosen.node ?? -1, boxes.length - 1))));
+  const around = element('div', {class: 'scroll'}, drawing);
+  let seen = null;
+  watchers.push(() => {
+    const at = Math.min(chosen.node ?? -1, boxes.length - 1);
+    boxes.forEach((b, i) => b.classList.toggle('chosen', i === at));
+    if (at !== seen && at >= 0 && around.scrollWidth > around.clientWidth)
+      around.scrollLeft = places[at].x / width * around.scrollWidth - around.clientWidth / 2;
+    seen = at;
+  });
   const legend = element('div', {class: 'legend'}, [...kinds].map(([kind, colour]) => element('span', {class: 'key'}, swatch(colour), kind)));
-  return card(element('h3', {}, 'The net'), element('div', {class: 'scroll'}, drawing), legend,
+  return card(element('h3', {}, 'The net'), around, legend,
     element('p', {class: 'sub'}, 'A box is an operation, higher with more channels. Click one to see what it gives.'));
 }
 

@@ -1,0 +1,92 @@
+// Study pages from the command line: what is refused, and what a page replaces.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/apps/program.h"
+
+namespace atrous {
+namespace {
+
+using test::Outcome, test::program, test::shell;
+
+class InspectTest : public test::WithDrawnData<InspectTest> {
+ protected:
+    static void SetUpTestSuite() { draw("inspect", 8); }
+    static Outcome inspect(const std::string& words) {
+        return shell(program() + " inspect --threads 1 --device cpu --grid 1 " + words);
+    }
+    static std::string net() { return " --model unet --base-channels 4 --depth 1 --size 32 "; }
+    static std::string image() { return quoted("data/val/images/" + first("data/val/images")); }
+    static std::string mask() { return quoted("data/val/masks/" + first("data/val/masks")); }
+    static std::string first(const std::string& folder) {
+        std::vector<std::string> names;
+        for (const auto& entry : std::filesystem::directory_iterator(root() / folder))
+            names.push_back(entry.path().filename());
+        return *std::min_element(names.begin(), names.end());
+    }
+    static std::string text_of(const std::string& name) {
+        std::ostringstream text;
+        text << std::ifstream(root() / name).rdbuf();
+        return text.str();
+    }
+    static void expect_refused(const Outcome& outcome, int code, const std::string& words) {
+        EXPECT_EQ(outcome.code, code) << outcome.output;
+        EXPECT_NE(outcome.output.find(words), std::string::npos) << outcome.output;
+    }
+};
+
+TEST_F(InspectTest, WritesAPageThatAsksForNothing) {
+    const Outcome outcome = inspect(image() + net() + "--masks " + mask() + " -o " + quoted("page.html"));
+    ASSERT_EQ(outcome.code, 0) << outcome.output;
+    const std::string page = text_of("page.html");
+    EXPECT_EQ(page.find("<!DOCTYPE html>"), 0u);
+    for (const char* connection : {"src=\"http", "href=\"http", "@import", "fetch(", "XMLHttpRequest"})
+        EXPECT_EQ(page.find(connection), std::string::npos) << connection;
+    for (const char* part : {"\"untrained\"", "\"loss\":", "\"fields\":[{", "\"activations\":[{", "\"filters\":{"})
+        EXPECT_NE(page.find(part), std::string::npos) << part;
+    EXPECT_EQ(inspect(image() + net() + " -o " + quoted("page.html")).code, 0) << "a page replaces a page";
+}
+
+TEST_F(InspectTest, TheSameSeedGivesTheSamePicture) {
+    const auto page = [&](const std::string& seed) {
+        EXPECT_EQ(inspect(image() + net() + "--overwrite --seed " + seed + " -o " + quoted("seed.html")).code, 0);
+        const std::string text = text_of("seed.html");
+        const size_t at = text.find("\"probabilities\":");
+        return text.substr(at, text.find("\"softmax\"") - at);
+    };
+    const std::string first = page("1");
+    EXPECT_EQ(page("1"), first);
+    EXPECT_NE(page("2"), first);
+}
+
+TEST_F(InspectTest, RefusesWhatCannotBeShown) {
+    const std::string page = " -o " + quoted("refused.html");
+    expect_refused(inspect(image() + page), 2, "a net without --checkpoint: does not say what net it is of");
+    expect_refused(inspect(image() + net()), 2, "--output");
+    expect_refused(inspect(net() + page), 2, "images");
+    expect_refused(inspect(image() + net() + page + " --masks " + mask() + " " + mask()), 2,
+                   "--masks: 2 for 1 images; expected one an image");
+    expect_refused(inspect(quoted("no such.png") + net() + page), 3, "no such.png");
+    expect_refused(inspect(image() + page + " --checkpoint " + quoted("nothing")), 4, "nothing");
+    expect_refused(inspect(image() + net() + " -o " + image()), 2, "is the file that images reads");
+    EXPECT_FALSE(std::filesystem::exists(root() / "refused.html"));
+    std::ofstream(root() / "mine.html") << "<html>of somebody else</html>";
+    expect_refused(inspect(image() + net() + " -o " + quoted("mine.html")), 2, "--overwrite");
+    EXPECT_EQ(text_of("mine.html"), "<html>of somebody else</html>");
+}
+
+TEST_F(InspectTest, SummaryDrawsTheGraphAlone) {
+    const std::string summary = program() + " summary --model unet --base-channels 4 --depth 1 --size 32 --html ";
+    ASSERT_EQ(shell(summary + quoted("graph.html")).code, 0);
+    EXPECT_NE(text_of("graph.html").find("\"nodes\":[{"), std::string::npos);
+    expect_refused(shell(summary + quoted("no folder/graph.html")), 4, "no folder");
+}
+
+}  // namespace
+}  // namespace atrous
