@@ -74,13 +74,12 @@ Subject subject_of(const SummaryArguments& a) {
     return {net, a.size, a.machine.precision, ""};
 }
 
-void write_graph(const SummaryArguments& a, const Subject& subject) {
+void write_graph(const SummaryArguments& a, const Subject& subject, DType compute) {
     ModelCard card;
     card.net = subject.net;
     card.height = subject.size.height, card.width = subject.size.width;
-    card.precision = subject.precision;
     inspection::write_page(a.html, subject.net.model,
-                           inspection::Json::array({inspection::graph_study(card, subject.name)}));
+                           inspection::Json::array({inspection::graph_study(card, subject.name, compute)}));
 }
 
 void print_json(const SummaryArguments& a, const Subject& subject, const Summary& s, const MemoryPlan& training,
@@ -116,11 +115,11 @@ int summary(int argc, const char* const* argv) {
         .writes("--html", a.html, FileKind::page)
         .check(a.overwrite);
     const Subject subject = subject_of(a);
-    if (!a.html.empty()) write_graph(a, subject);
     auto net = make_net(subject.net);
     PlanOptions plan;
     plan.device = planned_device(a);
     const DType compute = plan.compute = use_precision(subject.precision, plan.device);
+    if (!a.html.empty()) write_graph(a, subject, compute);
     plan.batch = a.batch_size;
     plan.height = subject.size.height;
     plan.width = subject.size.width;

@@ -74,6 +74,10 @@ std::string name_of_layer(const Entry& e) { return e.module.empty() ? e.op : e.m
 
 }  // namespace
 
+ImageBox field_at(const std::vector<Entry>& entries, int64_t image, size_t entry, int64_t y, int64_t x) {
+    return Walk(entries, image).back_from(entry, y, x);
+}
+
 Halo joined(const Halo& a, const Halo& b) {
     return {std::max(a.pixels, b.pixels), std::lcm(a.stride, b.stride), a.varies_by.empty() ? b.varies_by : a.varies_by,
             std::lcm(a.multiple, b.multiple)};

@@ -41,6 +41,9 @@ Halo halo_of(const std::vector<Entry>& entries, const Value& image);
 // Returns that of every entry's output. `image` is the id of the value that the net was given.
 std::vector<ReceptiveField> receptive_fields(const std::vector<Entry>& entries, int64_t image);
 
+// The pixels that one pixel of an entry's output depends on, as if the image had no borders.
+ImageBox field_at(const std::vector<Entry>& entries, int64_t image, size_t entry, int64_t y, int64_t x);
+
 // Image pixels from one pixel of each entry's output to its neighbour: products of strides. A map that was resized has
 // the stride of the first map of its size, or else that of its input times the ratio of sizes. A map of one pixel that
 // stands for all has the image's height.

@@ -11,7 +11,7 @@
 #include "data/loader.h"
 #include "data/mask.h"
 #include "data/palette.h"
-#include "data/sample_check.h"
+#include "engine/nn/receptive_field.h"
 #include "engine/train/batch_inputs.h"
 #include "engine/train/metric.h"
 #include "segmentation/inspection/logit_gradients.h"
@@ -32,52 +32,68 @@ constexpr double field_share = 0.95;
 
 // The image as a picture of a page, and where its pixels lie in what the net saw.
 struct Scene {
-    data::Example example;  // of the net's size, before normalization
+    data::Example example;  // what the net sees of the image, before normalization and without what is around it
     DeviceBatch batch;
-    int64_t h = 0, w = 0;  // of the image, below and right of which the batch may be padded
+    int64_t top = 0, left = 0, h = 0, w = 0;  // where the image lies in the batch, which may be padded on all sides
     int64_t shown_h = 0, shown_w = 0;
     std::string note;
 
+    // The flat index of the image's pixel (y, x) in the batch.
+    size_t in_batch(int64_t y, int64_t x) const { return size_t((top + y) * batch.images.dim(2) + left + x); }
     int64_t row(int64_t i) const { return (2 * i + 1) * h / (2 * shown_h); }
     int64_t column(int64_t j) const { return (2 * j + 1) * w / (2 * shown_w); }
 };
 
-// Of a net that does not know its training's masks, what this one looks like.
-data::MaskRule rule_of(const ModelCard& card, const data::Sample& sample) {
-    const data::MaskRule rule = data::parse_mask_rule(card.mask_values);
-    if (rule.kind != data::MaskKind::automatic || sample.mask_path.empty()) return rule;
-    return data::resolved_rule({sample}, {data::look_at(sample, rule)},
-                               {.rule = rule, .class_count = int(card.classes())});
+data::MaskRule rule_of(const ModelCard& card, const StudyOptions& options) {
+    data::MaskRule rule = data::parse_mask_rule(options.mask_values.empty() ? card.mask_values : options.mask_values);
+    if (rule.kind == data::MaskKind::automatic) rule = data::parse_mask_rule(card.classes() == 2 ? "binary" : "ids");
+    rule.class_count = int(card.classes());
+    return rule;
 }
 
-Scene scene_of(LoadedNet& net, const data::Sample& sample) {
+data::LoaderOptions loader_of(const LoadedNet& net) {
+    data::LoaderOptions loader = loader_options(net.card, 1, 0, net.net->input_multiple());
+    loader.bytes = false;
+    return loader;
+}
+
+void cut(data::Example& example, int64_t top, int64_t left, int64_t h, int64_t w) {
+    data::both(example, [&](const data::Image& image) { return data::crop(image, top, left, h, w); });
+}
+
+Scene scene_of(LoadedNet& net, const data::Sample& sample, const StudyOptions& options) {
     const ModelCard& card = net.card;
-    data::LoaderOptions loader = loader_options(card, 1, 0, net.net->input_multiple());
+    const data::LoaderOptions loader = loader_of(net);
     Scene s;
-    s.example = data::load_sample(sample, rule_of(card, sample), loader);
+    s.example = data::load_sample(sample, rule_of(card, options), loader);
     const int64_t whole_h = s.example.image.h, whole_w = s.example.image.w;
-    s.h = whole_h, s.w = whole_w;
     if (card.resize == data::ResizeMode::none) {
         s.h = std::min(whole_h, card.height), s.w = std::min(whole_w, card.width);
-        data::both(s.example, [&](const data::Image& image) {
-            return data::crop(image, (whole_h - s.h) / 2, (whole_w - s.w) / 2, s.h, s.w);
-        });
+        if (s.h < whole_h || s.w < whole_w)
+            s.note = fmt::format("the middle {}x{} of {}x{}", s.w, s.h, whole_w, whole_h);
+        cut(s.example, (whole_h - s.h) / 2, (whole_w - s.w) / 2, s.h, s.w);
+    } else {
+        const data::Placement place = data::placement_of(loader, {s.example.source_h, s.example.source_w});
+        s.top = place.top, s.left = place.left, s.h = place.size.height, s.w = place.size.width;
+        if (s.h != s.example.source_h || s.w != s.example.source_w)
+            s.note = fmt::format("resized from {}x{} to {}x{}", s.example.source_w, s.example.source_h, s.w, s.h);
     }
-    const bool cut = s.h < whole_h || s.w < whole_w;
-    const bool resized = whole_h != s.example.source_h || whole_w != s.example.source_w;
-    s.note = cut       ? fmt::format("the middle {}x{} of {}x{}", s.w, s.h, whole_w, whole_h)
-             : resized ? fmt::format("resized from {}x{} to {}x{}", s.example.source_w, s.example.source_h, s.w, s.h)
-                       : "";
     HostBatch batch;
     data::collate({s.example}, loader, batch);
     batch.names = {sample.name};
     s.batch = upload(batch, net.net->materialized().device, net.compute);
+    if (s.top || s.left || s.h < s.example.image.h || s.w < s.example.image.w) cut(s.example, s.top, s.left, s.h, s.w);
     const PictureSize shown = picture_size(s.h, s.w, longest_picture);
     const double room = std::sqrt(double(most_probabilities) / double(card.classes() * shown.h * shown.w));
     s.shown_h = std::max<int64_t>(1, int64_t(double(shown.h) * std::min(1., room)));
     s.shown_w = std::max<int64_t>(1, int64_t(double(shown.w) * std::min(1., room)));
     return s;
 }
+
+struct Ran {
+    NetPass pass;
+    std::vector<float> logits = {};  // of the image alone, [h][w][channels]
+};
 
 // The probability of each class at a pixel, of its logits.
 std::vector<double> probabilities_of(const float* logits, int64_t channels, bool softmax) {
@@ -195,55 +211,54 @@ std::string shaded_uri(const std::vector<double>& values, int64_t h, int64_t w, 
     return gray_uri(gray);
 }
 
-// The rectangle of the image's pixels that a logit there depends on: [top, left, bottom, right].
-Json theoretical_box(const Json& node, int64_t y, int64_t x) {
-    const int64_t h = node["field"][0], w = node["field"][1];
-    return {y - (h - 1) / 2, x - (w - 1) / 2, y + h / 2, x + w / 2};
-}
-
-void add_fields(Json& study, LoadedNet& net, const Scene& s, const std::vector<float>& logits,
-                const data::Image& predicted, const StudyOptions& options, Messages& messages) {
+void add_fields(Json& study, LoadedNet& net, const Scene& s, const Ran& ran, const data::Image& predicted,
+                const StudyOptions& options, Messages& messages) {
     study["fields"] = Json::array();
     study["field_share"] = field_share;
-    const int64_t c = net.card.net.out_channels, padded_w = s.batch.images.dim(2);
+    const int64_t c = net.card.net.out_channels;
     for (int64_t k = 0; k < options.grid * options.grid; ++k) {
         messages.progress("receptive fields", k, options.grid * options.grid);
         const int64_t y = (2 * (k / options.grid) + 1) * s.h / (2 * options.grid),
                       x = (2 * (k % options.grid) + 1) * s.w / (2 * options.grid);
         const int64_t id = predicted.u8[size_t(y * s.w + x)], channel = c == 1 ? 0 : id;
-        const std::vector<double> padded = effective_field(*net.net, s.batch.images, {y, x, channel});
+        const std::vector<double> padded = effective_field(*net.net, s.batch.images, {s.top + y, s.left + x, channel});
         std::vector<double> field;
         for (int64_t row = 0; row < s.h; ++row)
-            field.insert(field.end(), padded.begin() + row * padded_w, padded.begin() + row * padded_w + s.w);
+            field.insert(field.end(), padded.begin() + int64_t(s.in_batch(row, 0)),
+                         padded.begin() + int64_t(s.in_batch(row, s.w)));
+        const ImageBox box =
+            field_at(ran.pass.entries, ran.pass.image.id, ran.pass.entries.size() - 1, s.top + y, s.left + x);
         const double largest = *std::max_element(field.begin(), field.end());
         study["fields"].push_back(
             {{"y", y},
              {"x", x},
              {"class", id},
-             {"logit", report::number(logits[size_t((y * s.w + x) * c + channel)])},
+             {"logit", report::number(ran.logits[size_t((y * s.w + x) * c + channel)])},
              {"largest", report::number(largest)},
              {"pixels", pixels_with(field, field_share)},
-             {"box", theoretical_box(study["nodes"].back(), y, x)},
-             {"whole", study["nodes"].back()["whole"]},
+             {"box",
+              {box.axis[0].first - s.top, box.axis[1].first - s.left, box.axis[0].last - s.top,
+               box.axis[1].last - s.left}},
+             {"whole", box.whole},
              {"picture", shaded_uri(field, s.h, s.w, s.shown_h, s.shown_w, [](double v) { return std::sqrt(v); })}});
     }
     messages.progress("receptive fields", options.grid * options.grid, options.grid * options.grid);
 }
 
-// The last of the maps of the coarsest stride that are more than one pixel.
-size_t deepest(const Json& nodes) {
+// The last of the maps of the coarsest stride, but for those of one pixel and for logits, which are what is asked about.
+size_t deepest(const Json& nodes, int64_t logits) {
     size_t found = 0;
     double stride = 0;
     for (size_t i = 0; i < nodes.size(); ++i) {
         const Json& shape = nodes[i]["shape"];
-        if (shape[0] == 1 && shape[1] == 1) continue;
+        if ((shape[0] == 1 && shape[1] == 1) || shape[2] == logits) continue;
         if (const double of_node = nodes[i]["stride"]; of_node >= stride) found = i, stride = of_node;
     }
     return found;
 }
 
 void add_activations(Json& study, LoadedNet& net, const Scene& s, const data::Image& predicted) {
-    const size_t node = deepest(study["nodes"]);
+    const size_t node = deepest(study["nodes"], net.card.net.out_channels);
     const Shape logits({1, s.batch.images.dim(1), s.batch.images.dim(2), net.card.net.out_channels});
     std::set<int64_t> occurring(predicted.u8.begin(), predicted.u8.end());
     for (const uint8_t id : s.example.labels.u8)
@@ -253,8 +268,7 @@ void add_activations(Json& study, LoadedNet& net, const Scene& s, const data::Im
         if (study["activations"].size() == most_activations) break;
         std::vector<uint8_t> counts(size_t(logits[1] * logits[2]));
         for (int64_t y = 0; y < s.h; ++y)
-            for (int64_t x = 0; x < s.w; ++x)
-                counts[size_t(y * logits[2] + x)] = predicted.u8[size_t(y * s.w + x)] == id;
+            for (int64_t x = 0; x < s.w; ++x) counts[s.in_batch(y, x)] = predicted.u8[size_t(y * s.w + x)] == id;
         const bool binary = net.card.net.out_channels == 1;
         const std::vector<double> map =
             class_activation(*net.net, s.batch.images, node, binary ? 0 : id, binary && id == 0 ? -1 : 1, counts);
@@ -277,59 +291,66 @@ void require_finite(const std::vector<float>& logits, const std::string& image) 
 }
 
 Json begun(const ModelCard& card, const std::string& checkpoint, const std::string& image) {
-    return {{"checkpoint", checkpoint}, {"image", image}, {"net", card.net.model}, {"precision", card.precision}};
+    return {{"checkpoint", checkpoint}, {"image", image}, {"net", card.net.model}};
 }
 
-// Times, maps and gradients of what ran; gives the logits of the image, without its padding.
-std::vector<float> run_net(Json& study, LoadedNet& net, const Scene& s, const StudyOptions& options) {
+// Adds times, maps and gradients of what ran.
+Ran run_net(Json& study, LoadedNet& net, const Scene& s, const StudyOptions& options) {
     std::vector<LayerMaps> maps;
-    const NetPass pass = run_pass(*net.net, s.batch.images, [&](size_t, const Tensor& output) {
+    Ran ran{run_pass(*net.net, s.batch.images, [&](size_t, const Tensor& output) {
         maps.push_back(maps_of(output, options.channels, longest_map));
-    });
-    study["nodes"] = nodes_of(*net.net, pass.entries, pass.image);
+    })};
+    study["nodes"] = nodes_of(*net.net, ran.pass.entries, ran.pass.image);
     add_maps(study["nodes"], maps);
     add_times(study["nodes"], entry_times(*net.net, s.batch.images));
-    add_filters(study["nodes"], *net.net, pass.entries);
+    add_filters(study["nodes"], *net.net, ran.pass.entries);
     if (s.example.labels.h > 0) {
         const StepGradients gradients = step_gradients(*net.net, s.batch.images, s.batch.labels, loss_of(net.card));
         study["loss"] = report::number(gradients.loss);
-        add_gradients(study["nodes"], pass.entries, gradients);
+        add_gradients(study["nodes"], ran.pass.entries, gradients);
     }
-    return host_logits(pass.logits, s.h, s.w);
+    ran.logits = host_logits(ran.pass.logits, s.h, s.w, s.top, s.left);
+    return ran;
 }
 
 }  // namespace
 
+void check_sample(const LoadedNet& net, const data::Sample& sample, const StudyOptions& options) {
+    data::load_sample(sample, rule_of(net.card, options), loader_of(net));
+}
+
 Json net_study(LoadedNet& net, const std::string& checkpoint, const data::Sample& sample, const StudyOptions& options,
                Messages& messages) {
-    const Scene s = scene_of(net, sample);
+    const Scene s = scene_of(net, sample, options);
     Json study = begun(net.card, checkpoint, sample.name);
     study["note"] = s.note;
-    study["size"] = {s.h, s.w};
     study["padded"] = {s.batch.images.dim(1), s.batch.images.dim(2)};
+    study["origin"] = {s.top, s.left};
+    study["size"] = {s.h, s.w};
     study["shown"] = {s.shown_h, s.shown_w};
-    const std::vector<float> logits = run_net(study, net, s, options);
-    require_finite(logits, sample.image_path);
-    const data::Image predicted = class_ids(logits.data(), s.h, s.w, net.card.net.out_channels);
+    const Ran ran = run_net(study, net, s, options);
+    require_finite(ran.logits, sample.image_path);
+    const data::Image predicted = class_ids(ran.logits.data(), s.h, s.w, net.card.net.out_channels);
     add_classes(study, s, predicted, net.card);
     add_pictures(study, s, predicted, net.card);
-    add_probabilities(study, s, logits, net.card);
+    add_probabilities(study, s, ran.logits, net.card);
     add_activations(study, net, s, predicted);
-    add_fields(study, net, s, logits, predicted, options, messages);
+    add_fields(study, net, s, ran, predicted, options, messages);
     return study;
 }
 
-Json graph_study(const ModelCard& card, const std::string& name) {
+Json graph_study(const ModelCard& card, const std::string& name, DType compute) {
     const auto net = make_net(card.net);
-    net->materialize({.device = {DeviceKind::meta}});
+    net->materialize({.device = {DeviceKind::meta}, .compute = compute});
     const int64_t multiple = net->input_multiple();
     const auto padded = [&](int64_t side) { return (side + multiple - 1) / multiple * multiple; };
     const Tensor x =
-        Tensor::empty({1, padded(card.height), padded(card.width), net->in_channels()}, DType::f32, {DeviceKind::meta});
+        Tensor::empty({1, padded(card.height), padded(card.width), net->in_channels()}, compute, {DeviceKind::meta});
     const NetPass pass = run_pass(*net, x, [](size_t, const Tensor&) {});
     Json study = begun(card, name, "");
     study["note"] = "";
     study["size"] = study["padded"] = {x.dim(1), x.dim(2)};
+    study["origin"] = {0, 0};
     study["nodes"] = nodes_of(*net, pass.entries, pass.image);
     return study;
 }

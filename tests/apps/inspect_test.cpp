@@ -75,10 +75,28 @@ TEST_F(InspectTest, RefusesWhatCannotBeShown) {
     expect_refused(inspect(quoted("no such.png") + net() + page), 3, "no such.png");
     expect_refused(inspect(image() + page + " --checkpoint " + quoted("nothing")), 4, "nothing");
     expect_refused(inspect(image() + net() + " -o " + image()), 2, "is the file that images reads");
+    expect_refused(inspect(image() + net() + page + " --masks " + quoted("no mask.png")), 3, "no mask.png");
+    std::string many = image();
+    for (int i = 0; i < 16; ++i) many += " " + image();
+    expect_refused(inspect(many + net() + page), 2, "17 for 1 nets; a page holds 16");
     EXPECT_FALSE(std::filesystem::exists(root() / "refused.html"));
     std::ofstream(root() / "mine.html") << "<html>of somebody else</html>";
     expect_refused(inspect(image() + net() + " -o " + quoted("mine.html")), 2, "--overwrite");
     EXPECT_EQ(text_of("mine.html"), "<html>of somebody else</html>");
+}
+
+TEST_F(InspectTest, ComparesATrainedNetWithOneThatIsDescribed) {
+    const Outcome trained = shell(program() + " train --data " + quoted("data") + net() +
+                                  "--epochs 1 --threads 1 --device cpu "
+                                  "--output-dir " +
+                                  quoted("run"));
+    ASSERT_EQ(trained.code, 0) << trained.output;
+    const std::string page = " -o " + quoted("two.html") + " --compare " + quoted("run");
+    EXPECT_EQ(inspect(image() + net() + page).code, 0);
+    EXPECT_NE(text_of("two.html").find("\"untrained\""), std::string::npos);
+    expect_refused(inspect(image() + net() + page + " --checkpoint " + quoted("run") + " --overwrite"), 2,
+                   "says itself what net it is of");
+    expect_refused(inspect(image() + page + " --seed 3 --overwrite --checkpoint " + quoted("run")), 2, "--seed");
 }
 
 TEST_F(InspectTest, SummaryDrawsTheGraphAlone) {

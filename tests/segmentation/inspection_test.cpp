@@ -1,11 +1,16 @@
 // What a study page shows of a net: feature maps, receptive fields, class activations, gradients and taps, each against
 // a computation of its own.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <numeric>
 
+#include "base/error.h"
+#include "data/image.h"
+#include "engine/nn/receptive_field.h"
 #include "engine/ops/conv.h"
 #include "models/catalogue.h"
 #include "segmentation/inspection/logit_gradients.h"
@@ -19,15 +24,21 @@ namespace {
 
 constexpr Device cpu{DeviceKind::cpu};
 
-std::unique_ptr<SegmentationNet> small_net(const std::string& model, int64_t classes, DType dtype = DType::f64) {
+NetConfig small_config(const std::string& model, int64_t classes) {
     NetConfig config{.model = model, .in_channels = 3, .out_channels = classes};
     Settings settings;
     describe(settings, config);
     if (model == "unet") {
         settings.at("base-channels").assign({{"4"}});
         settings.at("depth").assign({{"2"}});
+    } else {
+        config.encoder = "resnet18";
     }
-    auto net = make_net(config);
+    return config;
+}
+
+std::unique_ptr<SegmentationNet> small_net(const std::string& model, int64_t classes, DType dtype = DType::f64) {
+    auto net = make_net(small_config(model, classes));
     net->materialize({.device = cpu, .dtype = accumulator_of(dtype), .compute = dtype, .seed = 3});
     net->set_training(false);
     return net;
@@ -78,18 +89,27 @@ TEST(Inspection, AnEffectiveFieldIsTheSumOfWhatFiniteDifferencesGive) {
     EXPECT_GT(largest, 1e-5) << "the net does not depend on the image; nothing was compared";
 }
 
+// Whatever the pixel's place between those of coarser maps.
 TEST(Inspection, AFieldEndsWhereTheTheoreticalOneDoes) {
     const auto net = small_net("unet", 1);
     const Shape shape{1, 64, 64, 3};
     const Tensor x = tensor_of(shape, random_values(shape.count()));
     const NetPass pass = run_pass(*net, x, [](size_t, const Tensor&) {});
-    const Json nodes = nodes_of(*net, pass.entries, pass.image);
-    const int64_t h = nodes.back()["field"][0];
-    ASSERT_LT(h, 64) << "a field as large as the image shows nothing";
-    const std::vector<double> field = effective_field(*net, x, {32, 32, 0});
-    for (int64_t y = 0; y < 64; ++y) {
-        if (std::abs(y - 32) <= h / 2) continue;
-        for (int64_t column = 0; column < 64; ++column) EXPECT_EQ(field[size_t(y * 64 + column)], 0) << y;
+    for (int64_t phase = 0; phase < 4; ++phase) {
+        const LogitPlace place{32 + phase, 31 - phase, 0};
+        const ImageBox box = field_at(pass.entries, pass.image.id, pass.entries.size() - 1, place.y, place.x);
+        ASSERT_LT(box.size(0), 64) << "a field as large as the image shows nothing";
+        const std::vector<double> field = effective_field(*net, x, place);
+        int64_t outside = 0, first_row = 0;
+        for (int64_t y = 0; y < 64; ++y)
+            for (int64_t column = 0; column < 64; ++column) {
+                const bool in = y >= box.axis[0].first && y <= box.axis[0].last && column >= box.axis[1].first &&
+                                column <= box.axis[1].last;
+                outside += !in && field[size_t(y * 64 + column)] != 0;
+                first_row += y <= box.axis[0].first + 4 && field[size_t(y * 64 + column)] != 0;
+            }
+        EXPECT_EQ(outside, 0) << "phase " << phase;
+        EXPECT_GT(first_row, 0) << "phase " << phase << ": the box is far larger than the field";
     }
 }
 
@@ -119,7 +139,7 @@ TEST(Inspection, AClassActivationIsTheWeightedSumOfTheMaps) {
         double sum = 0;
         for (size_t c = 0; c < channels; ++c)
             sum += weight[channels + c] * 32 / 256 * maps[before_last][pixel * channels + c];
-        EXPECT_NEAR(found[pixel], std::max(sum, 0.), 1e-12) << pixel;
+        EXPECT_NEAR(found[pixel], std::max(sum, 0.), 1e-12) << pixel;  // rounding of sums of some thousand terms
         largest = std::max(largest, sum);
     }
     EXPECT_GT(largest, 0) << "all sums are negative; nothing was compared";
@@ -168,7 +188,8 @@ TEST(Inspection, LiveTapsAreThoseOnTheMap) {
                         live += y + dy >= 0 && y + dy < 32 && x0 + dx >= 0 && x0 + dx < 32;
         const auto net = small_net("unet", 1);  // parameters by id: none of these
         const Json nodes = nodes_of(*net, tape.entries(), {x.id(), x.shape(), x.dtype(), nullptr, 0});
-        EXPECT_NEAR(nodes[0]["taps"]["live"].get<double>(), double(live) / 1024, 1e-12) << "dilation " << dilation;
+        EXPECT_NEAR(nodes[0]["taps"]["live"].get<double>(), double(live) / 1024, 1e-12)  // rounding
+            << "dilation " << dilation;
         EXPECT_EQ(nodes[0]["taps"]["padding"], Json({dilation, dilation}));
         EXPECT_EQ(nodes[0]["taps"]["dilation"], Json({dilation, dilation}));
     }
@@ -210,6 +231,7 @@ TEST(Inspection, GradientNormsAreThoseOfFiniteDifferences) {
         }
         squares += std::pow((at[1] - at[0]) / 2e-5, 2);
     }
+    // Central differences of 1e-5 are 1e-10 off by curvature and 1e-11 by rounding.
     EXPECT_NEAR(g.parameters.back().norm, std::sqrt(squares), 1e-8);
     EXPECT_EQ(g.maps.size(), run_pass(*net, x, [](size_t, const Tensor&) {}).entries.size());
     EXPECT_TRUE(std::isfinite(g.maps.back()));
@@ -225,6 +247,102 @@ TEST(Inspection, AGraphAloneHasEveryNet) {
         for (const Json& node : study["nodes"]) EXPECT_FALSE(node["inputs"].empty()) << model << ": " << node["module"];
         EXPECT_EQ(study["nodes"].back()["shape"], Json({128, 128, 5})) << model;
     }
+}
+
+// ---- whole studies of an image of 40 x 20
+
+class Study : public testing::Test {
+ protected:
+    Study() {
+        std::filesystem::create_directories(root_);
+        data::Image image = data::make_image<uint8_t>(20, 40, 3), mask = data::make_image<uint8_t>(20, 40, 1);
+        for (size_t i = 0; i < image.u8.size(); ++i) image.u8[i] = uint8_t(i * 37 % 251);
+        for (size_t i = 0; i < mask.u8.size(); ++i) mask.u8[i] = i % 3 == 0;
+        data::save_png(at("image.png"), image);
+        data::save_png(at("mask.png"), mask);
+    }
+    ~Study() override { std::filesystem::remove_all(root_); }
+    std::string at(const std::string& name) const { return (root_ / name).string(); }
+    Json study(ModelCard card, const StudyOptions& options = {.grid = 3}) const {
+        card.height = card.width = 32;
+        LoadedNet loaded{.card = card, .net = make_net(card.net)};
+        loaded.net->materialize({.device = cpu, .seed = 3});
+        loaded.net->set_training(false);
+        NoMessages quiet;
+        return net_study(loaded, "", {at("image.png"), at("mask.png"), "image"}, options, quiet);
+    }
+    static ModelCard card_of(const std::string& model, int64_t outputs) {
+        ModelCard card;
+        card.net = small_config(model, outputs);
+        return card;
+    }
+
+ private:
+    std::filesystem::path root_ = std::filesystem::temp_directory_path() / ("atrous study " + std::to_string(getpid()));
+};
+
+TEST_F(Study, OfALetterboxIsOfTheImageAlone) {
+    ModelCard card = card_of("unet", 1);
+    card.resize = data::ResizeMode::letterbox;
+    const Json found = study(card);
+    EXPECT_EQ(found["padded"], Json({32, 32}));
+    EXPECT_EQ(found["size"], Json({16, 32}));
+    EXPECT_EQ(found["origin"], Json({8, 0}));
+    EXPECT_EQ(found["note"], "resized from 40x20 to 32x16");
+    int64_t predicted = 0, truth = 0;
+    for (const Json& c : found["classes"])
+        predicted += c["predicted"].get<int64_t>(), truth += c["truth"].get<int64_t>();
+    EXPECT_EQ(predicted, 16 * 32);
+    EXPECT_EQ(truth, 16 * 32);
+    ASSERT_EQ(found["fields"].size(), 9u);
+    for (const Json& field : found["fields"]) {
+        EXPECT_LT(field["y"].get<int64_t>(), 16);
+        EXPECT_GT(field["largest"].get<double>(), 0) << "a logit that does not depend on the image";
+    }
+}
+
+TEST_F(Study, OfCropsIsOfTheMiddle) {
+    ModelCard card = card_of("unet", 1);
+    card.resize = data::ResizeMode::none;
+    const Json found = study(card);
+    EXPECT_EQ(found["size"], Json({20, 32}));
+    EXPECT_EQ(found["note"], "the middle 32x20 of 40x20");
+    EXPECT_GE(found["padded"][0].get<int64_t>(), 20);
+}
+
+TEST_F(Study, ClassActivationIsOfMapsNotOfLogits) {
+    for (const char* model : {"deeplabv3", "fcn", "unet"}) {
+        ModelCard card = card_of(model, 3);
+        const Json found = study(card, {.grid = 0});
+        ASSERT_FALSE(found["activations"].empty()) << model;
+        const Json& node = found["nodes"][found["activations"][0]["node"].get<size_t>()];
+        EXPECT_NE(node["shape"][2], 3) << model;
+        EXPECT_GE(node["stride"].get<double>(), 4) << model;
+    }
+}
+
+TEST_F(Study, RefusesLabelsThatTheNetHasNoClassFor) {
+    data::Image mask = data::make_image<uint8_t>(20, 40, 1);
+    mask.u8[5] = 7;
+    data::save_png(at("mask.png"), mask);
+    try {
+        study(card_of("unet", 3));
+        ADD_FAILURE() << "a label 7 of 3 classes was taken";
+    } catch (const DataError& e) {
+        EXPECT_NE(std::string(e.what()).find("mask.png"), std::string::npos) << e.what();
+    }
+    EXPECT_NO_THROW(study(card_of("unet", 3), {.grid = 0, .mask_values = "0=0,7=2"}));
+}
+
+TEST_F(Study, TakesABackgroundOnlyMaskAndIgnoredPixels) {
+    data::Image mask = data::make_image<uint8_t>(20, 40, 1);
+    data::save_png(at("mask.png"), mask);
+    EXPECT_EQ(study(card_of("unet", 1), {.grid = 0})["classes"][1]["truth"], 0);
+    for (size_t i = 0; i < 400; ++i) mask.u8[i] = 255;
+    data::save_png(at("mask.png"), mask);
+    const Json found = study(card_of("unet", 3), {.grid = 0});
+    EXPECT_EQ(found["classes"][0]["truth"], 32 * 16) << "255 is ignored by a net of several classes";
+    EXPECT_EQ(found["classes"][1]["truth"], 0);
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ function facts_of(study, node) {
 
 function gradients_table(node) {
   const rows = node.gradients.map(g => element('tr', {}, element('td', {class: 'name'}, g.parameter), element('td', {class: 'num'}, shown(g.gradient)),
-    element('td', {class: 'num'}, shown(g.value)), element('td', {class: 'num'}, g.value ? (g.gradient / g.value).toExponential(2) : '–')));
+    element('td', {class: 'num'}, shown(g.value)), element('td', {class: 'num'}, finite(g.gradient) && g.value > 0 ? (g.gradient / g.value).toExponential(2) : '–')));
   return element('div', {class: 'scroll'}, element('table', {}, element('thead', {}, element('tr', {}, ['parameter', 'gradient, norm', 'value, norm', 'ratio'].map((t, i) =>
     element('th', {class: i ? 'num' : ''}, t)))), element('tbody', {}, rows)));
 }

@@ -31,12 +31,14 @@ class Study {
     return this.fields.reduce((best, f) => !best || far(f) < far(best) ? f : best, null);
   }
   total(key) { return sum(this.nodes.map(n => n[key])); }
+  // The class activation of a class, where it occurs here.
+  activation_of(id) { return this.activations.find(a => a.class === id); }
   // [rows, columns, image pixels from one to the next] of what a node reads first.
   input_of(node) {
     const from = node.inputs.find(i => i >= 0);
     return from === undefined ? [...this.padded, 1] : [...this.nodes[from].shape.slice(0, 2), this.nodes[from].stride];
   }
-  // Where the taps of a node lie that computes its output over image pixel (y, x), in image pixels.
+  // Where the taps of a node lie that computes its output over pixel (y, x) of what the net sees, in such pixels.
   taps_at(node, y, x) {
     const {count, dilation, stride, padding} = node.taps, [rows, columns, step] = this.input_of(node);
     const place = [y, x].map((v, axis) => Math.min(node.shape[axis] - 1, Math.floor(v / node.stride)));
@@ -113,25 +115,23 @@ class Canvas {
     context.drawImage(picture, 0, 0, w, h);
     if (over) {
       context.globalAlpha = chosen.opacity;
-      context.drawImage(over.image, 0, 0, w * over.across, h * over.down);
+      const [top, left, down, across] = over.box;
+      context.drawImage(over.image, left * w, top * h, across * w, down * h);
       context.globalAlpha = 1;
     }
     this.mark(context);
     this.canvas.dataset.drawn = chosen.layer;
   }
-  // What lies over the image, and how much of the image it covers.
+  // What lies over the image, and where: [top, left, height, width] in units of the image.
   async layer() {
-    const s = this.study, whole = {down: 1, across: 1};
-    if (chosen.layer === 'field') {
-      const field = this.field();
-      return field && {image: heated(await s.picture(field.picture)), ...whole};
-    }
+    const s = this.study, over = async (uri, box = [0, 0, 1, 1]) => ({image: heated(await s.picture(uri)), box});
+    if (chosen.layer === 'field') return this.field() && over(this.field().picture);
     if (chosen.layer === 'activation') {
-      const found = s.activations.find(a => a.class === chosen.activation) || s.activations[0];
-      return found && {image: heated(await s.picture(found.picture)), down: found.covers[0], across: found.covers[1]};
+      const found = s.activation_of(chosen.activation);  // a map of all that the net saw
+      return found && over(found.picture, [-s.origin[0] / s.size[0], -s.origin[1] / s.size[1], s.padded[0] / s.size[0], s.padded[1] / s.size[1]]);
     }
-    if (chosen.layer === 'entropy') return s.entropy && {image: heated(await s.picture(s.entropy)), ...whole};
-    return chosen.layer !== 'picture' && s[chosen.layer] && {image: await s.picture(s[chosen.layer]), ...whole};
+    if (chosen.layer === 'entropy') return s.entropy && over(s.entropy);
+    return chosen.layer !== 'picture' && s[chosen.layer] && {image: await s.picture(s[chosen.layer]), box: [0, 0, 1, 1]};
   }
   field() { return this.study.field_at(...this.study.net_pixel(...this.pixel())); }
   mark(context) {
@@ -166,9 +166,10 @@ function layer_buttons(studies) {
   const opacity = element('input', {type: 'range', min: 0, max: 1, step: .05, value: chosen.opacity, 'aria-label': 'opacity',
                                     oninput: e => choose({opacity: Number(e.target.value)})});
   const classes = element('select', {'aria-label': 'class', onchange: e => choose({activation: Number(e.target.value)})});
-  for (const a of studies[0].activations)
-    classes.append(element('option', {value: a.class}, studies[0].classes[a.class].name));
-  if (studies[0].activations.length) chosen.activation = studies[0].activations[0].class;
+  const occurring = new Map(studies.flatMap(s => s.activations.map(a => [a.class, s.classes[a.class].name])));
+  for (const [id, name] of [...occurring].sort((a, b) => a[0] - b[0])) classes.append(element('option', {value: id}, name));
+  if (!occurring.has(chosen.activation) && occurring.size) chosen.activation = occurring.keys().next().value;
+  classes.value = chosen.activation;
   watchers.push(() => {
     for (const b of buttons) b.setAttribute('aria-pressed', b.dataset.layer === chosen.layer);
     classes.hidden = chosen.layer !== 'activation';
@@ -180,6 +181,7 @@ function layer_buttons(studies) {
 
 function pixel_card(study, canvas) {
   const place = element('p', {class: 'sub num pixel'}), bars = element('div', {class: 'bars'}), field = element('p', {class: 'sub num field'});
+  const activation = element('p', {class: 'sub activation'});
   watchers.push(() => {
     const [row, column] = canvas.pixel(), [y, x] = study.net_pixel(row, column), p = study.probabilities_at(row, column);
     place.textContent = `pixel at row ${y}, column ${x}`;
@@ -188,14 +190,15 @@ function pixel_card(study, canvas) {
       swatch(study.classes[c].colour), element('span', {class: 'name'}, study.classes[c].name),
       element('span', {class: 'track'}, element('span', {class: 'bar', style: `width:${(v * 100).toFixed(1)}%`})),
       element('span', {class: 'num'}, v.toFixed(3)))));
-    const f = canvas.field();
+    const f = canvas.field(), absent = chosen.layer === 'activation' && study.activations.length && !study.activation_of(chosen.activation);
+    activation.textContent = absent ? 'The chosen class does not occur here.' : '';
     field.textContent = !f ? '' :
       `Effective receptive field of the logit “${study.classes[f.class].name}” at row ${f.y}, column ${f.x}: ` +
       `${shown(f.pixels)} pixels hold ${percent(study.field_share)} of the gradient; ` +
       (f.whole ? 'in theory it sees the whole image.' :
-       `in theory it sees at most ${f.box[2] - f.box[0] + 1}x${f.box[3] - f.box[1] + 1} (dashed).`);
+       `in theory it sees ${f.box[2] - f.box[0] + 1}x${f.box[3] - f.box[1] + 1} (dashed).`);
   });
-  return element('div', {}, place, bars, field);
+  return element('div', {}, place, bars, field, activation);
 }
 
 // The taps of the atrous convolutions around the chosen pixel, on the picture and beyond it.
@@ -212,13 +215,13 @@ function taps_card(study, canvas) {
     `${node.module || node.op}: rate ${rates(node)}, ${shown(node.taps.live, 2)} of ${node.taps.count[0] * node.taps.count[1]} taps live`));
   legend.append(...buttons);
   const draw = () => {
-    const [y, x] = study.net_pixel(...canvas.pixel()), [h, w] = study.size;
-    const all = nodes.map((node, i) => on.has(node) ? study.taps_at(node, y, x).map(t => ({...t, colour: `var(--s${i % 10})`})) : []).flat();
-    const ys = all.map(t => t.y).concat([0, h]), xs = all.map(t => t.x).concat([0, w]);
+    const [top, left] = study.origin, [y, x] = study.net_pixel(...canvas.pixel()), [h, w] = study.size;
+    const all = nodes.map((node, i) => on.has(node) ? study.taps_at(node, top + y, left + x).map(t => ({...t, colour: `var(--s${i % 10})`})) : []).flat();
+    const ys = all.map(t => t.y).concat([top, top + h]), xs = all.map(t => t.x).concat([left, left + w]);
     const edge = Math.max(h, w) / 24, low = [Math.min(...ys) - edge, Math.min(...xs) - edge], high = [Math.max(...ys) + edge, Math.max(...xs) + edge];
     drawing.setAttribute('viewBox', [low[1], low[0], high[1] - low[1], high[0] - low[0]].join(' '));
     const size = Math.max(high[0] - low[0], high[1] - low[1]) / 70;
-    drawing.replaceChildren(svg('image', {href: study.picture_uri, x: 0, y: 0, width: w, height: h, preserveAspectRatio: 'none', opacity: .75}),
+    drawing.replaceChildren(svg('image', {href: study.picture_uri, x: left, y: top, width: w, height: h, preserveAspectRatio: 'none', opacity: .75}),
       ...all.map(t => svg('circle', {class: t.live ? 'live' : 'dead', cx: t.x, cy: t.y, r: size, stroke: t.colour, 'stroke-width': size / 2,
                                      fill: t.live ? t.colour : 'none'})));
     buttons.forEach((b, i) => b.setAttribute('aria-pressed', on.has(nodes[i])));
