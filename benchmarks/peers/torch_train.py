@@ -45,7 +45,8 @@ def samples_of(root, split):
     pairs = []
     for path in sorted(glob.glob(os.path.join(folder, "images", "*"))):
         stem = os.path.splitext(os.path.basename(path))[0]
-        pairs.append((path, glob.glob(os.path.join(folder, "masks", glob.escape(stem) + ".*"))[0]))
+        of_image = [m for end in ("", "_mask") for m in glob.glob(os.path.join(folder, "masks", glob.escape(stem) + end + ".*"))]
+        pairs.append((path, of_image[0]))
     return pairs
 
 
