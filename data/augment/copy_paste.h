@@ -1,6 +1,7 @@
 // Copy-paste (Ghiasi et al.: Simple copy-paste is a strong data augmentation method for instance segmentation, CVPR 2021):
 // all pixels that another sample has of some classes lie over the sample, with their labels. Class masks tell no instances
-// apart, so it is all of a class or none; edges are not blended, which made no difference in the paper.
+// apart, so it is all of a class or none. Nothing lies over ignored pixels, as those beyond a letterboxed image are. Edges
+// are not blended, which made no difference in the paper.
 #pragma once
 
 #include <fmt/core.h>
@@ -61,9 +62,10 @@ class CopyPaste : public Copied<CopyPaste, Augmentation> {
         if (!are_alike(from, to)) return false;
         bool any = false;
         for (int64_t y = 0; y < to.labels.h; ++y) {
-            const uint8_t* row = from.labels.u8.data() + y * from.labels.w;
+            const uint8_t *row = from.labels.u8.data() + y * from.labels.w,
+                          *below = to.labels.u8.data() + y * to.labels.w;
             for (int64_t x = 0, end = 0; x < to.labels.w; x = end + 1) {
-                for (end = x; end < to.labels.w && pasted[row[end]];) ++end;
+                for (end = x; end < to.labels.w && pasted[row[end]] && below[end] != ignored_class;) ++end;
                 if (end == x) continue;
                 copy_part(from, y, x, to, {y, x, 1, end - x});
                 any = true;

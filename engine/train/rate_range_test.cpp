@@ -26,12 +26,13 @@ double rate_of(const RangeTestOptions& o, int64_t step) {
 
 // The first ten smoothed losses are of too few steps, and of the last one nothing is known behind it, as in Lightning.
 static constexpr size_t skipped_at_begin = 10, skipped_at_end = 1;
+static constexpr size_t reach = 3;  // steps to either side that a slope is measured over: one batch alone makes none
 
 std::optional<size_t> RangeTest::steepest() const {
     std::optional<size_t> best;
     double steepest = 0;
-    for (size_t i = skipped_at_begin + 1; i + 1 + skipped_at_end < points.size(); ++i) {
-        const RangeTestPoint &before = points[i - 1], &after = points[i + 1];
+    for (size_t i = skipped_at_begin + reach; i + reach + skipped_at_end < points.size(); ++i) {
+        const RangeTestPoint &before = points[i - reach], &after = points[i + reach];
         const double slope = (after.smoothed - before.smoothed) / std::log(after.rate / before.rate);
         if (slope < steepest) steepest = slope, best = i;
     }

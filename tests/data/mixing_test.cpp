@@ -104,6 +104,21 @@ TEST(CopyPaste, TakesTheNamedClassesAloneAndLooksForThem) {
     EXPECT_NEAR(double(pasted) / epochs, 0.67, 0.13);
 }
 
+// Beyond a letterboxed image an object would lie over nothing.
+TEST(CopyPaste, NothingLiesOverIgnoredPixels) {
+    const MixedSamples bordered{2, [](int64_t i) {
+                                    Example e = solid(i);
+                                    for (int64_t p = 0; i == 0 && p < 2 * 12; ++p) e.labels.u8[size_t(p)] = 255;
+                                    return e;
+                                }};
+    const Example e = mixed(mixing({{"copy-paste", "1"}}), 0, 0, bordered);
+    for (int64_t p = 0; p < 2 * 12; ++p) {
+        EXPECT_EQ(e.labels.u8[size_t(p)], 255);
+        EXPECT_EQ(sample_at(e, p), 0);
+    }
+    EXPECT_EQ(sample_at(e, 2 * 12), 1) << "below them it is pasted";
+}
+
 TEST(CopyPaste, IgnoredPixelsAreNeverPasted) {
     const MixedSamples ignored{2, [](int64_t i) {
                                    Example e = solid(i);
