@@ -19,7 +19,7 @@ namespace atrous::data::augment {
 
 class CopyPaste : public Copied<CopyPaste, Augmentation> {
  public:
-    CopyPaste() : Copied("copy-paste", 15, Stage::mixing) {}
+    CopyPaste() : Copied("copy-paste", 16, Stage::mixing) {}
 
     void describe(Settings& s) override {
         s.bind("copy-paste", probability_,

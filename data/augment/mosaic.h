@@ -11,7 +11,7 @@ namespace atrous::data::augment {
 
 class Mosaic : public Copied<Mosaic, Augmentation> {
  public:
-    Mosaic() : Copied("mosaic", 14, Stage::mixing) {}
+    Mosaic() : Copied("mosaic", 15, Stage::mixing) {}
 
     void describe(Settings& s) override {
         s.bind("mosaic", probability_, "probability that parts of three other training images fill an image with it")

@@ -84,7 +84,7 @@ TEST(CopyPaste, LaysTheClassesOfAnotherSampleOver) {
         const Example e = mixed(o, 2, epoch);
         expect_whole_pixels(e);
         for (int64_t p = 0; p < 8 * 12; ++p)
-            (p % 12 < 6 ? EXPECT_NE(sample_at(e, p), 2) : EXPECT_EQ(sample_at(e, p), 2)) << "class 0 is not pasted";
+            EXPECT_EQ(sample_at(e, p) == 2, p % 12 >= 6) << "pixel " << p << ": class 0 is not pasted";
         from.insert(sample_at(e, 0));
     }
     EXPECT_EQ(from, (std::set<int>{0, 1, 3, 4, 5}));
