@@ -27,6 +27,7 @@ struct Verb {
 
 constexpr Verb verbs[] = {
     {"train", train, "train a net on a folder of images and masks", true},
+    {"find-lr", find_lr, "find a learning rate for a training by a range test", true},
     {"sweep", sweep, "train with varying settings, and rank what comes of it"},
     {"recipes", recipes, "list the settings with which known systems train, or show one"},
     {"eval", eval, "score a checkpoint on a data set", true},

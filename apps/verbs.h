@@ -4,6 +4,7 @@
 namespace atrous::app {
 
 int train(int argc, const char* const* argv);
+int find_lr(int argc, const char* const* argv);
 int sweep(int argc, const char* const* argv);
 int recipes(int argc, const char* const* argv);
 int eval(int argc, const char* const* argv);

@@ -8,9 +8,11 @@
 #include "data/augment/blur.h"
 #include "data/augment/coarse_dropout.h"
 #include "data/augment/colour.h"
+#include "data/augment/copy_paste.h"
 #include "data/augment/flip.h"
 #include "data/augment/gamma.h"
 #include "data/augment/jpeg.h"
+#include "data/augment/mosaic.h"
 #include "data/augment/night.h"
 #include "data/augment/noise.h"
 #include "data/augment/projective.h"
@@ -27,6 +29,8 @@ Catalogue<Augmentation>& Augmentation::catalogue() {
     static Catalogue<Augmentation> augmentations("augmentation",
         Scale(),
         Projective(),
+        Mosaic(),
+        CopyPaste(),
         Flip("hflip", 3, "probability of a horizontal flip", flip_horizontal, &SamplePlan::flip_horizontal),
         Flip("vflip", 4, "probability of a vertical flip", flip_vertical, &SamplePlan::flip_vertical),
         Turn(),
@@ -86,6 +90,11 @@ void describe(Settings& s, Augmentations& augmentations) {
 
 void check(const Augmentations& augmentations) {
     for (const Augmentation* a : augmentations.all()) a->check();
+}
+
+void check_classes(const Augmentations& augmentations, int64_t classes) {
+    for (const Augmentation* a : augmentations.all())
+        if (a->active()) a->check_classes(classes);
 }
 
 std::string without_plan(const Augmentations& augmentations) {

@@ -33,18 +33,35 @@ namespace atrous::data {
 inline constexpr uint64_t order_stream = 0;  // the order of the samples (sample 0)
 inline constexpr uint64_t crop_stream = 2;   // where the crop lies
 
+// The other samples of a training, never of its validation, for augmentations that mix some into one.
+class OtherSamples {
+ public:
+    virtual ~OtherSamples() = default;
+    virtual int64_t count() const = 0;  // of which draw() gives one
+    // One of them as large as the sample that it is drawn for, resized and cropped by draws of its own. Its labels may be
+    // all ignored.
+    virtual Example draw(Random& random) = 0;
+};
+
 class Augmentation {
  public:
-    // Augmentations before the crop resample the image or change its size; those after it keep the crop's size.
-    enum class Stage { before_crop, after_crop };
+    // Augmentations before the crop resample the image or change its size; those after it keep the crop's size. Between
+    // them the crop and parts of other samples are mixed.
+    enum class Stage { before_crop, mixing, after_crop };
 
     virtual ~Augmentation() = default;
     // Binds the fields, whose first values change nothing.
     virtual void describe(Settings& settings) = 0;
     virtual void check() const {}  // UsageError for values that their ranges allow and that make no sense together
+    // UsageError for values that do not go with so many classes.
+    virtual void check_classes(int64_t classes) const { (void)classes; }
     virtual bool active() const = 0;
     // Several threads may call this at once.
     virtual void apply(Example& sample, Random& random) const = 0;
+    // In place of apply, in the stage of mixing.
+    virtual void mix(Example& sample, OtherSamples& others, Random& random) const {
+        (void)sample, (void)others, (void)random;
+    }
     // How a device does the same to images of 8 bits, with the same draws. Without a plan the host augments.
     virtual bool has_plan() const { return false; }
     virtual void plan(SamplePlan& sample, Random& random) const { (void)sample, (void)random; }
@@ -86,7 +103,8 @@ class Augmentations {
 };
 
 void describe(Settings& settings, Augmentations& augmentations);
-void check(const Augmentations& augmentations);  // UsageError
+void check(const Augmentations& augmentations);                           // UsageError
+void check_classes(const Augmentations& augmentations, int64_t classes);  // UsageError, of those that are active
 // Returns the setting of the first active one that only the host can apply; empty: a device can apply all.
 std::string without_plan(const Augmentations& augmentations);
 

@@ -55,7 +55,9 @@ class Loader : public BatchSource {
     std::shared_ptr<const Example> cached(int64_t index);
     template <class Make>
     void keep(int64_t index, const Example& sample, Make shared);
-    Part finished(Example sample, int64_t index) const;
+    Part finished(Example sample, int64_t index);
+    std::shared_ptr<const Example> source_of(int64_t index);
+    void augment(Example& sample, int64_t index);
     Part prepare(int64_t index);
     void assemble(InFlight& target);
     void finish(InFlight& target);
@@ -208,9 +210,23 @@ void Loader::keep(int64_t index, const Example& sample, Make shared) {
     cached_bytes_ += bytes;
 }
 
-Loader::Part Loader::finished(Example sample, int64_t index) const {
+// Decoded and resized.
+std::shared_ptr<const Example> Loader::source_of(int64_t index) {
+    std::shared_ptr<const Example> source = cached(index);
+    if (source) return source;
+    source = std::make_shared<const Example>(decode_sample(samples_[size_t(index)], rule_, options_));
+    keep(index, *source, [&] { return source; });
+    return source;
+}
+
+void Loader::augment(Example& sample, int64_t index) {
+    const MixedSamples all{samples(), [this](int64_t other) { return *source_of(other); }};
+    finish_augmented(sample, options_, epoch_, index, all);
+}
+
+Loader::Part Loader::finished(Example sample, int64_t index) {
     if (options_.augment)
-        finish_augmented(sample, options_, epoch_, index);
+        augment(sample, index);
     else
         finish_plain(sample, options_);
     return {std::move(sample), {}};
@@ -245,7 +261,7 @@ void Loader::assemble(InFlight& target) {
         Part& part = target.parts[i];
         if (part.planned) {
             part.example = *part.planned->source;
-            finish_augmented(part.example, options_, epoch_, order_[size_t(target.first) + i]);
+            augment(part.example, order_[size_t(target.first) + i]);
         }
         samples.push_back(std::move(part.example));
     }

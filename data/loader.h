@@ -44,9 +44,9 @@ struct LoaderOptions {
 
 // Decodes and resizes without augmenting, for prediction and for looking at samples; the crop is taken from the middle.
 Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options);
-// Applies the augmentations of (seed, epoch, index) too.
-Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
-                    int64_t index);
+// Of a training's samples the index-th, with the augmentations of (seed, epoch, index).
+Example load_sample(const std::vector<Sample>& samples, const MaskRule& rule, const LoaderOptions& options,
+                    int64_t epoch, int64_t index);
 
 // What the plans of images of this size come to, by some that are drawn.
 struct PlanFigures {

@@ -127,21 +127,69 @@ Random random_of(const LoaderOptions& options, int64_t epoch, int64_t index, uin
     return Random(options.seed, uint64_t(epoch), uint64_t(index), stream);
 }
 
-void finish_augmented(Example& sample, const LoaderOptions& options, int64_t epoch, int64_t index) {
-    const auto apply = [&](Augmentation::Stage stage) {
+namespace {
+
+// A sample on its way through the augmentations, and which draws are its own.
+struct Augmented {
+    const LoaderOptions& options;
+    int64_t epoch, index;
+    uint64_t streams = 0;  // added to each stream; 0: the sample itself, else one that is drawn for it
+
+    // f(augmentation, random) for the active ones of a stage.
+    template <class F>
+    void each(Augmentation::Stage stage, F f) const {
         for (const Augmentation* augmentation : options.augmentations.all()) {
             if (augmentation->stage != stage || !augmentation->active()) continue;
-            Random random = random_of(options, epoch, index, augmentation->stream);
-            augmentation->apply(sample, random);
+            Random random = this->random(augmentation->stream);
+            f(*augmentation, random);
         }
-    };
+    }
+    void crop(Example& sample, int64_t h, int64_t w) const {
+        each(Augmentation::Stage::before_crop, [&](const Augmentation& a, Random& random) { a.apply(sample, random); });
+        Random place = random(crop_stream);
+        pad_around(sample, {h, w}, options.normalization);
+        crop_both(sample, draw_place(sample, h, w, options.augmentations.crop_class_share, place), h, w);
+    }
+
+ private:
+    Random random(uint64_t stream) const { return random_of(options, epoch, index, streams + stream); }
+};
+
+// What a mixing augmentation draws for a sample. Streams of the draws lie apart by its own stream and their number.
+class Drawn : public OtherSamples {
+ public:
+    Drawn(const MixedSamples& mixed, const Augmented& of, const Augmentation& by, const Image& size)
+        : mixed_(mixed), of_(of), streams_(by.stream << 32), h_(size.h), w_(size.w) {}
+    int64_t count() const override { return std::max<int64_t>(0, mixed_.count - 1); }
+    Example draw(Random& random) override {
+        const auto drawn = int64_t(random.below(uint64_t(count())));
+        Example other = mixed_.decoded(drawn + (drawn >= of_.index));
+        streams_ += uint64_t{1} << 24;
+        Augmented{of_.options, of_.epoch, of_.index, streams_}.crop(other, h_, w_);
+        return other;
+    }
+
+ private:
+    const MixedSamples& mixed_;
+    const Augmented& of_;
+    uint64_t streams_;
+    int64_t h_, w_;
+};
+
+}  // namespace
+
+void finish_augmented(Example& sample, const LoaderOptions& options, int64_t epoch, int64_t index,
+                      const MixedSamples& mixed) {
+    using Stage = Augmentation::Stage;
     const bool sized = options.crop_h > 0;  // else the crop is as large as the image was
     const int64_t h = sized ? options.crop_h : sample.image.h, w = sized ? options.crop_w : sample.image.w;
-    apply(Augmentation::Stage::before_crop);
-    Random place = random_of(options, epoch, index, crop_stream);
-    pad_around(sample, {h, w}, options.normalization);
-    crop_both(sample, draw_place(sample, h, w, options.augmentations.crop_class_share, place), h, w);
-    apply(Augmentation::Stage::after_crop);
+    const Augmented augmented{options, epoch, index};
+    augmented.crop(sample, h, w);
+    augmented.each(Stage::mixing, [&](const Augmentation& a, Random& random) {
+        Drawn others(mixed, augmented, a, sample.image);
+        a.mix(sample, others, random);
+    });
+    augmented.each(Stage::after_crop, [&](const Augmentation& a, Random& random) { a.apply(sample, random); });
 }
 
 Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options) {
@@ -150,10 +198,12 @@ Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOpti
     return prepared;
 }
 
-Example load_sample(const Sample& sample, const MaskRule& rule, const LoaderOptions& options, int64_t epoch,
-                    int64_t index) {
-    Example prepared = decode_sample(sample, rule, options);
-    finish_augmented(prepared, options, epoch, index);
+Example load_sample(const std::vector<Sample>& samples, const MaskRule& rule, const LoaderOptions& options,
+                    int64_t epoch, int64_t index) {
+    const MixedSamples all{int64_t(samples.size()),
+                           [&](int64_t i) { return decode_sample(samples.at(size_t(i)), rule, options); }};
+    Example prepared = all.decoded(index);
+    finish_augmented(prepared, options, epoch, index, all);
     return prepared;
 }
 

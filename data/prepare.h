@@ -20,7 +20,13 @@ void set_shape(HostBatch& batch, const LoaderOptions& options, int64_t n, int64_
 // Pads on all sides to at least this size, with the mean colour and the ignored class.
 void pad_around(Example& sample, ImageSize size, const Normalization& normalization);
 void finish_plain(Example& sample, const LoaderOptions& options);
-void finish_augmented(Example& sample, const LoaderOptions& options, int64_t epoch, int64_t index);
+// The samples of a training, decoded, from which augmentations mix some into others. None: nothing is mixed.
+struct MixedSamples {
+    int64_t count = 0;
+    std::function<Example(int64_t index)> decoded = {};
+};
+void finish_augmented(Example& sample, const LoaderOptions& options, int64_t epoch, int64_t index,
+                      const MixedSamples& mixed = {});
 
 // A sample whose augmentation is left to a device.
 struct PlannedSample {

@@ -1,8 +1,10 @@
-// The exponential moving average of a net's weights (Polyak and Juditsky 1992, of steps; Tarvainen and Valpola 2017):
+// Averages of a net's weights. The exponential moving one (Polyak and Juditsky 1992, of steps; Tarvainen and Valpola
+// 2017):
 //   average += (1 - d) * (weight - average),  d = min(decay, (1 + t) / (10 + t))
 // where t counts the steps applied, this one included. The ramp, as tf.train.ExponentialMovingAverage's with num_updates,
-// has the first steps' weights forgotten soon. Element type T: f32, or f64 on reference and cpu. An average that is
-// equal in value to its weight, both finite, stays so.
+// has the first steps' weights forgotten soon. The other one has a given share in place of 1 - d: of n weights that are
+// added with shares of 1, 1/2, …, 1/n it is the mean (Izmailov et al. 2018). Element type T: f32, or f64 on reference and
+// cpu. An average that is equal in value to its weight, both finite, stays so.
 #pragma once
 
 #include <algorithm>
@@ -25,11 +27,13 @@ struct AveragedWeights {
     int64_t chunk_count = 0;
 };
 
-// After finish_step, whose count this reads. A step that found_nonfinite was not applied and changes no average.
+// With a state after finish_step, whose count this reads: a step that found_nonfinite was not applied and changes no
+// average. Without one (null) the weight has the given share.
 struct AverageWeightsArgs {
     AveragedWeights of;
     const StepState* state = nullptr;
     double decay = 0;
+    double share = 0;
 };
 
 // Weights and averages change places.
@@ -43,14 +47,19 @@ inline void check(const AveragedWeights& w) {
 }
 inline void check(const AverageWeightsArgs& a) {
     check(a.of);
-    require(a.state, "average_weights: the step's state is needed");
-    require(a.decay >= 0 && a.decay <= 1, "average_weights: the decay lies between 0 and 1");
+    require(a.state || a.share > 0, "average_weights: the step's state or a share is needed");
+    require(a.decay >= 0 && a.decay <= 1 && a.share >= 0 && a.share <= 1,
+            "average_weights: decay and share lie between 0 and 1");
 }
 inline void check(const ExchangeWeightsArgs& a) { check(a.of); }
 
 // 1 - d after so many applied steps. constexpr, so that device code may call it.
 constexpr double averaging_rate(double decay, int64_t steps) {
     return 1 - std::min(decay, (1 + double(steps)) / (10 + double(steps)));
+}
+// Of the weight in the average.
+constexpr double averaging_rate(const AverageWeightsArgs& a) {
+    return a.state ? averaging_rate(a.decay, a.state->step) : a.share;
 }
 
 // clang-format off

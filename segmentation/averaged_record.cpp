@@ -10,18 +10,29 @@
 namespace atrous {
 
 static const char* key = "atrous.averaged";
+static const std::string of_epochs = " epochs";
 
-void add_averaged(io::Metadata& metadata, double decay) { metadata[key] = fmt::format("{}", decay); }
+std::string text_of(const AveragedRecord& r) {
+    if (r.epochs == 0) return fmt::format("averaged weights, of decay {}", r.decay);
+    return fmt::format("averaged weights, the mean of {} epoch{}", r.epochs, r.epochs == 1 ? "" : "s");
+}
 
-std::optional<double> averaged_record_of(const io::TensorFile& file) {
+void add_averaged(io::Metadata& metadata, const WeightAverage* average) {
+    if (!average) return;
+    metadata[key] =
+        average->is_mean() ? fmt::format("{}{}", average->added(), of_epochs) : fmt::format("{}", average->decay());
+}
+
+std::optional<AveragedRecord> averaged_record_of(const io::TensorFile& file) {
     const auto at = file.metadata().find(key);
     if (at == file.metadata().end()) return std::nullopt;
     char* end = nullptr;
-    const double decay = std::strtod(at->second.c_str(), &end);
-    if (at->second.empty() || *end != 0)
-        throw FormatError(fmt::format("{}: its '{}' is {}; expected the decay of an average", file.path(), key,
-                                      io::in_quotes(at->second)));
-    return decay;
+    const double number = std::strtod(at->second.c_str(), &end);
+    if (end != at->second.c_str() && *end == 0) return AveragedRecord{.decay = number};
+    if (end != at->second.c_str() && end == of_epochs && number >= 1 && number <= 1e9)
+        return AveragedRecord{.epochs = int64_t(number)};
+    throw FormatError(fmt::format("{}: its '{}' is {}; expected the decay of an average, or a number of epochs",
+                                  file.path(), key, io::in_quotes(at->second)));
 }
 
 }  // namespace atrous

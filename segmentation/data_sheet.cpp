@@ -18,11 +18,13 @@ data::Image data_sheet(const Experiment& e, const DataCheck& check, int64_t coun
     data::LoaderOptions o = loader_options(e, report);
     const size_t trained = check.parts[0], all = trained + check.parts[1];
     const size_t shown = std::min(size_t(count), all);
+    const std::vector<data::Sample> training(check.samples.begin(), check.samples.begin() + int64_t(trained));
+    if (augment) check_classes(e.augmentations, report.rule.class_count);
     std::vector<data::SheetRow> rows;
     for (size_t k = 0; k < shown; ++k) {
         const size_t i = k * all / shown;
         o.augment = augment && i < trained;
-        const data::Example example = o.augment ? data::load_sample(check.samples[i], report.rule, o, 0, int64_t(i))
+        const data::Example example = o.augment ? data::load_sample(training, report.rule, o, 0, int64_t(i))
                                                 : data::load_sample(check.samples[i], report.rule, o);
         rows.push_back(data::fitted({example.image,
                                      example.labels,

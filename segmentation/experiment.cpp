@@ -183,11 +183,23 @@ NetConfig net_config(const Experiment& e, int64_t classes) {
     return c;
 }
 
+static void check_averages(const Experiment& e) {
+    check(e.trainer.swa, e.trainer.epochs);
+    if (!e.trainer.swa.on()) return;
+    if (e.optimizer.ema_decay > 0)
+        throw UsageError("`ema` and `swa-from`: two averages of the weights; give one of them");
+    if (e.trainer.patience_stop > 0)
+        throw UsageError(
+            "`patience-stop` and `swa-from`: the training could end before the first averaged epoch; leave one of them "
+            "out");
+}
+
 void check(const Settings& settings, const Experiment& e) {
     check_applicable(settings, e.net);
     check(e.loss, e.classes);
     check(e.augmentations);
     check(e.optimizer);
+    check_averages(e);
     e.trainer.schedule.rule().check();
     data::parse_value_range(e.value_range);
     if (e.classes == 1) throw UsageError("`classes` 1: expected at least 2, or 0 to find them from the masks");

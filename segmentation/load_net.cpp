@@ -11,6 +11,7 @@ namespace atrous {
 LoadedNet load_net(const io::TensorFile& file, Device device, const std::string& precision) {
     LoadedNet loaded;
     loaded.card = model_card_of(file);
+    loaded.averaged = averaged_record_of(file);
     const bool half_on_cpu = precision.empty() && loaded.card.precision == "fp16" && device.kind != DeviceKind::gpu;
     const std::string& trained = loaded.card.precision;
     loaded.precision = half_on_cpu ? "fp32" : precision.empty() ? trained : precision;

@@ -7,6 +7,7 @@
 
 #include "engine/io/tensor_file.h"
 #include "engine/nn/receptive_field.h"
+#include "segmentation/averaged_record.h"
 #include "segmentation/messages.h"
 #include "segmentation/model_card.h"
 
@@ -16,8 +17,9 @@ struct LoadedNet {
     ModelCard card;
     std::unique_ptr<SegmentationNet> net;
     DType compute = DType::f32;
-    std::string precision = "fp32";  // what it computes in, as a word
-    std::optional<Halo> halo = {};   // of all nets that `net` consists of; none: the card's net is all there is
+    std::string precision = "fp32";               // what it computes in, as a word
+    std::optional<AveragedRecord> averaged = {};  // the weights are an average of a training's
+    std::optional<Halo> halo = {};  // of all nets that `net` consists of; none: the card's net is all there is
 };
 // Builds the net that the checkpoint describes on the device, in evaluation mode, and computes in `precision` from here
 // on (use_precision); empty: the checkpoint's, of which fp16 is fp32 on the cpu.

@@ -38,9 +38,9 @@ static void add_decoding(const data::Sample& sample, const data::MaskRule& rule,
 
 // Of one image, by the host or as a plan.
 static void add_augmentation(data::Example&& example, const data::LoaderOptions& options, int64_t index,
-                             HostBatch& batch, LoaderSteps& steps) {
+                             const data::MixedSamples& mixed, HostBatch& batch, LoaderSteps& steps) {
     if (!data::can_be_planned(example, options)) {
-        steps.augment += timed([&] { data::finish_augmented(example, options, 0, index); });
+        steps.augment += timed([&] { data::finish_augmented(example, options, 0, index, mixed); });
         steps.convert += timed([&] { data::collate({example}, options, batch); });
         return;
     }
@@ -54,6 +54,8 @@ LoaderSteps time_loader_steps(const std::vector<data::Sample>& samples, const da
                               const data::LoaderOptions& options, int64_t images, Device device) {
     LoaderSteps steps;
     HostBatch batch;
+    const data::MixedSamples mixed{int64_t(samples.size()),
+                                   [&](int64_t i) { return data::decode_sample(samples[size_t(i)], rule, options); }};
     const auto send = [&] {
         const DeviceBatch sent = upload(batch, device, DType::f32);
         context_of(device).synchronize();
@@ -66,7 +68,7 @@ LoaderSteps time_loader_steps(const std::vector<data::Sample>& samples, const da
         data::Example example;
         add_decoding(sample, rule, options, example, steps);
         steps.resize += timed([&] { data::resize_for_net(example, options); });
-        add_augmentation(std::move(example), options, i % int64_t(samples.size()), batch, steps);
+        add_augmentation(std::move(example), options, i % int64_t(samples.size()), mixed, batch, steps);
         if (i == 0) send();  // takes memory
         steps.upload += timed(send);
     });

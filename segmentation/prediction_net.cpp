@@ -75,7 +75,8 @@ LoadedNet prediction_net(const std::string& path, const PredictionOptions& optio
             "image's; leave one of them out");
     Halo halo;
     std::vector<std::unique_ptr<SegmentationNet>> nets;
-    const auto add = [&](LoadedNet& loaded) {
+    const auto add = [&](LoadedNet& loaded, const std::string& of) {
+        if (loaded.averaged) messages.text(fmt::format("{}: {}\n", of, text_of(*loaded.averaged)));
         const Halo own = halo_of(*make_net(loaded.card.net));
         halo = joined(halo, own);
         nets.push_back(std::make_unique<ThriftyNet>(
@@ -83,12 +84,12 @@ LoadedNet prediction_net(const std::string& path, const PredictionOptions& optio
             options.windows.windows == "exact"));
     };
     LoadedNet first = load(path, "");
-    add(first);
+    add(first, path);
     for (const std::string& more : options.average_with) {
         LoadedNet loaded = load(more, first.precision);
         check_agreement(first.card, path, loaded.card, more);
         warn_of_scale(first.card, path, loaded.card, more, messages);
-        add(loaded);
+        add(loaded, more);
     }
     first.halo = halo;
     first.net = std::make_unique<AveragedNet>(std::move(nets), options.augmentation, is_softmax(first.card));

@@ -21,8 +21,8 @@ struct PredictionOptions {
 void describe(Settings& settings, PredictionOptions& options);
 
 // Loads the checkpoint `path` and the further ones by `load`, and returns a net under the first's card:
-// segmentation/averaged_net.h around a segmentation/thrifty_net.h for each. `messages` outlive it. UsageError where the
-// checkpoints do not agree in what goes in and what comes out, and for exact windows of scaled images. The further ones
+// segmentation/averaged_net.h around a segmentation/thrifty_net.h for each. Says of which the weights are averages.
+// `messages` outlive it. UsageError where the checkpoints do not agree in what goes in and what comes out, and for exact windows of scaled images. The further ones
 // compute in the precision of the first.
 // `precision`: a word; empty: as asked for, or the checkpoint's.
 using LoadCheckpoint = std::function<LoadedNet(const std::string& path, const std::string& precision)>;

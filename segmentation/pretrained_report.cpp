@@ -51,8 +51,8 @@ io::PretrainedReport load_pretrained(SegmentationNet& net, const std::string& pa
         "\n{}\n",
         known.empty() ? fmt::format("{}: {}, {} tensors", path, file->format(), file->tensors().size()) : known));
     for (const std::string& note : file->notes()) messages.text(note + "\n");
-    if (const auto decay = averaged_record_of(*file))
-        messages.text(fmt::format("its weights are a training's averaged ones, of decay {}\n", *decay));
+    if (const auto record = averaged_record_of(*file))
+        messages.text(fmt::format("its weights are a training's {}\n", text_of(*record)));
     const auto report = load(net, *file, new_head, false);
     messages.text(text_of(report));
     for (const std::string& warning : report.warnings) messages.warning(warning);

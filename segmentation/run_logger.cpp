@@ -58,14 +58,14 @@ void RunLogger::save() {
     saved_ = trainer_.progress.step;
     io::Metadata metadata = to_metadata(card_);
     add_to(metadata, fingerprint_);
-    if (const WeightAverage* average = optimizer_.average()) add_averaged(metadata, average->decay());
+    add_averaged(metadata, optimizer_.average());
     io::save_training(folder_.last(), net_, optimizer_, trainer_.progress, metadata);
 }
 
 void RunLogger::save_best() const {
     io::Metadata metadata = to_metadata(card_);
     if (fingerprint_.tuned) add_to(metadata, *fingerprint_.tuned);
-    if (const WeightAverage* average = optimizer_.average()) add_averaged(metadata, average->decay());
+    add_averaged(metadata, optimizer_.average());
     const WithAveragedWeights averaged(optimizer_.average());  // which the validation has scored
     io::save_weights(folder_.best(), net_, metadata);
 }

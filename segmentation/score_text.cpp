@@ -84,11 +84,23 @@ std::string baseline_line(const Scores& s, const std::vector<std::string>& names
     return line;
 }
 
+// The monitored score where the line does not have it anyway: ", frequency-weighted IoU 0.81".
+static std::string monitored_text(const std::string& monitor, const Scores& s) {
+    std::string title = monitor;
+    for (const auto& metric : Metric::catalogue().all()) {
+        if (metric->monitor != monitor) continue;
+        if (!metric->epoch_title.empty()) return "";
+        title = metric->title;
+    }
+    return monitor == "loss" ? "" : fmt::format(", {} {}", title, score_text(monitored(monitor, s)));
+}
+
 std::string epoch_line(const EpochReport& r) {
     std::string line = fmt::format("train loss {:.4f}", r.train_loss);
     if (const auto& v = r.validation) {
         const std::string metrics = metrics_text(*v, [](const Metric& m) { return m.epoch_title; });
-        line += fmt::format(", val loss {}, {}{}", score_text(v->loss), metrics, r.best ? ", best" : "");
+        line += fmt::format(", val loss {}, {}{}{}", score_text(v->loss), metrics, monitored_text(r.monitor, *v),
+                            r.best ? ", best" : "");
     }
     return line;
 }

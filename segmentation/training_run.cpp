@@ -5,22 +5,15 @@
 
 #include "base/paths.h"
 #include "segmentation/averaged_record.h"
-#include "segmentation/part_rates.h"
-#include "segmentation/pretrained_report.h"
 #include "segmentation/report/run_reporter.h"
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
 #include "segmentation/score_text.h"
 #include "segmentation/time_limit.h"
+#include "segmentation/training_parts.h"
 #include "segmentation/windowed_net.h"
 
 namespace atrous {
-
-// The cache, shared between training and validation by their samples.
-static int64_t cache_bytes(const TrainingSetup& t, const std::vector<data::Sample>& of) {
-    const double all = double(t.sets.dataset.train.size() + t.sets.dataset.val.size());
-    return int64_t(double(t.experiment.cache_mib << 20) * double(of.size()) / all);
-}
 
 static data::LoaderOptions validation_loader(const TrainingSetup& t, int64_t multiple) {
     const bool one_at_a_time =
@@ -28,26 +21,6 @@ static data::LoaderOptions validation_loader(const TrainingSetup& t, int64_t mul
     data::LoaderOptions o = loader_options(t.card, one_at_a_time ? 1 : t.experiment.batch_size,
                                            int(t.experiment.machine.workers), sees_windows(t) ? 1 : multiple);
     o.bytes = validates_bytes(t);
-    return o;
-}
-
-static data::LoaderOptions training_loader(const TrainingSetup& t, int64_t multiple) {
-    data::LoaderOptions o = augmenting_loader(t);
-    o.size_multiple = multiple;
-    o.cache_bytes = cache_bytes(t, t.sets.dataset.train);
-    return o;
-}
-
-static TrainerOptions trainer_options(const TrainingSetup& t, int64_t batches_per_epoch) {
-    TrainerOptions o = t.experiment.trainer;
-    o.schedule.set_length(o.epochs, ceil_div(batches_per_epoch, o.accumulate));
-    o.loss = loss_of(t.card);
-    o.compute = t.compute;
-    o.aux_weight = t.experiment.net.aux_weight;
-    if (!t.experiment.run.profile.empty()) {  // a replayed graph has no ops, and steps are told apart by reading each
-        o.graphs = false;
-        o.read_every = 1;
-    }
     return o;
 }
 
@@ -75,18 +48,15 @@ TrainingRun::~TrainingRun() = default;
 
 void TrainingRun::start() {
     const int64_t multiple = net_->input_multiple();
-    const std::vector<data::Sample>&train = setup_.sets.dataset.train, &val = setup_.sets.dataset.val;
-    source_ = data::make_loader(train, setup_.sets.report.rule, training_loader(setup_, multiple));
+    const std::vector<data::Sample>& val = setup_.sets.dataset.val;
+    source_ = training_source(setup_, multiple);
     auto val_options = validation_loader(setup_, multiple);
     val_options.cache_bytes = cache_bytes(setup_, val);
     if (!val.empty()) validation_ = data::make_loader(val, setup_.sets.report.rule, val_options);
     score_untrained();  // before the training's own net takes its memory
-    net_->materialize({.device = setup_.device, .compute = setup_.compute, .seed = uint64_t(e_.data.seed)});
     auto& resumed = setup_.resumed;
-    if (!resumed && !e_.pretrained.empty()) load_pretrained(*net_, e_.pretrained, e_.new_head, log_);
-    OptimizerOptions optimizer = optimizer_options(e_);
-    optimizer.lr_scales = part_rates(e_, *net_);
-    optimizer_ = std::make_unique<Optimizer>(*net_, optimizer);
+    fill_net(*net_, setup_, !resumed, log_);
+    optimizer_ = make_optimizer(setup_, *net_);
     trainer_ = std::make_unique<Trainer>(*net_, *optimizer_, trainer_options(setup_, source_->batches_per_epoch()));
     if (sees_windows(setup_)) {
         windowed_ = windowed(*net_);
@@ -133,6 +103,11 @@ void TrainingRun::open_folder() {
     if (e_.optimizer.ema_decay > 0)
         log_.text(fmt::format("{}validations, best.safetensors and predictions use averaged weights (`ema` {})\n",
                               resumed ? "from here on " : "", e_.optimizer.ema_decay));
+    if (const SwaOptions& swa = e_.trainer.swa; swa.on())
+        log_.text(
+            fmt::format("the weights at the end of each epoch from {} on are averaged (`swa-from` {}); from there on "
+                        "validations, best.safetensors and predictions use the mean\n",
+                        swa.first_epoch(e_.trainer.epochs) + 1, swa.from));
     if (trainer_->progress.epoch >= e_.trainer.epochs)
         log_.text(fmt::format("nothing is left to train, epoch {0} of {1}; to go on, give more: `epochs` {2}\n",
                               trainer_->progress.epoch, e_.trainer.epochs, e_.trainer.epochs + 10));

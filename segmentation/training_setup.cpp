@@ -59,11 +59,10 @@ static void check_outputs(const Experiment& e, const std::vector<data::Sample>& 
     if (e.run.resume.empty()) files_of_run(e, "").check_samples(samples);
 }
 
-void check_before_data(const Experiment& e, const ResumedRun* resumed, Messages& messages) {
+void check_net_before_data(const Experiment& e, bool resumed, Messages& messages) {
     auto net = make_net(net_config(e, e.classes));
     freeze(*net, e.freezing);
     part_rates(e, *net);
-    RunFolder::check(e.run.output_dir, resumed ? resumed->folder : "", e.run.overwrite);
     if (resumed) return;
     if (!e.pretrained.empty()) {
         check_pretrained(*net, e.pretrained, e.new_head || e.classes == 0);
@@ -74,6 +73,11 @@ void check_before_data(const Experiment& e, const ResumedRun* resumed, Messages&
         return;
     }
     if (e.freezing.encoder) messages.warning("`freeze-encoder` without `pretrained` keeps random weights");
+}
+
+void check_before_data(const Experiment& e, const ResumedRun* resumed, Messages& messages) {
+    RunFolder::check(e.run.output_dir, resumed ? resumed->folder : "", e.run.overwrite);
+    check_net_before_data(e, resumed != nullptr, messages);
 }
 
 int64_t threads_of(const Machine& machine, const ResumedRun* resumed, Messages& messages) {
@@ -156,6 +160,7 @@ static void warn_of_bands(const Experiment& e, Messages& messages) {
 
 OptimizerOptions optimizer_options(const Experiment& e) {
     OptimizerOptions o = e.optimizer;
+    o.keeps_mean = e.trainer.swa.on();
     if (e.machine.precision == "fp16") {  // as torch.cuda.amp.GradScaler
         o.dynamic_loss_scale = true;
         o.initial_loss_scale = 65536;
@@ -210,6 +215,7 @@ TrainingSetup prepare_training(Experiment& e, const Settings& settings, Device d
     t.card = model_card(e, t.sets, context_of({DeviceKind::cpu}).threads(), run);
     resolve(e, t.card);
     warn_of_bands(e, messages);
+    check_classes(e.augmentations, t.card.classes());
     t.make = [config = t.card.net, freezing = e.freezing] {
         auto net = make_net(config);
         freeze(*net, freezing);

@@ -35,8 +35,9 @@ struct TrainingSetup {
 // configuration file that was read, if any.
 void check_outputs(const Experiment& experiment, const std::string& config);
 
-// Checks what can be known to be wrong before the data set is decoded: the net, the run folder, the weights to start
-// from. UsageError, IoError, FormatError.
+// Checks what can be known to be wrong before the data set is decoded: the net and the weights to start from; and with
+// check_before_data the run folder too. UsageError, IoError, FormatError.
+void check_net_before_data(const Experiment& experiment, bool resumed, Messages& messages);
 void check_before_data(const Experiment& experiment, const ResumedRun* resumed, Messages& messages);
 
 // The number of threads to compute with; a resumed training goes on with as many as it had.

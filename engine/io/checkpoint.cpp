@@ -48,6 +48,10 @@ static std::string state_text(const Optimizer& optimizer, const TrainProgress& p
                          {"loss_scale", s.loss_scale},
                          {"good_steps", s.good_steps}};
     if (std::isfinite(p.best_loss)) state["best_loss"] = p.best_loss;
+    if (const WeightAverage* average = optimizer.average(); average && average->is_mean()) {
+        state["averaged_epochs"] = average->added();
+        state["averaged_until"] = p.averaged_until;
+    }
     return state.dump();
 }
 
@@ -157,6 +161,7 @@ static TrainProgress progress_of(const SafetensorsFile& file, const nlohmann::js
     p.schedule.best = field<double>(file, state, "plateau_best");
     p.schedule.seen = count(file, state, "plateau_seen") != 0;
     p.schedule.waited = count(file, state, "plateau_waited");
+    if (state.contains("averaged_until")) p.averaged_until = count(file, state, "averaged_until");
     return p;
 }
 
@@ -177,6 +182,17 @@ static void load_trained(const SafetensorsFile& file, Module& net) {
     refresh_halves(net.arena());
 }
 
+// The net holds the file's averages, or, where it has none, its weights. A mean is of those epochs only that it was made
+// of.
+static void load_average(const SafetensorsFile& file, const nlohmann::json& state, const Optimizer& optimizer) {
+    if (!optimizer.mean()) {
+        if (optimizer.average()) optimizer.average()->restart();
+        return;
+    }
+    const int64_t epochs = state.contains("averaged_epochs") ? count(file, state, "averaged_epochs") : 0;
+    optimizer.mean()->restart(epochs);
+}
+
 void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& progress) {
     const nlohmann::json state = parse_state(file);
     const auto rule = field<std::string>(file, state, "optimizer");
@@ -191,7 +207,7 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
     s.good_steps = int32_t(count(file, state, "good_steps", 0, INT32_MAX));
     progress = progress_of(file, state);
     load_weights(file, net);
-    if (optimizer.average()) optimizer.average()->restart();
+    load_average(file, state, optimizer);
     load_trained(file, net);
     const ParameterArena& arena = net.arena();
     for (const OptimizerTensor& tensor : tensors_of(optimizer))

@@ -85,7 +85,7 @@ class BatchNorm2d : public Module {
     };
     Tensor forward(const Tensor& x, const Fused& fused);
     Tensor forward(const Tensor& x) { return forward(x, Fused{}); }
-    bool is_batch_norm() const override { return true; }
+    double* momentum() override { return &momentum_; }
 
  private:
     double epsilon_, momentum_;

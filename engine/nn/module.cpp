@@ -64,10 +64,18 @@ void Module::freeze() {
 
 void Module::freeze_batch_norm() {
     walk("", [](const std::string&, Module& m) {
-        if (!m.is_batch_norm()) return;
+        if (!m.momentum()) return;
         m.frozen_ = true;
         m.training_ = false;
     });
+}
+
+std::vector<double*> Module::momenta() {
+    std::vector<double*> all;
+    walk("", [&](const std::string&, Module& m) {
+        if (m.momentum() && !m.frozen_) all.push_back(m.momentum());
+    });
+    return all;
 }
 
 void Module::zero_gradients() {

@@ -113,7 +113,9 @@ class Module {
     void freeze();
     // Batch norms of the subtree use their running statistics and leave them as they are; scale and shift still train.
     void freeze_batch_norm();
-    virtual bool is_batch_norm() const { return false; }
+    // Of a batch norm the share that a batch's statistics have in the running ones; null: the module is none.
+    virtual double* momentum() { return nullptr; }
+    std::vector<double*> momenta();  // of the subtree's batch norms whose statistics are not frozen
 
  protected:
     Parameter& add_parameter(Parameter parameter);

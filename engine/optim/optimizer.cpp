@@ -69,7 +69,10 @@ Optimizer::Optimizer(Module& net, const OptimizerOptions& options) : net_(net), 
     static_assert(sizeof state % sizeof(float) == 0 && offsetof(StepState, loss_scale) % sizeof(float) == 0);
     state_ = Tensor::empty({int64_t(sizeof state / sizeof(float))}, DType::f32, a.values.device());
     set_state(state);
+    if (options.ema_decay > 0 && options.keeps_mean)
+        throw UsageError("optimizer: a moving average and a mean of the weights; keep one of them");
     if (options.ema_decay > 0) average_ = std::make_unique<WeightAverage>(net, options.ema_decay);
+    if (options.keeps_mean) average_ = std::make_unique<WeightAverage>(net);
 }
 
 StepState Optimizer::state() const {
@@ -107,6 +110,10 @@ const StepState* Optimizer::device_state() const { return state_.as<const StepSt
 
 const UpdateRule& Optimizer::rule() const { return options_.rules.of(options_.rule); }
 
+WeightAverage* Optimizer::mean() const { return average_ && average_->is_mean() ? average_.get() : nullptr; }
+
+WeightAverage* Optimizer::average() const { return mean() && mean()->added() == 0 ? nullptr : average_.get(); }
+
 double* Optimizer::learning_rate() { return &state_.as<StepState>()->learning_rate; }
 
 void Optimizer::step(double value) {
@@ -122,7 +129,7 @@ void Optimizer::step(double value) {
 void Optimizer::step() {
     require(!average_ || !average_->exchanged(), "optimizer: no step while the net holds averages of its weights");
     apply();
-    if (average_) average_->update(device_state());
+    if (average_ && !average_->is_mean()) average_->update(device_state());
 }
 
 void Optimizer::apply() {

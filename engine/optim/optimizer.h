@@ -32,6 +32,7 @@ struct OptimizerOptions {
     int growth_interval = 2000;      // good steps after which the loss scale doubles
     bool halt_at_nonfinite = false;  // after gradients that are not finite nothing is changed any more
     double ema_decay = 0;            // of the weights' moving average (weight_average.h); 0: none is kept
+    bool keeps_mean = false;         // room for a mean of weights, to which whoever trains adds; not with ema_decay
 };
 
 // Describes the choice of the rule, the settings of every rule, and the rest but the learning rates and the loss scale.
@@ -54,7 +55,8 @@ class Optimizer {
     // The names of the rule's state tensors, in its order; each is laid out as the parameter arena.
     const std::vector<RuleState>& rule_states() const { return rule_states_; }
     const std::vector<Tensor>& state_tensors() const { return state_tensors_; }
-    WeightAverage* average() const { return average_.get(); }  // null: none is kept
+    WeightAverage* average() const;  // null: none is kept, or a mean is of nothing yet
+    WeightAverage* mean() const;     // null: none is kept
 
  private:
     const UpdateRule& rule() const;

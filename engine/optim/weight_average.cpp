@@ -13,7 +13,11 @@ namespace k = kernels;
 static constexpr int64_t alignment = 64;  // elements from one buffer's average to the next, as parameters lie
 
 // Parameters are averaged as one arena, of the layout of the net's; buffers, which lie apart, in a block of their own.
-WeightAverage::WeightAverage(Module& net, double decay) : net_(net), decay_(decay) {
+WeightAverage::WeightAverage(Module& net, double decay) : WeightAverage(net, std::optional(decay)) {}
+
+WeightAverage::WeightAverage(Module& net) : WeightAverage(net, std::nullopt) {}
+
+WeightAverage::WeightAverage(Module& net, std::optional<double> decay) : net_(net), decay_(decay) {
     const ParameterArena& a = net.arena();
     const DType dtype = a.values.dtype();
     int64_t buffer_elements = 0;
@@ -37,7 +41,7 @@ WeightAverage::WeightAverage(Module& net, double decay) : net_(net), decay_(deca
         at += ceil_div(buffer->shape.count(), alignment) * alignment;
     }
     make_chunks();
-    restart();
+    restart(0);
 }
 
 void WeightAverage::make_chunks() {
@@ -66,18 +70,27 @@ k::AveragedWeights WeightAverage::averaged() const {
 }
 
 void WeightAverage::update(const k::StepState* state) {
-    require(!exchanged_, "weight average: no step while the net holds the averages");
+    require(!is_mean() && !exchanged_, "weight average: no step while the net holds the averages");
     const ProfileScope span([&] {  // weights read, averages read and written
         return Span{.name = "weight average",
                     .category = "optimizer",
                     .bytes = 3 * double(count_) * double(size_of(blocks_[0].dtype()))};
     });
     run(blocks_[0].device(), {k::reference::average_weights, k::cpu::average_weights, k::cuda::average_weights},
-        k::AverageWeightsArgs{averaged(), state, decay_});
+        k::AverageWeightsArgs{averaged(), state, *decay_});
 }
 
-void WeightAverage::restart() {
+void WeightAverage::add() {
+    require(is_mean() && !exchanged_, "weight average: nothing is added while the net holds the averages");
+    if (added_ == 0) return restart();  // to the bit
+    ++added_;
+    run(blocks_[0].device(), {k::reference::average_weights, k::cpu::average_weights, k::cuda::average_weights},
+        k::AverageWeightsArgs{averaged(), nullptr, 0, 1 / double(added_)});
+}
+
+void WeightAverage::restart(int64_t of) {
     require(!exchanged_, "weight average: no restart while the net holds the averages");
+    added_ = of;
     for (size_t i = 0; i < tensors_.size(); ++i)
         if (tensors_[i].defined()) tensors_[i].copy_from(sources_[i]);
 }

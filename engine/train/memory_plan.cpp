@@ -4,9 +4,11 @@
 #include <map>
 #include <optional>
 
+#include "engine/ops/dropout.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/label_range.h"
 #include "engine/ops/window.h"
+#include "engine/train/batch_norm_statistics.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/trainer.h"
 
@@ -38,6 +40,7 @@ class DryRun {
         // Enough epochs for every shape to come to its recorded step.
         for (int epoch = 0; o_.training && epoch < 6; ++epoch) {
             for (int64_t n : {o_.batch, o_.batch, o_.last_batch}) train(n);
+            for (int64_t n : {o_.batch, o_.last_batch}) find_statistics(n);
             for (int64_t n : {o_.validation_batch, o_.last_validation_batch}) evaluate(n);
         }
         const MemoryStatistics s = simulation_.memory().statistics();
@@ -58,7 +61,7 @@ class DryRun {
         optimizer_.emplace(net_, o_.optimizer);
         for (size_t i = 0; i < optimizer_->state_tensors().size(); ++i)
             simulation_.name(optimizer_->state_tensors()[i], BlockUse::optimizer, optimizer_->rule_states()[i].title);
-        if (const WeightAverage* average = optimizer_->average())
+        if (const WeightAverage* average = optimizer_->mean() ? optimizer_->mean() : optimizer_->average())
             for (const Tensor& t : average->blocks()) simulation_.name(t, BlockUse::optimizer, "averaged weights");
         step_.emplace(net_, *optimizer_, *loss_,
                       TrainingStepOptions{.compute = o_.compute,
@@ -123,6 +126,15 @@ class DryRun {
         if (dry_run_micro_batches() < o_.accumulate && recorded(n) && !others_.contains(n)) make_other_inputs(n);
         const std::vector<HostBatch> micro_batches(size_t(dry_run_micro_batches()), training_batch(n));
         step_->run(micro_batches.data(), dry_run_micro_batches(), 0);
+    }
+
+    // As a mean of weights comes to its batch norm's statistics.
+    void find_statistics(int64_t n) {
+        if (n == 0 || !o_.optimizer.keeps_mean) return;
+        net_.set_training(true);
+        if (net_.momenta().empty()) return;
+        const StepRandomness random(0, 0);
+        forward_for_statistics(net_, training_batch(n), o_.compute);
     }
 
     // As engine/ops/window.h has a net see it: the logits of the whole image are there twice, for they are joined in f32.

@@ -8,6 +8,7 @@
 
 #include "engine/ops/dropout.h"
 #include "engine/profile.h"
+#include "engine/train/batch_norm_statistics.h"
 #include "engine/train/label_check.h"
 
 namespace atrous {
@@ -28,6 +29,7 @@ void describe(Settings& s, TrainerOptions& o) {
     s.bind("monitor", o.monitor, "validation score that says which epoch is the best").one_of(monitor_words());
     s.bind("patience-stop", o.patience_stop, "epochs without a better one after which the training ends; 0: never")
         .min(0);
+    describe(s, o.swa);
 }
 
 int64_t read_interval(int64_t read_every, Device device) {
@@ -191,7 +193,24 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
     }
 }
 
-double Trainer::learning_rate_at(int64_t step) const { return options_.schedule.at(step, progress.schedule); }
+double Trainer::learning_rate_at(int64_t step) const {
+    return options_.swa.rate_at(step, options_.epochs, options_.schedule, progress.schedule);
+}
+
+// Where the mean begins, the best epoch is looked for anew, so that it is one of the mean's.
+bool Trainer::average(BatchSource& training, TrainObserver& observer) {
+    WeightAverage* const mean = optimizer_.mean();
+    if (!mean || progress.epoch < options_.swa.first_epoch(options_.epochs)) return true;
+    if (mean->added() == 0) progress.best_epoch = -1;
+    if (mean->added() == 0 || progress.averaged_until <= progress.epoch) mean->add();
+    progress.averaged_until = progress.epoch + 1;
+    const ProfileScope averaging("batch norm statistics", "validation");
+    const WithAveragedWeights averaged(mean);
+    return renew_batch_norm_statistics(net_, training, progress.epoch, options_.compute, [&](int64_t images_done) {
+        observer.on_validation(images_done, training.samples());  // which a time limit lets finish
+        return !observer.stop_requested();
+    });
+}
 
 bool is_out_of_patience(const TrainProgress& p, const TrainerOptions& o) {
     return o.patience_stop > 0 && p.best_epoch >= 0 && p.epoch - 1 - p.best_epoch >= o.patience_stop;
@@ -267,10 +286,19 @@ bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver&
             fmt::format("the best epoch so far was found by {0}, and {1} is monitored now; resume with "
                         "`monitor` {0}",
                         progress.monitor, options_.monitor));
+    if (options_.swa.on())
+        require(optimizer_.mean(), "trainer: averages of epochs need an optimizer that keeps a mean");
+    // A training that goes on for more epochs may have its first averaged one before it again.
+    if (optimizer_.mean() && progress.epoch < options_.swa.first_epoch(options_.epochs)) optimizer_.mean()->clear();
     net_.set_training(true);
     while (progress.epoch < options_.epochs && !is_out_of_patience(progress, options_)) {
         if (!train_epoch(training, observer)) return false;
-        EpochReport report{.epoch = progress.epoch, .epochs = options_.epochs, .step = progress.step, .validation = {}};
+        if (!average(training, observer)) return false;
+        EpochReport report{.epoch = progress.epoch,
+                           .epochs = options_.epochs,
+                           .step = progress.step,
+                           .validation = {},
+                           .monitor = options_.monitor};
         report.train_loss = progress.loss_images ? progress.loss_sum / double(progress.loss_images) : 0;
         report.learning_rate = learning_rate_at(progress.step - 1);
         if (validation && !(report.validation = validate(*validation, observer))) return false;

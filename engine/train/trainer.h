@@ -6,6 +6,7 @@
 #include "engine/host_batch.h"
 #include "engine/optim/optimizer.h"
 #include "engine/optim/schedule.h"
+#include "engine/optim/swa.h"
 #include "engine/train/diagnosis.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/training_step.h"
@@ -24,6 +25,7 @@ struct TrainerOptions {
     double aux_weight = default_aux_weight;  // of the auxiliary head's loss, where the net has one
     std::string monitor = "dice";  // the validation score that decides which epoch is the best: one of monitor_words()
     int64_t patience_stop = 0;     // the training ends after so many epochs without a better one; 0: never
+    SwaOptions swa = {};           // where it is on, the optimizer keeps a mean
 };
 
 void describe(Settings& settings, TrainerOptions& options);  // the schedule too; not the loss, nor what a machine has
@@ -40,6 +42,7 @@ struct TrainProgress {
     int64_t best_epoch = -1;             // -1: no epoch had a score or a loss yet
     std::string monitor = "dice";        // what best_score is; the trainer's, once there is one
     ScheduleState schedule = {};
+    int64_t averaged_until = 0;  // the epoch behind the last one whose weights entered the optimizer's mean
 };
 
 // patience_stop epochs went by without a better one.
@@ -58,6 +61,7 @@ struct EpochReport {
     double train_loss = 0, learning_rate = 0;  // the rate of the last step
     std::optional<Scores> validation;
     bool best = false;
+    std::string monitor = "dice";  // TrainerOptions::monitor
 };
 
 struct BadStep {
@@ -109,6 +113,9 @@ class Trainer {
         std::string names;  // of its images
     };
     bool train_epoch(BatchSource& training, TrainObserver& observer);
+    // At the end of an averaged epoch: adds its weights to the mean and finds batch norm's statistics for it. False:
+    // stopped, to be done anew.
+    bool average(BatchSource& training, TrainObserver& observer);
     std::optional<Scores> validate(BatchSource& validation, TrainObserver& observer);  // empty: stopped
     void submit(const std::vector<HostBatch>& window, int64_t count);
     void report(BatchSource& training, TrainObserver& observer);

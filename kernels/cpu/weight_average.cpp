@@ -41,8 +41,8 @@ void each_chunk(const Queue& q, const AveragedWeights& of, F f) {
 void average_weights(Queue& q, const AverageWeightsArgs& a) {
     check(a);
     ran("average_weights/omp");
-    if (a.state->found_nonfinite) return;
-    const double rate = averaging_rate(a.decay, a.state->step);
+    if (a.state && a.state->found_nonfinite) return;
+    const double rate = averaging_rate(a);
     dispatch_exact("average_weights", a.of.dtype, [&](auto zero) {
         using T = decltype(zero);
         each_chunk<T>(

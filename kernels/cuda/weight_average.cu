@@ -32,8 +32,8 @@ __device__ __forceinline__ void each_pair(const AveragedChunk& chunk, F f) {
 }
 
 __global__ void __launch_bounds__(block_threads) average_weights_kernel(AverageWeightsArgs a) {
-    if (a.state->found_nonfinite) return;
-    const float rate = float(averaging_rate(a.decay, a.state->step));
+    if (a.state && a.state->found_nonfinite) return;
+    const float rate = float(averaging_rate(a));
     each_pair<false>(a.of.chunks[blockIdx.x],
                      [&](float& average, float weight) { average = fmaf(rate, weight - average, average); });
 }

@@ -19,8 +19,8 @@ static void each_pair(const AveragedWeights& of, F f) {
 void average_weights(Queue&, const AverageWeightsArgs& a) {
     check(a);
     ran("average_weights/reference");
-    if (a.state->found_nonfinite) return;
-    const double rate = averaging_rate(a.decay, a.state->step);
+    if (a.state && a.state->found_nonfinite) return;
+    const double rate = averaging_rate(a);
     dispatch_exact("average_weights", a.of.dtype, [&](auto zero) {
         using T = decltype(zero);
         each_pair<T>(a.of, [&](const T& weight, T& average) {

@@ -78,15 +78,24 @@ def kills(bench):
 
 def random_kills(bench):
     """Killed at random moments, and killed again while resuming, until a training gets through."""
-    wanted = 100 if bench.full else 8
-    source = random.Random(20240229)
     # Saved after each step: what is gone on from lies within epochs.
-    reference = Reference(bench, "with workers", "--workers", 3, "--save-every", 1)
+    return killed_at_random(bench, Reference(bench, "with workers", "--workers", 3, "--save-every", 1), 100)
+
+
+def averaged_kills(bench):
+    """Likewise of a training that averages the weights of its last two epochs and mixes samples."""
+    averaged = Reference(bench, "averaged", "--workers", 3, "--save-every", 1, "--swa-from", 2, "--mosaic", 0.5)
+    return killed_at_random(bench, averaged, 40)
+
+
+def killed_at_random(bench, reference, many):
+    wanted = many if bench.full else 8
+    source = random.Random(20240229)
     longest = reference.seconds  # follows the machine, which may be busier or less busy by now
     done = trainings = 0
     while done < wanted:
         trainings += 1
-        case = Case(bench, f"random-{trainings}")
+        case = Case(bench, f"{reference.name}-{trainings}")
         before = done
         while done < min(wanted, before + 10):
             if case.go_on(*reference.more, kill_after=source.uniform(0, longest)).code == 0:
@@ -450,8 +459,8 @@ def soak(bench):
 
 soak.slow = True
 
-KINDS = [kills, random_kills, killed_sweeps, errors, full_disk, size_limit, read_only, read_only_mount, other_checkpoint,
-         other_settings, opened_once, flips, folders, others_files, second_process, refusing_file_system, left_out, large_image,
+KINDS = [kills, random_kills, averaged_kills, killed_sweeps, errors, full_disk, size_limit, read_only, read_only_mount,
+         other_checkpoint, other_settings, opened_once, flips, folders, others_files, second_process, refusing_file_system, left_out, large_image,
          closed_streams, signals, soak]
 
 

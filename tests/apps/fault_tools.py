@@ -255,7 +255,7 @@ class Reference:
     """A training that nobody disturbs."""
 
     def __init__(self, bench, name, *more):
-        self.more = more
+        self.name, self.more = name, more
         case = Case(bench, name)
         began = time.monotonic()
         outcome = case.train(*more)

@@ -45,6 +45,10 @@ class Averages {
         run(device_, {k::reference::average_weights, k::cpu::average_weights, k::cuda::average_weights},
             k::AverageWeightsArgs{of(), state_.as<k::StepState>(), decay});
     }
+    void add(double share) {
+        run(device_, {k::reference::average_weights, k::cpu::average_weights, k::cuda::average_weights},
+            k::AverageWeightsArgs{of(), nullptr, 0, share});
+    }
     void exchange() {
         run(device_, {k::reference::exchange_weights, k::cpu::exchange_weights, k::cuda::exchange_weights},
             k::ExchangeWeightsArgs{of()});
@@ -106,6 +110,21 @@ TEST_P(WeightAverageTest, FollowsTheFormulaThroughTheRampAndBeyond) {
     // Seven roundings of values below 1, each of half a unit in the last place and one of the rate.
     const double tolerance = GetParam().dtype == DType::f64 ? 1e-14 : 7 * 1e-7;
     for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(found[i], expected[i], tolerance) << i;
+}
+
+TEST_P(WeightAverageTest, SharesOfOneHalfAThirdAndSoOnGiveTheMean) {
+    Averages tested(GetParam());
+    std::vector<double> sum(tested.covered(tested.weights).size());
+    for (int n = 1; n <= 7; ++n) {
+        tested.draw_weights(uint64_t(n) + 20);
+        tested.add(1. / n);
+        const auto weights = tested.covered(tested.weights);
+        for (size_t i = 0; i < sum.size(); ++i) sum[i] += weights[i];
+    }
+    const auto found = tested.covered(tested.average);
+    // Seven roundings of values below 1, each of half a unit in the last place, one of the share and one of the difference.
+    const double tolerance = GetParam().dtype == DType::f64 ? 1e-14 : 7 * 2e-7;
+    for (size_t i = 0; i < sum.size(); ++i) ASSERT_NEAR(found[i], sum[i] / 7, tolerance) << i;
 }
 
 TEST_P(WeightAverageTest, AStepThatWasNotAppliedChangesNothing) {

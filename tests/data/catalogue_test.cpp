@@ -29,8 +29,9 @@ TEST(Catalogue, AugmentationsComeInOrderWithTheirStreams) {
     const Augmentations augmentations;
     for (const Augmentation* a : augmentations.all()) all.emplace_back(a->name(), a->stream);
     const std::vector<std::pair<std::string, uint64_t>> expected{
-        {"scale", 1}, {"rotate", 6}, {"hflip", 3}, {"vflip", 4},  {"turn", 5},  {"colour", 7},         {"tint", 8},
-        {"gamma", 9}, {"night", 14}, {"blur", 10}, {"noise", 11}, {"jpeg", 12}, {"coarse-dropout", 13}};
+        {"scale", 1},  {"rotate", 6}, {"mosaic", 15}, {"copy-paste", 16}, {"hflip", 3},
+        {"vflip", 4},  {"turn", 5},   {"colour", 7},  {"tint", 8},        {"gamma", 9},
+        {"night", 14}, {"blur", 10},  {"noise", 11},  {"jpeg", 12},       {"coarse-dropout", 13}};
     EXPECT_EQ(all, expected);
 }
 

@@ -371,9 +371,10 @@ TEST_F(Contracts, Optimizers) {
                    {{"no state", [](auto& a) { a.state = nullptr; }}});
     const AveragedWeights averaged{DType::f32, 1, some<AveragedChunk>(), 1};
     expect_refused(reference::average_weights, cpu::average_weights, cuda::average_weights, {averaged, state, 0.9},
-                   {{"no state", [](auto& a) { a.state = nullptr; }},
+                   {{"neither state nor share", [](auto& a) { a.state = nullptr; }},
                     {"no chunks", [](auto& a) { a.of.chunks = nullptr; }},
-                    {"a decay above 1", [](auto& a) { a.decay = 1.5; }}});
+                    {"a decay above 1", [](auto& a) { a.decay = 1.5; }},
+                    {"a share above 1", [](auto& a) { a.share = 1.5; }}});
     expect_refused(reference::exchange_weights, cpu::exchange_weights, cuda::exchange_weights, {averaged},
                    {{"no chunks", [](auto& a) { a.of.chunks = nullptr; }}});
     StepLogArgs log;

@@ -71,7 +71,7 @@ struct Setting {
     int64_t last_batch = 0;
     std::string kernels = "auto";
     ImageForm images = ImageForm::floats;
-    double ema = 0;
+    double ema = 0;  // 1: a mean of epochs instead
 };
 
 std::ostream& operator<<(std::ostream& out, const Setting& s) {
@@ -86,6 +86,11 @@ std::ostream& operator<<(std::ostream& out, const Setting& s) {
 
 UNet net_of(const Setting& s) { return UNet({3, 1, s.base, s.depth, s.bilinear}); }
 
+void average(OptimizerOptions& o, const Setting& s) {
+    o.keeps_mean = s.ema == 1;
+    o.ema_decay = s.ema == 1 ? 0 : s.ema;
+}
+
 PlanOptions plan_of(const Setting& s) {
     PlanOptions o;
     o.device = {s.device};
@@ -94,7 +99,7 @@ PlanOptions plan_of(const Setting& s) {
     o.last_batch = o.last_validation_batch = s.last_batch;
     o.height = o.width = s.size;
     o.optimizer.rule = s.optimizer;
-    o.optimizer.ema_decay = s.ema;
+    average(o.optimizer, s);
     o.images = s.images;
     o.validation_images = std::min(s.images, ImageForm::bytes);
     o.source_pixels = s.size * s.size;
@@ -107,9 +112,11 @@ void train(const Setting& s) {
     net.materialize({.device = {s.device}, .compute = s.compute, .seed = 1});
     OptimizerOptions options;
     options.rule = s.optimizer;
-    options.ema_decay = s.ema;
+    average(options, s);
     Optimizer optimizer(net, options);
-    Trainer trainer(net, optimizer, {.epochs = 6, .compute = s.compute});
+    TrainerOptions trained{.epochs = 6, .compute = s.compute};
+    if (options.keeps_mean) trained.swa.from = 0.5;
+    Trainer trainer(net, optimizer, trained);
     Grey training(2 * s.batch + s.last_batch, s.batch, s.size, s.images),
         validation(s.batch + s.last_batch, s.batch, s.size, std::min(s.images, ImageForm::bytes));
     TrainObserver observer;
@@ -180,7 +187,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Setting{host, 8, 64, 4, 3, false, DType::f32, "adam", 1, "auto", as_samples},
                     Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1, "auto", as_samples},
                     Setting{host, 24, 32, 1, 3, false, DType::f32, "adam", 0, "auto", ImageForm::floats, 0.999},
-                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "sgd", 1, "auto", as_bytes, 0.999}));
+                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "sgd", 1, "auto", as_bytes, 0.999},
+                    Setting{host, 24, 32, 1, 3, false, DType::f32, "adam", 0, "auto", ImageForm::floats, 1},
+                    Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "sgd", 1, "auto", as_bytes, 1}));
 INSTANTIATE_TEST_SUITE_P(All, MemoryLimitTest,
                          testing::Values(Setting{host, 8, 64, 4, 3}, Setting{host, 8, 32, 4, 2, true, DType::bf16},
                                          Setting{accelerator, 4, 16, 2, 2}));

@@ -197,8 +197,8 @@ TEST(TrainingRunOfAveragedWeights, KeepsThemInBothFilesAndSaysSo) {
         return file.bytes(file.at(name));
     };
     EXPECT_FALSE(best.find("train.weights.outc.conv.weight"));
-    EXPECT_EQ(averaged_record_of(best), 0.9);
-    EXPECT_EQ(averaged_record_of(last), 0.9);
+    EXPECT_EQ(averaged_record_of(best), AveragedRecord{.decay = 0.9});
+    EXPECT_EQ(averaged_record_of(last), AveragedRecord{.decay = 0.9});
     for (const char* name : {"outc.conv.weight", "inc.double_conv.1.running_mean"}) {
         EXPECT_EQ(bytes(best, name), bytes(last, name)) << name;
         EXPECT_NE(bytes(last, std::string("train.weights.") + name), bytes(last, name)) << name;

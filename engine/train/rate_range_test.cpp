@@ -1,0 +1,134 @@
+#include "engine/train/rate_range_test.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace atrous {
+
+void describe(Settings& s, RangeTestOptions& o) {
+    s.bind("steps", o.steps, "steps of the test").min(20).max(1000000);
+    s.bind("lowest-lr", o.lowest, "rate of the first step").above(0);
+    s.bind("highest-lr", o.highest, "rate of the last step").above(0);
+    s.bind("divergence", o.divergence, "multiple of the lowest smoothed loss at which the test ends").above(1);
+}
+
+void check(const RangeTestOptions& o) {
+    if (o.lowest >= o.highest)
+        throw UsageError(
+            fmt::format("`lowest-lr` {} and `highest-lr` {}: expected the lower rate first", o.lowest, o.highest));
+}
+
+double rate_of(const RangeTestOptions& o, int64_t step) {
+    return o.lowest * std::pow(o.highest / o.lowest, double(step - 1) / double(o.steps - 1));
+}
+
+// The first ten smoothed losses are of too few steps, and of the last one nothing is known behind it, as in Lightning.
+static constexpr size_t skipped_at_begin = 10, skipped_at_end = 1;
+static constexpr size_t reach = 3;  // steps to either side that a slope is measured over: one batch alone makes none
+
+std::optional<size_t> RangeTest::steepest() const {
+    std::optional<size_t> best;
+    double steepest = 0;
+    for (size_t i = skipped_at_begin + reach; i + reach + skipped_at_end < points.size(); ++i) {
+        const RangeTestPoint &before = points[i - reach], &after = points[i + reach];
+        const double slope = (after.smoothed - before.smoothed) / std::log(after.rate / before.rate);
+        if (slope < steepest) steepest = slope, best = i;
+    }
+    return best;
+}
+
+std::optional<size_t> RangeTest::lowest() const {
+    if (points.size() <= skipped_at_begin + skipped_at_end) return std::nullopt;
+    const auto less = [](const RangeTestPoint& a, const RangeTestPoint& b) { return a.smoothed < b.smoothed; };
+    return size_t(std::min_element(points.begin() + skipped_at_begin, points.end() - skipped_at_end, less) -
+                  points.begin());
+}
+
+namespace {
+
+// Takes losses in their order.
+class RangeTester {
+ public:
+    RangeTester(const RangeTestOptions& range, bool scales_loss) : range_(range), scales_loss_(scales_loss) {
+        test_.steps = range.steps;
+    }
+    // False where the test is over.
+    bool add(const StepLogEntry& e) {
+        const int64_t step = int64_t(test_.points.size()) + 1;
+        if (e.labels.count > 0)
+            throw DataError(fmt::format(
+                "step {}: labels that are no class, {} of them, the first {}; give the net more classes, or the masks "
+                "other ids",
+                step, e.labels.count, e.labels.label));
+        // A step whose gradients overflow by the loss scale alone is passed over by the optimizer.
+        if (!std::isfinite(e.loss) || (e.nonfinite && !scales_loss_)) return end();
+        constexpr double decay = 0.98;
+        average_ = decay * average_ + (1 - decay) * e.loss;
+        const double smoothed = average_ / (1 - std::pow(decay, double(step)));
+        test_.points.push_back({step, rate_of(range_, step), e.loss, smoothed});
+        lowest_ = std::min(lowest_, smoothed);
+        return lowest_ > 0 && smoothed > range_.divergence * lowest_ ? end() : step < range_.steps;
+    }
+    RangeTest& test() { return test_; }
+
+ private:
+    bool end() { return test_.diverged = true, false; }
+
+    const RangeTestOptions& range_;
+    const bool scales_loss_;
+    RangeTest test_;
+    double average_ = 0, lowest_ = INFINITY;
+};
+
+// The batches of the next step; of the next epoch where one has ended.
+struct Windows {
+    BatchSource& source;
+    std::vector<HostBatch> batches;
+    int64_t epoch = 0;
+    int64_t next() {
+        for (int64_t count = 0;; source.start_epoch(++epoch)) {
+            while (count < int64_t(batches.size()) && source.next(batches[size_t(count)])) ++count;
+            if (count > 0) return count;
+        }
+    }
+};
+
+}  // namespace
+
+RangeTest test_rates(SegmentationNet& net, Optimizer& optimizer, BatchSource& training, const TrainerOptions& options,
+                     const RangeTestOptions& range, const std::function<bool(int64_t steps_done)>& go_on) {
+    const Device device = net.materialized().device;
+    const auto loss = options.loss(device, options.compute);
+    const int64_t read_every = read_interval(options.read_every, device);
+    const bool scales_loss = optimizer.options().dynamic_loss_scale;
+    TrainingStep step(net, optimizer, *loss,
+                      {.compute = options.compute,
+                       .aux_weight = options.aux_weight,
+                       .scale_loss = scales_loss,
+                       .graphs = options.graphs,
+                       .log_capacity = read_every});
+    RangeTester tester(range, scales_loss);
+    Windows windows{training, std::vector<HostBatch>(static_cast<size_t>(options.accumulate))};
+    net.set_training(true);
+    training.start_epoch(0);
+    const auto read = [&] {
+        for (const StepLogEntry& entry : step.read())
+            if (!tester.add(entry)) return false;
+        return true;
+    };
+    for (int64_t done = 0; done < range.steps; ++done) {
+        if (!go_on(done)) {
+            tester.test().interrupted = true;
+            break;
+        }
+        const int64_t count = windows.next();
+        step.run(windows.batches.data(), count, rate_of(range, done + 1));
+        if (step.unread() == read_every && !read()) return tester.test();
+    }
+    read();
+    return tester.test();
+}
+
+}  // namespace atrous

@@ -1,0 +1,46 @@
+// The learning-rate range test (Smith: Cyclical learning rates for training neural networks, WACV 2017): a few steps of a
+// training whose rate rises exponentially, and what their losses say of the rate to train at.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "engine/train/trainer.h"
+
+namespace atrous {
+
+struct RangeTestOptions {
+    double lowest = 1e-7, highest = 1;  // rates of the first and of the last step
+    int64_t steps = 100;
+    double divergence = 4;  // the test ends where the smoothed loss is so many times the lowest
+};
+
+void describe(Settings& settings, RangeTestOptions& options);
+void check(const RangeTestOptions& options);  // UsageError
+
+struct RangeTestPoint {
+    int64_t step;  // from 1
+    double rate, loss;
+    // The exponential moving average of the losses with decay 0.98, divided by 1 - 0.98^step.
+    double smoothed;
+};
+
+struct RangeTest {
+    std::vector<RangeTestPoint> points;
+    int64_t steps = 0;                       // that it would have had
+    bool diverged = false;                   // it ended before them, by the loss
+    bool interrupted = false;                // it ended before them, as it was asked to
+    std::optional<size_t> steepest() const;  // the point where the smoothed loss falls most by the rate's logarithm
+    std::optional<size_t> lowest() const;    // of the smoothed losses
+};
+
+// The rate of a step, from 1.
+double rate_of(const RangeTestOptions& options, int64_t step);
+
+// Takes the steps that a training with these options would take, but for the rate; epochs follow each other as far as
+// need be. Changes the net. `go_on` is asked before each step, with those done. DataError for labels out of range.
+RangeTest test_rates(SegmentationNet& net, Optimizer& optimizer, BatchSource& training, const TrainerOptions& options,
+                     const RangeTestOptions& range, const std::function<bool(int64_t steps_done)>& go_on);
+
+}  // namespace atrous

@@ -1,0 +1,148 @@
+// The range test: which rates it takes, where it ends, what it suggests, and that it is the training's own steps.
+#include "engine/train/rate_range_test.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "engine/context.h"
+#include "models/unet.h"
+#include "tests/models/rectangles.h"
+
+namespace atrous {
+namespace {
+
+// Smoothed losses that begin at 1, fall by `slope` a step from step 20 on, and rise from step 60 on.
+RangeTest drawn(double slope) {
+    RangeTest test;
+    RangeTestOptions range;
+    double smoothed = 1;
+    for (int64_t step = 1; step <= range.steps; ++step) {
+        if (step > 20 && step <= 60) smoothed -= slope * (step == 40 ? 3 : 1);
+        if (step > 60) smoothed += 0.1;
+        test.points.push_back({step, rate_of(range, step), smoothed, smoothed});
+    }
+    return test;
+}
+
+TEST(RangeTestOptions, RatesRiseExponentially) {
+    const RangeTestOptions o{.lowest = 1e-6, .highest = 1, .steps = 61};
+    EXPECT_DOUBLE_EQ(rate_of(o, 1), 1e-6);
+    EXPECT_NEAR(rate_of(o, 11) / rate_of(o, 1), 10, 1e-9);
+    EXPECT_NEAR(rate_of(o, 61), 1, 1e-12);
+    EXPECT_THROW(check(RangeTestOptions{.lowest = 1, .highest = 1e-3}), UsageError);
+}
+
+TEST(RangeTest, SuggestsTheSteepestFallAndTheLowest) {
+    const RangeTest test = drawn(0.01);
+    ASSERT_TRUE(test.steepest() && test.lowest());
+    EXPECT_NEAR(double(test.points[*test.steepest()].step), 40, 3) << "slopes reach three steps to either side";
+    EXPECT_EQ(test.points[*test.lowest()].step, 60);
+}
+
+TEST(RangeTest, SuggestsNothingWhereTheLossNeverFallsOrTheStepsAreFew) {
+    EXPECT_FALSE(drawn(0).steepest());
+    RangeTest few = drawn(0.01);
+    few.points.resize(17);
+    EXPECT_FALSE(few.steepest());
+    EXPECT_FALSE(RangeTest().steepest());
+    EXPECT_FALSE(RangeTest().lowest());
+}
+
+struct Rig {
+    UNet net{{.base_channels = 4, .depth = 2}};
+    std::unique_ptr<Optimizer> optimizer;
+    Rectangles source{20, 4, 16, 5};
+    TrainerOptions options;
+    explicit Rig(DeviceKind device = DeviceKind::cpu, DType compute = DType::f32) {
+        net.materialize({.device = {device}, .compute = compute, .seed = 3});
+        OptimizerOptions o;
+        o.dynamic_loss_scale = compute == DType::f16;
+        if (o.dynamic_loss_scale) o.initial_loss_scale = 0x1p24f;
+        o.halt_at_nonfinite = !o.dynamic_loss_scale;
+        optimizer = std::make_unique<Optimizer>(net, o);
+        options.compute = compute;
+    }
+    RangeTest run(const RangeTestOptions& range) {
+        return test_rates(net, *optimizer, source, options, range, [](int64_t) { return true; });
+    }
+};
+
+struct Losses : TrainObserver {
+    std::vector<double> losses;
+    void on_step(const StepReport& r) override { losses.push_back(r.loss); }
+};
+
+// At one rate throughout, which no option allows but the arithmetic does, it is a training, over several epochs.
+TEST(RangeTestSteps, AreThoseOfATraining) {
+    Rig tested, trained;
+    const double rate = 1e-3, next = std::nextafter(rate, 1);
+    tested.options.accumulate = trained.options.accumulate = 2;  // three steps an epoch of five batches
+    const RangeTest test = tested.run({.lowest = rate, .highest = next, .steps = 20});
+    trained.options.epochs = 7;
+    trained.options.schedule.base = rate;
+    Trainer trainer(trained.net, *trained.optimizer, trained.options);
+    Losses losses;
+    ASSERT_TRUE(trainer.run(trained.source, nullptr, losses));
+    ASSERT_EQ(test.points.size(), 20u);
+    double average = 0;
+    for (size_t i = 0; i < 20; ++i) {
+        // The rates differ by an ulp at the most.
+        EXPECT_NEAR(test.points[i].loss, losses.losses[i], 1e-5) << i;
+        average = 0.98 * average + 0.02 * test.points[i].loss;
+        EXPECT_NEAR(test.points[i].smoothed, average / (1 - std::pow(0.98, double(i + 1))), 1e-12) << i;
+    }
+    EXPECT_NE(test.points[0].loss, test.points[10].loss);
+}
+
+TEST(RangeTestSteps, GiveTheSameBitsAgainAndOnAGpuReadInBlocksToo) {
+    for (const DeviceKind device : {DeviceKind::cpu, DeviceKind::gpu}) {
+        if (device == DeviceKind::gpu && gpu::device_count() == 0) continue;
+        const RangeTestOptions range{.steps = 25};
+        Rig one(device), two(device);
+        two.options.read_every = 7;
+        const RangeTest a = one.run(range), b = two.run(range);
+        ASSERT_EQ(a.points.size(), 25u);
+        ASSERT_EQ(b.points.size(), 25u);
+        for (size_t i = 0; i < a.points.size(); ++i) EXPECT_EQ(a.points[i].loss, b.points[i].loss) << i;
+    }
+}
+
+// Rates up to 10^6 with SGD leave no loss where it was; wherever it ends, steps behind the end are not in it.
+TEST(RangeTestSteps, EndWhereTheLossDiverges) {
+    Rig rig;
+    OptimizerOptions sgd;
+    sgd.rule = "sgd";
+    sgd.halt_at_nonfinite = true;
+    rig.optimizer = std::make_unique<Optimizer>(rig.net, sgd);
+    rig.options.read_every = 16;
+    const RangeTest test = rig.run({.lowest = 1e-3, .highest = 1e6, .steps = 60, .divergence = 1.5});
+    EXPECT_TRUE(test.diverged);
+    ASSERT_GT(test.points.size(), 1u);
+    EXPECT_LT(test.points.size(), 60u);
+    double lowest = test.points[0].smoothed;
+    for (size_t i = 0; i + 1 < test.points.size(); ++i) {
+        lowest = std::min(lowest, test.points[i].smoothed);
+        EXPECT_LE(test.points[i].smoothed, 1.5 * lowest) << "it should have ended at step " << i + 1;
+    }
+}
+
+TEST(RangeTestSteps, GoOnWhereALossScaleOverflows) {
+    if (gpu::device_count() == 0) GTEST_SKIP() << "no GPU";
+    Rig rig(DeviceKind::gpu, DType::f16);
+    const RangeTest test = rig.run({.highest = 1e-3, .steps = 20});
+    EXPECT_FALSE(test.diverged);
+    EXPECT_EQ(test.points.size(), 20u);
+    EXPECT_LT(rig.optimizer->state().step, 20) << "some steps were passed over";
+}
+
+TEST(RangeTestSteps, StopWhenAsked) {
+    Rig rig;
+    const RangeTest test =
+        test_rates(rig.net, *rig.optimizer, rig.source, rig.options, {}, [](int64_t done) { return done < 3; });
+    EXPECT_TRUE(test.interrupted);
+    EXPECT_EQ(test.points.size(), 3u);
+}
+
+}  // namespace
+}  // namespace atrous
