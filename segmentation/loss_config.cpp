@@ -7,7 +7,6 @@
 #include <sstream>
 
 #include "engine/train/losses/bce.h"
-#include "engine/train/losses/lovasz.h"
 #include "engine/train/losses/region_word.h"
 #include "models/net_config.h"
 
@@ -139,14 +138,14 @@ static decltype(LossParts::one_pass) one_pass(const LossConfig& c, const std::ve
                     alternatives(words_that([&](const LossWord& w) { return w.kind() == Kind::pixels && takes(w); }))));
 }
 
-static void check_lovasz(const LossConfig& c, const LossParts& parts, int64_t out_channels) {
+static void check_own_words(const LossConfig& c, const LossParts& parts, int64_t out_channels) {
     if (out_channels == 1 || !std::holds_alternative<BceDiceOptions>(parts.one_pass)) return;
     for (const auto& own : parts.own)
-        if (dynamic_cast<const Lovasz*>(own.word.get()))
+        if (own.word->classes_exclude_each_other())
             throw UsageError(
-                fmt::format("`loss` {}: lovasz of {} logits is of their softmax, bce of their sigmoids; "
-                            "expected lovasz with ce or focal",
-                            c.name, out_channels));
+                fmt::format("`loss` {}: {} of {} logits is of their softmax, bce of their sigmoids; "
+                            "expected {} with ce or focal",
+                            c.name, own.word->name(), out_channels, own.word->name()));
 }
 
 LossParts loss_parts(const LossConfig& c, int64_t out_channels, int ignore_index) {
@@ -160,7 +159,7 @@ LossParts loss_parts(const LossConfig& c, int64_t out_channels, int ignore_index
         (word->kind() == Kind::own ? parts.own : together).push_back({word, w.weight});
     }
     parts.one_pass = one_pass(c, together, out_channels, ignore_index);
-    check_lovasz(c, parts, out_channels);
+    check_own_words(c, parts, out_channels);
     return parts;
 }
 

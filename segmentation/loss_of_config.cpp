@@ -12,7 +12,8 @@ LossFactory loss_of(const LossConfig& config, int64_t out_channels, int ignore_i
         losses.push_back(class_loss(*softmax, config.class_weights));
     std::vector<double> weights(losses.size(), 1.0);
     for (const auto& [word, weight] : parts.own) {
-        losses.push_back([word, make = word->make(out_channels, ignore_index)](Device device, DType compute) {
+        const LossFactory make = word->make_weighted(out_channels, ignore_index, config.class_weights);
+        losses.push_back([word, make](Device device, DType compute) {
             return make(device, compute);  // which may refer to its word
         });
         weights.push_back(weight);

@@ -1,6 +1,7 @@
 // The ops there are. To add one of this tree, include its header below: its AddedOps runs when the program starts. This
 // file is linked wherever an op is looked up, and with it every op that is listed here.
 #include "engine/ops/activation.h"
+#include "engine/ops/boundary.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/depthwise.h"
 #include "engine/ops/dropout.h"
@@ -10,6 +11,7 @@
 #include "engine/ops/lovasz.h"
 #include "engine/ops/metrics.h"
 #include "engine/ops/norm.h"
+#include "engine/ops/ohem.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/resize.h"
 #include "engine/ops/softmax_loss.h"

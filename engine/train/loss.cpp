@@ -52,22 +52,10 @@ class BceDiceLoss : public LossFunction {
     std::vector<LossTerm> terms_{{"bce", TermSum::parts}, {"dice", TermSum::images}};
 };
 
-Tensor on_device(const std::vector<double>& weights, Device device, DType type) {
-    if (weights.empty()) return {};
-    Tensor t = Tensor::empty({int64_t(weights.size())}, type, device);
-    if (type == DType::f64) {
-        t.copy_from_host(weights.data(), t.bytes());
-    } else {
-        const std::vector<float> narrow(weights.begin(), weights.end());
-        t.copy_from_host(narrow.data(), t.bytes());
-    }
-    return t;
-}
-
 class ClassLoss : public LossFunction {
  public:
     ClassLoss(const SoftmaxLossOptions& options, const std::vector<double>& weights, Device device, DType compute)
-        : options_(options), weights_(weights), device_weights_(on_device(weights, device, accumulator_of(compute))) {}
+        : options_(options), weights_(weights), device_weights_(weights_on_device(weights, device, compute)) {}
     const std::vector<LossTerm>& terms() const override { return terms_; }
     int ignore_index() const override { return options_.ignore_index; }
 
@@ -151,6 +139,18 @@ class SumOfLosses : public LossFunction {
 };
 
 }  // namespace
+
+Tensor weights_on_device(const std::vector<double>& class_weights, Device device, DType compute) {
+    if (class_weights.empty()) return {};
+    Tensor t = Tensor::empty({int64_t(class_weights.size())}, accumulator_of(compute), device);
+    if (t.dtype() == DType::f64) {
+        t.copy_from_host(class_weights.data(), t.bytes());
+    } else {
+        const std::vector<float> narrow(class_weights.begin(), class_weights.end());
+        t.copy_from_host(narrow.data(), t.bytes());
+    }
+    return t;
+}
 
 LossFactory bce_dice_loss(const BceDiceOptions& options) {
     return [options](Device, DType) { return std::make_unique<BceDiceLoss>(options); };

@@ -52,6 +52,8 @@ LossFactory bce_dice_loss(const BceDiceOptions& options = {});
 // Takes channels as classes that exclude each other (one channel: two classes). Terms: cross_entropy (or focal), and
 // dice (or the Tversky index). class_weights: one a class; empty: all 1.
 LossFactory class_loss(const SoftmaxLossOptions& options = {}, const std::vector<double>& class_weights = {});
+// The weights as the loss of logits of type `compute` takes them; undefined where there are none.
+Tensor weights_on_device(const std::vector<double>& class_weights, Device device, DType compute);
 // Adds the others to the first, each with its weight (1 where `weights` is empty); of micro-batches the others are
 // averaged by images. Throws UsageError for more terms than a step's log holds.
 LossFactory sum_of_losses(std::vector<LossFactory> losses, std::vector<double> weights = {});

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/train/distance_transform.h"
+#include "kernels/distance_transform.h"
 
 namespace atrous {
 

@@ -46,7 +46,7 @@ struct LogSum {
     }
 };
 
-// BceFactors in float.
+// BceFactors in float. Kernels where they are plain are compiled apart, without them.
 struct Factors {
     float positive_0, positive_1, negative_0, negative_1;
     bool plain;
@@ -67,9 +67,10 @@ struct ElementSums {
     LogSum logs;
 
     // bce = max(z, 0) - z t + log(1 + e) with t in {0, 1}, or with factors of its own.
+    template <bool Plain>
     __device__ __forceinline__ void add(const Factors& f, float z, bool target) {
         const Sigmoid s(z);
-        if (f.plain) {
+        if constexpr (Plain) {
             linear += fmaxf(target ? -z : z, 0.0f);
             logs.multiply(s.e);
         } else {
@@ -127,7 +128,7 @@ struct LossInputs {
 
 // ---- kernels: forward ----
 
-template <class T, int W, bool Single>
+template <class T, int W, bool Single, bool Plain>
 __global__ void __launch_bounds__(block_threads) loss_sums(LossArgs<T> a) {
     constexpr int lanes = Single ? 1 : W;  // sums a thread keeps
     __shared__ float shared[block_threads * bce_dice_sums * lanes];
@@ -149,7 +150,8 @@ __global__ void __launch_bounds__(block_threads) loss_sums(LossArgs<T> a) {
                 for (int i = 0; i < W; ++i) {
                     if (!l.counted(a, i)) continue;
                     if (Single || i == 0) count += 1;
-                    sums[i % lanes].add(a.factors, device_float(l.logits.v[i]), l.target(a, at.channel, i));
+                    sums[i % lanes].template add<Plain>(a.factors, device_float(l.logits.v[i]),
+                                                        l.target(a, at.channel, i));
                 }
                 if (++pending < LogSum::max_factors * lanes / W) return;
                 pending = 0;
@@ -285,7 +287,7 @@ __global__ void __launch_bounds__(block_threads) make_coefficients(GroupArgs a) 
         a.coefficients[2 * entries] = all.count > 0 ? float(grad * a.options.bce_weight / divisor) : 0;
 }
 
-template <class T, int W, bool Single>
+template <class T, int W, bool Single, bool Plain>
 __global__ void __launch_bounds__(block_threads) loss_gradient(LossArgs<T> a) {
     constexpr int lanes = Single ? 1 : W;
     const ColumnPlace at = place_in<W>(a.shape);
@@ -313,7 +315,7 @@ __global__ void __launch_bounds__(block_threads) loss_gradient(LossArgs<T> a) {
                 const bool t = l.target(a, at.channel, i);
                 const float dice = (t ? inside.v[i % lanes] : outside.v[i % lanes]) * (s.p * s.q);
                 float slope = t ? -s.q : s.p;
-                if (!a.factors.plain) slope = a.factors.negative(t) * s.p - a.factors.positive(t) * s.q;
+                if constexpr (!Plain) slope = a.factors.negative(t) * s.p - a.factors.positive(t) * s.q;
                 dz.v[i] = l.counted(a, i) ? fmaf(bce, slope, dice) : 0.0f;
                 if (a.accumulate) dz.v[i] += device_float(l.old.v[i]);
             }
@@ -381,7 +383,8 @@ void bce_dice_forward(Queue& q, const BceDiceForwardArgs& a) {
             LossArgs<T> k = loss_args<T>(a.logits, a.labels, a.options, W, S, true);
             const int64_t columns = bce_dice_sums * a.logits.c;
             k.partials = q.scratch<float>(size_t(a.logits.n * k.shape.chunks * columns));
-            launch(loss_sums<T, W, S>, k.shape.grid(a.logits.n), dim3(k.shape.threads), 0, q.stream(), k);
+            launch(k.factors.plain ? loss_sums<T, W, S, true> : loss_sums<T, W, S, false>, k.shape.grid(a.logits.n),
+                   dim3(k.shape.threads), 0, q.stream(), k);
             launch(finish_sums, dim3(unsigned(ceil_div(columns, finish_columns)), unsigned(a.logits.n)),
                    dim3(finish_threads), 0, q.stream(),
                    FinishArgs{k.partials, static_cast<float*>(a.sums), k.shape.chunks, k.classes});
@@ -410,7 +413,8 @@ void bce_dice_backward(Queue& q, const BceDiceBackwardArgs& a) {
             LossArgs<T> k = loss_args<T>(a.logits, a.labels, a.options, W, S, false);
             k.dlogits = dlogits.as<T>(), k.dlogits_pitch = S ? W : dlogits.pitch, k.accumulate = a.dlogits.accumulate;
             k.coefficients = g.coefficients;
-            launch(loss_gradient<T, W, S>, k.shape.grid(a.logits.n), dim3(k.shape.threads), 0, q.stream(), k);
+            launch(k.factors.plain ? loss_gradient<T, W, S, true> : loss_gradient<T, W, S, false>,
+                   k.shape.grid(a.logits.n), dim3(k.shape.threads), 0, q.stream(), k);
         });
     });
 }

@@ -102,7 +102,9 @@ struct Tile {
     }
 };
 
-// A thread's part in one pixel of the tile, after the softmax. Full warps construct it and call sum().
+// A thread's part in one pixel of the tile, after the softmax. Full warps construct it and call sum(). Kernels without label
+// smoothing are compiled apart, for what it needs takes registers.
+template <bool Smooth>
 struct PixelWork {
     int width, lane, label = -1;        // width: threads of the pixel; label -1: none, or does not count
     float* row;                         // null: no pixel
@@ -122,7 +124,7 @@ struct PixelWork {
         }
         for (int d = 1; d < width; d *= 2) largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, d));
         __syncwarp();  // label_logit is read
-        if (a.smoothing > 0) sum_below(a, largest);
+        if constexpr (Smooth) sum_below(a, largest);
         if (row)
             for (int c = lane; c < a.classes; c += width) {
                 row[c] = __expf(row[c] - largest);
@@ -133,7 +135,7 @@ struct PixelWork {
         const float e = label < 0 ? 0.0f : __expf(label_logit - largest), total = others + e, inverse = 1 / total;
         for (int c = lane; c < a.classes; c += width) row[c] *= inverse;
         if (label < 0) return;
-        if (a.smoothing > 0) spread += all_weights * logf(total);
+        if constexpr (Smooth) spread += all_weights * logf(total);
         log_q = e > others ? -log1pf(others / e) : label_logit - largest - logf(total);
         q = e * inverse, rest = others * inverse;
     }
@@ -179,7 +181,7 @@ struct ClassSums {
     }
 };
 
-template <class T, int W>
+template <class T, int W, bool Smooth>
 __global__ void __launch_bounds__(block_threads, 3) softmax_loss_sums_kernel(LossArgs<T> a) {
     __shared__ float shared[3 * block_threads];
     __shared__ double totals[block_threads];
@@ -190,10 +192,10 @@ __global__ void __launch_bounds__(block_threads, 3) softmax_loss_sums_kernel(Los
         const Tile tile(a, index);
         tile.load<T, W>(a);
         __syncthreads();
-        const PixelWork pixel(a, tile);
+        const PixelWork<Smooth> pixel(a, tile);
         if (pixel.label >= 0 && pixel.lane == 0) {
             const float focus = a.gamma > 0 ? __powf(pixel.rest, a.gamma) : 1.0f;
-            if (a.smoothing > 0)
+            if constexpr (Smooth)
                 ce += a.smoothing / float(a.classes) * pixel.spread - (1 - a.smoothing) * pixel.weight(a) * pixel.log_q;
             else
                 ce -= pixel.weight(a) * focus * pixel.log_q;
@@ -347,7 +349,7 @@ __global__ void __launch_bounds__(block_threads) softmax_loss_coefficients(Group
 
 // d(loss)/d(z[c]) = p[c] * (slope + outside[c] - mean), and for the label's class q * (outside + extra - mean) - slope
 // * (1 - q).
-template <class T, int W>
+template <class T, int W, bool Smooth>
 __global__ void __launch_bounds__(block_threads, 3) softmax_loss_gradient(LossArgs<T> a) {
     const int first_tile = int(blockIdx.x) * a.tiles_a_block, end = min(first_tile + a.tiles_a_block, a.tiles);
     const float* const outside = a.outside + int64_t(blockIdx.z) * a.classes;
@@ -357,29 +359,29 @@ __global__ void __launch_bounds__(block_threads, 3) softmax_loss_gradient(LossAr
         const Tile tile(a, index);
         tile.load<T, W>(a);
         __syncthreads();
-        const PixelWork pixel(a, tile);
+        const PixelWork<Smooth> pixel(a, tile);
         float mean = 0;
         if (pixel.row)
             for (int c = pixel.lane; c < a.classes; c += pixel.width) mean += pixel.row[c] * outside[c];
         mean = pixel.sum(mean);
         if (pixel.row) {
             const bool counted = pixel.label >= 0;
-            const float share = a.smoothing > 0 ? ce_scale * a.smoothing / float(a.classes) : 0.0f;
+            const float share = Smooth ? ce_scale * a.smoothing / float(a.classes) : 0.0f;
             float slope = 0, of_label = 0;
             if (counted) {
                 const float rest = fmaxf(pixel.rest, 1e-30f);
                 const float focus =
                     a.gamma > 0 ? __powf(rest, a.gamma - 1) * (rest - a.gamma * pixel.q * pixel.log_q) : 1.0f;
                 slope = ce_scale * pixel.weight(a) * focus;
-                if (a.smoothing > 0) slope *= 1 - a.smoothing;
+                if constexpr (Smooth) slope *= 1 - a.smoothing;
                 mean += pixel.q * extra[pixel.label];
                 of_label = pixel.q * (outside[pixel.label] + extra[pixel.label] - mean) - slope * pixel.rest;
-                if (a.smoothing > 0) slope += share * pixel.all_weights;
+                if constexpr (Smooth) slope += share * pixel.all_weights;
             }
             for (int c = pixel.lane; c < a.classes; c += pixel.width) {
                 const float p = pixel.row[c], dz = p * (slope + (outside[c] - mean));
                 pixel.row[c] = !counted ? 0.0f : c == pixel.label ? of_label : dz;
-                if (a.smoothing > 0 && counted) {
+                if (Smooth && counted) {
                     const float w = a.class_weights ? a.class_weights[c] : 1.0f;
                     pixel.row[c] += share * ((c == pixel.label ? pixel.all_weights * p : 0.0f) - w);
                 }
@@ -452,7 +454,8 @@ void softmax_loss_forward(Queue& q, const SoftmaxLossForwardArgs& a) {
             const dim3 grid = grid_of(k, z.n);
             const int columns = 3 * k.classes + 1;
             k.partials = q.scratch<float>(size_t(z.n) * grid.x * columns);
-            launch(softmax_loss_sums_kernel<T, W>, grid, dim3(block_threads), shared_bytes(k), q.stream(), k);
+            launch(k.smoothing > 0 ? softmax_loss_sums_kernel<T, W, true> : softmax_loss_sums_kernel<T, W, false>, grid,
+                   dim3(block_threads), shared_bytes(k), q.stream(), k);
             launch(finish_softmax_sums, dim3(unsigned(ceil_div(columns, finish_columns)), unsigned(z.n)),
                    dim3(finish_threads), 0, q.stream(),
                    FinishArgs{k.partials, static_cast<float*>(a.sums), a.counts, int(grid.x), k.classes});
@@ -481,7 +484,8 @@ void softmax_loss_backward(Queue& q, const SoftmaxLossBackwardArgs& a) {
             LossArgs<T> k = loss_args<T>(z, a.labels, a.class_weights, a.options);
             k.dlogits = dz.as<T>(), k.dlogits_pitch = dz.pitch, k.accumulate = a.dlogits.accumulate;
             k.outside = g.outside, k.extra = g.extra, k.ce_scale = g.ce_scale;
-            launch(softmax_loss_gradient<T, W>, grid_of(k, z.n), dim3(block_threads), shared_bytes(k), q.stream(), k);
+            launch(k.smoothing > 0 ? softmax_loss_gradient<T, W, true> : softmax_loss_gradient<T, W, false>,
+                   grid_of(k, z.n), dim3(block_threads), shared_bytes(k), q.stream(), k);
         });
     });
 }

@@ -266,7 +266,7 @@ TEST_F(WeightsTest, RunOpSaysWhatLabelsAreNoClass) {
                                io::tensor_in_memory("labels", DType::u8, {1, 2, 2}, ids)});
     };
     const std::string files = " --input " + quoted("x.safetensors") + " --output " + quoted("y.safetensors");
-    for (const std::string op : {"bce_dice", "softmax_loss", "lovasz"}) {
+    for (const std::string op : {"bce_dice", "softmax_loss", "lovasz", "ohem", "boundary"}) {
         write(labels);
         const Outcome found = run("run-op " + op + files + " --device cpu");
         EXPECT_EQ(found.code, 0);

@@ -105,7 +105,7 @@ TEST_F(RulesFromOutside, AreSettingsLikeOthers) {
     EXPECT_EQ(s.at("optimizer").rule(), "sgd, adam, adamw, rmsprop or sign");
     EXPECT_EQ(s.at("schedule").rule(), "constant, step, multi-step, poly, cosine, one-cycle, plateau or linear");
     EXPECT_EQ(s.at("monitor").rule(), "dice, iou, weighted-iou, mean-accuracy, overlap, brier or loss");
-    expect_has(s.at("loss").help, "lovasz, image-dice, or");
+    expect_has(s.at("loss").help, "lovasz, ohem, boundary, image-dice, or");
     EXPECT_FALSE(s.at("sign-momentum").counts()) << "another optimizer is chosen";
     EXPECT_THROW(add_sign_descent(), Error) << "the name is taken";
     EXPECT_THROW(add_metric({.key = "nothing"}), Error);

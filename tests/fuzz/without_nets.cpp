@@ -2,7 +2,9 @@
 // setting of each kind, and no op is added.
 #include "engine/nn/segmentation_net.h"
 #include "engine/ops/descriptor.h"
+#include "engine/train/losses/boundary.h"
 #include "engine/train/losses/lovasz.h"
+#include "engine/train/losses/ohem.h"
 #include "models/net_config.h"
 
 namespace atrous {
@@ -36,5 +38,7 @@ void add_op(OpDescriptor) {}
 OpDescriptor describe_bce_dice() { return {}; }
 OpDescriptor describe_softmax_loss() { return {}; }
 LossFactory lovasz_loss(const kernels::LovaszOptions&) { return {}; }
+LossFactory ohem_loss(const kernels::HardPixelOptions&, const std::vector<double>&) { return {}; }
+LossFactory boundary_loss(const kernels::BoundaryOptions&) { return {}; }
 
 }  // namespace atrous

@@ -81,6 +81,37 @@ def lovasz_hinge(z, t):
     return lovasz_of(F.relu(1 - z * (2 * truth.double() - 1)), truth)
 
 
+def ohem(z, t, thresh, keep, weights=None):
+    """HRNet's OhemCrossEntropy: pixels below the threshold, or below the probability that a share of them is below."""
+    losses = F.cross_entropy(nchw(z), t, weights, ignore_index=255, reduction="none")
+    q = F.softmax(z, -1).gather(-1, torch.where(t == 255, 0, t)[..., None])[..., 0]
+    counted = t != 255
+    ordered = torch.sort(q[counted].detach()).values
+    least = -int(-keep * len(ordered) // 1)
+    hard = counted & (q < max(thresh, float(ordered[min(least, len(ordered) - 1)])))
+    return losses[hard].sum() / (hard.sum() if weights is None else weights[t[hard]].sum())
+
+
+def two(z):
+    """The logits of two classes that one logit is."""
+    return torch.cat([torch.zeros_like(z), z], -1)
+
+
+def distances(inside, outside):
+    """Kervadec et al. 2019: of an image's pixels, negative inside; 0 without a contour."""
+    places = torch.cartesian_prod(*(torch.arange(n, dtype=torch.float64) for n in inside.shape)).reshape(*inside.shape, 2)
+    if not inside.any() or not outside.any():
+        return torch.zeros_like(places[..., 0])
+    to = lambda pixels: torch.cdist(places.reshape(-1, 2), places[pixels]).min(1).values.reshape(inside.shape)
+    return torch.where(inside, 1 - to(outside), to(inside))
+
+
+def boundary(z, t, classes):
+    p, counted = F.softmax(z, -1), t != 255
+    phi = torch.stack([torch.stack([distances(i == c, (i != c) & (i != 255)) for c in classes], -1) for i in t])
+    return (p[..., classes] * phi)[counted].mean()
+
+
 def by_image(loss, z, t, *options):
     return sum(loss(z[n], t[n], *options) for n in range(len(z))) / len(z)
 
@@ -107,6 +138,13 @@ def main():
         "lovasz_softmax_per_image": case("lovasz_softmax_per_image", lambda z: by_image(lovasz_softmax, z, t, "present"), z=shape),
         "lovasz_hinge": case("lovasz_hinge", lambda z: lovasz_hinge(z, t), z=(2, 9, 7, 1)),
         "lovasz_hinge_per_image": case("lovasz_hinge_per_image", lambda z: by_image(lovasz_hinge, z, t), z=(2, 9, 7, 1)),
+        "ohem_thresh": case("ohem_thresh", lambda z: ohem(4 * z, t, .2, .05), z=shape),
+        "ohem_keep": case("ohem_keep", lambda z: ohem(4 * z, t, .01, .4), z=shape),
+        "ohem_weights": case("ohem_weights", lambda z: ohem(4 * z, t, .3, .1, weights), z=shape),
+        "ohem_binary": case("ohem_binary", lambda z: ohem(two(4 * z), t.clamp(max=1).where(t != 255, t), .3, .4), z=(2, 9, 7, 1)),
+        "boundary": case("boundary", lambda z: boundary(4 * z, t, [1, 2, 3, 4]), z=shape),
+        "boundary_background": case("boundary_background", lambda z: boundary(4 * z, t, [0, 1, 2, 3, 4]), z=shape),
+        "boundary_binary": case("boundary_binary", lambda z: boundary(two(4 * z), t.clamp(max=1).where(t != 255, t), [1]), z=(2, 9, 7, 1)),
         "focal": case("focal", lambda z: focal(z, t, 2), z=shape),
         "dice": case("dice", lambda z: region(z, t, .5, .5, 1, 1), z=shape),
         "focal_tversky": case("focal_tversky", lambda z: region(z, t, .3, .7, 1, .75), z=shape),

@@ -11,12 +11,14 @@
 
 #include "kernels/activation.h"
 #include "kernels/augment.h"
+#include "kernels/boundary.h"
 #include "kernels/class_slopes.h"
 #include "kernels/conv_transpose.h"
 #include "kernels/depthwise.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/global_pool.h"
+#include "kernels/hard_pixels.h"
 #include "kernels/lovasz.h"
 #include "kernels/metrics.h"
 #include "kernels/nearest.h"
@@ -316,6 +318,23 @@ TEST_F(Contracts, LossesAndMetrics) {
                     {"no loss", [](auto& a) { a.loss = nullptr; }},
                     {"no pixels", [](auto& a) { a.logits.h = 0; }},
                     {"257 classes", [](auto& a) { a.logits.c = 257; }}});
+    expect_refused(reference::boundary_forward, cpu::boundary_forward, cuda::boundary_forward,
+                   {z, labels, some(), some(), {}},
+                   {{"no slopes", [](auto& a) { a.slopes = nullptr; }},
+                    {"no labels", [](auto& a) { a.labels = nullptr; }},
+                    {"no pixels", [](auto& a) { a.logits.w = 0; }},
+                    {"257 classes", [](auto& a) { a.logits.c = 257; }},
+                    {"32768 rows", [](auto& a) { a.logits.h = 32768; }},
+                    {"32768 columns", [](auto& a) { a.logits.w = 32768; }}});
+    expect_refused(reference::hard_pixels, cpu::hard_pixels, cuda::hard_pixels, {z, labels, some<uint8_t>(), {}},
+                   {{"no labels", [](auto& a) { a.labels = nullptr; }},
+                    {"no place for what is mined", [](auto& a) { a.mined = nullptr; }},
+                    {"no pixels", [](auto& a) { a.logits.h = 0; }},
+                    {"256 classes", [](auto& a) { a.logits.c = 256; }},
+                    {"2^31 pixels", [](auto& a) { a.logits.h = a.logits.w = 32768; }},
+                    {"a thresh of 2", [](auto& a) { a.options.thresh = 2; }},
+                    {"a thresh of NaN", [](auto& a) { a.options.thresh = NAN; }},
+                    {"a keep of 0", [](auto& a) { a.options.keep = 0; }}});
     expect_refused(reference::class_slopes_backward, cpu::class_slopes_backward, cuda::class_slopes_backward,
                    {z, some(), some(), {z}},
                    {{"dlogits of another type", [](auto& a) { a.dlogits.view.dtype = DType::f64; }},

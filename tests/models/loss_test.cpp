@@ -5,7 +5,9 @@
 
 #include "base/philox.h"
 #include "engine/context.h"
+#include "engine/train/losses/boundary.h"
 #include "engine/train/losses/lovasz.h"
+#include "engine/train/losses/ohem.h"
 #include "engine/train/trainer.h"
 #include "models/unet.h"
 
@@ -141,7 +143,8 @@ TEST(LossTest, EveryLossLearns) {
     focal.gamma = 2;
     for (const LossFactory& loss :
          {class_loss(), class_loss(dice), class_loss(tversky), class_loss(focal, {1, 2, 3}), bce_dice_loss(),
-          sum_of_losses({class_loss(), bce_dice_loss()}), lovasz_loss(),
+          sum_of_losses({class_loss(), bce_dice_loss()}), lovasz_loss(), ohem_loss(),
+          sum_of_losses({class_loss(), boundary_loss({.background = true})}, {1, 0.01}),
           sum_of_losses({class_loss({.smoothing = 0.1}), lovasz_loss({.per_image = true})}, {0.5, 0.5})}) {
         const Collector c = train(loss, Stripes(8, 4), 15);
         EXPECT_LT(c.losses.back(), 0.5 * c.losses.front()) << "from " << c.losses.front();
@@ -149,7 +152,7 @@ TEST(LossTest, EveryLossLearns) {
 }
 
 TEST(LossTest, ABatchWithoutAPixelThatCountsIsAWarningAndNoLoss) {
-    for (const LossFactory& loss : {class_loss(), bce_dice_loss(), lovasz_loss()}) {
+    for (const LossFactory& loss : {class_loss(), bce_dice_loss(), lovasz_loss(), ohem_loss(), boundary_loss()}) {
         const Collector c = train(loss, Stripes(2, 2, true), 1);
         ASSERT_EQ(c.warnings.size(), 1u);
         for (const char* words : {"step 1", "stripes 1"})

@@ -7,10 +7,10 @@
 #include <random>
 
 #include "engine/train/calibration.h"
-#include "engine/train/distance_transform.h"
 #include "engine/train/precision_recall.h"
 #include "engine/train/scores.h"
 #include "engine/train/surface_scores.h"
+#include "kernels/distance_transform.h"
 
 namespace atrous {
 namespace {

@@ -6,10 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "benchmarks/harness/hashed.h"
+#include "engine/ops/boundary.h"
 #include "engine/ops/depthwise.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/global_pool.h"
 #include "engine/ops/lovasz.h"
+#include "engine/ops/ohem.h"
 #include "engine/ops/resize.h"
 #include "engine/ops/softmax_loss.h"
 #include "tests/paths.h"
@@ -125,6 +127,29 @@ TEST_P(OpsParity, Lovasz) {
     Tensor without_three = labels();
     without_three.copy_from_host(ids.data(), ids.size());
     expect_lovasz("lovasz_softmax_all", 5, {.classes = LovaszClasses::all}, without_three);
+}
+TEST_P(OpsParity, Ohem) {
+    const auto expect_ohem = [&](const std::string& name, int64_t channels, double thresh, double keep,
+                                 const Tensor& weights = {}) {
+        OhemOptions options;
+        options.thresh = thresh, options.keep = keep;
+        expect_parity(name, {{"z", {2, 9, 7, channels}, 4}}, device(),
+                      [&](const std::vector<Tensor>& in) { return ohem(in[0], labels(), options, weights).loss; });
+    };
+    expect_ohem("ohem_thresh", 5, 0.2, 0.05);
+    expect_ohem("ohem_keep", 5, 0.01, 0.4);
+    expect_ohem("ohem_weights", 5, 0.3, 0.1, class_weights());
+    expect_ohem("ohem_binary", 1, 0.3, 0.4);
+}
+TEST_P(OpsParity, Boundary) {
+    const auto expect_boundary = [&](const std::string& name, int64_t channels, bool background) {
+        expect_parity(name, {{"z", {2, 9, 7, channels}, 4}}, device(), [&](const std::vector<Tensor>& in) {
+            return boundary(in[0], labels(), {.background = background}).loss;
+        });
+    };
+    expect_boundary("boundary", 5, false);
+    expect_boundary("boundary_background", 5, true);
+    expect_boundary("boundary_binary", 1, false);
 }
 TEST_P(OpsParity, Focal) { expect_loss("focal", {.gamma = 2}); }
 TEST_P(OpsParity, Region) {

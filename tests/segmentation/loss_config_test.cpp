@@ -82,6 +82,30 @@ TEST(LossConfig, LovaszGoesWithWordsOfTheSameProbabilities) {
     EXPECT_EQ(terms("0.5*ce+0.5*lovasz(per-image=true,classes=all)", 5), "cross_entropy dice lovasz ");
     EXPECT_EQ(terms("bce+dice+lovasz", 1), "bce dice lovasz ");
     EXPECT_THROW(loss_parts({.name = "lovasz(classes=some)"}, 5, 255), UsageError);
+    EXPECT_EQ(terms("dice+0.01*boundary(background=true)", 5), "cross_entropy dice boundary ");
+    EXPECT_EQ(terms("bce+dice+0.01*boundary", 1), "bce dice boundary ");
+    EXPECT_EQ(terms("ohem(thresh=0.7,keep=0.0625)", 5), "ohem ");
+    EXPECT_EQ(terms("ohem+dice", 1), "bce dice ohem ");
+}
+
+TEST(LossConfig, OhemTakesItsOptionsAndClassWeights) {
+    const Device cpu{DeviceKind::cpu};
+    Tensor logits = Tensor::empty({1, 1, 4, 2}, DType::f64, cpu), labels = Tensor::empty({1, 1, 4, 1}, DType::u8, cpu);
+    const std::vector<double> z{0, 1, 0, 2, 0, 3, 0, 4};
+    const std::vector<uint8_t> ids{1, 0, 1, 1};
+    logits.copy_from_host(z.data(), logits.bytes());
+    labels.copy_from_host(ids.data(), labels.bytes());
+    const auto terms = [&](const std::string& name, const std::vector<double>& weights = {}) {
+        const auto loss = loss_of({.name = name, .class_weights = weights}, 2, 255)(cpu, DType::f64);
+        return loss->value(logits, labels, {}).terms.to_host<double>();
+    };
+    const double first = std::log1p(std::exp(-1)), second = std::log1p(std::exp(2));  // of class 1 and of class 0
+    EXPECT_NEAR(terms("2*ohem(thresh=0.75)")[0], first + second, 1e-14);
+    EXPECT_EQ(terms("ohem(thresh=0.75)")[2], 2) << "probabilities 0.73 and 0.12";
+    EXPECT_EQ(terms("ohem(thresh=0,keep=0.3)")[2], 2) << "1.2 pixels";
+    EXPECT_NEAR(terms("ohem(thresh=0.75)", {3, 1})[1], (first + 3 * second) / 4, 1e-14);
+    EXPECT_THROW(loss_parts({.name = "ohem(keep=0)"}, 5, 255), UsageError);
+    EXPECT_THROW(loss_parts({.name = "ohem(thresh=1.1)"}, 5, 255), UsageError);
 }
 
 // Its function asks the word what it is, long after the configuration has gone.
@@ -150,6 +174,9 @@ TEST(LossConfig, AMessageSaysWhatWasExpected) {
               "use ce and `class-weights`");
     EXPECT_EQ(message("bce+dice+lovasz"),
               "`loss` bce+dice+lovasz: lovasz of 5 logits is of their softmax, bce of their sigmoids; expected lovasz "
+              "with ce or focal");
+    EXPECT_EQ(message("bce+boundary"),
+              "`loss` bce+boundary: boundary of 5 logits is of their softmax, bce of their sigmoids; expected boundary "
               "with ce or focal");
     EXPECT_EQ(message("focal(gama=1)"), "`loss` focal(gama=1): focal has no option gama; expected gamma");
     EXPECT_EQ(message("focal(gamma=-1)"),

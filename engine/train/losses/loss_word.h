@@ -38,8 +38,15 @@ class LossWord {
         return false;
     }
 
-    // Words of kind own make a loss function for logits of so many channels.
+    // Words of kind own make a loss function for logits of so many channels; of those that take class weights, with
+    // them (empty: all 1).
     virtual LossFactory make(int64_t channels, int ignore_index) const;
+    virtual LossFactory make_weighted(int64_t channels, int ignore_index,
+                                      const std::vector<double>& /*class_weights*/) const {
+        return make(channels, ignore_index);
+    }
+    // Of words of kind own: several logits are a softmax, which does not go with words of their sigmoids.
+    virtual bool classes_exclude_each_other() const { return false; }
 
     virtual std::unique_ptr<LossWord> copy() const = 0;
     static Catalogue<LossWord>& catalogue();

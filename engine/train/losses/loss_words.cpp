@@ -1,11 +1,13 @@
 // The words of `loss` there are, in this order.
 #include "engine/train/losses/bce.h"
+#include "engine/train/losses/boundary.h"
 #include "engine/train/losses/cross_entropy.h"
 #include "engine/train/losses/dice.h"
 #include "engine/train/losses/focal.h"
 #include "engine/train/losses/focal_tversky.h"
 #include "engine/train/losses/jaccard.h"
 #include "engine/train/losses/lovasz.h"
+#include "engine/train/losses/ohem.h"
 #include "engine/train/losses/tversky.h"
 
 namespace atrous {
@@ -20,7 +22,9 @@ Catalogue<LossWord>& LossWord::catalogue() {
         Jaccard(),
         Tversky(),
         FocalTversky(),
-        Lovasz());
+        Lovasz(),
+        Ohem(),
+        Boundary());
     // clang-format on
     return words;
 }

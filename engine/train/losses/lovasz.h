@@ -14,6 +14,7 @@ class Lovasz : public Copied<Lovasz, LossWord> {
     kernels::LovaszOptions options;
 
     std::string name() const override { return "lovasz"; }
+    bool classes_exclude_each_other() const override { return true; }
     void describe_options(Settings& s) override {
         using kernels::LovaszClasses;
         s.choice<LovaszClasses>("classes", options.classes,
