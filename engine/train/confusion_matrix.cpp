@@ -13,6 +13,14 @@ void ConfusionMatrix::add(const int64_t* counts) {
     }
 }
 
+void ConfusionMatrix::count(int64_t* counts, int64_t classes, LabelForm form, int truth, int predicted) {
+    if (form == LabelForm::ids) {
+        ++counts[truth * classes + predicted];
+        return;
+    }
+    for (int64_t c = 0; c < classes; ++c) ++counts[4 * c + 2 * (truth >> c & 1) + (predicted >> c & 1)];
+}
+
 ClassCounts ConfusionMatrix::of_class(int64_t c) const {
     if (overlapping()) {
         const int64_t* const own = counts_.data() + 4 * c;

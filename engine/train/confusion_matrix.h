@@ -28,6 +28,9 @@ class ConfusionMatrix {
         return form == LabelForm::bits ? 4 * classes : classes * classes;
     }
 
+    // Adds a pixel to counts as add() takes them.
+    static void count(int64_t* counts, int64_t classes, LabelForm form, int truth, int predicted);
+
     void add(const int64_t* counts);  // [truth][predicted], of overlapping classes [class][truth][predicted]
     int64_t classes() const { return classes_; }
     bool overlapping() const { return form_ == LabelForm::bits; }
