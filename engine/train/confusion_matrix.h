@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/error.h"
 #include "base/label_form.h"
 
 namespace atrous {
@@ -35,8 +36,10 @@ class ConfusionMatrix {
     int64_t classes() const { return classes_; }
     bool overlapping() const { return form_ == LabelForm::bits; }
     bool binary() const { return classes_ == 2 && !overlapping(); }  // class 1 is the object, class 0 the background
-    // Where classes exclude each other.
-    int64_t at(int64_t truth, int64_t predicted) const { return counts_[size_t(truth * classes_ + predicted)]; }
+    int64_t at(int64_t truth, int64_t predicted) const {
+        require(!overlapping(), "a confusion matrix: between classes that overlap there is none");
+        return counts_[size_t(truth * classes_ + predicted)];
+    }
     ClassCounts of_class(int64_t c) const;
     int64_t pixels() const { return pixels_; }
 
