@@ -68,7 +68,7 @@ void write_files(const EvalArguments& a, const LoadedNet& net, const Scored& sco
         json["overlap"] = a.prediction.windows.overlap;
         json["split"] = a.split;
         json["mask_values"] = net.card.mask_values;
-        if (net.card.classes() == 2) json["threshold"] = a.threshold;
+        if (net.card.classes() == 2 || net.card.label_form() == LabelForm::bits) json["threshold"] = a.threshold;
         json["trained_on"] = net.card.split ? nlohmann::json(trained_among(*net.card.split, samples)) : nullptr;
         write_json(a.json, json);
         wrote(a.json);
@@ -135,6 +135,22 @@ bool take_bands(EvalArguments& a, const ModelCard& card) {
     return own;
 }
 
+// Whether classes overlap is the checkpoint's to say, of weights that are no checkpoint the user's.
+void take_multi_label(EvalArguments& a, ModelCard& card) {
+    if (card.class_names.empty() && a.data.multi_label) card.loss.labels = LabelForm::bits;
+    const bool overlap = card.label_form() == LabelForm::bits;
+    if (a.o.at("multi-label").given() && a.data.multi_label != overlap)
+        throw UsageError(overlap
+                             ? "`multi-label` false: the net was trained on classes that overlap; leave it out"
+                             : "`multi-label`: the net was trained on classes that exclude each other; leave it out");
+    a.data.multi_label = overlap;
+    if (overlap && a.surface)
+        throw UsageError("`surface`: boundaries are scored of classes that exclude each other; leave it out");
+    if (overlap && data::parse_mask_rule(a.mask_values.empty() ? "bits" : a.mask_values).kind != data::MaskKind::bits)
+        throw UsageError(
+            fmt::format("`mask-values` {}: the net was trained with `multi-label`; expected bits", a.mask_values));
+}
+
 std::string seen_at(const ModelCard& card, bool windowed) {
     const std::string size = width_by_height({card.height, card.width});
     if (windowed) return "by windows of " + size;
@@ -147,7 +163,7 @@ Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetRe
     const ScoringView view = scoring_view(net, a.prediction.windows, report, a.batch_size, int(a.machine.workers));
     if (!view.note.empty()) console.text(view.note + "\n");
     auto source = data::make_loader(samples, report.rule, view.loader);
-    ImageScores images{card.classes()};
+    ImageScores images{card.classes(), card.label_form()};
     NativeScores native(card, report.rule, samples, view.loader, threshold);
     const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch& batch, const Tensor& logits,
                                                                      int64_t done) {
@@ -203,7 +219,7 @@ Scored score_by_rows(const EvalArguments& a, LoadedNet& net, const data::Dataset
     for (const char* key : {"batch-size", "workers"})
         if (a.o.at(key).given())
             console.warning(fmt::format("`{}` changes nothing where images are scored by rows", key));
-    ImageScores images{net.card.classes()};
+    ImageScores images{net.card.classes(), net.card.label_form()};
     ProbabilityScores probabilities(net.card);
     RowScoring options{a.prediction.windows, threshold, a.native, {}, {}, {}};
     options.on_row = [&](const float* logits, const uint8_t* labels, int64_t pixels) {
@@ -239,6 +255,7 @@ int eval(int argc, const char* const* argv) {
     ModelCard& card = loaded.card;
     const double threshold = logit_threshold(a.o, a.threshold, card);
     const std::string trained_rule = card.mask_values;
+    take_multi_label(a, card);
     a.o.default_from("mask-values", card.mask_values);
     card.mask_values = a.mask_values;
     default_split_from(card.split, a.o);

@@ -17,6 +17,11 @@
 
 namespace atrous::app {
 
+static std::vector<std::string> default_results(const ModelCard& card) {
+    if (card.label_form() == LabelForm::bits) return {"classes", "overlay"};
+    return {card.classes() == 2 ? "binary" : "index", "overlay"};
+}
+
 int predict(int argc, const char* const* argv) {
     PredictArguments a;
     a.o.parse(argc, argv);
@@ -37,7 +42,7 @@ int predict(int argc, const char* const* argv) {
         rename_classes(loaded.card, given.names, given.colours);
     }
     join_bands(images, a.bands, loaded.card, console);
-    if (a.save.empty()) a.save = {loaded.card.classes() == 2 ? "binary" : "index", "overlay"};
+    if (a.save.empty()) a.save = default_results(loaded.card);
     Predictor predictor(loaded, a.save, logit_threshold(a.o, a.threshold, loaded.card), a.output, a.prediction.windows,
                         a.format);
     std::vector<std::string> read{weights_file(a.checkpoint), a.o.config_file()};

@@ -46,10 +46,12 @@ struct PredictArguments {
 
  private:
     void describe_results() {
-        o.bind("save", save,
-               "what to write: index (class ids, with a palette), binary (0/255, all classes but the first alike), "
-               "probability (0..255), overlay; not given: binary overlay, or of a net of several classes index overlay")
-            .one_of({"index", "binary", "probability", "overlay"});
+        o.bind(
+             "save", save,
+             "what to write: index (class ids, with a palette), binary (0/255, all classes but the first alike), "
+             "probability (0..255), overlay, classes (of `multi-label`: a mask for each, in a folder of its name); not "
+             "given: binary overlay, of a net of several classes index overlay, of `multi-label` classes overlay")
+            .one_of({"index", "binary", "probability", "overlay", "classes"});
         o.bind("format", format,
                "of these files: png, or tiff (tiles, Deflate), which say where they lie where the image is a GeoTIFF")
             .one_of({"png", "tiff"});

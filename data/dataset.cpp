@@ -62,9 +62,48 @@ void refuse_overlap(Dataset& dataset) {
             fmt::format("{} images are hard links to others of the same part: {}", linked.size(), few_of(linked)));
 }
 
+// Masks of several files, runs or drawings, as labels in bits. Masks that are files hold ids, of which a pixel has one, unless
+// the rule says that they hold bits.
+void take_bits(std::vector<Sample>& samples, const MaskRule& rule) {
+    for (Sample& sample : samples) {
+        if (!sample.mask && rule.kind == MaskKind::bits) continue;
+        if (!sample.mask)
+            throw DataError(fmt::format(
+                "{}: the mask is one file, whose values are classes that exclude each other; for `multi-label` give a "
+                "folder of masks for each class, runs or polygons, or files of bits with `mask-values` bits",
+                sample.mask_path));
+        sample.mask = sample.mask->in_bits();
+        if (!sample.mask)
+            throw DataError(
+                fmt::format("{}: masks of this kind have no classes apart; leave out `multi-label`", sample.mask_path));
+    }
+}
+
+// The notes of layouts speak of classes that exclude each other.
+void say_overlaps(std::vector<std::string>& notes) {
+    for (std::string& note : notes)
+        for (const std::string covers :
+             {"where they overlap the later one covers", "where classes overlap the later annotation covers"})
+            if (const size_t at = note.find(covers); at != std::string::npos)
+                note.replace(at, covers.size(), "where classes overlap a pixel is of each");
+}
+
+// Names and colours then have no background.
+void become_multi_label(const MaskRule& rule, Dataset& dataset) {
+    dataset.form = LabelForm::bits;
+    const std::vector<Sample>& any = dataset.train.empty() ? dataset.val : dataset.train;
+    const bool with_background = !any.empty() && any[0].mask;
+    for (auto* part : {&dataset.train, &dataset.val, &dataset.test}) take_bits(*part, rule);
+    say_overlaps(dataset.notes);
+    if (!with_background) return;
+    if (!dataset.class_names.empty()) dataset.class_names.erase(dataset.class_names.begin());
+    if (!dataset.palette.empty()) dataset.palette.erase(dataset.palette.begin());
+}
+
 // `val-list`: what it names validates, the rest trains.
-void apply_val_list(const DatasetOptions& options, Dataset& dataset) {
+void apply_val_list(const DatasetOptions& options, const MaskRule& rule, Dataset& dataset) {
     dataset.val = samples_of_list(options.val_list, options, dataset);
+    if (options.multi_label) take_bits(dataset.val, rule);
     std::set<FileIdentity> validates;
     for (const auto& sample : dataset.val)
         if (const auto identity = identity_of(sample.image_path)) validates.insert(*identity);
@@ -117,10 +156,10 @@ void find_class_names(const std::filesystem::path& root, Dataset& dataset) {
 }
 
 // Names alone leave the set's colours as they are.
-void add_class_names(const DatasetOptions& options, Dataset& dataset) {
-    if (dataset.train.empty()) return;
-    find_class_names(options.root, dataset);
-    if (options.class_names.empty()) return;
+void add_class_names(const DatasetOptions& options, const MaskRule& rule, Dataset& dataset) {
+    if (!dataset.train.empty()) find_class_names(options.root, dataset);
+    if (options.multi_label) become_multi_label(rule, dataset);
+    if (dataset.train.empty() || options.class_names.empty()) return;
     ClassNames given = given_class_names(options.class_names, options.root);
     if (given.colours.empty() && given.names.size() == dataset.palette.size()) given.colours = dataset.palette;
     take_class_names(given, dataset);
@@ -159,6 +198,11 @@ void describe(Settings& s, DatasetOptions& o) {
     bind_folder("val-masks", o.val_masks, "folder or glob of their masks; empty: they lie in `masks`");
     bind_folder("test-images", o.test_images, "folder or glob of the images that `split` test scores");
     bind_folder("test-masks", o.test_masks, "folder or glob of their masks; empty: they lie in `masks`");
+    s.bind("multi-label", o.multi_label,
+           "classes overlap: each is a question by itself, with a sigmoid of its own, and a pixel may be of several; 2 "
+           "to "
+           "7 classes, masks as a folder for each, runs, polygons or bits")
+        .when_resumed(Resume::fixed);
     s.bind("train-list", o.train_list,
            "list file of the training samples; its lines 'image mask' are relative to `data`")
         .when_resumed(Resume::free);
@@ -238,8 +282,8 @@ static SampleClasses classes_of(const Dataset& dataset, CheckOptions looking) {
     const MaskRule rule = resolved_rule(dataset.train, facts, looking);
     for (const SampleFacts& found : facts) {
         std::set<int> held;
-        for (const RawValue& v : found.values_under(rule)) held.insert(rule.class_of(v.value));
-        held.erase(ignored_class), held.erase(-1);
+        for (const RawValue& v : found.values_under(rule))
+            for (const int id : rule.classes_of(rule.class_of(v.value))) held.insert(id);
         classes.emplace_back(held.begin(), held.end());
     }
     return classes;
@@ -260,7 +304,7 @@ static void split(const DatasetOptions& options, Dataset& dataset, const CheckOp
         dataset.val.clear();
     }
     if (!options.val_list.empty())
-        apply_val_list(options, dataset);
+        apply_val_list(options, looking.rule, dataset);
     else if (!options.val_pattern.empty())
         split_by_pattern(dataset, options.val_pattern);
     else if (options.val_every > 0 && options.fold.empty())
@@ -273,7 +317,18 @@ static void split(const DatasetOptions& options, Dataset& dataset, const CheckOp
                         options.split_by_class ? "split-by-class" : "group-pattern"));
 }
 
+void check_multi_label(bool multi_label, const MaskRule& rule) {
+    if (!multi_label && rule.kind == MaskKind::bits)
+        throw UsageError("`mask-values` bits: a pixel may be of several classes; give `multi-label` too");
+    if (multi_label && rule.kind != MaskKind::bits && rule.kind != MaskKind::automatic)
+        throw UsageError(
+            fmt::format("`mask-values` {}: these classes exclude each other; with `multi-label` expected "
+                        "auto or bits",
+                        text_of(rule)));
+}
+
 Dataset find_dataset(const DatasetOptions& options, const CheckOptions& looking) {
+    check_multi_label(options.multi_label, looking.rule);
     if (!is_folder(options.root))
         throw DataError(
             fmt::format("{}: {}; give the folder of the data set", options.root, absence(options.root, "folder")));
@@ -287,7 +342,8 @@ Dataset find_dataset(const DatasetOptions& options, const CheckOptions& looking)
         dataset = recognize_layout(options.root);
     }
     choose_bands(options.bands, dataset);
-    add_class_names(options, dataset);
+    add_class_names(options, looking.rule, dataset);
+    if (options.multi_label) dataset.mask_values = "bits";
     split(options, dataset, looking);
     refuse_overlap(dataset);
     return dataset;

@@ -35,6 +35,7 @@ struct Dataset {
     std::vector<std::string> bands = {};        // what the channels of all images are called, where these are files
     std::map<std::string, uint8_t> ids_of_lists = {};  // what the column of classes of its first list holds
     bool drawn_split = false;                          // by `val-fraction` or `fold`
+    LabelForm form = LabelForm::ids;                   // of the labels; in bits class_names have no background
 };
 
 inline constexpr double max_val_fraction = 0.9;
@@ -54,12 +55,16 @@ struct DatasetOptions {
     std::string class_names = {};    // names, or a file of them (data/class_names.h); empty: as the set says
     std::string rle_order = "auto";  // how runs of a list are counted: "rows", "columns", or as its heading says
     std::string check_cache = {};    // data/check_index.h
+    bool multi_label = false;        // classes overlap: labels are in bits (base/label_form.h)
 };
 
 // The seed is the whole experiment's.
 void describe(Settings& settings, DatasetOptions& options);
 Setting<double>& describe_val_fraction(Settings& settings, double& fraction);
 Setting<int64_t>& describe_seed(Settings& settings, int64_t& seed);
+
+// UsageError for a rule of masks that contradicts `multi-label`.
+void check_multi_label(bool multi_label, const MaskRule& rule);
 
 // The image's file, the same for every spelling of its path: canonical and absolute.
 std::string file_key(const Sample& sample);
@@ -127,7 +132,7 @@ struct DatasetReport {
     std::vector<int64_t> pixels;                // by class
     std::vector<int64_t> samples_with;          // by class: masks that contain it
     std::vector<int64_t> train_with, val_with;  // the same of each part; empty where it has no samples
-    int64_t ignored_pixels = 0;
+    int64_t ignored_pixels = 0, counted_pixels = 0;  // a pixel of several classes counts once
     std::vector<std::string> warnings;
     bool one_size() const { return min_h == max_h && min_w == max_w; }
     std::string text() const;  // some lines for people

@@ -116,7 +116,8 @@ std::map<int, Thin> thin_classes(const std::vector<SampleFacts>& facts, const Ma
             std::max(double(image.height) / double(size.height), double(image.width) / double(size.width));
         for (const RawValue& v : facts[i].values_under(rule)) {
             const int id = rule.class_of(v.value);
-            if (id == ignored_class || id < 0) continue;
+            // Of overlapping classes only the width of each combination is known.
+            if (id == ignored_class || id < 0 || rule.form() == LabelForm::bits) continue;
             Thin& of_class = thin[id];
             ++of_class.of;
             if (v.width == 0 || double(v.width) >= shrink) continue;

@@ -28,13 +28,12 @@ void refuse_problems(const std::vector<std::string>& problems, size_t samples) {
 void count_classes(const SampleFacts& found, DatasetReport& report, std::vector<int64_t>* with) {
     std::vector<bool> seen(report.pixels.size(), false);
     for (const auto& v : found.values_under(report.rule)) {
-        const int id = report.rule.class_of(v.value);
-        if (id == ignored_class) {
-            report.ignored_pixels += v.count;
-            continue;
+        const int label = report.rule.class_of(v.value);
+        (label == ignored_class ? report.ignored_pixels : report.counted_pixels) += v.count;
+        for (const int id : report.rule.classes_of(label)) {
+            report.pixels[size_t(id)] += v.count;
+            seen[size_t(id)] = true;
         }
-        report.pixels[size_t(id)] += v.count;
-        seen[size_t(id)] = true;
     }
     for (size_t id = 0; id < seen.size(); ++id) {
         report.samples_with[id] += seen[id];
@@ -104,11 +103,11 @@ void add_warnings(DatasetReport& report, const CheckOptions& options) {
     const std::string absent = few_of(ids);
     if (!absent.empty())
         report.warnings.push_back(fmt::format("no pixel has class {}{}", absent,
-                                              report.pixels[0] == 0 ? "; do the ids start at 1? then `mask-values` "
-                                                                      "ids-from-1 makes 1 class 0"
-                                                                    : ""));
-    int64_t total = report.ignored_pixels;
-    for (int64_t count : report.pixels) total += count;
+                                              report.pixels[0] == 0 && report.rule.form() == LabelForm::ids
+                                                  ? "; do the ids start at 1? then `mask-values` "
+                                                    "ids-from-1 makes 1 class 0"
+                                                  : ""));
+    const int64_t total = report.ignored_pixels + report.counted_pixels;
     if (!absent.empty() && 10 * report.ignored_pixels > total)
         report.warnings.push_back(fmt::format(
             "{:.0f} % of the pixels are ignored while no pixel has class {}; do these masks follow the rule "
@@ -122,8 +121,7 @@ void refuse_values(const std::vector<Sample>& samples, const std::vector<SampleF
     std::vector<std::string> problems;
     for (size_t i = 0; i < samples.size(); ++i)
         for (const auto& v : all[i].values_under(rule)) {
-            const int id = rule.class_of(v.value);
-            if (id >= 0 && (id < rule.class_count || id == ignored_class)) continue;
+            if (rule.allows(rule.class_of(v.value))) continue;
             try {
                 refuse_mask_value(rule, v, samples[i].mask_path);
             } catch (const DataError& error) {
@@ -216,8 +214,7 @@ std::string DatasetReport::text() const {
     if (range.given())
         text += fmt::format("\nvalues: {} to {}; `value-range` {} becomes 0..1", low, high, text_of(range));
     text += fmt::format("\nmasks: {}", rule.describe());
-    int64_t total = 0;
-    for (int64_t count : pixels) total += count;
+    const int64_t total = counted_pixels;
     for (size_t id = 0; id < pixels.size(); ++id)
         text += fmt::format("\nclass {:3}: {:6.2f} % of pixels, in {} of {} masks", id,
                             total ? 100.0 * double(pixels[id]) / double(total) : 0.0, samples_with[id], samples);

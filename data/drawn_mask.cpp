@@ -16,12 +16,17 @@ namespace {
 
 class Drawn : public MaskSource {
  public:
-    explicit Drawn(DrawnMask mask) : mask_(std::move(mask)) {}
+    explicit Drawn(DrawnMask mask, LabelForm form = LabelForm::ids) : mask_(std::move(mask)), form_(form) {}
     RawMask draw(int64_t h, int64_t w, const std::string& where) const override;
     uint64_t fingerprint() const override;
+    std::shared_ptr<const MaskSource> in_bits() const override {
+        for (const Drawing& d : mask_.drawings) check_bit_class(d.id, "an annotation");
+        return std::make_shared<Drawn>(mask_, LabelForm::bits);
+    }
 
  private:
     const DrawnMask mask_;
+    const LabelForm form_;
 };
 
 void refuse_outside(double x, double y, int64_t h, int64_t w, const std::string& where) {
@@ -35,23 +40,28 @@ void refuse_outside(double x, double y, int64_t h, int64_t w, const std::string&
                         where, x, y, w, h));
 }
 
-void draw_rings(std::vector<Ring> rings, bool relative, uint8_t id, Image& labels, const std::string& where) {
+void draw_rings(std::vector<Ring> rings, bool relative, uint8_t id, LabelForm form, Image& labels,
+                const std::string& where) {
     for (Ring& ring : rings)
         for (Point& p : ring) {
             if (relative) p.x *= double(labels.w), p.y *= double(labels.h);
             refuse_outside(p.x, p.y, labels.h, labels.w, where);
         }
-    fill_polygon(rings, id, labels);
+    if (form == LabelForm::ids) return fill_polygon(rings, id, labels);
+    Image inside = make_image<uint8_t>(labels.h, labels.w, 1);
+    fill_polygon(rings, 1, inside);
+    for (size_t i = 0; i < inside.u8.size(); ++i)
+        if (inside.u8[i]) mark(labels.u8[i], id, form);
 }
 
-void draw_bitmap(const Drawing& d, Image& labels, const std::string& where) {
+void draw_bitmap(const Drawing& d, LabelForm form, Image& labels, const std::string& where) {
     refuse_outside(double(d.x), double(d.y), labels.h, labels.w, where);
     refuse_outside(double(d.x + d.bitmap.w), double(d.y + d.bitmap.h), labels.h, labels.w, where);
     for (int64_t y = 0; y < d.bitmap.h; ++y)
         for (int64_t x = 0; x < d.bitmap.w; ++x) {
             const int64_t to_y = d.y + y, to_x = d.x + x;
             if (to_y < 0 || to_y >= labels.h || to_x < 0 || to_x >= labels.w) continue;
-            if (d.bitmap.u8[size_t(y * d.bitmap.w + x)]) labels.u8[size_t(to_y * labels.w + to_x)] = d.id;
+            if (d.bitmap.u8[size_t(y * d.bitmap.w + x)]) mark(labels.u8[size_t(to_y * labels.w + to_x)], d.id, form);
         }
 }
 
@@ -63,12 +73,12 @@ RawMask Drawn::draw(int64_t h, int64_t w, const std::string& where) const {
                         where, mask_.w, mask_.h, w, h));
     RawMask mask{make_image<uint8_t>(h, w, 1), {}};
     for (const Drawing& d : mask_.drawings) {
-        if (!d.rings.empty()) draw_rings(d.rings, mask_.relative, d.id, mask.image, where);
-        if (d.bitmap.h > 0) draw_bitmap(d, mask.image, where);
+        if (!d.rings.empty()) draw_rings(d.rings, mask_.relative, d.id, form_, mask.image, where);
+        if (d.bitmap.h > 0) draw_bitmap(d, form_, mask.image, where);
         if (d.runs.empty()) continue;
         const Image inside = decode_rle(d.runs, h, w, where, RunOrder::columns);
         for (size_t i = 0; i < inside.u8.size(); ++i)
-            if (inside.u8[i]) mask.image.u8[i] = d.id;
+            if (inside.u8[i]) mark(mask.image.u8[i], d.id, form_);
     }
     return mask;
 }
@@ -84,6 +94,7 @@ uint64_t Drawn::fingerprint() const {
             for (const Point& p : ring) print.add(p.x), print.add(p.y);
         }
     }
+    if (form_ == LabelForm::bits) print.add(int(form_));
     return print.value();
 }
 

@@ -124,12 +124,29 @@ int MaskRule::class_of(uint32_t value) const {
         const uint32_t id = value - uint32_t(first_id);
         return id < uint32_t(class_count > 0 ? class_count : max_classes) ? int(id) : -1;
     }
+    if (kind == MaskKind::bits && !colour) {
+        if (value == ignored_class) return ignored_class;
+        return value < label_values(LabelForm::bits, class_count > 0 ? class_count : max_bit_classes) ? int(value) : -1;
+    }
     if (kind == MaskKind::colours && within > 0 && colour) return nearest_class(*this, value);
     if (kind == MaskKind::binary) {
         const uint32_t level = colour ? std::max({value >> 16 & 255, value >> 8 & 255, value & 255}) : value;
         return level >= uint32_t(threshold) ? 1 : 0;
     }
     return (kind == MaskKind::values && !colour) || kind == MaskKind::colours ? otherwise : -1;
+}
+
+bool MaskRule::allows(int label) const {
+    return label == ignored_class || (label >= 0 && label < label_values(form(), class_count));
+}
+
+std::vector<int> MaskRule::classes_of(int label) const {
+    if (label == ignored_class || label < 0) return {};
+    if (kind != MaskKind::bits) return {label};
+    std::vector<int> classes;
+    for (int c = 0; label >> c; ++c)
+        if (label >> c & 1) classes.push_back(c);
+    return classes;
 }
 
 void refuse_mask_value(const MaskRule& rule, const RawValue& value, const std::string& path) {

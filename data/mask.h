@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/label_form.h"
 #include "data/image.h"
 
 namespace atrous::data {
@@ -31,12 +32,13 @@ RawMask mask_of_rows(Image rows, Palette palette, const std::string& path, int64
 // Palette PNG and GIF give the index, gray files the value (unscaled for fewer than 8 bits), others the colour.
 RawMask load_mask(const std::string& path);
 
-enum class MaskKind { automatic, ids, binary, values, colours };
+enum class MaskKind { automatic, ids, binary, values, colours, bits };
 
 // Raw values to class ids. Text form (parse_mask_rule), as a user gives it to `mask-values`:
 //   auto                   decided from all masks of the data set, and reported
 //   ids                    the value is the class, 255 is ignored; "ids,11=ignore" adds exceptions
 //   ids-from-1             the value less 1 is the class, 0 and 255 are ignored (ADE20K)
+//   bits                   bit c of the value is set where the pixel is of class c, 255 is ignored (multi-label)
 //   binary, binary:128     1 where the value is not 0, or at least 128 (anti-aliased and JPEG masks)
 //   0  or  3,7             the listed values are classes 1, 2, …; everything else is background
 //   0=1,255=0,128=ignore   exactly these, anything else is an error; "*=0" stands for the rest
@@ -51,9 +53,12 @@ struct MaskRule {
     int otherwise = -1;               // class of a value that is not in `classes`; -1: refused
     int class_count = 0;              // 0: not known
 
-    int class_of(uint32_t value) const;  // -1: the value is not allowed
-    std::string describe() const;        // one line for people: what maps to what
-    std::string allowed() const;         // for messages: which values are
+    int class_of(uint32_t value) const;  // its label: the class, of bits all of them; -1: the value is not allowed
+    bool allows(int label) const;        // whether a net of class_count classes has it, or it is ignored
+    std::vector<int> classes_of(int label) const;  // that a pixel of this label is of; none where it is ignored
+    std::string describe() const;                  // one line for people: what maps to what
+    std::string allowed() const;                   // for messages: which values are
+    LabelForm form() const { return kind == MaskKind::bits ? LabelForm::bits : LabelForm::ids; }
     bool by_colour() const { return kind == MaskKind::colours; }
 };
 

@@ -13,7 +13,8 @@ namespace atrous::data {
 namespace {
 
 constexpr const char* forms =
-    "auto, ids, ids-from-1, binary, binary:128, a list of values (3,7), pairs (0=0,255=1,128=ignore,*=0) or colours "
+    "auto, ids, ids-from-1, bits, binary, binary:128, a list of values (3,7), pairs (0=0,255=1,128=ignore,*=0) or "
+    "colours "
     "(#402020,#ff0000, also with within=48)";
 
 [[noreturn]] void refuse(const std::string& text, const std::string& why) {
@@ -135,6 +136,10 @@ MaskRule parse_mask_rule(const std::string& text) {
     if (text.empty() || std::any_of(parts.begin(), parts.end(), [](const auto& p) { return p.empty(); }))
         refuse(text, "an entry is empty");
     if (parts[0] == "auto" && parts.size() == 1) return rule;
+    if (parts[0] == "bits" && parts.size() == 1) {
+        rule.kind = MaskKind::bits;
+        return rule;
+    }
     if (parts[0] == "ids" || parts[0] == "ids-from-1") {
         rule.kind = MaskKind::ids;
         rule.first_id = parts[0] == "ids" ? 0 : 1;
@@ -157,6 +162,7 @@ MaskRule parse_mask_rule(const std::string& text) {
 
 std::string text_of(const MaskRule& rule) {
     if (rule.kind == MaskKind::automatic) return "auto";
+    if (rule.kind == MaskKind::bits) return "bits";
     if (rule.kind == MaskKind::binary) return rule.threshold == 1 ? "binary" : fmt::format("binary:{}", rule.threshold);
     const auto class_text = [](int id) { return id == ignored_class ? std::string("ignore") : std::to_string(id); };
     std::vector<std::string> entries;
@@ -169,8 +175,30 @@ std::string text_of(const MaskRule& rule) {
     return text;
 }
 
+// As many classes as are asked for or named, or as the highest bit says.
+static MaskRule resolve_bits(MaskRule rule, const std::vector<RawValue>& values, const std::string& example,
+                             int class_count, int named_classes) {
+    int needed = 0;
+    for (const auto& v : values)
+        for (int c = 0; c < max_bit_classes && v.value < (1u << max_bit_classes); ++c)
+            if (v.value >> c & 1) needed = std::max(needed, c + 1);
+    rule.class_count = class_count > 0 ? class_count : std::max(named_classes, needed);
+    if (rule.class_count > max_bit_classes)
+        throw UsageError(
+            fmt::format("`multi-label`: {} classes; a label is a byte, with a bit a class and 255 for "
+                        "ignored, so that there are at most {}",
+                        rule.class_count, max_bit_classes));
+    if (rule.class_count < 2)
+        throw DataError(
+            fmt::format("{}: the masks of the set have {} class{}, which overlaps with no other; leave out "
+                        "`multi-label`",
+                        example, needed, needed == 1 ? "" : "es"));
+    return rule;
+}
+
 MaskRule resolve_mask_rule(const MaskRule& asked, const std::vector<RawValue>& values, const std::string& example,
                            int class_count, int named_classes) {
+    if (asked.kind == MaskKind::bits) return resolve_bits(asked, values, example, class_count, named_classes);
     MaskRule rule =
         asked.kind == MaskKind::automatic ? decide(values, example, std::max(class_count, named_classes)) : asked;
     int needed = 0;
@@ -195,6 +223,9 @@ std::string MaskRule::allowed() const {
     std::string text;
     if (kind == MaskKind::ids)
         text = fmt::format("{} to {}, 255 (ignored)", 0, (class_count > 0 ? class_count : max_classes) - 1 + first_id);
+    if (kind == MaskKind::bits)
+        return fmt::format("0 to {}, the bits of {} classes, or 255 (ignored)", label_values(form(), class_count) - 1,
+                           class_count);
     size_t listed = 0;
     for (const auto& [value, id] : classes) {
         if (++listed > 24) return text + ", …";
@@ -205,6 +236,7 @@ std::string MaskRule::allowed() const {
 
 std::string MaskRule::describe() const {
     if (kind == MaskKind::automatic) return "decided from the masks";
+    if (kind == MaskKind::bits) return "each bit of the value is a class, 255 is ignored";
     std::string text;
     if (kind == MaskKind::ids)
         text = first_id == 0 ? "the value is the class, 255 is ignored"

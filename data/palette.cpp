@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/label_form.h"
 #include "data/mask.h"
 
 namespace atrous::data {
@@ -26,6 +27,21 @@ Palette voc_palette() {
                 if (bit * 3 + channel < 8 && id >> (bit * 3 + channel) & 1)
                     palette[id] |= 1u << (7 - bit) << (8 * (2 - channel));
     return palette;
+}
+
+Palette blended_palette(const Palette& colours) {
+    Palette blended = voc_palette();
+    for (uint32_t label = 0; label < uint32_t(label_values(LabelForm::bits, int64_t(colours.size()))); ++label) {
+        uint32_t sums[3] = {}, of = 0;
+        for (size_t c = 0; c < colours.size(); ++c) {
+            if (!(label >> c & 1)) continue;
+            for (int k = 0; k < 3; ++k) sums[k] += colours[c] >> 8 * k & 255;
+            ++of;
+        }
+        blended[label] = 0;
+        for (int k = 0; k < 3 && of > 0; ++k) blended[label] |= (sums[k] + of / 2) / of << 8 * k;
+    }
+    return blended;
 }
 
 Palette mask_palette(int class_count) {

@@ -10,6 +10,9 @@ Palette voc_palette();
 // VOC's, except that two-class masks are black and white.
 Palette mask_palette(int class_count);
 
+// 256 colours of labels in bits: the mean of the colours of a label's classes, black for a pixel of none.
+Palette blended_palette(const Palette& colours);
+
 // The image as colours of 8 bits, its values stretched by their range: the first three channels, or the first repeated
 // where there are fewer.
 Image to_8bit_rgb(const Image& image, const ValueRange& range = {});

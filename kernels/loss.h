@@ -1,7 +1,7 @@
 // Binary cross-entropy with logits and soft Dice, in one pass over logits and labels.
 //
 // Logits z [N][H][W][C], labels l u8 [N][H][W][1]; pixels with l == ignore_index do not count. Targets:
-//   C == 1: t = (l != 0);   C > 1: t[c] = (l == c), one-hot.   p = sigmoid(z).
+//   C == 1: t = (l != 0);   C > 1: t[c] = (l == c), one-hot;   labels in bits: t[c] = bit c of l.   p = sigmoid(z).
 //   bce  = sum over counted elements of max(z,0) - z*t + log(1 + exp(-|z|)), that is -t*log p - (1-t)*log(1-p),
 //          divided by `count`, the number of counted
 //          elements, or by `normalizer` if that is positive (micro-batches that share one count). 0 if nothing counts.
@@ -12,10 +12,16 @@
 //          class (batch), one per class and image (sample), or a single one (all). A group whose denominator is 0 has
 //          dice 1 and no gradient.
 //   loss = bce_weight * bce + dice_weight * (1 - dice)
+// Of labels in bits (base/label_form.h; at most 7 channels) there are also
+//   weights w[c], which multiply the terms of channel c in bce and their count in its divisor;
+//   the focal loss: gamma > 0 multiplies -log q by (1 - q)^gamma, q = t ? p : 1 - p (Lin et al. 2017, eq. 5), for bce;
+//   the Tversky index (2 TP + smooth) / (2 TP + 2 alpha FP + 2 beta FN + smooth) for Dice, with TP = sum p*t, FP = sum p - TP,
+//   FN = sum t - TP, and with exponent e the mean of (1 - index)^e for 1 - dice, as in kernels/softmax_loss.h.
 // Sums and the loss are accumulator_of(logits' type), added in a fixed order.
 #pragma once
 
 #include "base/error.h"
+#include "base/label_form.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -38,6 +44,17 @@ struct BceDiceOptions {
     const double* device_normalizer = nullptr;
     double smoothing = 0;   // e of bce's labels, from 0 below 1
     double pos_weight = 1;  // of bce's positive labels, above 0
+    LabelForm labels = LabelForm::ids;
+    // Of labels in bits alone:
+    double gamma = 0;  // of the focal loss, at least 0; above 0 without smoothing and pos_weight
+    double alpha = 0.5, beta = 0.5, exponent = 1;  // of the Tversky index; the exponent above 0, others at least 0
+    double weights[max_bit_classes] = {1, 1, 1, 1, 1, 1, 1};  // of the channels' bce, at least 0
+
+    constexpr double weight(int64_t c) const { return labels == LabelForm::bits ? weights[c] : 1; }
+    // The index's denominator, of a group's sums; of Dice p + t + smooth to the bit.
+    constexpr double denominator(double p_t, double p, double t) const {
+        return 2 * (1 - alpha - beta) * p_t + 2 * alpha * p + 2 * beta * t + smooth;
+    }
 };
 
 // What bce multiplies -log p by, and -log(1 - p), at labels 0 and 1.
@@ -79,17 +96,25 @@ struct BceDiceBackwardArgs {
 };
 
 // What every implementation requires.
-inline void check(const BceDiceOptions& o) {
+inline void check(const BceDiceOptions& o, int64_t channels) {
     require(o.smoothing >= 0 && o.smoothing < 1, "bce_dice: smoothing is to be from 0 below 1");
     require(o.pos_weight > 0, "bce_dice: pos_weight is to be above 0");
+    const bool bits = o.labels == LabelForm::bits, tversky = o.alpha != 0.5 || o.beta != 0.5 || o.exponent != 1;
+    require(!bits || channels <= max_bit_classes, "bce_dice: labels in bits are of at most 7 channels");
+    require(bits || (o.gamma == 0 && !tversky), "bce_dice: focal loss and Tversky index are of labels in bits");
+    require(o.gamma >= 0 && (o.gamma == 0 || (o.smoothing == 0 && o.pos_weight == 1)),
+            "bce_dice: gamma is to be at least 0, and above 0 without smoothing and pos_weight");
+    require(o.alpha >= 0 && o.beta >= 0 && o.exponent > 0,
+            "bce_dice: alpha and beta are to be at least 0, exponent above 0");
+    for (const double w : o.weights) require(w >= 0, "bce_dice: weights are to be at least 0");
 }
 inline void check(const BceDiceForwardArgs& a) {
-    check(a.options);
+    check(a.options, a.logits.c);
     require(a.labels && a.sums && a.loss, "bce_dice: labels, sums and loss are needed");
     require(a.logits.count() > 0, "bce_dice: pixels are needed");
 }
 inline void check(const BceDiceBackwardArgs& a) {
-    check(a.options);
+    check(a.options, a.logits.c);
     require(same_shape_and_type(a.logits, a.dlogits.view), "bce_dice_backward: logits and dlogits do not match");
     require(a.labels && a.sums && a.grad_output, "bce_dice_backward: labels, sums and grad_output are needed");
     require(a.logits.count() > 0, "bce_dice_backward: pixels are needed");

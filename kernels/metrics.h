@@ -2,9 +2,12 @@
 // logits [N][H][W][C]: C == 1 predicts class 1 where the logit > threshold (0 is probability one half), else 0, and a
 // label other than 0 is class 1 (classes = 2). C > 1 predicts the first maximum (classes = C); labels >= C other than
 // ignore_index are not counted. NaN never wins; where nothing wins, class 0 is predicted.
+// Labels in bits (base/label_form.h; at most 7 classes): counts[(class * 2 + truth) * 2 + predicted] += 1 for each class of
+// every counted pixel, which is predicted of a class where that logit > threshold.
 #pragma once
 
 #include "base/error.h"
+#include "base/label_form.h"
 #include "base/view.h"
 #include "kernels/queue.h"
 
@@ -13,13 +16,18 @@ namespace atrous::kernels {
 struct ConfusionArgs {
     View logits;
     const uint8_t* labels = nullptr;  // [N][H][W]
-    int64_t* counts = nullptr;        // in and out [classes][classes]
+    int64_t* counts = nullptr;        // in and out [classes][classes]; of labels in bits [classes][2][2]
     double threshold = 0;
     int ignore_index = 255;  // -1: none
+    LabelForm form = LabelForm::ids;
 };
 
 // What every implementation requires.
-inline void check(const ConfusionArgs& a) { require(a.labels && a.counts, "confusion: labels and counts are needed"); }
+inline void check(const ConfusionArgs& a) {
+    require(a.labels && a.counts, "confusion: labels and counts are needed");
+    require(a.form == LabelForm::ids || a.logits.c <= max_bit_classes,
+            "confusion: labels in bits are of at most 7 classes");
+}
 
 // clang-format off
 namespace reference { void confusion(Queue&, const ConfusionArgs&); }

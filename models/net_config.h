@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/label_form.h"
 #include "models/model.h"
 
 namespace atrous {
@@ -35,8 +36,10 @@ inline constexpr int64_t max_rates = 32;
 // Describes the choice of the model, the shared settings and those of every model, but for the numbers of channels.
 void describe(Settings& settings, NetConfig& config);
 
-// Two classes are one logit.
-inline int64_t logits_of(int64_t classes) { return classes > 2 ? classes : 1; }
+// Two classes that exclude each other are one logit.
+inline int64_t logits_of(int64_t classes, LabelForm form = LabelForm::ids) {
+    return classes > 2 || (form == LabelForm::bits && classes > 0) ? classes : 1;
+}
 inline int64_t classes_of(int64_t logits) { return logits > 1 ? logits : 2; }
 
 }  // namespace atrous

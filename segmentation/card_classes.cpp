@@ -7,16 +7,20 @@
 
 namespace atrous {
 
-static std::string default_name(int classes, int id) {
-    return classes == 2 ? (id ? "foreground" : "background") : fmt::format("class {}", id);
+static std::string default_name(const ModelCard& card, int classes, int id) {
+    return classes == 2 && card.label_form() == LabelForm::ids ? (id ? "foreground" : "background")
+                                                               : fmt::format("class {}", id);
 }
 
 void name_classes(ModelCard& card, const data::Dataset& set, int classes) {
     const bool named = int(set.class_names.size()) == classes, coloured = named && !set.palette.empty();
     card.class_names = named ? set.class_names : std::vector<std::string>{};
-    for (int c = int(card.class_names.size()); c < classes; ++c) card.class_names.push_back(default_name(classes, c));
-    const data::Palette palette = coloured ? set.palette : data::mask_palette(classes);
-    card.colours.assign(palette.begin(), palette.begin() + classes);
+    for (int c = int(card.class_names.size()); c < classes; ++c)
+        card.class_names.push_back(default_name(card, classes, c));
+    const bool bits = card.label_form() == LabelForm::bits;  // no class is the background, which is black
+    const data::Palette palette = coloured ? set.palette : bits ? data::voc_palette() : data::mask_palette(classes);
+    const auto first = palette.begin() + (bits && !coloured ? 1 : 0);
+    card.colours.assign(first, first + classes);
 }
 
 void rename_classes(ModelCard& card, const std::vector<std::string>& names, const data::Palette& colours) {
@@ -39,7 +43,7 @@ void compare_class_names(const ModelCard& card, const data::Dataset& set, Messag
                         set.class_names.size(), classes));
     for (int c = 0; c < classes && c < int(card.class_names.size()); ++c) {
         const std::string &here = set.class_names[size_t(c)], &there = card.class_names[size_t(c)];
-        if (here == there || there == default_name(classes, c)) continue;
+        if (here == there || there == default_name(card, classes, c)) continue;
         return messages.warning(
             fmt::format("class {} is {} in the data set and {} in the checkpoint: check that the "
                         "ids mean the same; `class-names` renames them",

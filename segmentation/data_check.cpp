@@ -72,8 +72,7 @@ void judge_test(const data::MaskRule& rule, DataCheck& check) {
     std::vector<std::string> faults;
     for (size_t i = trained; i < check.samples.size(); ++i)
         for (const data::RawValue& v : check.facts[i].values_under(rule)) {
-            const int id = rule.class_of(v.value);
-            if (id >= 0 && (id < rule.class_count || id == data::ignored_class)) continue;
+            if (rule.allows(rule.class_of(v.value))) continue;
             faults.push_back(fmt::format("{}: pixel ({}, {}) has the value {}", check.samples[i].mask_path, v.x, v.y,
                                          data::text_of_value(v.value)));
             break;
@@ -141,17 +140,19 @@ std::vector<PartClasses> classes_of_parts(const DataCheck& check) {
     size_t at = 0;
     for (size_t p = 0; p < check.parts.size(); ++p) {
         static constexpr const char* names[] = {"train", "val", "test"};
-        PartClasses part{names[p], int64_t(check.parts[p]), 0, std::vector<int64_t>(classes),
-                         std::vector<int64_t>(classes)};
+        PartClasses part{names[p], int64_t(check.parts[p]),       0,
+                         0,        std::vector<int64_t>(classes), std::vector<int64_t>(classes)};
         for (size_t i = 0; i < check.parts[p]; ++i, ++at) {
             std::vector<bool> seen(classes, false);
             for (const data::RawValue& v : check.facts[at].values_under(rule)) {
-                const int id = rule.class_of(v.value);
-                if (id == data::ignored_class) part.ignored += v.count;
-                if (id < 0 || size_t(id) >= classes) continue;
-                part.pixels[size_t(id)] += v.count;
-                if (!seen[size_t(id)]) ++part.samples_with[size_t(id)];
-                seen[size_t(id)] = true;
+                const int label = rule.class_of(v.value);
+                if (!rule.allows(label)) continue;
+                (label == data::ignored_class ? part.ignored : part.counted) += v.count;
+                for (const int id : rule.classes_of(label)) {
+                    part.pixels[size_t(id)] += v.count;
+                    if (!seen[size_t(id)]) ++part.samples_with[size_t(id)];
+                    seen[size_t(id)] = true;
+                }
             }
         }
         if (part.samples > 0) parts.push_back(std::move(part));

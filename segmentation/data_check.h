@@ -30,8 +30,8 @@ DataCheck check_data(const Experiment& experiment, Messages& messages);
 
 // Pixels of a part by class, and how many of its masks hold each.
 struct PartClasses {
-    std::string name;  // "train"
-    int64_t samples = 0, ignored = 0;
+    std::string name;                               // "train"
+    int64_t samples = 0, ignored = 0, counted = 0;  // pixels that are ignored, and the others
     std::vector<int64_t> pixels, samples_with;
 };
 std::vector<PartClasses> classes_of_parts(const DataCheck& check);  // of parts that have samples; none without a report

@@ -22,12 +22,6 @@ std::string percent(int64_t part, int64_t of) {
     return share > 0 && share < 0.005 ? "<0.01 %" : fmt::format("{:.2f} %", share);
 }
 
-int64_t pixels_of(const PartClasses& part) {
-    int64_t sum = 0;
-    for (const int64_t pixels : part.pixels) sum += pixels;
-    return sum;
-}
-
 std::string text_of_sizes(const std::vector<data::SampleFacts>& facts) {
     int64_t min_h = INT64_MAX, min_w = INT64_MAX, max_h = 0, max_w = 0;
     for (const auto& found : facts) {
@@ -62,14 +56,13 @@ std::string table_of_classes(const DataCheck& check) {
     for (size_t id = 0; id < size_t(check.report->rule.class_count); ++id) {
         text += fmt::format("\n{:>3}  {:<{}}", id, name_of_class(check, id), widest);
         for (const PartClasses& part : parts)
-            text += fmt::format("  {:>8} in {:<14}", percent(part.pixels[id], pixels_of(part)),
+            text += fmt::format("  {:>8} in {:<14}", percent(part.pixels[id], part.counted),
                                 fmt::format("{} of {}", part.samples_with[id], part.samples));
     }
     if (std::any_of(parts.begin(), parts.end(), [](const auto& part) { return part.ignored > 0; })) {
         text += fmt::format("\n{:<{}}", "ignored", widest + 5);
         for (const PartClasses& part : parts)
-            text +=
-                fmt::format("  {:>8} {:<17}", percent(part.ignored, part.ignored + pixels_of(part)), "of all pixels");
+            text += fmt::format("  {:>8} {:<17}", percent(part.ignored, part.ignored + part.counted), "of all pixels");
     }
     std::string trimmed;  // without spaces at the ends of lines
     for (const char c : text + "\n") {

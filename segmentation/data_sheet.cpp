@@ -34,8 +34,10 @@ data::Image data_sheet(const Experiment& e, const DataCheck& check, int64_t coun
                                      report.range}));
     }
     ModelCard card;
+    card.net.out_channels = std::max(report.rule.class_count, 2);
+    card.loss.labels = report.rule.form();
     name_classes(card, check.dataset, std::max(report.rule.class_count, 2));
-    return data::contact_sheet(rows, {card.class_names, card.colours});
+    return data::contact_sheet(rows, sheet_classes(card));
 }
 
 }  // namespace atrous

@@ -38,7 +38,8 @@ Setting<int64_t>& describe_classes(Settings& s, int64_t& classes) {
 
 void describe_mask_values(Settings& s, std::string& mask_values) {
     s.bind("mask-values", mask_values,
-           "how mask values become classes: auto, ids, ids-from-1, binary, binary:128, '0' (value 0 is foreground), "
+           "how mask values become classes: auto, ids, ids-from-1, bits, binary, binary:128, '0' (value 0 is "
+           "foreground), "
            "'#402020,#ff0000', '0=1,255=0,128=ignore'" +
                std::string(mask_values.empty() ? "; empty: as in training" : ""))
         .when_resumed(Resume::fixed);
@@ -174,12 +175,14 @@ void describe(Settings& s, Experiment& e) {
                    "threads", "output-dir",  "resume",  "overwrite",  "normalize",    "base-channels"});
 }
 
+LabelForm label_form(const Experiment& e) { return e.data.multi_label ? LabelForm::bits : LabelForm::ids; }
+
 ImageSize training_size(const Experiment& e) { return e.crop.none() ? e.size : e.crop; }
 
 NetConfig net_config(const Experiment& e, int64_t classes) {
     NetConfig c = e.net;
     if (e.channels > 0) c.in_channels = e.channels;
-    c.out_channels = logits_of(classes);
+    c.out_channels = logits_of(classes, label_form(e));
     return c;
 }
 
@@ -196,7 +199,15 @@ static void check_averages(const Experiment& e) {
 
 void check(const Settings& settings, const Experiment& e) {
     check_applicable(settings, e.net);
-    check(e.loss, e.classes);
+    data::check_multi_label(e.data.multi_label, data::parse_mask_rule(e.mask_values));
+    if (e.data.multi_label && e.classes > max_bit_classes)
+        throw UsageError(
+            fmt::format("`classes` {}: with `multi-label` expected at most {}; a label is a byte, with a "
+                        "bit a class and 255 for ignored",
+                        e.classes, max_bit_classes));
+    LossConfig loss = e.loss;
+    loss.labels = label_form(e);
+    check(loss, e.classes);
     check(e.augmentations);
     check(e.optimizer);
     check_averages(e);

@@ -74,7 +74,9 @@ void check(const Settings& settings, const Experiment& experiment);
 
 ImageSize training_size(const Experiment& experiment);  // of an image in a training step
 
-// The net of so many classes; 2: one logit.
+LabelForm label_form(const Experiment& experiment);  // as `multi-label` says
+
+// The net of so many classes; 2: one logit, where they exclude each other.
 NetConfig net_config(const Experiment& experiment, int64_t classes);
 
 // Writes the configuration file with which the training goes on from any folder: paths are absolute, and what concerns

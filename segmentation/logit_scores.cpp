@@ -32,7 +32,10 @@ float probability_of(const float* z, int64_t channels, int64_t c, bool softmax) 
 
 ProbabilityScores::ProbabilityScores(const ModelCard& card)
     : channels_(card.net.out_channels), softmax_(is_softmax(card)) {
-    if (channels_ == 1 || (channels_ == 2 && softmax_)) precision_recall_.emplace();
+    if (card.label_form() == LabelForm::bits)
+        of_classes_.resize(size_t(channels_));
+    else if (channels_ == 1 || (channels_ == 2 && softmax_))
+        precision_recall_.emplace();
 }
 
 void ProbabilityScores::add(const float* logits, const uint8_t* labels, int64_t pixels, double threshold) {
@@ -40,6 +43,12 @@ void ProbabilityScores::add(const float* logits, const uint8_t* labels, int64_t 
         const uint8_t label = labels[p];
         if (label == data::ignored_class) continue;
         const float* z = logits + p * channels_;
+        for (size_t c = 0; c < of_classes_.size(); ++c) {
+            const bool is_there = label >> c & 1, taken = z[c] > threshold;
+            of_classes_[c].add(z[c], is_there);
+            calibration_.add(sigmoid(taken ? z[c] : -z[c]), taken == is_there);
+        }
+        if (!of_classes_.empty()) continue;
         if (precision_recall_) precision_recall_->add(channels_ == 1 ? z[0] : z[1] - z[0], label == 1);
         if (channels_ == 1) {
             const bool foreground = z[0] > threshold;
@@ -51,8 +60,18 @@ void ProbabilityScores::add(const float* logits, const uint8_t* labels, int64_t 
     }
 }
 
+// Of the classes that have one.
+static double mean_average_precision(const ProbabilityScores& p) {
+    double sum = 0;
+    int64_t count = 0;
+    for (const PrecisionRecall& of_class : p.of_classes())
+        if (const double ap = of_class.average_precision(); !std::isnan(ap)) sum += ap, ++count;
+    return count ? sum / double(count) : undefined_score;
+}
+
 std::string probability_line(const ProbabilityScores& p, const Scores& scores, double threshold) {
     std::string line;
+    if (!p.of_classes().empty()) line = "mean average precision " + score_text(mean_average_precision(p)) + ", ";
     if (const auto& curve = p.precision_recall()) {
         const auto best = curve->best();
         line = "average precision " + score_text(curve->average_precision()) + ", ";
@@ -72,6 +91,9 @@ void add_to(json& to, const ProbabilityScores& p) {
                         {"confidence", json_number(bin.confidence / pixels)},
                         {"accuracy", json_number(double(bin.right) / pixels)}});
     }
+    if (!p.of_classes().empty()) to["average_precision"] = json_number(mean_average_precision(p));
+    for (size_t c = 0; c < p.of_classes().size(); ++c)
+        to.at("classes").at(c)["average_precision"] = json_number(p.of_classes()[c].average_precision());
     if (!p.precision_recall()) return;
     const auto best = p.precision_recall()->best();
     to["average_precision"] = json_number(p.precision_recall()->average_precision());

@@ -19,15 +19,19 @@ namespace atrous {
 
 class ProbabilityScores {
  public:
-    // Thresholds are of nets of two classes: of one channel, or two that exclude each other.
+    // Thresholds are of nets of two classes: of one channel, or two that exclude each other. Where classes overlap, each has a
+    // curve, and calibration is that of all their questions.
     explicit ProbabilityScores(const ModelCard& card);
 
-    // Logits [pixels][channels] and class ids, of which 255 is ignored. `threshold`: of a binary net's logit, above which
+    // Logits [pixels][channels] and labels, of which 255 is ignored. `threshold`: of a binary net's logit, above which
     // a pixel is foreground.
     void add(const float* logits, const uint8_t* labels, int64_t pixels, double threshold);
 
     const Calibration& calibration() const { return calibration_; }
     const std::optional<PrecisionRecall>& precision_recall() const { return precision_recall_; }
+    const std::vector<PrecisionRecall>& of_classes() const {
+        return of_classes_;
+    }                                                        // empty where they exclude each other
     bool takes_threshold() const { return channels_ == 1; }  // of two channels the likelier is taken
 
  private:
@@ -35,13 +39,14 @@ class ProbabilityScores {
     bool softmax_;
     Calibration calibration_;
     std::optional<PrecisionRecall> precision_recall_;
+    std::vector<PrecisionRecall> of_classes_;
 };
 
 // "average precision 0.93, best threshold 0.430: Dice 0.91 (at 0.5: 0.89), calibration error 0.03"; `scores` are those at
-// `threshold`, a probability.
+// `threshold`, a probability. Where classes overlap, the mean of their average precisions.
 std::string probability_line(const ProbabilityScores& p, const Scores& scores, double threshold);
 // Adds average_precision, precision_recall (a list of threshold, precision and recall), calibration_error and
-// calibration_bins, and of nets with one channel best_threshold and best_threshold_dice.
+// calibration_bins; of classes that overlap average_precision is their mean, and each of them has its own; of nets with one channel best_threshold and best_threshold_dice.
 void add_to(nlohmann::json& json, const ProbabilityScores& p);
 
 // ---- of boundaries

@@ -64,6 +64,11 @@ static std::vector<WeightedWord> checked_words(const std::string& text) {
     return words;
 }
 
+static bool takes_bits(const LossWord& word) {
+    BceDiceOptions o;
+    return word.set_bits(o, {});
+}
+
 static bool takes_softmax(const LossWord& word, int64_t channels) {
     SoftmaxLossOptions o;
     return word.set_softmax(o, {}, channels);
@@ -87,8 +92,8 @@ static void set_options(LossWord& word, WeightedWord& w, const std::string& text
     }
 }
 
-std::string resolve_loss(const std::string& text, int64_t out_channels) {
-    if (text == "auto") return out_channels == 1 ? "bce+dice" : "ce+dice";
+std::string resolve_loss(const std::string& text, int64_t out_channels, LabelForm labels) {
+    if (text == "auto") return out_channels == 1 || labels == LabelForm::bits ? "bce+dice" : "ce+dice";
     std::vector<WeightedWord> words = checked_words(text);
     for (WeightedWord& w : words) set_options(*LossWord::catalogue().at(w.word).copy(), w, text);
     return text_of(words);
@@ -96,12 +101,43 @@ std::string resolve_loss(const std::string& text, int64_t out_channels) {
 
 static void check_class_weights(const LossConfig& c, const std::vector<WeightedWord>& words, int64_t out_channels) {
     if (c.class_weights.empty()) return;
-    const auto takes = [](const LossWord& w) { return w.weighs_classes(); };
+    const bool bits = c.labels == LabelForm::bits;
+    const auto takes = [bits](const LossWord& w) {
+        return w.weighs_classes() || (bits && w.kind() == Kind::pixels && takes_bits(w));
+    };
     if (std::none_of(words.begin(), words.end(), [&](const WeightedWord& w) { return takes(c.words.of(w.word)); }))
         throw UsageError(
             fmt::format("`class-weights`: loss {} has none; use {}", c.name, alternatives(words_that(takes))));
-    const int64_t classes = classes_of(out_channels), given = int64_t(c.class_weights.size());
+    const int64_t classes = bits ? out_channels : classes_of(out_channels), given = int64_t(c.class_weights.size());
     if (given != classes) throw UsageError(fmt::format("`class-weights`: {} numbers for {} classes", given, classes));
+}
+
+// Of labels in bits.
+static decltype(LossParts::one_pass) bits_pass(const LossConfig& c, const std::vector<LossParts::Own>& words,
+                                               const std::vector<LossParts::Own>& own, int64_t out_channels,
+                                               int ignore_index) {
+    BceDiceOptions o{.bce_weight = 0, .dice_weight = 0, .ignore_index = ignore_index, .labels = LabelForm::bits};
+    if (out_channels > max_bit_classes)
+        throw UsageError(fmt::format("`multi-label`: {} classes; expected at most {}, a bit of a label each",
+                                     out_channels, max_bit_classes));
+    const auto refuse = [&](const LossWord& word) {
+        const auto* region = dynamic_cast<const RegionWord*>(&word);
+        if (region && !region->background)
+            throw UsageError(
+                fmt::format("`loss` {}: background of {}; with `multi-label` no class is the background; "
+                            "leave it out",
+                            c.name, word.name()));
+        throw UsageError(
+            fmt::format("`loss` {}: {} is not defined for classes that overlap (`multi-label`); expected {}", c.name,
+                        word.name(), alternatives(words_that(takes_bits))));
+    };
+    for (const auto& [word, weight] : words) {
+        if (!word->set_bits(o, c.words)) refuse(*word);
+        (word->kind() == Kind::pixels ? o.bce_weight : o.dice_weight) *= weight;
+    }
+    if (!own.empty()) refuse(*own[0].word);
+    std::copy(c.class_weights.begin(), c.class_weights.end(), o.weights);
+    return o;
 }
 
 // Of sigmoids where every word can be and the softmax is not asked for; one channel is a sigmoid where both can be.
@@ -149,7 +185,7 @@ static void check_own_words(const LossConfig& c, const LossParts& parts, int64_t
 }
 
 LossParts loss_parts(const LossConfig& c, int64_t out_channels, int ignore_index) {
-    std::vector<WeightedWord> words = checked_words(resolve_loss(c.name, out_channels));
+    std::vector<WeightedWord> words = checked_words(resolve_loss(c.name, out_channels, c.labels));
     check_class_weights(c, words, out_channels);
     LossParts parts;
     std::vector<LossParts::Own> together;
@@ -157,6 +193,10 @@ LossParts loss_parts(const LossConfig& c, int64_t out_channels, int ignore_index
         const std::shared_ptr<LossWord> word = c.words.of(w.word).copy();
         set_options(*word, w, c.name);
         (word->kind() == Kind::own ? parts.own : together).push_back({word, w.weight});
+    }
+    if (c.labels == LabelForm::bits) {
+        parts.one_pass = bits_pass(c, together, parts.own, out_channels, ignore_index);
+        return parts;
     }
     parts.one_pass = one_pass(c, together, out_channels, ignore_index);
     check_own_words(c, parts, out_channels);
@@ -207,11 +247,16 @@ std::vector<double> class_weights(const std::string& words, const std::vector<in
 void check(const LossConfig& config, int64_t classes) {
     resolve_loss(config.name, 1);
     const bool counted = config.weighting == "enet" || config.weighting == "median";
+    if (counted && config.labels == LabelForm::bits)
+        throw UsageError(fmt::format(
+            "`class-weights` {}: it goes by the shares of classes that exclude each other; with `multi-label` give a "
+            "number for each class, or pos-weight of bce",
+            config.weighting));
     const std::vector<double> listed = counted ? std::vector<double>{} : class_weights(config.weighting, {}, {});
     const auto check_for = [&](int64_t count) {
         LossConfig loss = config;
         loss.class_weights = counted ? std::vector<double>(size_t(count), 1.0) : listed;
-        loss_parts(loss, logits_of(count), 255);
+        loss_parts(loss, logits_of(count, config.labels), 255);
     };
     if (classes == 0) classes = int64_t(listed.size());
     if (classes > 0) return check_for(std::max<int64_t>(classes, 2));

@@ -1,6 +1,9 @@
 #include "segmentation/model_card.h"
 
+#include <algorithm>
+
 #include "data/mask.h"
+#include "data/palette.h"
 
 namespace atrous {
 
@@ -22,6 +25,13 @@ ModelCard model_card_of(const io::TensorFile& file) {
         throw FormatError(file.path() + ": its model card's net cannot be built: " + e.what());
     }
     return card;
+}
+
+data::Palette ModelCard::label_colours() const {
+    if (label_form() == LabelForm::bits) return data::blended_palette(colours);
+    data::Palette palette = data::mask_palette(int(classes()));
+    std::copy_n(colours.begin(), std::min(colours.size(), palette.size()), palette.begin());
+    return palette;
 }
 
 data::LoaderOptions loader_options(const ModelCard& r, int64_t batch_size, int workers, int64_t input_multiple) {

@@ -41,7 +41,12 @@ struct ModelCard {
     int threads = 0;                   // the cpu's; the last bits of convolutions depend on it
     std::optional<SplitRecord> split;  // absent: from before it was recorded
 
-    int64_t classes() const { return classes_of(net.out_channels); }
+    int64_t classes() const {
+        return label_form() == LabelForm::bits ? net.out_channels : classes_of(net.out_channels);
+    }
+    LabelForm label_form() const { return loss.labels; }  // bits: a pixel may be of several classes
+    // Colours by label, at most 256: by class, or of labels in bits by what classes they are of, blended.
+    data::Palette label_colours() const;
 };
 
 io::Metadata to_metadata(const ModelCard& card);

@@ -232,6 +232,8 @@ void check_words(const ModelCard& r, const std::string& path) {
         const data::MaskRule rule = data::parse_mask_rule(r.mask_values);
         int highest = rule.otherwise == data::ignored_class ? 0 : rule.otherwise;
         for (const auto& [value, id] : rule.classes) highest = std::max(highest, id == data::ignored_class ? 0 : id);
+        if ((rule.kind == data::MaskKind::bits) != (r.label_form() == LabelForm::bits))
+            throw UsageError(fmt::format("mask_values '{}' and multi_label contradict each other", r.mask_values));
         if (highest >= r.classes())
             throw UsageError(fmt::format("mask_values '{}' has class {}, the net has {} classes", r.mask_values,
                                          highest, r.classes()));
@@ -278,7 +280,10 @@ ModelCard read(const json& object, const std::string& path) {
     }
     f.one_of("precision", precision_words());
     f.get("precision", r.precision);
+    bool multi_label = false;
+    if (f.has("multi_label")) f.get("multi_label", multi_label);  // absent: classes exclude each other
     r.loss = read_loss(f, path, r.classes());
+    r.loss.labels = multi_label ? LabelForm::bits : LabelForm::ids;
     f.get("threads", number, card_ranges::threads);
     r.threads = int(number);
     if (f.has("source_sizes")) r.sources = read_sources(f.at("source_sizes"), path);
@@ -308,6 +313,7 @@ std::string text_of(const ModelCard& r) {
     object["out_channels"] = r.net.out_channels;
     if (const data::ValueRange& range = r.normalization.range; range.given())
         object["value_range"] = {range.low, range.high};
+    if (r.label_form() == LabelForm::bits) object["multi_label"] = true;
     if (r.resize != data::ResizeMode::stretch) object["resize"] = data::word_of(r.resize);
     if (!r.bands.empty()) object["bands"] = r.bands;
     if (r.sources.known())

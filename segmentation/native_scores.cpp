@@ -9,7 +9,12 @@ namespace atrous {
 
 NativeScores::NativeScores(const ModelCard& card, const data::MaskRule& rule, const std::vector<data::Sample>& samples,
                            const data::LoaderOptions& loader, double threshold)
-    : card_(card), rule_(rule), samples_(samples), loader_(loader), threshold_(threshold), metrics_(card.classes()) {}
+    : card_(card),
+      rule_(rule),
+      samples_(samples),
+      loader_(loader),
+      threshold_(threshold),
+      metrics_(card.classes(), card.label_form()) {}
 
 void NativeScores::add(const HostBatch& batch, const Tensor& logits) {
     const int64_t h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
@@ -25,14 +30,16 @@ void NativeScores::add_image(const data::Sample& sample, const Tensor& logits) {
     const data::Placement place = data::placement_of(loader_, {h, w});
     const std::vector<float> of_net = host_logits(logits, place.size.height, place.size.width, place.top, place.left);
     LogitRows large(of_net, place.size.height, place.size.width, c, h, w);
-    std::vector<int64_t> counts(size_t(classes * classes));
+    const LabelForm form = card_.label_form();
+    std::vector<int64_t> counts(size_t(ConfusionMatrix::cells(classes, form)));
     std::vector<uint8_t> predicted;
     for (int64_t y = 0, n; y < h; y += n) {
         n = std::min(large.rows_at_once(), h - y);
-        const data::Image ids = class_ids(large.rows(y, n), n, w, c, threshold_);
+        const data::Image ids = labels_of(large.rows(y, n), n, w, c, threshold_, form);
         for (int64_t p = 0; p < n * w; ++p) {
             const uint8_t label = truth.labels.u8[size_t(y * w + p)];
-            if (label != data::ignored_class) ++counts[size_t(label * classes + ids.u8[size_t(p)])];
+            if (label != data::ignored_class)
+                ConfusionMatrix::count(counts.data(), classes, form, label, ids.u8[size_t(p)]);
         }
         if (surfaces_) predicted.insert(predicted.end(), ids.u8.begin(), ids.u8.end());
     }

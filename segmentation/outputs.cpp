@@ -52,7 +52,8 @@ bool is_replaceable(const std::string& path, FileKind kind) {
             return has_json_mark(begin);
         case FileKind::csv:
             return begin.starts_with("name,loss,dice,mean_iou,") || begin.starts_with("name,dice,mean_iou,") ||
-                   begin.starts_with("truth\\predicted,") || begin.starts_with("step,lr,loss,smoothed\n");
+                   begin.starts_with("truth\\predicted,") || begin.starts_with(class_counts_heading) ||
+                   begin.starts_with("step,lr,loss,smoothed\n");
         case FileKind::png:
             return data::is_our_png(path);
         case FileKind::tiff:

@@ -18,6 +18,10 @@ enum class FileKind { json, csv, png, tiff, svg, page, tensors, weights };
 // Every JSON file that the program writes has this in its first bytes.
 inline constexpr std::string_view json_mark_key = "engine", json_mark = "atrous";
 
+// The first line of a file of counts of classes that overlap.
+inline constexpr std::string_view class_counts_heading =
+    "class,true positives,false positives,false negatives,true negatives";
+
 // Metadata of a file of tensors that an op or a net gave, which are no weights.
 inline constexpr const char *tensors_mark_key = "atrous.kind", *tensors_mark = "tensors";
 

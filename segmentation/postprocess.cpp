@@ -11,13 +11,15 @@
 namespace atrous {
 
 void describe_threshold(Settings& settings, double& threshold) {
-    settings.bind("threshold", threshold, "probability above which a pixel is foreground (nets of two classes)")
+    settings
+        .bind("threshold", threshold,
+              "probability above which a pixel is foreground (nets of two classes), or of a class (`multi-label`)")
         .above(0)
         .max(highest_threshold);
 }
 
 double logit_threshold(const Settings& settings, double threshold, const ModelCard& card) {
-    if (settings.at("threshold").given() && card.net.out_channels > 1)
+    if (settings.at("threshold").given() && card.net.out_channels > 1 && card.label_form() == LabelForm::ids)
         throw UsageError(fmt::format(
             "`threshold`: the net has {} classes, of which the likeliest is taken; leave it out", card.classes()));
     return std::log(threshold / (1 - threshold));
@@ -30,6 +32,15 @@ data::Image class_ids(const float* logits, int64_t h, int64_t w, int64_t c, doub
         ids.u8[size_t(p)] = c == 1 ? uint8_t(z[0] > threshold) : uint8_t(std::max_element(z, z + c) - z);
     }
     return ids;
+}
+
+data::Image labels_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold, LabelForm form) {
+    if (form == LabelForm::ids) return class_ids(logits, h, w, c, threshold);
+    data::Image labels = data::make_image<uint8_t>(h, w, 1);
+    for (int64_t p = 0; p < h * w; ++p)
+        for (int64_t k = 0; k < c; ++k)
+            labels.u8[size_t(p)] = uint8_t(labels.u8[size_t(p)] | (logits[p * c + k] > threshold) << k);
+    return labels;
 }
 
 data::Image probability_map(const float* logits, int64_t h, int64_t w, int64_t c, bool softmax) {
@@ -45,6 +56,13 @@ data::Image probability_map(const float* logits, int64_t h, int64_t w, int64_t c
         if (softmax && c == 2) others = std::exp(double(z[0]) - z[1]);
         image.u8[size_t(p)] = uint8_t(std::lround(255 / (1 + others)));
     }
+    return image;
+}
+
+data::Image sigmoid_maps(const float* logits, int64_t h, int64_t w, int64_t c) {
+    data::Image image = data::make_image<uint8_t>(h, w, int(c));
+    for (int64_t i = 0; i < h * w * c; ++i)
+        image.u8[size_t(i)] = uint8_t(std::lround(255 / (1 + std::exp(-double(logits[i])))));
     return image;
 }
 

@@ -8,7 +8,7 @@
 
 namespace atrous {
 
-// The probability above which a pixel is foreground, for nets of two classes.
+// The probability above which a pixel is foreground (nets of two classes), or of a class (overlapping ones).
 void describe_threshold(Settings& settings, double& threshold);
 // Returns the logit of the threshold. Throws UsageError where it is given to a net of several classes.
 double logit_threshold(const Settings& settings, double threshold, const ModelCard& card);
@@ -18,8 +18,12 @@ double logit_threshold(const Settings& settings, double threshold, const ModelCa
 std::vector<float> host_logits(const Tensor& logits, int64_t h, int64_t w, int64_t top = 0, int64_t left = 0);
 // Class ids of one image of the logits (host values, [h][w][c]).
 data::Image class_ids(const float* logits, int64_t h, int64_t w, int64_t c, double threshold = 0);
+// The same as labels of the form: bit k is set where logit k is above the threshold.
+data::Image labels_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold, LabelForm form);
 // 0..255: the probability of the foreground (one channel, or a softmax of two), or of the class with the largest logit, which is its softmax
 // or, where every channel is a class by itself, its sigmoid.
 data::Image probability_map(const float* logits, int64_t h, int64_t w, int64_t c, bool softmax);
+// 0..255: each channel's own sigmoid, in as many channels.
+data::Image sigmoid_maps(const float* logits, int64_t h, int64_t w, int64_t c);
 
 }  // namespace atrous

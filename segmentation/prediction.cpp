@@ -114,8 +114,9 @@ void predict_all(Predictor& predictor, const std::vector<Job>& jobs, std::vector
     };
     for (const std::string& why : skipped) messages.text(fmt::format("skipped: {}\n", why));
     for (const Job& job : jobs) {
-        const fs::path folder = (fs::path(predictor.output()) / job.name).parent_path();
-        if (made.insert(folder).second) {
+        for (const std::string& path : predictor.paths_of(job)) {
+            const fs::path folder = fs::path(path).parent_path();
+            if (!made.insert(folder).second) continue;
             make_folders(folder.string());
             io::remove_stale_temporaries_in(folder.string());
         }

@@ -22,7 +22,8 @@ struct Stopped {};
 
 class Predictor {
  public:
-    // `wanted`: of index, binary, probability, overlay. `threshold`: of a binary net's logit.
+    // `wanted`: of index, binary, probability, overlay, and where classes overlap classes, a mask for each in a folder of its
+    // name. `threshold`: of a binary net's logit, or of each where classes overlap.
     // `format`: png, or tiff, whose files lie where on Earth a GeoTIFF lies that was predicted.
     Predictor(LoadedNet& net, std::vector<std::string> wanted, double threshold, std::string output,
               WindowOptions windows = {}, std::string format = "png");
@@ -42,7 +43,7 @@ class Predictor {
 
  private:
     bool wants(const std::string& what) const;
-    std::string path_of(const Job& job, const std::string& what) const;
+    std::vector<ResultFile> files_of(const Job& job) const;
     // Returns how many pixels of the block are no background.
     int64_t predict_block(data::ImageRows& image, const ImageView& view, const ColumnBlock& block,
                           const std::string& path, ResultRows& results);

@@ -45,6 +45,19 @@ data::Image binary_of(data::Image ids) {
     return ids;
 }
 
+// The class's own mask, of labels in bits.
+data::Image mask_of_class(data::Image labels, int c) {
+    for (uint8_t& label : labels.u8) label = label >> c & 1 ? 255 : 0;
+    return labels;
+}
+
+data::Image channel_of(const data::Image& image, int channel) {
+    if (image.c == 1) return image;
+    data::Image one = data::make_image<uint8_t>(image.h, image.w, 1);
+    for (size_t i = 0; i < one.u8.size(); ++i) one.u8[i] = image.u8[i * size_t(image.c) + size_t(channel)];
+    return one;
+}
+
 class Files : public ResultRows {
  public:
     Files(const std::vector<ResultFile>& files, const data::ImageRows& image, const ResultOptions& options)
@@ -69,7 +82,8 @@ class Files : public ResultRows {
             const std::string& what = files_[i].what;
             if (what == "index") writers_[i]->put(own(ids));
             if (what == "binary") writers_[i]->put(own(binary_of(ids)));
-            if (what == "probability") writers_[i]->put(own(probability));
+            if (what == "class") writers_[i]->put(own(mask_of_class(ids, files_[i].channel)));
+            if (what == "probability") writers_[i]->put(own(channel_of(probability, files_[i].channel)));
             if (what != "overlay") continue;
             if (const data::Image rows = overlay_->next(ids); rows.h > 0) writers_[i]->put(own(rows));
         }

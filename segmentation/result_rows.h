@@ -13,9 +13,11 @@
 
 namespace atrous {
 
-// One file: index, binary, probability or overlay.
+// One file: index, binary, class, probability or overlay. `channel`: which class of those that overlap a class is, and which
+// channel of the probability.
 struct ResultFile {
     std::string what, path;
+    int channel = 0;
 };
 
 struct ResultOptions {
@@ -30,7 +32,7 @@ class ResultRows {
     virtual ~ResultRows() = default;
     // From here on rows are those of these columns, from the top: data/row_writer.h. Before the first call they are whole.
     virtual void go_down(Columns columns) = 0;
-    // The next rows of class ids, and of the probability where it is wanted: of the columns with_neighbours
+    // The next rows of labels, and of the probability where it is wanted: of the columns with_neighbours
     // (segmentation/column_blocks.h), on which the overlay's outlines depend.
     virtual void put(const data::Image& ids, const data::Image& probability) = 0;
 };

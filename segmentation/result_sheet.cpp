@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/palette.h"
 #include "engine/train/evaluate.h"
 #include "segmentation/logit_rows.h"
 #include "segmentation/postprocess.h"
@@ -19,7 +20,7 @@ std::vector<data::Sample> spread(const std::vector<data::Sample>& samples, int64
 }
 
 std::string score_of(const ConfusionMatrix& counts) {
-    const Metric& metric = Metric::catalogue().at(counts.classes() == 2 ? "dice" : "miou");
+    const Metric& metric = Metric::catalogue().at(counts.binary() ? "dice" : "miou");
     return metric.title + " " + score_text(metric.of_counts(counts));
 }
 
@@ -34,8 +35,8 @@ data::SheetRow row_of(const data::Sample& sample, const ModelCard& card, const T
     const data::Placement place = data::placement_of(loader, {shown.image.h, shown.image.w});
     const std::vector<float> of_net = host_logits(logits, place.size.height, place.size.width, place.top, place.left);
     LogitRows scaled(of_net, place.size.height, place.size.width, c, h, w);
-    return data::fitted({shown.image, shown.labels, class_ids(scaled.rows(0, h), h, w, c, threshold), sample.name, "",
-                         card.normalization.range});
+    return data::fitted({shown.image, shown.labels, labels_of(scaled.rows(0, h), h, w, c, threshold, card.label_form()),
+                         sample.name, "", card.normalization.range});
 }
 
 }  // namespace
@@ -66,15 +67,31 @@ std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& c
               .threshold = threshold,
               .ignore_index = data::ignored_class,
               .on_image =
-                  [&](const ImageResult& image) { score = score_of(ConfusionMatrix(card.classes(), image.counts)); }},
+                  [&](const ImageResult& image) {
+                      score = score_of(ConfusionMatrix(card.classes(), image.counts, card.label_form()));
+                  }},
              add_row);
     return rows;
+}
+
+// A class for each combination: "none", "liver", "tumour", "liver + tumour", in their blended colours.
+static data::SheetClasses combined(const data::SheetClasses& classes) {
+    const data::Palette colours = data::blended_palette(classes.colours);
+    data::SheetClasses all;
+    for (size_t label = 0; label < size_t(label_values(LabelForm::bits, int64_t(classes.names.size()))); ++label) {
+        std::string name;
+        for (size_t c = 0; c < classes.names.size(); ++c)
+            if (label >> c & 1) name += (name.empty() ? "" : " + ") + classes.names[c];
+        all.names.push_back(name.empty() ? "none" : name);
+        all.colours.push_back(colours[label]);
+    }
+    return all;
 }
 
 data::SheetClasses sheet_classes(const ModelCard& card) {
     data::SheetClasses classes{card.class_names, card.colours};
     for (int64_t c = int64_t(classes.names.size()); c < card.classes(); ++c) classes.names.push_back(std::to_string(c));
-    return classes;
+    return card.label_form() == LabelForm::bits ? combined(classes) : classes;
 }
 
 data::Image result_sheet(SegmentationNet& net, const ModelCard& card, DType compute,

@@ -22,7 +22,7 @@ std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& c
                                         const std::vector<data::Sample>& samples, int64_t rows, double threshold = 0,
                                         const std::optional<data::LoaderOptions>& loader = {});
 
-// The card's names and colours of classes; a class without a name goes by its number.
+// The card's names and colours of classes, of labels in bits of their combinations; a class without a name goes by its number.
 data::SheetClasses sheet_classes(const ModelCard& card);
 
 // The page of these rows, with the card's names and colours of classes.

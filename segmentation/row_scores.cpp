@@ -27,20 +27,21 @@ class RowCounter {
           width_(columns.count),
           channels_(card.net.out_channels),
           classes_(card.classes()),
+          form_(card.label_form()),
           threshold_(threshold),
-          counts_(size_t(classes_ * classes_)),
+          counts_(size_t(ConfusionMatrix::cells(classes_, form_))),
           on_row_(std::move(on_row)) {}
 
     void add(int64_t rows, const float* logits) {
         for (int64_t y = 0; y < rows; ++y) {
             const data::Image truth = labels_.next(1);
-            const data::Image ids = class_ids(logits + y * width_ * channels_, 1, width_, channels_, threshold_);
+            const data::Image ids = labels_of(logits + y * width_ * channels_, 1, width_, channels_, threshold_, form_);
             if (on_row_) on_row_(logits + y * width_ * channels_, truth.u8.data(), width_);
             for (size_t x = 0; x < truth.u8.size(); ++x) {
                 const int64_t label = truth.u8[x];
                 if (label == data::ignored_class) continue;
-                if (label >= classes_) refuse(label);
-                ++counts_[size_t(label * classes_ + ids.u8[x])];
+                if (label >= label_values(form_, classes_)) refuse(label);
+                ConfusionMatrix::count(counts_.data(), classes_, form_, int(label), ids.u8[x]);
             }
         }
     }
@@ -56,6 +57,7 @@ class RowCounter {
     data::LabelRows labels_;
     std::string mask_;
     int64_t width_, channels_, classes_;
+    LabelForm form_;
     double threshold_;
     Counts counts_;
     OnRow on_row_;
@@ -93,8 +95,8 @@ ImageCounts counts_of(LoadedNet& net, const data::Sample& sample, const data::Ma
     const ImageView view = view_of(net.card, o.windows, own.height, own.width, net.halo);
     const data::MaskRows mask(sample, own.height, own.width);
     const int64_t of_masks = mask.bytes_a_column() * (o.native ? 2 : 1);
-    const auto classes = size_t(net.card.classes());
-    ImageCounts all{Counts(classes * classes), Counts(o.native ? classes * classes : 0)};
+    const auto cells = size_t(ConfusionMatrix::cells(net.card.classes(), net.card.label_form()));
+    ImageCounts all{Counts(cells), Counts(o.native ? cells : 0)};
     for (const ColumnBlock& block :
          column_blocks(*image, view, net.card.net.out_channels, of_masks, o.windows.rows_in_memory)) {
         const ImageCounts counts = counts_of_block(net, *image, view, block, mask, rule, sample.image_path, o);
@@ -123,7 +125,8 @@ bool needs_rows(const LoadedNet& net, const WindowOptions& windows, const data::
 
 ScoresByRows score_by_rows(LoadedNet& net, const std::vector<data::Sample>& samples, const data::MaskRule& rule,
                            const RowScoring& options) {
-    MetricAccumulator seen(net.card.classes()), native(net.card.classes());
+    MetricAccumulator seen(net.card.classes(), net.card.label_form()),
+        native(net.card.classes(), net.card.label_form());
     std::vector<std::string> nonfinite;
     int64_t done = 0;
     for (const data::Sample& sample : samples) {

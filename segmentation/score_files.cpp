@@ -25,7 +25,7 @@ std::string csv_number(double value) { return std::isnan(value) ? "" : fmt::form
 static double sort_key(double loss) { return std::isnan(loss) ? -std::numeric_limits<double>::infinity() : loss; }
 
 void ImageScores::add(const std::string& name, const int64_t* counts, double loss) {
-    const ConfusionMatrix image(classes_, counts);
+    const ConfusionMatrix image(classes_, counts, form_);
     std::string row = csv_field(name) + "," + csv_number(loss);
     for (const auto& metric : Metric::catalogue().all())
         if (metric->of_counts) row += "," + csv_number(metric->of_counts(image));
@@ -51,7 +51,19 @@ void ImageScores::write(const std::string& path, const std::vector<std::string>&
     io::write_durably(path, text);
 }
 
+static void write_class_counts(const std::string& path, const Scores& s, const std::vector<std::string>& names) {
+    std::string text(class_counts_heading);
+    for (size_t c = 0; c < s.classes.size(); ++c) {
+        const ClassCounts& k = s.classes[c];
+        const int64_t fp = k.predicted - k.intersection, fn = k.truth - k.intersection;
+        text += fmt::format("\n{},{},{},{},{}", c < names.size() ? csv_field(names[c]) : std::to_string(c),
+                            k.intersection, fp, fn, k.all - k.intersection - fp - fn);
+    }
+    io::write_durably(path, text + "\n");
+}
+
 void write_confusion(const std::string& path, const Scores& s, const std::vector<std::string>& names) {
+    if (s.confusion.overlapping()) return write_class_counts(path, s, names);
     const size_t classes = s.classes.size();
     std::string text = "truth\\predicted";
     const auto name_of_class = [&](size_t c) { return c < names.size() ? csv_field(names[c]) : std::to_string(c); };

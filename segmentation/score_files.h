@@ -14,12 +14,13 @@ namespace atrous {
 // that ask for it (IoU); empty where one is not defined. Images whose loss is not defined come last.
 class ImageScores {
  public:
-    explicit ImageScores(int64_t classes) : classes_(classes) {}
+    explicit ImageScores(int64_t classes, LabelForm form = LabelForm::ids) : classes_(classes), form_(form) {}
     void add(const std::string& name, const int64_t* counts, double loss);  // [truth][predicted], pixels
     void write(const std::string& path, const std::vector<std::string>& class_names) const;
 
  private:
     int64_t classes_;
+    LabelForm form_;
     struct Row {
         double loss;
         std::string text;
@@ -27,7 +28,8 @@ class ImageScores {
     std::vector<Row> rows_;
 };
 
-// Rows: ground truth; columns: prediction; values in pixels.
+// Rows: ground truth; columns: prediction; values in pixels. Of classes that overlap: a row a class, with its true and false
+// positives and negatives.
 void write_confusion(const std::string& path, const Scores& scores, const std::vector<std::string>& class_names);
 
 // Text as a field of a CSV file: quoted where it has to be.

@@ -57,6 +57,15 @@ std::string scores_table(const Scores& s, const std::vector<std::string>& names)
     return text;
 }
 
+// The scores of predicting every one of the classes, which overlap, everywhere.
+static Scores every_class_everywhere(const Scores& s) {
+    std::vector<int64_t> counts;
+    for (const ClassCounts& k : s.classes) counts.insert(counts.end(), {0, k.all - k.truth, 0, k.truth});
+    MetricAccumulator metrics(int64_t(s.classes.size()), LabelForm::bits);
+    metrics.add(counts.data());
+    return metrics.scores();
+}
+
 // The scores of predicting class `id` everywhere.
 static Scores one_class_everywhere(const Scores& s, size_t id) {
     const size_t classes = s.classes.size();
@@ -68,18 +77,19 @@ static Scores one_class_everywhere(const Scores& s, size_t id) {
 }
 
 std::string baseline_line(const Scores& s, const std::vector<std::string>& names, const Scores* untrained) {
-    const bool binary = s.classes.size() == 2;
+    const bool binary = s.confusion.binary(), overlapping = s.confusion.overlapping();
     size_t id = 1;
-    for (size_t c = 0; !binary && c < s.classes.size(); ++c)
+    for (size_t c = 0; !binary && !overlapping && c < s.classes.size(); ++c)
         if (s.classes[c].truth > s.classes[id].truth) id = c;
     const auto title = [binary](const Metric& m) {
         const bool shown = binary ? m.baseline == Metric::Baseline::always : m.baseline != Metric::Baseline::absent;
         return shown ? m.title : "";
     };
     std::string line =
-        binary ? "baselines: all-foreground "
-               : fmt::format("baselines: '{}' everywhere ", id < names.size() ? names[id] : std::to_string(id));
-    line += metrics_text(one_class_everywhere(s, id), title);
+        overlapping ? "baselines: every class everywhere "
+        : binary    ? "baselines: all-foreground "
+                    : fmt::format("baselines: '{}' everywhere ", id < names.size() ? names[id] : std::to_string(id));
+    line += metrics_text(overlapping ? every_class_everywhere(s) : one_class_everywhere(s, id), title);
     if (untrained) line += "; untrained net " + metrics_text(*untrained, title);
     return line;
 }

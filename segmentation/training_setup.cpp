@@ -126,11 +126,12 @@ static ModelCard model_card(const Experiment& e, const DataSets& sets, int threa
     describe_view(card, e, report);
     card.sources = {report.train_min_h, report.train_min_w, report.train_max_h, report.train_max_w};
     card.mask_values = data::text_of(report.rule);
-    name_classes(card, sets.dataset, classes);
     card.bands = sets.dataset.bands;
     card.precision = e.machine.precision;
     card.loss = e.loss;
-    card.loss.name = resolve_loss(e.loss.name, card.net.out_channels);
+    card.loss.labels = label_form(e);
+    card.loss.name = resolve_loss(e.loss.name, card.net.out_channels, card.loss.labels);
+    name_classes(card, sets.dataset, classes);
     card.loss.class_weights = class_weights(e.loss.weighting, report.pixels, report.samples_with);
     card.threads = threads;
     card.split = sets.split;

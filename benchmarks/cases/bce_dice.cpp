@@ -3,7 +3,7 @@
 
 namespace atrous::cases {
 
-// Numbers: the options under their names; terms, which asks for all four terms in place of the loss.
+// Numbers: the options under their names, first_weight, of channel 0; terms, which asks for all four terms in place of the loss.
 static Case bce_dice_at(const Request& r) {
     const Shape& logits = r.shape(0);
     BceDiceOptions o;
@@ -15,8 +15,13 @@ static Case bce_dice_at(const Request& r) {
     o.normalizer = r.number("normalizer", o.normalizer);
     o.groups = DiceGroups(r.integer("groups", int64_t(o.groups)));
     o.ignore_index = int(r.integer("ignore_index", o.ignore_index));
+    o.labels = LabelForm(r.integer("label_form", int64_t(o.labels)));
+    o.gamma = r.number("gamma", o.gamma);
+    o.alpha = r.number("alpha", o.alpha), o.beta = r.number("beta", o.beta);
+    o.exponent = r.number("exponent", o.exponent);
+    o.weights[0] = r.number("first_weight", o.weights[0]);
     const bool terms = r.number("terms", 0) != 0;
-    Case c{.inputs = {{.name = "logits", .shape = logits, .differentiable = !terms}, labels_for(logits)}};
+    Case c{.inputs = {{.name = "logits", .shape = logits, .differentiable = !terms}, labels_for(logits, o.labels)}};
     c.call = [=](const std::vector<Tensor>& in, const Tensor&) {
         const LossValue value = bce_dice(in[0], in[1], o);
         return terms ? value.terms : value.loss;

@@ -174,13 +174,13 @@ Shape Request::resized() const {
     return {x[0], int64_t(double(x[1]) * scale), int64_t(double(x[2]) * scale), x[3]};
 }
 
-Input labels_for(const Shape& logits) {
+Input labels_for(const Shape& logits, LabelForm form) {
     return {.name = "labels",
             .shape = {logits[0], logits[1], logits[2], 1},
             .role = Role::labels,
             .fill = Fill::labels,
             .differentiable = false,
-            .classes = int(std::max<int64_t>(2, logits[3]))};
+            .classes = int(std::max<int64_t>(2, label_values(form, logits[3])))};
 }
 
 static std::map<std::string, Measured::Make>& makers() {

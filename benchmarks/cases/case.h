@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/label_form.h"
 #include "engine/tensor.h"
 #include "kernels/conv.h"
 
@@ -110,7 +111,7 @@ struct Request {
     Shape resized() const;  // the output, or the first shape times "scale", 2 where it is absent
 };
 
-Input labels_for(const Shape& logits);
+Input labels_for(const Shape& logits, LabelForm form = LabelForm::ids);
 
 // Makes an op's case. Defined once in each op's file, so that adding an op edits no list.
 struct Measured {

@@ -165,8 +165,9 @@ const ClassIds& ids_of_classes(const std::string& list, const List& content, Dat
     ClassIds& ids = dataset.ids_of_lists;
     if (dataset.train.empty() || (ids.empty() && has_class_numbers(content)))
         return ids = number_classes(list, content, dataset);
-    if (ids.empty())  // no list trains
-        for (size_t i = 0; i < dataset.class_names.size(); ++i) ids.emplace(dataset.class_names[i], uint8_t(i));
+    const size_t first = dataset.form == LabelForm::bits ? 1 : 0;  // class_names then have no background
+    if (ids.empty())                                               // no list trains
+        for (size_t i = 0; i < dataset.class_names.size(); ++i) ids.emplace(dataset.class_names[i], uint8_t(i + first));
     refuse_other_classes(list, content, ids);
     return ids;
 }

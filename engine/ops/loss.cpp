@@ -10,13 +10,26 @@ namespace atrous {
 
 namespace k = kernels;
 
+static void check_bits_alone(const BceDiceOptions& o) {
+    const bool tversky = o.alpha != 0.5 || o.beta != 0.5 || o.exponent != 1;
+    if (o.gamma < 0 || o.alpha < 0 || o.beta < 0 || !(o.exponent > 0) ||
+        (o.gamma > 0 && (o.smoothing > 0 || o.pos_weight != 1)) ||
+        (o.labels == LabelForm::ids && (o.gamma > 0 || tversky)))
+        throw ShapeError(fmt::format(
+            "bce_dice: gamma {}, alpha {}, beta {}, exponent {}: expected them of labels in bits alone, none "
+            "below 0, an exponent above it, and a gamma without smoothing and pos_weight",
+            o.gamma, o.alpha, o.beta, o.exponent));
+}
+
 LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOptions& options, bool look_at_labels) {
     check_labels("bce_dice", logits, labels);
+    check_label_form("bce_dice", logits, options.labels);
     if (!(options.smoothing >= 0 && options.smoothing < 1 && options.pos_weight > 0))
         throw ShapeError(
             fmt::format("bce_dice: smoothing {}, pos_weight {}: expected a smoothing from 0 below 1 and a "
                         "weight above 0",
                         options.smoothing, options.pos_weight));
+    check_bits_alone(options);
     const DType sum_type = accumulator_of(logits.dtype());
     Tensor sums = Tensor::empty({logits.dim(0) * logits.dim(3) * k::bce_dice_sums}, sum_type, logits.device());
     Tensor terms = Tensor::empty({4}, sum_type, logits.device());
@@ -40,7 +53,11 @@ LossValue bce_dice(const Tensor& logits, const Tensor& labels, const BceDiceOpti
                                                g.output().data(), g.grad_target(0), options});
                 }});
     if (!look_at_labels) return {loss, terms};
-    return {loss, terms, labels_out_of_range(labels, logits.dim(3), options.ignore_index)};
+    return {loss, terms, labels_out_of_range(labels, logits.dim(3), options.ignore_index, options.labels)};
+}
+
+LabelForm label_form(const OpArguments& a) {
+    return a.choice("label_form", {"ids", "bits"}) == 0 ? LabelForm::ids : LabelForm::bits;
 }
 
 DiceGroups dice_groups(const OpArguments& a) {
@@ -64,6 +81,11 @@ static OpResults call(const OpArguments& a) {
     o.pos_weight = a.number("pos_weight");
     o.ignore_index = int(a.integer("ignore_index", -1));
     o.groups = dice_groups(a);
+    o.labels = label_form(a);
+    o.gamma = a.number("gamma");
+    o.alpha = a.number("alpha");
+    o.beta = a.number("beta");
+    o.exponent = a.number("exponent");
     return as_results(bce_dice(a.tensor("logits"), a.tensor("labels"), o));
 }
 
@@ -76,7 +98,12 @@ OpDescriptor describe_bce_dice() {
                            {"smoothing", "0"},
                            {"pos_weight", "1"},
                            {"groups", "batch"},
-                           {"ignore_index", "255"}},
+                           {"ignore_index", "255"},
+                           {"label_form", "ids"},
+                           {"gamma", "0"},
+                           {"alpha", "0.5"},
+                           {"beta", "0.5"},
+                           {"exponent", "1"}},
             .call = call};
 }
 

@@ -17,6 +17,7 @@ struct LossValue {
     Tensor labels_out_of_range = {};
 };
 
+LabelForm label_form(const OpArguments& a);    // the attribute "label_form" of a loss or a count
 DiceGroups dice_groups(const OpArguments& a);  // the attribute "groups" of a loss
 OpResults as_results(const LossValue& value);  // "loss", "terms", and "labels_out_of_range" where it looked
 

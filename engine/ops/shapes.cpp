@@ -31,6 +31,13 @@ void check_labels(const char* op, const Tensor& logits, const Tensor& labels) {
                                      logits.dim(2), logits.shape().text()));
 }
 
+void check_label_form(const char* op, const Tensor& logits, LabelForm form) {
+    if (form == LabelForm::bits && logits.dim(3) > max_bit_classes)
+        throw ShapeError(
+            fmt::format("{}: labels in bits of {} classes; expected at most {}, one bit a class and 255 free", op,
+                        logits.dim(3), max_bit_classes));
+}
+
 Tensor output_or(const char* op, const Tensor& destination, const Shape& shape, const Tensor& x) {
     if (!destination.defined()) return Tensor::empty(shape, x.dtype(), x.device());
     if (destination.shape() != shape || destination.dtype() != x.dtype() || destination.device() != x.device())

@@ -6,13 +6,26 @@
 namespace atrous {
 
 void ConfusionMatrix::add(const int64_t* counts) {
+    const size_t each_once = overlapping() ? 4 : counts_.size();
     for (size_t i = 0; i < counts_.size(); ++i) {
         counts_[i] += counts[i];
-        pixels_ += counts[i];
+        if (i < each_once) pixels_ += counts[i];
     }
 }
 
+void ConfusionMatrix::count(int64_t* counts, int64_t classes, LabelForm form, int truth, int predicted) {
+    if (form == LabelForm::ids) {
+        ++counts[truth * classes + predicted];
+        return;
+    }
+    for (int64_t c = 0; c < classes; ++c) ++counts[4 * c + 2 * (truth >> c & 1) + (predicted >> c & 1)];
+}
+
 ClassCounts ConfusionMatrix::of_class(int64_t c) const {
+    if (overlapping()) {
+        const int64_t* const own = counts_.data() + 4 * c;
+        return {own[2] + own[3], own[1] + own[3], own[3], pixels()};
+    }
     ClassCounts counts{0, 0, at(c, c), pixels()};
     for (int64_t other = 0; other < classes_; ++other) {
         counts.truth += at(c, other);

@@ -1,9 +1,13 @@
-// Pixels by true and predicted class, of an image or of many.
+// Pixels by true and predicted class, of an image or of many. Where classes overlap (labels in bits), a pixel may be of
+// several: each class has a matrix of its own, of pixels that are of it or not, and between classes there is none.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "base/error.h"
+#include "base/label_form.h"
 
 namespace atrous {
 
@@ -15,16 +19,32 @@ struct ClassCounts {
 
 class ConfusionMatrix {
  public:
-    explicit ConfusionMatrix(int64_t classes) : classes_(classes), counts_(size_t(classes * classes)) {}
-    ConfusionMatrix(int64_t classes, const int64_t* counts) : ConfusionMatrix(classes) { add(counts); }
+    explicit ConfusionMatrix(int64_t classes, LabelForm form = LabelForm::ids)
+        : form_(form), classes_(classes), counts_(size_t(cells(classes, form))) {}
+    ConfusionMatrix(int64_t classes, const int64_t* counts, LabelForm form = LabelForm::ids)
+        : ConfusionMatrix(classes, form) {
+        add(counts);
+    }
+    static int64_t cells(int64_t classes, LabelForm form) {
+        return form == LabelForm::bits ? 4 * classes : classes * classes;
+    }
 
-    void add(const int64_t* counts);  // [truth][predicted]
+    // Adds a pixel to counts as add() takes them.
+    static void count(int64_t* counts, int64_t classes, LabelForm form, int truth, int predicted);
+
+    void add(const int64_t* counts);  // [truth][predicted], of overlapping classes [class][truth][predicted]
     int64_t classes() const { return classes_; }
-    int64_t at(int64_t truth, int64_t predicted) const { return counts_[size_t(truth * classes_ + predicted)]; }
+    bool overlapping() const { return form_ == LabelForm::bits; }
+    bool binary() const { return classes_ == 2 && !overlapping(); }  // class 1 is the object, class 0 the background
+    int64_t at(int64_t truth, int64_t predicted) const {
+        require(!overlapping(), "a confusion matrix: between classes that overlap there is none");
+        return counts_[size_t(truth * classes_ + predicted)];
+    }
     ClassCounts of_class(int64_t c) const;
     int64_t pixels() const { return pixels_; }
 
  private:
+    LabelForm form_;
     int64_t classes_, pixels_ = 0;
     std::vector<int64_t> counts_;
 };

@@ -16,15 +16,15 @@ static Tensor image_of(const Tensor& batch, int64_t i) {
     return batch.part(i * h * w * c, {1, h, w, c});
 }
 
-// Gives the images' [truth][predicted] matrices; waits for them.
+// Gives the images' counts, `cells` of each; waits for them.
 static std::vector<int64_t> count_images(const Tensor& logits, const Tensor& labels, const EvaluateOptions& options,
-                                         int64_t classes) {
+                                         int64_t cells, LabelForm form) {
     const int64_t n = logits.dim(0);
-    Tensor counts = Tensor::full({n * classes * classes}, DType::i64, logits.device(), 0);
+    Tensor counts = Tensor::full({n * cells}, DType::i64, logits.device(), 0);
     for (int64_t i = 0; i < n; ++i) {
-        Tensor image_counts = counts.part(i * classes * classes, {classes * classes});
-        count_confusion(image_of(logits, i), image_of(labels, i), image_counts, options.threshold,
-                        options.ignore_index);
+        Tensor image_counts = counts.part(i * cells, {cells});
+        count_confusion(image_of(logits, i), image_of(labels, i), image_counts, options.threshold, options.ignore_index,
+                        form);
     }
     return counts.to_host<int64_t>();
 }
@@ -55,6 +55,7 @@ class LossSum {
         }
         return losses;
     }
+    LabelForm label_form() const { return loss_of_->label_form(); }
     void add_to(Scores& scores) const {
         if (images_ > 0 && nonfinite_.empty()) scores.loss = sum_ / double(images_);
         scores.nonfinite = nonfinite_;
@@ -72,26 +73,27 @@ Scores evaluate(SegmentationNet& net, BatchSource& source, const EvaluateOptions
     const NoTape off;
     const EvaluationMode mode(net);
     const Device device = net.materialized().device;
-    const int64_t classes = std::max<int64_t>(net.out_channels(), 2);
     LossSum loss(options, device);
-    MetricAccumulator metrics(classes);
+    const LabelForm form = loss.label_form();
+    const int64_t classes = form == LabelForm::bits ? net.out_channels() : std::max<int64_t>(net.out_channels(), 2);
+    const int64_t cells = ConfusionMatrix::cells(classes, form);
+    MetricAccumulator metrics(classes, form);
     HostBatch batch;
     int64_t images = 0;
     source.start_epoch(0);
     while (source.next(batch)) {
         const DeviceBatch d = upload(batch, device, options.compute);
-        const Tensor wrong = labels_out_of_range(d.labels, net.out_channels(), options.ignore_index);
+        const Tensor wrong = labels_out_of_range(d.labels, net.out_channels(), options.ignore_index, form);
         const Tensor logits = net.forward(d.images);
-        const std::vector<int64_t> counts = count_images(logits, d.labels, options, classes);
+        const std::vector<int64_t> counts = count_images(logits, d.labels, options, cells, form);
         const std::vector<int64_t> found = wrong.to_host<int64_t>();  // the counts were waited for anyway
         check_labels({found[0], found[1], found[2]}, &batch, 1, source,
-                     {net.out_channels(), options.ignore_index, "in its batch"});
+                     {net.out_channels(), options.ignore_index, "in its batch", form});
         for (int64_t i = 0; i < batch.n; ++i)
-            metrics.add(counts.data() + i * classes * classes, image_of(logits, i), image_of(d.labels, i));
+            metrics.add(counts.data() + i * cells, image_of(logits, i), image_of(d.labels, i));
         const std::vector<double> losses = loss.add(logits, d.labels, batch.names);
         for (int64_t i = 0; options.on_image && i < batch.n; ++i)
-            options.on_image(
-                {batch, i, counts.data() + i * classes * classes, losses.at(size_t(i)), image_of(logits, i)});
+            options.on_image({batch, i, counts.data() + i * cells, losses.at(size_t(i)), image_of(logits, i)});
         images += batch.n;
         if (progress) progress(batch, logits, images);
     }

@@ -16,7 +16,7 @@ namespace atrous {
 struct ImageResult {
     const HostBatch& batch;
     int64_t index;          // in the batch
-    const int64_t* counts;  // [truth][predicted], pixels
+    const int64_t* counts;  // [truth][predicted] in pixels, of labels in bits [class][truth][predicted]
     double loss;            // of this image by itself; undefined_score where no pixel counts
     Tensor logits;          // [1][H][W][C], on the net's device
     const std::string& name() const { return batch.names.at(size_t(index)); }
@@ -25,7 +25,7 @@ struct ImageResult {
 struct EvaluateOptions {
     LossFactory loss = bce_dice_loss();
     DType compute = DType::f32;
-    double threshold = 0;                                   // of a binary net's logit
+    double threshold = 0;                                   // of a binary net's logit, or of each where labels are bits
     int ignore_index = 255;                                 // -1: none
     std::function<void(const ImageResult&)> on_image = {};  // called for each image, in their order
 };

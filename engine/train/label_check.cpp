@@ -28,10 +28,12 @@ static std::string place_of(const HostBatch& b, int64_t at, uint8_t label, const
 void check_labels(const kernels::LabelsOutOfRange& found, const HostBatch* batches, int64_t count,
                   const BatchSource& source, const LabelCheck& check) {
     if (found.count == 0) return;
-    const std::string rest =
-        fmt::format("({} such {}); expected classes 0 to {}{}: give the net more classes, or the masks other ids",
-                    found.count, check.where, std::max<int64_t>(check.out_channels, 2) - 1,
-                    check.ignored >= 0 ? fmt::format(", or {} for ignored", check.ignored) : "");
+    const bool bits = check.form == LabelForm::bits;
+    const int64_t values = label_values(check.form, std::max<int64_t>(check.out_channels, bits ? 1 : 2));
+    const std::string rest = fmt::format(
+        "({} such {}); expected {} 0 to {}{}: give the net more classes, or the masks other {}", found.count,
+        check.where, bits ? fmt::format("the bits of {} classes,", check.out_channels) : "classes", values - 1,
+        check.ignored >= 0 ? fmt::format(", or {} for ignored", check.ignored) : "", bits ? "bits" : "ids");
     int64_t at = found.first;
     for (const HostBatch* b = batches; at >= 0 && b != batches + count; at -= b->n * b->h * b->w, ++b)
         if (at < b->n * b->h * b->w)

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/label_form.h"
 #include "engine/host_batch.h"
 #include "kernels/label_range.h"
 
@@ -12,6 +13,7 @@ struct LabelCheck {
     int64_t out_channels = 0;  // of the net; 1: two classes
     int ignored = 255;         // -1: none is
     std::string where;         // "in step 5": what was counted in
+    LabelForm form = LabelForm::ids;
 };
 
 // Throws DataError with sample, file, place and label of the first one, if there is any. The batches are what was counted, in

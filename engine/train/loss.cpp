@@ -33,6 +33,7 @@ class BceDiceLoss : public LossFunction {
     explicit BceDiceLoss(const BceDiceOptions& options) : options_(options) {}
     const std::vector<LossTerm>& terms() const override { return terms_; }
     int ignore_index() const override { return options_.ignore_index; }
+    LabelForm label_form() const override { return options_.labels; }
 
     LossValue value(const Tensor& logits, const Tensor& labels, const LossShare& share) const override {
         BceDiceOptions o = options_;
@@ -42,8 +43,9 @@ class BceDiceLoss : public LossFunction {
         return bce_dice(logits, labels, o, share.look_at_labels);
     }
     double normalizer_of(const std::vector<uint8_t>& labels, int64_t channels) const override {
-        double sum = 0;
-        for (const int64_t count : count_labels(labels, ignore_index())) sum += double(count) * double(channels);
+        double weights = 0, sum = 0;
+        for (int64_t c = 0; c < channels; ++c) weights += options_.weight(c);
+        for (const int64_t count : count_labels(labels, ignore_index())) sum += double(count) * weights;
         return sum;
     }
 
@@ -98,6 +100,7 @@ class SumOfLosses : public LossFunction {
     }
     const std::vector<LossTerm>& terms() const override { return terms_; }
     int ignore_index() const override { return losses_.front()->ignore_index(); }
+    LabelForm label_form() const override { return losses_.front()->label_form(); }
     double normalizer_of(const std::vector<uint8_t>& labels, int64_t channels) const override {
         return losses_.front()->normalizer_of(labels, channels);
     }

@@ -41,13 +41,14 @@ class LossFunction {
     // a joint step.
     virtual double normalizer_of(const std::vector<uint8_t>& labels, int64_t channels) const = 0;
     virtual int ignore_index() const = 0;  // label that does not count; -1: none
+    virtual LabelForm label_form() const { return LabelForm::ids; }
 
     // LossValue::terms of each image by itself: they do not depend on which images are a batch. Nobody looks at the
     // labels.
     std::vector<Tensor> by_image(const Tensor& logits, const Tensor& labels) const;
 };
 
-// Takes every channel by itself, labels one-hot. Terms: bce, dice.
+// Takes every channel by itself, labels one-hot or in bits. Terms: bce (or focal), and dice (or the Tversky index).
 LossFactory bce_dice_loss(const BceDiceOptions& options = {});
 // Takes channels as classes that exclude each other (one channel: two classes). Terms: cross_entropy (or focal), and
 // dice (or the Tversky index). class_weights: one a class; empty: all 1.

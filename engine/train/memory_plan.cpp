@@ -155,7 +155,8 @@ class DryRun {
         const int64_t h = other ? o_.validation_height : o_.height, w = other ? o_.validation_width : o_.width;
         const HostBatch images = windows ? batch(n, o_.whole_height, o_.whole_width) : batch(n, h, w);
         const DeviceBatch d = upload(images, meta, o_.compute);
-        const Tensor wrong = labels_out_of_range(d.labels, net_.out_channels(), loss_->ignore_index());
+        const Tensor wrong =
+            labels_out_of_range(d.labels, net_.out_channels(), loss_->ignore_index(), loss_->label_form());
         const Tensor logits = windows ? through_windows(d.images, h, w) : net_.forward(d.images);
         loss_->by_image(logits, d.labels);
     }

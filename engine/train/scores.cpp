@@ -17,7 +17,8 @@ double Scores::of(const std::string& metric) const {
 void MetricAccumulator::add(const int64_t* counts, const Tensor& logits, const Tensor& labels) {
     confusion_.add(counts);
     ++images_;
-    const ConfusionMatrix image(confusion_.classes(), counts);
+    const LabelForm form = confusion_.overlapping() ? LabelForm::bits : LabelForm::ids;
+    const ConfusionMatrix image(confusion_.classes(), counts, form);
     for (const auto& metric : Metric::catalogue().all()) {
         double value = undefined_score;
         if (metric->of_image_counts) value = metric->of_image_counts(image);
@@ -72,7 +73,7 @@ double monitored(const std::string& monitor, const Scores& s) {
     if (!s.nonfinite.empty()) return undefined_score;
     const Metric* metric = metric_of(monitor);
     if (!metric) return s.loss;
-    const bool shown = s.classes.size() == 2 ? s.classes[1].truth > 0 : s.pixels > 0;
+    const bool shown = s.confusion.binary() ? s.classes[1].truth > 0 : s.pixels > 0;
     return shown ? s.of(metric->key) : undefined_score;
 }
 

@@ -24,8 +24,8 @@ struct Scores {
 // Adds up images one at a time.
 class MetricAccumulator {
  public:
-    explicit MetricAccumulator(int64_t classes) : confusion_(classes) {}
-    // `counts` is the image's [truth][predicted] matrix. Metrics that need logits and labels stay undefined without
+    explicit MetricAccumulator(int64_t classes, LabelForm form = LabelForm::ids) : confusion_(classes, form) {}
+    // `counts` is the image's [truth][predicted] matrix, of labels in bits one a class (ConfusionMatrix::add). Metrics that need logits and labels stay undefined without
     // them.
     void add(const int64_t* counts, const Tensor& logits = {}, const Tensor& labels = {});
     Scores scores() const;

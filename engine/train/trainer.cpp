@@ -119,7 +119,7 @@ void Trainer::refuse_labels(const Pending& p, const StepLogEntry& entry, BatchSo
             p.step, entry.labels.count, entry.labels.label, p.names, e.what()));
     }
     check_labels(entry.labels, window.data(), int64_t(window.size()), training,
-                 {net_.out_channels(), loss_->ignore_index(), fmt::format("in step {}", p.step)});
+                 {net_.out_channels(), loss_->ignore_index(), fmt::format("in step {}", p.step), loss_->label_form()});
     throw Error("a step's labels were counted otherwise than they are");  // check_labels throws where any was found
 }
 
@@ -216,8 +216,9 @@ bool is_out_of_patience(const TrainProgress& p, const TrainerOptions& o) {
     return o.patience_stop > 0 && p.best_epoch >= 0 && p.epoch - 1 - p.best_epoch >= o.patience_stop;
 }
 
-// The class that every pixel was taken for although others were there; -1: not so.
+// The class that every pixel was taken for although others were there; -1: not so, or classes do not exclude each other.
 static int64_t only_prediction(const ConfusionMatrix& m) {
+    if (m.overlapping()) return -1;
     int64_t only = -1, truths = 0;
     for (int64_t c = 0; c < m.classes(); ++c) {
         const ClassCounts counts = m.of_class(c);

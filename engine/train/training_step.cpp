@@ -166,7 +166,7 @@ void TrainingStep::forward(Pass& pass) {
     pass.value = loss_.value(pass.outputs.out, pass.batch.labels, pass.share);
     if (!pass.value.labels_out_of_range.defined())
         pass.value.labels_out_of_range =
-            labels_out_of_range(pass.batch.labels, net_.out_channels(), loss_.ignore_index());
+            labels_out_of_range(pass.batch.labels, net_.out_channels(), loss_.ignore_index(), loss_.label_form());
     if (pass.outputs.aux.defined())
         pass.aux = loss_.value(pass.outputs.aux, pass.batch.labels,
                                {pass.share.normalizer, pass.share.images, options_.aux_weight, false});

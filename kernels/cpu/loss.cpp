@@ -42,7 +42,15 @@ struct Runs {
 constexpr int ignored = -1;
 
 template <class A>
-void spread_targets(const uint8_t* labels, int64_t pixels, int64_t channels, int ignore_index, A* targets) {
+void spread_bits(const uint8_t* labels, int64_t pixels, int64_t channels, int ignore_index, A* targets) {
+    for (int64_t i = 0; i < pixels; ++i, targets += channels)
+        for (int64_t c = 0; c < channels; ++c) targets[c] = A(labels[i] == ignore_index ? ignored : labels[i] >> c & 1);
+}
+
+template <class A>
+void spread_targets(const uint8_t* labels, int64_t pixels, int64_t channels, const BceDiceOptions& o, A* targets) {
+    const int ignore_index = o.ignore_index;
+    if (o.labels == LabelForm::bits) return spread_bits(labels, pixels, channels, ignore_index, targets);
     if (channels == 1) {
 #pragma omp simd
         for (int64_t i = 0; i < pixels; ++i) targets[i] = A(labels[i] == ignore_index ? ignored : int(labels[i] != 0));
@@ -109,6 +117,18 @@ void weigh(const BceFactors& f, const A* z, const A* targets, A* bce, int64_t co
     }
 }
 
+// The focal loss in bce's place. With x = z where t is 1, else -z: log q = min(x, 0) - rest, log(1 - q) = -max(x, 0) - rest.
+template <class A>
+void focus(A gamma, const A* z, const A* targets, A* bce, int64_t count) {
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) {
+        const A t = targets[i], x = t > 0 ? z[i] : -z[i];
+        const A rest = vector_log1p(vector_exp(x > 0 ? -x : x)), above = x > 0 ? x : A(0), below = x > 0 ? A(0) : -x;
+        const A term = vector_exp(-gamma * (above + rest)) * (below + rest);
+        bce[i] = t < 0 ? A(0) : term;
+    }
+}
+
 // sums[k * lanes + lane] += the five terms of a row.
 template <class A>
 void add_row(const A* bce, const A* p, const A* targets, A* sums, int64_t lanes, int64_t width) {
@@ -134,9 +154,10 @@ void sum_part(const BceDiceForwardArgs& a, const Runs& runs, int64_t image, int6
     runs.each_run(part, [&](int64_t pixel, int64_t pixels) {
         const int64_t first = image * runs.image_pixels + pixel, count = pixels * runs.channels;
         load_logits<T>(a.logits, first, pixels, run.z);
-        spread_targets(a.labels + first, pixels, runs.channels, a.options.ignore_index, run.targets);
+        spread_targets(a.labels + first, pixels, runs.channels, a.options, run.targets);
         evaluate(run.z, run.targets, run.bce, run.p, count);
         if (!factors.plain) weigh(factors, run.z, run.targets, run.bce, count);
+        if (a.options.gamma > 0) focus(A(a.options.gamma), run.z, run.targets, run.bce, count);
         std::fill_n(run.lane_sums, lanes * bce_dice_sums, A(0));
         for (int64_t i = 0; i < count; i += lanes)
             add_row(run.bce + i, run.p + i, run.targets + i, run.lane_sums, lanes, std::min(lanes, count - i));
@@ -154,12 +175,17 @@ void sum_part(const BceDiceForwardArgs& a, const Runs& runs, int64_t image, int6
 
 struct Sums {
     double bce = 0, count = 0, p_t = 0, p = 0, t = 0;
+    double weighted = 0;  // the count, by the channels' weights
 
     template <class A>
-    void add(const A* s) {
-        bce += double(s[0]), count += double(s[1]), p_t += double(s[2]), p += double(s[3]), t += double(s[4]);
+    void add(const A* s, double weight) {
+        bce += weight * double(s[0]), weighted += weight * double(s[1]);
+        count += double(s[1]), p_t += double(s[2]), p += double(s[3]), t += double(s[4]);
     }
-    double denominator(double smooth) const { return p + t + smooth; }
+    double denominator(const BceDiceOptions& o) const { return o.denominator(p_t, p, t); }
+    double index(const BceDiceOptions& o) const {
+        return denominator(o) > 0 ? (2 * p_t + o.smooth) / denominator(o) : 1;
+    }
 };
 
 // The sums of each Dice group, and of everything.
@@ -169,15 +195,15 @@ struct Groups {
     Sums all, *sums;
 
     template <class A>
-    Groups(Queue& q, const A* image_sums, const View& z, DiceGroups groups) : kind(groups), channels(z.c) {
+    Groups(Queue& q, const A* image_sums, const View& z, const BceDiceOptions& o) : kind(o.groups), channels(z.c) {
         count = group_count(kind, z.n, z.c);
         sums = q.scratch<Sums>(count);
         std::fill_n(sums, count, Sums{});
         for (int64_t n = 0; n < z.n; ++n)
             for (int64_t c = 0; c < z.c; ++c) {
                 const A* s = image_sums + (n * z.c + c) * bce_dice_sums;
-                sums[index(n, c)].add(s);
-                all.add(s);
+                sums[index(n, c)].add(s, o.weight(c));
+                all.add(s, o.weight(c));
             }
     }
     int64_t index(int64_t n, int64_t c) const { return group_of(kind, n, c, channels); }
@@ -185,15 +211,15 @@ struct Groups {
 
 template <class A>
 void write_loss(const BceDiceOptions& o, const Groups& groups, A* loss) {
-    const double bce = groups.all.count > 0 ? groups.all.bce / divisor_of(o, groups.all.count) : 0;
-    double dice = 0;
+    const double bce = groups.all.weighted > 0 ? groups.all.bce / divisor_of(o, groups.all.weighted) : 0;
+    double dice = 0, region = 0;
     for (int64_t g = 0; g < groups.count; ++g) {
-        const Sums& s = groups.sums[g];
-        const double denominator = s.denominator(o.smooth);
-        dice += denominator > 0 ? (2 * s.p_t + o.smooth) / denominator : 1;
+        const double index = groups.sums[g].index(o);
+        dice += index, region += std::pow(std::max(1 - index, 0.0), o.exponent);
     }
     dice /= double(groups.count);
-    loss[0] = A(o.bce_weight * bce + o.dice_weight * (1 - dice));
+    region = o.exponent == 1 ? 1 - dice : region / double(groups.count);
+    loss[0] = A(o.bce_weight * bce + o.dice_weight * region);
     loss[1] = A(bce), loss[2] = A(dice), loss[3] = A(groups.all.count);
 }
 
@@ -218,52 +244,54 @@ void forward(Queue& q, const BceDiceForwardArgs& a) {
             for (int64_t part = 0; part < runs.parts; ++part) sum += parts[(n * runs.parts + part) * part_sums + i];
             sums[n * part_sums + i] = A(sum);
         }
-    write_loss(a.options, Groups(q, sums, z, a.options.groups), static_cast<A*>(a.loss));
+    write_loss(a.options, Groups(q, sums, z, a.options), static_cast<A*>(a.loss));
 }
 
 // --- backward
 
-// dz = bce * (p - t) + (dice_t * t + dice) * p * (1 - p), coefficients of each lane of each image.
+// dz = bce * (p - t) + (dice_t * t + dice) * p * (1 - p), coefficients of each lane of each image, bce's of each lane.
 template <class A>
 struct Coefficients {
-    A bce;
-    A *dice_t, *dice;  // [N][lanes]
+    A *bce, *dice_t, *dice;  // [lanes], [N][lanes] twice
 
     Coefficients(Queue& q, const BceDiceBackwardArgs& a, const Runs& runs) {
         const View& z = a.logits;
         const BceDiceOptions& o = a.options;
-        const Groups groups(q, static_cast<const A*>(a.sums), z, o.groups);
+        const Groups groups(q, static_cast<const A*>(a.sums), z, o);
         const double grad_output = double(*static_cast<const A*>(a.grad_output));
-        bce = groups.all.count > 0 ? A(grad_output * o.bce_weight / divisor_of(o, groups.all.count)) : A(0);
+        const double divisor = divisor_of(o, groups.all.weighted), region = grad_output * o.dice_weight;
+        bce = q.scratch<A>(size_t(runs.lanes));
+        for (int64_t lane = 0; lane < runs.lanes; ++lane)
+            bce[lane] = groups.all.weighted > 0 ? A(grad_output * o.bce_weight * o.weight(lane % z.c) / divisor) : A(0);
         dice_t = q.scratch<A>(size_t(z.n) * runs.lanes), dice = q.scratch<A>(size_t(z.n) * runs.lanes);
         for (int64_t n = 0; n < z.n; ++n)
             for (int64_t lane = 0; lane < runs.lanes; ++lane) {
                 const Sums& s = groups.sums[groups.index(n, lane % z.c)];
-                const double denominator = s.denominator(o.smooth);
-                const double scale =
-                    denominator > 0 ? grad_output * o.dice_weight / double(groups.count) / denominator : 0;
-                dice_t[n * runs.lanes + lane] = A(-2 * scale);
-                dice[n * runs.lanes + lane] = denominator > 0 ? A(scale * (2 * s.p_t + o.smooth) / denominator) : A(0);
+                const double denominator = s.denominator(o), index = s.index(o);
+                double scale = denominator > 0 ? region / double(groups.count) / denominator : 0;
+                if (o.exponent != 1) scale *= o.exponent * std::pow(std::max(1 - index, 1e-6), o.exponent - 1);
+                dice_t[n * runs.lanes + lane] = A(scale * (2 * (1 - o.alpha - o.beta) * index - 2));
+                dice[n * runs.lanes + lane] = A(2 * o.alpha * scale * index);
             }
     }
 };
 
 template <class A>
-void gradient_row(const A* z, const A* targets, A bce, const A* dice_t, const A* dice, A* dz, int64_t width) {
+void gradient_row(const A* z, const A* targets, const A* bce, const A* dice_t, const A* dice, A* dz, int64_t width) {
 #pragma omp simd
     for (int64_t i = 0; i < width; ++i) {
         const A x = z[i], t = targets[i];
         const A e = vector_exp(x > 0 ? -x : x), r = 1 / (1 + e), er = e * r;
         const A p = x > 0 ? r : er, rest = x > 0 ? er : r;  // rest = 1 - p without cancellation
         const A slope = (t > 0 ? dice_t[i] + dice[i] : dice[i]) * (er * r);
-        const A gradient = bce * (t > 0 ? -rest : p) + slope;
+        const A gradient = bce[i] * (t > 0 ? -rest : p) + slope;
         dz[i] = t < 0 ? A(0) : gradient;
     }
 }
 
 // Takes bce's part of a row of gradients with plain labels to that of smoothed labels or weights of its own.
 template <class A>
-void weigh_gradient_row(const BceFactors& f, const A* z, const A* targets, A bce, A* dz, int64_t width) {
+void weigh_gradient_row(const BceFactors& f, const A* z, const A* targets, const A* bce, A* dz, int64_t width) {
     // Added to (p - t): (positive_t - t) * (p - 1) + (negative_t - (1 - t)) * p.
     const A positive[2] = {A(f.positive[0]), A(f.positive[1] - 1)};
     const A negative[2] = {A(f.negative[0] - 1), A(f.negative[1])};
@@ -273,7 +301,22 @@ void weigh_gradient_row(const BceFactors& f, const A* z, const A* targets, A bce
         const A e = vector_exp(x > 0 ? -x : x), r = 1 / (1 + e), er = e * r;
         const A p = x > 0 ? r : er, rest = x > 0 ? er : r;
         const A up = t > 0 ? negative[1] : negative[0], down = t > 0 ? positive[1] : positive[0];
-        dz[i] += t < 0 ? A(0) : bce * (up * p - down * rest);
+        dz[i] += t < 0 ? A(0) : bce[i] * (up * p - down * rest);
+    }
+}
+
+// Takes bce's part of a row of gradients to that of the focal loss: with s = 1 where t is 1, else -1, that is
+// -s * (1 - q)^gamma * (1 - q - gamma * q * log q).
+template <class A>
+void focus_gradient_row(A gamma, const A* z, const A* targets, const A* bce, A* dz, int64_t width) {
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) {
+        const A t = targets[i], x = t > 0 ? z[i] : -z[i];
+        const A e = vector_exp(x > 0 ? -x : x), rest = vector_log1p(e), r = 1 / (1 + e);
+        const A q = x > 0 ? r : e * r, other = x > 0 ? e * r : r;
+        const A log_q = (x > 0 ? A(0) : x) - rest, log_other = (x > 0 ? -x : A(0)) - rest;
+        const A slope = vector_exp(gamma * log_other) * (other - gamma * q * log_q) - other;
+        dz[i] += t < 0 ? A(0) : bce[i] * (t > 0 ? -slope : slope);
     }
 }
 
@@ -299,6 +342,7 @@ void backward(Queue& q, const BceDiceBackwardArgs& a) {
     const Runs runs(z);
     const Coefficients<A> k(q, a, runs);
     const BceFactors factors(a.options);
+    const A gamma = A(a.options.gamma);
     A* values = q.scratch<A>(size_t(q.threads()) * Run<A>::values_of(runs));
     parallel_ranges(q, z.n * runs.parts, z.count(), [&](int64_t begin, int64_t end, int thread) {
         const Run<A> run(values, nullptr, runs, thread);
@@ -307,11 +351,14 @@ void backward(Queue& q, const BceDiceBackwardArgs& a) {
             runs.each_run(i % runs.parts, [&](int64_t pixel, int64_t pixels) {
                 const int64_t first = image * runs.image_pixels + pixel, count = pixels * runs.channels;
                 load_logits<T>(z, first, pixels, run.z);
-                spread_targets(a.labels + first, pixels, runs.channels, a.options.ignore_index, run.targets);
-                for (int64_t e = 0; e < count; e += runs.lanes)
-                    gradient_row(run.z + e, run.targets + e, k.bce, k.dice_t + lane0, k.dice + lane0, run.p + e,
-                                 std::min(runs.lanes, count - e));
-                if (!factors.plain) weigh_gradient_row(factors, run.z, run.targets, k.bce, run.p, count);
+                spread_targets(a.labels + first, pixels, runs.channels, a.options, run.targets);
+                for (int64_t e = 0; e < count; e += runs.lanes) {
+                    const A *const zs = run.z + e, *const targets = run.targets + e;
+                    const int64_t width = std::min(runs.lanes, count - e);
+                    gradient_row(zs, targets, k.bce, k.dice_t + lane0, k.dice + lane0, run.p + e, width);
+                    if (!factors.plain) weigh_gradient_row(factors, zs, targets, k.bce, run.p + e, width);
+                    if (gamma > 0) focus_gradient_row(gamma, zs, targets, k.bce, run.p + e, width);
+                }
                 store_gradients<T>(run.p, a.dlogits, first, pixels);
             });
         }

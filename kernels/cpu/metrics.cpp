@@ -57,18 +57,31 @@ void count_classes(const ConfusionArgs& a, int64_t begin, int64_t end, int64_t* 
     }
 }
 
+template <class T>
+void count_bits(const ConfusionArgs& a, int64_t begin, int64_t end, int64_t* counts) {
+    for (int64_t i = begin; i < end; ++i) {
+        const int label = a.labels[i];
+        if (label == a.ignore_index) continue;
+        const T* z = a.logits.as<const T>() + i * a.logits.pitch;
+        for (int64_t c = 0; c < a.logits.c; ++c)
+            ++counts[(c * 2 + (label >> c & 1)) * 2 + (double(load(z[c])) > a.threshold)];
+    }
+}
+
 }  // namespace
 
 void confusion(Queue& q, const ConfusionArgs& a) {
     check(a);
     ran("confusion/omp");
-    const int64_t classes = a.logits.c == 1 ? 2 : a.logits.c, cells = classes * classes;
+    const bool bits = a.form == LabelForm::bits;
+    const int64_t classes = a.logits.c == 1 ? 2 : a.logits.c, cells = bits ? 4 * a.logits.c : classes * classes;
     int64_t* all = q.scratch<int64_t>(size_t(q.threads()) * cells);
     std::fill_n(all, q.threads() * cells, int64_t(0));
     dispatch_cpu("confusion", a.logits.dtype, [&](auto zero) {
         using T = decltype(zero);
         parallel_ranges(q, a.logits.pixels(), a.logits.count(), [&](int64_t begin, int64_t end, int thread) {
             int64_t* counts = all + thread * cells;
+            if (bits) return count_bits<T>(a, begin, end, counts);
             a.logits.c == 1 ? count_binary<T>(a, begin, end, counts) : count_classes<T>(a, begin, end, counts);
         });
     });

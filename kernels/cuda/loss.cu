@@ -78,10 +78,27 @@ struct ElementSums {
             linear += f.positive(target) * (fmaxf(-z, 0.0f) + log_rest);
             linear += f.negative(target) * (fmaxf(z, 0.0f) + log_rest);
         }
+        add_region(s, target);
+    }
+    // The focal loss in bce's place.
+    __device__ __forceinline__ void add_focal(float gamma, float z, bool target) {
+        const Sigmoid s(z);
+        linear += __powf(target ? s.q : s.p, gamma) * (fmaxf(target ? -z : z, 0.0f) + log1pf(s.e));
+        add_region(s, target);
+    }
+    __device__ __forceinline__ void add_region(const Sigmoid& s, bool target) {
         p += s.p;
         if (target) p_t += s.p, t += 1;
     }
 };
+
+// Of an element of the focal loss: d / dz with q = target ? p : 1 - p is that of 1 - q, whose sign is the target's.
+__device__ __forceinline__ float focal_slope(float gamma, const Sigmoid& s, float z, bool target) {
+    const float q = target ? s.p : s.q, rest = target ? s.q : s.p;
+    const float log_q = fminf(target ? z : -z, 0.0f) - log1pf(s.e);
+    const float slope = __powf(rest, gamma) * (rest - gamma * q * log_q);
+    return target ? -slope : slope;
+}
 
 template <class T>
 struct LossArgs {
@@ -92,8 +109,9 @@ struct LossArgs {
     int classes, ignore_index;
     Factors factors;
     bool accumulate;
+    float gamma;                // of labels in bits
     float* partials;            // [N][chunks][5][C]
-    const float* coefficients;  // [N][C][2], then one: see Coefficients
+    const float* coefficients;  // [N][C][2], then one, of labels in bits [C]: see make_coefficients
     Columns shape;              // of an image; in pixels of W classes, or "pixels" of W labels where single
 };
 
@@ -108,7 +126,7 @@ struct Labels {
     __device__ __forceinline__ int label(int i) const { return v.v[Single ? i : 0]; }
 };
 
-template <class T, int W, bool Single>
+template <class T, int W, bool Single, bool Bits>
 struct LossInputs {
     Vec<T, W> logits, old;
     Labels<W, Single> labels;
@@ -119,6 +137,7 @@ struct LossInputs {
         labels.load(a.labels + image * a.image_pixels, pixel);
     }
     __device__ __forceinline__ bool target(const LossArgs<T>& a, int64_t channel, int i) const {
+        if (Bits) return labels.label(i) >> (channel + i) & 1;
         return a.classes == 1 ? labels.label(i) != 0 : labels.label(i) == channel + i;
     }
     __device__ __forceinline__ bool counted(const LossArgs<T>& a, int i) const {
@@ -128,7 +147,7 @@ struct LossInputs {
 
 // ---- kernels: forward ----
 
-template <class T, int W, bool Single, bool Plain>
+template <class T, int W, bool Single, bool Bits, bool Plain>  // Plain: no smoothing and no weights; not with Bits
 __global__ void __launch_bounds__(block_threads) loss_sums(LossArgs<T> a) {
     constexpr int lanes = Single ? 1 : W;  // sums a thread keeps
     __shared__ float shared[block_threads * bce_dice_sums * lanes];
@@ -141,17 +160,20 @@ __global__ void __launch_bounds__(block_threads) loss_sums(LossArgs<T> a) {
         for_each_pixel<2>(
             at, a.shape.rows,
             [&](int64_t pixel) {
-                LossInputs<T, W, Single> l;
+                LossInputs<T, W, Single, Bits> l;
                 l.load(a, pixel, at.channel);
                 return l;
             },
-            [&](int64_t, const LossInputs<T, W, Single>& l) {
+            [&](int64_t, const LossInputs<T, W, Single, Bits>& l) {
 #pragma unroll
                 for (int i = 0; i < W; ++i) {
                     if (!l.counted(a, i)) continue;
                     if (Single || i == 0) count += 1;
-                    sums[i % lanes].template add<Plain>(a.factors, device_float(l.logits.v[i]),
-                                                        l.target(a, at.channel, i));
+                    const float z = device_float(l.logits.v[i]);
+                    if (Bits && a.gamma > 0)
+                        sums[i % lanes].add_focal(a.gamma, z, l.target(a, at.channel, i));
+                    else
+                        sums[i % lanes].template add<Plain>(a.factors, z, l.target(a, at.channel, i));
                 }
                 if (++pending < LogSum::max_factors * lanes / W) return;
                 pending = 0;
@@ -211,19 +233,21 @@ struct GroupArgs {
 };
 
 struct Totals {
-    double bce, count, p_t, p_and_t;
+    double bce, count, weighted, p_t, p, t;  // weighted: the count, by the channels' weights
 };
 
 // By one block. Every thread gets the totals.
 __device__ __forceinline__ Totals total_of(const GroupArgs& a, double* shared) {
-    Totals mine{0, 0, 0, 0};
+    Totals mine{0, 0, 0, 0, 0, 0};
     for (int64_t i = threadIdx.x; i < a.images * a.classes; i += block_threads) {
         const float* const s = a.sums + i * bce_dice_sums;
-        mine.bce += s[sum_bce], mine.count += s[sum_count], mine.p_t += s[sum_p_t];
-        mine.p_and_t += double(s[sum_p]) + s[sum_t];
+        const double weight = a.options.weight(i % a.classes);
+        mine.bce += weight * s[sum_bce], mine.weighted += weight * s[sum_count];
+        mine.count += s[sum_count], mine.p_t += s[sum_p_t], mine.p += s[sum_p], mine.t += s[sum_t];
     }
-    return {block_sum<block_threads>(shared, mine.bce), block_sum<block_threads>(shared, mine.count),
-            block_sum<block_threads>(shared, mine.p_t), block_sum<block_threads>(shared, mine.p_and_t)};
+    return {block_sum<block_threads>(shared, mine.bce),      block_sum<block_threads>(shared, mine.count),
+            block_sum<block_threads>(shared, mine.weighted), block_sum<block_threads>(shared, mine.p_t),
+            block_sum<block_threads>(shared, mine.p),        block_sum<block_threads>(shared, mine.t)};
 }
 
 struct Group {
@@ -233,31 +257,36 @@ struct Group {
 
 // The Dice group of (image, class).
 __device__ __forceinline__ Group group_of(const GroupArgs& a, const Totals& all, int64_t image, int64_t c) {
-    double p_t = all.p_t, p_and_t = all.p_and_t;
+    double p_t = all.p_t, p = all.p, t = all.t;
     if (a.options.groups != DiceGroups::all) {
         const bool sample = a.options.groups == DiceGroups::sample;
         const int64_t end = sample ? image + 1 : a.images;
-        p_t = p_and_t = 0;
+        p_t = p = t = 0;
         for (int64_t n = sample ? image : 0; n < end; ++n) {
             p_t += a.sum(n, c, sum_p_t);
-            p_and_t += a.sum(n, c, sum_p) + a.sum(n, c, sum_t);
+            p += a.sum(n, c, sum_p), t += a.sum(n, c, sum_t);
         }
     }
-    return {2 * p_t + a.options.smooth, p_and_t + a.options.smooth};
+    return {2 * p_t + a.options.smooth, a.options.denominator(p_t, p, t)};
 }
 
 __global__ void __launch_bounds__(block_threads) finish_loss(GroupArgs a) {
     __shared__ double shared[block_threads];
     const Totals all = total_of(a, shared);
     const int64_t groups = group_count(a.options.groups, a.images, a.classes);
-    double mine = 0;
-    for (int64_t g = threadIdx.x; g < groups; g += block_threads)
-        mine += group_of(a, all, g / a.classes, g % a.classes).dice();
+    double mine = 0, mine_region = 0;
+    for (int64_t g = threadIdx.x; g < groups; g += block_threads) {
+        const double index = group_of(a, all, g / a.classes, g % a.classes).dice();
+        mine += index;
+        if (a.options.exponent != 1) mine_region += pow(max(1 - index, 0.0), a.options.exponent);
+    }
     const double dice = block_sum<block_threads>(shared, mine) / double(groups);
+    const double regions = block_sum<block_threads>(shared, mine_region) / double(groups);
     if (threadIdx.x != 0) return;
-    const double divisor = divisor_of(a.options, all.count);
-    const double bce = all.count > 0 ? all.bce / divisor : 0;
-    a.loss[0] = float(a.options.bce_weight * bce + a.options.dice_weight * (1 - dice));
+    const double divisor = divisor_of(a.options, all.weighted);
+    const double bce = all.weighted > 0 ? all.bce / divisor : 0;
+    const double region = a.options.exponent == 1 ? 1 - dice : regions;
+    a.loss[0] = float(a.options.bce_weight * bce + a.options.dice_weight * region);
     a.loss[1] = float(bce);
     a.loss[2] = float(dice);
     a.loss[3] = float(all.count);
@@ -266,57 +295,67 @@ __global__ void __launch_bounds__(block_threads) finish_loss(GroupArgs a) {
 // ---- kernels: backward ----
 
 // d loss / d z = bce * (p - t) + (t ? inside : outside) * p * (1 - p), where for a class of an image
-//   bce     = grad * bce_weight / count
-//   outside = grad * dice_weight / groups * numerator / denominator^2
-//   inside  = outside - grad * dice_weight / groups * 2 / denominator
+//   bce     = grad * bce_weight / count, of labels in bits times the class's weight
+//   share   = grad * dice_weight / groups * exponent * (1 - index)^(exponent - 1) / denominator, index = numerator / denominator
+//   outside = share * 2 alpha * index             (of Dice alpha = beta = 1/2, exponent = 1)
+//   inside  = share * ((2 - 2 beta) * index - 2)
 __global__ void __launch_bounds__(block_threads) make_coefficients(GroupArgs a) {
     __shared__ double shared[block_threads];
     const Totals all = total_of(a, shared);
-    const double grad = *a.grad_output, groups = double(group_count(a.options.groups, a.images, a.classes));
-    const double share = grad * a.options.dice_weight / groups;
+    const BceDiceOptions& o = a.options;
+    const double grad = *a.grad_output, groups = double(group_count(o.groups, a.images, a.classes));
+    const double share = grad * o.dice_weight / groups;
     const int64_t entries = a.images * a.classes;
     for (int64_t i = threadIdx.x; i < entries; i += block_threads) {
         const Group g = group_of(a, all, i / a.classes, i % a.classes);
-        const double per_p = g.denominator > 0 ? share / g.denominator : 0;
-        const double outside = per_p * g.dice();
-        a.coefficients[2 * i] = float(outside);
-        a.coefficients[2 * i + 1] = float(outside - 2 * per_p);
+        const double index = g.dice();
+        double per_p = g.denominator > 0 ? share / g.denominator : 0;
+        if (o.exponent != 1) per_p *= o.exponent * pow(max(1 - index, 1e-6), o.exponent - 1);
+        a.coefficients[2 * i] = float(2 * o.alpha * per_p * index);
+        a.coefficients[2 * i + 1] = float((2 - 2 * o.beta) * per_p * index - 2 * per_p);
     }
-    const double divisor = divisor_of(a.options, all.count);
-    if (threadIdx.x == 0)
-        a.coefficients[2 * entries] = all.count > 0 ? float(grad * a.options.bce_weight / divisor) : 0;
+    const double divisor = divisor_of(o, all.weighted);
+    const int bce_entries = o.labels == LabelForm::bits ? int(a.classes) : 1;
+    if (int(threadIdx.x) < bce_entries)
+        a.coefficients[2 * entries + threadIdx.x] =
+            all.weighted > 0 ? float(grad * o.bce_weight * o.weight(threadIdx.x) / divisor) : 0;
 }
 
-template <class T, int W, bool Single, bool Plain>
+template <class T, int W, bool Single, bool Bits, bool Plain>
 __global__ void __launch_bounds__(block_threads) loss_gradient(LossArgs<T> a) {
     constexpr int lanes = Single ? 1 : W;
     const ColumnPlace at = place_in<W>(a.shape);
     if (!at.active) return;
     const int64_t image = blockIdx.z;
     const float* const mine = a.coefficients + (image * a.classes + (Single ? 0 : at.channel)) * 2;
-    const float bce = a.coefficients[int64_t(gridDim.z) * a.classes * 2];
+    const float* const bces = a.coefficients + int64_t(gridDim.z) * a.classes * 2 + (Bits ? at.channel : 0);
     Floats<lanes> outside, inside;
+    Floats<Bits ? lanes : 1> bce;
+#pragma unroll
+    for (int i = 0; i < (Bits ? lanes : 1); ++i) bce.v[i] = bces[i];
 #pragma unroll
     for (int i = 0; i < lanes; ++i) outside.v[i] = mine[2 * i], inside.v[i] = mine[2 * i + 1];
     T* const dlogits = a.dlogits + image * a.shape.pixels * a.dlogits_pitch + at.channel;
     for_each_pixel<2>(
         at, a.shape.rows,
         [&](int64_t pixel) {
-            LossInputs<T, W, Single> l;
+            LossInputs<T, W, Single, Bits> l;
             l.load(a, pixel, at.channel);
             if (a.accumulate) l.old = load_vector<W>(dlogits + pixel * a.dlogits_pitch);
             return l;
         },
-        [&](int64_t pixel, const LossInputs<T, W, Single>& l) {
+        [&](int64_t pixel, const LossInputs<T, W, Single, Bits>& l) {
             Floats<W> dz;
 #pragma unroll
             for (int i = 0; i < W; ++i) {
-                const Sigmoid s(device_float(l.logits.v[i]));
+                const float z = device_float(l.logits.v[i]);
+                const Sigmoid s(z);
                 const bool t = l.target(a, at.channel, i);
                 const float dice = (t ? inside.v[i % lanes] : outside.v[i % lanes]) * (s.p * s.q);
                 float slope = t ? -s.q : s.p;
                 if constexpr (!Plain) slope = a.factors.negative(t) * s.p - a.factors.positive(t) * s.q;
-                dz.v[i] = l.counted(a, i) ? fmaf(bce, slope, dice) : 0.0f;
+                if (Bits && a.gamma > 0) slope = focal_slope(a.gamma, s, z, t);
+                dz.v[i] = l.counted(a, i) ? fmaf(bce.v[Bits ? i : 0], slope, dice) : 0.0f;
                 if (a.accumulate) dz.v[i] += device_float(l.old.v[i]);
             }
             store_floats(dlogits + pixel * a.dlogits_pitch, dz);
@@ -329,20 +368,27 @@ __global__ void __launch_bounds__(block_threads) loss_gradient(LossArgs<T> a) {
 struct Plan {
     bool single = false, vectors = false;
 
-    Plan(const View& logits, const View* dlogits, const uint8_t* labels, int wide) {
+    Plan(const View& logits, const View* dlogits, const uint8_t* labels, LabelForm form, int wide) {
         const auto dense_pixels = [&](const View& v) { return v.dense() && aligned(v.data, wide * size_of(v.dtype)); };
-        single = logits.c == 1 && logits.h * logits.w % wide == 0 && aligned(labels, wide) && dense_pixels(logits) &&
-                 (!dlogits || dense_pixels(*dlogits));
+        single = form == LabelForm::ids && logits.c == 1 && logits.h * logits.w % wide == 0 && aligned(labels, wide) &&
+                 dense_pixels(logits) && (!dlogits || dense_pixels(*dlogits));
         vectors = single || (groups_fit(logits, wide) && (!dlogits || groups_fit(*dlogits, wide)));
     }
 };
 
-// f(width, single) with the plan as constants.
+// f(width, single, bits) with the plan as constants.
 template <int Wide, class F>
-void with_plan(const Plan& plan, F f) {
-    if (plan.single) return f(std::integral_constant<int, Wide>(), std::true_type());
-    with_width<Wide>(plan.vectors, [&](auto width) { f(width, std::false_type()); });
+void with_plan(const Plan& plan, LabelForm form, F f) {
+    if (plan.single) return f(std::integral_constant<int, Wide>(), std::true_type(), std::false_type());
+    with_width<Wide>(plan.vectors, [&](auto width) {
+        if (form == LabelForm::bits)
+            f(width, std::false_type(), std::true_type());
+        else
+            f(width, std::false_type(), std::false_type());
+    });
 }
+
+const char* variant(bool single, bool bits) { return single ? "single_" : bits ? "bits_" : ""; }
 
 template <class T>
 LossArgs<T> loss_args(const View& logits, const uint8_t* labels, const BceDiceOptions& options, int width, bool single,
@@ -352,7 +398,7 @@ LossArgs<T> loss_args(const View& logits, const uint8_t* labels, const BceDiceOp
     k.image_pixels = logits.h * logits.w;
     k.pitch = single ? width : logits.pitch;
     k.classes = int(logits.c), k.ignore_index = options.ignore_index;
-    k.factors = Factors(BceFactors(options));
+    k.factors = Factors(BceFactors(options)), k.gamma = float(options.gamma);
     const int64_t pixels = single ? k.image_pixels / width : k.image_pixels, channels = single ? width : logits.c;
     const int64_t blocks = std::max<int64_t>(1, 2048 / logits.n);
     k.shape = reduces ? Columns(pixels, channels, width, blocks, 8, int64_t(1) << 40)
@@ -376,19 +422,23 @@ void bce_dice_forward(Queue& q, const BceDiceForwardArgs& a) {
         using T = decltype(zero);
         constexpr int wide =
             8 / int(sizeof(T));  // 8 bytes: arithmetic weighs more than memory here, and sums fill registers
-        with_plan<wide>(Plan(a.logits, nullptr, a.labels, wide), [&](auto width, auto single) {
-            constexpr int W = decltype(width)::value;
-            constexpr bool S = decltype(single)::value;
-            ran_width("bce_dice_forward", W, S ? "single_" : "");
-            LossArgs<T> k = loss_args<T>(a.logits, a.labels, a.options, W, S, true);
-            const int64_t columns = bce_dice_sums * a.logits.c;
-            k.partials = q.scratch<float>(size_t(a.logits.n * k.shape.chunks * columns));
-            launch(k.factors.plain ? loss_sums<T, W, S, true> : loss_sums<T, W, S, false>, k.shape.grid(a.logits.n),
-                   dim3(k.shape.threads), 0, q.stream(), k);
-            launch(finish_sums, dim3(unsigned(ceil_div(columns, finish_columns)), unsigned(a.logits.n)),
-                   dim3(finish_threads), 0, q.stream(),
-                   FinishArgs{k.partials, static_cast<float*>(a.sums), k.shape.chunks, k.classes});
-        });
+        with_plan<wide>(Plan(a.logits, nullptr, a.labels, a.options.labels, wide), a.options.labels,
+                        [&](auto width, auto single, auto bits) {
+                            constexpr int W = decltype(width)::value;
+                            constexpr bool S = decltype(single)::value, B = decltype(bits)::value;
+                            ran_width("bce_dice_forward", W, variant(S, B));
+                            LossArgs<T> k = loss_args<T>(a.logits, a.labels, a.options, W, S, true);
+                            const int64_t columns = bce_dice_sums * a.logits.c;
+                            k.partials = q.scratch<float>(size_t(a.logits.n * k.shape.chunks * columns));
+                            auto* kernel = loss_sums<T, W, S, B, false>;
+                            if constexpr (!B) {
+                                if (k.factors.plain) kernel = loss_sums<T, W, S, B, true>;
+                            }
+                            launch(kernel, k.shape.grid(a.logits.n), dim3(k.shape.threads), 0, q.stream(), k);
+                            launch(finish_sums, dim3(unsigned(ceil_div(columns, finish_columns)), unsigned(a.logits.n)),
+                                   dim3(finish_threads), 0, q.stream(),
+                                   FinishArgs{k.partials, static_cast<float*>(a.sums), k.shape.chunks, k.classes});
+                        });
     });
     GroupArgs g = group_args(a.logits, a.sums, a.options);
     g.loss = static_cast<float*>(a.loss);
@@ -401,21 +451,27 @@ void bce_dice_backward(Queue& q, const BceDiceBackwardArgs& a) {
     require(a.logits.n <= max_images, "bce_dice: at most 65535 images at once");
     GroupArgs g = group_args(a.logits, a.sums, a.options);
     g.grad_output = static_cast<const float*>(a.grad_output);
-    g.coefficients = q.scratch<float>(size_t(a.logits.n * a.logits.c * 2 + 1));
+    g.coefficients =
+        q.scratch<float>(size_t(a.logits.n * a.logits.c * 2 + (a.options.labels == LabelForm::bits ? a.logits.c : 1)));
     launch(make_coefficients, dim3(1), dim3(block_threads), 0, q.stream(), g);
     dispatch_gpu("bce_dice_backward", dlogits.dtype, [&](auto zero) {
         using T = decltype(zero);
         constexpr int wide = vector_width<T>;
-        with_plan<wide>(Plan(a.logits, &dlogits, a.labels, wide), [&](auto width, auto single) {
-            constexpr int W = decltype(width)::value;
-            constexpr bool S = decltype(single)::value;
-            ran_width("bce_dice_backward", W, S ? "single_" : "");
-            LossArgs<T> k = loss_args<T>(a.logits, a.labels, a.options, W, S, false);
-            k.dlogits = dlogits.as<T>(), k.dlogits_pitch = S ? W : dlogits.pitch, k.accumulate = a.dlogits.accumulate;
-            k.coefficients = g.coefficients;
-            launch(k.factors.plain ? loss_gradient<T, W, S, true> : loss_gradient<T, W, S, false>,
-                   k.shape.grid(a.logits.n), dim3(k.shape.threads), 0, q.stream(), k);
-        });
+        with_plan<wide>(Plan(a.logits, &dlogits, a.labels, a.options.labels, wide), a.options.labels,
+                        [&](auto width, auto single, auto bits) {
+                            constexpr int W = decltype(width)::value;
+                            constexpr bool S = decltype(single)::value, B = decltype(bits)::value;
+                            ran_width("bce_dice_backward", W, variant(S, B));
+                            LossArgs<T> k = loss_args<T>(a.logits, a.labels, a.options, W, S, false);
+                            k.dlogits = dlogits.as<T>(), k.dlogits_pitch = S ? W : dlogits.pitch,
+                            k.accumulate = a.dlogits.accumulate;
+                            k.coefficients = g.coefficients;
+                            auto* kernel = loss_gradient<T, W, S, B, false>;
+                            if constexpr (!B) {
+                                if (k.factors.plain) kernel = loss_gradient<T, W, S, B, true>;
+                            }
+                            launch(kernel, k.shape.grid(a.logits.n), dim3(k.shape.threads), 0, q.stream(), k);
+                        });
     });
 }
 

@@ -24,6 +24,15 @@ int64_t predicted_class(const View& logits, int64_t pixel, double threshold) {
     return best;
 }
 
+template <class T>
+void count_bits(const ConfusionArgs& a) {
+    for (int64_t pixel = 0; pixel < a.logits.pixels(); ++pixel)
+        for (int64_t c = 0; c < a.logits.c && a.labels[pixel] != a.ignore_index; ++c) {
+            const int64_t truth = a.labels[pixel] >> c & 1, predicted = double(at<T>(a.logits, pixel, c)) > a.threshold;
+            ++a.counts[(c * 2 + truth) * 2 + predicted];
+        }
+}
+
 }  // namespace
 
 void confusion(Queue&, const ConfusionArgs& a) {
@@ -32,6 +41,7 @@ void confusion(Queue&, const ConfusionArgs& a) {
     const int64_t classes = a.logits.c == 1 ? 2 : a.logits.c;
     dispatch_exact("confusion", a.logits.dtype, [&](auto zero) {
         using T = decltype(zero);
+        if (a.form == LabelForm::bits) return count_bits<T>(a);
         for (int64_t pixel = 0; pixel < a.logits.pixels(); ++pixel) {
             const int label = a.labels[pixel];
             if (label == a.ignore_index) continue;

@@ -11,11 +11,11 @@
 
 namespace atrous::report {
 
-ImageScore image_score(std::string name, double loss, int64_t classes, const int64_t* counts) {
+ImageScore image_score(std::string name, double loss, int64_t classes, const int64_t* counts, LabelForm form) {
     ImageScore image{std::move(name), loss, {}, {}, {}};
-    for (int64_t i = 0; i < classes * classes; ++i)
+    for (int64_t i = 0; i < ConfusionMatrix::cells(classes, form); ++i)
         if (counts[i] > 0) image.counts.emplace_back(uint32_t(i), counts[i]);
-    const ConfusionMatrix matrix(classes, counts);
+    const ConfusionMatrix matrix(classes, counts, form);
     for (const auto& metric : Metric::catalogue().all()) {
         if (metric->of_counts && !metric->detail) image.values.push_back(metric->of_counts(matrix));
         if (metric->of_image_counts) image.by_image.push_back(metric->of_image_counts(matrix));
@@ -81,13 +81,14 @@ static std::vector<std::string> keys_by_image() {
     return keys;
 }
 
-std::vector<NamedInterval> bootstrap_intervals(const std::vector<ImageScore>& images, int64_t classes, int64_t sets) {
+std::vector<NamedInterval> bootstrap_intervals(const std::vector<ImageScore>& images, int64_t classes, int64_t sets,
+                                               LabelForm form) {
     if (images.size() < 2 || sets == 0) return {};
     const std::vector<std::string> keys = keys_by_image();
     std::map<std::string, std::vector<double>> values;
     for (int64_t set = 0; set < sets; ++set) {
         Random random(uint64_t(set), name_hash("bootstrap"));
-        std::vector<int64_t> sums(size_t(classes * classes));
+        std::vector<int64_t> sums(size_t(ConfusionMatrix::cells(classes, form)));
         std::vector<Mean> means(keys.size());
         for (size_t i = 0; i < images.size(); ++i) {
             const auto drawn = size_t(uint64_t(random.next_u32()) * images.size() >> 32);
@@ -96,7 +97,7 @@ std::vector<NamedInterval> bootstrap_intervals(const std::vector<ImageScore>& im
             for (size_t k = 1; k < keys.size(); ++k) means[k].add(images[drawn].by_image[k - 1]);
         }
         for (size_t k = 0; k < keys.size(); ++k) values[keys[k]].push_back(means[k].value());
-        const ConfusionMatrix counts(classes, sums.data());
+        const ConfusionMatrix counts(classes, sums.data(), form);
         for (const auto& metric : Metric::catalogue().all())
             if (metric->of_counts && !metric->detail) values[metric->key].push_back(metric->of_counts(counts));
     }

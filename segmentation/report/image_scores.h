@@ -13,13 +13,15 @@ namespace atrous::report {
 
 struct ImageScore {
     std::string name;
-    double loss;                                       // NaN: not defined
-    std::vector<std::pair<uint32_t, int64_t>> counts;  // pixels where there are any: (truth * classes + predicted, …)
+    double loss;  // NaN: not defined
+    std::vector<std::pair<uint32_t, int64_t>>
+        counts;                    // where there are any: their place in a ConfusionMatrix, and pixels
     std::vector<double> values;    // of the metrics that follow from counts of pixels and are no details
     std::vector<double> by_image;  // of those that are means over images
 };
 
-ImageScore image_score(std::string name, double loss, int64_t classes, const int64_t* counts);
+ImageScore image_score(std::string name, double loss, int64_t classes, const int64_t* counts,
+                       LabelForm form = LabelForm::ids);
 // The images' places, the highest loss first: infinite ones before finite ones, those without a loss last.
 std::vector<size_t> by_loss(const std::vector<ImageScore>& images);
 
@@ -35,7 +37,8 @@ struct NamedInterval {
 };
 // Intervals of the loss and of every metric that follows from counts of pixels and is no detail, always the same ones for the same
 // images: the draws are keyed by `sets` alone. Empty where there are fewer than two images or no sets.
-std::vector<NamedInterval> bootstrap_intervals(const std::vector<ImageScore>& images, int64_t classes, int64_t sets);
+std::vector<NamedInterval> bootstrap_intervals(const std::vector<ImageScore>& images, int64_t classes, int64_t sets,
+                                               LabelForm form = LabelForm::ids);
 
 // How many sets are drawn: 1000, down to 100 where images and classes are so many that it would take seconds, and 0
 // where even those would.

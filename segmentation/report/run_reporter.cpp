@@ -138,7 +138,8 @@ void RunReporter::on_validated(const ImageResult& image) {
     if (trained_ == Clock::time_point{}) trained_ = Clock::now();  // all steps were before a resumption
     if (std::exchange(incomplete_, true)) return;
     guarded([&] {
-        ImageScore score = image_score(image.name(), image.loss, setup_.card.classes(), image.counts);
+        ImageScore score =
+            image_score(image.name(), image.loss, setup_.card.classes(), image.counts, setup_.card.label_form());
         cells_ += int64_t(score.counts.size());
         if (cells_ > most_cells) score.counts = {};
         images_.push_back(std::move(score));
@@ -168,6 +169,7 @@ Json RunReporter::epoch_of(const EpochReport& r) const {
 
 static Json confusion_json(const ConfusionMatrix& m) {
     Json rows = Json::array();
+    if (m.overlapping()) return rows;  // between classes that overlap there is no such matrix
     for (int64_t t = 0; t < m.classes(); ++t) {
         Json& row = rows.emplace_back(Json::array());
         for (int64_t p = 0; p < m.classes(); ++p) row.push_back(m.at(t, p));
@@ -198,8 +200,8 @@ static Json image_table(const std::vector<ImageScore>& images) {
 }
 
 static Json shown_json(const std::vector<ShownImage>& images, const ModelCard& card) {
-    data::Palette palette = data::mask_palette(int(card.classes()));
-    std::copy_n(card.colours.begin(), std::min(card.colours.size(), palette.size()), palette.begin());
+    const int64_t labels = label_values(card.label_form(), card.classes());  // each is as a class to the map of errors
+    data::Palette palette = card.label_colours();
     palette[data::ignored_class] = 0x8a8f98;
     Json list = Json::array();
     for (const ShownImage& image : images)
@@ -211,7 +213,7 @@ static Json shown_json(const std::vector<ShownImage>& images, const ModelCard& c
                         {"picture", jpeg_uri(image.picture)},
                         {"truth", png_uri(image.truth, palette)},
                         {"prediction", png_uri(image.prediction, palette)},
-                        {"errors", png_uri(error_map(image, card.classes()), error_palette(card.classes()))}});
+                        {"errors", png_uri(error_map(image, labels), error_palette(labels))}});
     return list;
 }
 
@@ -221,7 +223,7 @@ void RunReporter::note_best(const EpochReport& r) {
     Json classes = Json::array(), intervals = Json::object(), values = Json::object();
     for (const ClassCounts& c : scores.classes) classes.push_back(class_scores(c));
     const int64_t sets = cells_ > most_cells ? 0 : bootstrap_sets(images_, card.classes());
-    for (const NamedInterval& i : bootstrap_intervals(images_, card.classes(), sets))
+    for (const NamedInterval& i : bootstrap_intervals(images_, card.classes(), sets, card.label_form()))
         intervals[i.score] = {number(i.interval.low), number(i.interval.high)};
     values["loss"] = {{"title", "loss"}, {"value", number(scores.loss)}};
     for (const auto& metric : Metric::catalogue().all())

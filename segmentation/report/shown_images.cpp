@@ -47,19 +47,19 @@ static data::Image truth_of(const HostBatch& batch, int64_t index) {
 }
 
 // The class ids of the rows that resize_nearest would take for a picture of so many rows; no others are fetched.
-static data::Image predicted_rows(const Tensor& logits, int64_t rows) {
+static data::Image predicted_rows(const Tensor& logits, int64_t rows, LabelForm form) {
     const int64_t h = logits.dim(1), w = logits.dim(2), c = logits.dim(3);
     data::Image ids = data::make_image<uint8_t>(rows, w, 1);
     for (int64_t y = 0; y < rows; ++y) {
         const Tensor row = logits.part((2 * y + 1) * h / (2 * rows) * w * c, {1, 1, w, c});
-        const data::Image of_row = class_ids(host_logits(row, 1, w).data(), 1, w, c);
+        const data::Image of_row = labels_of(host_logits(row, 1, w).data(), 1, w, c, 0, form);
         data::copy_rows(of_row, 0, 1, ids, y);
     }
     return ids;
 }
 
-static double score_of(int64_t classes, const int64_t* counts) {
-    return Metric::catalogue().at(classes == 2 ? "dice" : "miou").of_counts(ConfusionMatrix(classes, counts));
+static double score_of(const ConfusionMatrix& counts) {
+    return Metric::catalogue().at(counts.binary() ? "dice" : "miou").of_counts(counts);
 }
 
 ShownImage ShownImages::shown(const ImageResult& image) const {
@@ -69,10 +69,10 @@ ShownImage ShownImages::shown(const ImageResult& image) const {
                   small_w = std::max<int64_t>(1, std::llround(double(w) * scale));
     return {image.name(),
             image.loss,
-            score_of(card_.classes(), image.counts),
+            score_of(ConfusionMatrix(card_.classes(), image.counts, card_.label_form())),
             data::resize_bilinear(picture_of(image.batch, image.index, card_.normalization), small_h, small_w),
             data::resize_nearest(truth_of(image.batch, image.index), small_h, small_w),
-            data::resize_nearest(predicted_rows(image.logits, small_h), small_h, small_w)};
+            data::resize_nearest(predicted_rows(image.logits, small_h, card_.label_form()), small_h, small_w)};
 }
 
 // Keeps the list in order and short; an image comes behind those that are as good.

@@ -17,6 +17,12 @@ Tested loss_case(const std::string& label, const Shape& logits, const BceDiceOpt
                          {"normalizer", o.normalizer},
                          {"groups", double(o.groups)},
                          {"ignore_index", double(o.ignore_index)},
+                         {"label_form", double(o.labels)},
+                         {"gamma", o.gamma},
+                         {"alpha", o.alpha},
+                         {"beta", o.beta},
+                         {"exponent", o.exponent},
+                         {"first_weight", o.weights[0]},
                          {"terms", terms}}}};
 }
 
@@ -48,6 +54,19 @@ const Family family("bce_dice", [] {
     add("classes_ignore_a_class", multi, {.ignore_index = 2});
     add("classes_vectors", {2, 7, 3, 24}, {.groups = DiceGroups::sample});
     add("classes_two", {1, 11, 13, 2}, {});
+    const LabelForm bits = LabelForm::bits;
+    add("bits", {3, 5, 4, 5}, {.labels = bits});
+    add("bits_one", {2, 5, 7, 1}, {.labels = bits});
+    add("bits_vectors", {2, 9, 13, 4}, {.groups = DiceGroups::sample, .labels = bits});
+    add("bits_most", {2, 31, 37, 7}, {.groups = DiceGroups::all, .labels = bits});
+    add("bits_all_count", multi, {.ignore_index = -1, .labels = bits});
+    add("bits_weights", multi, {.smoothing = 0.1, .pos_weight = 3, .labels = bits, .weights = {4, 1, 1, 1, 1, 1, 1}});
+    add("bits_focal", multi, {.dice_weight = 0, .labels = bits, .gamma = 2});
+    add("bits_focal_vectors", {2, 9, 13, 4}, {.normalizer = 50, .labels = bits, .gamma = 0.5});
+    add("bits_tversky", multi, {.bce_weight = 0, .labels = bits, .alpha = 0.3, .beta = 0.7});
+    add("bits_jaccard", multi, {.bce_weight = 0, .smooth = 2, .labels = bits, .alpha = 1, .beta = 1});
+    add("bits_focal_tversky", multi,
+        {.groups = DiceGroups::sample, .labels = bits, .alpha = 0.3, .beta = 0.7, .exponent = 0.75});
     return cases;
 });
 

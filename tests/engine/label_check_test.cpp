@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "engine/ops/label_range.h"
 
 namespace atrous {
 namespace {
@@ -74,6 +75,23 @@ TEST(LabelCheck, OneOutputHasTwoClassesAndNothingIsIgnoredUnlessSaid) {
     const std::vector<HostBatch> batches{batch_of("a", 1, 4, 5)};
     EXPECT_NE(refusal({1, 3, 2}, batches, 1).find("expected classes 0 to 1, or 255"), std::string::npos);
     EXPECT_NE(refusal({1, 3, 255}, batches, 3, -1).find("expected classes 0 to 2:"), std::string::npos);
+}
+
+TEST(LabelCheck, LabelsInBitsHaveNoneBeyondTheClasses) {
+    const std::vector<HostBatch> batches{batch_of("a", 1, 4, 5)};
+    Source source;
+    try {
+        check_labels({1, 3, 4}, batches.data(), 1, source, {2, 255, "in step 5", LabelForm::bits});
+        ADD_FAILURE() << "bit 2 of two classes";
+    } catch (const DataError& e) {
+        EXPECT_NE(std::string(e.what()).find("expected the bits of 2 classes, 0 to 3, or 255 for ignored"),
+                  std::string::npos)
+            << e.what();
+    }
+    Tensor labels = Tensor::empty({1, 1, 5, 1}, DType::u8, {DeviceKind::cpu});
+    const uint8_t values[] = {3, 0, 255, 4, 2};
+    labels.copy_from_host(values, labels.bytes());
+    EXPECT_EQ(labels_out_of_range(labels, 2, 255, LabelForm::bits).to_host<int64_t>(), (std::vector<int64_t>{1, 3, 4}));
 }
 
 TEST(LabelCheck, ARankSaysThatAnotherHasThem) {

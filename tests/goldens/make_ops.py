@@ -50,6 +50,29 @@ def region(z, t, alpha, beta, smooth, exponent):
     return ((1 - (2 * tp + smooth) / (2 * tp + 2 * alpha * fp + 2 * beta * fn + smooth))**exponent).mean()
 
 
+def bits_of(t, classes):
+    """Labels whose values are bits: [...][classes], and which pixels count."""
+    return torch.stack([(t >> c) & 1 for c in range(classes)], -1).double(), t != 255
+
+
+def bits_bce(z, t, smoothing=0, pos_weight=1, weights=None, gamma=0):
+    target, counted = bits_of(t, z.shape[3])
+    smoothed = (1 - smoothing) * target + smoothing / 2
+    losses = F.binary_cross_entropy_with_logits(4 * z, smoothed, reduction="none", pos_weight=torch.full((z.shape[3],), float(pos_weight)).double())
+    p = torch.sigmoid(4 * z)
+    losses = losses * (1 - torch.where(target > 0, p, 1 - p))**gamma if gamma else losses
+    weights = torch.ones(z.shape[3]).double() if weights is None else weights
+    return (losses * weights)[counted].sum() / (weights.sum() * counted.sum())
+
+
+def bits_region(z, t, alpha, beta, smooth, exponent):
+    """Of the sigmoids, each class by itself."""
+    target, counted = bits_of(t, z.shape[3])
+    p, target = torch.sigmoid(4 * z)[counted], target[counted]
+    tp, fp, fn = (p * target).sum(0), (p * (1 - target)).sum(0), ((1 - p) * target).sum(0)
+    return ((1 - (2 * tp + smooth) / (2 * tp + 2 * alpha * fp + 2 * beta * fn + smooth))**exponent).mean()
+
+
 def bce(z, t, smoothing, pos_weight):
     """Of one-hot labels, over the pixels that count."""
     counted = t != 255
@@ -125,6 +148,7 @@ def focal(z, t, gamma):
 def main():
     shape, t = (2, 9, 7, 5), labels(5, (2, 9, 7))
     weights = torch.from_numpy(hashed("class weights", 5)) + 1.5
+    bits = labels(32, (2, 9, 7))
     cases = {
         "cross_entropy": case("cross_entropy", lambda z: F.cross_entropy(nchw(4 * z), t, ignore_index=255), z=shape),
         "cross_entropy_weights": case("cross_entropy_weights", lambda z: F.cross_entropy(nchw(4 * z), t, weights, ignore_index=255), z=shape),
@@ -133,6 +157,12 @@ def main():
         "bce_smoothing": case("bce_smoothing", lambda z: bce(z, t, .1, 1), z=shape),
         "bce_pos_weight": case("bce_pos_weight", lambda z: bce(z, t, 0, 5), z=shape),
         "bce_smoothing_pos_weight": case("bce_smoothing_pos_weight", lambda z: bce(z, t, .2, .3), z=shape),
+        "bits_bce": case("bits_bce", lambda z: bits_bce(z, bits), z=shape),
+        "bits_bce_smoothing_pos_weight_weights": case("bits_bce_smoothing_pos_weight_weights", lambda z: bits_bce(z, bits, .2, 3, weights), z=shape),
+        "bits_focal": case("bits_focal", lambda z: bits_bce(z, bits, gamma=2), z=shape),
+        "bits_dice": case("bits_dice", lambda z: bits_region(z, bits, .5, .5, 1, 1), z=shape),
+        "bits_jaccard": case("bits_jaccard", lambda z: bits_region(z, bits, 1, 1, 2, 1), z=shape),
+        "bits_focal_tversky": case("bits_focal_tversky", lambda z: bits_region(z, bits, .3, .7, 1, .75), z=shape),
         "lovasz_softmax": case("lovasz_softmax", lambda z: lovasz_softmax(z, t, "present"), z=shape),
         "lovasz_softmax_all": case("lovasz_softmax_all", lambda z: lovasz_softmax(z, torch.where(t == 3, 255, t), "all"), z=shape),
         "lovasz_softmax_per_image": case("lovasz_softmax_per_image", lambda z: by_image(lovasz_softmax, z, t, "present"), z=shape),

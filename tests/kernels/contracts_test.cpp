@@ -293,11 +293,17 @@ TEST_F(Contracts, LossesAndMetrics) {
     const View z = view(2, 3, 5, 4);
     const auto* const labels = some<uint8_t>();
     auto* const counts = some<int64_t>();
-    expect_refused(reference::bce_dice_forward, cpu::bce_dice_forward, cuda::bce_dice_forward,
-                   {z, labels, some(), some(), {}},
-                   {{"no labels", [](auto& a) { a.labels = nullptr; }},
-                    {"no loss", [](auto& a) { a.loss = nullptr; }},
-                    {"no pixels", [](auto& a) { a.logits.n = 0; }}});
+    expect_refused(
+        reference::bce_dice_forward, cpu::bce_dice_forward, cuda::bce_dice_forward, {z, labels, some(), some(), {}},
+        {{"no labels", [](auto& a) { a.labels = nullptr; }},
+         {"no loss", [](auto& a) { a.loss = nullptr; }},
+         {"bits of 8 classes", [](auto& a) { a.options.labels = LabelForm::bits, a.logits.c = 8; }},
+         {"focal loss of ids", [](auto& a) { a.options.gamma = 2; }},
+         {"Tversky index of ids", [](auto& a) { a.options.alpha = 0.3; }},
+         {"focal loss with smoothing",
+          [](auto& a) { a.options.labels = LabelForm::bits, a.options.gamma = 2, a.options.smoothing = 0.1; }},
+         {"a weight below 0", [](auto& a) { a.options.weights[2] = -1; }},
+         {"no pixels", [](auto& a) { a.logits.n = 0; }}});
     expect_refused(reference::bce_dice_backward, cpu::bce_dice_backward, cuda::bce_dice_backward,
                    {z, labels, some(), some(), {z}, {}},
                    {{"dlogits of another width", [](auto& a) { a.dlogits.view.w = 4; }},
@@ -339,9 +345,10 @@ TEST_F(Contracts, LossesAndMetrics) {
                    {z, some(), some(), {z}},
                    {{"dlogits of another type", [](auto& a) { a.dlogits.view.dtype = DType::f64; }},
                     {"no slopes", [](auto& a) { a.slopes = nullptr; }}});
-    expect_refused(
-        reference::confusion, cpu::confusion, cuda::confusion, {z, labels, counts},
-        {{"no labels", [](auto& a) { a.labels = nullptr; }}, {"no counts", [](auto& a) { a.counts = nullptr; }}});
+    expect_refused(reference::confusion, cpu::confusion, cuda::confusion, {z, labels, counts},
+                   {{"no labels", [](auto& a) { a.labels = nullptr; }},
+                    {"no counts", [](auto& a) { a.counts = nullptr; }},
+                    {"bits of 8 classes", [](auto& a) { a.form = LabelForm::bits, a.logits.c = 8; }}});
     expect_refused(reference::label_range, cpu::label_range, cuda::label_range,
                    {labels, 4, 2, 255, some<LabelsOutOfRange>()},
                    {{"no labels", [](auto& a) { a.labels = nullptr; }},

@@ -24,8 +24,10 @@ using TrainingCuda = test::CudaTest;
 // ---- loss ----
 
 // Vectors of `width` classes, or of pixels where there is one class.
-std::string loss_name(const Shape& s, Layout l, int width) {
+std::string loss_name(const Shape& s, Layout l, int width, LabelForm form) {
     const bool plain = l.gap == 0 && l.shift == 0;
+    if (form == LabelForm::bits)
+        return "bits_" + (s.c % width == 0 && l.gap % width == 0 && l.shift == 0 ? width_name(width) : "scalar");
     if (s.c == 1 && plain && s.h * s.w % width == 0) return "single_" + width_name(width);
     return s.c % width == 0 && l.gap % width == 0 && l.shift == 0 ? width_name(width) : "scalar";
 }
@@ -34,7 +36,9 @@ class BceDiceCuda : public TrainingCuda {
  protected:
     void check(DType t, const Shape& s, Layout l, const BceDiceOptions& options, bool accumulate, double deviation) {
         Tensor logits(s.n, s.h, s.w, s.c, t, l), dlogits(s.n, s.h, s.w, s.c, t, l);
-        Array<uint8_t> label = labels(s);
+        Shape drawn = s;  // with as many values as labels in bits have
+        if (options.labels == LabelForm::bits) drawn.c = label_values(LabelForm::bits, s.c);
+        Array<uint8_t> label = labels(drawn);
         Array<float> sums(size_t(s.n * s.c * bce_dice_sums)), loss(4), grad(1, 0.75f);
         logits.normal(random_, 0, deviation), dlogits.normal(random_, 0, 0.01);
         const View device_logits = logits.device(stream());
@@ -44,7 +48,7 @@ class BceDiceCuda : public TrainingCuda {
                              {logits.reference(), label.host.data(), sums.host.data(), loss.host.data(), options},
                              cuda::bce_dice_forward,
                              {device_logits, device_labels, device_sums, loss.upload(stream()), options}),
-                  Names{"bce_dice_forward/" + loss_name(s, l, 8 / int(size_of(t)))});
+                  Names{"bce_dice_forward/" + loss_name(s, l, 8 / int(size_of(t)), options.labels)});
         sums.expect(stream(), "sums", 2e-6);
         loss.expect(stream(), "loss", 2e-6);
         EXPECT_EQ(gpu_->both(reference::bce_dice_backward,
@@ -61,7 +65,7 @@ class BceDiceCuda : public TrainingCuda {
                               grad.upload(stream()),
                               {dlogits.device(stream()), accumulate},
                               options}),
-                  Names{"bce_dice_backward/" + loss_name(s, l, 16 / int(size_of(t)))});
+                  Names{"bce_dice_backward/" + loss_name(s, l, 16 / int(size_of(t)), options.labels)});
         const double one_element = grad.host[0] * options.bce_weight / double(logits.host.size());
         dlogits.expect(stream(), "dlogits", 2e-6, one_element);
     }
@@ -72,6 +76,18 @@ TEST_F(BceDiceCuda, EveryVariantAndGrouping) {
         for (DiceGroups groups : {DiceGroups::batch, DiceGroups::sample, DiceGroups::all})
             for (bool accumulate : {false, true})
                 check(t, s, l, {0.7, 1.3, 1, accumulate ? 100.0 : 0.0, groups, accumulate ? -1 : 255}, accumulate, 4);
+    });
+}
+
+TEST_F(BceDiceCuda, LabelsInBits) {
+    constexpr Shape few_classes[] = {{3, 5, 7, 1}, {2, 16, 24, 2}, {2, 9, 5, 3}, {2, 4, 5, 4}, {2, 33, 29, 7}};
+    for_each_case(few_classes, [&](DType t, const Shape& s, Layout l) {
+        for (bool accumulate : {false, true}) {
+            BceDiceOptions o{.bce_weight = 0.7, .dice_weight = 1.3, .labels = LabelForm::bits, .weights = {2, 0.5}};
+            check(t, s, l, o, accumulate, 4);
+            o.gamma = 2, o.alpha = 0.3, o.beta = 0.7, o.exponent = 0.75;
+            check(t, s, l, o, accumulate, 4);
+        }
     });
 }
 

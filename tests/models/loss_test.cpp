@@ -70,10 +70,12 @@ TEST(LossTest, MicroBatchesAddUpToTheBatch) {
     focal.gamma = 2;
     BceDiceOptions bce;
     bce.dice_weight = 0;
+    BceDiceOptions bits{.dice_weight = 0, .labels = LabelForm::bits, .weights = {3, 0.5, 1}};
     const BceDiceOptions none{.bce_weight = 0, .dice_weight = 0};
     for (const auto& [factory, classes] : {std::pair<LossFactory, int64_t>{class_loss({}, {0.5, 1, 3}), 3},
                                            {class_loss(focal, {2, 0.5}), 1},
                                            {bce_dice_loss(bce), 3},
+                                           {bce_dice_loss(bits), 3},
                                            {sum_of_losses({class_loss({}, {0.5, 1, 3}), bce_dice_loss(none)}), 3}}) {
         const auto loss = factory(cpu, DType::f64);
         HostBatch b;

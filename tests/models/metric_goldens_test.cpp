@@ -6,6 +6,7 @@
 #include <cmath>
 #include <random>
 
+#include "engine/ops/metrics.h"
 #include "engine/train/calibration.h"
 #include "engine/train/precision_recall.h"
 #include "engine/train/scores.h"
@@ -47,6 +48,55 @@ TEST(MetricGoldensTest, OfClassesAsScikitLearn) {
     EXPECT_NEAR(s.of("specificity"), 0.944949494949495, exact);
     EXPECT_NEAR(s.of("weighted_iou"), 0.7737179487179487, exact);
     EXPECT_NEAR(s.of("mean_accuracy"), 0.6228609625668449, exact);
+}
+
+// t = [0,1,1,3,3,3,2,2,0,0,1,3], p = [0,1,3,3,2,1,2,0,4,0,1,3] are labels in bits of three classes, and one pixel more is
+// ignored. T = [[v >> c & 1 for c in range(3)] for v in t], P likewise; jaccard_score(T, P, average=None, zero_division=0),
+// f1_score, precision_score and recall_score likewise with zero_division=nan, their nanmean;
+// [recall_score(1 - T[:, c], 1 - P[:, c]) for c in range(3)]. Class 2 is nowhere, and claimed once.
+TEST(MetricGoldensTest, OfOverlappingClassesAsScikitLearn) {
+    const std::vector<uint8_t> truth{0, 1, 1, 3, 3, 3, 2, 2, 0, 0, 1, 3, 255},
+        predicted{0, 1, 3, 3, 2, 1, 2, 0, 4, 0, 1, 3, 7};
+    const Device cpu{DeviceKind::cpu};
+    std::vector<float> values;
+    for (const uint8_t p : predicted)
+        for (int c = 0; c < 3; ++c) values.push_back(p >> c & 1 ? 0.75f : 0.25f);
+    Tensor logits = Tensor::empty({1, 1, 13, 3}, DType::f32, cpu),
+           labels = Tensor::empty({1, 1, 13, 1}, DType::u8, cpu);
+    logits.copy_from_host(values.data(), logits.bytes()), labels.copy_from_host(truth.data(), labels.bytes());
+    Tensor counts = Tensor::full({12}, DType::i64, cpu, 0);
+    count_confusion(logits, labels, counts, 0.5, 255, LabelForm::bits);
+    const std::vector<int64_t> found = counts.to_host<int64_t>();
+    EXPECT_EQ(found, (std::vector<int64_t>{5, 0, 1, 6, 5, 1, 2, 4, 11, 1, 0, 0}));  // multilabel_confusion_matrix(T, P)
+    MetricAccumulator metrics(3, LabelForm::bits);
+    metrics.add(found.data());
+    const Scores s = metrics.scores();
+    EXPECT_EQ(s.pixels, 12);
+    const double iou[] = {0.8571428571428571, 0.5714285714285714, 0},
+                 dice[] = {0.9230769230769231, 0.7272727272727273, 0}, precision[] = {1, 0.8, 0},
+                 specificity[] = {1, 0.8333333333333334, 0.9166666666666666};
+    for (size_t c = 0; c < 3; ++c) {
+        EXPECT_NEAR(by_class("miou", s.classes[c]), iou[c], exact);
+        EXPECT_NEAR(by_class("dice", s.classes[c]), dice[c], exact);
+        EXPECT_NEAR(by_class("precision", s.classes[c]), precision[c], exact);
+        EXPECT_NEAR(by_class("specificity", s.classes[c]), specificity[c], exact);
+    }
+    EXPECT_NEAR(by_class("recall", s.classes[0]), 0.8571428571428571, exact);
+    EXPECT_NEAR(s.of("miou"), 0.4761904761904761, exact);
+    EXPECT_NEAR(s.of("dice"), 0.5501165501165501, exact);
+    EXPECT_NEAR(s.of("precision"), 0.6, exact);
+    EXPECT_NEAR(s.of("recall"), 0.7619047619047619, exact);
+    for (const char* key : {"pixel_accuracy", "weighted_iou"}) EXPECT_TRUE(std::isnan(s.of(key))) << key;
+    EXPECT_TRUE(std::isfinite(monitored("dice", s)));
+}
+
+// Two classes that overlap are no background with an object: the mean counts both.
+TEST(MetricGoldensTest, OfTwoOverlappingClassesBothCount) {
+    const int64_t counts[] = {6, 0, 0, 4, 5, 5, 0, 0};
+    MetricAccumulator metrics(2, LabelForm::bits);
+    metrics.add(counts);
+    EXPECT_EQ(metrics.scores().of("dice"), 0.5);
+    EXPECT_TRUE(std::isfinite(monitored("dice", metrics.scores()))) << "though class 1 is nowhere";
 }
 
 TEST(MetricGoldensTest, OfTwoClassesTheObjectCounts) {

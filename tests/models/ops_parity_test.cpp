@@ -73,11 +73,11 @@ class OpsParity : public testing::TestWithParam<DeviceKind> {
  protected:
     Device device() const { return {GetParam()}; }
 
-    Tensor labels() const {  // make_ops.py: labels(5, (2, 9, 7))
+    Tensor labels(int classes = 5) const {  // make_ops.py: labels(classes, (2, 9, 7))
         const auto values = hashed("labels", 2 * 2 * 9 * 7);
         std::vector<uint8_t> ids;
         for (size_t i = 0; i < values.size(); i += 2)
-            ids.push_back(values[i + 1] > -0.75 ? uint8_t((values[i] + 1) / 2 * 5) : 255);
+            ids.push_back(values[i + 1] > -0.75 ? uint8_t((values[i] + 1) / 2 * classes) : 255);
         Tensor t = Tensor::empty({2, 9, 7, 1}, DType::u8, device());
         t.copy_from_host(ids.data(), ids.size());
         return t;
@@ -111,6 +111,22 @@ TEST_P(OpsParity, BceWithLabelSmoothingAndPosWeight) {
     expect_bce("bce_smoothing", 0.1, 1);
     expect_bce("bce_pos_weight", 0, 5);
     expect_bce("bce_smoothing_pos_weight", 0.2, 0.3);
+}
+TEST_P(OpsParity, LossesOfLabelsInBits) {
+    const auto expect_bits = [&](const std::string& name, BceDiceOptions o) {
+        o.labels = LabelForm::bits;
+        expect_parity(name, {{"z", {2, 9, 7, 5}, 4}}, device(),
+                      [&](const std::vector<Tensor>& in) { return bce_dice(in[0], labels(32), o).loss; });
+    };
+    BceDiceOptions weighted{.dice_weight = 0, .smoothing = 0.2, .pos_weight = 3};
+    const auto weights = hashed("class weights", 5);
+    for (size_t c = 0; c < weights.size(); ++c) weighted.weights[c] = weights[c] + 1.5;
+    expect_bits("bits_bce", {.dice_weight = 0});
+    expect_bits("bits_bce_smoothing_pos_weight_weights", weighted);
+    expect_bits("bits_focal", {.dice_weight = 0, .gamma = 2});
+    expect_bits("bits_dice", {.bce_weight = 0});
+    expect_bits("bits_jaccard", {.bce_weight = 0, .smooth = 2, .alpha = 1, .beta = 1});
+    expect_bits("bits_focal_tversky", {.bce_weight = 0, .alpha = 0.3, .beta = 0.7, .exponent = 0.75});
 }
 TEST_P(OpsParity, Lovasz) {
     const auto expect_lovasz = [&](const std::string& name, int64_t channels, const LovaszOptions& options,

@@ -71,6 +71,31 @@ TEST(LossConfig, LabelsAreSmoothedAndPositiveOnesWeighted) {
     EXPECT_THROW(loss_parts({.name = "bce(pos-weight=0)"}, 5, 255), UsageError);
 }
 
+TEST(LossConfig, ClassesThatOverlapTakeWordsOfTheSigmoids) {
+    const auto bits = [](const std::string& name, std::vector<double> weights = {}) {
+        const LossConfig c{.name = name, .class_weights = std::move(weights), .labels = LabelForm::bits};
+        return std::get<BceDiceOptions>(loss_parts(c, 3, 255).one_pass);
+    };
+    EXPECT_EQ(resolve_loss("auto", 3, LabelForm::bits), "bce+dice");
+    EXPECT_EQ(bits("auto").labels, LabelForm::bits);
+    EXPECT_EQ(bits("bce(pos-weight=5)", {1, 2, 3}).pos_weight, 5);
+    EXPECT_EQ(bits("bce", {1, 2, 3}).weights[2], 3);
+    EXPECT_EQ(bits("0.5*focal(gamma=1)+dice").gamma, 1);
+    EXPECT_EQ(bits("0.5*focal(gamma=1)+dice").bce_weight, 0.5);
+    EXPECT_EQ(bits("dice").bce_weight, 0);
+    EXPECT_EQ(bits("jaccard(smooth=2)").alpha, 1);
+    EXPECT_EQ(bits("jaccard(smooth=2)").smooth, 4);
+    EXPECT_EQ(bits("tversky").beta, 0.7);
+    EXPECT_EQ(bits("focal-tversky(alpha=0.1)").alpha, 0.1);
+    EXPECT_EQ(bits("focal-tversky(alpha=0.1)").exponent, 0.75);
+    for (const char* text : {"ce", "ce+dice", "lovasz", "bce+lovasz", "bce+dice(background=false)"})
+        EXPECT_THROW(bits(text), UsageError) << text;
+    EXPECT_THROW(bits("bce", {1, 2}), UsageError) << "two weights of three classes";
+    EXPECT_THROW(check({.name = "bce", .weighting = "enet", .labels = LabelForm::bits}, 3), UsageError);
+    EXPECT_THROW(loss_parts({.name = "bce", .labels = LabelForm::bits}, 8, 255), UsageError)
+        << "a byte has no bit left";
+}
+
 TEST(LossConfig, LovaszGoesWithWordsOfTheSameProbabilities) {
     const auto terms = [](const std::string& name, int64_t channels) {
         std::string names;

@@ -56,6 +56,25 @@ TEST(ModelCard, KeepsTheNet) {
     EXPECT_TRUE(read.models.of<DeepLabV3PlusModel>("deeplabv3plus").separable);
 }
 
+TEST(ModelCard, KeepsThatClassesOverlap) {
+    ModelCard card;
+    card.net.out_channels = 2;
+    card.loss = {.name = "bce+dice", .labels = LabelForm::bits};
+    card.mask_values = "bits";
+    card.colours = {0xff0000, 0x0000ff};
+    const ModelCard read = parse_model_card(text_of(card), "file");
+    EXPECT_EQ(read.label_form(), LabelForm::bits);
+    EXPECT_EQ(read.classes(), 2);
+    EXPECT_EQ(read.label_colours()[3], 0x800080u);
+    EXPECT_FALSE(is_softmax(read));
+    json changed = json::parse(text_of(card));
+    changed["mask_values"] = "ids";
+    EXPECT_THROW(parse_model_card(changed.dump(), "file"), FormatError) << "of ids a pixel has one";
+    changed = json::parse(text_of(card));
+    changed["out_channels"] = 8;
+    EXPECT_THROW(parse_model_card(changed.dump(), "file"), FormatError) << "a byte has no bit left";
+}
+
 TEST(ModelCard, KeepsTheBands) {
     ModelCard card;
     card.net.in_channels = 2;

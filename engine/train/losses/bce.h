@@ -22,6 +22,7 @@ class Bce : public Copied<Bce, LossWord> {
         o.smoothing = smoothing, o.pos_weight = pos_weight;
         return true;
     }
+    bool set_bits(BceDiceOptions& o, const OneOfEach<LossWord>&) const override { return set_sigmoid(o); }
     bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&, int64_t channels) const override {
         o.ce_weight = 1;
         o.smoothing = smoothing;

@@ -14,6 +14,7 @@ class Dice : public Copied<Dice, LossWord, RegionWord> {
         o.smooth = smooth, o.groups = groups;
         return background;  // each channel is a region there
     }
+    bool set_bits(BceDiceOptions& o, const OneOfEach<LossWord>&) const override { return set_region(o, 0.5, 0.5); }
     bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&, int64_t) const override {
         set_region(o);
         return true;

@@ -1,4 +1,5 @@
-// The focal loss of classes that exclude each other; formula in kernels/softmax_loss.h.
+// The focal loss of classes that exclude each other, or of the sigmoids where labels are bits; formulas in
+// kernels/softmax_loss.h and kernels/loss.h.
 #pragma once
 
 #include "engine/train/losses/loss_word.h"
@@ -20,6 +21,11 @@ class Focal : public Copied<Focal, LossWord> {
             .when_resumed(Resume::fixed);
     }
     void describe_options(Settings& s) override { s.bind("gamma", gamma, "exponent of 1 - q").min(0); }
+    bool set_bits(BceDiceOptions& o, const OneOfEach<LossWord>&) const override {
+        o.bce_weight = 1;
+        o.gamma = gamma;
+        return true;
+    }
     bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&, int64_t) const override {
         o.ce_weight = 1;
         o.gamma = gamma;

@@ -26,6 +26,11 @@ class FocalTversky : public Copied<FocalTversky, LossWord, RegionWord> {
         s.bind("exponent", exponent, "exponent of 1 - index").above(0);
         RegionWord::describe_options(s);
     }
+    bool set_bits(BceDiceOptions& o, const OneOfEach<LossWord>& all) const override {
+        const Tversky& tversky = all.of<Tversky>("tversky");
+        o.exponent = exponent;
+        return set_region(o, alpha == tverskys ? tversky.alpha : alpha, beta == tverskys ? tversky.beta : beta);
+    }
     bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>& all, int64_t) const override {
         set_region(o);
         const Tversky& tversky = all.of<Tversky>("tversky");

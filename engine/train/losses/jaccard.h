@@ -9,6 +9,11 @@ namespace atrous {
 class Jaccard : public Copied<Jaccard, LossWord, RegionWord> {
  public:
     std::string name() const override { return "jaccard"; }
+    bool set_bits(BceDiceOptions& o, const OneOfEach<LossWord>&) const override {
+        const bool set = set_region(o, 1, 1);
+        o.smooth = 2 * smooth;
+        return set;
+    }
     bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&, int64_t) const override {
         set_region(o);
         o.alpha = o.beta = 1;

@@ -38,6 +38,9 @@ class LossWord {
         return false;
     }
 
+    // The same for labels in bits, where each channel is a class by itself; alpha, beta and the like may be those of `all`.
+    virtual bool set_bits(BceDiceOptions&, const OneOfEach<LossWord>& /*all*/) const { return false; }
+
     // Words of kind own make a loss function for logits of so many channels; of those that take class weights, with
     // them (empty: all 1).
     virtual LossFactory make(int64_t channels, int ignore_index) const;

@@ -22,6 +22,13 @@ class RegionWord : public LossWord {
     }
 
  protected:
+    // Of labels in bits there is no background, so that an option which leaves it out has no effect to have.
+    bool set_region(BceDiceOptions& o, double alpha, double beta) const {
+        o.dice_weight = 1;
+        o.smooth = smooth, o.groups = groups;
+        o.alpha = alpha, o.beta = beta;
+        return background;
+    }
     void set_region(SoftmaxLossOptions& o) const {
         o.region_weight = 1;
         o.smooth = smooth, o.groups = groups, o.background = background;

@@ -31,6 +31,7 @@ class Tversky : public Copied<Tversky, LossWord, RegionWord> {
         s.bind("beta", beta, "weight of false negatives").min(0);
         RegionWord::describe_options(s);
     }
+    bool set_bits(BceDiceOptions& o, const OneOfEach<LossWord>&) const override { return set_region(o, alpha, beta); }
     bool set_softmax(SoftmaxLossOptions& o, const OneOfEach<LossWord>&, int64_t) const override {
         set_region(o);
         o.alpha = alpha;

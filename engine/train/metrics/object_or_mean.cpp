@@ -3,7 +3,7 @@
 namespace atrous {
 
 double object_or_mean(const ConfusionMatrix& matrix, double (*of_class)(const ClassCounts&)) {
-    if (matrix.classes() == 2) return of_class(matrix.of_class(1));
+    if (matrix.binary()) return of_class(matrix.of_class(1));
     return mean_over_classes(matrix, of_class);
 }
 

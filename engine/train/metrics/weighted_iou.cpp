@@ -4,6 +4,7 @@
 namespace atrous {
 
 static double weighted_iou_of(const ConfusionMatrix& matrix) {
+    if (matrix.overlapping()) return undefined_score;  // the shares are those of classes that exclude each other
     double sum = 0;
     for (int64_t c = 0; c < matrix.classes(); ++c) {
         const ClassCounts k = matrix.of_class(c);

@@ -107,11 +107,14 @@ function confusion_section(run) {
               kept.length < all.length ? element('p', {class: 'faint'}, `The ${most} most frequent of ${all.length} classes.`) : null);
 }
 
+// An object and its background; not two classes that overlap.
+const is_binary = run => run.classes.length === 2 && run.data.mask_values !== 'bits';
+
 function shots(run, images, title) {
   if (!images.length) return [];
   const picture = (source, label, photo) => element('figure', {}, element('img', {
     src: /^data:image\//.test(source) ? source : '', alt: label, class: photo ? 'photo' : ''}), element('figcaption', {}, label));
-  const score = run.classes.length === 2 ? 'Dice' : 'mIoU';
+  const score = is_binary(run) ? 'Dice' : 'mIoU';
   return [element('h3', {style: 'margin-top:14px'}, title), element('div', {class: 'shots'}, images.map(i =>
     element('div', {class: 'card shot'}, element('div', {class: 'title'}, element('span', {title: i.name}, i.name),
       element('span', {class: 'num faint'}, `loss ${real(i.loss)}, ${score} ${real(i.score)}`)),
@@ -122,10 +125,10 @@ function images_section(run) {
   const worst = list(run.best.worst_images), best = list(run.best.best_images);
   if (!worst.length && !best.length) return [];
   const key = (colour, text) => element('span', {}, swatch(colour), ' ' + text);
-  const errors = run.classes.length === 2
+  const errors = is_binary(run)
     ? [key('#00c48c', 'found'), key('#3c8cff', 'missed'), key('#ff6a13', 'false alarm'), key('#8a8f98', 'ignored')]
     : [key('#ff5d5d', 'wrong'), key('#171b22', 'right'), key('#8a8f98', 'ignored')];
-  const classes = run.classes.length > 2 && run.classes.length <= 40 ? run.classes.map(class_label) : [];
+  const classes = !is_binary(run) && run.classes.length <= 40 ? run.classes.map(class_label) : [];
   return [element('div', {class: 'legend'}, element('b', {}, 'errors'), errors),
           classes.length ? element('div', {class: 'legend'}, element('b', {}, 'classes'), classes) : null,
           shots(run, worst, 'Highest loss'), shots(run, best, 'Lowest loss')];
