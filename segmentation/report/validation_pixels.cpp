@@ -8,13 +8,13 @@
 namespace atrous::report {
 
 ValidationPixels::ValidationPixels(const ModelCard& card)
-    : card_(card), softmax_(is_softmax(card)), hard_regions_(card) {
-    clear();
+    : softmax_(is_softmax(card)), hard_regions_(card) {
+    const int64_t channels = card.net.out_channels;
+    if (channels == 1 || (channels == 2 && softmax_)) precision_recall_.emplace();
 }
 
 void ValidationPixels::clear() {
-    const int64_t channels = card_.net.out_channels;
-    if (channels == 1 || (channels == 2 && softmax_)) precision_recall_.emplace();
+    if (precision_recall_) precision_recall_->clear();
     hard_regions_.clear();
 }
 

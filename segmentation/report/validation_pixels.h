@@ -19,7 +19,6 @@ class ValidationPixels {
     const HardRegions& hard_regions() const { return hard_regions_; }
 
  private:
-    const ModelCard& card_;
     const bool softmax_;
     std::optional<PrecisionRecall> precision_recall_;  // of two classes
     HardRegions hard_regions_;
