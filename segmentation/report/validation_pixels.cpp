@@ -7,8 +7,7 @@
 
 namespace atrous::report {
 
-ValidationPixels::ValidationPixels(const ModelCard& card)
-    : softmax_(is_softmax(card)), hard_regions_(card) {
+ValidationPixels::ValidationPixels(const ModelCard& card) : softmax_(is_softmax(card)), hard_regions_(card) {
     const int64_t channels = card.net.out_channels;
     if (channels == 1 || (channels == 2 && softmax_)) precision_recall_.emplace();
 }
