@@ -180,7 +180,13 @@ int sweep(int argc, const char* const* argv) {
     (void)continue_plan(path, plan, threads_given);  // another sweep may have begun here meanwhile
     write_plan(path, plan);
     SweepRuns runs(plan, folder, a.jobs, console);
-    const auto keep = [&] { io::write_durably(folder.results(), results_csv(plan, runs.results(), monitor)); };
+    const auto keep = [&] {
+        io::write_durably(folder.results(), results_csv(plan, runs.results(), monitor));
+        if (std::map<std::string, std::string> failures = runs.failures(); failures != plan.failures) {
+            plan.failures = std::move(failures);
+            write_plan(path, plan);
+        }
+    };
     keep();
     bool warned = false;
     runs.train([&] {  // the next training's end, or the sweep's, tries again

@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <deque>
 #include <map>
+#include <optional>
 
 #include "apps/child_process.h"
 #include "apps/exit_codes.h"
 #include "apps/interrupt.h"
+#include "apps/job_control.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "segmentation/run_lock.h"
@@ -26,38 +29,82 @@ double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock:
 
 // The trainings that run; where an error ends the sweep they save as after an interrupt.
 struct Running : std::map<size_t, ChildProcess> {
+    void send(int signal) const {
+        for (const auto& [item, child] : *this) child.send(signal);
+    }
     ~Running() {
-        for (const auto& [item, child] : *this) child.send(SIGTERM);
+        send(SIGTERM);
         for (auto& [item, child] : *this) child.wait();
     }
 };
 
 // Starts a process for each of the items, so many at once, and calls `ended` for each that has ended. After an interrupt,
-// which is passed on, or where `ended` returns false none is started any more.
-void run_all(const std::vector<size_t>& items, int64_t jobs, const std::function<ChildProcess(size_t)>& start,
-             const std::function<bool(size_t, ChildProcess&)>& ended) {
-    constexpr useconds_t pause_us = 10000;
-    Running running;
-    size_t next = 0;
-    for (bool stopping = false;;) {
-        if (const int signal = interrupt_signal(); signal && !stopping) {
-            for (const auto& [item, child] : running) child.send(signal);
-            stopping = true;
+// which is passed on, or where `ended` returns false none is started any more. Where `start` gives none for an item, that
+// is put off behind the others; when nothing else is to be done, and was not for 10 s, it is told to `insist`.
+class ProcessQueue {
+ public:
+    using Start = std::function<std::optional<ChildProcess>(size_t item, bool insist)>;
+    using Ended = std::function<bool(size_t item, ChildProcess&)>;
+
+    ProcessQueue(const std::vector<size_t>& items, int64_t jobs, Start start, Ended ended)
+        : waiting_(items.begin(), items.end()), jobs_(jobs), start_(std::move(start)), ended_(std::move(ended)) {}
+
+    void run() {
+        constexpr useconds_t pause_us = 10000;
+        for (bool stopping = false;;) {
+            if (const int signal = interrupt_signal(); signal && !stopping) {
+                running_.send(signal);
+                stopping = true;
+            }
+            if (job_control_.is_asked()) stop();
+            fill();
+            take_ended();
+            if (running_.empty() && (stopping || waiting_.empty())) return;
+            ::usleep(pause_us);
         }
-        for (; !interrupt_signal() && next < items.size() && int64_t(running.size()) < jobs; ++next)
-            running.emplace(items[next], start(items[next]));
-        for (auto at = running.begin(); at != running.end();) {
+    }
+
+ private:
+    void stop() {
+        running_.send(SIGSTOP);
+        job_control_.stop_here();
+        running_.send(SIGCONT);
+    }
+
+    void fill() {
+        constexpr double most_s = 10;
+        if (!running_.empty() || waiting_.empty()) idle_since_ = now_s();
+        const bool insist = now_s() - idle_since_ > most_s;
+        for (size_t tries = waiting_.size(); tries > 0 && int64_t(running_.size()) < jobs_ && !interrupt_signal();
+             --tries) {
+            const size_t item = waiting_.front();
+            waiting_.pop_front();
+            if (auto child = start_(item, insist))
+                running_.emplace(item, std::move(*child));
+            else
+                waiting_.push_back(item);
+        }
+    }
+
+    void take_ended() {
+        for (auto at = running_.begin(); at != running_.end();) {
             if (!at->second.exit_code()) {
                 ++at;
                 continue;
             }
-            if (!ended(at->first, at->second)) next = items.size();
-            at = running.erase(at);
+            if (!ended_(at->first, at->second)) waiting_.clear();
+            at = running_.erase(at);
         }
-        if (running.empty() && (stopping || next == items.size())) return;
-        ::usleep(pause_us);
     }
-}
+
+    std::deque<size_t> waiting_;
+    const int64_t jobs_;
+    const Start start_;
+    const Ended ended_;
+    double idle_since_ = now_s();
+    JobControl job_control_;
+    Running running_;
+};
 
 [[noreturn]] void throw_again(int code, const std::string& what) {
     switch (code) {
@@ -94,19 +141,20 @@ void check_trainings(const sweep::Plan& plan, const std::string& folder, int64_t
     int64_t done = 0;
     int code = exit_ok;
     std::string what;
-    const auto start = [&](size_t i) {
+    const auto start = [&](size_t i, bool) {
         const std::string run = folder + "/" + name_of(plan.points[i]);
         return ChildProcess({"train", "--dry-run", "--output-dir", run},
                             config_of(experiment_of(plan, plan.points[i])));
     };
-    run_all(all, jobs, start, [&](size_t i, ChildProcess& child) {
+    const auto ended = [&](size_t i, ChildProcess& child) {
         console.progress("checking trainings", ++done, int64_t(all.size()));
-        if (const int ended = *child.exit_code(); ended != exit_ok && code == exit_ok) {
-            code = ended;
+        if (const int its = *child.exit_code(); its != exit_ok && code == exit_ok) {
+            code = its;
             what = name_of(plan.points[i]) + ": " + child.complaint();
         }
         return code == exit_ok;
-    });
+    };
+    ProcessQueue(all, jobs, start, ended).run();
     if (code != exit_ok && !interrupt_signal()) throw_again(code, what);
 }
 
@@ -115,28 +163,52 @@ SweepRuns::SweepRuns(const sweep::Plan& plan, const sweep::SweepFolder& folder, 
     for (const sweep::Point& point : plan.points) {
         experiments_.push_back(experiment_of(plan, point));
         results_.push_back(sweep::read_result(folder.run(name_of(point)), experiments_.back()));
+        const auto failure = plan.failures.find(name_of(point));
+        if (failure != plan.failures.end() && results_.back().state != State::done)
+            results_.back().failure = failure->second;
     }
 }
 
+std::map<std::string, std::string> SweepRuns::failures() const {
+    std::map<std::string, std::string> failures;
+    for (size_t i = 0; i < results_.size(); ++i)
+        if (!results_[i].failure.empty()) failures[name_of(plan_.points[i])] = results_[i].failure;
+    return failures;
+}
+
 std::vector<std::string> SweepRuns::arguments_of(size_t i) const {
-    const std::string run = folder_.run(name_of(plan_.points[i]));
+    const std::string run = run_of(i);
     if (results_[i].state == State::waiting) return {"train", "--output-dir", run};
     std::vector<std::string> words{"train", "--resume", run};
     for (const std::string& word : settings_of_start(experiments_[i])) words.push_back(word);
     return words;
 }
 
-// A training that was killed together with an earlier start may need a moment to be gone.
-void SweepRuns::wait_until_free(const std::string& folder) {
-    constexpr double most_s = 10;
-    const double began = now_s();
-    for (bool said = false; now_s() - began < most_s && !interrupt_signal(); ::usleep(50000)) {
-        try {
-            return RunLock::check_free(folder);
-        } catch (const IoError& e) {
-            if (!std::exchange(said, true)) console_.text(fmt::format("waiting: {}\n", e.what()));
-        }
+// Whether another process uses the run folder: a training that was killed together with an earlier start may need a
+// moment to be gone, and one that somebody else has begun there any time.
+bool SweepRuns::is_locked(size_t i) {
+    try {
+        RunLock::check_free(run_of(i));
+        return false;
+    } catch (const IoError& e) {
+        if (put_off_.insert(i).second) console_.text(fmt::format("put off: {}\n", e.what()));
+        return true;
     }
+}
+
+// Those that failed before come last.
+std::vector<size_t> SweepRuns::in_order() {
+    std::vector<size_t> items, failed;
+    for (size_t i = 0; i < results_.size(); ++i)
+        if (results_[i].state != State::done) (results_[i].failure.empty() ? items : failed).push_back(i);
+    constexpr size_t most_lines = 20;
+    for (size_t k = 0; k < std::min(failed.size(), most_lines); ++k)
+        console_.text(fmt::format("failed before, and is tried again after the others: {}: {}\n",
+                                  name_of(plan_.points[failed[k]]), results_[failed[k]].failure));
+    if (failed.size() > most_lines)
+        console_.text(fmt::format("… and {} more, which {} has\n", failed.size() - most_lines, folder_.results()));
+    items.insert(items.end(), failed.begin(), failed.end());
+    return items;
 }
 
 void SweepRuns::say_end(size_t i, double seconds) {
@@ -158,31 +230,31 @@ void SweepRuns::say_end(size_t i, double seconds) {
 }
 
 void SweepRuns::note_end(size_t i, int code, const std::string& complaint) {
-    results_[i] = sweep::read_result(folder_.run(name_of(plan_.points[i])), experiments_[i]);
+    results_[i] = sweep::read_result(run_of(i), experiments_[i]);
     const bool stopped = interrupt_signal() && code == exit_after_signal(interrupt_signal());
     if (code != exit_ok && !stopped) results_[i].failure = fmt::format("{} (exit code {})", complaint, code);
 }
 
 void SweepRuns::train(const std::function<void()>& ended) {
-    std::vector<size_t> items;
-    for (size_t i = 0; i < results_.size(); ++i)
-        if (results_[i].state != State::done) items.push_back(i);
+    const std::vector<size_t> items = in_order();
     left_ = items.size();
     if (left_ > 0 && left_ < results_.size())
         console_.text(fmt::format("{} of {} trainings are done already\n", results_.size() - left_, results_.size()));
     std::map<size_t, double> starts;
-    const auto start = [&](size_t i) {
+    const auto start = [&](size_t i, bool insist) -> std::optional<ChildProcess> {
+        if (is_locked(i) && !insist) return std::nullopt;
         starts[i] = now_s();
-        wait_until_free(folder_.run(name_of(plan_.points[i])));
+        if (put_off_.contains(i)) results_[i] = sweep::read_result(run_of(i), experiments_[i]);  // it may have gone on
         const bool anew = results_[i].state == State::waiting;
         return ChildProcess(arguments_of(i), anew ? config_of(experiments_[i]) : "");
     };
-    run_all(items, jobs_, start, [&](size_t i, ChildProcess& child) {
+    const auto note = [&](size_t i, ChildProcess& child) {
         note_end(i, *child.exit_code(), child.complaint());
         if (!interrupt_signal()) --left_, ++ended_, say_end(i, now_s() - starts[i]);
         ended();
         return true;
-    });
+    };
+    ProcessQueue(items, jobs_, start, note).run();
 }
 
 }  // namespace atrous::app

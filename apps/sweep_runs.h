@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,19 +19,23 @@ namespace atrous::app {
 void check_trainings(const sweep::Plan& plan, const std::string& folder, int64_t jobs, Console& console);
 
 // Trains what is not done, `jobs` at a time, each in its folder: resumed where it was begun. After each training `ended`
-// is called. An interrupt is passed on, once, to those that run; none is begun after it.
+// is called. An interrupt is passed on, once, to those that run; none is begun after it. Those that failed in an earlier
+// start are tried again after the others, and one whose folder another process uses is put off until nothing else is left.
 class SweepRuns {
  public:
     SweepRuns(const sweep::Plan& plan, const sweep::SweepFolder& folder, int64_t jobs, Console& console);
 
     void train(const std::function<void()>& ended);
     const std::vector<sweep::Result>& results() const { return results_; }
+    std::map<std::string, std::string> failures() const;  // as the plan has them, by now
 
  private:
+    std::string run_of(size_t point) const { return folder_.run(name_of(plan_.points[point])); }
     std::vector<std::string> arguments_of(size_t point) const;
     void note_end(size_t point, int code, const std::string& complaint);
     void say_end(size_t point, double seconds);
-    void wait_until_free(const std::string& folder);
+    bool is_locked(size_t point);
+    std::vector<size_t> in_order();
 
     const sweep::Plan& plan_;
     const sweep::SweepFolder& folder_;
@@ -37,6 +43,7 @@ class SweepRuns {
     Console& console_;
     std::vector<Experiment> experiments_;
     std::vector<sweep::Result> results_;
+    std::set<size_t> put_off_;
     size_t left_ = 0, ended_ = 0;  // trainings that are still to end; those of this start that have
     double trained_s_ = 0;
 };

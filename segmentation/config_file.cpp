@@ -74,19 +74,7 @@ std::vector<ConfigEntry> entries_of(Read read) {
     return entries;
 }
 
-std::string toml_of(const Word& word) {
-    if (word.kind != Word::Kind::text) return word.text;
-    std::string text = "\"";
-    for (const char c : io::as_utf8(word.text)) {
-        if (c == '"' || c == '\\')
-            text += std::string("\\") + c;
-        else if (static_cast<unsigned char>(c) < 32 || c == 127)
-            text += fmt::format("\\u{:04x}", int(c));
-        else
-            text += c;
-    }
-    return text + '"';
-}
+std::string toml_of(const Word& word) { return word.kind == Word::Kind::text ? toml_text(word.text) : word.text; }
 
 std::string toml_of(const std::vector<Word>& words) {
     std::string text;
@@ -134,6 +122,19 @@ int set_all(Settings& settings, const std::vector<ConfigEntry>& entries, const s
 }
 
 }  // namespace
+
+std::string toml_text(const std::string& text) {
+    std::string toml = "\"";
+    for (const char c : io::as_utf8(text)) {
+        if (c == '"' || c == '\\')
+            toml += std::string("\\") + c;
+        else if (static_cast<unsigned char>(c) < 32 || c == 127)
+            toml += fmt::format("\\u{:04x}", int(c));
+        else
+            toml += c;
+    }
+    return toml + '"';
+}
 
 void read_config_file(Settings& settings, const std::string& path) {
     const auto entries = entries_of([&] { return io::read_toml(path, purpose); });

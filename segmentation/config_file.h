@@ -20,4 +20,7 @@ int read_config_text(Settings& settings, const std::string& text, const std::str
 // A file that gives these values again.
 std::string as_toml(const Settings& settings);
 
+// The text as a string of TOML, with its quotes; what is no UTF-8 as io::as_utf8 has it.
+std::string toml_text(const std::string& text);
+
 }  // namespace atrous

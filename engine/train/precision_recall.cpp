@@ -32,6 +32,12 @@ void PrecisionRecall::add(float logit, bool foreground) {
     Bin& bin = bins_[bin_of(logit)];
     ++(foreground ? bin.foreground : bin.background);
     foreground_ += foreground;
+    ++all_;
+}
+
+void PrecisionRecall::clear() {
+    if (all_ > 0) std::fill(bins_.begin(), bins_.end(), Bin{});
+    foreground_ = all_ = 0;
 }
 
 template <typename Visit>

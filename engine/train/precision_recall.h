@@ -19,6 +19,7 @@ class PrecisionRecall {
 
     // `logit`: log(p / (1 - p)) of the foreground's probability p. NaN is left out.
     void add(float logit, bool foreground);
+    void clear();  // keeps the memory
 
     // Σ (R_n - R_(n-1)) P_n over thresholds from the highest to the lowest, P and R the precision and recall of what is
     // at or above the n-th (scikit-learn's average_precision_score). Undefined without a foreground pixel.
@@ -49,7 +50,7 @@ class PrecisionRecall {
     Point point(size_t bin, int64_t found, int64_t false_alarms) const;
 
     std::vector<Bin> bins_;
-    int64_t foreground_ = 0;
+    int64_t foreground_ = 0, all_ = 0;
 };
 
 }  // namespace atrous

@@ -189,7 +189,7 @@ void add_classes(Json& study, const Scene& s, const data::Image& predicted, cons
 void add_pictures(Json& study, const Scene& s, const data::Image& predicted, const ModelCard& card) {
     const data::Palette palette = colours_of(card);
     const data::Image rgb = data::to_8bit_rgb(s.example.image, card.normalization.range);
-    report::ShownImage shown{"", 0, 0, data::resize_bilinear(rgb, s.shown_h, s.shown_w), {}, shown_ids(s, predicted)};
+    report::ValidationPicture shown{data::resize_bilinear(rgb, s.shown_h, s.shown_w), {}, shown_ids(s, predicted)};
     study["picture"] = report::jpeg_uri(shown.picture);
     study["prediction"] = report::png_uri(shown.prediction, palette);
     if (s.example.labels.h == 0) return;

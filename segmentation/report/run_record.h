@@ -8,7 +8,8 @@
 //   terms       the names of the loss's parts
 //   steps       of some steps each a row: the last step's number, its rate, the mean loss and the mean of each term
 //   epochs      of each epoch: the terms' means (null where it was resumed within), IoU by class, seconds, memory
-//   best        of the best epoch's validation: confusion matrix, intervals of the scores, images and pictures
+//   best        of the best epoch's validation: confusion matrix, intervals of the scores, images and pictures, hardest
+//               regions, and of two classes the precision-recall curve, whose points are recall, precision and threshold
 //   best_before the same of the best epoch before it, until another epoch is noted: a training that is killed before the
 //               best epoch's checkpoint goes back to it
 //

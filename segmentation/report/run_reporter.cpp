@@ -30,7 +30,8 @@ RunReporter::RunReporter(const TrainingSetup& setup, const RunFolder& folder, co
       log_(log),
       record_(new_record()),
       whole_epoch_(progress.batch == 0),
-      shown_(setup.card) {
+      shown_(setup.card),
+      pixels_(setup.card) {
     const int64_t steps =
         setup.experiment.trainer.epochs * ceil_div(batches_per_epoch, setup.experiment.trainer.accumulate);
     steps_in_row_ = std::max<int64_t>(1, steps / step_rows);
@@ -99,6 +100,7 @@ void RunReporter::begin_epoch() {
     cells_ = 0;
     incomplete_ = false;
     shown_.clear();
+    pixels_.clear();
     began_ = Clock::now();
     trained_ = {};
 }
@@ -144,6 +146,7 @@ void RunReporter::on_validated(const ImageResult& image) {
         if (cells_ > most_cells) score.counts = {};
         images_.push_back(std::move(score));
         shown_.add(image);
+        pixels_.add(image);
         incomplete_ = false;
     });
 }
@@ -199,22 +202,66 @@ static Json image_table(const std::vector<ImageScore>& images) {
     return {{"of", images.size()}, {"columns", columns}, {"rows", rows}};
 }
 
-static Json shown_json(const std::vector<ShownImage>& images, const ModelCard& card) {
-    const int64_t labels = label_values(card.label_form(), card.classes());  // each is as a class to the map of errors
+static data::Palette palette_of(const ModelCard& card) {
     data::Palette palette = card.label_colours();
     palette[data::ignored_class] = 0x8a8f98;
+    return palette;
+}
+
+static Json picture_json(const ValidationPicture& image, const data::Palette& palette) {
+    return {{"width", image.picture.w},
+            {"height", image.picture.h},
+            {"picture", jpeg_uri(image.picture)},
+            {"truth", png_uri(image.truth, palette)},
+            {"prediction", png_uri(image.prediction, palette)}};
+}
+
+static Json shown_json(const std::vector<ShownImage>& images, const ModelCard& card) {
+    const int64_t labels = label_values(card.label_form(), card.classes());  // each is as a class to the map of errors
+    const data::Palette palette = palette_of(card);
     Json list = Json::array();
-    for (const ShownImage& image : images)
-        list.push_back({{"name", io::as_utf8(image.name)},
-                        {"loss", number(image.loss)},
-                        {"score", number(image.score)},
-                        {"width", image.picture.w},
-                        {"height", image.picture.h},
-                        {"picture", jpeg_uri(image.picture)},
-                        {"truth", png_uri(image.truth, palette)},
-                        {"prediction", png_uri(image.prediction, palette)},
-                        {"errors", png_uri(error_map(image, labels), error_palette(labels))}});
+    for (const ShownImage& image : images) {
+        Json& shown = list.emplace_back(picture_json(image, palette));
+        shown["name"] = io::as_utf8(image.name);
+        shown["loss"] = number(image.loss);
+        shown["score"] = number(image.score);
+        shown["errors"] = png_uri(error_map(image, labels), error_palette(labels));
+    }
     return list;
+}
+
+static Json regions_json(const std::vector<HardRegion>& regions, const ModelCard& card) {
+    const data::Palette palette = palette_of(card);
+    const auto frame_json = [](const Frame& f) { return Json{f.left, f.top, f.width, f.height}; };
+    Json list = Json::array();
+    for (const HardRegion& region : regions)
+        list.push_back({{"name", io::as_utf8(region.name)},
+                        {"loss", number(region.loss)},
+                        {"wrong", region.wrong},
+                        {"truth", region.truth},
+                        {"predicted", region.predicted},
+                        {"mistaken", region.mistaken},
+                        {"picture", jpeg_uri(region.whole.picture)},
+                        {"frame", frame_json(region.in_whole)},
+                        {"close", picture_json(region.close, palette)},
+                        {"close_frame", frame_json(region.in_close)}});
+    return list;
+}
+
+// Of nets without a threshold (docs/metrics.md) there is no best one.
+static Json curve_json(const PrecisionRecall& curve, const ClassCounts& object, const ModelCard& card) {
+    const auto point_json = [](double precision, double recall, double threshold) {
+        return Json{number(recall), number(precision), number(threshold)};
+    };
+    Json points = Json::array();
+    for (const auto& p : curve.curve(0.005)) points.push_back(point_json(p.precision, p.recall, p.threshold));
+    if (points.empty()) return Json::object();
+    const auto share = [&](int64_t of) { return of ? double(object.intersection) / double(of) : undefined_score; };
+    const auto best = curve.best();
+    return {{"average_precision", number(curve.average_precision())},
+            {"points", points},
+            {"at_half", point_json(share(object.predicted), share(object.truth), 0.5)},
+            {"best", card.net.out_channels == 1 ? point_json(best.precision, best.recall, best.threshold) : Json()}};
 }
 
 void RunReporter::note_best(const EpochReport& r) {
@@ -237,7 +284,10 @@ void RunReporter::note_best(const EpochReport& r) {
                        {"confusion", confusion_json(scores.confusion)},
                        {"table", image_table(images_)},
                        {"worst_images", shown_json(shown_.worst(), card)},
-                       {"best_images", shown_json(shown_.best(), card)}};
+                       {"best_images", shown_json(shown_.best(), card)},
+                       {"regions", regions_json(pixels_.hard_regions().regions(), card)}};
+    if (pixels_.precision_recall())
+        record_["best"]["precision_recall"] = curve_json(*pixels_.precision_recall(), scores.classes.at(1), card);
 }
 
 void RunReporter::on_epoch(const EpochReport& r) {

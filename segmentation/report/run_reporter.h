@@ -9,6 +9,7 @@
 #include "segmentation/report/image_scores.h"
 #include "segmentation/report/run_record.h"
 #include "segmentation/report/shown_images.h"
+#include "segmentation/report/validation_pixels.h"
 #include "segmentation/run_folder.h"
 #include "segmentation/run_log.h"
 #include "segmentation/training_setup.h"
@@ -69,6 +70,7 @@ class RunReporter : public TrainObserver {
     int64_t steps_in_row_, steps_since_row_ = 0;
     StepSums row_, epoch_;
     ShownImages shown_;
+    ValidationPixels pixels_;
     std::vector<ImageScore> images_;
     int64_t cells_ = 0;                                   // of the images' counts
     Clock::time_point began_ = Clock::now(), trained_{};  // of the epoch: its begin, the end of its last step

@@ -6,20 +6,17 @@
 #include <string>
 #include <vector>
 
-#include "data/image.h"
-#include "engine/train/evaluate.h"
 #include "segmentation/model_card.h"
+#include "segmentation/report/validation_picture.h"
 
 namespace atrous::report {
 
 inline constexpr int64_t picture_side = 224;  // the longer one, at most, in pixels
 inline constexpr size_t shown_each = 5;       // best images, and worst ones
 
-struct ShownImage {
+struct ShownImage : ValidationPicture {
     std::string name;
-    double loss, score;             // Dice of two classes, of more the mean IoU; NaN: not defined
-    data::Image picture;            // RGB of 8 bits
-    data::Image truth, prediction;  // class ids
+    double loss, score;  // Dice of two classes, of more the mean IoU; NaN: not defined
 };
 
 // Collects while a validation goes on: what it holds is never more than shown_each images on either side.
@@ -27,7 +24,7 @@ class ShownImages {
  public:
     explicit ShownImages(const ModelCard& card) : card_(card) {}
     void clear();
-    void add(const ImageResult& image);  // of the net's own sizes; one without a finite loss is passed over
+    void add(const ImageResult& image);                              // one without a finite loss is passed over
     const std::vector<ShownImage>& worst() const { return worst_; }  // the worst first
     std::vector<ShownImage> best() const;                            // the best first, without those among the worst
 
@@ -39,7 +36,7 @@ class ShownImages {
 };
 
 // Where truth and prediction differ, an id a pixel, to be drawn with error_palette().
-data::Image error_map(const ShownImage& image, int64_t classes);
+data::Image error_map(const ValidationPicture& image, int64_t classes);
 // Of two classes: neither, hit, missed, false alarm, ignored. Of more: right, wrong, -, -, ignored.
 data::Palette error_palette(int64_t classes);
 

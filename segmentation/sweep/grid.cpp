@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/split.h"
@@ -131,18 +133,33 @@ std::string drawn_value(const Axis& axis, double u) {
     return fmt::format("{}", std::clamp(rounded, r.low, r.high));
 }
 
+[[noreturn]] void refuse_small_grid(int64_t random, size_t points) {
+    throw UsageError(
+        fmt::format("`random` {}: the grid has only {} points; name more values, or draw fewer", random, points));
+}
+
+// How many points there are where no axis is a range; else more than can be drawn.
+size_t combinations(const std::vector<Axis>& axes) {
+    size_t all = 1;
+    for (const Axis& axis : axes) {
+        if (axis.values.empty()) return max_points + 1;
+        all = std::min(all * axis.values.size(), max_points + 1);
+    }
+    return all;
+}
+
 std::vector<Point> drawn_points(const std::vector<Axis>& axes, const Request& request) {
+    if (const size_t all = combinations(axes); int64_t(all) < request.random) refuse_small_grid(request.random, all);
     std::vector<Point> points;
+    std::set<Point> drawn;
     const int64_t tries = 1000 + 200 * request.random;
     for (int64_t draw = 0; draw < tries && int64_t(points.size()) < request.random; ++draw) {
         Point point;
         for (const Axis& axis : axes)
             point.push_back({axis.key, drawn_value(axis, uniform(draw, axis.key, request.seed))});
-        if (std::find(points.begin(), points.end(), point) == points.end()) points.push_back(point);
+        if (drawn.insert(point).second) points.push_back(std::move(point));
     }
-    if (int64_t(points.size()) < request.random)
-        throw UsageError(fmt::format("`random` {}: the grid has only {} points; name more values, or draw fewer",
-                                     request.random, points.size()));
+    if (int64_t(points.size()) < request.random) refuse_small_grid(request.random, points.size());
     return points;
 }
 
@@ -179,6 +196,24 @@ std::vector<Point> points_one_at_a_time(const std::vector<Axis>& axes, const Req
         }
     }
     return points;
+}
+
+// A name has 32 bits of a hash where values do not stand in it as they are.
+void check_names(const std::vector<Point>& points) {
+    std::map<std::string, const Point*> names;
+    const auto text_of = [](const Point& point) {
+        std::string text;
+        for (const Value& value : point) text += (text.empty() ? "" : ", ") + value.key + " " + value.text;
+        return text;
+    };
+    for (const Point& point : points) {
+        const auto [other, is_new] = names.emplace(name_of(point), &point);
+        if (is_new) continue;
+        throw UsageError(
+            fmt::format("`grid`: the trainings {} and {} would have one run folder, {}; write one of their values in "
+                        "another form, or leave one out",
+                        io::printable(text_of(*other->second)), io::printable(text_of(point)), other->first));
+    }
 }
 
 Axis numbered(const char* key, int64_t count, const std::function<std::string(int64_t)>& value) {
@@ -238,6 +273,7 @@ std::vector<Point> points_of(const Request& request) {
     if (request.random > 0 || request.one_at_a_time) varied.clear();
     for (const Axis& axis : varied) points = times(points, axis);
     for (const Axis& axis : repeated) points = times(points, axis);
+    check_names(points);
     return points;
 }
 

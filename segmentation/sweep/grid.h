@@ -1,6 +1,7 @@
 // The points of a sweep: combinations of values of settings, all of them or some that are drawn.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -12,7 +13,7 @@ namespace atrous::sweep {
 
 struct Value {
     std::string key, text;  // a setting, and its value in the one form that equal values have
-    bool operator==(const Value&) const = default;
+    auto operator<=>(const Value&) const = default;
 };
 
 // One of the trainings: what it has for each setting that varies, in the order in which settings are declared, and
@@ -49,7 +50,8 @@ std::vector<Axis> axes_of(const Request& request);
 // distinct ones of the grid, each with all folds and seeds: of a range, values of three digits, uniform in their
 // logarithm. They follow from the seed, and more of them begin with the same. UsageError where there are not as many,
 // or a range is not drawn from.
-// One at a time, they are the experiment itself and those that have one value of the grid in place of its own.
+// One at a time, they are the experiment itself and those that have one value of the grid in place of its own. UsageError
+// also where two of them have one name.
 std::vector<Point> points_of(const Request& request);
 
 // Settings that change how trainings run and not what they find. A training that goes on takes them from the start that it

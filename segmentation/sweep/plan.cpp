@@ -19,7 +19,7 @@ constexpr io::TomlPurpose purpose{"plan of a sweep", "trainings = [\"lr=0.0001\"
 
 struct StoredPlan {
     std::vector<std::string> names;  // of the points
-    std::map<std::string, std::string> settings;
+    std::map<std::string, std::string> settings, failures;
 };
 
 std::string text_of(const io::TomlValue& value) {
@@ -28,10 +28,10 @@ std::string text_of(const io::TomlValue& value) {
     return text;
 }
 
-std::map<std::string, std::string> settings_of(const io::TomlValue& table) {
-    std::map<std::string, std::string> settings;
-    for (const auto& [key, value] : table.entries) settings[key] = text_of(value);
-    return settings;
+std::map<std::string, std::string> texts_of(const io::TomlValue& table) {
+    std::map<std::string, std::string> texts;
+    for (const auto& [key, value] : table.entries) texts[key] = text_of(value);
+    return texts;
 }
 
 StoredPlan read_plan(const std::string& path) {
@@ -39,7 +39,8 @@ StoredPlan read_plan(const std::string& path) {
     for (const auto& [key, value] : io::read_toml(path, purpose).entries) {
         if (key == "trainings")
             for (const io::TomlValue& name : value.items) plan.names.push_back(name.text);
-        if (key == "settings") plan.settings = settings_of(value);
+        if (key == "settings") plan.settings = texts_of(value);
+        if (key == "failures") plan.failures = texts_of(value);
     }
     if (plan.names.empty() || plan.settings.empty())
         throw FormatError(path + ": is no plan of a sweep; choose another `output-dir`");
@@ -53,7 +54,7 @@ StoredPlan read_plan(const std::string& path) {
 }
 
 void check_settings(const std::string& folder, const StoredPlan& stored, const std::string& base) {
-    for (const auto& [key, value] : settings_of(io::parse_toml(base, "the settings", purpose))) {
+    for (const auto& [key, value] : texts_of(io::parse_toml(base, "the settings", purpose))) {
         const auto before = stored.settings.find(key);
         if (before == stored.settings.end() || before->second == value || changes_no_result(key)) continue;
         refuse(folder, fmt::format("of `{}` {}, here {}", key, before->second.empty() ? "\"\"" : before->second,
@@ -104,7 +105,10 @@ void write_plan(const std::string& folder, const Plan& plan) {
     std::string text = "# What `atrous sweep` trains in this folder, and the settings that all trainings share.\n";
     text += "trainings = [\n";
     for (const Point& point : plan.points) text += "  \"" + name_of(point) + "\",\n";
-    io::write_durably(folder + "/" + plan_name, text + "]\n\n[settings]\n" + plan.base);
+    text += "]\n\n[settings]\n" + plan.base;
+    if (!plan.failures.empty()) text += "\n[failures]\n";
+    for (const auto& [name, why] : plan.failures) text += fmt::format("{} = {}\n", toml_text(name), toml_text(why));
+    io::write_durably(folder + "/" + plan_name, text);
 }
 
 std::vector<Point> continue_plan(const std::string& folder, Plan& plan, bool threads_given) {
@@ -114,6 +118,7 @@ std::vector<Point> continue_plan(const std::string& folder, Plan& plan, bool thr
     if (const auto threads = stored.settings.find("threads"); threads != stored.settings.end() && !threads_given)
         set_threads(plan, threads->second);
     check_settings(folder, stored, plan.base);
+    plan.failures = stored.failures;
     std::set<std::string> before(stored.names.begin(), stored.names.end());
     std::vector<Point> added;
     for (const Point& point : plan.points)

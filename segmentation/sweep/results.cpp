@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <map>
 
 #include "base/error.h"
 #include "base/paths.h"
@@ -132,15 +133,11 @@ Result read_result(const std::string& folder, const Experiment& e) {
 
 std::vector<Group> ranked(const Plan& plan, const std::vector<Result>& results, bool higher_is_better) {
     std::vector<Group> groups;
-    std::vector<Point> points;
+    std::map<Point, size_t> places;  // of the groups
     for (size_t i = 0; i < plan.points.size(); ++i) {
-        const Point point = without_repeats(plan.points[i]);
-        const size_t at = size_t(std::find(points.begin(), points.end(), point) - points.begin());
-        if (at == points.size()) {
-            points.push_back(point);
-            groups.emplace_back();
-        }
-        groups[at].members.push_back(i);
+        const auto [place, is_new] = places.emplace(without_repeats(plan.points[i]), groups.size());
+        if (is_new) groups.emplace_back();
+        groups[place->second].members.push_back(i);
     }
     for (Group& group : groups) average(group, results);
     std::stable_sort(groups.begin(), groups.end(), [&](const Group& a, const Group& b) {

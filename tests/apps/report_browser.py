@@ -102,14 +102,18 @@ class Browser:
 
     def hover(self, chart, share):
         """What the chart says at this share of its width: {series: text}, and the epoch."""
+        said, head = self.hover_text(chart, share)
+        return said, float(re.search(r"epoch ([\d.]+)", head)[1])
+
+    def hover_text(self, chart, share):
+        """The same with the heading as it stands."""
         area = self.one(f'[data-chart="{chart}"] svg')
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", area)
         ActionChains(self.driver).move_to_element_with_offset(area, (share - .5) * area.size["width"] * .98, 0).perform()
         tip = self.one(f'[data-chart="{chart}"] .tip')
         expect(tip.is_displayed(), f"{self.path.name}: nothing is said at {share} of {chart}")
         rows = [row.find_elements(By.TAG_NAME, "td") for row in tip.find_elements(By.TAG_NAME, "tr")]
-        epoch = float(re.search(r"epoch ([\d.]+)", tip.text)[1])
-        return {name.text.strip(): value.text for name, value in rows}, epoch
+        return {name.text.strip(): value.text for name, value in rows}, tip.text.split("\n")[0]
 
     def screenshot(self, path, height=None):
         whole = self.driver.execute_script("return document.documentElement.scrollHeight")
@@ -183,6 +187,73 @@ def check_pictures(browser):
     expect(titles[0] == max(titles), f"the highest loss does not come first: {titles}")
 
 
+def check_regions(browser, folder):
+    found = json.loads((folder / "report.json").read_text())["best"]["regions"]
+    losses = [float(re.search(r"loss ([\d.]+)", t.text)[1]) for t in browser.all("#regions .title")]
+    expect(len(losses) == min(6, len(browser.table("images"))), f"{len(losses)} regions are shown")
+    expect(losses == sorted(losses, reverse=True), f"the hardest region does not come first: {losses}")
+    for shot, region in zip(browser.all("#regions .shot"), found):
+        expect(f"{100 * region['wrong']:.1f} % wrong" in shot.text, f"{shot.text} has another share of errors than {region['wrong']}")
+        framed = shot.find_elements(By.CSS_SELECTOR, ".framed")
+        expect(len(framed) == 4, f"{len(framed)} pictures of a region")
+        for number, picture in enumerate(framed):
+            image, frame = picture.find_element(By.TAG_NAME, "img"), picture.find_element(By.CSS_SELECTOR, ".frame")
+            browser.driver.execute_script("arguments[0].scrollIntoView()", image)
+            expect(browser.driver.execute_script("return arguments[0].complete && arguments[0].naturalWidth", image) > 0,
+                   "a picture of a region is not one")
+            outer, inner = image.rect, frame.rect
+            left, top, width, height = region["close_frame" if number else "frame"]
+            wanted = (outer["x"] + left * outer["width"], outer["y"] + top * outer["height"], width * outer["width"],
+                      height * outer["height"])
+            at = (inner["x"], inner["y"], inner["width"], inner["height"])
+            expect(all(abs(a - b) < 1.5 for a, b in zip(at, wanted)), f"a frame lies at {at}, expected {wanted}")
+
+
+def check_hardest_classes(browser, folder):
+    best = json.loads((folder / "report.json").read_text())["best"]
+    iou = sorted(c["scores"]["IoU"] for c in best["classes"] if c["truth"] and c["scores"]["IoU"] is not None)
+    shown = [line.text for line in browser.all("#hardest li")]
+    expect([f"IoU {value:.4f}" in line for value, line in zip(iou, shown)] == [True] * min(3, len(iou)),
+           f"the hardest classes are {shown}, expected IoUs {iou}")
+    confusion = best["confusion"]
+    for line in shown:
+        if " are taken for " in line:
+            name, share, other = re.match(r"(.*): IoU .*; ([\d.]+) % of its pixels are taken for (.*)", line).groups()
+            names = [row[0] for row in browser.table("classes")]
+            row = confusion[names.index(name)]
+            rest = [n for i, n in enumerate(row) if i != names.index(name)]
+            expect(row[names.index(other)] == max(rest) and abs(100 * max(rest) / sum(row) - float(share)) < .06,
+                   f"{line}: the confusion matrix has {row}")
+
+
+def check_precision_recall(browser, work):
+    """Of the two classes of a run whose images lie between the borders of letterbox."""
+    folder = work / "binary"
+    run(PROGRAM, "eval", "--data", "binary-data", "--checkpoint", "binary", "--json", "binary.json", "--device", "cpu",
+        "--threads", 1, cwd=work)
+    scores = json.loads((work / "binary.json").read_text())
+    browser.open(folder / "report.html")
+    facts = {row[0]: row[1] for row in browser.table("precision_recall")}
+    expect(facts["average precision"] == f"{scores['average_precision']:.4f}", f"{facts}; eval has {scores['average_precision']}")
+    best = f"{scores['best_threshold']:.4g}: Dice {scores['best_threshold_dice']:.4f}"
+    expect(facts["best threshold"] == best, f"{facts}; eval has {best}")
+    said, head = browser.hover_text("precision_recall", 0.6)
+    threshold = float(head.removeprefix("threshold "))
+    expect(any(p["threshold"] and abs(p["threshold"] - threshold) <= 1e-3 * threshold and close(said["precision"], p["precision"])
+               and close(said["recall"], p["recall"]) for p in scores["precision_recall"]),
+           f"threshold {threshold} has {said}, which is no point of eval's curve")
+    spot = browser.one('[data-chart="precision_recall"] [data-spot^="best threshold"]').rect
+    curve = browser.one('[data-chart="precision_recall"] path.series').rect
+    expect(curve["x"] <= spot["x"] + 5 <= curve["x"] + curve["width"] + 1 and curve["y"] <= spot["y"] + 5,
+           f"the best threshold lies at {spot}, the curve at {curve}")
+    shown = browser.all("#images img")[0]
+    size = browser.driver.execute_script("return [arguments[0].naturalWidth, arguments[0].naturalHeight]", shown)
+    expect(size == [48, 48], f"a picture without the borders of letterbox is {size}, expected 48x48")
+    check_regions(browser, folder)
+    browser.driver.execute_script("document.getElementById('log').click()")
+    expect(len(browser.all('[data-chart="precision_recall"] path.series')) == 1, "the logarithm takes the curve away")
+
+
 def check_sorting(browser):
     column = lambda: [float(row[1]) for row in browser.table("images")]
     expect(column() == sorted(column(), reverse=True) and len(column()) > 2, f"images are not sorted by loss: {column()}")
@@ -241,6 +312,9 @@ def make_runs(work):
     run(PROGRAM, "train", "--resume", "first", "--epochs", 3, cwd=work)
     run(PROGRAM, *common, "--lr", 0.001, "--epochs", 2, "--output-dir", "second", cwd=work)
     run(PROGRAM, *common, "--epochs", 1, "--output-dir", "one", cwd=work)
+    run(PROGRAM, "synth", "--output", "binary-data", "--count", 20, "--size", 48, "--val-fraction", 0.4, cwd=work)
+    run(PROGRAM, "train", "--data", "binary-data", "--size", "96x48", "--resize", "letterbox", "--base-channels", 4, "--depth",
+        2, "--batch-size", 4, "--device", "cpu", "--threads", 1, "--lr", 0.01, "--epochs", 4, "--output-dir", "binary", cwd=work)
     shutil.copytree(work / "data/train", work / "plain")
     run(PROGRAM, *["plain" if word == "data" else word for word in common], "--val-fraction", 0, "--epochs", 2, "--output-dir",
         "blind", cwd=work)
@@ -329,7 +403,10 @@ def main():
             check_curves(browser, runs[0])
             check_smoothing(browser)
             check_classes(browser, runs[0])
+            check_hardest_classes(browser, runs[0])
             check_pictures(browser)
+            check_regions(browser, runs[0])
+            expect(not browser.all("#precision_recall"), "several classes have one curve")
             check_sorting(browser)
             check_print(browser)
             check_settings(browser, runs[0])
@@ -338,11 +415,13 @@ def main():
             browser.open(work / "compare.html")
             check_comparison(browser, runs)
             browser.expect_quiet()
+            check_precision_recall(browser, work)
             check_runs_that_lack_something(browser, work)
             check_changed_runs(browser, work)
         for name, width, dark in (("desktop", 1200, False), ("dark", 1200, True), ("phone", 390, False)):
             with Browser(width, 844, dark) as browser:
-                for page, path in (("report", runs[0] / "report.html"), ("compare", work / "compare.html")):
+                for page, path in (("report", runs[0] / "report.html"), ("compare", work / "compare.html"),
+                                   ("two-classes", work / "binary/report.html")):
                     browser.open(path)
                     if shots:
                         browser.screenshot(shots / f"{page}-{name}.png")

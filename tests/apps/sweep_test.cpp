@@ -105,9 +105,67 @@ TEST_F(SweepTest, AFailedTrainingStopsNoOtherAndIsTriedAgain) {
     ASSERT_EQ(rows.size(), 2u);
     EXPECT_EQ(rows[0][1], "0.01");
     EXPECT_EQ(rows[1][2], "failed");
-    const Outcome again = sweep("failing", grid);
-    expect_said(again, 1, "1 of 2 trainings are done already");
+    const Outcome again = sweep("failing", "--grid lr=1e30,0.01,0.02");
+    expect_said(again, 1, "1 of 3 trainings are done already");
+    expect_said(again, 1, "failed before, and is tried again after the others: lr=1e+30: ");
     expect_said(again, 1, "(exit code 6)");
+    const size_t other = again.output.find("2 of 3 done"), failed = again.output.find("3 of 3 done");
+    EXPECT_LT(other, again.output.find("; lr=0.02: ")) << again.output;
+    EXPECT_LT(again.output.find("; lr=0.02: "), failed) << again.output;
+    EXPECT_LT(failed, again.output.find("; failed: lr=1e+30: ")) << again.output;
+}
+
+// A training is killed in its second epoch; the sweep goes on, knows why at its next start, and forgets it once it is done.
+TEST_F(SweepTest, AFailureIsKeptUntilTheTrainingIsDone) {
+    const std::string more = "--epochs 40 --grid lr=0.01,0.03";
+    const Outcome killed = shell(program() + " sweep" + settings(more) + " -o " + quoted("kept") +
+                                 " & pid=$!; until [ -n \"$(tail -qn +2 " + quoted("kept") +
+                                 "/*/metrics.csv 2>/dev/null)\" ]; do sleep 0.01; done; "
+                                 "kill -KILL $(cat /proc/$pid/task/$pid/children); wait $pid");
+    expect_said(killed, 1, "failed: lr=0.01: ended by signal 9 (Killed)");
+    EXPECT_NE(text_of("kept/sweep.toml").find("[failures]\n\"lr=0.01\" = \"ended by signal 9 (Killed)"),
+              std::string::npos)
+        << text_of("kept/sweep.toml");
+    const Outcome again = sweep("kept", more);
+    expect_said(again, 0, "failed before, and is tried again after the others: lr=0.01: ended by signal 9 (Killed)");
+    EXPECT_EQ(text_of("kept/sweep.toml").find("failures"), std::string::npos);
+    EXPECT_EQ(sweep("kept", more).output.find("failed before"), std::string::npos);
+}
+
+// Somebody goes on with one training of a sweep, and stops it once the sweep has ended the other one.
+TEST_F(SweepTest, ALockedTrainingIsPutOff) {
+    const std::string more = "--epochs 4000 --grid lr=0.01,0.03 --max-hours 1e-5";
+    ASSERT_EQ(sweep("locked", more).code, 0);
+    const std::string held = quoted("locked/lr=0.01"), said = quoted("said of locked");
+    const Outcome outcome = shell(
+        program() + " train --resume " + held + " --max-hours 0 > " + quoted("said of held") + " 2>&1 & held=$!; " +
+        "until grep -q 'epoch 2/' " + quoted("said of held") + "; do sleep 0.01; done; " + program() + " sweep" +
+        settings(more) + " -o " + quoted("locked") + " > " + said + " 2>&1 & sweep=$!; until grep -q 'of 2 done' " +
+        said + "; do sleep 0.01; done; kill -INT $held; wait $sweep; code=$?; cat " + said + "; exit $code");
+    expect_said(outcome, 0, "put off: ");
+    expect_said(outcome, 0, "locked/lr=0.01: a training is using this run folder");
+    EXPECT_LT(outcome.output.find("1 of 2 done"), outcome.output.find("; lr=0.03: ")) << outcome.output;
+    EXPECT_LT(outcome.output.find("; lr=0.03: "), outcome.output.find("2 of 2 done")) << outcome.output;
+}
+
+// As a shell with job control stops it and lets it go on: with a process group of its own.
+TEST_F(SweepTest, CtrlZStopsTheTrainingsTooAndTheyGoOnWithIt) {
+    const std::string state =
+        "state() { cut -d' ' -f3 /proc/$pid/stat $(sed 's,[0-9][0-9]*,/proc/&/stat,g' "
+        "<<< \"$children\") | sort -u | tr -d '\\n'; }; ";
+    const std::string script =
+        "set -m; " + program() + " sweep" + settings("--epochs 40000 --grid lr=0.01,0.03 --jobs 2 -o ") +
+        quoted("paused") + " & pid=$!; until [ \"$(ls " + quoted("paused") +
+        "/*/metrics.csv 2>/dev/null | wc -l)\" = 2 ]; do sleep 0.02; done; "
+        "children=$(cat /proc/$pid/task/$pid/children); children=${children% }; " +
+        state +
+        "kill -TSTP $pid; until [ \"$(state)\" = T ]; do sleep 0.02; done; echo all stopped; "
+        "kill -CONT $pid; until ! state | grep -q T; do sleep 0.02; done; echo all go on; kill -INT $pid; wait $pid";
+    std::ofstream(root() / "pause.sh") << script;
+    const Outcome outcome = shell("timeout -k 1 120 bash " + quoted("pause.sh"));
+    expect_said(outcome, 130, "all stopped");
+    expect_said(outcome, 130, "all go on");
+    expect_said(outcome, 130, "not finished: lr=0.03: stands in epoch");
 }
 
 // Whoever starts the program may leave SIGCHLD ignored: then nothing is left to wait for of a training that ended.

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -123,6 +125,39 @@ TEST(SweepGrid, NamesAreFitForAnyFileSystemAndTellPointsApart) {
     EXPECT_NE(name_of({{"loss", "a,lr=1"}}), name_of({{"loss", "a"}, {"lr", "1"}}));
 }
 
+// Names that say their values by 32 bits of a hash: of 2^18 some are alike.
+TEST(SweepGrid, TwoTrainingsWithOneNameAreRefused) {
+    std::map<std::string, std::string> values;
+    std::string one, other;
+    for (uint32_t i = 0; i < 1u << 18 && other.empty(); ++i) {
+        std::string value(18, '!');
+        for (int bit = 0; bit < 18; ++bit)
+            if (i >> bit & 1) value[size_t(bit)] = '?';
+        const auto [at, is_new] = values.emplace(name_of({{"pretrained", value}}), value);
+        if (!is_new) one = at->second, other = value;
+    }
+    ASSERT_FALSE(other.empty());
+    const std::string said = refusal_of({.grid = {"pretrained=a," + one + "," + other}});
+    EXPECT_NE(said.find("pretrained " + one + " and pretrained " + other + " would have one run folder, pretrained=__"),
+              std::string::npos)
+        << said;
+    EXPECT_EQ(refusal_of({.grid = {"pretrained=a," + one}}), "");
+}
+
+// With a search of all points for each draw this took minutes; it takes a tenth of the bound.
+TEST(SweepGrid, ManyPointsAreDrawnInSecondsAndTooManyRefused) {
+    std::string hundred, fewer;
+    for (int i = 1; i <= 100; ++i) (hundred += i > 1 ? "," : "") += std::to_string(i);
+    fewer = hundred.substr(0, hundred.rfind(','));
+    const auto began = std::chrono::steady_clock::now();
+    const std::vector<std::string> names =
+        names_of({.grid = {"lr=" + hundred, "batch-size=" + hundred}, .random = 10000});
+    EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), 10000u);
+    EXPECT_NE(refusal_of({.grid = {"lr=" + hundred, "batch-size=" + fewer}, .random = 10000}).find("only 9900 points"),
+              std::string::npos);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
+}
+
 Plan plan_of(const Request& request, int64_t epochs = 3, int64_t threads = 2) {
     Experiment e;
     e.data.root = "/data";
@@ -157,6 +192,18 @@ TEST_F(SweepPlan, GoesOnWithTheSamePlanOrMorePointsAndRefusesAnother) {
     EXPECT_EQ(name_of(added[0]), "lr=3");
     EXPECT_NE(refusal(plan_of({.grid = {"lr=1,3"}})).find("with the training lr=2"), std::string::npos);
     EXPECT_NE(refusal(plan_of({.grid = {"lr=1,2"}}, 4)).find("of `epochs` 3, here 4"), std::string::npos);
+}
+
+TEST_F(SweepPlan, KeepsWhyTrainingsFailed) {
+    Plan plan = plan_of({.grid = {"lr=0.5,2", "loss=bce + 2*dice"}}), now = plan;
+    plan.failures = {{name_of(plan.points[0]), "the file \"a\\b\" = [1] # is damaged; Ω (exit code 3)"}};
+    write_plan(folder, plan);
+    (void)continue_plan(folder, now, false);
+    EXPECT_EQ(now.failures, plan.failures);
+    plan.failures.clear();
+    write_plan(folder, plan);
+    (void)continue_plan(folder, now, false);
+    EXPECT_TRUE(now.failures.empty());
 }
 
 // Results can depend on the number of threads, and another number of `jobs` gives each training another share.

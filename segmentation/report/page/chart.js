@@ -45,7 +45,9 @@ const charts = [];
 const view = {smoothing: 0, log: false};
 
 class Chart {
-  // series: {name, colour, points, raw: drawn faintly behind, dashed}; options: key, title, mark (an x), unit, log.
+  // series: {name, colour, points, raw: drawn faintly behind, dashed}; options: key, title, mark (an x), log, and of charts
+  // that are not by epoch: plane ([x0, x1, y0, y1]), smooth: false, spots ({at, name, colour}: points that are marked),
+  // tip (of a point what is said: a heading, and rows of name and value).
   constructor(series, options) {
     this.series = series.filter(s => s.points.some(p => finite(p[1])));
     this.options = options;
@@ -68,7 +70,8 @@ class Chart {
         e.currentTarget.setAttribute('aria-pressed', String(!hide));
         this.draw();
       }}, swatch(s.colour), s.name);
-    return element('div', {class: 'legend'}, this.series.filter(s => !s.raw).map(entry));
+    return element('div', {class: 'legend'}, this.series.filter(s => !s.raw).map(entry),
+                   list(this.options.spots).map(spot => element('span', {class: 'entry'}, swatch(spot.colour), spot.name)));
   }
   scale_y(v) { return this.log ? Math.log10(v) : v; }
   drawable(p) { return finite(p[0]) && finite(p[1]) && (!this.log || p[1] > 0); }
@@ -76,8 +79,9 @@ class Chart {
     const width = this.svg.clientWidth || 400, height = Math.max(170, Math.min(240, width * .5));
     const box = {left: 52, right: width - 12, top: 8, bottom: height - 24};
     this.log = view.log && this.options.log !== false;
+    const smoothing = this.options.smooth === false ? 0 : view.smoothing;
     this.drawn = this.series.filter(s => !this.hidden.has(s)).map(s => ({
-      ...s, line: view.smoothing > 0 && !s.raw ? smoothed(s.points, view.smoothing) : s.points}));
+      ...s, line: smoothing > 0 && !s.raw ? smoothed(s.points, smoothing) : s.points}));
     this.svg.replaceChildren();
     this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
     this.svg.setAttribute('height', height);
@@ -86,9 +90,12 @@ class Chart {
     this.fit(points, box);
     this.draw_axes(box);
     for (const s of this.drawn) {
-      if (view.smoothing > 0 && !s.raw) this.draw_line(s, s.points, 'raw');
+      if (smoothing > 0 && !s.raw) this.draw_line(s, s.points, 'raw');
       this.draw_line(s, s.line, s.raw ? 'raw' : s.dashed ? 'dashed' : '');
     }
+    for (const spot of list(this.options.spots))
+      this.svg.append(svg('circle', {class: 'spot', cx: this.x(spot.at[0]), cy: this.y(spot.at[1]), r: 5,
+                                     style: `fill:${spot.colour}`, 'data-spot': spot.name}));
     this.cross = svg('line', {class: 'cross', y1: box.top, y2: box.bottom, visibility: 'hidden'});
     this.dots = svg('g', {});
     this.svg.append(this.cross, this.dots);
@@ -98,7 +105,8 @@ class Chart {
     const least = a => a.reduce((m, v) => v < m ? v : m, Infinity), most = a => a.reduce((m, v) => v > m ? v : m, -Infinity);
     let [x0, x1, y0, y1] = [least(xs), most(xs), least(ys), most(ys)];
     if (x0 === x1) { x0 -= .5; x1 += .5; }
-    const [low, high] = widened(y0, y1), margin = low === y0 ? (y1 - y0) * .06 : 0;
+    if (this.options.plane) [x0, x1, y0, y1] = this.options.plane;
+    const [low, high] = this.options.plane ? [y0, y1] : widened(y0, y1), margin = low === y0 && !this.options.plane ? (y1 - y0) * .06 : 0;
     y0 = !this.log && y0 >= 0 && low - margin < 0 ? 0 : low - margin;
     y1 = high + margin;
     this.range = [x0, x1, y0, y1];
@@ -158,9 +166,10 @@ class Chart {
     for (const end of ['x1', 'x2']) this.cross.setAttribute(end, this.x(epoch));
     this.dots.replaceChildren(...near.map(n => svg('circle', {
       cx: this.x(n.s.line[n.at][0]), cy: this.y(n.s.line[n.at][1]), r: 3.5, style: `fill:${n.s.colour}`})));
-    const row = n => element('tr', {}, element('td', {}, swatch(n.s.colour), ' ' + n.s.name),
-                             element('td', {}, shown(n.s.points[n.at][1])));
-    this.tip.replaceChildren(element('div', {class: 'faint'}, 'epoch ' + +epoch.toFixed(2)), element('table', {}, near.map(row)));
+    const row = (name, value) => element('tr', {}, element('td', {}, name), element('td', {}, value));
+    const [head, rows] = this.options.tip ? this.options.tip(first.s.points[first.at])
+      : ['epoch ' + +epoch.toFixed(2), near.map(n => [[swatch(n.s.colour), ' ' + n.s.name], shown(n.s.points[n.at][1])])];
+    this.tip.replaceChildren(element('div', {class: 'faint'}, head), element('table', {}, rows.map(r => row(...r))));
     this.tip.hidden = false;
     const left = this.svg.offsetLeft + this.x(epoch), room = this.figure.clientWidth, wide = this.tip.offsetWidth;
     this.tip.style.left = Math.max(4, left + 14 + wide < room ? left + 14 : left - 14 - wide) + 'px';

@@ -51,6 +51,27 @@ function run_charts(run) {
   return all.length ? [chart_controls(mark), element('div', {class: 'columns'}, all)] : [];
 }
 
+// The curve of two classes, with the thresholds at which their Dice is highest and at which masks are made.
+function precision_recall_section(run) {
+  const curve = table_of(run.best.precision_recall), points = list(curve.points);
+  if (!points.length) return [];
+  const dice = ([r, p]) => p + r > 0 ? 2 * p * r / (p + r) : 0, threshold = t => finite(t) ? String(+t.toPrecision(4)) : '–';
+  const is_point = p => list(p).length === 3 && finite(p[0]) && finite(p[1]), name = (run.classes[1] || {name: '1'}).name;
+  const best = is_point(curve.best) ? curve.best : null, half = is_point(curve.at_half) ? curve.at_half : null;
+  const chart = new Chart([{name: 'all thresholds', colour: 'var(--s0)', points}], {
+    key: 'precision_recall', title: `Precision (upwards) by recall of ${name}`, log: false, smooth: false, plane: [0, 1, 0, 1],
+    spots: [half && {at: half, name: 'threshold 0.5', colour: 'var(--s9)'},
+            best && {at: best, name: `best threshold ${threshold(best[2])}`, colour: 'var(--s1)'}].filter(Boolean),
+    tip: p => ['threshold ' + threshold(p[2]), [['precision', real(p[1])], ['recall', real(p[0])], ['Dice', real(dice(p))]]]});
+  const facts = [['average precision', real(curve.average_precision)],
+                 ['best threshold', best && `${threshold(best[2])}: Dice ${real(dice(best))}`],
+                 ['at 0.5', half && `Dice ${real(dice(half))}, precision ${real(half[1])}, recall ${real(half[0])}`]];
+  return element('div', {class: 'columns'}, chart.figure, card(pairs(facts, 'precision_recall'), element('p', {class: 'faint'},
+    'Of all pixels of the validation images as the net sees them. ', best ? ['The best threshold was chosen on these images, so that its Dice ' +
+    'flatters. predict and eval take it: ', element('span', {class: 'word'}, `--threshold ${threshold(best[2])}`)]
+    : 'The net has a channel for each class and takes no threshold.')));
+}
+
 const class_label = c => element('span', {}, swatch(c.colour), ' ' + c.name);
 function classes_section(run) {
   const found = list(run.best.classes);
@@ -133,6 +154,30 @@ function images_section(run) {
           classes.length ? element('div', {class: 'legend'}, element('b', {}, 'classes'), classes) : null,
           shots(run, worst, 'Highest loss'), shots(run, best, 'Lowest loss')];
 }
+// Where the net errs most: of the images with the hardest regions the whole, and the region from near by.
+function regions_section(run) {
+  const regions = list(run.best.regions);
+  if (!regions.length) return [];
+  const name = i => (run.classes[i] || {name: String(i)}).name;
+  const share = v => `${(v * 100).toFixed(2)}%`;
+  const framed = (source, label, frame, photo) => {
+    const [left, top, width, height] = list(frame);
+    return element('figure', {}, element('div', {class: 'framed'},
+      element('img', {src: /^data:image\//.test(source) ? source : '', alt: label, class: photo ? 'photo' : ''}),
+      element('div', {class: 'frame', style: `left:${share(left)};top:${share(top)};width:${share(width)};height:${share(height)}`})),
+      element('figcaption', {}, label));
+  };
+  const mistake = r => r.mistaken > 0 ? `${percent(r.mistaken)} of its pixels are ${name(r.truth)} taken for ${name(r.predicted)}`
+                                      : 'no pixel is taken for another class';
+  return [element('p', {class: 'faint'}, 'Of the images with the hardest regions the square in which the mean cross-entropy of the ' +
+                  'pixels, in nats, is highest.'),
+          element('div', {class: 'shots'}, regions.map(r => element('div', {class: 'card shot'},
+            element('div', {class: 'title'}, element('span', {title: r.name}, r.name),
+                    element('span', {class: 'num faint'}, `loss ${real(r.loss)}, ${percent(r.wrong)} wrong`)),
+            element('div', {class: 'four'}, framed(r.picture, 'image', r.frame, true), framed(table_of(r.close).picture, 'near by', r.close_frame, true),
+                    framed(table_of(r.close).truth, 'truth', r.close_frame), framed(table_of(r.close).prediction, 'prediction', r.close_frame)),
+            element('p', {class: 'faint'}, mistake(r)))))];
+}
 function image_table(run) {
   const t = table_of(run.best.table), columns = list(t.columns), rows = list(t.rows);
   if (!rows.length) return [];
@@ -214,8 +259,9 @@ function warnings_section(run) {
 function run_page(run) {
   const about = [run.net.model && `${run.net.model}, ${shown(run.net.parameters)} parameters`, run.net.loss && `loss ${run.net.loss}`,
                  run.net.precision, run.folder].filter(Boolean).join(' · ');
-  const parts = [['curves', 'Curves', run_charts], ['classes', 'Classes', classes_section], ['confusion', 'Confusion', confusion_section],
-    ['images', 'Validation images', images_section], ['table', 'All validation images', image_table],
+  const parts = [['curves', 'Curves', run_charts],
+    ['precision_recall', 'Precision and recall', precision_recall_section], ['classes', 'Classes', classes_section], ['confusion', 'Confusion', confusion_section],
+    ['images', 'Validation images', images_section], ['regions', 'Hardest regions', regions_section], ['table', 'All validation images', image_table],
     ['settings', 'Settings', settings_section], ['command', 'Train it again', command_section], ['data', 'Data', data_section],
     ['cost', 'Time and memory', cost_section], ['environment', 'Environment', environment_section],
     ['warnings', 'Warnings', warnings_section]].map(([id, title, make]) => section(id, title, () => make(run)));
