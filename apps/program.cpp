@@ -33,6 +33,7 @@ constexpr Verb verbs[] = {
     {"predict", predict, "write masks, probabilities or overlays for images", true},
     {"summary", summary, "show a net layer by layer, and the memory it takes"},
     {"convert", convert, "convert weights between .pth and .safetensors"},
+    {"export", export_net, "write a net as an ONNX file"},
     {"forward", forward, "run a net on a given tensor, with gradients if wanted", true},
     {"run-op", run_op, "run one op on given tensors, with gradients if wanted"},
     {"data", data, "check a data set, or show it as a training sees it"},

@@ -10,6 +10,7 @@ int eval(int argc, const char* const* argv);
 int predict(int argc, const char* const* argv);
 int summary(int argc, const char* const* argv);
 int convert(int argc, const char* const* argv);
+int export_net(int argc, const char* const* argv);
 int forward(int argc, const char* const* argv);
 int run_op(int argc, const char* const* argv);
 int data(int argc, const char* const* argv);
