@@ -61,15 +61,16 @@ static std::string onnx(const Entry& e, OnnxGraph& g) {
         throw Error("window " + e.module +
                     ": adds pixels and takes others away, which cannot be exported; expected two windows");
     const int64_t top = attribute(e, "top", int64_t(0)), left = attribute(e, "left", int64_t(0));
-    const std::string x = g.name(e.inputs[0]), begin = g.constant(std::vector<int64_t>{top, left});
-    const std::string size = g.node("Concat", {g.length(e.output, 0), g.length(e.output, 1)}, {{"axis", int64_t(0)}});
-    const std::string end = top || left ? g.node("Add", {size, begin}) : size;
-    if (!ends.adds) return g.node("Slice", {x, begin, end, g.constant(std::vector<int64_t>{2, 3})});
-    const std::string there =
-        g.node("Concat", {g.length(e.inputs[0], 0), g.length(e.inputs[0], 1)}, {{"axis", int64_t(0)}});
-    const std::string before = g.constant(std::vector<int64_t>{0, 0, -top, -left, 0, 0}),
-                      behind = g.node("Sub", {end, there});
-    return g.node("Pad", {x, g.node("Concat", {before, behind}, {{"axis", int64_t(0)}})});
+    const auto both = [&](const std::string& height, const std::string& width) {
+        return g.node("Concat", {height, width}, {{"axis", int64_t(0)}});
+    };
+    const std::string x = g.name(e.inputs[0]), size = both(g.length(e.output, 0), g.length(e.output, 1));
+    const auto begin = [&] { return g.constant(std::vector<int64_t>{top, left}); };
+    const std::string end = top || left ? g.node("Add", {size, begin()}) : size;
+    if (!ends.adds) return g.node("Slice", {x, begin(), end, g.constant(std::vector<int64_t>{2, 3})});
+    const std::string behind = g.node("Sub", {end, both(g.length(e.inputs[0], 0), g.length(e.inputs[0], 1))});
+    const std::string before = g.constant(std::vector<int64_t>{0, 0, -top, -left, 0, 0});
+    return g.node("Pad", {x, both(before, behind)});
 }
 
 OpDescriptor describe_window() {
