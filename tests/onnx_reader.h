@@ -13,8 +13,8 @@ namespace atrous::test {
 
 struct WireField {
     int number = 0, type = 0;
-    uint64_t integer = 0;    // of types 0 and 5
-    std::string_view bytes;  // of type 2
+    uint64_t integer = 0;         // of types 0 and 5
+    std::string_view bytes = {};  // of type 2
 };
 
 inline uint64_t take_varint(std::string_view& from) {

@@ -24,10 +24,10 @@ struct OnnxInitializer {
 struct OnnxModel {
     std::string name;
     int64_t opset = 17;  // least_onnx_opset to highest_onnx_opset; the nodes are the same
-    std::vector<OnnxNode> nodes;
-    std::vector<OnnxPort> inputs, outputs;
-    std::vector<OnnxInitializer> initializers;
-    std::vector<std::pair<std::string, std::string>> metadata;  // keys that differ
+    std::vector<OnnxNode> nodes = {};
+    std::vector<OnnxPort> inputs = {}, outputs = {};
+    std::vector<OnnxInitializer> initializers = {};
+    std::vector<std::pair<std::string, std::string>> metadata = {};  // keys that differ
 };
 
 // The tensors of the net that the graph asks for, under their names. f32 becomes `real`, f32 or f16; FormatError where a
