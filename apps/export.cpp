@@ -34,6 +34,8 @@ struct ExportArguments {
         describe_threshold(o, threshold);
         o.bind("auxiliary", onnx.auxiliary, "the auxiliary head's logits as a second output");
         o.bind("half", onnx.half, "weights and arithmetic in fp16, between an input and an output in fp32");
+        o.bind("fold-batch-norm", onnx.fold_batch_norm,
+               "batch norm as part of the convolutions' weights, which are then others than the checkpoint's");
         bind_size(o, "fixed-size", onnx.size, "size of all images, which the graph is then for; none: any size")
             .min(card_ranges::size.low)
             .max(card_ranges::size.high)

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "engine/io/onnx_fold.h"
 #include "engine/nn/onnx_net.h"
 #include "models/catalogue.h"
 
@@ -134,13 +135,16 @@ io::OnnxModel model_at(const std::vector<ImageSides>& sizes, const LoadedNet& lo
         throw UsageError(
             fmt::format("`auxiliary`: this {} has no auxiliary head; leave it out", loaded.card.net.model));
     const OnnxGraph graph = graph_of(trace, loaded.card, o);
-    return {.name = loaded.card.net.model,
-            .opset = o.opset,
-            .nodes = graph.nodes(),
-            .inputs = graph.inputs(),
-            .outputs = graph.outputs(),
-            .initializers = io::onnx_initializers(graph, *loaded.net, real_of(o)),
-            .metadata = metadata_of(loaded.card, o, trace.multiple)};
+    io::OnnxModel model{.name = loaded.card.net.model,
+                        .opset = o.opset,
+                        .nodes = graph.nodes(),
+                        .inputs = graph.inputs(),
+                        .outputs = graph.outputs(),
+                        .initializers = io::onnx_initializers(graph, *loaded.net),
+                        .metadata = metadata_of(loaded.card, o, trace.multiple)};
+    if (o.fold_batch_norm) io::fold_batch_norm(model);
+    if (o.half) io::halve(model.initializers);
+    return model;
 }
 
 }  // namespace

@@ -14,10 +14,11 @@ struct OnnxOptions {
     // Images as they are stored, u8 0..255, are the input, or where the card has a value range of its own f32 of that
     // range; else normalized f32.
     bool normalization = false;
-    bool class_ids = false;      // u8 [N][H][W] in place of the logits
-    double logit_threshold = 0;  // of a net of one channel, for class_ids
-    bool auxiliary = false;      // the auxiliary head's logits as a second output
-    bool half = false;           // weights and arithmetic in fp16; ports stay f32
+    bool class_ids = false;        // u8 [N][H][W] in place of the logits
+    double logit_threshold = 0;    // of a net of one channel, for class_ids
+    bool auxiliary = false;        // the auxiliary head's logits as a second output
+    bool half = false;             // weights and arithmetic in fp16; ports stay f32
+    bool fold_batch_norm = false;  // into the convolutions' weights; else they are nodes
     int64_t opset = 17;
     ImageSize size = {};  // of all images; none: they may have any
 };

@@ -97,7 +97,7 @@ uint64_t size_of_element(OnnxType type) {
     return 0;
 }
 
-uint64_t bytes_of(const OnnxInitializer& t) {
+uint64_t size_in_bytes(const OnnxInitializer& t) {
     uint64_t bytes = size_of_element(t.type);
     for (const int64_t side : t.shape) bytes *= uint64_t(side);
     return bytes;
@@ -111,9 +111,9 @@ std::string beginning_of(const OnnxInitializer& t) {
     put_integer(fields, 2, int64_t(t.type));
     put_text(fields, 8, t.name);
     put_key(fields, 9, bytes);
-    put_varint(fields, bytes_of(t));
+    put_varint(fields, size_in_bytes(t));
     put_key(beginning, 5, bytes);
-    put_varint(beginning, fields.size() + bytes_of(t));
+    put_varint(beginning, fields.size() + size_in_bytes(t));
     return beginning + fields;
 }
 
@@ -182,30 +182,51 @@ std::vector<std::byte> in_half(const std::string& name, const std::vector<std::b
 
 }  // namespace
 
-std::vector<OnnxInitializer> onnx_initializers(const OnnxGraph& graph, Module& net, DType real) {
+std::vector<OnnxInitializer> onnx_initializers(const OnnxGraph& graph, Module& net) {
     std::vector<OnnxInitializer> all;
     const std::vector<Slot> slots = slots_of(net);
     for (const auto& [name, kind] : graph.parameters()) {
         const auto slot = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) { return s.name == name; });
         if (slot == slots.end()) throw Error(fmt::format("tensor {} is none of the net's", in_quotes(name)));
         const FileLayout layout = layout_of(kind);
-        const bool halved = real == DType::f16 && slot->tensor->dtype() == DType::f32;
-        all.push_back({name, onnx_type(halved ? real : slot->tensor->dtype()),
-                       file_shape(slot->tensor->shape(), layout),
-                       [tensor = *slot->tensor, layout, halved, name = name](Sink& sink) {
-                           auto values = to_file_layout(tensor, layout);
-                           if (halved) values = in_half(name, values);
+        all.push_back({name, onnx_type(slot->tensor->dtype()), file_shape(slot->tensor->shape(), layout),
+                       [tensor = *slot->tensor, layout](Sink& sink) {
+                           const auto values = to_file_layout(tensor, layout);
                            sink.write(values.data(), values.size());
                        }});
     }
     return all;
 }
 
+std::vector<std::byte> bytes_of(const OnnxInitializer& initializer) {
+    struct Collector : Sink {
+        using Sink::write;
+        void write(const void* data, size_t n) override {
+            const auto* begin = static_cast<const std::byte*>(data);
+            bytes.insert(bytes.end(), begin, begin + n);
+        }
+        std::vector<std::byte> bytes;
+    } collector;
+    initializer.write(collector);
+    return collector.bytes;
+}
+
+void halve(std::vector<OnnxInitializer>& initializers) {
+    for (OnnxInitializer& t : initializers) {
+        if (t.type != OnnxType::f32) continue;
+        t.write = [whole = t](Sink& sink) {
+            const auto values = in_half(whole.name, bytes_of(whole));
+            sink.write(values.data(), values.size());
+        };
+        t.type = OnnxType::f16;
+    }
+}
+
 void write_onnx(const std::string& path, const OnnxModel& model) {
     std::string beginning = beginning_of(model);
     const std::string structure = structure_of(model);
     uint64_t graph_bytes = structure.size();
-    for (const OnnxInitializer& t : model.initializers) graph_bytes += beginning_of(t).size() + bytes_of(t);
+    for (const OnnxInitializer& t : model.initializers) graph_bytes += beginning_of(t).size() + size_in_bytes(t);
     put_key(beginning, 7, bytes);
     put_varint(beginning, graph_bytes);
     if (const uint64_t all = beginning.size() + graph_bytes; all > most_onnx_bytes)
@@ -220,9 +241,9 @@ void write_onnx(const std::string& path, const OnnxModel& model) {
             file.write(beginning_of(t));
             Counter counter(file);
             t.write(counter);
-            if (counter.count != bytes_of(t))
+            if (counter.count != size_in_bytes(t))
                 throw ShapeError(fmt::format("tensor {} gave {} bytes instead of {}", in_quotes(t.name), counter.count,
-                                             bytes_of(t)));
+                                             size_in_bytes(t)));
         }
     });
 }

@@ -30,9 +30,11 @@ struct OnnxModel {
     std::vector<std::pair<std::string, std::string>> metadata = {};  // keys that differ
 };
 
-// The tensors of the net that the graph asks for, under their names. f32 becomes `real`, f32 or f16; FormatError where a
-// value is too large for that, naming the tensor. The net must outlive what is returned.
-std::vector<OnnxInitializer> onnx_initializers(const OnnxGraph& graph, Module& net, DType real);
+// The tensors of the net that the graph asks for, under their names. The net must outlive what is returned.
+std::vector<OnnxInitializer> onnx_initializers(const OnnxGraph& graph, Module& net);
+// Makes f16 of f32. Writing throws a FormatError where a value is too large for that, naming the tensor.
+void halve(std::vector<OnnxInitializer>& initializers);
+std::vector<std::byte> bytes_of(const OnnxInitializer& initializer);
 
 // Writes as write_durably does. Bytes of texts that are no UTF-8 become U+FFFD. FormatError, before anything is written,
 // where it would have more than most_onnx_bytes; ShapeError where an initializer gives other bytes than its shape has.

@@ -155,14 +155,14 @@ def compare(trained, name):
 
 
 def compare_options(trained, name):
-    """fp16, a fixed size, every opset, and an image as it is stored against what `atrous predict` makes of it."""
+    """fp16, a fixed size, the first and the last opset, folded batch norm, and an image as it is stored against what `atrous predict` makes of it."""
     x = images(2, 97, 61)
     expected = trained.forward(x)["y"]
     half = Compared()
     path = trained.export("half.onnx", "--half")
     checked(path)
     half.add(session(path).run(["logits"], {"image": x})[0], expected, f"{name} in fp16", HALF_TOLERANCE)
-    for options in (["--fixed-size", "61x97"], ["--opset", 13], ["--opset", 22]):
+    for options in (["--fixed-size", "61x97"], ["--opset", 13], ["--opset", 22], ["--fold-batch-norm"]):
         path = trained.export("other.onnx", *options)
         checked(path)
         Compared().add(session(path).run(["logits"], {"image": x})[0], expected, f"{name} with {options}")

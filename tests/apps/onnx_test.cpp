@@ -160,6 +160,20 @@ TEST_F(ExportTest, WeightsOfOthersAreDescribed) {
     EXPECT_EQ(m.initializers.size(), exported("").initializers.size());
 }
 
+// What the auxiliary head's logits are compared with.
+TEST_F(ExportTest, ForwardGivesAuxiliaryLogitsWhereThereAreSome) {
+    const std::vector<float> x(3 * 32 * 32, 0.5f);
+    io::write_safetensors((root() / "x.safetensors").string(),
+                          {io::tensor_in_memory("x", DType::f32, {1, 3, 32, 32}, x.data())});
+    const std::string forward = "forward --checkpoint " + quoted("run") + " --input " + quoted("x.safetensors") +
+                                " --output " + quoted("y.safetensors") + " --device cpu --auxiliary";
+    const Outcome none = run(forward), both = run(forward + " --gradients");
+    EXPECT_EQ(none.code, 2) << none.output;
+    EXPECT_NE(none.output.find("--auxiliary: this net has no auxiliary head"), std::string::npos) << none.output;
+    EXPECT_EQ(both.code, 2) << both.output;
+    EXPECT_FALSE(fs::exists(root() / "y.safetensors"));
+}
+
 TEST_F(ExportTest, OnnxRuntimeComputesTheSame) {
     const char* named = std::getenv("ATROUS_ONNX_PYTHON");
     const std::string python = named ? named : test::python_with("onnx, onnxruntime, numpy, PIL");

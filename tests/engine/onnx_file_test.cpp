@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "engine/io/onnx_fold.h"
 #include "engine/nn/layers.h"
 #include "tests/onnx_reader.h"
 
@@ -147,8 +148,13 @@ TEST_F(OnnxFile, WeightsHavePytorchsLayout) {
     EXPECT_EQ(graph.parameter(value, OperandKind::conv_weight), "conv.weight");
     EXPECT_EQ(graph.parameter(value, OperandKind::conv_weight), "conv.weight") << "shared by two layers";
     EXPECT_THROW(graph.parameter(value, OperandKind::conv_transpose_weight), Error) << "in two layouts";
+    const auto weights = [&](DType real) {
+        auto all = io::onnx_initializers(graph, net);
+        if (real == DType::f16) io::halve(all);
+        return all;
+    };
     for (const DType real : {DType::f32, DType::f16}) {
-        io::write_onnx(path(), {.name = "n", .initializers = io::onnx_initializers(graph, net, real)});
+        io::write_onnx(path(), {.name = "n", .initializers = weights(real)});
         const test::ReadTensor read = test::read_onnx(path()).initializers.at("conv.weight");
         EXPECT_EQ(read.shape, (std::vector<int64_t>{3, 2, 2, 2}));
         ASSERT_EQ(read.type, real == DType::f32 ? 1 : 10);
@@ -165,10 +171,58 @@ TEST_F(OnnxFile, WeightsHavePytorchsLayout) {
     values[5] = 65520;  // rounds to infinity
     weight.copy_from_host(values.data(), values.size() * sizeof(float));
     const std::string old = contents();
-    const std::string message = message_of(
-        [&] { io::write_onnx(path(), {.name = "n", .initializers = io::onnx_initializers(graph, net, DType::f16)}); });
+    const std::string message =
+        message_of([&] { io::write_onnx(path(), {.name = "n", .initializers = weights(DType::f16)}); });
     EXPECT_NE(message.find("'conv.weight': holds 6.552e+04"), std::string::npos) << message;
     EXPECT_EQ(contents(), old);
+}
+
+io::OnnxInitializer floats(const std::string& name, std::vector<int64_t> shape, const std::vector<float>& values) {
+    return initializer(name, std::move(shape),
+                       {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)});
+}
+
+// A convolution of two outputs behind one of one that two nodes read. gamma / sqrt(variance + epsilon) is 2 and 3.
+TEST_F(OnnxFile, BatchNormIsFoldedWhereItAloneReadsAConvolution) {
+    io::OnnxModel m{.name = "n"};
+    const std::vector<OnnxAttribute> epsilon{{"epsilon", 0.5f}};
+    const auto norm = [&](const std::string& x, const std::string& y) {
+        m.nodes.push_back({"BatchNormalization", y, {x, "gamma", "beta", "mean", "variance"}, y, epsilon});
+    };
+    m.nodes.push_back({"Conv", "a", {"x", "a.weight"}, "a", {}});
+    norm("a", "an");
+    m.nodes.push_back({"ConvTranspose", "b", {"an", "b.weight", "b.bias"}, "b", {}});
+    norm("b", "bn");
+    m.nodes.push_back({"Conv", "c", {"bn", "c.weight"}, "c", {}});
+    norm("c", "cn");
+    m.nodes.push_back({"Add", "y", {"c", "cn"}, "y", {}});
+    m.outputs = {{"y", OnnxType::f32, {}}};
+    const std::vector<float> four{1, 2, 3, 4};
+    m.initializers = {floats("a.weight", {2, 2, 1, 1}, four),
+                      floats("b.weight", {2, 2, 1, 1}, four),
+                      floats("b.bias", {2}, {10, 20}),
+                      floats("c.weight", {2, 2, 1, 1}, four),
+                      floats("gamma", {2}, {2, 6}),
+                      floats("beta", {2}, {100, 200}),
+                      floats("mean", {2}, {1, 2}),
+                      floats("variance", {2}, {0.5f, 3.5f})};
+    EXPECT_EQ(io::fold_batch_norm(m), 2);
+    io::write_onnx(path(), m);
+    const test::ReadModel read = test::read_onnx(path());
+    const auto values = [&](const char* name) { return read.initializers.at(name).values<float>(); };
+    using Floats = std::vector<float>;
+    EXPECT_EQ(values("a.weight"), (Floats{2, 4, 9, 12})) << "outputs are the first axis";
+    EXPECT_EQ(values("a.bias"), (Floats{98, 194})) << "beta - mean * factor";
+    EXPECT_EQ(values("b.weight"), (Floats{2, 6, 6, 12})) << "outputs are the second axis";
+    EXPECT_EQ(values("b.bias"), (Floats{118, 254}));
+    EXPECT_EQ(values("c.weight"), four) << "its output is read beside the batch norm";
+    EXPECT_EQ(values("gamma"), (Floats{2, 6})) << "the third batch norm still reads it";
+    ASSERT_EQ(read.nodes.size(), 5u);
+    EXPECT_EQ(read.nodes[0].inputs, (std::vector<std::string>{"x", "a.weight", "a.bias"}));
+    EXPECT_EQ(read.nodes[0].outputs[0], "an");
+    EXPECT_EQ(read.nodes[1].inputs[0], "an");
+    EXPECT_EQ(read.nodes[1].outputs[0], "bn");
+    EXPECT_EQ(read.nodes[3].op, "BatchNormalization");
 }
 
 }  // namespace

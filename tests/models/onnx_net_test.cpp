@@ -40,7 +40,7 @@ test::ReadModel graph_of(SegmentationNet& net, const std::vector<ImageSides>& si
     io::write_onnx(path.string(), model);
     test::ReadModel read = test::read_onnx(path.string());
     std::filesystem::remove(path);
-    for (const io::OnnxInitializer& t : io::onnx_initializers(g, net, DType::f32))
+    for (const io::OnnxInitializer& t : io::onnx_initializers(g, net))
         read.initializers[t.name] = {.name = t.name, .type = int64_t(t.type), .shape = t.shape, .bytes = ""};
     return read;
 }
