@@ -69,8 +69,11 @@ class Folding {
 
     int all() {
         int count = 0;
-        for (size_t i = 0; i < model_.nodes.size(); ++i)
-            if (model_.nodes[i].op == "BatchNormalization" && fold(i)) ++count, --i;
+        for (size_t i = 0; i < model_.nodes.size();)
+            if (model_.nodes[i].op == "BatchNormalization" && fold(i))
+                ++count;
+            else
+                ++i;
         return count;
     }
 
