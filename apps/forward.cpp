@@ -20,7 +20,7 @@ namespace {
 
 struct ForwardArguments {
     std::string checkpoint, input, output, dtype = "f32";
-    bool gradients = false, training = false, overwrite = false;
+    bool gradients = false, training = false, auxiliary = false, overwrite = false;
     Machine machine;
     NetConfig net;
     Options o{
@@ -33,6 +33,7 @@ struct ForwardArguments {
         o.at("input").is_required = o.at("output").is_required = true;
         describe_gradients(o, gradients).help += "; of x and of every parameter";
         o.bind("training", training, "batch norm uses the batch's statistics");
+        o.bind("auxiliary", auxiliary, "logits of the auxiliary head too, as auxiliary");
         describe_dtype(o, dtype);
         describe_device(o, machine);
         describe_overwrite(o, overwrite);
@@ -87,12 +88,22 @@ std::vector<io::TensorToWrite> run_with_gradients(SegmentationNet& net, const Te
     return results;
 }
 
+std::vector<io::TensorToWrite> run_alone(SegmentationNet& net, const Tensor& x, const ForwardArguments& a) {
+    const NetOutputs y = a.auxiliary ? net.forward_training(x) : NetOutputs{net.forward(x), {}};
+    std::vector<io::TensorToWrite> results{operand_to_write("y", OperandKind::activation, y.out)};
+    if (a.auxiliary && !y.aux.defined()) throw UsageError("--auxiliary: this net has no auxiliary head; leave it out");
+    if (a.auxiliary) results.push_back(operand_to_write("auxiliary", OperandKind::activation, y.aux));
+    return results;
+}
+
 }  // namespace
 
 int forward(int argc, const char* const* argv) {
     ForwardArguments a;
     Console console;
     a.o.parse(argc, argv);
+    if (a.gradients && a.auxiliary)
+        throw UsageError("--auxiliary: gradients are those of y alone; leave one of them out");
     if (is_folder(a.checkpoint)) a.checkpoint = checkpoint_file(a.checkpoint);
     Outputs()
         .reads("--checkpoint", a.checkpoint)
@@ -107,14 +118,13 @@ int forward(int argc, const char* const* argv) {
     const auto weights = io::open_tensors(a.checkpoint);
     const auto net = build(a, *weights, x.dim(3), compute, device, console);
     const StepRandomness random(0, 0);  // of dropout, where --training has it draw
-    std::vector<io::TensorToWrite> results;
-    if (a.gradients)
-        results = run_with_gradients(*net, x, *input, compute);
-    else
-        results.push_back(operand_to_write("y", OperandKind::activation, net->forward(x)));
+    const std::vector<io::TensorToWrite> results =
+        a.gradients ? run_with_gradients(*net, x, *input, compute) : run_alone(*net, x, a);
     io::write_safetensors(a.output, results, {{tensors_mark_key, tensors_mark}});
     fmt::print("{} -> {}: y {} {}{}\n", a.input, a.output, name_of(results[0].dtype), io::shape_text(results[0].shape),
-               results.size() > 1 ? fmt::format(" and {} gradients", results.size() - 1) : "");
+               a.gradients   ? fmt::format(" and {} gradients", results.size() - 1)
+               : a.auxiliary ? " and auxiliary"
+                             : "");
     return exit_ok;
 }
 

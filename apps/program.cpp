@@ -35,6 +35,7 @@ constexpr Verb verbs[] = {
     {"summary", summary, "show a net layer by layer, and the memory it takes"},
     {"inspect", inspect, "write a page that shows what a net does with an image", true},
     {"convert", convert, "convert weights between .pth and .safetensors"},
+    {"export", export_net, "write a net as an ONNX file"},
     {"forward", forward, "run a net on a given tensor, with gradients if wanted", true},
     {"run-op", run_op, "run one op on given tensors, with gradients if wanted"},
     {"data", data, "check a data set, or show it as a training sees it"},

@@ -12,6 +12,7 @@ int predict(int argc, const char* const* argv);
 int summary(int argc, const char* const* argv);
 int inspect(int argc, const char* const* argv);
 int convert(int argc, const char* const* argv);
+int export_net(int argc, const char* const* argv);
 int forward(int argc, const char* const* argv);
 int run_op(int argc, const char* const* argv);
 int data(int argc, const char* const* argv);

@@ -100,7 +100,7 @@ static constexpr std::pair<const char*, const char*> other_words[] = {
     {"inference", "predict"},
     {"segment", "predict"},
     {"info", "summary"},
-    {"export", "convert"},
+    {"onnx", "export"},
     {"benchmark", "bench"},
     {"miou", "iou"},
     {"jaccard", "iou"},

@@ -65,6 +65,8 @@ Tensor record(Record r) {
         entry.inputs.push_back(value_of(input));
         entry.wanted = entry.wanted || tape->wants(entry.inputs.back());
     }
+    if (tape->mode_ == Tape::Mode::tracing)
+        for (const Tensor& constant : r.constants) entry.constants.push_back(value_of(constant));
     if (tape->mode_ == Tape::Mode::training) {
         if (!entry.wanted) return r.output;
         entry.saved = std::move(r.saved);

@@ -40,6 +40,7 @@ struct Record {
     std::vector<Tensor> inputs;
     Tensor output;
     std::vector<Attribute> attributes = {};
+    std::vector<Tensor> constants = {};  // what else it reads and no gradient reaches: running statistics
     std::vector<Saved> saved = {};
     Backward backward = {};
 };
@@ -59,7 +60,8 @@ struct Entry {
     std::vector<Attribute> attributes;
     std::vector<Saved> saved;
     Backward backward;
-    bool wanted = false;  // some input needs a gradient
+    bool wanted = false;                // some input needs a gradient
+    std::vector<Value> constants = {};  // in mode tracing
 };
 
 // An observer sees every value of a pass as it is made: it names the layer where numbers go wrong, or draws values.

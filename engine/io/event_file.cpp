@@ -10,29 +10,13 @@
 #include <memory>
 
 #include "base/crc32c.h"
+#include "engine/io/protobuf.h"
 
 namespace atrous::io {
 
 namespace {
 
-// ---- protobuf's wire format
-
-enum Wire : uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
-
-void put_varint(std::string& to, uint64_t value) {
-    for (; value >= 128; value >>= 7) to += char(value | 128);
-    to += char(value);
-}
-void put_key(std::string& to, int field, Wire wire) { put_varint(to, uint64_t(field) << 3 | wire); }
-template <class T>
-void put_fixed(std::string& to, T value) {  // this machine and the format are little-endian
-    to.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-void put_bytes(std::string& to, int field, std::string_view value) {
-    put_key(to, field, bytes);
-    put_varint(to, value.size());
-    to += value;
-}
+using namespace protobuf;
 
 // Event: wall_time = 1 (double), step = 2, file_version = 3, summary = 5, session_log = 7.
 std::string event(int64_t step) {

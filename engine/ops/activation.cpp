@@ -1,6 +1,7 @@
 #include "engine/ops/activation.h"
 
 #include "engine/context.h"
+#include "engine/ops/onnx_graph.h"
 #include "engine/ops/shapes.h"
 #include "kernels/activation.h"
 
@@ -32,17 +33,19 @@ Tensor sigmoid(const Tensor& x) {
                       {k::reference::sigmoid_backward, k::cpu::sigmoid_backward, k::cuda::sigmoid_backward});
 }
 
-static OpDescriptor describe(const char* name, Tensor (*f)(const Tensor&)) {
+static OpDescriptor describe(const char* name, Tensor (*f)(const Tensor&), const char* onnx) {
     return {.name = name,
             .inputs = {{"x"}},
             .call = [f](const OpArguments& a) { return result(f(a.tensor("x"))); },
-            .reach = same_position};
+            .reach = same_position,
+            .onnx = [onnx](const Entry& e, OnnxGraph& g) { return g.node(onnx, {g.name(e.inputs[0])}); }};
 }
 
 OpDescriptor describe_relu() {
-    return describe("relu", [](const Tensor& x) { return relu(x); });
+    return describe(
+        "relu", [](const Tensor& x) { return relu(x); }, "Relu");
 }
 
-OpDescriptor describe_sigmoid() { return describe("sigmoid", sigmoid); }
+OpDescriptor describe_sigmoid() { return describe("sigmoid", sigmoid, "Sigmoid"); }
 
 }  // namespace atrous

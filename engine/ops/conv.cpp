@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "engine/context.h"
+#include "engine/ops/onnx_graph.h"
 #include "engine/ops/shapes.h"
 #include "engine/side_branch.h"
 #include "kernels/conv_transpose.h"
@@ -143,6 +144,32 @@ static Reach window_reach(const Entry& e, int axis) {
                          attribute(e, "dilation", one));
 }
 
+static std::vector<std::string> onnx_operands(const Entry& e, OnnxGraph& g, OperandKind weight) {
+    std::vector<std::string> names{g.name(e.inputs[0]), g.parameter(e.inputs[1], weight)};
+    if (e.inputs.size() > 2) names.push_back(g.parameter(e.inputs[2], OperandKind::vector));
+    return names;
+}
+
+static std::string onnx_convolution(const Entry& e, OnnxGraph& g, OperandKind kind) {
+    using Pair = std::vector<int64_t>;
+    const Shape& weight = e.inputs[1].shape;
+    const int64_t one = 1, zero = 0, stride = attribute(e, "stride", one), padding = attribute(e, "padding", zero),
+                  dilation = attribute(e, "dilation", one),
+                  groups = kind == OperandKind::depthwise_weight ? weight[3] : 1;
+    return g.node("Conv", onnx_operands(e, g, kind),
+                  {{"kernel_shape", Pair{weight[1], weight[2]}},
+                   {"strides", Pair{stride, stride}},
+                   {"pads", Pair{padding, padding, padding, padding}},
+                   {"dilations", Pair{dilation, dilation}},
+                   {"group", groups}});
+}
+
+static std::string onnx_conv_transpose(const Entry& e, OnnxGraph& g) {
+    const std::vector<int64_t> two{2, 2};
+    return g.node("ConvTranspose", onnx_operands(e, g, OperandKind::conv_transpose_weight),
+                  {{"kernel_shape", two}, {"strides", two}});
+}
+
 OpDescriptor describe_convolution(const char* name, OperandKind weight,
                                   Tensor (*f)(const Tensor&, const Tensor&, const Tensor&, ConvGeometry)) {
     return {.name = name,
@@ -156,7 +183,8 @@ OpDescriptor describe_convolution(const char* name, OperandKind weight,
                     return result(f(a.tensor("x"), a.tensor("weight"), a.tensor("bias"), geometry));
                 },
             .reach = window_reach,
-            .multiply_adds = [](const Entry& e) { return products(e.output, e.inputs[1]); }};
+            .multiply_adds = [](const Entry& e) { return products(e.output, e.inputs[1]); },
+            .onnx = [weight](const Entry& e, OnnxGraph& g) { return onnx_convolution(e, g, weight); }};
 }
 
 OpDescriptor describe_conv2d() { return describe_convolution("conv2d", OperandKind::conv_weight, conv2d); }
@@ -169,7 +197,8 @@ OpDescriptor describe_conv_transpose2x2() {
                     return result(conv_transpose2x2(a.tensor("x"), a.tensor("weight"), a.tensor("bias")));
                 },
             .reach = [](const Entry&, int) { return Reach::transposed(2, 2); },
-            .multiply_adds = [](const Entry& e) { return products(e.inputs[0], e.inputs[1]); }};
+            .multiply_adds = [](const Entry& e) { return products(e.inputs[0], e.inputs[1]); },
+            .onnx = onnx_conv_transpose};
 }
 
 }  // namespace atrous

@@ -1,6 +1,6 @@
 // A descriptor holds what an op says of itself, in its own file. Everything that is not arithmetic asks here, by the
 // op's name, and nobody else knows any op: `atrous run-op`, layer tables, receptive fields, multiply-adds, warnings,
-// benchmarks.
+// benchmarks, ONNX.
 #pragma once
 
 #include <functional>
@@ -16,6 +16,8 @@
 #include "engine/ops/reach.h"
 
 namespace atrous {
+
+class OnnxGraph;
 
 enum class OperandKind {
     activation,             // [N][H][W][C]
@@ -70,6 +72,9 @@ struct OpDescriptor {
     std::function<int64_t(const Entry&)> multiply_adds = [](const Entry&) { return 0; };
     std::function<std::string(const Entry&)> fused = [](const Entry&) { return ""; };  // "+relu", behind the name
     std::function<bool(const Entry&)> copies_nothing = [](const Entry&) { return false; };
+    // Writes the op's nodes and returns the name of its output (engine/ops/onnx_graph.h). Absent: nets with it cannot be
+    // exported.
+    std::function<std::string(const Entry&, OnnxGraph&)> onnx = {};
 };
 
 // A reach of ops that take pixels one by one.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/context.h"
+#include "engine/ops/onnx_graph.h"
 #include "engine/ops/shapes.h"
 #include "kernels/elementwise.h"
 
@@ -98,7 +99,11 @@ OpDescriptor describe_add() {
     return {.name = "add",
             .inputs = {{"a"}, {"b"}},
             .call = [](const OpArguments& a) { return result(add(a.tensor("a"), a.tensor("b"))); },
-            .reach = same_position};
+            .reach = same_position,
+            .onnx =
+                [](const Entry& e, OnnxGraph& g) {
+                    return g.node("Add", {g.name(e.inputs[0]), g.name(e.inputs[1])});
+                }};
 }
 
 OpDescriptor describe_cast() {
@@ -110,7 +115,11 @@ OpDescriptor describe_cast() {
                     constexpr DType types[] = {DType::f32, DType::bf16, DType::f16, DType::f64};
                     return result(cast(a.tensor("x"), types[a.choice("dtype", {"f32", "bf16", "f16", "f64"})]));
                 },
-            .reach = same_position};
+            .reach = same_position,
+            .onnx =
+                [](const Entry& e, OnnxGraph& g) {
+                    return g.node("Cast", {g.name(e.inputs[0])}, {{"to", int64_t(g.type(e.output.dtype))}});
+                }};
 }
 
 static OpResults call_concat(const OpArguments& a) {
@@ -125,12 +134,19 @@ static bool is_joined(const Entry& e) {
     return std::all_of(e.inputs.begin(), e.inputs.end(), [&](const Value& v) { return v.pitch == e.output.shape[3]; });
 }
 
+static std::string onnx_concat(const Entry& e, OnnxGraph& g) {
+    std::vector<std::string> parts;
+    for (const Value& part : e.inputs) parts.push_back(g.name(part));
+    return g.node("Concat", parts, {{"axis", int64_t(1)}});
+}
+
 OpDescriptor describe_concat() {
     return {.name = "concat",
             .inputs = {{"a"}, {"b"}, {"c", OperandKind::activation, false}, {"d", OperandKind::activation, false}},
             .call = call_concat,
             .reach = same_position,
-            .copies_nothing = is_joined};
+            .copies_nothing = is_joined,
+            .onnx = onnx_concat};
 }
 
 }  // namespace atrous

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "engine/context.h"
+#include "engine/ops/onnx_graph.h"
 #include "engine/ops/shapes.h"
 #include "kernels/global_pool.h"
 
@@ -29,7 +30,8 @@ OpDescriptor describe_global_average_pool() {
     return {.name = "global_average_pool",
             .inputs = {{"x"}},
             .call = [](const OpArguments& a) { return result(global_average_pool(a.tensor("x"))); },
-            .reach = [](const Entry&, int) { return Reach::all(); }};
+            .reach = [](const Entry&, int) { return Reach::all(); },
+            .onnx = [](const Entry& e, OnnxGraph& g) { return g.node("GlobalAveragePool", {g.name(e.inputs[0])}); }};
 }
 
 }  // namespace atrous

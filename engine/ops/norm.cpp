@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "engine/context.h"
+#include "engine/ops/onnx_graph.h"
 #include "engine/ops/shapes.h"
 #include "kernels/norm.h"
 
@@ -98,6 +99,7 @@ Tensor batch_norm(const Tensor& x, const BatchNormParameters& p, const BatchNorm
          .inputs = std::move(inputs),
          .output = y,
          .attributes = {{"epsilon", o.epsilon}, {"momentum", o.momentum}, {"training", o.training}, {"relu", o.relu}},
+         .constants = {p.running_mean, p.running_var},
          .saved = std::move(saved),
          .backward = [o, has_residual, own_residual](Gradients& g) {
              batch_norm_backward(g, o, has_residual, own_residual);
@@ -121,6 +123,19 @@ static std::string fused(const Entry& e) {
     return std::string(e.inputs.size() > 3 ? "+add" : "") + (attribute(e, "relu", false) ? "+relu" : "");
 }
 
+static std::string onnx(const Entry& e, OnnxGraph& g) {
+    if (attribute(e, "training", true))
+        throw Error("batch_norm " + e.module +
+                    ": takes the batch's statistics and cannot be exported; call set_training(false)");
+    constexpr auto vector = OperandKind::vector;
+    std::string y = g.node("BatchNormalization",
+                           {g.name(e.inputs[0]), g.parameter(e.inputs[1], vector), g.parameter(e.inputs[2], vector),
+                            g.parameter(e.constants.at(0), vector), g.parameter(e.constants.at(1), vector)},
+                           {{"epsilon", float(attribute(e, "epsilon", 1e-5))}});
+    if (e.inputs.size() > 3) y = g.node("Add", {y, g.name(e.inputs[3])});
+    return attribute(e, "relu", false) ? g.node("Relu", {y}) : y;
+}
+
 OpDescriptor describe_batch_norm() {
     return {.name = "batch_norm",
             .inputs = {{"x"},
@@ -132,7 +147,8 @@ OpDescriptor describe_batch_norm() {
             .attributes = {{"training", "true"}, {"momentum", "0.1"}, {"epsilon", "1e-5"}, {"relu", "false"}},
             .call = call,
             .reach = same_position,
-            .fused = fused};
+            .fused = fused,
+            .onnx = onnx};
 }
 
 }  // namespace atrous

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "engine/context.h"
+#include "engine/ops/onnx_graph.h"
 #include "engine/ops/shapes.h"
 
 namespace atrous {
@@ -46,16 +47,27 @@ static OpResults call(const OpArguments& a) {
     return result(max_pool(a.tensor("x"), geometry));
 }
 
+static std::string onnx(const Entry& e, OnnxGraph& g) {
+    const int64_t one = 1, zero = 0, kernel = attribute(e, "kernel", one), stride = attribute(e, "stride", one),
+                  padding = attribute(e, "padding", zero);
+    return g.node("MaxPool", {g.name(e.inputs[0])},
+                  {{"kernel_shape", std::vector<int64_t>{kernel, kernel}},
+                   {"strides", std::vector<int64_t>{stride, stride}},
+                   {"pads", std::vector<int64_t>{padding, padding, padding, padding}}});
+}
+
 OpDescriptor describe_max_pool() {
     return {.name = "max_pool",
             .inputs = {{"x"}},
             .attributes = {{"kernel", "2"}, {"stride", "2"}, {"padding", "0"}},
             .call = call,
-            .reach = [](const Entry& e, int) {
-                const int64_t one = 1, zero = 0;
-                return Reach::window(attribute(e, "kernel", one), attribute(e, "stride", one),
-                                     attribute(e, "padding", zero));
-            }};
+            .reach =
+                [](const Entry& e, int) {
+                    const int64_t one = 1, zero = 0;
+                    return Reach::window(attribute(e, "kernel", one), attribute(e, "stride", one),
+                                         attribute(e, "padding", zero));
+                },
+            .onnx = onnx};
 }
 
 }  // namespace atrous

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "engine/context.h"
+#include "engine/ops/onnx_graph.h"
 #include "engine/ops/shapes.h"
 #include "kernels/nearest.h"
 #include "kernels/resize.h"
@@ -43,6 +44,31 @@ Tensor nearest(const Tensor& x, int64_t height, int64_t width, const Tensor& des
                    }});
 }
 
+// By factors where they are whole at any size, else to lengths. The second input is the region, of another mode.
+static std::string onnx_resize(const Entry& e, OnnxGraph& g, std::vector<OnnxAttribute> attributes) {
+    const std::string x = g.name(e.inputs[0]);
+    const auto h = g.factor(e.inputs[0], e.output, 0), w = g.factor(e.inputs[0], e.output, 1);
+    if (h && w) return g.node("Resize", {x, "", g.constant({1, 1, float(*h), float(*w)}, {4})}, std::move(attributes));
+    const std::string sizes =
+        g.node("Concat", {g.batch_and_channels(e.inputs[0]), g.length(e.output, 0), g.length(e.output, 1)},
+               {{"axis", int64_t(0)}});
+    return g.node("Resize", {x, "", "", sizes}, std::move(attributes));
+}
+
+static std::string onnx_bilinear(const Entry& e, OnnxGraph& g) {
+    const bool corners = attribute(e, "align_corners", false);
+    return onnx_resize(e, g,
+                       {{"mode", std::string("linear")},
+                        {"coordinate_transformation_mode", std::string(corners ? "align_corners" : "half_pixel")}});
+}
+
+static std::string onnx_nearest(const Entry& e, OnnxGraph& g) {
+    return onnx_resize(e, g,
+                       {{"mode", std::string("nearest")},
+                        {"coordinate_transformation_mode", std::string("asymmetric")},
+                        {"nearest_mode", std::string("floor")}});
+}
+
 OpDescriptor describe_bilinear() {
     return {.name = "bilinear",
             .inputs = {{"x"}},
@@ -53,7 +79,8 @@ OpDescriptor describe_bilinear() {
                                            a.flag("align_corners")));
                 },
             .reach = [](const Entry& e,
-                        int) { return attribute(e, "align_corners", false) ? Reach::corners() : Reach::centres(); }};
+                        int) { return attribute(e, "align_corners", false) ? Reach::corners() : Reach::centres(); },
+            .onnx = onnx_bilinear};
 }
 
 OpDescriptor describe_nearest() {
@@ -64,7 +91,8 @@ OpDescriptor describe_nearest() {
                 [](const OpArguments& a) {
                     return result(nearest(a.tensor("x"), a.integer("height", 1), a.integer("width", 1)));
                 },
-            .reach = [](const Entry&, int) { return Reach::nearest(); }};
+            .reach = [](const Entry&, int) { return Reach::nearest(); },
+            .onnx = onnx_nearest};
 }
 
 }  // namespace atrous

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 
-from fault_tools import Case, ENVIRONMENT, EVENTS, Reference, expect
+from fault_tools import Case, ENVIRONMENT, EVENTS, Reference, expect, need_strace
 
 LONG = 400  # bytes; longer than a file system's names
 PLACES = {"a link to itself": "loop", "a name that is too long": "x" * LONG, "a path of 5,000 characters": "x/" * 2500,
@@ -130,6 +130,11 @@ def others_results(bench):
         expect(outcome.code == 0, "does not score, or not over its own files", outcome)
     refuse(case, "the file that", "weights over themselves", "convert", net, "run/../run/best.safetensors")
     refuse(case, "this file exists", "weights over others", "convert", net, "run/last.safetensors")
+    export = ["export", "--checkpoint", "run", "-o", "net.onnx"]
+    expect(case.program(*export).code == 0, "does not export")
+    refuse(case, "this file exists", "an export over another", *export)
+    os.link(case.run / "best.safetensors", case.folder / "linked.onnx")
+    refuse(case, "the file that --checkpoint reads", "an export over its checkpoint", *export[:-1], "linked.onnx", "--overwrite")
 
 
 def others_files(bench):
@@ -138,6 +143,35 @@ def others_files(bench):
     others_run_folder(bench)
     others_results(bench)
     return "run folders, results, scores, weights"
+
+
+def broken_exports(bench):
+    """An export that is killed, or told that the disk is full, at any call that changes the disk leaves the file that was
+    there or the new one, and no temporary that the next one does not remove."""
+    need_strace()
+    case = bench.half.copy("exports")
+    export = ["export", "--checkpoint", "run", "-o", "net.onnx", "--overwrite"]
+    expect(case.program(*export).code == 0, "does not export")
+    path, old = case.folder / "net.onnx", b"of before"
+    new, done = path.read_bytes(), 0
+    for call in ("pwrite64", "fsync", "rename", "renameat", "renameat2"):
+        for fault in ("signal=SIGKILL", "error=ENOSPC"):
+            for number in range(1, 100):
+                path.write_bytes(old)
+                outcome = case.program(*export, strace=f"?{call}:{fault}:when={number}")
+                if outcome.code == 0:
+                    break
+                where = f"export with {fault} at {call} number {number}"
+                if fault == "error=ENOSPC":
+                    outcome.expect_error(4, "No space left on device", where)
+                    expect(not list(case.folder.glob("*.tmp*")), f"{where}: a temporary is left")
+                expect(path.read_bytes() in (old, new), f"{where}: net.onnx is neither the old file nor the new one")
+                done += 1
+    expect(case.program(*export).code == 0 and path.read_bytes() == new, "does not export afterwards")
+    left = [name for name in tree(case.folder) if name != "net.onnx" and not name.startswith("run/")]
+    expect(not left, f"killed exports left {left}")
+    expect(done >= 6, f"{done} faults reached the export, expected at least 6")
+    return f"{done} faults"
 
 
 def start(bench, folder, command):
@@ -220,7 +254,8 @@ def refusing_file_system(bench):
                 ["eval", "--checkpoint", net, "--data"], ["eval", "--data", bench.data, "--checkpoint"],
                 [*score, "--json"], [*score, "--sheet"], [*score, "--val-list"], ["predict", "--checkpoint", net, "-o", "o"],
                 ["predict", "p", "--checkpoint", net, "-o"], ["predict", bench.data, "-o", "o", "--checkpoint"],
-                ["synth", "--count", "2", "-o"], ["convert", net], ["summary", "--checkpoint"], ["replay"],
+                ["synth", "--count", "2", "-o"], ["convert", net], ["export", "-o", "y.onnx", "--checkpoint"],
+                ["export", "--checkpoint", net, "-o"], ["summary", "--checkpoint"], ["replay"],
                 ["forward", "--checkpoint", net, "--output", "y", "--input"], ["run-op", "relu", "--output", "y", "--input"],
                 ["bench", "step", "--size", "8", "--steps", "1", "--base-channels", "4", "--depth", "1", "--json"]]
     tried = 0

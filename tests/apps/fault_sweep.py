@@ -23,7 +23,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from fault_neighbours import large_image, left_out, others_files, refusing_file_system, second_process
+from fault_neighbours import broken_exports, large_image, left_out, others_files, refusing_file_system, second_process
 from fault_tools import (Bench, Case, Failure, Reference, Skipped, ENVIRONMENT, expect, file_calls,
                          namespace_command, need_strace, watch_memory, with_new_checksum)
 from killed_sweeps import killed_sweeps
@@ -460,7 +460,7 @@ def soak(bench):
 soak.slow = True
 
 KINDS = [kills, random_kills, averaged_kills, killed_sweeps, errors, full_disk, size_limit, read_only, read_only_mount,
-         other_checkpoint, other_settings, opened_once, flips, folders, others_files, second_process, refusing_file_system, left_out, large_image,
+         other_checkpoint, other_settings, opened_once, flips, folders, others_files, broken_exports, second_process, refusing_file_system, left_out, large_image,
          closed_streams, signals, soak]
 
 

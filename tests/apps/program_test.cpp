@@ -496,8 +496,9 @@ TEST_F(ProgramTest, ReplayFreezesWhatTheTrainingFroze) {
 }
 
 TEST_F(ProgramTest, EveryVerbExplainsItself) {
-    for (const char* verb : {"train", "eval", "predict", "summary", "inspect", "convert", "forward", "run-op", "synth",
-                             "replay", "tune", "recipes", "sweep", "bench", "bench kernels", "bench step", "devices"}) {
+    for (const char* verb :
+         {"train", "eval", "predict", "summary", "inspect", "convert", "export", "find-lr", "forward", "run-op",
+          "synth", "replay", "tune", "recipes", "sweep", "bench", "bench kernels", "bench step", "devices"}) {
         const Outcome outcome = run(std::string(verb) + " -h");
         EXPECT_EQ(outcome.code, 0) << outcome.output;
         EXPECT_NE(outcome.output.find("usage"), std::string::npos) << outcome.output;
