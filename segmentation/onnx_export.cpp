@@ -134,6 +134,10 @@ io::OnnxModel model_at(const std::vector<ImageSides>& sizes, const LoadedNet& lo
     if (o.auxiliary && !trace.aux.id)
         throw UsageError(
             fmt::format("`auxiliary`: this {} has no auxiliary head; leave it out", loaded.card.net.model));
+    if (o.class_ids && loaded.card.label_form() == LabelForm::bits)
+        throw UsageError(
+            "`argmax`: the classes of this net overlap, and a pixel may be of several; leave it out, and compare the "
+            "sigmoid of each logit with a threshold");
     const OnnxGraph graph = graph_of(trace, loaded.card, o);
     io::OnnxModel model{.name = loaded.card.net.model,
                         .opset = o.opset,

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "base/base64.h"
 #include "base/error.h"
@@ -46,7 +45,10 @@ struct Scene {
 
 data::MaskRule rule_of(const ModelCard& card, const StudyOptions& options) {
     data::MaskRule rule = data::parse_mask_rule(options.mask_values.empty() ? card.mask_values : options.mask_values);
-    if (rule.kind == data::MaskKind::automatic) rule = data::parse_mask_rule(card.classes() == 2 ? "binary" : "ids");
+    if (rule.kind == data::MaskKind::automatic)
+        rule = data::parse_mask_rule(card.label_form() == LabelForm::bits ? "bits"
+                                     : card.classes() == 2                ? "binary"
+                                                                          : "ids");
     rule.class_count = int(card.classes());
     return rule;
 }
@@ -150,29 +152,31 @@ data::Image shown_ids(const Scene& s, const data::Image& ids) {
     return small;
 }
 
-data::Palette colours_of(const ModelCard& card) {
-    data::Palette palette = data::mask_palette(int(card.classes()));
-    for (size_t c = 0; c < card.colours.size() && c < palette.size(); ++c) palette[c] = card.colours[c];
-    return palette;
-}
-
 std::string hex(uint32_t colour) { return fmt::format("#{:06x}", colour & 0xffffff); }
+
+bool is_of(uint8_t label, int64_t c, LabelForm form) {
+    if (label == data::ignored_class) return false;
+    return form == LabelForm::bits ? label >> c & 1 : label == c;
+}
 
 void add_classes(Json& study, const Scene& s, const data::Image& predicted, const ModelCard& card) {
     const int64_t n = card.classes();
-    std::vector<int64_t> counts(size_t(n * n));
+    const LabelForm form = card.label_form();
+    std::vector<int64_t> counts(size_t(ConfusionMatrix::cells(n, form)));
     const bool scored = s.example.labels.h > 0;
     for (size_t i = 0; scored && i < predicted.u8.size(); ++i)
-        if (const int64_t truth = s.example.labels.u8[i]; truth < n) ++counts[size_t(truth * n + predicted.u8[i])];
-    const ConfusionMatrix matrix(n, counts.data());
-    const data::Palette palette = colours_of(card);
+        if (const uint8_t truth = s.example.labels.u8[i]; truth != data::ignored_class)
+            ConfusionMatrix::count(counts.data(), n, form, truth, predicted.u8[i]);
+    const ConfusionMatrix matrix(n, counts.data(), form);
     const std::vector<std::string> names = sheet_classes(card).names;
+    const data::Palette colours = card.label_colours();
     study["classes"] = Json::array();
     for (int64_t c = 0; c < n; ++c) {
-        Json row{{"name", names[size_t(c)]}, {"colour", hex(palette[size_t(c)])}};
+        Json row{{"name", names[size_t(c)]}, {"colour", hex(colours[size_t(form == LabelForm::bits ? 1 << c : c)])}};
         const ClassCounts k = matrix.of_class(c);
         const int64_t either = k.both() - k.intersection;
-        row["predicted"] = std::count(predicted.u8.begin(), predicted.u8.end(), uint8_t(c));
+        row["predicted"] = std::count_if(predicted.u8.begin(), predicted.u8.end(),
+                                         [&](uint8_t label) { return is_of(label, c, form); });
         if (scored) {
             row["truth"] = k.truth;
             row["iou"] = report::number(double(k.intersection) / double(either));
@@ -187,7 +191,8 @@ void add_classes(Json& study, const Scene& s, const data::Image& predicted, cons
 }
 
 void add_pictures(Json& study, const Scene& s, const data::Image& predicted, const ModelCard& card) {
-    const data::Palette palette = colours_of(card);
+    const data::Palette palette = card.label_colours();
+    const int64_t labels = label_values(card.label_form(), card.classes());
     const data::Image rgb = data::to_8bit_rgb(s.example.image, card.normalization.range);
     report::ValidationPicture shown{data::resize_bilinear(rgb, s.shown_h, s.shown_w), {}, shown_ids(s, predicted)};
     study["picture"] = report::jpeg_uri(shown.picture);
@@ -220,7 +225,9 @@ void add_fields(Json& study, LoadedNet& net, const Scene& s, const Ran& ran, con
         messages.progress("receptive fields", k, options.grid * options.grid);
         const int64_t y = (2 * (k / options.grid) + 1) * s.h / (2 * options.grid),
                       x = (2 * (k % options.grid) + 1) * s.w / (2 * options.grid);
-        const int64_t id = predicted.u8[size_t(y * s.w + x)], channel = c == 1 ? 0 : id;
+        const float* z = &ran.logits[size_t((y * s.w + x) * c)];
+        const int64_t largest_logit = std::max_element(z, z + c) - z;
+        const int64_t id = c == 1 ? predicted.u8[size_t(y * s.w + x)] : largest_logit, channel = c == 1 ? 0 : id;
         const std::vector<double> padded = effective_field(*net.net, s.batch.images, {s.top + y, s.left + x, channel});
         std::vector<double> field;
         for (int64_t row = 0; row < s.h; ++row)
@@ -233,7 +240,7 @@ void add_fields(Json& study, LoadedNet& net, const Scene& s, const Ran& ran, con
             {{"y", y},
              {"x", x},
              {"class", id},
-             {"logit", report::number(ran.logits[size_t((y * s.w + x) * c + channel)])},
+             {"logit", report::number(z[channel])},
              {"largest", report::number(largest)},
              {"pixels", pixels_with(field, field_share)},
              {"box",
@@ -260,15 +267,17 @@ size_t deepest(const Json& nodes, int64_t logits) {
 void add_activations(Json& study, LoadedNet& net, const Scene& s, const data::Image& predicted) {
     const size_t node = deepest(study["nodes"], net.card.net.out_channels);
     const Shape logits({1, s.batch.images.dim(1), s.batch.images.dim(2), net.card.net.out_channels});
-    std::set<int64_t> occurring(predicted.u8.begin(), predicted.u8.end());
-    for (const uint8_t id : s.example.labels.u8)
-        if (id < net.card.classes()) occurring.insert(id);
+    const LabelForm form = net.card.label_form();
+    const auto occurs = [&](const std::vector<uint8_t>& all, int64_t c) {
+        return std::any_of(all.begin(), all.end(), [&](uint8_t label) { return is_of(label, c, form); });
+    };
     study["activations"] = Json::array();
-    for (const int64_t id : occurring) {
-        if (study["activations"].size() == most_activations) break;
+    for (int64_t id = 0; id < net.card.classes() && study["activations"].size() < most_activations; ++id) {
+        if (!occurs(predicted.u8, id) && !occurs(s.example.labels.u8, id)) continue;
         std::vector<uint8_t> counts(size_t(logits[1] * logits[2]));
         for (int64_t y = 0; y < s.h; ++y)
-            for (int64_t x = 0; x < s.w; ++x) counts[s.in_batch(y, x)] = predicted.u8[size_t(y * s.w + x)] == id;
+            for (int64_t x = 0; x < s.w; ++x)
+                counts[s.in_batch(y, x)] = is_of(predicted.u8[size_t(y * s.w + x)], id, form);
         const bool binary = net.card.net.out_channels == 1;
         const std::vector<double> map =
             class_activation(*net.net, s.batch.images, node, binary ? 0 : id, binary && id == 0 ? -1 : 1, counts);
@@ -330,7 +339,8 @@ Json net_study(LoadedNet& net, const std::string& checkpoint, const data::Sample
     study["shown"] = {s.shown_h, s.shown_w};
     const Ran ran = run_net(study, net, s, options);
     require_finite(ran.logits, sample.image_path);
-    const data::Image predicted = class_ids(ran.logits.data(), s.h, s.w, net.card.net.out_channels);
+    const data::Image predicted =
+        labels_of(ran.logits.data(), s.h, s.w, net.card.net.out_channels, 0, net.card.label_form());
     add_classes(study, s, predicted, net.card);
     add_pictures(study, s, predicted, net.card);
     add_probabilities(study, s, ran.logits, net.card);
