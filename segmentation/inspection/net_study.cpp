@@ -18,7 +18,6 @@
 #include "segmentation/inspection/study_nodes.h"
 #include "segmentation/postprocess.h"
 #include "segmentation/report/shown_images.h"
-#include "segmentation/result_sheet.h"
 #include "segmentation/summary_text.h"
 
 namespace atrous::inspection {
@@ -168,7 +167,8 @@ void add_classes(Json& study, const Scene& s, const data::Image& predicted, cons
         if (const uint8_t truth = s.example.labels.u8[i]; truth != data::ignored_class)
             ConfusionMatrix::count(counts.data(), n, form, truth, predicted.u8[i]);
     const ConfusionMatrix matrix(n, counts.data(), form);
-    const std::vector<std::string> names = sheet_classes(card).names;
+    std::vector<std::string> names = card.class_names;
+    for (int64_t c = int64_t(names.size()); c < n; ++c) names.push_back(std::to_string(c));
     const data::Palette colours = card.label_colours();
     study["classes"] = Json::array();
     for (int64_t c = 0; c < n; ++c) {

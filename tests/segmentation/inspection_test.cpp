@@ -334,6 +334,26 @@ TEST_F(Study, RefusesLabelsThatTheNetHasNoClassFor) {
     EXPECT_NO_THROW(study(card_of("unet", 3), {.grid = 0, .mask_values = "0=0,7=2"}));
 }
 
+TEST_F(Study, OfClassesThatOverlapCountsEachByItself) {
+    data::Image mask = data::make_image<uint8_t>(20, 40, 1);
+    for (size_t i = 0; i < 800; ++i) mask.u8[i] = i < 400 ? 0b101 : 0b100;
+    data::save_png(at("mask.png"), mask);
+    ModelCard card = card_of("unet", 3);
+    card.loss.labels = LabelForm::bits;
+    card.loss.name = "bce+dice";
+    card.mask_values = "bits";
+    card.class_names = {"liver", "tumour", "vessel"};
+    const Json found = study(card);
+    const int64_t truth[] = {16 * 32, 0, 32 * 32};
+    for (size_t c = 0; c < 3; ++c) {
+        EXPECT_EQ(found["classes"][c]["name"], card.class_names[c]);
+        EXPECT_EQ(found["classes"][c]["truth"], truth[c]);
+    }
+    EXPECT_FALSE(found["softmax"].get<bool>());
+    EXPECT_GT(found["loss"].get<double>(), 0);
+    for (const Json& field : found["fields"]) EXPECT_LT(field["class"].get<int64_t>(), 3);
+}
+
 TEST_F(Study, TakesABackgroundOnlyMaskAndIgnoredPixels) {
     data::Image mask = data::make_image<uint8_t>(20, 40, 1);
     data::save_png(at("mask.png"), mask);
