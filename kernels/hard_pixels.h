@@ -8,12 +8,17 @@
 //   kept = those with q < thresh, and NaN; and the first ceil(keep * counted) in that order
 // mined = the pixel's class where it is kept, else `easy_label`, which is ignored from there on.
 //
-// What is compared is not q but the odds against it, (1 - q) / q = sum over the other classes c of exp(z[c] - z[l]),
-// which orders pixels the other way round and keeps digits where q is close to 0 or 1. Reference and cpu compute odds in
-// double, and keep the same pixels of the same logits; a GPU computes them in float, where pixels may change places that
-// agree in a float's last digits. Nothing depends on what is found but values: a recorded step replays it.
+// What is compared is not q but the logarithm of the odds against it, log((1 - q) / q) = log(sum over the other classes c
+// of exp(z[c] - z[l])), which orders pixels the other way round, keeps digits where q is close to 0 or 1 and overflows
+// nowhere. It is NaN where the loss is no number: z[l] (C = 1: z) is not finite, or another logit is NaN or infinity.
+// Reference and cpu compute it in double, and keep the same pixels of the same logits; a GPU computes it in float, where
+// pixels may change places that agree in a float's last digits. Nothing depends on what is found but values: a recorded
+// step replays it.
+//
+// HRNet divides the loss of the kept pixels by their number; ops/ohem.h, by the sum of their class weights.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -38,19 +43,21 @@ struct HardPixelsArgs {
     HardPixelOptions options;
 };
 
-// The odds that belong to thresh: harder pixels have more.
-inline double odds_limit(const HardPixelOptions& o) {
-    return o.thresh > 0 ? 1 / o.thresh - 1 : std::numeric_limits<double>::infinity();
-}
+// The log odds that belong to thresh, from infinity for 0 to -infinity for 1: harder pixels have more.
+inline double log_odds_limit(const HardPixelOptions& o) { return std::log1p(-o.thresh) - std::log(o.thresh); }
 
 // Of a pixel of class `id`; logit(c) is z[c].
 template <class Logit>
-double odds_against(int64_t channels, int64_t id, const Logit& logit) {
-    if (channels == 1) return std::exp(id == 1 ? -logit(0) : logit(0));
-    double odds = 0;
+double log_odds_against(int64_t channels, int64_t id, const Logit& logit) {
+    const double own = logit(channels == 1 ? 0 : id);
+    if (!std::isfinite(own)) return std::numeric_limits<double>::quiet_NaN();
+    if (channels == 1) return id == 1 ? -own : own;
+    double largest = std::numeric_limits<double>::lowest(), sum = 0;  // finite, so that -infinity less it is no NaN
     for (int64_t c = 0; c < channels; ++c)
-        if (c != id) odds += std::exp(logit(c) - logit(id));
-    return odds;
+        if (c != id) largest = std::max(largest, logit(c) - own);  // which passes over NaN; the sum does not
+    for (int64_t c = 0; c < channels; ++c)
+        if (c != id) sum += std::exp(logit(c) - own - largest);
+    return largest + std::log(sum);
 }
 
 // What every implementation requires.

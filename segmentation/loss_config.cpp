@@ -175,6 +175,9 @@ static decltype(LossParts::one_pass) one_pass(const LossConfig& c, const std::ve
 }
 
 static void check_own_words(const LossConfig& c, const LossParts& parts, int64_t out_channels) {
+    for (const auto& own : parts.own)
+        if (const std::string misfit = own.word->misfit(out_channels); !misfit.empty())
+            throw UsageError(fmt::format("`loss` {}: {}", c.name, misfit));
     if (out_channels == 1 || !std::holds_alternative<BceDiceOptions>(parts.one_pass)) return;
     for (const auto& own : parts.own)
         if (own.word->classes_exclude_each_other())

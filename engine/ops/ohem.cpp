@@ -28,6 +28,7 @@ Tensor hard_pixels(const Tensor& logits, const Tensor& labels, const HardPixelOp
 LossValue ohem(const Tensor& logits, const Tensor& labels, const OhemOptions& options, const Tensor& class_weights,
                bool look_at_labels) {
     const SoftmaxLossOptions cross_entropy{.ce_weight = options.weight, .ignore_index = k::easy_label};
+    check_class_weights("ohem", logits, class_weights);
     const LossValue hard =
         softmax_loss(logits, hard_pixels(logits, labels, options), cross_entropy, class_weights, false);
     const NoTape off;

@@ -10,7 +10,17 @@ namespace atrous {
 
 namespace k = kernels;
 
-static void check_options(const Tensor& logits, const SoftmaxLossOptions& o, const Tensor& weights) {
+void check_class_weights(const char* op, const Tensor& logits, const Tensor& weights) {
+    const Shape expected{std::max<int64_t>(logits.dim(3), 2)};
+    if (weights.defined() && (weights.shape() != expected || weights.dtype() != accumulator_of(logits.dtype()) ||
+                              weights.device() != logits.device()))
+        throw ShapeError(fmt::format("{}: class weights are {} {} on {}, expected {} {} on {}", op,
+                                     name_of(weights.dtype()), weights.shape().text(), name_of(weights.device()),
+                                     name_of(accumulator_of(logits.dtype())), expected.text(),
+                                     name_of(logits.device())));
+}
+
+static void check_options(const Tensor& logits, const SoftmaxLossOptions& o) {
     if (logits.dim(3) > k::max_classes)
         throw ShapeError(fmt::format("softmax_loss: {} classes, expected at most {}", logits.dim(3), k::max_classes));
     if (o.gamma < 0 || o.alpha < 0 || o.beta < 0 || o.smooth < 0 || !(o.exponent > 0))
@@ -23,13 +33,6 @@ static void check_options(const Tensor& logits, const SoftmaxLossOptions& o, con
             fmt::format("softmax_loss: smoothing {}, gamma {}: expected a smoothing from 0 below 1, and "
                         "one of the two to be 0",
                         o.smoothing, o.gamma));
-    const Shape expected{std::max<int64_t>(logits.dim(3), 2)};
-    if (weights.defined() && (weights.shape() != expected || weights.dtype() != accumulator_of(logits.dtype()) ||
-                              weights.device() != logits.device()))
-        throw ShapeError(fmt::format("softmax_loss: class weights are {} {} on {}, expected {} {} on {}",
-                                     name_of(weights.dtype()), weights.shape().text(), name_of(weights.device()),
-                                     name_of(accumulator_of(logits.dtype())), expected.text(),
-                                     name_of(logits.device())));
 }
 
 static void backward(Gradients& g, const SoftmaxLossOptions& options) {
@@ -45,7 +48,8 @@ static void backward(Gradients& g, const SoftmaxLossOptions& options) {
 LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const SoftmaxLossOptions& options,
                        const Tensor& class_weights, bool look_at_labels) {
     check_labels("softmax_loss", logits, labels);
-    check_options(logits, options, class_weights);
+    check_options(logits, options);
+    check_class_weights("softmax_loss", logits, class_weights);
     const DType sum_type = accumulator_of(logits.dtype());
     const int64_t images = logits.dim(0), classes = std::max<int64_t>(logits.dim(3), 2);
     Tensor sums = Tensor::empty({images * (1 + 2 * classes)}, sum_type, logits.device());

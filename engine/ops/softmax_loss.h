@@ -14,6 +14,9 @@ using kernels::SoftmaxLossOptions;
 LossValue softmax_loss(const Tensor& logits, const Tensor& labels, const SoftmaxLossOptions& options = {},
                        const Tensor& class_weights = {}, bool look_at_labels = true);
 
+// Throws ShapeError in the name of `op` unless they are class weights that softmax_loss takes with these logits.
+void check_class_weights(const char* op, const Tensor& logits, const Tensor& class_weights);
+
 OpDescriptor describe_softmax_loss();
 inline const AddedOps softmax_loss_added{describe_softmax_loss};
 

@@ -16,15 +16,15 @@ namespace atrous::kernels::cpu {
 
 namespace {
 
-// What a thread has to compute the distances of one class with.
+// What a thread has to compute the distances of one class with: 9 bytes a pixel.
 struct Room {
     uint8_t* set;
-    int64_t *squares, *columns;
+    int32_t *squares, *columns;
 
     Room(Queue& q, int64_t h, int64_t w)
         : set(q.scratch<uint8_t>(size_t(h * w))),
-          squares(q.scratch<int64_t>(size_t(h * w))),
-          columns(q.scratch<int64_t>(size_t(distance_buffer(h, w)))) {}
+          squares(q.scratch<int32_t>(size_t(h * w))),
+          columns(q.scratch<int32_t>(size_t(distance_buffer(h, w)))) {}
 };
 
 // Of the image that has these labels, of channel c. Pixels that do not count get a value that nobody reads.

@@ -1,8 +1,10 @@
-// Hard pixels. Odds are computed pixel by pixel; then one thread parts the hardest from the others, which takes a time
+// Hard pixels. Log odds are computed pixel by pixel; then one thread parts the hardest from the others, which takes a time
 // in proportion to the pixels.
 #include "kernels/hard_pixels.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 
 #include "base/dispatch.h"
 #include "base/variant.h"
@@ -16,22 +18,33 @@ namespace {
 
 using Item = Keyed<uint64_t>;  // the harder a pixel, the smaller its key; the pixel
 
-constexpr uint64_t no_key = ~uint64_t(0);  // of a pixel that does not count: behind those whose odds are 0
+constexpr uint64_t no_key = ~uint64_t(0);  // of a pixel that does not count: behind those whose log odds are -infinity
+
+// 0 of NaN, and the smaller the larger the log odds; 0 and -0 are one.
+uint64_t key_of(double log_odds) {
+    if (std::isnan(log_odds)) return 0;
+    uint64_t bits;
+    std::memcpy(&bits, &log_odds, sizeof bits);
+    constexpr uint64_t sign = uint64_t(1) << 63;
+    if (bits == sign) bits = 0;
+    return bits & sign ? bits : ~(bits | sign);
+}
 
 template <class T>
 void mine(Queue& q, const HardPixelsArgs& a) {
     const View& z = a.logits;
     Item* const items = q.scratch<Item>(size_t(z.pixels()));
     if (q.is_dry_run()) return;
-    const double limit = odds_limit(a.options);
+    const double limit = log_odds_limit(a.options);
     const auto class_at = [&](int64_t pixel) { return class_of(a.labels[pixel], z.c, a.options.ignore_index); };
     parallel_ranges(q, z.pixels(), z.count(), [&](int64_t begin, int64_t end, int) {
         for (int64_t pixel = begin; pixel < end; ++pixel) {
             const int id = class_at(pixel);
             const T* const logits = z.as<const T>() + pixel * z.pitch;
-            const double odds = id < 0 ? 0 : odds_against(z.c, id, [&](int64_t c) { return double(load(logits[c])); });
-            items[pixel] = {id < 0 ? no_key : ~(ordered_bits(odds) + 1), uint32_t(pixel)};
-            a.mined[pixel] = uint8_t(id < 0 || odds <= limit ? easy_label : id);
+            const double log_odds =
+                id < 0 ? 0 : log_odds_against(z.c, id, [&](int64_t c) { return double(load(logits[c])); });
+            items[pixel] = {id < 0 ? no_key : key_of(log_odds), uint32_t(pixel)};
+            a.mined[pixel] = uint8_t(id < 0 || log_odds <= limit ? easy_label : id);
         }
     });
     const int64_t counted =

@@ -1,9 +1,12 @@
-// Hard pixels. A thread a pixel computes its odds as a key, blocks of 256 count those that count, and one block sums
+// Hard pixels. A thread a pixel computes its log odds as a key, blocks of 256 count those that count, and one block sums
 // the counts; all pixels are sorted as one segment (segment_sort.h); then a thread a rank writes the label of the pixel
 // that is there. 2 KiB of shared memory.
-// A key is the complement of the odds' bits and 1, so that the hardest comes first and those that do not count, whose key
-// has all bits, come behind odds of 0. A value is the pixel.
+// A key is 0 of NaN and the smaller the larger the log odds, so that the hardest comes first and those that do not count,
+// whose key has all bits, come behind log odds of -infinity. A value is the pixel.
 #include "kernels/hard_pixels.h"
+
+#include <cfloat>
+#include <cmath>
 
 #include "base/dispatch.h"
 #include "kernels/cuda/segment_sort.h"
@@ -27,6 +30,27 @@ struct OddsArgs {
     int channels, ignore_index;
 };
 
+// 0 and -0 are one.
+__device__ __forceinline__ uint32_t key_of(float log_odds) {
+    if (isnan(log_odds)) return 0;
+    const uint32_t bits = log_odds == 0 ? 0 : __float_as_uint(log_odds), sign = 0x80000000u;
+    return bits & sign ? bits : ~(bits | sign);
+}
+
+// hard_pixels.h says what comes of logits that are not finite.
+template <class T>
+__device__ __forceinline__ float log_odds_against(int channels, int id, const T* z) {
+    const float own = device_float(z[channels == 1 ? 0 : id]);
+    if (!isfinite(own)) return NAN;
+    if (channels == 1) return id == 1 ? -own : own;
+    float largest = -FLT_MAX, sum = 0;
+    for (int c = 0; c < channels; ++c)
+        if (c != id) largest = fmaxf(largest, device_float(z[c]) - own);
+    for (int c = 0; c < channels; ++c)
+        if (c != id) sum += __expf(device_float(z[c]) - own - largest);
+    return largest + logf(sum);
+}
+
 template <class T>
 __global__ void __launch_bounds__(block_threads) hard_pixels_odds(OddsArgs<T> a) {
     const int64_t pixel = int64_t(blockIdx.x) * block_threads + threadIdx.x;
@@ -34,20 +58,8 @@ __global__ void __launch_bounds__(block_threads) hard_pixels_odds(OddsArgs<T> a)
     const int counted = __syncthreads_count(id >= 0);
     if (threadIdx.x == 0) a.counted[blockIdx.x] = counted;
     if (pixel >= a.pixels) return;
-    uint32_t key = ~0u;
-    if (id >= 0) {
-        const T* const z = a.logits + pixel * a.pitch;
-        float odds = 0;
-        if (a.channels == 1) {
-            odds = __expf(id == 1 ? -device_float(z[0]) : device_float(z[0]));
-        } else {
-            const float own = device_float(z[id]);
-            for (int c = 0; c < a.channels; ++c)
-                if (c != id) odds += __expf(device_float(z[c]) - own);
-        }
-        key = ~((__float_as_uint(odds) & 0x7fffffffu) + 1);
-    }
-    a.keys[pixel] = key, a.values[pixel] = uint32_t(pixel);
+    a.keys[pixel] = id < 0 ? ~0u : key_of(log_odds_against(a.channels, id, a.logits + pixel * a.pitch));
+    a.values[pixel] = uint32_t(pixel);
 }
 
 struct LeastArgs {
@@ -80,8 +92,7 @@ __global__ void __launch_bounds__(block_threads) hard_pixels_mark(MarkArgs a) {
     if (rank >= a.pixels) return;
     const uint32_t pixel = a.values[rank];
     const int id = class_of(a.labels[pixel], a.channels, a.ignore_index);
-    const float odds = __uint_as_float(~a.keys[rank] - 1);
-    const bool kept = id >= 0 && (rank < *a.least || !(odds <= a.limit));
+    const bool kept = id >= 0 && (rank < *a.least || a.keys[rank] < key_of(a.limit));
     a.mined[pixel] = uint8_t(kept ? id : easy_label);
 }
 
@@ -106,7 +117,7 @@ void hard_pixels(Queue& q, const HardPixelsArgs& a) {
     sort_segments(q, s);
     launch(hard_pixels_mark, dim3(unsigned(blocks)), dim3(block_threads), 0, q.stream(),
            MarkArgs{s.keys, s.values, a.labels, least, a.mined, pixels, int(z.c), a.options.ignore_index,
-                    float(odds_limit(a.options))});
+                    float(log_odds_limit(a.options))});
 }
 
 }  // namespace atrous::kernels::cuda

@@ -14,7 +14,7 @@ namespace {
 
 struct Pixel {
     int64_t place, id;
-    double odds;
+    double log_odds;
 };
 
 template <class T>
@@ -25,14 +25,15 @@ void mine(const HardPixelsArgs& a) {
         a.mined[pixel] = easy_label;
         const int64_t id = class_of(a.labels[pixel], z.c, a.options.ignore_index);
         if (id < 0) continue;
-        counted.push_back({pixel, id, odds_against(z.c, id, [&](int64_t c) { return double(at<T>(z, pixel, c)); })});
+        counted.push_back(
+            {pixel, id, log_odds_against(z.c, id, [&](int64_t c) { return double(at<T>(z, pixel, c)); })});
     }
     std::stable_sort(counted.begin(), counted.end(), [](const Pixel& x, const Pixel& y) {
-        return std::isnan(x.odds) ? !std::isnan(y.odds) : x.odds > y.odds;
+        return std::isnan(x.log_odds) ? !std::isnan(y.log_odds) : x.log_odds > y.log_odds;
     });
-    const double least = std::ceil(a.options.keep * double(counted.size())), limit = odds_limit(a.options);
+    const double least = std::ceil(a.options.keep * double(counted.size())), limit = log_odds_limit(a.options);
     for (size_t i = 0; i < counted.size(); ++i)
-        if (double(i) < least || !(counted[i].odds <= limit)) a.mined[counted[i].place] = uint8_t(counted[i].id);
+        if (double(i) < least || !(counted[i].log_odds <= limit)) a.mined[counted[i].place] = uint8_t(counted[i].id);
 }
 
 }  // namespace

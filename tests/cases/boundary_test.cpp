@@ -1,6 +1,7 @@
 // The boundary loss by hand, on every device: distances of single rows, classes without a contour, pixels that are ignored.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -39,7 +40,7 @@ class BoundaryTest : public testing::TestWithParam<DeviceKind> {
         double counted = 0, sum = 0;
         for (size_t i = 0; i < truth.size(); ++i) counted += truth[i] != 255, sum += distances[i];
         const Result found = of(shape, Values(truth.size(), 0), truth);
-        EXPECT_NEAR(found.terms[1], 0.5 * sum / counted, 1e-6);
+        EXPECT_NEAR(found.terms[1], 0.5 * sum / counted, 1e-6 * std::max(1.0, sum / counted));
         EXPECT_EQ(found.terms[2], counted);
         for (size_t i = 0; i < truth.size(); ++i)  // a few roundings of a float
             EXPECT_NEAR(found.gradient[i], 0.25 * distances[i] / counted, 1e-6) << "pixel " << i;
@@ -57,6 +58,36 @@ TEST_P(BoundaryTest, DistancesAreNegativeInsideAndZeroAlongTheContour) {
 
 TEST_P(BoundaryTest, ImagesHaveTheirOwnContours) {
     expect_distances({2, 1, 3, 1}, {1, 0, 0, 0, 0, 1}, {0, 1, 2, 2, 1, 0});
+}
+
+// Of the longest side that there may be; the reference, whose time grows with its square, takes a shorter one.
+TEST_P(BoundaryTest, DistancesReachFromEndToEnd) {
+    const int64_t side = GetParam() == DeviceKind::reference ? 2048 : kernels::longest_boundary_side;
+    Values truth(size_t(side), 0), distances(size_t(side), 0);
+    truth.front() = 1;
+    for (int64_t i = 1; i < side; ++i) distances[i] = double(i);
+    for (const Shape& shape : {Shape{1, 1, side, 1}, Shape{1, side, 1, 1}}) {
+        expect_distances(shape, truth, distances);
+        std::reverse(truth.begin(), truth.end()), std::reverse(distances.begin(), distances.end());
+    }
+}
+
+// More columns than a block has: the only pixel of its class is in the last one.
+TEST_P(BoundaryTest, AClassIsFoundWhereverItLies) {
+    constexpr int64_t h = 3, w = 600, pixels = 2 * h * w, place = h * w + w + 599;
+    Values truth(pixels, 0);
+    truth[place] = 2;
+    const Result found = of({2, h, w, 3}, Values(3 * pixels, 0), truth);
+    double sum = 0;
+    for (int64_t i = 0; i < pixels; ++i) {
+        const double distance = i < h * w || i == place ? 0 : std::hypot(double(i / w - h) - 1, double(i % w - 599)),
+                     slope = distance / 3 / (pixels * 2);  // p * distance over pixels and the classes 1 and 2
+        sum += slope;
+        EXPECT_NEAR(found.gradient[3 * i + 2], slope * 2 / 3, 1e-8) << "pixel " << i;
+        EXPECT_NEAR(found.gradient[3 * i + 1], -slope / 3, 1e-8) << "pixel " << i;
+    }
+    EXPECT_NEAR(found.terms[1], sum, 1e-6 * sum);
+    EXPECT_EQ(found.terms[2], pixels);
 }
 
 TEST_P(BoundaryTest, AClassWithoutAContourHasNoDistances) {

@@ -16,7 +16,7 @@ namespace atrous::cases {
 namespace {
 
 using Values = std::vector<double>;
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
 
 HardPixelOptions options(double thresh, double keep, int ignore_index = 255) { return {thresh, keep, ignore_index}; }
 
@@ -89,10 +89,44 @@ TEST_P(HardPixels, AreToldApartWhereProbabilitiesRoundToOneOrZero) {
               (Values{255, 0, 255, 0}));
 }
 
+// The exponentials of these are beyond a float, or 0; pixels have an order all the same.
+TEST_P(HardPixels, AreToldApartWhereExponentialsOverflow) {
+    const Values one{90, 200, -90, -200, 300};
+    EXPECT_EQ(mined({1, 1, 5, 1}, one, Values(5, 1), options(0, 0.4)), (Values{255, 255, 1, 1, 255}));
+    EXPECT_EQ(mined({1, 1, 5, 1}, one, Values(5, 0), options(0, 0.4)), (Values{255, 0, 255, 255, 0}));
+    EXPECT_EQ(mined({1, 1, 5, 1}, one, Values(5, 0), options(0.5, 0.01)), (Values{0, 0, 255, 255, 0}));
+    EXPECT_EQ(mined({1, 1, 5, 1}, one, Values(5, 0), options(1, 0.01)), Values(5, 0)) << "no probability is 1";
+    const Values two{0, 90, 0, 200, 0, -90, 0, -200, 0, 300};
+    EXPECT_EQ(mined({1, 1, 5, 2}, two, Values(5, 0), options(0, 0.4)), (Values{255, 0, 255, 255, 0}));
+    EXPECT_EQ(mined({1, 1, 5, 2}, two, Values(5, 1), options(0, 0.4)), (Values{255, 255, 1, 1, 255}));
+    const Values three{0, 90, 91, 0, 200, -7, 0, 95, -200, 0, -90, -91};
+    EXPECT_EQ(mined({1, 1, 4, 3}, three, Values(4, 0), options(0, 0.5)), (Values{255, 0, 0, 255}));
+    EXPECT_EQ(mined({1, 1, 4, 3}, three, {1, 1, 1, 1}, options(0, 0.5)), (Values{1, 255, 255, 1}));
+}
+
 TEST_P(HardPixels, WithoutANumberAreTheHardest) {
     EXPECT_EQ(mined({1, 1, 3, 1}, {-5, nan, 1}, {1, 1, 1}, options(0, 0.1)), (Values{255, 1, 255}));
     const Tensor logits = tensor_of({1, 1, 3, 2}, DType::f32, {GetParam()}, Pitch::dense, {0, 9, nan, 2, 0, 8}),
                  labels = tensor_of({1, 1, 3, 1}, DType::u8, {GetParam()}, Pitch::dense, {0, 1, 1});
+    EXPECT_TRUE(std::isnan(values_in(ohem(logits, labels).loss)[0])) << "so that a step notices";
+}
+
+// Cross-entropy is no number of logits that are infinity, though the class's own be it.
+TEST_P(HardPixels, OfInfiniteLogitsAreTheHardest) {
+    for (const auto& [z, truth] : {std::pair{infinity, 1.0}, {-infinity, 0.0}})
+        EXPECT_EQ(mined({1, 1, 3, 1}, {-5, z, 5}, {1, truth, 0}, options(0, 0.1)), (Values{255, truth, 255})) << z;
+    const auto only_second = [&](double own, double other) {
+        return mined({1, 1, 3, 3}, {0, 9, 0, 0, own, other, 0, 8, 0}, {0, 1, 0}, options(0, 0.1))[1] == 1;
+    };
+    EXPECT_TRUE(only_second(infinity, 0));
+    EXPECT_TRUE(only_second(-infinity, 0));
+    EXPECT_TRUE(only_second(0, infinity));
+    EXPECT_TRUE(only_second(0, nan));
+    EXPECT_FALSE(only_second(0, -infinity)) << "a class that is ruled out";
+    EXPECT_EQ(mined({1, 1, 2, 2}, {0, -infinity, 0, 1}, {0, 0}, options(1, 0.1)), (Values{255, 0}))
+        << "a probability of 1 is not below it";
+    const Tensor logits = tensor_of({1, 1, 2, 2}, DType::f32, {GetParam()}, Pitch::dense, {0, 2, 0, infinity}),
+                 labels = tensor_of({1, 1, 2, 1}, DType::u8, {GetParam()}, Pitch::dense, {1, 1});
     EXPECT_TRUE(std::isnan(values_in(ohem(logits, labels).loss)[0])) << "so that a step notices";
 }
 
@@ -141,6 +175,18 @@ TEST_P(HardPixels, AreRefusedOfOptionsOutOfRange) {
               "ohem: thresh 1.5, keep 0.1: expected a thresh from 0 to 1 and a keep above 0, up to 1");
     EXPECT_EQ(refused(2, options(0.5, 0)),
               "ohem: thresh 0.5, keep 0: expected a thresh from 0 to 1 and a keep above 0, up to 1");
+}
+
+TEST_P(HardPixels, WithClassWeightsOfAnotherLengthAreRefused) {
+    const Device device{GetParam()};
+    const Tensor logits = tensor_of({1, 1, 1, 3}, DType::f32, device, Pitch::dense, {1, 2, 3}),
+                 labels = tensor_of({1, 1, 1, 1}, DType::u8, device, Pitch::dense, {0});
+    try {
+        ohem(logits, labels, {}, Tensor::full({2}, accumulator_of(DType::f32), device, 1));
+        ADD_FAILURE() << "accepted";
+    } catch (const ShapeError& e) {
+        EXPECT_EQ(std::string(e.what()).rfind("ohem: class weights are ", 0), 0u) << e.what();
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, HardPixels, testing::Values(DeviceKind::reference, DeviceKind::cpu, DeviceKind::gpu),

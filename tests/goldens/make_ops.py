@@ -105,7 +105,10 @@ def lovasz_hinge(z, t):
 
 
 def ohem(z, t, thresh, keep, weights=None):
-    """HRNet's OhemCrossEntropy: pixels below the threshold, or below the probability that a share of them is below."""
+    """HRNet's OhemCrossEntropy: pixels below the threshold, or below the probability that a share of them is below.
+
+    With class weights it is torch's weighted mean of them, where HRNet divides by their number.
+    """
     losses = F.cross_entropy(nchw(z), t, weights, ignore_index=255, reduction="none")
     q = F.softmax(z, -1).gather(-1, torch.where(t == 255, 0, t)[..., None])[..., 0]
     counted = t != 255

@@ -122,6 +122,25 @@ TEST(LossTest, ASumHasEveryTermOfItsParts) {
     EXPECT_THROW(sum_of_losses(many)(cpu, DType::f32), UsageError) << "ten terms";
 }
 
+// A micro-batch's share of a step, by images and by the loss's weight; these losses share nothing else.
+TEST(LossTest, ALossOfItsOwnTakesItsShare) {
+    Tensor labels = Tensor::empty({2, 16, 16, 1}, DType::u8, cpu);
+    HostBatch b;
+    Stripes(2, 2).next(b);
+    labels.copy_from_host(b.labels.data(), labels.bytes());
+    const Tensor logits = logits_of(2, 3);
+    for (const LossFactory& factory : {lovasz_loss(), ohem_loss(), boundary_loss({.weight = 3})}) {
+        const auto loss = factory(cpu, DType::f64);
+        double whole = 0, half = 0;
+        const auto expected = gradient_of(*loss, logits, labels, {}, whole),
+                   found = gradient_of(*loss, logits, labels, {nullptr, 0.25, 2}, half);
+        ASSERT_NE(whole, 0);
+        EXPECT_NEAR(half, whole / 2, 1e-12 * std::abs(whole)) << loss->terms()[0].name;
+        for (size_t i = 0; i < expected.size(); ++i)
+            ASSERT_NEAR(found[i], expected[i] / 2, 1e-15) << loss->terms()[0].name << ", element " << i;
+    }
+}
+
 struct Collector : TrainObserver {
     std::vector<double> losses;
     std::vector<std::string> warnings;
@@ -151,6 +170,13 @@ TEST(LossTest, EveryLossLearns) {
         const Collector c = train(loss, Stripes(8, 4), 15);
         EXPECT_LT(c.losses.back(), 0.5 * c.losses.front()) << "from " << c.losses.front();
     }
+}
+
+// From a net that knows nothing to probabilities within the contours, where the loss is negative.
+TEST(LossTest, TheBoundaryLossLearnsAlone) {
+    const Collector c = train(boundary_loss({.background = true}), Stripes(8, 4), 15);
+    EXPECT_GT(c.losses.front(), 0);
+    EXPECT_LT(c.losses.back(), 0);
 }
 
 TEST(LossTest, ABatchWithoutAPixelThatCountsIsAWarningAndNoLoss) {

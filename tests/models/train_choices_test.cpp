@@ -46,6 +46,21 @@ TEST(PlateauTest, AScoreThatIsNotANumberIsNoBetterOne) {
     EXPECT_FALSE(state.seen);
 }
 
+// The boundary loss may be negative.
+TEST(PlateauTest, ScoresBelowZeroAreBetterByAShareOfTheirMagnitude) {
+    const Plateau schedule = plateau_of(1);
+    for (const bool higher : {false, true}) {
+        const double sign = higher ? 1 : -1;
+        ScheduleState state;
+        for (int i = 0; i < 3; ++i) schedule.see(state, -10, higher);
+        EXPECT_EQ(state.factor, 0.5) << "a constant score";
+        schedule.see(state, -10 + sign * 0.0009, higher);
+        EXPECT_EQ(state.best, -10) << "not better by 1e-4";
+        schedule.see(state, -10 + sign * 0.0011, higher);
+        EXPECT_EQ(state.best, -10 + sign * 0.0011);
+    }
+}
+
 double rate_of(Schedule schedule, int64_t step) {
     schedule.base = 1;
     return schedule.at(step);

@@ -203,6 +203,13 @@ TEST(LossConfig, AMessageSaysWhatWasExpected) {
     EXPECT_EQ(message("bce+boundary"),
               "`loss` bce+boundary: boundary of 5 logits is of their softmax, bce of their sigmoids; expected boundary "
               "with ce or focal");
+    EXPECT_EQ(
+        message("bce+boundary(background=true)", 1),
+        "`loss` bce+boundary(background=true): background of boundary goes with several logits; of one there is no "
+        "class 0");
+    EXPECT_EQ(message("boundary(background=true)", 2), "");
+    EXPECT_EQ(message("ohem", 255), "");
+    EXPECT_EQ(message("ohem", 256), "`loss` ohem: ohem takes at most 255 classes, found 256");
     EXPECT_EQ(message("focal(gama=1)"), "`loss` focal(gama=1): focal has no option gama; expected gamma");
     EXPECT_EQ(message("focal(gamma=-1)"),
               "`loss` focal(gamma=-1): gamma of focal is -1; expected a number of at least 0");

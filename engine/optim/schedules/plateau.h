@@ -1,6 +1,7 @@
 // Does what PyTorch's ReduceLROnPlateau does with mode "max" or "min" and its other defaults, but for a smallest change
-// of the rate: after more than `patience` epochs in a row without a better score the rate is multiplied with `factor`,
-// from then on. Better means by more than 1e-4 of the best score so far.
+// of the rate and for scores below 0: after more than `patience` epochs in a row without a better score the rate is
+// multiplied with `factor`, from then on. Better means by more than 1e-4 of the best score's magnitude; PyTorch's
+// best * (1 - 1e-4) lies above a best score below 0, so that an equal one would be better.
 #pragma once
 
 #include <cmath>
@@ -29,8 +30,8 @@ class Plateau : public Copied<Plateau, ScheduleRule> {
     bool by_validation() const override { return true; }
     void see(ScheduleState& state, double score, bool higher_is_better) const override {
         constexpr double threshold = 1e-4;
-        const bool better =
-            higher_is_better ? score > state.best * (1 + threshold) : score < state.best * (1 - threshold);
+        const double least = threshold * std::fabs(state.best);
+        const bool better = higher_is_better ? score > state.best + least : score < state.best - least;
         if (std::isfinite(score) && (!state.seen || better)) {
             state.best = score;
             state.waited = 0;

@@ -51,6 +51,9 @@ class LossWord {
     // Of words of kind own: several logits are a softmax, which does not go with words of their sigmoids.
     virtual bool classes_exclude_each_other() const { return false; }
 
+    // What is wrong with its settings for logits of so many channels; empty where nothing is.
+    virtual std::string misfit(int64_t /*channels*/) const { return ""; }
+
     virtual std::unique_ptr<LossWord> copy() const = 0;
     static Catalogue<LossWord>& catalogue();
 };

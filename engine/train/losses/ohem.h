@@ -22,6 +22,11 @@ class Ohem : public Copied<Ohem, LossWord> {
         s.bind("thresh", options.thresh, "probability of the true class below which a pixel is hard").min(0).max(1);
         s.bind("keep", options.keep, "share of the pixels that is kept at least").above(0).max(1);
     }
+    std::string misfit(int64_t channels) const override {
+        if (channels <= kernels::easy_label) return "";
+        return "ohem takes at most " + std::to_string(kernels::easy_label) + " classes, found " +
+               std::to_string(channels);
+    }
     LossFactory make_weighted(int64_t, int ignore_index, const std::vector<double>& class_weights) const override {
         kernels::HardPixelOptions o = options;
         o.ignore_index = ignore_index;
