@@ -13,6 +13,7 @@
 #include "segmentation/averaged_record.h"
 #include "segmentation/load_net.h"
 #include "segmentation/prediction_net.h"
+#include "segmentation/time_limit.h"
 #include "segmentation/training_run.h"
 #include "segmentation/training_setup.h"
 
@@ -108,6 +109,16 @@ TEST_F(AveragedTraining, AStopBeforeTheMeanHasItsStatisticsIsMarked) {
     };
     prediction_net(last, {}, load, said);
     EXPECT_NE(said.all.find("warning: " + last + ": its training was stopped before"), std::string::npos) << said.all;
+}
+
+// It would begin anew when the training goes on.
+TEST(AveragedTimeLimit, LetsThePassForStatisticsFinish) {
+    TimeLimit limit(1, TimeLimit::Clock::now() - std::chrono::hours(2));
+    EXPECT_FALSE(limit.stop_requested()) << "a first step is taken";
+    limit.on_statistics(0, 4);
+    EXPECT_FALSE(limit.stop_requested());
+    limit.on_epoch({});
+    EXPECT_TRUE(limit.stop_requested());
 }
 
 TEST_F(AveragedTraining, WhoPredictsByAMovingAverageIsToldToo) {
