@@ -24,6 +24,18 @@ namespace {
 constexpr const char* of_run_folders[] = {"output-dir", "resume",     "profile",   "profile-steps",
                                           "dry-run",    "save-every", "max-hours", "sheet-rows"};
 
+// Settings of train that say at which rates it trains, and until when: all that describe(TrainerOptions) binds but what makes
+// a step. A run's config.toml may have them.
+std::vector<std::string> of_long_trainings() {
+    Settings settings;
+    TrainerOptions options;
+    describe(settings, options);
+    std::vector<std::string> keys{"ema"};
+    for (const auto& setting : settings.all())
+        if (setting->key != "accumulate") keys.push_back(setting->key);
+    return keys;
+}
+
 struct FindRateArguments {
     Experiment e;
     RangeTestOptions range;
@@ -40,12 +52,8 @@ struct FindRateArguments {
         o.bind("csv", csv, "file for every step: step, lr, loss, smoothed loss").letter('o').common();
         o.mark_common({"steps", "lowest-lr", "highest-lr", "divergence"});
         describe(o, e);
-        for (const char* key : of_run_folders) {
-            SettingBase& setting = o.at(key);
-            setting.help = "not for a range test; see atrous train";
-            setting.is_common = false;
-            setting.short_name = 0;
-        }
+        for (const char* key : of_run_folders) leave_out(key).short_name = 0;
+        for (const std::string& key : of_long_trainings()) leave_out(key);
         o.at("overwrite").help = "replace a `csv` that another program wrote";
         o.bind("recipe", recipe, "settings with which a known system trains (`atrous recipes` lists them)").common();
         o.group(augment_group);
@@ -53,6 +61,39 @@ struct FindRateArguments {
         o.examples({"atrous find-lr --data DIR                        the rate for a U-Net by the default settings",
                     "atrous find-lr --data DIR -b 4 --optimizer sgd --steps 200 -o lr.csv",
                     "atrous find-lr --config runs/1/config.toml       the rate for another training like this one"});
+    }
+
+    SettingBase& leave_out(const std::string& key) {
+        SettingBase& setting = o.at(key);
+        setting.help = "not for a range test; see atrous train";
+        setting.is_common = false;
+        return setting;
+    }
+
+    void refuse_flags() const {
+        for (const char* key : of_run_folders)
+            if (o.at(key).origin == Origin::flag)
+                throw UsageError(fmt::format(
+                    "`{}` is not for a range test, which has no run folder; leave it out (`pretrained` starts from "
+                    "other weights)",
+                    key));
+        for (const std::string& key : of_long_trainings())
+            if (o.at(key).origin == Origin::flag)
+                throw UsageError(fmt::format(
+                    "`{}` changes nothing in a range test, which takes `steps` steps at rates from `lowest-lr` "
+                    "to `highest-lr`; leave it out",
+                    key));
+    }
+
+    // What a configuration has for longer trainings changes no step, and must not be refused by its data.
+    void forget_long_trainings() {
+        const TrainerOptions fresh;
+        e.trainer.schedule.name = fresh.schedule.name;
+        e.trainer.schedule.base = fresh.schedule.base;
+        e.trainer.schedule.warmup_steps = fresh.schedule.warmup_steps;
+        e.trainer.patience_stop = 0;
+        e.trainer.swa = {};
+        e.optimizer.ema_decay = 0;
     }
 
     void parse(int argc, const char* const* argv) {
@@ -63,18 +104,12 @@ struct FindRateArguments {
             apply_recipe(o, find_recipe(recipe));
             if (!named) apply_augment_preset(o);  // the recipe's
         }
-        for (const char* key : of_run_folders)
-            if (o.at(key).origin == Origin::flag)
-                throw UsageError(fmt::format(
-                    "`{}` is not for a range test, which has no run folder; leave it out (`pretrained` starts from "
-                    "other weights)",
-                    key));
+        refuse_flags();
         const bool overwrite = e.run.overwrite;
         e.run = {};
         e.run.overwrite = overwrite;
         if (is_folder(e.pretrained)) e.pretrained = checkpoint_file(e.pretrained);
-        e.optimizer.ema_decay = 0;  // averages change no step
-        e.trainer.swa = {};
+        forget_long_trainings();
         check(o, e);
         check(range);
     }
@@ -95,8 +130,7 @@ int run_test(const TrainingSetup& setup, const FindRateArguments& a, Console& co
     });
     unwatch_interrupts();
     if (test.interrupted) {
-        console.text(
-            fmt::format("\nstopped after {} of {} steps; nothing was written\n", test.points.size(), test.steps));
+        console.text(fmt::format("\nstopped after {} of {} steps; nothing was written\n", test.taken, test.steps));
         return exit_after_signal(interrupt_signal());
     }
     console.text("\n" + text_of(test));

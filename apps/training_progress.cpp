@@ -30,6 +30,10 @@ void TrainingProgress::on_warning(const std::string& text) {
 
 void TrainingProgress::on_validation(int64_t done, int64_t of) { progress_.validating(done, of); }
 
+void TrainingProgress::on_statistics(int64_t done, int64_t of) {
+    progress_.validating(done, of, "statistics of the mean");
+}
+
 void TrainingProgress::on_epoch(const EpochReport& r) { progress_.end_epoch(epoch_line(r)); }
 
 void TrainingProgress::on_nonfinite(const BadStep& bad) {

@@ -17,6 +17,7 @@ class TrainingProgress : public TrainObserver {
     void on_step(const StepReport& report) override;
     void on_warning(const std::string& text) override;
     void on_validation(int64_t images_done, int64_t images) override;
+    void on_statistics(int64_t images_done, int64_t images) override;
     void on_epoch(const EpochReport& report) override;
     void on_nonfinite(const BadStep& bad) override;
     bool stop_requested() override;

@@ -307,6 +307,12 @@ bool Loader::next(HostBatch& batch) {
     return true;
 }
 
+static bool mixes_samples(const Augmentations& augmentations) {
+    for (const Augmentation* a : augmentations.all())
+        if (a->stage == Augmentation::Stage::mixing && a->active()) return true;
+    return false;
+}
+
 std::optional<LabelPlace> Loader::find_label(int64_t index, uint8_t label) const {
     const Sample& sample = samples_.at(size_t(index));
     if (sample.mask_path.empty()) return std::nullopt;
@@ -317,7 +323,7 @@ std::optional<LabelPlace> Loader::find_label(int64_t index, uint8_t label) const
             if (rule_.class_of(v.value) == label) return LabelPlace{sample.mask_path, v.x, v.y, text_of_value(v.value)};
     } catch (const Error&) {  // the file is another one by now
     }
-    return LabelPlace{sample.mask_path};
+    return LabelPlace{.file = sample.mask_path, .mixed = options_.augment && mixes_samples(options_.augmentations)};
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ struct LabelPlace {
     std::string file;
     int64_t x = -1, y = -1;  // -1: the file has none, or cannot be read
     std::string value = {};  // what the file has there for the class: "8", "#80ff00"
+    bool mixed = false;      // parts of other samples are mixed into this one: without a place it may be one of theirs
 };
 
 // Yields the batches of one epoch after another. The same (seed, epoch) gives the same batches whatever the number of

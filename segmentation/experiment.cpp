@@ -190,11 +190,11 @@ static void check_averages(const Experiment& e) {
     check(e.trainer.swa, e.trainer.epochs);
     if (!e.trainer.swa.on()) return;
     if (e.optimizer.ema_decay > 0)
-        throw UsageError("`ema` and `swa-from`: two averages of the weights; give one of them");
+        throw UsageError("`ema` and `swa-from`: two averages of the weights; set `ema` 0 or `swa-from` 0");
     if (e.trainer.patience_stop > 0)
         throw UsageError(
-            "`patience-stop` and `swa-from`: the training could end before the first averaged epoch; leave one of them "
-            "out");
+            "`patience-stop` and `swa-from`: the training could end before the first averaged epoch; set "
+            "`patience-stop` 0 or `swa-from` 0");
 }
 
 void check(const Settings& settings, const Experiment& e) {

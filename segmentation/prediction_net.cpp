@@ -77,6 +77,8 @@ LoadedNet prediction_net(const std::string& path, const PredictionOptions& optio
     std::vector<std::unique_ptr<SegmentationNet>> nets;
     const auto add = [&](LoadedNet& loaded, const std::string& of) {
         if (loaded.averaged) messages.text(fmt::format("{}: {}\n", of, text_of(*loaded.averaged)));
+        if (loaded.averaged && !warning_of(*loaded.averaged).empty())
+            messages.warning(fmt::format("{}: {}", of, warning_of(*loaded.averaged)));
         const Halo own = halo_of(*make_net(loaded.card.net));
         halo = joined(halo, own);
         nets.push_back(std::make_unique<ThriftyNet>(

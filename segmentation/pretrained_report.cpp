@@ -51,8 +51,10 @@ io::PretrainedReport load_pretrained(SegmentationNet& net, const std::string& pa
         "\n{}\n",
         known.empty() ? fmt::format("{}: {}, {} tensors", path, file->format(), file->tensors().size()) : known));
     for (const std::string& note : file->notes()) messages.text(note + "\n");
-    if (const auto record = averaged_record_of(*file))
+    if (const auto record = averaged_record_of(*file)) {
         messages.text(fmt::format("its weights are a training's {}\n", text_of(*record)));
+        if (const std::string warning = warning_of(*record); !warning.empty()) messages.warning(path + ": " + warning);
+    }
     const auto report = load(net, *file, new_head, false);
     messages.text(text_of(report));
     for (const std::string& warning : report.warnings) messages.warning(warning);

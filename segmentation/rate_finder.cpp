@@ -14,7 +14,10 @@ RangeTest find_rate(const TrainingSetup& setup, const RangeTestOptions& range, M
     const auto source = training_source(setup, net->input_multiple());
     fill_net(*net, setup, true, messages);
     const auto optimizer = make_optimizer(setup, *net);
-    return test_rates(*net, *optimizer, *source, trainer_options(setup, source->batches_per_epoch()), range, go_on);
+    RangeTest test =
+        test_rates(*net, *optimizer, *source, trainer_options(setup, source->batches_per_epoch()), range, go_on);
+    for (const std::string& warning : test.warnings) messages.warning(warning);
+    return test;
 }
 
 // A bar is longer the higher the loss, from the lowest smoothed one to that of the beginning or, where that is more, of
@@ -40,10 +43,12 @@ static std::string curve_of(const RangeTest& test) {
 
 static std::string end_of(const RangeTest& test) {
     if (!test.diverged) return "";
-    return fmt::format("ended after step {} of {}: the loss diverged\n", test.points.size(), test.steps);
+    return fmt::format("ended after step {} of {}: the loss diverged\n", test.points.back().step, test.steps);
 }
 
 std::string text_of(const RangeTest& test) {
+    if (test.points.empty() && !test.diverged)
+        return "no suggestion: no pixel counts in any step; look at the masks, or take more `steps`\n";
     if (test.points.empty())
         return "no suggestion: the first step gave NaN or Inf; check the images, or begin with a lower `lowest-lr`\n";
     std::string text = curve_of(test) + end_of(test);

@@ -18,6 +18,9 @@ void ObserverList::on_read() {
 void ObserverList::on_validation(int64_t images_done, int64_t images) {
     for (TrainObserver* o : observers_) o->on_validation(images_done, images);
 }
+void ObserverList::on_statistics(int64_t images_done, int64_t images) {
+    for (TrainObserver* o : observers_) o->on_statistics(images_done, images);
+}
 void ObserverList::on_validated(const ImageResult& image) {
     for (TrainObserver* o : observers_) o->on_validated(image);
 }

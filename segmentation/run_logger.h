@@ -21,6 +21,7 @@ class ObserverList : public TrainObserver {
     void on_step(const StepReport& report) override;
     void on_read() override;
     void on_validation(int64_t images_done, int64_t images) override;
+    void on_statistics(int64_t images_done, int64_t images) override;
     void on_validated(const ImageResult& image) override;
     void on_epoch(const EpochReport& report) override;
     void on_warning(const std::string& text) override;

@@ -128,7 +128,9 @@ bool TrainingRun::train(TrainObserver& observer) {
 
 void TrainingRun::report_result() {
     if (!validation_) return;
-    const bool has_best = path_exists(folder_->best());
+    // Where no epoch of a mean could be the best, the file is of before the mean.
+    const bool none_is_best = optimizer_->average() && optimizer_->mean() && trainer_->progress.best_epoch < 0;
+    const bool has_best = !none_is_best && path_exists(folder_->best());
     bool of_averages = optimizer_->average() != nullptr;
     if (has_best) {
         const io::SafetensorsFile best(folder_->best());

@@ -133,11 +133,11 @@ void Progress::measure(int64_t images) {
     state_.eta_s = double(std::max<int64_t>(left, 0)) * (now - first_step_s_) / double(steps_done_ - 1);
 }
 
-void Progress::validating(int64_t done, int64_t of) {
+void Progress::validating(int64_t done, int64_t of, std::string_view what) {
     const double now = settings_.clock();
     if (now - last_draw_s_ < (terminal_ ? redraw_interval_s : settings_.plain_interval_s)) return;
     last_draw_s_ = now;
-    const std::string line = fmt::format("epoch {}/{} validating {}/{}", state_.epoch, state_.epochs, done, of);
+    const std::string line = fmt::format("epoch {}/{} {} {}/{}", state_.epoch, state_.epochs, what, done, of);
     if (!terminal_) return put(line + "\n");
     const int width = (settings_.width > 0 ? settings_.width : terminal_width(settings_.out)) - 1;
     put(std::string(to_line_start_and_clear) + cut_to_columns(line, width));

@@ -47,7 +47,7 @@ class Progress {
     // After each step: how many are done in this epoch, the loss known last, the images of this step.
     void step(int64_t done, double loss, int64_t images);
     // Between an epoch's last step and its end.
-    void validating(int64_t done, int64_t of);
+    void validating(int64_t done, int64_t of, std::string_view what = "validating");
     // Leaves a line: the epoch's number, its time, and the summary ("train loss 0.31, val dice 0.87").
     void end_epoch(std::string_view summary = {});
     // A line of its own that stays (a warning), above the bar.

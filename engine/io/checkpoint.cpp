@@ -51,6 +51,7 @@ static std::string state_text(const Optimizer& optimizer, const TrainProgress& p
     if (const WeightAverage* average = optimizer.average(); average && average->is_mean()) {
         state["averaged_epochs"] = average->added();
         state["averaged_until"] = p.averaged_until;
+        if (average->lacks_statistics()) state["lacks_statistics"] = 1;
     }
     return state.dump();
 }
@@ -183,14 +184,18 @@ static void load_trained(const SafetensorsFile& file, Module& net) {
 }
 
 // The net holds the file's averages, or, where it has none, its weights. A mean is of those epochs only that it was made
-// of.
-static void load_average(const SafetensorsFile& file, const nlohmann::json& state, const Optimizer& optimizer) {
+// of, and a moving average that takes over from it begins as what trains.
+static void load_average(const SafetensorsFile& file, const nlohmann::json& state, Module& net,
+                         const Optimizer& optimizer) {
+    const bool of_epochs = state.contains("averaged_epochs");
     if (!optimizer.mean()) {
+        if (of_epochs) load_trained(file, net);
         if (optimizer.average()) optimizer.average()->restart();
-        return;
+    } else {
+        optimizer.mean()->restart(of_epochs ? count(file, state, "averaged_epochs") : 0);
+        optimizer.mean()->set_lacks_statistics(state.contains("lacks_statistics"));
     }
-    const int64_t epochs = state.contains("averaged_epochs") ? count(file, state, "averaged_epochs") : 0;
-    optimizer.mean()->restart(epochs);
+    load_trained(file, net);
 }
 
 void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimizer, TrainProgress& progress) {
@@ -207,8 +212,7 @@ void load_training(const SafetensorsFile& file, Module& net, Optimizer& optimize
     s.good_steps = int32_t(count(file, state, "good_steps", 0, INT32_MAX));
     progress = progress_of(file, state);
     load_weights(file, net);
-    load_average(file, state, optimizer);
-    load_trained(file, net);
+    load_average(file, state, net, optimizer);
     const ParameterArena& arena = net.arena();
     for (const OptimizerTensor& tensor : tensors_of(optimizer))
         for (size_t i = 0; i < arena.parameters.size(); ++i) {

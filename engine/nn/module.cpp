@@ -78,6 +78,16 @@ std::vector<double*> Module::momenta() {
     return all;
 }
 
+std::vector<Buffer*> Module::running_statistics() {
+    std::vector<Buffer*> all;
+    walk("", [&](const std::string&, Module& m) {
+        if (!m.momentum() || m.frozen_) return;
+        for (auto& b : m.buffers_)
+            if (b->dtype != DType::i64) all.push_back(b.get());
+    });
+    return all;
+}
+
 void Module::zero_gradients() {
     for (auto& [path, p] : arena_.parameters)
         if (p->value.leaf()) p->value.leaf()->fresh = true;

@@ -115,7 +115,8 @@ class Module {
     void freeze_batch_norm();
     // Of a batch norm the share that a batch's statistics have in the running ones; null: the module is none.
     virtual double* momentum() { return nullptr; }
-    std::vector<double*> momenta();  // of the subtree's batch norms whose statistics are not frozen
+    std::vector<double*> momenta();             // of the subtree's batch norms whose statistics are not frozen
+    std::vector<Buffer*> running_statistics();  // of the same batch norms, without their counts of batches
 
  protected:
     Parameter& add_parameter(Parameter parameter);

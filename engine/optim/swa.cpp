@@ -16,13 +16,15 @@ int64_t SwaOptions::first_epoch(int64_t epochs) const {
     return std::min(passed, epochs - 1);
 }
 
-double SwaOptions::rate_at(int64_t step, int64_t epochs, const Schedule& schedule, const ScheduleState& state) const {
-    const int64_t per_epoch = schedule.length.steps_per_epoch, first = first_epoch(epochs) * per_epoch;
-    if (rate <= 0 || per_epoch <= 0 || step < first) return schedule.at(step, state);
-    const int64_t length = anneal_epochs * per_epoch, done = step - first;
+double SwaOptions::rate_at(const StepPlace& at, int64_t epochs, const Schedule& schedule,
+                           const ScheduleState& state) const {
+    const int64_t per_epoch = schedule.length.steps_per_epoch, passed = at.epoch - first_epoch(epochs);
+    if (rate <= 0 || per_epoch <= 0 || passed < 0) return schedule.at(at.step, state);
+    const int64_t length = anneal_epochs * per_epoch, done = passed * per_epoch + at.in_epoch;
     if (done >= length) return rate;
     const double share = double(done) / double(length);
-    return rate + (schedule.at(first, state) - rate) * 0.5 * (1 + std::cos(3.141592653589793 * share));
+    const double begin = schedule.at(std::max<int64_t>(at.step - done, 0), state);
+    return rate + (begin - rate) * 0.5 * (1 + std::cos(3.141592653589793 * share));
 }
 
 void describe(Settings& s, SwaOptions& o) {

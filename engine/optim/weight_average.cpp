@@ -82,6 +82,7 @@ void WeightAverage::update(const k::StepState* state) {
 
 void WeightAverage::add() {
     require(is_mean() && !exchanged_, "weight average: nothing is added while the net holds the averages");
+    lacks_statistics_ = true;
     if (added_ == 0) return restart();  // to the bit
     ++added_;
     run(blocks_[0].device(), {k::reference::average_weights, k::cpu::average_weights, k::cuda::average_weights},

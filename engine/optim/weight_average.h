@@ -25,6 +25,9 @@ class WeightAverage {
     void add();                    // of a mean: the net's weights are one more
     void restart(int64_t of = 1);  // the averages become what the net's tensors hold: the mean of so many
     void clear() { added_ = 0; }   // of a mean: it is of nothing again
+    // Of a mean: none were found for batch norm since the last add(), so that it holds the mean of the epochs' own.
+    bool lacks_statistics() const { return lacks_statistics_; }
+    void set_lacks_statistics(bool lacks) { lacks_statistics_ = lacks; }
     // The net holds the averages, and this what the net held, until the next call. Takes no memory.
     void exchange();
     bool exchanged() const { return exchanged_; }
@@ -47,7 +50,7 @@ class WeightAverage {
     std::vector<Tensor> sources_, tensors_, blocks_;  // sources_: the net's own, one for each of tensors_
     Tensor chunks_;
     int64_t chunk_count_ = 0, count_ = 0;
-    bool exchanged_ = false;
+    bool exchanged_ = false, lacks_statistics_ = false;
 };
 
 // While this lives, the net holds the averages: for validations, and for files of them. Without an average (null)

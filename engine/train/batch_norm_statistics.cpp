@@ -68,6 +68,8 @@ bool renew_batch_norm_statistics(SegmentationNet& net, BatchSource& training, in
     if (!momenta.any()) return true;
     KeptBuffers kept(net);
     const uint64_t seed = net.materialized().seed ^ name_hash("batch norm statistics");
+    // By a momentum of 1 a NaN would stay, for 0 times it is no 0.
+    for (Buffer* statistics : net.running_statistics()) statistics->value.fill(0);
     HostBatch batch;
     int64_t images = 0, batches = 0;
     net.set_training(true);

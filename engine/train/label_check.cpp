@@ -14,7 +14,9 @@ static std::string place_of(const HostBatch& b, int64_t at, uint8_t label, const
     const auto image = size_t(at / (b.h * b.w));
     const std::string name = image < b.names.size() ? b.names[image] : fmt::format("image {}", image);
     const auto found = image < b.indices.size() ? source.find_label(b.indices[image], label) : std::nullopt;
-    const std::string who = found ? fmt::format("{} ({})", found->file, name) : name;
+    const std::string who = found ? fmt::format("{} ({}){}", found->file, name,
+                                                found->x < 0 && found->mixed ? " or an image mixed into it" : "")
+                                  : name;
     if (!found || found->x < 0)
         return fmt::format("{} has the label {} at pixel ({}, {}) of the image as the net saw it", who, label, at % b.w,
                            at / b.w % b.h);

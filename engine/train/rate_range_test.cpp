@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 
 namespace atrous {
 
@@ -54,9 +55,9 @@ class RangeTester {
     RangeTester(const RangeTestOptions& range, bool scales_loss) : range_(range), scales_loss_(scales_loss) {
         test_.steps = range.steps;
     }
-    // False where the test is over.
-    bool add(const StepLogEntry& e) {
-        const int64_t step = int64_t(test_.points.size()) + 1;
+    // Takes the figures of the next step, of these images. False where the test is over.
+    bool add(const StepLogEntry& e, const std::string& images) {
+        const int64_t step = ++test_.taken;
         if (e.labels.count > 0)
             throw DataError(fmt::format(
                 "step {}: labels that are no class, {} of them, the first {}; give the net more classes, or the masks "
@@ -64,17 +65,26 @@ class RangeTester {
                 step, e.labels.count, e.labels.label));
         // A step whose gradients overflow by the loss scale alone is passed over by the optimizer.
         if (!std::isfinite(e.loss) || (e.nonfinite && !scales_loss_)) return end();
+        if (e.counted == 0) {
+            test_.warnings.push_back(
+                fmt::format("step {}: no pixel counts, every label is ignored (images: {})", step, images));
+            return step < range_.steps;
+        }
         constexpr double decay = 0.98;
         average_ = decay * average_ + (1 - decay) * e.loss;
-        const double smoothed = average_ / (1 - std::pow(decay, double(step)));
+        const double smoothed = average_ / (1 - std::pow(decay, double(test_.points.size() + 1)));
         test_.points.push_back({step, rate_of(range_, step), e.loss, smoothed});
-        lowest_ = std::min(lowest_, smoothed);
-        return lowest_ > 0 && smoothed > range_.divergence * lowest_ ? end() : step < range_.steps;
+        if (test_.points.size() > skipped_at_begin && diverges(smoothed)) return end();
+        return step < range_.steps;
     }
     RangeTest& test() { return test_; }
 
  private:
     bool end() { return test_.diverged = true, false; }
+    bool diverges(double smoothed) {
+        if (smoothed > 0) lowest_ = std::min(lowest_, smoothed);  // of 0 there are no multiples
+        return smoothed > range_.divergence * lowest_;
+    }
 
     const RangeTestOptions& range_;
     const bool scales_loss_;
@@ -86,11 +96,16 @@ class RangeTester {
 struct Windows {
     BatchSource& source;
     std::vector<HostBatch> batches;
+    std::deque<std::string> names = {};  // of the images of each step whose loss was not read yet
     int64_t epoch = 0;
     int64_t next() {
         for (int64_t count = 0;; source.start_epoch(++epoch)) {
             while (count < int64_t(batches.size()) && source.next(batches[size_t(count)])) ++count;
-            if (count > 0) return count;
+            if (count == 0) continue;
+            std::string& images = names.emplace_back();
+            for (int64_t i = 0; i < count; ++i)
+                for (const auto& name : batches[size_t(i)].names) images += (images.empty() ? "" : ", ") + name;
+            return count;
         }
     }
 };
@@ -114,8 +129,10 @@ RangeTest test_rates(SegmentationNet& net, Optimizer& optimizer, BatchSource& tr
     net.set_training(true);
     training.start_epoch(0);
     const auto read = [&] {
-        for (const StepLogEntry& entry : step.read())
-            if (!tester.add(entry)) return false;
+        for (const StepLogEntry& entry : step.read()) {
+            if (!tester.add(entry, windows.names.front())) return false;
+            windows.names.pop_front();
+        }
         return true;
     };
     for (int64_t done = 0; done < range.steps; ++done) {

@@ -13,7 +13,9 @@ namespace atrous {
 struct RangeTestOptions {
     double lowest = 1e-7, highest = 1;  // rates of the first and of the last step
     int64_t steps = 100;
-    double divergence = 4;  // the test ends where the smoothed loss is so many times the lowest
+    // The test ends where the smoothed loss is so many times the lowest. Of either the first ten are left out, as they are
+    // of too few steps.
+    double divergence = 4;
 };
 
 void describe(Settings& settings, RangeTestOptions& options);
@@ -22,13 +24,15 @@ void check(const RangeTestOptions& options);  // UsageError
 struct RangeTestPoint {
     int64_t step;  // from 1
     double rate, loss;
-    // The exponential moving average of the losses with decay 0.98, divided by 1 - 0.98^step.
+    // The exponential moving average of the n losses so far with decay 0.98, divided by 1 - 0.98^n.
     double smoothed;
 };
 
 struct RangeTest {
-    std::vector<RangeTestPoint> points;
+    std::vector<RangeTestPoint> points;      // without the steps of which no pixel counts: they have no loss
+    std::vector<std::string> warnings;       // of those
     int64_t steps = 0;                       // that it would have had
+    int64_t taken = 0;                       // whose losses were read
     bool diverged = false;                   // it ended before them, by the loss
     bool interrupted = false;                // it ended before them, as it was asked to
     std::optional<size_t> steepest() const;  // the point where the smoothed loss falls most by the rate's logarithm

@@ -51,7 +51,8 @@ Trainer::Trainer(SegmentationNet& net, Optimizer& optimizer, const TrainerOption
 }
 
 void Trainer::submit(const std::vector<HostBatch>& window, int64_t count) {
-    Pending p{progress.batch, count, 0, progress.step + 1, learning_rate_at(progress.step), names_of(window, count)};
+    Pending p{progress.batch,         count, 0, progress.step + 1, learning_rate_at(progress.step, progress.batch),
+              names_of(window, count)};
     for (int64_t i = 0; i < count; ++i) p.images += window[size_t(i)].n;
     {
         const ProfileScope span("step", "step");
@@ -193,8 +194,9 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
     }
 }
 
-double Trainer::learning_rate_at(int64_t step) const {
-    return options_.swa.rate_at(step, options_.epochs, options_.schedule, progress.schedule);
+double Trainer::learning_rate_at(int64_t step, int64_t batch) const {
+    return options_.swa.rate_at({step, progress.epoch, batch / options_.accumulate}, options_.epochs, options_.schedule,
+                                progress.schedule);
 }
 
 // Where the mean begins, the best epoch is looked for anew, so that it is one of the mean's.
@@ -206,10 +208,20 @@ bool Trainer::average(BatchSource& training, TrainObserver& observer) {
     progress.averaged_until = progress.epoch + 1;
     const ProfileScope averaging("batch norm statistics", "validation");
     const WithAveragedWeights averaged(mean);
-    return renew_batch_norm_statistics(net_, training, progress.epoch, options_.compute, [&](int64_t images_done) {
-        observer.on_validation(images_done, training.samples());  // which a time limit lets finish
-        return !observer.stop_requested();
-    });
+    const bool found =
+        renew_batch_norm_statistics(net_, training, progress.epoch, options_.compute, [&](int64_t images_done) {
+            observer.on_statistics(images_done, training.samples());
+            return !observer.stop_requested();
+        });
+    mean->set_lacks_statistics(!found);
+    return found;
+}
+
+// A training that goes on for more epochs may have its first averaged one later: a mean of earlier ones begins anew.
+void Trainer::forget_earlier_epochs() {
+    WeightAverage* const mean = optimizer_.mean();
+    if (!mean || mean->added() == 0 || progress.epoch >= options_.epochs) return;
+    if (progress.averaged_until - mean->added() < options_.swa.first_epoch(options_.epochs)) mean->clear();
 }
 
 bool is_out_of_patience(const TrainProgress& p, const TrainerOptions& o) {
@@ -289,8 +301,7 @@ bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver&
                         progress.monitor, options_.monitor));
     if (options_.swa.on())
         require(optimizer_.mean(), "trainer: averages of epochs need an optimizer that keeps a mean");
-    // A training that goes on for more epochs may have its first averaged one before it again.
-    if (optimizer_.mean() && progress.epoch < options_.swa.first_epoch(options_.epochs)) optimizer_.mean()->clear();
+    forget_earlier_epochs();
     net_.set_training(true);
     while (progress.epoch < options_.epochs && !is_out_of_patience(progress, options_)) {
         if (!train_epoch(training, observer)) return false;
@@ -301,7 +312,7 @@ bool Trainer::run(BatchSource& training, BatchSource* validation, TrainObserver&
                            .validation = {},
                            .monitor = options_.monitor};
         report.train_loss = progress.loss_images ? progress.loss_sum / double(progress.loss_images) : 0;
-        report.learning_rate = learning_rate_at(progress.step - 1);
+        report.learning_rate = learning_rate_at(progress.step - 1, progress.batch - 1);
         if (validation && !(report.validation = validate(*validation, observer))) return false;
         report.best = update_best(report.validation, observer);
         ++progress.epoch;

@@ -79,6 +79,8 @@ class TrainObserver {
     // within an epoch. After each step on the cpu, every read_every steps on a GPU.
     virtual void on_read() {}
     virtual void on_validation(int64_t images_done, int64_t images) { (void)images_done, (void)images; }
+    // The pass over the training's images that finds batch norm's statistics for a mean, before the validation.
+    virtual void on_statistics(int64_t images_done, int64_t images) { (void)images_done, (void)images; }
     virtual void on_validated(const ImageResult&) {}  // each validation image, in their order
     virtual void on_epoch(const EpochReport&) {}    // progress already points at the next epoch: a good moment to save
     virtual void on_warning(const std::string&) {}  // something that a training survives and a user should know
@@ -116,10 +118,11 @@ class Trainer {
     // At the end of an averaged epoch: adds its weights to the mean and finds batch norm's statistics for it. False:
     // stopped, to be done anew.
     bool average(BatchSource& training, TrainObserver& observer);
+    void forget_earlier_epochs();
     std::optional<Scores> validate(BatchSource& validation, TrainObserver& observer);  // empty: stopped
     void submit(const std::vector<HostBatch>& window, int64_t count);
     void report(BatchSource& training, TrainObserver& observer);
-    double learning_rate_at(int64_t step) const;
+    double learning_rate_at(int64_t step, int64_t batch) const;  // of the step that has this batch of the epoch
     // Tells whether the epoch is the best. A schedule that goes by the validation sees its score.
     bool update_best(const std::optional<Scores>& validation, TrainObserver& observer);
     void warn_of(const Scores& validation, TrainObserver& observer);

@@ -60,7 +60,11 @@ TEST_F(FindRateTest, GivesTheSameStepsAgain) {
 }
 
 TEST_F(FindRateTest, TakesARunsConfigurationAndRefusesItsFolder) {
-    ASSERT_EQ(run("--epochs 1 --output-dir run --save-every 3 --ema 0.9 --monitor loss", "train").code, 0);
+    ASSERT_EQ(run("--epochs 1 --output-dir run --save-every 3 --ema 0.9 --monitor loss --schedule plateau "
+                  "--warmup-steps 2 --patience-stop 9",
+                  "train")
+                  .code,
+              0);
     const std::string before = text_of("run/last.safetensors");
     const Outcome found = shell("cd " + quoted("") + " && " + program() +
                                 " find-lr --config run/config.toml --steps 20 " + "--pretrained run -o again.csv");
@@ -70,6 +74,15 @@ TEST_F(FindRateTest, TakesARunsConfigurationAndRefusesItsFolder) {
     const Outcome refused = run("--steps 20 --resume run");
     EXPECT_EQ(refused.code, 2);
     EXPECT_NE(refused.output.find("--resume is not for a range test"), std::string::npos) << refused.output;
+    for (const char* given : {"--lr 0.1", "--schedule cosine", "--epochs 3", "--patience-stop 2", "--ema 0.9",
+                              "--swa-from 0.5", "--swa-lr 0.1", "--milestones 3"}) {
+        const Outcome o = run(std::string("--steps 20 ") + given);
+        const std::string key(given, std::string(given).find(' '));
+        EXPECT_EQ(o.code, 2) << given;
+        EXPECT_NE(o.output.find(key + " changes nothing in a range test, which takes --steps steps"), std::string::npos)
+            << o.output;
+    }
+    EXPECT_EQ(found.output.find("changes nothing"), std::string::npos) << found.output;
     EXPECT_EQ(run("--lowest-lr 1 --highest-lr 0.1").code, 2);
     std::ofstream(root() / "mine.csv") << "a,b\n";
     EXPECT_EQ(run("--steps 20 -o mine.csv").code, 2) << "another program's file";

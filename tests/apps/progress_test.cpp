@@ -185,6 +185,9 @@ TEST(ProgressInAFile, AValidationThatTakesLongIsShown) {
         r.progress->validating(4 * i, 120);
     }
     EXPECT_NE(r.written().find("epoch 1/2 validating 80/120\n"), std::string::npos) << r.written();
+    r.now += 60;
+    r.progress->validating(4, 12, "statistics of the mean");
+    EXPECT_NE(r.written().find("epoch 1/2 statistics of the mean 4/12\n"), std::string::npos) << r.written();
 }
 
 TEST(ProgressRates, TheFirstStepDoesNotCountAndValidationDoes) {

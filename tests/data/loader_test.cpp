@@ -354,6 +354,11 @@ TEST_F(LoaderTest, FindsALabelInTheMasksFile) {
     expect_no_place(5, 4, "another sample");
     std::filesystem::remove(samples_[6].mask_path);
     expect_no_place(6, 4, "the file is gone");
+    EXPECT_FALSE(loader->find_label(6, 4)->mixed);
+    o.augmentations.set("mosaic", "0.5");
+    EXPECT_TRUE(make_loader(samples_, rule_, o)->find_label(5, 4)->mixed) << "it may be another sample's";
+    o.augment = false;
+    EXPECT_FALSE(make_loader(samples_, rule_, o)->find_label(5, 4)->mixed) << "a validation mixes nothing";
 }
 
 // Who looks into the file finds no class ids there.

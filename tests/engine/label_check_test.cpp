@@ -69,6 +69,11 @@ TEST(LabelCheck, SaysTheFilesValueWhereItIsNotTheClass) {
               0u);
     EXPECT_EQ(told({"m.png"}).find("m.png (a0) has the label 7 at pixel (2, 1) of the image as the net saw it"), 0u)
         << "the file is known, the place in it is not";
+    EXPECT_EQ(told({.file = "m.png", .mixed = true})
+                  .find("m.png (a0) or an image mixed into it has the label 7 at pixel (2, 1) of the image as"),
+              0u);
+    EXPECT_EQ(told({"m.png", 3, 1, "7", true}).find("m.png (a0) has the label 7, first at pixel (3, 1)"), 0u)
+        << "it is the image's own";
 }
 
 TEST(LabelCheck, OneOutputHasTwoClassesAndNothingIsIgnoredUnlessSaid) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/context.h"
@@ -118,13 +119,57 @@ TEST(RangeTestSteps, EndWhereTheLossDiverges) {
     rig.options.read_every = 16;
     const RangeTest test = rig.run({.lowest = 1e-3, .highest = 1e6, .steps = 60, .divergence = 1.5});
     EXPECT_TRUE(test.diverged);
-    ASSERT_GT(test.points.size(), 1u);
+    ASSERT_GT(test.points.size(), 11u);
     EXPECT_LT(test.points.size(), 60u);
-    double lowest = test.points[0].smoothed;
-    for (size_t i = 0; i + 1 < test.points.size(); ++i) {
+    double lowest = test.points[10].smoothed;  // the first ten are of too few steps
+    for (size_t i = 10; i + 1 < test.points.size(); ++i) {
         lowest = std::min(lowest, test.points[i].smoothed);
         EXPECT_LE(test.points[i].smoothed, 1.5 * lowest) << "it should have ended at step " << i + 1;
     }
+}
+
+// Where any rise is a divergence, that of one batch beside another at the begin is none.
+TEST(RangeTestSteps, TheFirstTenAreNotTakenForADivergence) {
+    Rig rig;
+    const RangeTest test = rig.run({.lowest = 1e-9, .highest = 1e-8, .steps = 40, .divergence = 1 + 1e-9});
+    ASSERT_GT(test.points.size(), 11u);
+    bool rises = false;
+    for (size_t i = 1; i < 10; ++i) rises = rises || test.points[i].smoothed > test.points[i - 1].smoothed;
+    EXPECT_TRUE(rises) << "the case is one";
+    EXPECT_TRUE(test.diverged) << "and behind them it is one still";
+}
+
+// Every label of some batches is ignored.
+struct PartlyIgnored : Rectangles {
+    using Rectangles::Rectangles;
+    std::vector<int64_t> ignored;
+    int64_t given = 0;
+    bool next(HostBatch& b) override {
+        if (!Rectangles::next(b)) return false;
+        ++given;
+        if (std::find(ignored.begin(), ignored.end(), given) != ignored.end()) b.labels.assign(b.labels.size(), 255);
+        return true;
+    }
+};
+
+TEST(RangeTestSteps, WithoutAPixelThatCountsAreLeftOut) {
+    Rig rig;
+    PartlyIgnored source(20, 4, 16, 5);
+    source.ignored = {1, 13};
+    const RangeTest test =
+        test_rates(rig.net, *rig.optimizer, source, rig.options, {.steps = 20}, [](int64_t) { return true; });
+    EXPECT_EQ(test.taken, 20);
+    ASSERT_EQ(test.points.size(), 18u);
+    EXPECT_EQ(test.points[0].step, 2);
+    EXPECT_EQ(test.points[0].rate, rate_of({.steps = 20}, 2));
+    EXPECT_NEAR(test.points[0].smoothed, test.points[0].loss, 1e-12) << "of one loss, but for roundings";
+    EXPECT_EQ(test.points[11].step, 14);
+    for (const RangeTestPoint& p : test.points) EXPECT_GT(p.loss, 0) << p.step;
+    ASSERT_EQ(test.warnings.size(), 2u);
+    EXPECT_EQ(test.warnings[0],
+              "step 1: no pixel counts, every label is ignored (images: rectangle 0, rectangle 1, rectangle 2, "
+              "rectangle 3)");
+    EXPECT_EQ(test.warnings[1].rfind("step 13: ", 0), 0u) << test.warnings[1];
 }
 
 TEST(RangeTestSteps, GoOnWhereALossScaleOverflows) {

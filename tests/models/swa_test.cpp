@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include "engine/context.h"
 #include "engine/io/checkpoint.h"
@@ -24,6 +25,7 @@ void append(Values& all, const Tensor& t) {
     const auto values = t.to_host<float>();
     all.insert(all.end(), values.begin(), values.end());
 }
+void append_all(Values& all, const Values& more) { all.insert(all.end(), more.begin(), more.end()); }
 Values weights_of(Module& net) {
     Values all;
     for (const auto& [path, p] : net.parameters()) append(all, p->value);
@@ -55,16 +57,31 @@ TEST(Swa, BeginsAtAnEpochOrBehindAShareOfThem) {
 TEST(Swa, RatesGoFromTheSchedulesToTheConstantOne) {
     Schedule schedule{.name = "poly", .base = 0.1, .length = {.total_steps = 40, .steps_per_epoch = 4}};
     SwaOptions swa{.from = 0.5, .rate = 0.02, .anneal_epochs = 2};  // from step 20 on, over 8 steps
-    const auto rate = [&](int64_t step) { return swa.rate_at(step, 10, schedule, {}); };
+    const auto rate = [&](int64_t step) { return swa.rate_at({step, step / 4, step % 4}, 10, schedule, {}); };
+    constexpr double roundings = 1e-15;  // some of doubles below 0.1, each of 2^-57 at the most
     EXPECT_EQ(rate(19), schedule.at(19));
-    EXPECT_NEAR(rate(20), schedule.at(20), 1e-15);
-    EXPECT_NEAR(rate(24), (schedule.at(20) + 0.02) / 2, 1e-15) << "half a cosine";
+    EXPECT_NEAR(rate(20), schedule.at(20), roundings);
+    EXPECT_NEAR(rate(24), (schedule.at(20) + 0.02) / 2, roundings) << "half a cosine";
     EXPECT_EQ(rate(28), 0.02);
     EXPECT_EQ(rate(39), 0.02);
     swa.anneal_epochs = 0;
     EXPECT_EQ(rate(20), 0.02) << "at once";
     swa.rate = 0;
     EXPECT_EQ(rate(30), schedule.at(30)) << "the schedule's";
+}
+
+// Resumed with smaller batches, a training has done fewer steps than its epochs would have now; with larger ones more.
+TEST(Swa, RatesGoByTheEpochAsTheMeanDoes) {
+    const Schedule schedule{.name = "poly", .base = 0.1, .length = {.total_steps = 40, .steps_per_epoch = 4}};
+    const SwaOptions swa{.from = 0.5, .rate = 0.02, .anneal_epochs = 2};  // from epoch 5 on
+    const auto rate = [&](const StepPlace& at) { return swa.rate_at(at, 10, schedule, {}); };
+    EXPECT_EQ(rate({.step = 30, .epoch = 4, .in_epoch = 3}), schedule.at(30)) << "its epoch is not averaged";
+    constexpr double roundings = 1e-15;  // some of doubles below 0.1, each of 2^-57 at the most
+    for (const int64_t first : {10, 31}) {
+        EXPECT_NEAR(rate({first, 5, 0}), schedule.at(first), roundings);
+        EXPECT_NEAR(rate({first + 4, 6, 0}), (schedule.at(first) + 0.02) / 2, roundings);
+        EXPECT_EQ(rate({first + 8, 7, 0}), 0.02);
+    }
 }
 
 // ---- batch norm's statistics ----
@@ -110,7 +127,7 @@ TEST_P(Statistics, BecomeTheMeanOfTheBatchesByTheirImages) {
     for (const double* m : momenta) EXPECT_EQ(*m, 0.1) << "they are back";
     const Values found = statistics_of(net);
     ASSERT_EQ(found.size(), expected.size());
-    // Three roundings of values of this size.
+    // Each of three batches rounds thrice, the product, the sum and the share, by 2^-24: 6e-7 in all.
     for (size_t i = 0; i < found.size(); ++i)
         EXPECT_NEAR(found[i], expected[i], 1e-6 * (1 + std::abs(expected[i]))) << i;
 }
@@ -129,6 +146,18 @@ TEST_P(Statistics, AreThoseOfBeforeWhereTheyWereStoppedAndCountNoBatches) {
     EXPECT_TRUE(renew_batch_norm_statistics(net, source, 0, DType::f32, [](int64_t) { return true; }));
     EXPECT_NE(statistics_of(net), before);
     EXPECT_EQ(counts(), counted);
+}
+
+// As a batch leaves them whose activations have overflowed.
+TEST_P(Statistics, ForgetNaN) {
+    const auto renew = [&] {
+        ASSERT_TRUE(renew_batch_norm_statistics(net, source, 0, DType::f32, [](int64_t) { return true; }));
+    };
+    renew();
+    const Values expected = statistics_of(net);
+    for (Buffer* statistics : net.running_statistics()) statistics->value.fill(NAN);
+    renew();
+    EXPECT_EQ(statistics_of(net), expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, Statistics, testing::Values(DeviceKind::cpu, DeviceKind::gpu),
@@ -155,12 +184,17 @@ struct Watching : TrainObserver {
     std::vector<Values> trained;  // the training's own weights at the end of each epoch
     UNet* net = nullptr;
     int64_t asked = 0, stop_when_asked = -1;
+    bool stop_in_statistics = false, in_statistics = false;
+    void on_statistics(int64_t, int64_t) override { in_statistics = true; }
     void on_epoch(const EpochReport& r) override {
         validation.push_back(r.validation->loss);
         best.push_back(r.best);
         trained.push_back(weights_of(*net));
     }
-    bool stop_requested() override { return asked++ == stop_when_asked; }
+    bool stop_requested() override {
+        const bool in_pass = std::exchange(in_statistics, false);
+        return asked++ == stop_when_asked || (in_pass && stop_in_statistics);
+    }
 };
 
 constexpr int64_t epochs = 4;
@@ -208,7 +242,7 @@ TEST_F(SwaTraining, AveragesTheWeightsAtTheEndOfEachEpochEqually) {
     ASSERT_EQ(averaged.optimizer->mean()->added(), 2);
     const Values mean = mean_of(*averaged.optimizer);
     const Values &third = plain.watching.trained[2], &fourth = plain.watching.trained[3];
-    for (size_t i = 0; i < third.size(); ++i) {  // parameters come first
+    for (size_t i = 0; i < third.size(); ++i) {  // parameters come first; the mean is rounded twice, by 2^-24 each time
         const double expected = (double(third[i]) + double(fourth[i])) / 2;
         ASSERT_NEAR(mean[i], expected, 1e-7 * (1 + std::abs(expected))) << i;
     }
@@ -231,7 +265,7 @@ TEST_F(SwaTraining, ValidatesTheMeanWithStatisticsOfItsOwn) {
     ASSERT_TRUE(
         renew_batch_norm_statistics(averaged.net, averaged.source, 3, DType::f32, [](int64_t) { return true; }));
     const Values anew = statistics_of(averaged.net);
-    for (size_t i = 0; i < kept.size(); ++i) EXPECT_NEAR(kept[i], anew[i], 1e-6 * (1 + std::abs(anew[i]))) << i;
+    EXPECT_EQ(kept, anew);
 }
 
 TEST_F(SwaTraining, BeforeTheFirstAveragedEpochFilesAndValidationsHaveTheWeights) {
@@ -276,7 +310,7 @@ TEST_F(SwaTraining, LastHoldsTheMeanUnderTheNetsNames) {
     io::load_weights(io::SafetensorsFile(path), net);
     Values loaded = weights_of(net);
     const Values statistics = statistics_of(net);
-    loaded.insert(loaded.end(), statistics.begin(), statistics.end());
+    append_all(loaded, statistics);
     EXPECT_EQ(loaded, mean_of(*training.optimizer));
 }
 
@@ -292,6 +326,56 @@ TEST_F(SwaTraining, ATrainingThatGoesOnForLongerForgetsTheMeanOfItsFirstEnd) {
     ASSERT_TRUE(whole.run());
     EXPECT_EQ(longer.optimizer->mean()->added(), 3);
     EXPECT_EQ(mean_of(*longer.optimizer), mean_of(*whole.optimizer));
+}
+
+// The share of six epochs begins where the four had ended.
+TEST_F(SwaTraining, ATrainingThatGoesOnForLittleLongerForgetsItToo) {
+    Training first(0.75), longer(0.75, 6, 99), whole(0.75, 6);
+    ASSERT_TRUE(first.run());
+    ASSERT_EQ(first.optimizer->mean()->added(), 1) << "of the fourth epoch";
+    first.save(path);
+    longer.load(path);
+    ASSERT_TRUE(longer.run());
+    ASSERT_TRUE(whole.run());
+    EXPECT_EQ(longer.optimizer->mean()->added(), 2) << "of the fifth and the sixth";
+    EXPECT_EQ(mean_of(*longer.optimizer), mean_of(*whole.optimizer));
+    EXPECT_EQ(longer.trainer->progress.best_epoch, whole.trainer->progress.best_epoch);
+}
+
+// Until the pass is done, the mean has the statistics of its epochs, and whoever loads a file of it is to know.
+TEST_F(SwaTraining, AStopWithinThePassLeavesAMeanThatLacksStatistics) {
+    Training first, second(3, epochs, 99);
+    first.watching.stop_in_statistics = true;
+    ASSERT_FALSE(first.run());
+    ASSERT_TRUE(first.optimizer->mean());
+    EXPECT_TRUE(first.optimizer->mean()->lacks_statistics());
+    first.save(path);
+    second.load(path);
+    EXPECT_TRUE(second.optimizer->mean()->lacks_statistics());
+    ASSERT_TRUE(second.run());
+    EXPECT_FALSE(second.optimizer->mean()->lacks_statistics());
+    second.save(path);
+    first.load(path);
+    EXPECT_FALSE(first.optimizer->mean()->lacks_statistics());
+}
+
+// The net's names in such a file are the mean's, which is not what the training goes on from.
+TEST_F(SwaTraining, AMovingAverageThatTakesOverBeginsAsTheTrainedWeights) {
+    Training training;
+    ASSERT_TRUE(training.run());
+    training.save(path);
+    UNet net({.base_channels = 4, .depth = 2});
+    net.materialize({.device = {DeviceKind::cpu}, .seed = 1});
+    OptimizerOptions moving;
+    moving.ema_decay = 0.9;
+    Optimizer optimizer(net, moving);
+    TrainProgress progress;
+    io::load_training(io::SafetensorsFile(path), net, optimizer, progress);
+    Values trained = weights_of(training.net), averaged;
+    EXPECT_EQ(weights_of(net), trained);
+    append_all(trained, statistics_of(training.net));
+    for (const Tensor& t : optimizer.average()->tensors()) append(averaged, t);
+    EXPECT_EQ(averaged, trained);
 }
 
 // A file of a stop behind the last averaged epoch, gone on with without a mean, knows that epoch as averaged.

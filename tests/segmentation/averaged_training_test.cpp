@@ -13,6 +13,7 @@
 #include "segmentation/averaged_record.h"
 #include "segmentation/load_net.h"
 #include "segmentation/prediction_net.h"
+#include "segmentation/time_limit.h"
 #include "segmentation/training_run.h"
 #include "segmentation/training_setup.h"
 
@@ -82,6 +83,44 @@ TEST_F(AveragedTraining, BothFilesHoldTheMeanAndEveryoneSaysSo) {
     EXPECT_EQ(said.all, file("last.safetensors") + ": averaged weights, the mean of 2 epochs\n");
 }
 
+// Its weights are the mean's and its batch norm's statistics are not; the best epoch of before the mean is none of it.
+TEST_F(AveragedTraining, AStopBeforeTheMeanHasItsStatisticsIsMarked) {
+    struct Stopping : TrainObserver {
+        bool stop = false;
+        void on_statistics(int64_t, int64_t) override { stop = true; }
+        bool stop_requested() override { return stop; }
+    } observer;
+    e.trainer.epochs = 2;
+    e.trainer.swa.from = 2;
+    TrainingSetup setup = prepare_training(e, silent);
+    TrainingRun run(setup, silent);
+    EXPECT_FALSE(run.train(observer));
+    ASSERT_TRUE(std::filesystem::exists(file("best.safetensors"))) << "of the first epoch";
+    run.report_result();
+    std::ifstream in(run.folder().log());
+    const std::string log{std::istreambuf_iterator<char>(in), {}};
+    EXPECT_NE(log.find("last checkpoint, of averaged weights, on "), std::string::npos) << log;
+
+    const std::string last = file("last.safetensors");
+    EXPECT_EQ(averaged_record_of(io::SafetensorsFile(last)), (AveragedRecord{.epochs = 1, .lacks_statistics = true}));
+    Said said;
+    const auto load = [](const std::string& path, const std::string& precision) {
+        return load_net(path, {DeviceKind::cpu}, precision);
+    };
+    prediction_net(last, {}, load, said);
+    EXPECT_NE(said.all.find("warning: " + last + ": its training was stopped before"), std::string::npos) << said.all;
+}
+
+// It would begin anew when the training goes on.
+TEST(AveragedTimeLimit, LetsThePassForStatisticsFinish) {
+    TimeLimit limit(1, TimeLimit::Clock::now() - std::chrono::hours(2));
+    EXPECT_FALSE(limit.stop_requested()) << "a first step is taken";
+    limit.on_statistics(0, 4);
+    EXPECT_FALSE(limit.stop_requested());
+    limit.on_epoch({});
+    EXPECT_TRUE(limit.stop_requested());
+}
+
 TEST_F(AveragedTraining, WhoPredictsByAMovingAverageIsToldToo) {
     e.trainer.epochs = 1;
     e.optimizer.ema_decay = 0.9;
@@ -99,10 +138,12 @@ TEST_F(AveragedTraining, RefusesWhatDoesNotGoTogether) {
     EXPECT_EQ(refusal(), "`swa-from` 4: expected a share of the epochs below 1, or the number of one of 3 epochs");
     e.trainer.swa.from = 0.5;
     e.optimizer.ema_decay = 0.9;
-    EXPECT_EQ(refusal().rfind("`ema` and `swa-from`: ", 0), 0u) << refusal();
+    EXPECT_EQ(refusal(), "`ema` and `swa-from`: two averages of the weights; set `ema` 0 or `swa-from` 0");
     e.optimizer.ema_decay = 0;
     e.trainer.patience_stop = 2;
-    EXPECT_EQ(refusal().rfind("`patience-stop` and `swa-from`: ", 0), 0u) << refusal();
+    EXPECT_EQ(refusal(),
+              "`patience-stop` and `swa-from`: the training could end before the first averaged epoch; set "
+              "`patience-stop` 0 or `swa-from` 0");
     e.trainer.patience_stop = 0;
     EXPECT_EQ(refusal(), "");
     e.augmentations.set("copy-paste", "0.5");
@@ -113,7 +154,7 @@ TEST_F(AveragedTraining, RefusesWhatDoesNotGoTogether) {
 TEST_F(AveragedTraining, ARecordThatIsNeitherIsNamed) {
     e.trainer.epochs = 1;
     train();
-    for (const char* text : {"", "x", "3 epoch", "0 epochs", " epochs", "3 epochs more"}) {
+    for (const char* text : {"", "x", "3 epoch", "0 epochs", " epochs", "3 epochs more", "3 epochs without"}) {
         const std::string path = folder + "/odd.safetensors";
         io::write_safetensors(path, {}, {{"atrous.averaged", text}}, {.quick = true});
         EXPECT_THROW(averaged_record_of(io::SafetensorsFile(path)), FormatError) << "'" << text << "'";
