@@ -182,9 +182,9 @@ int sweep(int argc, const char* const* argv) {
     SweepRuns runs(plan, folder, a.jobs, console);
     const auto keep = [&] {
         io::write_durably(folder.results(), results_csv(plan, runs.results(), monitor));
-        if (std::map<std::string, std::string> failures = runs.failures(); failures != plan.failures) {
-            plan.failures = std::move(failures);
-            write_plan(path, plan);
+        if (const std::map<std::string, std::string> failures = runs.failures(); failures != plan.failures) {
+            write_plan(path, sweep::Plan{plan.base, plan.points, failures});
+            plan.failures = failures;  // once they are written: else the next call tries again
         }
     };
     keep();

@@ -40,11 +40,12 @@ struct Running : std::map<size_t, ChildProcess> {
 
 // Starts a process for each of the items, so many at once, and calls `ended` for each that has ended. After an interrupt,
 // which is passed on, or where `ended` returns false none is started any more. Where `start` gives none for an item, that
-// is put off behind the others; when nothing else is to be done, and was not for 10 s, it is told to `insist`.
+// is put off behind the others; when nothing else is to be done, and was not for 10 s, it is told to `insist`. Time in
+// which the process was stopped counts neither for that nor as an item's.
 class ProcessQueue {
  public:
     using Start = std::function<std::optional<ChildProcess>(size_t item, bool insist)>;
-    using Ended = std::function<bool(size_t item, ChildProcess&)>;
+    using Ended = std::function<bool(size_t item, ChildProcess&, double seconds)>;
 
     ProcessQueue(const std::vector<size_t>& items, int64_t jobs, Start start, Ended ended)
         : waiting_(items.begin(), items.end()), jobs_(jobs), start_(std::move(start)), ended_(std::move(ended)) {}
@@ -66,9 +67,13 @@ class ProcessQueue {
 
  private:
     void stop() {
+        const double began_s = now_s();
         running_.send(SIGSTOP);
         job_control_.stop_here();
         running_.send(SIGCONT);
+        const double stopped_s = now_s() - began_s;
+        idle_since_ += stopped_s;
+        for (auto& [item, start_s] : starts_) start_s += stopped_s;
     }
 
     void fill() {
@@ -79,6 +84,7 @@ class ProcessQueue {
              --tries) {
             const size_t item = waiting_.front();
             waiting_.pop_front();
+            starts_[item] = now_s();
             if (auto child = start_(item, insist))
                 running_.emplace(item, std::move(*child));
             else
@@ -92,7 +98,7 @@ class ProcessQueue {
                 ++at;
                 continue;
             }
-            if (!ended_(at->first, at->second)) waiting_.clear();
+            if (!ended_(at->first, at->second, now_s() - starts_[at->first])) waiting_.clear();
             at = running_.erase(at);
         }
     }
@@ -102,6 +108,7 @@ class ProcessQueue {
     const Start start_;
     const Ended ended_;
     double idle_since_ = now_s();
+    std::map<size_t, double> starts_;  // of the items
     JobControl job_control_;
     Running running_;
 };
@@ -146,7 +153,7 @@ void check_trainings(const sweep::Plan& plan, const std::string& folder, int64_t
         return ChildProcess({"train", "--dry-run", "--output-dir", run},
                             config_of(experiment_of(plan, plan.points[i])));
     };
-    const auto ended = [&](size_t i, ChildProcess& child) {
+    const auto ended = [&](size_t i, ChildProcess& child, double) {
         console.progress("checking trainings", ++done, int64_t(all.size()));
         if (const int its = *child.exit_code(); its != exit_ok && code == exit_ok) {
             code = its;
@@ -211,7 +218,7 @@ std::vector<size_t> SweepRuns::in_order() {
     return items;
 }
 
-void SweepRuns::say_end(size_t i, double seconds) {
+void SweepRuns::say_end(size_t i, bool failed, double seconds) {
     const Result& r = results_[i];
     const std::string name = name_of(plan_.points[i]);
     trained_s_ += seconds;
@@ -220,7 +227,7 @@ void SweepRuns::say_end(size_t i, double seconds) {
         const double rounds = double(left_) / double(std::min(left_, size_t(jobs_)));
         line += fmt::format(", about {} left", io::format_duration(trained_s_ / double(ended_) * rounds));
     }
-    if (!r.failure.empty())
+    if (failed)
         line += fmt::format("; failed: {}: {}", name, r.failure);
     else
         line +=
@@ -229,10 +236,19 @@ void SweepRuns::say_end(size_t i, double seconds) {
     console_.text(line + "\n");
 }
 
-void SweepRuns::note_end(size_t i, int code, const std::string& complaint) {
+// A failure is kept until the training is done: one that was stopped while it was tried again is still to be proved.
+void SweepRuns::read_again(size_t i) {
+    const std::string failure = results_[i].failure;
     results_[i] = sweep::read_result(run_of(i), experiments_[i]);
+    if (results_[i].state != State::done) results_[i].failure = failure;
+}
+
+bool SweepRuns::note_end(size_t i, int code, const std::string& complaint) {
+    read_again(i);
     const bool stopped = interrupt_signal() && code == exit_after_signal(interrupt_signal());
-    if (code != exit_ok && !stopped) results_[i].failure = fmt::format("{} (exit code {})", complaint, code);
+    if (code == exit_ok || stopped) return false;
+    results_[i].failure = fmt::format("{} (exit code {})", complaint, code);
+    return true;
 }
 
 void SweepRuns::train(const std::function<void()>& ended) {
@@ -240,17 +256,15 @@ void SweepRuns::train(const std::function<void()>& ended) {
     left_ = items.size();
     if (left_ > 0 && left_ < results_.size())
         console_.text(fmt::format("{} of {} trainings are done already\n", results_.size() - left_, results_.size()));
-    std::map<size_t, double> starts;
     const auto start = [&](size_t i, bool insist) -> std::optional<ChildProcess> {
         if (is_locked(i) && !insist) return std::nullopt;
-        starts[i] = now_s();
-        if (put_off_.contains(i)) results_[i] = sweep::read_result(run_of(i), experiments_[i]);  // it may have gone on
+        read_again(i);  // somebody else may have begun it, or gone on with it
         const bool anew = results_[i].state == State::waiting;
         return ChildProcess(arguments_of(i), anew ? config_of(experiments_[i]) : "");
     };
-    const auto note = [&](size_t i, ChildProcess& child) {
-        note_end(i, *child.exit_code(), child.complaint());
-        if (!interrupt_signal()) --left_, ++ended_, say_end(i, now_s() - starts[i]);
+    const auto note = [&](size_t i, ChildProcess& child, double seconds) {
+        const bool failed = note_end(i, *child.exit_code(), child.complaint());
+        if (!interrupt_signal()) --left_, ++ended_, say_end(i, failed, seconds);
         ended();
         return true;
     };

@@ -32,8 +32,9 @@ class SweepRuns {
  private:
     std::string run_of(size_t point) const { return folder_.run(name_of(plan_.points[point])); }
     std::vector<std::string> arguments_of(size_t point) const;
-    void note_end(size_t point, int code, const std::string& complaint);
-    void say_end(size_t point, double seconds);
+    void read_again(size_t point);
+    bool note_end(size_t point, int code, const std::string& complaint);  // whether it failed
+    void say_end(size_t point, bool failed, double seconds);
     bool is_locked(size_t point);
     std::vector<size_t> in_order();
 

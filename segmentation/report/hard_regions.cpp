@@ -28,7 +28,7 @@ double pixel_loss(const float* z, int64_t channels, uint8_t label, bool softmax,
 // ---- one image
 
 static int64_t step_of(int64_t h, int64_t w) {
-    return std::max<int64_t>(1, int64_t(std::sqrt(double(h) * double(w) / double(sampled_pixels))));
+    return std::max<int64_t>(1, int64_t(std::ceil(std::sqrt(double(h) * double(w) / double(sampled_pixels)))));
 }
 
 RegionLosses::RegionLosses(int64_t h, int64_t w)
@@ -53,7 +53,6 @@ void RegionLosses::add_row(int64_t y, const float* logits, const uint8_t* labels
 }
 
 std::optional<RegionLosses::Region> RegionLosses::hardest() const {
-    const int64_t enough = std::max<int64_t>(1, side_ * side_ / (step_ * step_));  // a quarter of four cells
     std::optional<Region> hardest;
     for (int64_t r = 0; r == 0 || r + 1 < rows_; ++r)
         for (int64_t c = 0; c == 0 || c + 1 < columns_; ++c) {
@@ -63,10 +62,12 @@ std::optional<RegionLosses::Region> RegionLosses::hardest() const {
                     square.sum += cells_[size_t(y * columns_ + x)].sum;
                     square.counted += cells_[size_t(y * columns_ + x)].counted;
                 }
+            const int64_t top = r * side_, left = c * side_;
+            const Part place{top, left, std::min(2 * side_, h_ - top), std::min(2 * side_, w_ - left)};
+            const int64_t enough = std::max<int64_t>(1, place.h * place.w / (4 * step_ * step_));
             const double loss = square.sum / double(square.counted);
             if (square.counted < enough || (hardest && !(loss > hardest->loss))) continue;
-            const int64_t top = r * side_, left = c * side_;
-            hardest = {{top, left, std::min(2 * side_, h_ - top), std::min(2 * side_, w_ - left)}, loss};
+            hardest = {place, loss};
         }
     return hardest;
 }

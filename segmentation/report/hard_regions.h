@@ -24,7 +24,7 @@ inline constexpr int64_t sampled_pixels = 64
 double pixel_loss(const float* logits, int64_t channels, uint8_t label, bool softmax, LabelForm form = LabelForm::ids);
 
 // Means of losses over the squares of an image, which overlap by half: their side is a tenth of the image's longer one,
-// and 8 pixels at least. A square counts where a quarter of its pixels do.
+// and 8 pixels at least, less where the image ends. A square counts where a quarter of its pixels in the image do.
 class RegionLosses {
  public:
     RegionLosses(int64_t h, int64_t w);

@@ -237,6 +237,8 @@ def check_precision_recall(browser, work):
     expect(facts["average precision"] == f"{scores['average_precision']:.4f}", f"{facts}; eval has {scores['average_precision']}")
     best = f"{scores['best_threshold']:.4g}: Dice {scores['best_threshold_dice']:.4f}"
     expect(facts["best threshold"] == best, f"{facts}; eval has {best}")
+    word = browser.one("#precision_recall .word").text
+    expect(float(word.removeprefix("--threshold ")) == scores["best_threshold"], f"{word}; eval has {scores['best_threshold']}")
     said, head = browser.hover_text("precision_recall", 0.6)
     threshold = float(head.removeprefix("threshold "))
     expect(any(p["threshold"] and abs(p["threshold"] - threshold) <= 1e-3 * threshold and close(said["precision"], p["precision"])
@@ -252,6 +254,15 @@ def check_precision_recall(browser, work):
     check_regions(browser, folder)
     browser.driver.execute_script("document.getElementById('log').click()")
     expect(len(browser.all('[data-chart="precision_recall"] path.series')) == 1, "the logarithm takes the curve away")
+
+    def close_to_one(copy, record):
+        record["best"]["precision_recall"]["best"][2] = 0.99998765
+        rewrite(copy, record)
+
+    browser.open(copy_of(folder, "close to one", close_to_one))
+    word = browser.one("#precision_recall .word").text
+    expect(word == "--threshold 0.99998765", f"{word} is not the threshold 0.99998765")
+    expect("threshold 1" not in browser.one("#precision_recall").text, "a threshold below 1 is shown as 1")
 
 
 def check_sorting(browser):

@@ -1,6 +1,7 @@
 // Sweeps as a user runs them. tests/apps/killed_sweeps.py kills them.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -25,6 +26,25 @@ class SweepTest : public test::WithDrawnData<SweepTest> {
     static Outcome sweep(const std::string& folder, const std::string& more) {
         return shell(program() + " sweep" + settings(more) + " -o " + quoted(folder));
     }
+    // Lines of a shell, which end after two minutes whatever they wait for.
+    static Outcome script(const std::string& lines) {
+        std::ofstream(root() / "lines.sh") << lines;
+        return shell("timeout -k 1 120 bash " + quoted("lines.sh"));
+    }
+    // Starts a sweep behind the script, as $pid, that says what it says in the file `said`.
+    static std::string start(const std::string& folder, const std::string& more) {
+        return program() + " sweep" + settings(more) + " -o " + quoted(folder) + " > " + quoted("said") +
+               " 2>&1 & pid=$!; ";
+    }
+    // Waits until the shell's condition holds, or the sweep has ended.
+    static std::string wait_until(const std::string& condition) {
+        return "until " + condition + " || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done; ";
+    }
+    static std::string has_epoch(const std::string& run) {  // a line of metrics.csv below its heading
+        return "[ -n \"$(tail -qn +2 " + quoted(run) + "/metrics.csv 2>/dev/null)\" ]";
+    }
+    static std::string kill_training() { return "kill -KILL $(cat /proc/$pid/task/$pid/children); "; }
+    static std::string end() { return "wait $pid; code=$?; cat " + quoted("said") + "; exit $code"; }
     static std::string text_of(const std::string& file) {
         std::ifstream in(root() / file, std::ios::binary);
         return {std::istreambuf_iterator<char>(in), {}};
@@ -115,57 +135,119 @@ TEST_F(SweepTest, AFailedTrainingStopsNoOtherAndIsTriedAgain) {
     EXPECT_LT(failed, again.output.find("; failed: lr=1e+30: ")) << again.output;
 }
 
-// A training is killed in its second epoch; the sweep goes on, knows why at its next start, and forgets it once it is done.
+// The checkpoints of a training are damaged, and mended before the sweep goes on with a step of each, then to the end.
 TEST_F(SweepTest, AFailureIsKeptUntilTheTrainingIsDone) {
-    const std::string more = "--epochs 40 --grid lr=0.01,0.03";
-    const Outcome killed = shell(program() + " sweep" + settings(more) + " -o " + quoted("kept") +
-                                 " & pid=$!; until [ -n \"$(tail -qn +2 " + quoted("kept") +
-                                 "/*/metrics.csv 2>/dev/null)\" ]; do sleep 0.01; done; "
-                                 "kill -KILL $(cat /proc/$pid/task/$pid/children); wait $pid");
-    expect_said(killed, 1, "failed: lr=0.01: ended by signal 9 (Killed)");
-    EXPECT_NE(text_of("kept/sweep.toml").find("[failures]\n\"lr=0.01\" = \"ended by signal 9 (Killed)"),
-              std::string::npos)
-        << text_of("kept/sweep.toml");
-    const Outcome again = sweep("kept", more);
-    expect_said(again, 0, "failed before, and is tried again after the others: lr=0.01: ended by signal 9 (Killed)");
+    const std::string all = "--epochs 5 --grid lr=0.01,0.03", step = all + " --max-hours 1e-5",
+                      kept = "[failures]\n\"lr=0.01\" = \"", run = "kept/lr=0.01";
+    expect_said(sweep("kept", step), 0, "2 of 2 done");
+    fs::rename(root() / run / "last.safetensors", root() / "whole");
+    fs::remove(root() / run / "last.safetensors.previous");
+    std::ofstream(root() / run / "last.safetensors") << "damaged";
+    expect_said(sweep("kept", step), 1, "; failed: lr=0.01: ");
+    EXPECT_NE(text_of("kept/sweep.toml").find(kept), std::string::npos) << text_of("kept/sweep.toml");
+    fs::rename(root() / "whole", root() / run / "last.safetensors");
+    const Outcome stopped = sweep("kept", step);
+    expect_said(stopped, 1, "failed before, and is tried again after the others: lr=0.01: ");
+    expect_said(stopped, 1, "; lr=0.01: dice ");
+    EXPECT_EQ(stopped.output.find("; failed: "), std::string::npos) << "it went on for a step\n" << stopped.output;
+    EXPECT_NE(text_of("kept/sweep.toml").find(kept), std::string::npos) << "it is not done";
+    expect_said(sweep("kept", all), 0, "failed before, and is tried again after the others: lr=0.01: ");
     EXPECT_EQ(text_of("kept/sweep.toml").find("failures"), std::string::npos);
-    EXPECT_EQ(sweep("kept", more).output.find("failed before"), std::string::npos);
+    EXPECT_EQ(sweep("kept", all).output.find("failed before"), std::string::npos);
+}
+
+TEST_F(SweepTest, AnInterruptForgetsNoFailure) {
+    const std::string more = "--epochs 40000 --grid lr=0.01", kept = "\"lr=0.01\" = \"ended by signal 9 (Killed)";
+    expect_said(script(start("again", more) + wait_until(has_epoch("again/lr=0.01")) + kill_training() + end()), 1,
+                "failed: lr=0.01: ended by signal 9 (Killed)");
+    EXPECT_NE(text_of("again/sweep.toml").find(kept), std::string::npos) << text_of("again/sweep.toml");
+    const std::string lines = "$(wc -l < " + quoted("again/lr=0.01/metrics.csv") + ")";
+    const Outcome stopped = script("before=" + lines + "; " + start("again", more) +
+                                   wait_until("[ " + lines + " -gt $before ]") + "kill -INT $pid; " + end());
+    expect_said(stopped, 130, "failed before, and is tried again after the others: lr=0.01: ended by signal 9");
+    EXPECT_NE(text_of("again/sweep.toml").find(kept), std::string::npos) << text_of("again/sweep.toml");
+}
+
+// A folder stands in the plan's place while the first training fails, and is gone when the second one ends.
+TEST_F(SweepTest, AFailureThatCannotBeWrittenIsWrittenWithTheNextOne) {
+    const std::string plan = quoted("unwritten/sweep.toml"), aside = quoted("aside");
+    const Outcome outcome =
+        script(start("unwritten", "--epochs 40000 --grid lr=0.01,0.03") + wait_until(has_epoch("unwritten/lr=0.01")) +
+               "mv " + plan + " " + aside + "; mkdir " + plan + "; " + kill_training() +
+               wait_until("grep -q 'the trainings go on' " + quoted("said")) + "rmdir " + plan + "; mv " + aside + " " +
+               plan + "; " + wait_until(has_epoch("unwritten/lr=0.03")) + "kill -INT $pid; " + end());
+    expect_said(outcome, 130, "; the trainings go on");
+    EXPECT_NE(text_of("unwritten/sweep.toml").find("\"lr=0.01\" = \"ended by signal 9"), std::string::npos)
+        << text_of("unwritten/sweep.toml");
+}
+
+// Somebody begins the second training while the sweep is at the first one.
+TEST_F(SweepTest, ATrainingThatSomebodyElseHasBegunMeanwhileIsResumed) {
+    const std::string run = "shared/lr=0.03",
+                      metrics = "[ \"$(tail -qn +3 " + quoted(run) + "/metrics.csv 2>/dev/null)\" ]";
+    const Outcome outcome =
+        script(start("shared", "--epochs 40000 --grid lr=0.01,0.03") + wait_until(has_epoch("shared/lr=0.01")) +
+               program() + " train" + settings("--epochs 40000 --max-hours 1e-5 --output-dir ") + quoted(run) +
+               " || { kill $pid; exit 99; }; " + kill_training() + wait_until(metrics) + "kill -INT $pid; " + end());
+    expect_said(outcome, 130, "not finished: lr=0.03: stands in epoch");
+    EXPECT_EQ(outcome.output.find("failed: lr=0.03"), std::string::npos) << outcome.output;
 }
 
 // Somebody goes on with one training of a sweep, and stops it once the sweep has ended the other one.
 TEST_F(SweepTest, ALockedTrainingIsPutOff) {
     const std::string more = "--epochs 4000 --grid lr=0.01,0.03 --max-hours 1e-5";
     ASSERT_EQ(sweep("locked", more).code, 0);
-    const std::string held = quoted("locked/lr=0.01"), said = quoted("said of locked");
-    const Outcome outcome = shell(
-        program() + " train --resume " + held + " --max-hours 0 > " + quoted("said of held") + " 2>&1 & held=$!; " +
-        "until grep -q 'epoch 2/' " + quoted("said of held") + "; do sleep 0.01; done; " + program() + " sweep" +
-        settings(more) + " -o " + quoted("locked") + " > " + said + " 2>&1 & sweep=$!; until grep -q 'of 2 done' " +
-        said + "; do sleep 0.01; done; kill -INT $held; wait $sweep; code=$?; cat " + said + "; exit $code");
+    const std::string held = quoted("locked/lr=0.01");
+    const Outcome outcome = script(program() + " train --resume " + held + " --max-hours 0 > " +
+                                   quoted("said of held") + " 2>&1 & held=$!; " + "until grep -q 'epoch 2/' " +
+                                   quoted("said of held") + "; do sleep 0.01; done; " + start("locked", more) +
+                                   wait_until("grep -q 'of 2 done' " + quoted("said")) + "kill -INT $held; " + end());
     expect_said(outcome, 0, "put off: ");
     expect_said(outcome, 0, "locked/lr=0.01: a training is using this run folder");
     EXPECT_LT(outcome.output.find("1 of 2 done"), outcome.output.find("; lr=0.03: ")) << outcome.output;
     EXPECT_LT(outcome.output.find("; lr=0.03: "), outcome.output.find("2 of 2 done")) << outcome.output;
 }
 
-// As a shell with job control stops it and lets it go on: with a process group of its own.
+// Whoever uses the folder is stopped, and so holds it for longer than the ten seconds that a sweep waits.
+TEST_F(SweepTest, ALockThatIsHeldOnIsAFailure) {
+    const std::string more = "--epochs 4000 --grid lr=0.01 --max-hours 1e-5", log = quoted("said of holder");
+    ASSERT_EQ(sweep("holder", more).code, 0);
+    const Outcome outcome =
+        script(program() + " train --resume " + quoted("holder/lr=0.01") + " --max-hours 0 > " + log +
+               " 2>&1 & held=$!; until grep -q 'epoch 2/' " + log + "; do sleep 0.01; done; kill -STOP $held; " +
+               start("holder", more) + "wait $pid; kill -KILL $held; " + end());
+    expect_said(outcome, 1, "put off: ");
+    const size_t failed = outcome.output.find("1 of 1 done; failed: lr=0.01: ");
+    ASSERT_NE(failed, std::string::npos) << outcome.output;
+    EXPECT_NE(outcome.output.find("a training is using this run folder (process ", failed), std::string::npos)
+        << outcome.output;
+    EXPECT_NE(text_of("holder/sweep.toml").find("a training is using this run folder"), std::string::npos);
+}
+
+// As a shell with job control stops it and lets it go on: with a process group of its own. Then the first training is
+// killed, and what is left is guessed from the time that it took, which has no second of the three that all stood still.
 TEST_F(SweepTest, CtrlZStopsTheTrainingsTooAndTheyGoOnWithIt) {
     const std::string state =
         "state() { cut -d' ' -f3 /proc/$pid/stat $(sed 's,[0-9][0-9]*,/proc/&/stat,g' "
         "<<< \"$children\") | sort -u | tr -d '\\n'; }; ";
-    const std::string script =
-        "set -m; " + program() + " sweep" + settings("--epochs 40000 --grid lr=0.01,0.03 --jobs 2 -o ") +
-        quoted("paused") + " & pid=$!; until [ \"$(ls " + quoted("paused") +
-        "/*/metrics.csv 2>/dev/null | wc -l)\" = 2 ]; do sleep 0.02; done; "
-        "children=$(cat /proc/$pid/task/$pid/children); children=${children% }; " +
-        state +
-        "kill -TSTP $pid; until [ \"$(state)\" = T ]; do sleep 0.02; done; echo all stopped; "
-        "kill -CONT $pid; until ! state | grep -q T; do sleep 0.02; done; echo all go on; kill -INT $pid; wait $pid";
-    std::ofstream(root() / "pause.sh") << script;
-    const Outcome outcome = shell("timeout -k 1 120 bash " + quoted("pause.sh"));
+    const Outcome outcome = script(
+        "set -m; began=$(date +%s%N); " + start("paused", "--epochs 40000 --grid lr=0.01,0.03 --jobs 2") +
+        wait_until("[ \"$(ls " + quoted("paused") + "/*/metrics.csv 2>/dev/null | wc -l)\" = 2 ]") +
+        "children=$(cat /proc/$pid/task/$pid/children); children=${children% }; " + state +
+        "kill -TSTP $pid; until [ \"$(state)\" = T ]; do sleep 0.02; done; echo all stopped; sleep 3; "
+        "kill -CONT $pid; until ! state | grep -q T; do sleep 0.02; done; echo all go on; kill -KILL ${children% *}; " +
+        wait_until("grep -q '1 of 2 done' " + quoted("said")) +
+        "echo whole time $((($(date +%s%N) - began) / 1000000)) ms; kill -INT $pid; " + end());
     expect_said(outcome, 130, "all stopped");
     expect_said(outcome, 130, "all go on");
     expect_said(outcome, 130, "not finished: lr=0.03: stands in epoch");
+    const auto number_behind = [&](const std::string& words) {
+        const size_t at = outcome.output.find(words);
+        return at == std::string::npos ? std::nan("")
+                                       : std::strtod(outcome.output.c_str() + at + words.size(), nullptr);
+    };
+    // The duration is rounded to whole seconds from 10 on.
+    EXPECT_LE(number_behind("1 of 2 done, about "), number_behind("whole time ") / 1000 - 2.4) << outcome.output;
 }
 
 // Whoever starts the program may leave SIGCHLD ignored: then nothing is left to wait for of a training that ended.
@@ -201,11 +283,11 @@ TEST_F(SweepTest, RefusesAnotherPlanOthersFoldersAndWhatASingleTrainingHas) {
 
 // The signal is sent once the first training of two stands in its second epoch.
 TEST_F(SweepTest, OneSignalSavesAllTrainingsAndTheSameCommandGoesOn) {
-    const std::string command =
-        program() + " sweep" + settings("--epochs 4000 --grid lr=0.01,0.03 --jobs 2 -o ") + quoted("stopped");
-    const std::string metrics = "tail -qn +3 " + quoted("stopped") + "/*/metrics.csv";
-    const Outcome outcome = shell(command + " & pid=$!; until [ -n \"$(" + metrics +
-                                  " 2>/dev/null)\" ]; do sleep 0.02; done; kill -INT $pid; wait $pid");
+    const std::string grid = "--epochs 4000 --grid lr=0.01,0.03 --jobs 2",
+                      command = program() + " sweep" + settings(grid) + " -o " + quoted("stopped"),
+                      metrics = "tail -qn +3 " + quoted("stopped") + "/*/metrics.csv 2>/dev/null";
+    const Outcome outcome =
+        script(start("stopped", grid) + wait_until("[ -n \"$(" + metrics + ")\" ]") + "kill -INT $pid; " + end());
     expect_said(outcome, 130, "the same command again goes on");
     expect_said(outcome, 130, "not finished: lr=0.01: stands in epoch");
     const Outcome more = shell("cd " + quoted("stopped") + " && " + command + " --max-hours 1e-5");  // a step each

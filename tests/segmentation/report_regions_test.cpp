@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "data/mask.h"
+#include "engine/ops/elementwise.h"
 #include "segmentation/report/hard_regions.h"
 #include "segmentation/report/validation_pixels.h"
 
@@ -151,6 +152,54 @@ TEST(RegionLosses, OfALargeImageSomeRowsAndColumnsAreSampled) {
     ASSERT_TRUE(region);
     EXPECT_EQ(region->place, (Part{515, 1030, 206, 206}));  // a tenth of 2048, in cells of 103
     EXPECT_NEAR(region->loss, std::log(1 + std::exp(5.)), 1e-6);
+}
+
+TEST(RegionLosses, SampleAboutAsManyPixelsAtMost) {
+    const std::vector<std::array<int64_t, 3>> sizes{{256, 256, 1}, {256, 257, 2}, {512, 511, 2},
+                                                    {512, 512, 2}, {513, 512, 3}, {50, 4000, 2}};
+    for (const auto& [h, w, step] : sizes) EXPECT_EQ(RegionLosses(h, w).step(), step) << h << "x" << w;
+}
+
+// Squares of 400x400 in an image of 50 rows: they end with it, and count where a quarter of what is left does.
+TEST(RegionLosses, OfAThinImageSquaresThatEndWithItCount) {
+    const std::vector<float> row(4000, 1);
+    const auto hardest_with = [&](int64_t counted) {
+        std::vector<uint8_t> labels(4000, data::ignored_class);
+        std::fill_n(labels.begin(), counted, uint8_t(0));
+        RegionLosses losses(50, 4000);
+        for (int64_t y = 0; y < 50; y += losses.step()) losses.add_row(y, row.data(), labels.data(), 1, false);
+        return losses.hardest();
+    };
+    ASSERT_TRUE(hardest_with(4000));
+    EXPECT_EQ(hardest_with(4000)->place, (Part{0, 0, 50, 400}));
+    EXPECT_TRUE(hardest_with(100));
+    EXPECT_FALSE(hardest_with(98));
+}
+
+// Of three classes there is no curve, and the rows between the sampled ones are not fetched. The last one is row 300.
+TEST(ValidationPixels, RegionsOfSeveralClassesAreThoseOfTheSampledRows) {
+    constexpr int64_t h = 301, w = 430, c = 3;
+    ModelCard card;
+    card.net.out_channels = c;
+    HostBatch batch{.n = 1, .h = h, .w = w, .c = 1, .images = {}, .labels = {}, .names = {"a"}, .indices = {}};
+    batch.images.assign(size_t(h * w), .5f);
+    for (int64_t i = 0; i < h * w; ++i) batch.labels.push_back(uint8_t(i * 7919 % 1009 % 3));
+    for (const DType type : {DType::f32, DType::bf16}) {
+        Tensor values = Tensor::full({1, h, w, c}, DType::f32, {DeviceKind::cpu}, 0);
+        for (int64_t i = 0; i < h * w * c; ++i)
+            values.as<float>()[i] = float(i * 104729 % 2003 % 64) / 16;  // exact in bf16
+        for (int64_t i = 300 * w * c; i < (300 * w + 100) * c; ++i) values.as<float>()[i] *= 64;
+        RegionLosses losses(h, w);
+        ASSERT_EQ(losses.step(), 2);
+        for (int64_t y = 0; y < h; y += 2)
+            losses.add_row(y, values.as<float>() + y * w * c, batch.labels.data() + y * w, c, is_softmax(card));
+        std::array<int64_t, 9> counts{1};
+        ValidationPixels pixels(card);
+        pixels.add({batch, 0, counts.data(), 3, cast(values, type)});
+        ASSERT_EQ(pixels.hard_regions().regions().size(), 1u);
+        ASSERT_EQ(losses.hardest()->place.top + losses.hardest()->place.h, h) << "the last row decides";
+        EXPECT_EQ(pixels.hard_regions().regions()[0].loss, losses.hardest()->loss);
+    }
 }
 
 TEST_F(RegionsTest, TheCurveIsThatOfAllPixelsThatCount) {

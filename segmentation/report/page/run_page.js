@@ -55,7 +55,7 @@ function run_charts(run) {
 function precision_recall_section(run) {
   const curve = table_of(run.best.precision_recall), points = list(curve.points);
   if (!points.length) return [];
-  const dice = ([r, p]) => p + r > 0 ? 2 * p * r / (p + r) : 0, threshold = t => finite(t) ? String(+t.toPrecision(4)) : '–';
+  const dice = ([r, p]) => p + r > 0 ? 2 * p * r / (p + r) : 0, threshold = t => finite(t) ? String(+t.toPrecision(4) < 1 ? +t.toPrecision(4) : t) : '–';
   const is_point = p => list(p).length === 3 && finite(p[0]) && finite(p[1]), name = (run.classes[1] || {name: '1'}).name;
   const best = is_point(curve.best) ? curve.best : null, half = is_point(curve.at_half) ? curve.at_half : null;
   const chart = new Chart([{name: 'all thresholds', colour: 'var(--s0)', points}], {
@@ -68,7 +68,7 @@ function precision_recall_section(run) {
                  ['at 0.5', half && `Dice ${real(dice(half))}, precision ${real(half[1])}, recall ${real(half[0])}`]];
   return element('div', {class: 'columns'}, chart.figure, card(pairs(facts, 'precision_recall'), element('p', {class: 'faint'},
     'Of all pixels of the validation images as the net sees them. ', best ? ['The best threshold was chosen on these images, so that its Dice ' +
-    'flatters. predict and eval take it: ', element('span', {class: 'word'}, `--threshold ${threshold(best[2])}`)]
+    'flatters. predict and eval take it: ', element('span', {class: 'word'}, `--threshold ${best[2]}`)]
     : 'The net has a channel for each class and takes no threshold.')));
 }
 
