@@ -136,7 +136,7 @@ OnnxExport model_at(const std::vector<ImageSides>& sizes, const LoadedNet& loade
     const int folded = o.fold_batch_norm ? io::fold_batch_norm(model) : 0;
     if (o.fold_batch_norm && !folded)
         throw UsageError(fmt::format(
-            "`fold-batch-norm`: no batch norm of this {} alone reads what a convolution gives; leave it out",
+            "`fold-batch-norm`: this {} has no batch norm that alone reads a convolution's output; leave it out",
             loaded.card.net.model));
     if (o.half) io::halve(model.initializers, folded ? "leave out `half` or `fold-batch-norm`" : "leave out `half`");
     return {std::move(model), "", folded};

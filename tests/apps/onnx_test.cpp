@@ -183,7 +183,7 @@ TEST_F(ExportTest, WeightsOfOthersSayNoActivation) {
     EXPECT_EQ(m.metadata.at("atrous.classes"), R"(["class 0","class 1","class 2","class 3"])");
     EXPECT_EQ(nlohmann::json::parse(m.metadata.at("atrous.colours")).size(), 4u);
     expect_refused("--checkpoint " + quoted("four") + " -o " + quoted("folded.onnx") + " --fold-batch-norm",
-                   "--fold-batch-norm: no batch norm of this unet");
+                   "--fold-batch-norm: this unet has no batch norm that alone reads");
     EXPECT_FALSE(fs::exists(root() / "folded.onnx"));
 }
 
