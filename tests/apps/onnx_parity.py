@@ -241,9 +241,10 @@ def main():
             compared, size = compare(trained, words)
             half, classes = compare_options(trained, words) if small else (None, 0)
             told_apart += classes > 1
+            largest = max(1, compared.largest)
             print(f"| `{words}` | {size / 2 ** 20:.1f} MiB | {compared.largest:.2f} | {compared.difference:.1e} | "
-                  f"{compared.difference / max(1, compared.largest):.1e} | "
-                  f"{f'{half.difference:.1e}' if half else ''} |", flush=True)
+                  f"{compared.difference / largest:.1e} | {f'{half.difference / largest:.1e}' if half else ''} |",
+                  flush=True)
             for file in folder.rglob("*.*"):
                 if file.is_file():
                     file.unlink()
