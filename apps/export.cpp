@@ -83,8 +83,9 @@ int export_net(int argc, const char* const* argv) {
     io::write_onnx(a.output, made.model);
     std::vector<std::string> outputs;
     for (const OnnxPort& port : made.model.outputs) outputs.push_back(text_of(port));
-    console.text(fmt::format("{} -> {}: {}, {} nodes of opset {}, {}\n  {} -> {}\n", a.checkpoint, a.output,
-                             loaded.card.net.model, made.model.nodes.size(), a.onnx.opset,
+    const std::string folded = made.folded ? fmt::format(", {} batch norms folded", made.folded) : "";
+    console.text(fmt::format("{} -> {}: {}, {} nodes of opset {}{}, {}\n  {} -> {}\n", a.checkpoint, a.output,
+                             loaded.card.net.model, made.model.nodes.size(), a.onnx.opset, folded,
                              io::format_bytes(std::filesystem::file_size(a.output)), text_of(made.model.inputs[0]),
                              fmt::join(outputs, ", ")));
     return exit_ok;

@@ -9,6 +9,7 @@
 #include "engine/io/onnx_fold.h"
 #include "engine/nn/onnx_net.h"
 #include "models/catalogue.h"
+#include "segmentation/card_classes.h"
 
 namespace atrous {
 namespace {
@@ -54,26 +55,14 @@ std::string class_ids(OnnxGraph& g, const ModelCard& card, const std::string& lo
     return cast_to(g, ids, OnnxType::u8);
 }
 
-// Height and width of a map: those of the image, or of no known relation to it.
-std::vector<OnnxDimension> sides_of(const NetTrace& trace, const Value& map) {
-    const OnnxSides &sides = trace.sides.at(map.id), &image = trace.sides.at(trace.image.id);
-    if (sides.size() == 1) return {sides[0][0], sides[0][1]};
-    if (sides == image) return {"height", "width"};
-    return {"output_height", "output_width"};
-}
-
-std::vector<OnnxDimension> shape_of(const NetTrace& trace, const Value& map, bool with_channels) {
-    std::vector<OnnxDimension> shape{"batch"};
-    if (with_channels) shape.emplace_back(map.shape[3]);
-    for (OnnxDimension& side : sides_of(trace, map)) shape.push_back(std::move(side));
-    return shape;
-}
-
 OnnxGraph graph_of(const NetTrace& trace, const ModelCard& card, const OnnxOptions& o) {
     OnnxGraph g(trace.sides, trace.multiple, real_of(o));
     for (const auto& [value, name] : trace.tensors) g.add_parameter(value, name);
     const bool bytes = o.normalization && is_stored_in_bytes(card);
-    std::string x = g.add_input("image", bytes ? OnnxType::u8 : OnnxType::f32, shape_of(trace, trace.image, true));
+    const auto shape = [&](const Value& map, const std::string& name, bool with_channels = true) {
+        return port_shape(trace, map, name, with_channels);
+    };
+    std::string x = g.add_input("image", bytes ? OnnxType::u8 : OnnxType::f32, shape(trace.image, "image"));
     if (o.normalization) x = normalized(g, card, x);
     if (o.half) x = cast_to(g, x, OnnxType::f16);
     write_net(g, trace, x);
@@ -81,11 +70,11 @@ OnnxGraph graph_of(const NetTrace& trace, const ModelCard& card, const OnnxOptio
     const std::string logits = real(trace.out);
     if (o.class_ids)
         g.add_output(class_ids(g, card, logits, o.logit_threshold), "class_ids", OnnxType::u8,
-                     shape_of(trace, trace.out, false));
+                     shape(trace.out, "class_ids", false));
     else
-        g.add_output(logits, "logits", OnnxType::f32, shape_of(trace, trace.out, true));
+        g.add_output(logits, "logits", OnnxType::f32, shape(trace.out, "logits"));
     if (trace.aux.id)
-        g.add_output(real(trace.aux), "auxiliary_logits", OnnxType::f32, shape_of(trace, trace.aux, true));
+        g.add_output(real(trace.aux), "auxiliary_logits", OnnxType::f32, shape(trace.aux, "auxiliary_logits"));
     return g;
 }
 
@@ -99,8 +88,9 @@ std::string numbers_text(const std::array<float, 3>& numbers, int64_t channels) 
     return fmt::format("{}", all);
 }
 
-std::vector<std::pair<std::string, std::string>> metadata_of(const ModelCard& card, const OnnxOptions& o,
-                                                             int64_t multiple) {
+std::vector<std::pair<std::string, std::string>> metadata_of(ModelCard card, const OnnxOptions& o, int64_t multiple) {
+    const bool loss_is_known = !card.class_names.empty();  // else they are weights that are no checkpoint
+    if (!loss_is_known) name_classes(card, {}, int(card.classes()));
     std::vector<std::string> colours;
     for (const uint32_t colour : card.colours) colours.push_back(fmt::format("#{:06x}", colour));
     const auto& how = card.normalization;
@@ -118,8 +108,9 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const ModelCard& ca
         {"input", !o.normalization           ? "normalized"
                   : is_stored_in_bytes(card) ? "bytes"
                                              : "stored"},
-        {"output", o.class_ids ? "class ids" : "logits"},
-        {"activation", is_softmax(card) ? "softmax" : "sigmoid"}};
+        {"output", o.class_ids ? "class ids" : "logits"}};
+    if (loss_is_known || card.net.out_channels == 1)
+        all.emplace_back("activation", is_softmax(card) ? "softmax" : "sigmoid");
     if (!card.net.encoder.empty()) all.emplace_back("encoder", card.net.encoder);
     if (!card.bands.empty()) all.emplace_back("bands", json_text(card.bands));
     if (o.class_ids && card.net.out_channels == 1)
@@ -128,7 +119,7 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const ModelCard& ca
     return all;
 }
 
-io::OnnxModel model_at(const std::vector<ImageSides>& sizes, const LoadedNet& loaded, const OnnxOptions& o) {
+OnnxExport model_at(const std::vector<ImageSides>& sizes, const LoadedNet& loaded, const OnnxOptions& o) {
     const auto net = make_net(loaded.card.net);
     const NetTrace trace = trace_for_onnx(*net, sizes, o.auxiliary);
     if (o.auxiliary && !trace.aux.id)
@@ -146,19 +137,25 @@ io::OnnxModel model_at(const std::vector<ImageSides>& sizes, const LoadedNet& lo
                         .outputs = graph.outputs(),
                         .initializers = io::onnx_initializers(graph, *loaded.net),
                         .metadata = metadata_of(loaded.card, o, trace.multiple)};
-    if (o.fold_batch_norm) io::fold_batch_norm(model);
-    if (o.half) io::halve(model.initializers);
-    return model;
+    const int folded = o.fold_batch_norm ? io::fold_batch_norm(model) : 0;
+    if (o.fold_batch_norm && !folded)
+        throw UsageError(fmt::format(
+            "`fold-batch-norm`: this {} has no batch norm that alone reads a convolution's output; leave it out",
+            loaded.card.net.model));
+    if (o.half) io::halve(model.initializers, folded ? "leave out `half` or `fold-batch-norm`" : "leave out `half`");
+    return {std::move(model), "", folded};
 }
 
 }  // namespace
 
 OnnxExport onnx_of(const LoadedNet& loaded, const OnnxOptions& o) {
-    if (!o.size.none()) return {model_at({{o.size.height, o.size.width}}, loaded, o), ""};
+    if (!o.size.none()) return model_at({{o.size.height, o.size.width}}, loaded, o);
     try {
-        return {model_at(telling_sizes(loaded.net->input_multiple()), loaded, o), ""};
+        return model_at(telling_sizes(loaded.net->input_multiple()), loaded, o);
     } catch (const OnnxSizeError& e) {
-        return {model_at({{loaded.card.height, loaded.card.width}}, loaded, o), e.what()};
+        OnnxExport made = model_at({{loaded.card.height, loaded.card.width}}, loaded, o);
+        made.fixed_because = e.what();
+        return made;
     }
 }
 

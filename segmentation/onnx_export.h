@@ -18,7 +18,7 @@ struct OnnxOptions {
     double logit_threshold = 0;    // of a net of one channel, for class_ids
     bool auxiliary = false;        // the auxiliary head's logits as a second output
     bool half = false;             // weights and arithmetic in fp16; ports stay f32
-    bool fold_batch_norm = false;  // into the convolutions' weights; else they are nodes
+    bool fold_batch_norm = false;  // into the convolutions' weights, at least one; else they are nodes
     int64_t opset = 17;
     ImageSize size = {};  // of all images; none: they may have any
 };
@@ -26,9 +26,11 @@ struct OnnxOptions {
 struct OnnxExport {
     io::OnnxModel model;        // its weights are those of the net, which must outlive it
     std::string fixed_because;  // why it is for one size, though none was asked for; empty: it is not
+    int folded = 0;             // batch norms in convolutions' weights
 };
 
-// UsageError for an auxiliary head that the net does not have; Error naming an op that ONNX has no form of.
+// UsageError for an auxiliary head that the net does not have, and where no batch norm can be folded; Error naming an op that
+// ONNX has no form of.
 OnnxExport onnx_of(const LoadedNet& loaded, const OnnxOptions& options);
 
 }  // namespace atrous

@@ -1,5 +1,5 @@
 // Follows the shapes through an ONNX graph as a runtime would: maps by their sides, and what is computed from shapes by
-// its numbers. Throws where a value is read before it is made, and for what a runtime would refuse.
+// its numbers. Throws where a value is read before it is made or made twice, and where shapes do not fit.
 #pragma once
 
 #include <cmath>
@@ -47,7 +47,7 @@ class OnnxShapes {
             shapes_[n.outputs[0]] = t.shape;
         } else if (n.op == "Shape") {
             return to = of(n.inputs[0]), true;
-        } else if (n.op == "Gather") {
+        } else if (n.op == "Gather" && is_numbers(0)) {
             for (const int64_t i : numbers(n.inputs[1])) to.push_back(numbers(n.inputs[0]).at(size_t(i)));
             return true;
         } else if (n.op == "Concat" && is_numbers(0)) {
@@ -108,6 +108,14 @@ class OnnxShapes {
         if (n.op == "MaxPool") return windowed(n, x[1]);
         if (n.op == "GlobalAveragePool") return {x[0], x[1], 1, 1};
         if (n.op == "Resize") return resized(n);
+        if (n.op == "Gather") {
+            const auto axis = size_t(n.attributes.at("axis").integer);
+            for (const int64_t i : numbers(n.inputs[1]))
+                if (i < 0 || i >= x.at(axis)) throw std::runtime_error(n.name + ": beyond what there is");
+            Numbers shape = x;
+            shape[axis] = int64_t(numbers(n.inputs[1]).size());
+            return shape;
+        }
         if (n.op == "Concat") {
             Numbers shape = x;
             for (size_t i = 1; i < n.inputs.size(); ++i) {

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/half.h"
@@ -171,12 +172,13 @@ FileLayout layout_of(OperandKind kind) {
     }
 }
 
-std::vector<std::byte> in_half(const std::string& name, const std::vector<std::byte>& values) {
+std::vector<std::byte> in_half(const std::string& name, const std::vector<std::byte>& values,
+                               const std::string& remedy) {
     std::vector<double> numbers = as_doubles(values, DType::f32);
     for (const double x : numbers)
         if (std::isfinite(x) && std::abs(x) >= 65520)
             throw FormatError(
-                fmt::format("tensor {}: holds {:.4g}, and fp16 ends at 65504; export it in fp32", in_quotes(name), x));
+                fmt::format("tensor {}: holds {:.4g}, and fp16 ends at 65504; {}", in_quotes(name), x, remedy));
     return from_doubles(numbers, DType::f16);
 }
 
@@ -211,11 +213,11 @@ std::vector<std::byte> bytes_of(const OnnxInitializer& initializer) {
     return collector.bytes;
 }
 
-void halve(std::vector<OnnxInitializer>& initializers) {
+void halve(std::vector<OnnxInitializer>& initializers, const std::string& remedy) {
     for (OnnxInitializer& t : initializers) {
         if (t.type != OnnxType::f32) continue;
-        t.write = [whole = t](Sink& sink) {
-            const auto values = in_half(whole.name, bytes_of(whole));
+        t.write = [whole = t, remedy](Sink& sink) {
+            const auto values = in_half(whole.name, bytes_of(whole), remedy);
             sink.write(values.data(), values.size());
         };
         t.type = OnnxType::f16;
@@ -229,11 +231,12 @@ void write_onnx(const std::string& path, const OnnxModel& model) {
     for (const OnnxInitializer& t : model.initializers) graph_bytes += beginning_of(t).size() + size_in_bytes(t);
     put_key(beginning, 7, bytes);
     put_varint(beginning, graph_bytes);
-    if (const uint64_t all = beginning.size() + graph_bytes; all > most_onnx_bytes)
-        throw FormatError(
-            fmt::format("{}: would have {}, and an ONNX file has less than 2 GiB; take `half`, which halves it, "
-                        "or a smaller net",
-                        path, format_bytes(all)));
+    if (const uint64_t all = beginning.size() + graph_bytes; all > most_onnx_bytes) {
+        const bool whole = std::any_of(model.initializers.begin(), model.initializers.end(),
+                                       [](const OnnxInitializer& t) { return t.type == OnnxType::f32; });
+        throw FormatError(fmt::format("{}: would have {}, and an ONNX file has less than 2 GiB; take {}a smaller net",
+                                      path, format_bytes(all), whole ? "`half`, which halves it, or " : ""));
+    }
     write_durably(path, [&](FileSink& file) {
         file.write(beginning);
         file.write(structure);

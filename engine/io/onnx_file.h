@@ -32,8 +32,9 @@ struct OnnxModel {
 
 // The tensors of the net that the graph asks for, under their names. The net must outlive what is returned.
 std::vector<OnnxInitializer> onnx_initializers(const OnnxGraph& graph, Module& net);
-// Makes f16 of f32. Writing throws a FormatError where a value is too large for that, naming the tensor.
-void halve(std::vector<OnnxInitializer>& initializers);
+// Makes f16 of f32. Writing throws a FormatError where a value is too large for that, naming the tensor; the sentence ends
+// with what to do then.
+void halve(std::vector<OnnxInitializer>& initializers, const std::string& remedy);
 std::vector<std::byte> bytes_of(const OnnxInitializer& initializer);
 
 // Writes as write_durably does. Bytes of texts that are no UTF-8 become U+FFFD. FormatError, before anything is written,

@@ -7,6 +7,7 @@ namespace atrous {
 static Value value_of(const Tensor& t) { return t.defined() ? Value{t.id(), t.shape(), t.dtype(), nullptr} : Value{}; }
 
 std::vector<ImageSides> telling_sizes(int64_t multiple) {
+    const auto off = [&](int64_t side) { return multiple > 1 && side % multiple == 0 ? side + 1 : side; };
     std::vector<ImageSides> sizes;
     int64_t height = 223, width = 381;
     while (sizes.size() < 12) {
@@ -14,6 +15,9 @@ std::vector<ImageSides> telling_sizes(int64_t multiple) {
         width += 23;
         if (multiple == 1 || (height % multiple && width % multiple)) sizes.push_back({height, width});
     }
+    // Some nets do other things to small images, to upright ones, or to long ones.
+    for (const ImageSides& s : {ImageSides{41, 27}, {401, 93}, {19, 310}})
+        sizes.push_back({off(s.height), off(s.width)});
     return sizes;
 }
 
@@ -71,6 +75,28 @@ NetTrace trace_for_onnx(SegmentationNet& net, const std::vector<ImageSides>& siz
     for (const auto& [path, b] : net.buffers()) trace.tensors.emplace_back(value_of(b->value), path);
     trace.multiple = net.input_multiple();
     return trace;
+}
+
+std::vector<OnnxDimension> port_shape(const NetTrace& trace, const Value& map, const std::string& name,
+                                      bool with_channels) {
+    const OnnxSides &sides = trace.sides.at(map.id), &image = trace.sides.at(trace.image.id);
+    std::vector<OnnxDimension> shape{"batch"};
+    if (with_channels) shape.emplace_back(map.shape[3]);
+    for (const size_t axis : {0, 1}) {
+        const auto always = [&](const auto& holds) {
+            for (size_t i = 0; i < sides.size(); ++i)
+                if (!holds(sides[i][axis], i)) return false;
+            return true;
+        };
+        const std::string side = axis ? "width" : "height";
+        if (always([&](int64_t length, size_t) { return length == sides[0][axis]; }))
+            shape.emplace_back(sides[0][axis]);
+        else if (always([&](int64_t length, size_t i) { return length == image[i][axis]; }))
+            shape.emplace_back(side);
+        else
+            shape.emplace_back(name + "_" + side);
+    }
+    return shape;
 }
 
 void write_net(OnnxGraph& graph, const NetTrace& trace, const std::string& image) {

@@ -100,8 +100,12 @@ std::string OnnxGraph::add_input(const std::string& name, OnnxType type, std::ve
     return inputs_.back().name;
 }
 
-void OnnxGraph::set_name(const Value& map, const std::string& name) {
-    if (names_.emplace(map.id, name).second) made_.push_back(map.id);
+void OnnxGraph::set_name(const Value& value, const std::string& name) {
+    if (!names_.emplace(value.id, name).second)
+        throw Error(
+            fmt::format("layer '{}' writes a tensor {} over another that the net has made; it cannot be exported",
+                        module_, value.shape.text()));
+    if (sides_.count(value.id)) made_.push_back(value.id);
 }
 
 void OnnxGraph::add_output(const std::string& value, const std::string& name, OnnxType type,

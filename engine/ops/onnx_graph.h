@@ -83,7 +83,7 @@ class OnnxGraph {
 
     void add_parameter(const Value& value, const std::string& name);  // which may be asked for
     std::string add_input(const std::string& name, OnnxType type, std::vector<OnnxDimension> shape);
-    void set_name(const Value& map, const std::string& name);
+    void set_name(const Value& value, const std::string& name);   // Error where it has one
     void set_module(const std::string& path) { module_ = path; }  // before the names of nodes that are to come
     // Makes a value an output, under this name from now on.
     void add_output(const std::string& value, const std::string& name, OnnxType type, std::vector<OnnxDimension> shape);
@@ -109,7 +109,7 @@ class OnnxGraph {
     std::vector<OnnxPort> inputs_, outputs_;
     std::vector<std::pair<std::string, OperandKind>> parameters_;
     std::unordered_map<int64_t, std::string> names_, parameter_names_;
-    std::vector<int64_t> made_;  // maps that have names, in order; the image first
+    std::vector<int64_t> made_;  // maps of `sides_` that have names, in order; the image first
     std::unordered_set<std::string> taken_;
     std::unordered_map<std::string, std::string> reused_;  // constants, shapes and lengths, by what they are of
 };

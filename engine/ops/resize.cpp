@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "engine/context.h"
 #include "engine/ops/onnx_graph.h"
 #include "engine/ops/shapes.h"
@@ -62,7 +65,34 @@ static std::string onnx_bilinear(const Entry& e, OnnxGraph& g) {
                         {"coordinate_transformation_mode", std::string(corners ? "align_corners" : "half_pixel")}});
 }
 
+// Whether p * in / out is exact in float for every p: however a runtime computes it, it finds the same pixel.
+static bool has_exact_positions(int64_t in, int64_t out) {
+    const int64_t smaller = std::min(in, out), larger = std::max(in, out);
+    return larger % smaller == 0 && std::has_single_bit(uint64_t(larger / smaller));
+}
+
+// Every pixel by its number, for one size: runtimes round the other factors' positions in other ways than torch.
+static std::string onnx_picked(const Entry& e, OnnxGraph& g) {
+    const OnnxSides &in = g.sides(e.inputs[0]), &out = g.sides(e.output);
+    if (in.size() > 1)
+        throw OnnxSizeError(fmt::format(
+            "layer '{}' resizes by nearest neighbour from {}x{} to {}x{}, and a graph for any size can do so "
+            "only where the factor is a power of two",
+            e.module, in[0][1], in[0][0], out[0][1], out[0][0]));
+    std::string x = g.name(e.inputs[0]);
+    for (const size_t axis : {0, 1}) {
+        std::vector<int64_t> sources;
+        for (int64_t p = 0; p < out[0][axis]; ++p) sources.push_back(k::nearest_source(p, in[0][axis], out[0][axis]));
+        x = g.node("Gather", {x, g.constant(sources)}, {{"axis", int64_t(2 + axis)}});
+    }
+    return x;
+}
+
 static std::string onnx_nearest(const Entry& e, OnnxGraph& g) {
+    const OnnxSides &in = g.sides(e.inputs[0]), &out = g.sides(e.output);
+    for (size_t i = 0; i < in.size(); ++i)
+        for (const size_t axis : {0, 1})
+            if (!has_exact_positions(in[i][axis], out[i][axis])) return onnx_picked(e, g);
     return onnx_resize(e, g,
                        {{"mode", std::string("nearest")},
                         {"coordinate_transformation_mode", std::string("asymmetric")},

@@ -57,9 +57,11 @@ static Ends ends_of(const Entry& e, const OnnxGraph& g) {
 
 static std::string onnx(const Entry& e, OnnxGraph& g) {
     const Ends ends = ends_of(e, g);
-    if (ends.adds && ends.cuts)
-        throw Error("window " + e.module +
-                    ": adds pixels and takes others away, which cannot be exported; expected two windows");
+    if (ends.adds && ends.cuts) {
+        const std::string what = "window " + e.module + ": adds pixels and takes others away, ";
+        if (g.sides(e.output).size() > 1) throw OnnxSizeError(what + "depending on the image's size");
+        throw Error(what + "which cannot be exported; expected two windows");
+    }
     const int64_t top = attribute(e, "top", int64_t(0)), left = attribute(e, "left", int64_t(0));
     const auto both = [&](const std::string& height, const std::string& width) {
         return g.node("Concat", {height, width}, {{"axis", int64_t(0)}});

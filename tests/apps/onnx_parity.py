@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Exports every net and compares ONNX Runtime's logits with those of `atrous forward`. Prints the table of docs/onnx.md.
 
-    onnx_parity.py PROGRAM [--only PATTERN] [--quick]      --quick: a small net of each kind of node
+    onnx_parity.py PROGRAM [--only PATTERN] [--quick]      --quick: the nets of which fp16 and options are compared, too
 
 Needs onnx, onnxruntime, numpy and Pillow. Each net is trained for a few steps, so that its statistics are not the initial
 ones, and runs at two sizes, of which one is no multiple of anything, and with two batches.
@@ -155,17 +155,43 @@ def compare(trained, name):
 
 
 def compare_options(trained, name):
-    """fp16, a fixed size, the first and the last opset, folded batch norm, and an image as it is stored against what `atrous predict` makes of it."""
+    """fp16, a fixed size, the first and the last opset, folded batch norm where there is some, and images as they are stored."""
     x = images(2, 97, 61)
     expected = trained.forward(x)["y"]
     half = Compared()
     path = trained.export("half.onnx", "--half")
     checked(path)
     half.add(session(path).run(["logits"], {"image": x})[0], expected, f"{name} in fp16", HALF_TOLERANCE)
-    for options in (["--fixed-size", "61x97"], ["--opset", 13], ["--opset", 22], ["--fold-batch-norm"]):
+    fold = [] if "--no-batch-norm" in name else [["--fold-batch-norm"]]
+    for options in (["--fixed-size", "61x97"], ["--opset", 13], ["--opset", 22], *fold):
         path = trained.export("other.onnx", *options)
         checked(path)
         Compared().add(session(path).run(["logits"], {"image": x})[0], expected, f"{name} with {options}")
+    compare_stored(trained, name)
+    return half, compare_class_ids(trained, name)
+
+
+def compare_stored(trained, name):
+    """Bytes of a size that is padded, against logits of the same values, normalized here."""
+    stored = numpy.random.default_rng(2).integers(0, 256, (2, 3, 97, 61), numpy.uint8)
+    path = trained.export("stored.onnx", "--include-normalization")
+    about = checked(path)
+    mean, std = (numpy.array(json.loads(entry.value), numpy.float32).reshape(1, 3, 1, 1)
+                 for key in ("atrous.mean", "atrous.std") for entry in about.metadata_props if entry.key == key)
+    expected = trained.forward((stored.astype(numpy.float32) / numpy.float32(255) - mean) / std)["y"]
+    Compared().add(session(path).run(["logits"], {"image": stored})[0], expected, f"{name} of bytes")
+    path = trained.export("ids.onnx", "--include-normalization", "--argmax")
+    ids = session(path).run(["class_ids"], {"image": stored})[0]
+    classes = expected.argmax(1) if expected.shape[1] > 1 else expected[:, 0] > 0
+    if ids.dtype != numpy.uint8 or ids.shape != classes.shape:
+        fail(f"{name}: class ids are {ids.dtype} {ids.shape}, expected uint8 {classes.shape}")
+    # Where logits differ in their last bits, two classes that are alike may change places.
+    if int((ids != classes).sum()) > classes.size // 500:
+        fail(f"{name}: class ids of 97x61 are not those of the logits")
+
+
+def compare_class_ids(trained, name):
+    """Of an image as it is stored, against what `atrous predict` makes of it. Returns how many classes it found."""
     path = trained.export("ids.onnx", "--include-normalization", "--argmax")
     checked(path)
     source = sorted((trained.folder.parent / f"data{trained.classes}").glob("val/images/*"))[0]
@@ -179,7 +205,7 @@ def compare_options(trained, name):
     differing = int((ids[0] != mask).sum())
     if differing > mask.size // 500:  # logits that differ in their last bits, where two classes are alike
         fail(f"{name}: {differing} of {mask.size} class ids are not those of `atrous predict`")
-    return half, len(numpy.unique(mask))
+    return len(numpy.unique(mask))
 
 
 def processor():
@@ -193,7 +219,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", type=pathlib.Path)
     parser.add_argument("--only", help="nets in whose options this regular expression is found")
-    parser.add_argument("--quick", action="store_true", help="one small net of each kind")
+    parser.add_argument("--quick", action="store_true", help="only nets of which fp16 and options are compared, too")
     arguments = parser.parse_args()
     program = arguments.program.resolve()
     print(f"onnx {onnx.__version__}, ONNX Runtime {onnxruntime.__version__}, {processor()}\n")
@@ -215,9 +241,10 @@ def main():
             compared, size = compare(trained, words)
             half, classes = compare_options(trained, words) if small else (None, 0)
             told_apart += classes > 1
+            largest = max(1, compared.largest)
             print(f"| `{words}` | {size / 2 ** 20:.1f} MiB | {compared.largest:.2f} | {compared.difference:.1e} | "
-                  f"{compared.difference / max(1, compared.largest):.1e} | "
-                  f"{f'{half.difference:.1e}' if half else ''} |", flush=True)
+                  f"{compared.difference / largest:.1e} | {f'{half.difference / largest:.1e}' if half else ''} |",
+                  flush=True)
             for file in folder.rglob("*.*"):
                 if file.is_file():
                     file.unlink()

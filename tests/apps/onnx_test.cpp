@@ -111,12 +111,15 @@ TEST_F(ExportTest, AValueRangeOfItsOwnTakesFloats) {
     EXPECT_EQ(m.nodes[0].attributes.at("value").tensor.values<float>(), (std::vector<float>{100, 100, 100}));
     EXPECT_EQ(m.nodes[1].op, "Sub");
     EXPECT_EQ(m.nodes[1].inputs[0], "image");
+    ASSERT_GE(m.nodes.size(), 4u);
+    EXPECT_EQ(m.nodes[2].attributes.at("value").tensor.values<float>(), (std::vector<float>{3995, 3995, 3995}));
+    EXPECT_EQ(m.nodes[3].op, "Div");
 }
 
 TEST_F(ExportTest, FixedSizeAndHalf) {
     const test::ReadModel fixed = exported("--fixed-size 40x24");
     EXPECT_EQ(fixed.inputs.at(0).shape, (std::vector<std::string>{"batch", "3", "24", "40"}));
-    EXPECT_TRUE(fixed.all("Shape").empty()) << "no size is computed";
+    EXPECT_TRUE(fixed.all("Shape").empty()) << "nothing is computed of sizes where nothing is padded";
     const test::ReadModel half = exported("--half");
     EXPECT_EQ(half.inputs.at(0).type, 1);
     EXPECT_EQ(half.outputs.at(0).type, 1);
@@ -126,7 +129,7 @@ TEST_F(ExportTest, FixedSizeAndHalf) {
     EXPECT_EQ(half.nodes.back().attributes.at("to").integer, 1);
 }
 
-// JSON escapes control characters, and what is no UTF-8 does not get into a file.
+// JSON escapes quotes and control characters, however long a name is.
 TEST_F(ExportTest, HostileNamesOfClassesAreText) {
     rewrite("named.safetensors", [](nlohmann::json& card) {
         card["class_names"] = {"a\"b\n\x01</script>", std::string(100000, 'x')};
@@ -158,6 +161,38 @@ TEST_F(ExportTest, WeightsOfOthersAreDescribed) {
         exported("--model unet --base-channels 4 --depth 2 --size 48 --normalize imagenet", "plain.pth");
     EXPECT_EQ(m.metadata.at("atrous.size"), "48x48");
     EXPECT_EQ(m.initializers.size(), exported("").initializers.size());
+    EXPECT_EQ(m.metadata.at("atrous.classes"), R"(["background","foreground"])");
+    EXPECT_EQ(m.metadata.at("atrous.colours"), R"(["#000000","#ffffff"])");
+    EXPECT_EQ(m.metadata.at("atrous.activation"), "sigmoid") << "of one channel, whatever the loss was";
+}
+
+// Of several channels the activation follows from the loss, which such weights do not say.
+TEST_F(ExportTest, WeightsOfOthersSayNoActivation) {
+    const std::string net = "--size 32 --model unet --base-channels 4 --depth 2 --no-batch-norm ";
+    const Outcome drawn = run("synth --output " + quoted("kinds") + " --count 8 --size 32 --seed 3 --class-per-kind");
+    ASSERT_EQ(drawn.code, 0) << drawn.output;
+    const Outcome trained =
+        run("train --data " + quoted("kinds") + " " + net +
+            "--classes 4 --batch-size 2 --epochs 1 --device cpu --threads 1 --output-dir " + quoted("four"));
+    ASSERT_EQ(trained.code, 0) << trained.output;
+    EXPECT_EQ(exported("", "four").metadata.at("atrous.activation"), "softmax");
+    const Outcome converted = run("convert " + quoted("four/best.safetensors") + " " + quoted("four.pth"));
+    ASSERT_EQ(converted.code, 0) << converted.output;
+    const test::ReadModel m = exported(net + "--out-channels 4", "four.pth");
+    EXPECT_EQ(m.metadata.count("atrous.activation"), 0u);
+    EXPECT_EQ(m.metadata.at("atrous.classes"), R"(["class 0","class 1","class 2","class 3"])");
+    EXPECT_EQ(nlohmann::json::parse(m.metadata.at("atrous.colours")).size(), 4u);
+    expect_refused("--checkpoint " + quoted("four") + " -o " + quoted("folded.onnx") + " --fold-batch-norm",
+                   "--fold-batch-norm: this unet has no batch norm that alone reads");
+    EXPECT_FALSE(fs::exists(root() / "folded.onnx"));
+}
+
+TEST_F(ExportTest, FoldedBatchNormsAreCounted) {
+    const Outcome made =
+        run("export --overwrite -o " + quoted("net.onnx") + " --checkpoint " + quoted("run") + " --fold-batch-norm");
+    ASSERT_EQ(made.code, 0) << made.output;
+    EXPECT_NE(made.output.find(", 10 batch norms folded, "), std::string::npos) << made.output;
+    EXPECT_TRUE(test::read_onnx((root() / "net.onnx").string()).all("BatchNormalization").empty());
 }
 
 // What the auxiliary head's logits are compared with.

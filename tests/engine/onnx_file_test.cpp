@@ -116,6 +116,9 @@ TEST_F(OnnxFile, OverTwoGigabytesIsRefusedBeforeAnythingIsWritten) {
     EXPECT_NE(message.find("`half`"), std::string::npos) << message;
     EXPECT_EQ(contents(), old);
     EXPECT_EQ(files(), 1u) << "no temporary is left";
+    model.initializers = {{"a", OnnxType::f16, {1 << 15, 1 << 15}, never}};
+    const std::string in_half = message_of([&] { io::write_onnx(path(), model); });
+    EXPECT_NE(in_half.find("less than 2 GiB; take a smaller net"), std::string::npos) << in_half;
 }
 
 TEST_F(OnnxFile, WeightsThatDoNotFitTheirShapeLeaveTheOldFile) {
@@ -150,7 +153,7 @@ TEST_F(OnnxFile, WeightsHavePytorchsLayout) {
     EXPECT_THROW(graph.parameter(value, OperandKind::conv_transpose_weight), Error) << "in two layouts";
     const auto weights = [&](DType real) {
         auto all = io::onnx_initializers(graph, net);
-        if (real == DType::f16) io::halve(all);
+        if (real == DType::f16) io::halve(all, "stay");
         return all;
     };
     for (const DType real : {DType::f32, DType::f16}) {
@@ -173,7 +176,8 @@ TEST_F(OnnxFile, WeightsHavePytorchsLayout) {
     const std::string old = contents();
     const std::string message =
         message_of([&] { io::write_onnx(path(), {.name = "n", .initializers = weights(DType::f16)}); });
-    EXPECT_NE(message.find("'conv.weight': holds 6.552e+04"), std::string::npos) << message;
+    EXPECT_NE(message.find("'conv.weight': holds 6.552e+04, and fp16 ends at 65504; stay"), std::string::npos)
+        << message;
     EXPECT_EQ(contents(), old);
 }
 

@@ -1,5 +1,5 @@
-// Every net as an ONNX graph: its nodes are the ops that ran, its weights the state dict, and it has the net's shapes at any
-// size. The numbers are compared by tests/apps/onnx_parity.py.
+// Every net as an ONNX graph: its nodes are the ops that ran, its weights the state dict, and it has the net's shapes at
+// sizes at which it was not traced. The numbers are compared by tests/apps/onnx_parity.py.
 #include "engine/nn/onnx_net.h"
 
 #include <fmt/core.h>
@@ -91,7 +91,8 @@ std::string text_of(const NetConfig& c) {
     return fmt::format("{} {} at stride {}", c.model, c.encoder, c.output_stride);
 }
 
-TEST(OnnxNet, HasTheNetsShapesAtAnySize) {
+// The logits', and those of all convolutions.
+TEST(OnnxNet, HasTheNetsShapesAtOtherSizes) {
     for (const NetConfig& config : every_form()) {
         const auto net = make_net(config);
         const test::ReadModel graph = graph_of(*net);
@@ -243,12 +244,22 @@ TEST(OnnxNet, WindowsPadOrCut) {
                                                                       return window(x, {-1, 0, x.dim(1) - 2, x.dim(2)});
                                                                   }),
                                                                   {{40, 48}}));
+    // To a height of 45: at 40 it adds, at 50 it takes away, and for one size each can be said.
+    const auto to_45 = [](const Tensor& x) { return window(x, {0, 0, 45, x.dim(2)}); };
+    expect_in("window layer: adds pixels and takes others away, depending on the image's size",
+              refusal<OnnxSizeError>(Net(to_45)));
+    Net at_one_size(to_45);
+    for (const int64_t height : {40, 50})
+        EXPECT_EQ(test::OnnxShapes(graph_of(at_one_size, {{height, 48}}), {1, 3, height, 48}).of("logits"),
+                  (test::Numbers{1, 3, 45, 48}));
 }
+
+Tensor smaller(const Tensor& x) { return bilinear(x, x.dim(1) - 3, x.dim(2), false); }
 
 // Then a graph for one size can be written, and the caller says why it is one.
 TEST(OnnxNet, ANetForOneSizeSaysWhy) {
     expect_in("the height 37 of layer 'layer' follows from the image's in no way",
-              refusal<OnnxSizeError>(Net([](const Tensor& x) { return nearest(x, x.dim(1) - 3, x.dim(2)); })));
+              refusal<OnnxSizeError>(Net([](const Tensor& x) { return smaller(x); })));
     expect_in(
         "does not run the same ops at 48x40 and at 67x50, from add in 'layer' on",
         refusal<OnnxSizeError>(Net([](const Tensor& x) { return x.dim(1) < 45 ? add(x, x) : nearest(x, 9, 9); })));
@@ -256,7 +267,14 @@ TEST(OnnxNet, ANetForOneSizeSaysWhy) {
                   if (x.dim(1) != 40) throw ShapeError("only 40");
                   return add(x, x);
               })));
-    Net net([](const Tensor& x) { return nearest(x, x.dim(1) - 3, x.dim(2)); });
+    // Those of the sizes of every export: small, upright, long.
+    for (const auto differs : {+[](const Tensor& x) { return x.dim(1) < 64 && x.dim(2) < 64; },
+                               +[](const Tensor& x) { return x.dim(1) > x.dim(2); },
+                               +[](const Tensor& x) { return x.dim(2) > 8 * x.dim(1); }})
+        expect_in("does not run the same ops",
+                  refusal<OnnxSizeError>(Net([&](const Tensor& x) { return differs(x) ? add(x, x) : smaller(x); }),
+                                         telling_sizes(1)));
+    Net net(smaller);
     EXPECT_EQ(test::OnnxShapes(graph_of(net, {{40, 48}}), {1, 3, 40, 48}).of("logits"), (test::Numbers{1, 3, 37, 48}));
 }
 
@@ -265,6 +283,77 @@ TEST(OnnxNet, AFixedLengthIsANumber) {
     Net net([](const Tensor& x) { return bilinear(x, 40, 12, false); });
     const test::ReadModel g = graph_of(net, {{40, 48}, {50, 67}});
     EXPECT_EQ(test::OnnxShapes(g, {2, 3, 99, 77}).of("logits"), (test::Numbers{2, 3, 40, 12}));
+}
+
+// Runtimes round positions in their own ways where a factor is no power of two: for one size every pixel is named.
+TEST(OnnxNet, NearestTakesTorchsPixels) {
+    const auto times = [](int64_t n) {
+        return [n](const Tensor& x) { return nearest(x, n * x.dim(1), n * x.dim(2)); };
+    };
+    Net fourfold(times(4)), half([](const Tensor&x) { return nearest(x, x.dim(1) / 2, 24); });
+    EXPECT_EQ(graph_of(fourfold, {{40, 48}, {50, 67}}).all("Resize").size(), 1u);
+    EXPECT_EQ(graph_of(half, {{40, 48}}).all("Resize").size(), 1u);
+    expect_in(
+        "layer 'layer' resizes by nearest neighbour from 48x40 to 144x120, and a graph for any size can do so only",
+        refusal<OnnxSizeError>(Net(times(3))));
+    Net picked([](const Tensor& x) { return nearest(x, 46, 48); });
+    const test::ReadModel g = graph_of(picked, {{14, 48}});
+    EXPECT_EQ(test::OnnxShapes(g, {2, 3, 14, 48}).of("logits"), (test::Numbers{2, 3, 46, 48}));
+    ASSERT_EQ(g.all("Gather").size(), 2u);
+    EXPECT_EQ(g.all("Gather")[0]->attributes.at("axis").integer, 2);
+    EXPECT_EQ(g.all("Gather")[1]->attributes.at("axis").integer, 3);
+    const auto rows = g.all("Constant").at(0)->attributes.at("value").tensor.values<int64_t>();
+    // What nearest itself takes of rows that are numbered.
+    const Device cpu{DeviceKind::cpu};
+    std::vector<float> numbers(14), taken(46);
+    for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = float(i);
+    Tensor x = Tensor::empty({1, 14, 1, 1}, DType::f32, cpu);
+    x.copy_from_host(numbers.data(), numbers.size() * sizeof(float));
+    nearest(x, 46, 1).copy_to_host(taken.data(), taken.size() * sizeof(float));
+    EXPECT_EQ(std::vector<float>(rows.begin(), rows.end()), taken);
+}
+
+// A value that is no map lies between two maps, and the second's size is looked for among what was made before.
+TEST(OnnxNet, WhatIsNoMapHasNoSize) {
+    const auto call = [](const OpArguments& a) { return result(a.tensor("x")); };
+    add_op({.name = "first row", .call = call, .onnx = [](const Entry& e, OnnxGraph& g) {
+                return g.node("Flatten", {g.name(e.inputs[0])});
+            }});
+    const auto with_row = [](const Tensor& x) {
+        record({.op = "first row", .inputs = {x}, .output = Tensor::empty({2, 3}, DType::f32, meta)});
+        return smaller(x);
+    };
+    expect_in("follows from the image's in no way", refusal<OnnxSizeError>(Net(with_row)));
+}
+
+TEST(OnnxNet, AValueThatIsWrittenTwiceIsRefused) {
+    OnnxGraph g({}, 1, DType::f32);
+    const Value value{7, {2, 3}, DType::f32, nullptr};
+    g.set_name(value, "a");
+    g.set_module("layer");
+    try {
+        g.set_name(value, "b");
+        FAIL() << "nothing was thrown";
+    } catch (const Error& e) {
+        expect_in("layer 'layer' writes a tensor 2x3 over another", e.what());
+    }
+    EXPECT_EQ(g.name(value), "a");
+}
+
+// A side of an output is the image's, a number, or has a name of its own; and no two outputs share one.
+TEST(OnnxNet, OutputsSayWhichSidesTheyHave) {
+    using Dimensions = std::vector<OnnxDimension>;
+    const auto shape = [](Net&& net, const std::vector<ImageSides>& sizes, bool with_channels = true) {
+        const NetTrace trace = trace_for_onnx(net, sizes, false);
+        return port_shape(trace, trace.out, "logits", with_channels);
+    };
+    const std::vector<ImageSides> two{{40, 48}, {50, 67}};
+    EXPECT_EQ(shape(Net([](const Tensor& x) { return add(x, x); }), two),
+              (Dimensions{"batch", int64_t(3), "height", "width"}));
+    EXPECT_EQ(shape(Net(smaller), two), (Dimensions{"batch", int64_t(3), "logits_height", "width"}));
+    EXPECT_EQ(shape(Net([](const Tensor& x) { return bilinear(x, 9, 2 * x.dim(2), false); }), two, false),
+              (Dimensions{"batch", int64_t(9), "logits_width"}));
+    EXPECT_EQ(shape(Net(smaller), {{40, 48}}), (Dimensions{"batch", int64_t(3), int64_t(37), int64_t(48)}));
 }
 
 TEST(OnnxNet, BatchStatisticsAreRefused) {
@@ -278,7 +367,7 @@ TEST(OnnxNet, BatchStatisticsAreRefused) {
     EXPECT_THROW(write_net(g, trace, "image"), Error);
 }
 
-// A map named as a parameter is, and nodes of one module, get names of their own.
+// An input that is called as a parameter, and two nodes of one module, get names of their own.
 TEST(OnnxNet, NamesDiffer) {
     OnnxGraph g({}, 1, DType::f32);
     Value parameter;
@@ -293,18 +382,23 @@ TEST(OnnxNet, NamesDiffer) {
     EXPECT_EQ(g.nodes().back().op, "Identity") << "an output that no node made";
 }
 
-// Every remainder by 32 that an encoder's strides can tell apart is among the sizes, and padding is always seen.
+// Sizes have many remainders by 32, padding is seen at each, and some are small, upright or long.
 TEST(OnnxNet, SizesTellApart) {
     for (const int64_t multiple : {1, 2, 3, 4, 8, 16, 32, 64, 256}) {
         const auto sizes = telling_sizes(multiple);
         std::set<int64_t> heights;
+        int small = 0, upright = 0, long_ones = 0;
         for (const ImageSides& s : sizes) {
+            small += s.height < 64 && s.width < 64;
+            upright += s.height > 2 * s.width;
+            long_ones += s.width > 8 * s.height;
             heights.insert(s.height % 32);
             EXPECT_TRUE(multiple == 1 || (s.height % multiple && s.width % multiple)) << multiple;
             EXPECT_NE(s.height, s.width);
         }
         EXPECT_GE(sizes.size(), 8u);
         EXPECT_GE(heights.size(), 8u) << multiple;
+        EXPECT_TRUE(small && upright && long_ones) << multiple;
     }
 }
 
