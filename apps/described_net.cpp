@@ -1,5 +1,7 @@
 #include "apps/described_net.h"
 
+#include <fmt/core.h>
+
 #include "base/paths.h"
 #include "models/catalogue.h"
 #include "segmentation/precision.h"
@@ -8,7 +10,7 @@ namespace atrous::app {
 
 std::string weights_file(const std::string& path) { return is_folder(path) ? checkpoint_file(path) : path; }
 
-void DescribedNet::describe(Options& o) {
+void DescribedNet::describe(Options& o, const bool* multi_label) {
     o.group("Net, where the checkpoint does not describe it");
     first_ = o.all().size();
     atrous::describe(o, net_);
@@ -22,7 +24,19 @@ void DescribedNet::describe(Options& o) {
         .or_none();
     o.bind("normalize", normalize_, "none: values 0..1; imagenet: minus mean, over std").one_of({"none", "imagenet"});
     o.bind("value-range", value_range_, "stored values that stand for 0 and 1: LOW..HIGH; auto: the whole range");
+    multi_label_ = multi_label ? multi_label : &own_multi_label_;
+    if (!multi_label)
+        o.bind("multi-label", own_multi_label_, "classes overlap: each channel of the logits is one, with a sigmoid");
     end_ = o.all().size();
+}
+
+static void take_multi_label(ModelCard& card) {
+    const int64_t channels = card.net.out_channels;
+    if (channels < 2 || channels > max_bit_classes)
+        throw UsageError(fmt::format("`out-channels` {}: with `multi-label` expected 2 to {}, one for each class",
+                                     channels, max_bit_classes));
+    card.loss.labels = LabelForm::bits;
+    card.mask_values = "bits";
 }
 
 LoadedNet DescribedNet::load(const Options& o, const std::string& path, bool averaged, Device device,
@@ -60,6 +74,7 @@ ModelCard DescribedNet::card(const Options& o, const std::string& path) const {
     check_applicable(o, net_);
     ModelCard card;
     card.net = net_;
+    if (*multi_label_) take_multi_label(card);
     card.height = size_.height;
     card.width = size_.width;
     card.resize = data::ResizeMode::none;

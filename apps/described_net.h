@@ -20,7 +20,9 @@ class DescribedNet {
     static constexpr const char* beside_checkpoints =
         ", or with `model` and `size` any .pth or .safetensors of the net";
 
-    void describe(Options& options);  // as a group of their own
+    // As a group of their own. `multi_label`: the setting of that name where the program has it for itself; null: it is
+    // one of the group.
+    void describe(Options& options, const bool* multi_label = nullptr);
 
     // The net of a checkpoint or run folder, or of such weights as it is described. UsageError for a description beside a
     // checkpoint that has its own, and for weights without any. `averaged`: with others, which the messages then mention.
@@ -36,6 +38,8 @@ class DescribedNet {
 
     NetConfig net_;
     ImageSize size_;
+    bool own_multi_label_ = false;
+    const bool* multi_label_ = nullptr;  // own_multi_label_ or the program's
     std::string normalize_ = "none", value_range_ = "auto";
     size_t first_ = 0, end_ = 0;  // of these settings among the options
 };

@@ -135,9 +135,8 @@ bool take_bands(EvalArguments& a, const ModelCard& card) {
     return own;
 }
 
-// Whether classes overlap is the checkpoint's to say, of weights that are no checkpoint the user's.
-void take_multi_label(EvalArguments& a, ModelCard& card) {
-    if (card.class_names.empty() && a.data.multi_label) card.loss.labels = LabelForm::bits;
+// Whether classes overlap is the checkpoint's to say; of weights that are no checkpoint it is the user's (DescribedNet).
+void take_multi_label(EvalArguments& a, const ModelCard& card) {
     const bool overlap = card.label_form() == LabelForm::bits;
     if (a.o.at("multi-label").given() && a.data.multi_label != overlap)
         throw UsageError(overlap

@@ -65,7 +65,7 @@ struct EvalArguments {
             return !save.empty();
         });
         describe_overwrite(o, overwrite);
-        described.describe(o);
+        described.describe(o, &data.multi_label);
     }
     Outputs outputs() const {
         Outputs files;

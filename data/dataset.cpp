@@ -130,13 +130,23 @@ bool is_in_colour(const Sample& sample) {
     }
 }
 
+// Of classes that overlap there are names and colours alone.
+void refuse_rule(const ClassNames& found) {
+    if (!found.mask_values.empty())
+        throw DataError(fmt::format(
+            "{}: it says which values of masks are the classes, which then exclude each other; with `multi-label` "
+            "expected names and colours alone: leave `values` out of it",
+            found.file));
+}
+
 // Names and colours, and the rule of the masks' values where the description or colours of the masks give one.
-void take_class_names(const ClassNames& found, Dataset& dataset) {
+void take_class_names(const ClassNames& found, bool multi_label, Dataset& dataset) {
     dataset.class_names = found.names;
     dataset.palette = found.colours;
     if (!found.file.empty())
         dataset.notes.push_back(
             fmt::format("classes: {} are named in {}: {}", found.names.size(), found.file, few_of(found.names)));
+    if (multi_label) return refuse_rule(found);
     if (!found.mask_values.empty()) {
         dataset.mask_values = found.mask_values;
         dataset.notes.push_back("masks: the values of that file are the classes; `mask-values` says otherwise");
@@ -149,20 +159,33 @@ void take_class_names(const ClassNames& found, Dataset& dataset) {
 
 // Those of the layout, or of a file that lies in the root or beside the first image. classes.toml is the user's own
 // word, which comes before the layout's.
-void find_class_names(const std::filesystem::path& root, Dataset& dataset) {
+void find_class_names(const std::filesystem::path& root, bool multi_label, Dataset& dataset) {
     if (!dataset.class_names.empty() && !is_file((root / "classes.toml").string())) return;
     for (const auto& folder : {root, std::filesystem::path(dataset.train[0].image_path).parent_path()})
-        if (const auto found = class_names_in(folder.string(), dataset.notes)) return take_class_names(*found, dataset);
+        if (const auto found = class_names_in(folder.string(), dataset.notes))
+            return take_class_names(*found, multi_label, dataset);
+}
+
+// Names of classes that exclude each other begin with the background.
+void warn_of_background(Dataset& dataset) {
+    if (dataset.class_names.empty() || dataset.class_names[0] != "background") return;
+    dataset.warnings.push_back(
+        "the first class, bit 0 of the masks, is called background; with `multi-label` no class is: where that name is "
+        "one too many, leave it out (`class-names`)");
 }
 
 // Names alone leave the set's colours as they are.
-void add_class_names(const DatasetOptions& options, const MaskRule& rule, Dataset& dataset) {
-    if (!dataset.train.empty()) find_class_names(options.root, dataset);
-    if (options.multi_label) become_multi_label(rule, dataset);
-    if (dataset.train.empty() || options.class_names.empty()) return;
+void take_given_names(const DatasetOptions& options, Dataset& dataset) {
     ClassNames given = given_class_names(options.class_names, options.root);
     if (given.colours.empty() && given.names.size() == dataset.palette.size()) given.colours = dataset.palette;
-    take_class_names(given, dataset);
+    take_class_names(given, options.multi_label, dataset);
+}
+
+void add_class_names(const DatasetOptions& options, const MaskRule& rule, Dataset& dataset) {
+    if (!dataset.train.empty()) find_class_names(options.root, options.multi_label, dataset);
+    if (options.multi_label) become_multi_label(rule, dataset);
+    if (!dataset.train.empty() && !options.class_names.empty()) take_given_names(options, dataset);
+    if (options.multi_label) warn_of_background(dataset);
 }
 
 }  // namespace

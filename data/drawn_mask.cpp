@@ -20,7 +20,6 @@ class Drawn : public MaskSource {
     RawMask draw(int64_t h, int64_t w, const std::string& where) const override;
     uint64_t fingerprint() const override;
     std::shared_ptr<const MaskSource> in_bits() const override {
-        for (const Drawing& d : mask_.drawings) check_bit_class(d.id, "an annotation");
         return std::make_shared<Drawn>(mask_, LabelForm::bits);
     }
 
@@ -73,6 +72,7 @@ RawMask Drawn::draw(int64_t h, int64_t w, const std::string& where) const {
                         where, mask_.w, mask_.h, w, h));
     RawMask mask{make_image<uint8_t>(h, w, 1), {}};
     for (const Drawing& d : mask_.drawings) {
+        if (form_ == LabelForm::bits) check_bit_class(d.id, where);
         if (!d.rings.empty()) draw_rings(d.rings, mask_.relative, d.id, form_, mask.image, where);
         if (d.bitmap.h > 0) draw_bitmap(d, form_, mask.image, where);
         if (d.runs.empty()) continue;

@@ -186,7 +186,7 @@ static MaskRule resolve_bits(MaskRule rule, const std::vector<RawValue>& values,
     if (rule.class_count > max_bit_classes)
         throw UsageError(
             fmt::format("`multi-label`: {} classes; a label is a byte, with a bit a class and 255 for "
-                        "ignored, so that there are at most {}",
+                        "ignored, so that there are at most {}; leave out masks of some, or leave out `multi-label`",
                         rule.class_count, max_bit_classes));
     if (rule.class_count < 2)
         throw DataError(

@@ -96,8 +96,10 @@ std::shared_ptr<const MaskSource> joined_runs(std::vector<MaskRuns> runs, RunOrd
 
 void check_bit_class(uint8_t id, const std::string& where) {
     if (id <= max_bit_classes || id == ignored_class) return;
-    throw DataError(fmt::format("{}: class {}; with `multi-label` there are at most {} classes, a bit each", where, id,
-                                max_bit_classes));
+    throw DataError(
+        fmt::format("{}: class {}; with `multi-label` there are at most {} classes, a bit each; leave out masks of the "
+                    "others, or leave out `multi-label`",
+                    where, id, max_bit_classes));
 }
 
 std::vector<std::string> files_of(const MaskSource& source) {

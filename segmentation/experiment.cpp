@@ -2,7 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/paths.h"
+#include "engine/train/metric.h"
 #include "segmentation/augment_place.h"
 #include "segmentation/augment_presets.h"
 #include "segmentation/config_file.h"
@@ -177,6 +180,36 @@ void describe(Settings& s, Experiment& e) {
 
 LabelForm label_form(const Experiment& e) { return e.data.multi_label ? LabelForm::bits : LabelForm::ids; }
 
+// A metric that is not defined of classes that overlap, or is at its best where every pixel is called every class, says
+// nothing of an epoch.
+static bool says_best_of_overlap(const Metric& m) {
+    const int64_t called_all[] = {0, 1, 0, 1, 0, 1, 0, 1};  // of each class a pixel rightly, and one wrongly
+    const ConfusionMatrix counts(2, called_all, LabelForm::bits);
+    const double score = m.of_counts ? m.of_counts(counts) : m.of_image_counts ? m.of_image_counts(counts) : 0;
+    return score < 1 || (score >= 1 && !m.higher_is_better);
+}
+
+static void check_monitor_of_overlap(const std::string& monitor) {
+    std::vector<std::string> words;
+    for (const auto& metric : Metric::catalogue().all())
+        if (!metric->monitor.empty() && says_best_of_overlap(*metric)) words.push_back(metric->monitor);
+    words.push_back("loss");
+    if (std::count(words.begin(), words.end(), monitor) == 0)
+        throw UsageError(
+            fmt::format("`monitor` {}: it tells no best epoch where classes overlap; with `multi-label` "
+                        "expected {}",
+                        monitor, alternatives(words)));
+}
+
+static void check_overlap(const Experiment& e) {
+    check_monitor_of_overlap(e.trainer.monitor);
+    if (e.classes == 1 || e.classes > max_bit_classes)
+        throw UsageError(
+            fmt::format("`classes` {}: with `multi-label` expected 2 to {}, or 0 to find them from the masks; a label "
+                        "is a byte, with a bit a class and 255 for ignored",
+                        e.classes, max_bit_classes));
+}
+
 ImageSize training_size(const Experiment& e) { return e.crop.none() ? e.size : e.crop; }
 
 NetConfig net_config(const Experiment& e, int64_t classes) {
@@ -200,11 +233,7 @@ static void check_averages(const Experiment& e) {
 void check(const Settings& settings, const Experiment& e) {
     check_applicable(settings, e.net);
     data::check_multi_label(e.data.multi_label, data::parse_mask_rule(e.mask_values));
-    if (e.data.multi_label && e.classes > max_bit_classes)
-        throw UsageError(
-            fmt::format("`classes` {}: with `multi-label` expected at most {}; a label is a byte, with a "
-                        "bit a class and 255 for ignored",
-                        e.classes, max_bit_classes));
+    if (e.data.multi_label) check_overlap(e);
     LossConfig loss = e.loss;
     loss.labels = label_form(e);
     check(loss, e.classes);

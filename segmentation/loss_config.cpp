@@ -274,11 +274,14 @@ void describe(Settings& s, LossConfig& c) {
     s.bind("loss", c.name,
            listed(LossWord::catalogue().names()) +
                ", or several joined as in ce+dice+lovasz, with weights and options as in 0.5*ce+0.5*dice(smooth=0); "
-               "auto: bce+dice for two classes, ce+dice for more")
+               "auto: bce+dice for two classes and with `multi-label`, ce+dice for more")
         .when_resumed(Resume::fixed);
     s.bind("class-weights", c.weighting,
            "class weights for " + enumeration(words_that([](const LossWord& w) { return w.weighs_classes(); })) +
-               ": none, enet, median, or a list 1,2.5,…")
+               ", with `multi-label` for " +
+               enumeration(words_that([](const LossWord& w) { return w.kind() == Kind::pixels && takes_bits(w); })) +
+               ": none, enet, median (neither with `multi-label`), or a list "
+               "1,2.5,…")
         .when_resumed(Resume::fixed);
     for (const auto& word : LossWord::catalogue().all()) c.words.of(word->name()).describe(s, c.name);
 }

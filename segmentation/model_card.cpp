@@ -28,7 +28,11 @@ ModelCard model_card_of(const io::TensorFile& file) {
 }
 
 data::Palette ModelCard::label_colours() const {
-    if (label_form() == LabelForm::bits) return data::blended_palette(colours);
+    if (label_form() == LabelForm::bits) {
+        data::Palette own = data::voc_palette();  // of what is no checkpoint; its first colour is the background's
+        own = colours.empty() ? data::Palette(own.begin() + 1, own.begin() + 1 + classes()) : colours;
+        return data::blended_palette(own);
+    }
     data::Palette palette = data::mask_palette(int(classes()));
     std::copy_n(colours.begin(), std::min(colours.size(), palette.size()), palette.begin());
     return palette;

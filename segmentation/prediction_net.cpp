@@ -31,6 +31,8 @@ std::string text_of(const data::Normalization& n) {
 std::vector<std::pair<const char*, std::string>> terms_of(const ModelCard& card) {
     return {{"classes", fmt::format("{}", card.classes())},
             {"channels of logits", fmt::format("{}{}", card.net.out_channels, is_softmax(card) ? "" : ", sigmoid")},
+            {"labels", card.label_form() == LabelForm::bits ? "a bit a class (`multi-label`)"
+                                                            : "classes that exclude each other"},
             {"class names", joined(card.class_names)},
             {"channels of images", fmt::format("{}", card.net.in_channels)},
             {"size", fmt::format("{}x{}", card.width, card.height)},

@@ -37,7 +37,7 @@ static std::vector<std::string> file_names(const ModelCard& card) {
         std::replace_if(
             name.begin(), name.end(), [](char k) { return k == '/' || k == '\0'; }, '_');
         if (name.empty() || name[0] == '.') name = "_" + name;
-        if (std::count(names.begin(), names.end(), name) > 0) name += fmt::format("_{}", c);
+        while (std::count(names.begin(), names.end(), name) > 0) name += fmt::format("_{}", c);
         names.push_back(name);
     }
     return names;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "data/band_names.h"
 #include "data/check_index.h"
 #include "engine/context.h"
@@ -120,6 +121,7 @@ static DataSets open_data(const Experiment& e, Messages& messages) {
 
 static ModelCard model_card(const Experiment& e, const DataSets& sets, int threads, const ResumedRun* resumed) {
     const data::DatasetReport& report = sets.report;
+    require(report.rule.form() == label_form(e), "model card: the labels' form is to be the experiment's");
     ModelCard card;
     const int classes = std::max(report.rule.class_count, 2);
     card.net = net_config(e, classes);

@@ -1,9 +1,13 @@
+#include <fmt/core.h>
+
+#include <iterator>
+
 #include "benchmarks/cases/case.h"
 #include "engine/ops/loss.h"
 
 namespace atrous::cases {
 
-// Numbers: the options under their names, first_weight, of channel 0; terms, which asks for all four terms in place of the loss.
+// Numbers: the options under their names, weight_0 and on, of the channels; terms, which asks for all four terms in place of the loss.
 static Case bce_dice_at(const Request& r) {
     const Shape& logits = r.shape(0);
     BceDiceOptions o;
@@ -19,7 +23,8 @@ static Case bce_dice_at(const Request& r) {
     o.gamma = r.number("gamma", o.gamma);
     o.alpha = r.number("alpha", o.alpha), o.beta = r.number("beta", o.beta);
     o.exponent = r.number("exponent", o.exponent);
-    o.weights[0] = r.number("first_weight", o.weights[0]);
+    for (size_t c = 0; c < std::size(o.weights); ++c)
+        o.weights[c] = r.number(fmt::format("weight_{}", c), o.weights[c]);
     const bool terms = r.number("terms", 0) != 0;
     Case c{.inputs = {{.name = "logits", .shape = logits, .differentiable = !terms}, labels_for(logits, o.labels)}};
     c.call = [=](const std::vector<Tensor>& in, const Tensor&) {

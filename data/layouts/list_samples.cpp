@@ -140,10 +140,12 @@ ClassIds number_classes(const std::string& list, const List& content, Dataset& d
     uint8_t next = 1;
     for (auto& [name, id] : ids) id = numbers ? uint8_t(std::stoi(name)) : next++;
     if (ids.empty()) return ids;
-    dataset.mask_values = "ids";
-    if (!numbers) dataset.class_names = {"background"};
-    for (const auto& [name, id] : ids)
-        if (!numbers) dataset.class_names.push_back(name);
+    const bool bits = dataset.form == LabelForm::bits;  // the set has its rule, and names have no background
+    if (!bits) dataset.mask_values = "ids";
+    if (numbers) return ids;
+    dataset.class_names.clear();
+    if (!bits) dataset.class_names.push_back("background");
+    for (const auto& [name, id] : ids) dataset.class_names.push_back(name);
     return ids;
 }
 

@@ -1,3 +1,7 @@
+#include <fmt/core.h>
+
+#include <iterator>
+
 #include "engine/ops/loss.h"
 #include "tests/cases/tested.h"
 
@@ -6,24 +10,23 @@ namespace atrous::cases {
 namespace {
 
 Tested loss_case(const std::string& label, const Shape& logits, const BceDiceOptions& o, bool terms = false) {
-    return {"bce_dice",
-            (terms ? "terms_" : "") + label,
-            {.shapes = {logits},
-             .numbers = {{"bce_weight", o.bce_weight},
-                         {"dice_weight", o.dice_weight},
-                         {"smooth", o.smooth},
-                         {"smoothing", o.smoothing},
-                         {"pos_weight", o.pos_weight},
-                         {"normalizer", o.normalizer},
-                         {"groups", double(o.groups)},
-                         {"ignore_index", double(o.ignore_index)},
-                         {"label_form", double(o.labels)},
-                         {"gamma", o.gamma},
-                         {"alpha", o.alpha},
-                         {"beta", o.beta},
-                         {"exponent", o.exponent},
-                         {"first_weight", o.weights[0]},
-                         {"terms", terms}}}};
+    Request request{.shapes = {logits},
+                    .numbers = {{"bce_weight", o.bce_weight},
+                                {"dice_weight", o.dice_weight},
+                                {"smooth", o.smooth},
+                                {"smoothing", o.smoothing},
+                                {"pos_weight", o.pos_weight},
+                                {"normalizer", o.normalizer},
+                                {"groups", double(o.groups)},
+                                {"ignore_index", double(o.ignore_index)},
+                                {"label_form", double(o.labels)},
+                                {"gamma", o.gamma},
+                                {"alpha", o.alpha},
+                                {"beta", o.beta},
+                                {"exponent", o.exponent},
+                                {"terms", terms}}};
+    for (size_t c = 0; c < std::size(o.weights); ++c) request.numbers[fmt::format("weight_{}", c)] = o.weights[c];
+    return {"bce_dice", (terms ? "terms_" : "") + label, request};
 }
 
 const Family family("bce_dice", [] {
@@ -60,7 +63,8 @@ const Family family("bce_dice", [] {
     add("bits_vectors", {2, 9, 13, 4}, {.groups = DiceGroups::sample, .labels = bits});
     add("bits_most", {2, 31, 37, 7}, {.groups = DiceGroups::all, .labels = bits});
     add("bits_all_count", multi, {.ignore_index = -1, .labels = bits});
-    add("bits_weights", multi, {.smoothing = 0.1, .pos_weight = 3, .labels = bits, .weights = {4, 1, 1, 1, 1, 1, 1}});
+    add("bits_weights", {2, 9, 13, 7},
+        {.smoothing = 0.1, .pos_weight = 3, .labels = bits, .weights = {4, 0.5, 3, 0.25, 1.5, 0.75, 2}});
     add("bits_focal", multi, {.dice_weight = 0, .labels = bits, .gamma = 2});
     add("bits_focal_vectors", {2, 9, 13, 4}, {.normalizer = 50, .labels = bits, .gamma = 0.5});
     add("bits_tversky", multi, {.bce_weight = 0, .labels = bits, .alpha = 0.3, .beta = 0.7});

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "data/check_index.h"
+#include "data/drawn_mask.h"
 #include "data/loader.h"
 #include "data/palette.h"
 #include "data/sample_check.h"
@@ -80,6 +81,52 @@ TEST(MultiLabel, RunsAndTheListThatValidatesKeepEveryClass) {
     EXPECT_EQ(labels_of(set.val.at(0), 2), (std::vector<uint8_t>{0, 0, 0, 3}));
 }
 
+// Numbers name bits from 1 on; the set keeps the rule and the names that its folders gave it.
+TEST(MultiLabel, AListOfNumbersThatValidatesKeepsTheBits) {
+    TempDir dir;
+    draw_folders(dir);
+    save_png(dir / "more/d.png", test::pattern(1, 4, 3));
+    test::write_text(dir / "val.csv", "image,class,rle\nmore/d.png,2,1 2\nmore/d.png,1,2 2\n");
+    const Dataset set = find_bits(dir, [&](DatasetOptions& o) { o.val_list = dir / "val.csv", o.rle_order = "rows"; });
+    EXPECT_EQ(set.mask_values, "bits");
+    EXPECT_EQ(set.class_names, (test::Names{"edge", "liver"}));
+    EXPECT_EQ(labels_of(set.val.at(0), 2), (std::vector<uint8_t>{2, 3, 1, 0}));
+}
+
+// Which values of masks are the classes is nothing to say of masks of classes apart, nor of bits.
+TEST(MultiLabel, NamesComeWithoutARuleOfValues) {
+    TempDir dir;
+    draw_folders(dir);
+    test::write_text(dir / "classes.toml",
+                     "[[class]]\nname = 'background'\nvalues = [0]\n[[class]]\nname = 'rim'\nvalues = [7]\n"
+                     "[[class]]\nname = 'organ'\nvalues = [9]\n");
+    expect_error([&] { find_bits(dir); }, {"classes.toml", "`multi-label`", "leave `values` out of it"});
+    test::write_text(dir / "classes.toml",
+                     "[[class]]\nname = 'background'\ncolour = '#000000'\n[[class]]\nname = 'rim'\n"
+                     "colour = '#ff0000'\n[[class]]\nname = 'organ'\ncolour = '#00ff00'\n");
+    const Dataset set = find_bits(dir);
+    EXPECT_EQ(set.mask_values, "bits");
+    EXPECT_EQ(set.class_names, (test::Names{"rim", "organ"}));
+    EXPECT_EQ(set.palette, (Palette{0xff0000, 0x00ff00}));
+    EXPECT_TRUE(set.warnings.empty()) << set.warnings[0];
+    for (const std::string& note : set.notes) EXPECT_EQ(note.find("`mask-values` says otherwise"), std::string::npos);
+}
+
+TEST(MultiLabel, ABackgroundAmongBitsIsWarnedOf) {
+    TempDir dir;
+    save_png(dir / "images/a.png", test::pattern(1, 4, 3));
+    save_row(dir / "masks/a.png", {0, 3, 255, 4});
+    test::write_text(dir / "classes.txt", "background\nliver\ntumour\n");
+    DatasetOptions o;
+    o.root = dir.path().string(), o.multi_label = true, o.val_fraction = 0;
+    const CheckOptions looking{.rule = parse_mask_rule("bits")};
+    const Dataset set = find_dataset(o, looking);
+    ASSERT_EQ(set.warnings.size(), 1u);
+    EXPECT_NE(set.warnings[0].find("bit 0 of the masks, is called background"), std::string::npos);
+    o.class_names = "organ,liver,tumour";
+    EXPECT_TRUE(find_dataset(o, looking).warnings.empty());
+}
+
 TEST(MultiLabel, PolygonsKeepEveryClass) {
     TempDir dir;
     save_png(dir / "train/a.png", test::pattern(1, 4, 3));
@@ -134,7 +181,9 @@ TEST(MultiLabel, WhatABitCannotSayIsRefused) {
     TempDir dir;
     save_png(dir / "images/a.png", test::pattern(1, 4, 3));
     for (int c = 0; c < 8; ++c) save_row(dir / ("masks/class" + std::to_string(c) + "/a.png"), {255, 0, 0, 0});
-    expect_error([&] { find_bits(dir); }, {"class 8", "at most 7"});
+    expect_error([&] { find_bits(dir); }, {"class7/a.png", "class 8", "at most 7", "leave out `multi-label`"});
+    const auto drawn = drawn_mask({.drawings = {{.id = 8, .rings = {{{0, 0}, {1, 0}, {1, 1}}}}}})->in_bits();
+    expect_error([&] { drawn->draw(1, 4, "eight.json"); }, {"eight.json", "class 8", "at most 7"});
 
     MaskRule rule = parse_mask_rule("bits");
     rule.class_count = 2;

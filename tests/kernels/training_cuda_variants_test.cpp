@@ -83,7 +83,10 @@ TEST_F(BceDiceCuda, LabelsInBits) {
     constexpr Shape few_classes[] = {{3, 5, 7, 1}, {2, 16, 24, 2}, {2, 9, 5, 3}, {2, 4, 5, 4}, {2, 33, 29, 7}};
     for_each_case(few_classes, [&](DType t, const Shape& s, Layout l) {
         for (bool accumulate : {false, true}) {
-            BceDiceOptions o{.bce_weight = 0.7, .dice_weight = 1.3, .labels = LabelForm::bits, .weights = {2, 0.5}};
+            BceDiceOptions o{.bce_weight = 0.7,
+                             .dice_weight = 1.3,
+                             .labels = LabelForm::bits,
+                             .weights = {2, 0.5, 3, 0.25, 1.5, 0.75, 4}};
             check(t, s, l, o, accumulate, 4);
             o.gamma = 2, o.alpha = 0.3, o.beta = 0.7, o.exponent = 0.75;
             check(t, s, l, o, accumulate, 4);

@@ -108,6 +108,27 @@ std::string refusal(const std::function<void(Described&)>& change) {
     return "accepted";
 }
 
+// Recall is perfect where every pixel is called every class, and the other is not defined.
+TEST(Experiment, WhatTellsNoBestEpochOfClassesThatOverlapIsRefused) {
+    for (const std::string monitor : {"mean-accuracy", "weighted-iou", "dice", "iou", "loss"}) {
+        const auto refused = [&](const std::string& overlap) {
+            return refusal([&](Described& d) { d.set("multi-label", overlap), d.set("monitor", monitor); });
+        };
+        EXPECT_EQ(refused("false"), "accepted") << monitor;
+        const bool fits = monitor == "dice" || monitor == "iou" || monitor == "loss";
+        EXPECT_EQ(refused("true") == "accepted", fits) << monitor << ": " << refused("true");
+        if (!fits) {
+            EXPECT_NE(refused("true").find("expected dice, iou or loss"), std::string::npos) << refused("true");
+        }
+    }
+    for (const std::string classes : {"1", "8"}) {
+        const std::string said =
+            refusal([&](Described& d) { d.set("multi-label", "true"), d.set("classes", classes); });
+        EXPECT_NE(said.find("`classes` " + classes + ": with `multi-label` expected 2 to 7"), std::string::npos)
+            << said;
+    }
+}
+
 // Runs that began before a setting had its name go on with the files that they wrote.
 TEST(Experiment, FilesWithFormerNamesAreRead) {
     const std::string path = (fs::temp_directory_path() / fmt::format("atrous-former-{}.toml", getpid())).string();
