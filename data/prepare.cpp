@@ -42,13 +42,24 @@ struct Place {
     int64_t y, x;
 };
 
+// Of each class, from those of each label in bits.
+std::array<int64_t, 256> counts_of_bits(const std::array<int64_t, 256>& of_labels) {
+    std::array<int64_t, 256> counts{};
+    for (size_t label = 0; label < of_labels.size(); ++label)
+        for (size_t c = 0; c < size_t(max_bit_classes); ++c)
+            if (label >> c & 1) counts[c] += of_labels[label];
+    return counts;
+}
+
 // The share that the largest class has of the counted pixels of an h x w part of the labels; 1 where none is counted.
-double largest_share(const Image& labels, Place at, int64_t h, int64_t w) {
+// A pixel of several classes is one of each.
+double largest_share(const Image& labels, LabelForm form, Place at, int64_t h, int64_t w) {
     std::array<int64_t, 256> counts{};
     for (int64_t y = at.y; y < at.y + h; ++y)
         for (int64_t x = at.x; x < at.x + w; ++x) ++counts[labels.u8[size_t(y * labels.w + x)]];
     counts[ignored_class] = 0;
     const int64_t counted = std::accumulate(counts.begin(), counts.end(), int64_t{0});
+    if (form == LabelForm::bits) counts = counts_of_bits(counts);
     return counted ? double(*std::max_element(counts.begin(), counts.end())) / double(counted) : 1;
 }
 
@@ -62,7 +73,7 @@ Place draw_place(const Example& sample, int64_t h, int64_t w, double most, Rando
     constexpr int redraws = 10;
     Place place = draw();
     if (most >= 1 || sample.labels.h == 0 || (rows == 1 && columns == 1)) return place;
-    for (int i = 0; i < redraws && largest_share(sample.labels, place, h, w) > most; ++i) place = draw();
+    for (int i = 0; i < redraws && largest_share(sample.labels, sample.form, place, h, w) > most; ++i) place = draw();
     return place;
 }
 
@@ -88,6 +99,7 @@ Example decode_image(const Sample& sample, const LoaderOptions& options) {
 }
 
 void decode_labels(Example& out, const Sample& sample, const MaskRule& rule) {
+    out.form = rule.form();
     if (!sample.mask_path.empty())
         out.labels = apply_mask_rule(rule, load_mask(sample, out.source_h, out.source_w), sample.mask_path);
 }

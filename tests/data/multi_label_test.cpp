@@ -177,6 +177,37 @@ TEST(MultiLabel, ACheckCountsEachClass) {
     EXPECT_NE(report.text().find("33.33 % of pixels, in 3 of 3"), std::string::npos) << report.text();
 }
 
+// Class 0 takes the first 25 columns, with class 1 in every other: no value of a label takes more than half of a crop.
+// Crops are drawn until class 0 has at most 0.6 of them.
+TEST(MultiLabel, ACropIsDrawnAgainWhereOneClassTakesTooMuch) {
+    TempDir dir;
+    Image mask = make_image<uint8_t>(40, 40, 1);
+    for (size_t p = 0; p < mask.u8.size(); ++p) mask.u8[p] = p % 40 >= 25 ? 0 : p % 2 ? 3 : 1;
+    save_png(dir / "wide.png", test::pattern(40, 40, 3));
+    save_png(dir / "wide_mask.png", mask);
+    const std::vector<Sample> same(60, Sample{dir / "wide.png", dir / "wide_mask.png", "wide"});
+    MaskRule rule = parse_mask_rule("bits");
+    rule.class_count = 2;
+    LoaderOptions o;
+    o.batch_size = 1, o.seed = 42, o.augment = true, o.crop_h = o.crop_w = 10;
+    o.augmentations = {{"crop-class-share", "0.6"}};
+    const auto loader = make_loader(same, rule, o);
+    loader->start_epoch(0, 0);
+    int later = 0;
+    for (HostBatch batch; loader->next(batch);) {
+        Random place(o.seed, 0, uint64_t(batch.indices.at(0)), crop_stream);
+        uint64_t row = 0, column = 0;
+        int draws = 0;
+        do {
+            row = place.below(31);
+            column = place.below(31);
+        } while (++draws < 11 && column < 19);
+        ASSERT_EQ(batch.labels, crop(mask, int64_t(row), int64_t(column), 10, 10).u8) << batch.indices[0];
+        later += draws > 1;
+    }
+    EXPECT_GT(later, 0);
+}
+
 TEST(MultiLabel, WhatABitCannotSayIsRefused) {
     TempDir dir;
     save_png(dir / "images/a.png", test::pattern(1, 4, 3));

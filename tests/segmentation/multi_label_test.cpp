@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "models/unet.h"
 #include "segmentation/prediction_net.h"
 #include "segmentation/predictor.h"
 
