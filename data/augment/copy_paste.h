@@ -26,7 +26,7 @@ class CopyPaste : public Copied<CopyPaste, Augmentation> {
                "probability that objects of another training image, all that it has of some classes, lie over an image")
             .min(0)
             .max(1);
-        s.bind("copy-paste-classes", classes_, "classes of those objects, by id; empty: all but 0")
+        s.bind("copy-paste-classes", classes_, "classes of those objects, by id; empty: all but 0, with `multi-label` all")
             .min(0)
             .max(254)
             .only_with("`copy-paste`", [this] { return active(); });
@@ -43,17 +43,20 @@ class CopyPaste : public Copied<CopyPaste, Augmentation> {
     // Where another sample shows none of the classes, the next one is drawn, up to five.
     void mix(Example& sample, OtherSamples& others, Random& random) const override {
         if (!random.chance(probability_) || others.count() == 0) return;
-        const std::array<bool, 256> pasted = pasted_classes();
+        const std::array<bool, 256> pasted = pasted_labels(sample.form);
         constexpr int draws = 5;
         for (int i = 0; i < draws; ++i)
             if (paste(others.draw(random), pasted, sample)) return;
     }
 
  private:
-    std::array<bool, 256> pasted_classes() const {
+    // Of labels in bits those of which one of the classes is; any but 0 where none is named.
+    std::array<bool, 256> pasted_labels(LabelForm form) const {
         std::array<bool, 256> pasted{};
         if (classes_.empty()) std::fill(pasted.begin() + 1, pasted.end(), true);
-        for (const int64_t id : classes_) pasted[size_t(id)] = true;
+        for (const int64_t id : classes_)
+            for (size_t label = 0; label < pasted.size(); ++label)
+                if (form == LabelForm::bits ? label >> id & 1 : label == size_t(id)) pasted[label] = true;
         pasted[ignored_class] = false;
         return pasted;
     }
