@@ -26,7 +26,8 @@ class CopyPaste : public Copied<CopyPaste, Augmentation> {
                "probability that objects of another training image, all that it has of some classes, lie over an image")
             .min(0)
             .max(1);
-        s.bind("copy-paste-classes", classes_, "classes of those objects, by id; empty: all but 0, with `multi-label` all")
+        s.bind("copy-paste-classes", classes_,
+               "classes of those objects, by id; empty: all but 0, with `multi-label` all")
             .min(0)
             .max(254)
             .only_with("`copy-paste`", [this] { return active(); });

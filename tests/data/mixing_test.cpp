@@ -105,6 +105,23 @@ TEST(CopyPaste, TakesTheNamedClassesAloneAndLooksForThem) {
 }
 
 // Beyond a letterboxed image an object would lie over nothing.
+// Of labels 0 to 7 on the left half of sample 1 those with bit 1 lie over sample 0, whichever other bits they have.
+TEST(CopyPaste, TakesEveryLabelWithTheBitOfTheClass) {
+    const LoaderOptions o = mixing({{"copy-paste", "1"}, {"copy-paste-classes", "1"}});
+    const MixedSamples two{2, [](int64_t i) {
+                               Example e = solid(i);
+                               e.form = LabelForm::bits;
+                               for (int64_t p = 0; p < 96; ++p) e.labels.u8[size_t(p)] = i ? uint8_t(p % 8) : 0;
+                               return e;
+                           }};
+    const Example e = mixed(o, 0, 0, two);
+    for (int64_t p = 0; p < 96; ++p) {
+        const bool pasted = p % 8 & 2;
+        EXPECT_EQ(e.labels.u8[size_t(p)], pasted ? p % 8 : 0) << "pixel " << p;
+        EXPECT_EQ(sample_at(e, p), pasted ? 1 : 0) << "pixel " << p;
+    }
+}
+
 TEST(CopyPaste, NothingLiesOverIgnoredPixels) {
     const MixedSamples bordered{2, [](int64_t i) {
                                     Example e = solid(i);
