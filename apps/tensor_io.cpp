@@ -3,24 +3,11 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "engine/io/operand_layout.h"
 #include "engine/io/state_dict.h"
 
 namespace atrous::app {
 namespace {
-
-FileLayout layout_of(OperandKind kind) {
-    switch (kind) {
-        case OperandKind::activation:  // NHWC and NCHW are the permutation of ORSI and OIRS
-        case OperandKind::conv_weight:
-            return FileLayout::conv;
-        case OperandKind::conv_transpose_weight:
-            return FileLayout::conv_transpose;
-        case OperandKind::depthwise_weight:
-            return FileLayout::depthwise;
-        default:
-            return FileLayout::same;
-    }
-}
 
 const char* dimensions(OperandKind kind) {
     switch (kind) {

@@ -7,6 +7,7 @@
 
 #include "base/half.h"
 #include "base/text.h"
+#include "engine/io/operand_layout.h"
 #include "engine/io/protobuf.h"
 #include "engine/io/state_dict.h"
 
@@ -157,20 +158,6 @@ class Counter : public Sink {
  private:
     Sink& to_;
 };
-
-FileLayout layout_of(OperandKind kind) {
-    switch (kind) {
-        case OperandKind::activation:  // NHWC and NCHW are the permutation of ORSI and OIRS
-        case OperandKind::conv_weight:
-            return FileLayout::conv;
-        case OperandKind::conv_transpose_weight:
-            return FileLayout::conv_transpose;
-        case OperandKind::depthwise_weight:
-            return FileLayout::depthwise;
-        default:
-            return FileLayout::same;
-    }
-}
 
 std::vector<std::byte> in_half(const std::string& name, const std::vector<std::byte>& values,
                                const std::string& remedy) {
