@@ -200,7 +200,7 @@ void add_pictures(Json& study, const Scene& s, const data::Image& predicted, con
     if (s.example.labels.h == 0) return;
     shown.truth = shown_ids(s, s.example.labels);
     study["truth"] = report::png_uri(shown.truth, palette);
-    study["errors"] = report::png_uri(report::error_map(shown, card.classes()), report::error_palette(card.classes()));
+    study["errors"] = report::png_uri(report::error_map(shown, labels), report::error_palette(labels));
 }
 
 // Gray is `shade` of the share of the largest value.
