@@ -34,6 +34,11 @@ data::Image class_ids(const float* logits, int64_t h, int64_t w, int64_t c, doub
     return ids;
 }
 
+bool is_of_class(uint8_t label, int64_t c, LabelForm form) {
+    if (label == data::ignored_class) return false;
+    return form == LabelForm::bits ? label >> c & 1 : label == c;
+}
+
 data::Image labels_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold, LabelForm form) {
     if (form == LabelForm::ids) return class_ids(logits, h, w, c, threshold);
     data::Image labels = data::make_image<uint8_t>(h, w, 1);

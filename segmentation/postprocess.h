@@ -19,6 +19,8 @@ std::vector<float> host_logits(const Tensor& logits, int64_t h, int64_t w, int64
 // Class ids of one image of the logits (host values, [h][w][c]).
 data::Image class_ids(const float* logits, int64_t h, int64_t w, int64_t c, double threshold = 0);
 // The same as labels of the form: bit k is set where logit k is above the threshold.
+// Tells whether a pixel with this label is of the class; an ignored one is of none.
+bool is_of_class(uint8_t label, int64_t c, LabelForm form);
 data::Image labels_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold, LabelForm form);
 // 0..255: the probability of the foreground (one channel, or a softmax of two), or of the class with the largest logit, which is its softmax
 // or, where every channel is a class by itself, its sigmoid.

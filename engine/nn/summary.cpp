@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "engine/nn/uncounted_parameters.h"
 #include "engine/ops/descriptor.h"
 #include "engine/ops/dropout.h"
 #include "engine/simulation.h"
@@ -77,28 +78,6 @@ class KeptBytes {
     std::unordered_set<const Storage*> counted_;
     std::vector<Found> found_;
     size_t at_ = 0;
-};
-
-// Parameters by the ids of the tensors that a net computes with.
-class UncountedParameters {
- public:
-    explicit UncountedParameters(SegmentationNet& net) {
-        for (auto& [path, p] : net.parameters()) {
-            by_id_[p->value.id()] = p;
-            if (p->half.defined()) by_id_[p->half.id()] = p;
-        }
-    }
-    int64_t first_used_by(const Entry& e) {
-        int64_t count = 0;
-        for (const Value& v : e.inputs)
-            if (const auto it = by_id_.find(v.id); it != by_id_.end() && counted_.insert(it->second).second)
-                count += v.shape.count();
-        return count;
-    }
-
- private:
-    std::unordered_map<int64_t, const Parameter*> by_id_;
-    std::unordered_set<const Parameter*> counted_;
 };
 
 }  // namespace

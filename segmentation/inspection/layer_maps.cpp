@@ -20,12 +20,6 @@ std::vector<double> host_values(const Tensor& t) {
     return {values.begin(), values.end()};
 }
 
-PictureSize picture_size(int64_t h, int64_t w, int64_t longest_side) {
-    const double scale = std::min(1., double(longest_side) / double(std::max(h, w)));
-    return {std::max<int64_t>(1, std::llround(double(h) * scale)),
-            std::max<int64_t>(1, std::llround(double(w) * scale))};
-}
-
 namespace {
 
 struct ChannelFigures {

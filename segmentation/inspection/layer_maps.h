@@ -6,6 +6,7 @@
 
 #include "data/image.h"
 #include "engine/tensor.h"
+#include "segmentation/picture_size.h"
 
 namespace atrous::inspection {
 
@@ -34,11 +35,5 @@ LayerMaps maps_of(const Tensor& map, int64_t channels, int64_t longest_side);
 
 // The values of a tensor of any floating type, as doubles in host memory.
 std::vector<double> host_values(const Tensor& t);
-
-// The size of a picture of h x w pixels whose sides may not be longer than that.
-struct PictureSize {
-    int64_t h, w;
-};
-PictureSize picture_size(int64_t h, int64_t w, int64_t longest_side);
 
 }  // namespace atrous::inspection

@@ -123,8 +123,6 @@ double entropy_of(const std::vector<double>& p, bool excluding) {
     return excluding ? sum / std::log(double(p.size())) : largest / std::log(2.);
 }
 
-std::string gray_uri(const data::Image& gray) { return "data:image/png;base64," + base64(data::encode_png(gray)); }
-
 void add_probabilities(Json& study, const Scene& s, const std::vector<float>& logits, const ModelCard& card) {
     const bool softmax = is_softmax(card), excluding = softmax || card.net.out_channels == 1;
     const size_t classes = size_t(card.classes()), pixels = size_t(s.shown_h * s.shown_w);
@@ -140,7 +138,7 @@ void add_probabilities(Json& study, const Scene& s, const std::vector<float>& lo
         }
     study["probabilities"] = base64(levels);
     study["softmax"] = excluding;
-    study["entropy"] = gray_uri(entropy);
+    study["entropy"] = report::png_uri(entropy, {});
 }
 
 data::Image shown_ids(const Scene& s, const data::Image& ids) {
@@ -152,11 +150,6 @@ data::Image shown_ids(const Scene& s, const data::Image& ids) {
 }
 
 std::string hex(uint32_t colour) { return fmt::format("#{:06x}", colour & 0xffffff); }
-
-bool is_of(uint8_t label, int64_t c, LabelForm form) {
-    if (label == data::ignored_class) return false;
-    return form == LabelForm::bits ? label >> c & 1 : label == c;
-}
 
 void add_classes(Json& study, const Scene& s, const data::Image& predicted, const ModelCard& card) {
     const int64_t n = card.classes();
@@ -176,7 +169,7 @@ void add_classes(Json& study, const Scene& s, const data::Image& predicted, cons
         const ClassCounts k = matrix.of_class(c);
         const int64_t either = k.both() - k.intersection;
         row["predicted"] = std::count_if(predicted.u8.begin(), predicted.u8.end(),
-                                         [&](uint8_t label) { return is_of(label, c, form); });
+                                         [&](uint8_t label) { return is_of_class(label, c, form); });
         if (scored) {
             row["truth"] = k.truth;
             row["iou"] = report::number(double(k.intersection) / double(either));
@@ -213,7 +206,7 @@ std::string shaded_uri(const std::vector<double>& values, int64_t h, int64_t w, 
     data::Image gray = data::make_image<uint8_t>(to_h, to_w, 1);
     for (size_t i = 0; i < gray.u8.size(); ++i)
         gray.u8[i] = uint8_t(std::lround(shade(std::clamp(double(small.f32[i]), 0., 1.)) * 255));
-    return gray_uri(gray);
+    return report::png_uri(gray, {});
 }
 
 void add_fields(Json& study, LoadedNet& net, const Scene& s, const Ran& ran, const data::Image& predicted,
@@ -269,7 +262,7 @@ void add_activations(Json& study, LoadedNet& net, const Scene& s, const data::Im
     const Shape logits({1, s.batch.images.dim(1), s.batch.images.dim(2), net.card.net.out_channels});
     const LabelForm form = net.card.label_form();
     const auto occurs = [&](const std::vector<uint8_t>& all, int64_t c) {
-        return std::any_of(all.begin(), all.end(), [&](uint8_t label) { return is_of(label, c, form); });
+        return std::any_of(all.begin(), all.end(), [&](uint8_t label) { return is_of_class(label, c, form); });
     };
     study["activations"] = Json::array();
     for (int64_t id = 0; id < net.card.classes() && study["activations"].size() < most_activations; ++id) {
@@ -277,7 +270,7 @@ void add_activations(Json& study, LoadedNet& net, const Scene& s, const data::Im
         std::vector<uint8_t> counts(size_t(logits[1] * logits[2]));
         for (int64_t y = 0; y < s.h; ++y)
             for (int64_t x = 0; x < s.w; ++x)
-                counts[s.in_batch(y, x)] = is_of(predicted.u8[size_t(y * s.w + x)], id, form);
+                counts[s.in_batch(y, x)] = is_of_class(predicted.u8[size_t(y * s.w + x)], id, form);
         const bool binary = net.card.net.out_channels == 1;
         const std::vector<double> map =
             class_activation(*net.net, s.batch.images, node, binary ? 0 : id, binary && id == 0 ? -1 : 1, counts);

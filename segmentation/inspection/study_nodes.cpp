@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
-#include <unordered_set>
 
-#include "data/palette.h"
 #include "engine/nn/receptive_field.h"
+#include "engine/nn/uncounted_parameters.h"
 #include "engine/ops/descriptor.h"
 #include "segmentation/report/shown_images.h"
 
@@ -23,15 +22,6 @@ ParametersByLeaf parameters_of(SegmentationNet& net) {
     ParametersByLeaf all;
     for (const NamedParameter& p : net.parameters())
         if (p.parameter->value.leaf()) all.emplace(p.parameter->value.leaf().get(), p);
-    return all;
-}
-
-std::unordered_map<int64_t, const Parameter*> parameters_by_id(SegmentationNet& net) {
-    std::unordered_map<int64_t, const Parameter*> all;
-    for (const auto& [path, p] : net.parameters()) {
-        all.emplace(p->value.id(), p);
-        if (p->half.defined()) all.emplace(p->half.id(), p);
-    }
     return all;
 }
 
@@ -65,27 +55,22 @@ Json taps_of(const Entry& e) {
 Json nodes_of(SegmentationNet& net, const std::vector<Entry>& entries, const Value& image) {
     const auto fields = receptive_fields(entries, image.id);
     const auto strides = output_strides(entries, image);
-    const auto parameters = parameters_by_id(net);
-    std::unordered_set<const Parameter*> counted;
+    UncountedParameters parameters(net);
     std::unordered_map<int64_t, int64_t> numbers{{image.id, -1}};
     Json nodes = Json::array();
     for (size_t i = 0; i < entries.size(); ++i) {
         const Entry& e = entries[i];
         const OpDescriptor& op = descriptor_of(e);
         Json inputs = Json::array();
-        int64_t own = 0;
-        for (const Value& v : e.inputs) {
+        for (const Value& v : e.inputs)
             if (const auto from = numbers.find(v.id); from != numbers.end()) inputs.push_back(from->second);
-            if (const auto p = parameters.find(v.id); p != parameters.end() && counted.insert(p->second).second)
-                own += v.shape.count();
-        }
         numbers[e.output.id] = int64_t(i);
         const Shape& s = e.output.shape;
         nodes.push_back({{"op", e.op + op.fused(e)},
                          {"module", e.module},
                          {"inputs", inputs},
                          {"shape", {s[1], s[2], s[3]}},
-                         {"parameters", own},
+                         {"parameters", parameters.first_used_by(e)},
                          {"multiply_adds", op.multiply_adds(e)},
                          {"bytes", s.count() * int64_t(size_of(e.output.dtype))},
                          {"stride", strides[i]},
@@ -102,8 +87,6 @@ void add_times(Json& nodes, const std::vector<double>& seconds) {
 }
 
 void add_maps(Json& nodes, const std::vector<LayerMaps>& maps) {
-    data::Palette gray;
-    for (uint32_t level = 0; level < 256; ++level) gray.push_back(level << 16 | level << 8 | level);
     for (size_t i = 0; i < maps.size() && i < nodes.size(); ++i) {
         const LayerMaps& m = maps[i];
         Json channels = Json::array();
@@ -119,7 +102,7 @@ void add_maps(Json& nodes, const std::vector<LayerMaps>& maps) {
                             {"histogram", m.histogram},
                             {"channels", channels},
                             {"size", {m.pictures.h, m.pictures.w / int64_t(m.channels.size())}},
-                            {"pictures", report::png_uri(m.pictures, gray)}};
+                            {"pictures", report::png_uri(m.pictures, {})}};
     }
 }
 

@@ -6,6 +6,7 @@
 #include "data/mask.h"
 #include "engine/shape.h"
 #include "engine/train/confusion_matrix.h"
+#include "segmentation/postprocess.h"
 #include "segmentation/report/shown_images.h"
 
 namespace atrous::report {
@@ -16,8 +17,7 @@ double pixel_loss(const float* z, int64_t channels, uint8_t label, bool softmax,
     if (channels == 1) return log_1p_exp(label == 1 ? -z[0] : z[0]);
     double sum = 0;
     if (!softmax) {
-        const auto is_of = [&](int64_t k) { return form == LabelForm::bits ? label >> k & 1 : k == label; };
-        for (int64_t k = 0; k < channels; ++k) sum += log_1p_exp(is_of(k) ? -z[k] : z[k]);
+        for (int64_t k = 0; k < channels; ++k) sum += log_1p_exp(is_of_class(label, k, form) ? -z[k] : z[k]);
         return sum;
     }
     const float most = *std::max_element(z, z + channels);

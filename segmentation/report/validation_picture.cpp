@@ -6,6 +6,7 @@
 #include "data/mask.h"
 #include "data/palette.h"
 #include "engine/shape.h"
+#include "segmentation/picture_size.h"
 #include "segmentation/postprocess.h"
 
 namespace atrous::report {
@@ -96,9 +97,7 @@ Part content_of(const HostBatch& batch, int64_t index) {
 
 ValidationPicture picture_of(const ImageResult& image, const Part& part, const data::Normalization& how, int64_t side,
                              LabelForm form) {
-    const double scale = std::min(1., double(side) / double(std::max(part.h, part.w)));
-    const auto small = [scale](int64_t size) { return std::max<int64_t>(1, std::llround(double(size) * scale)); };
-    const int64_t h = small(part.h), w = small(part.w);
+    const auto [h, w] = picture_size(part.h, part.w, side);
     return {data::resize_bilinear(photo_of(image.batch, image.index, part, how, side), h, w),
             data::resize_nearest(truth_of(image.batch, image.index, part), h, w),
             data::resize_nearest(predicted_rows(image.logits, part, h, form), h, w)};
