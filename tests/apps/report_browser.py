@@ -380,6 +380,11 @@ def check_changed_runs(browser, work):
         record["best"]["classes"] = [None]
         rewrite(copy, record)
 
+    def overlapping(copy, record):
+        for region in record["best"]["regions"]:
+            region.update(mistaken=0, wrong=0.25)
+        rewrite(copy, record)
+
     def equal(copy, _):
         lines = [line.split(",") for line in (copy / "metrics.csv").read_text().splitlines()]
         at = lines[0].index("val_dice")
@@ -397,6 +402,9 @@ def check_changed_runs(browser, work):
     browser.open(copy_of(work / "first", "broken", broken))
     expect("This part cannot be shown" in browser.one("#classes").text, "a part that is broken does not say so")
     expect("images" in sections_of(browser) and browser.all('[data-chart="loss"] path'), "a broken part takes others with it")
+    browser.open(copy_of(work / "first", "overlapping", overlapping))
+    expect("25.0 % wrong" in browser.one("#regions").text and "no pixel is taken" not in browser.one("#regions").text,
+           "regions with wrong pixels of classes that overlap are said to have none")
     browser.open(copy_of(work / "first", "equal", equal))
     expect(browser.all('[data-chart="scores"] path.series'), "values that are one but for rounding are not drawn")
     browser.open(copy_of(work / "first", "no_text", no_text))

@@ -168,7 +168,7 @@ function regions_section(run) {
       element('figcaption', {}, label));
   };
   const mistake = r => r.mistaken > 0 ? `${percent(r.mistaken)} of its pixels are ${name(r.truth)} taken for ${name(r.predicted)}`
-                                      : 'no pixel is taken for another class';
+                                      : r.wrong > 0 ? '' : 'no pixel is taken for another class';  // labels in bits have no pairs
   return [element('p', {class: 'faint'}, 'Of the images with the hardest regions the square in which the mean cross-entropy of the ' +
                   'pixels, in nats, is highest.'),
           element('div', {class: 'shots'}, regions.map(r => element('div', {class: 'card shot'},
