@@ -11,7 +11,7 @@ trap 'rm -rf "$root"' EXIT
 # What the bundle holds, as links.
 mkdir -p "$root/lib" "$root/data" "$root/tests/gpu"
 ln -s "$build/bin" "$root/bin"
-ln -s "$(find "$build" -name 'libfake_library.so' | head -1)" "$root/lib/"
+ln -s "$(find "$build" -name 'libfake_library.so' -print -quit)" "$root/lib/"
 ln -s "$PWD"/tests/goldens "$PWD"/tests/apps "$root/tests/"
 ln -s "$PWD"/tests/gpu/* "$root/tests/gpu/"
 ln -s "$PWD/benchmarks" "$root/"

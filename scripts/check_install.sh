@@ -46,7 +46,7 @@ cd "$work"
 train/train run data | tee log
 awk '/^epoch/ {sub(/,/, "", $4); if (!first) first = $4; last = $4} END {exit !(last < 0.6 * first)}' log ||
     fail "the loss of examples/train does not fall"
-image=$(find data/val/images -name '*.png' | sort | head -1)
+image=$(find data/val/images -name '*.png' | sort | sed -n 1p)
 mkdir mine && predict/predict run "$image" mine | tee log
 grep -q "[1-9].* % foreground" log || fail "the mask of examples/predict is empty"
 "$prefix/bin/atrous" predict "$image" --checkpoint run --output theirs --save binary >log

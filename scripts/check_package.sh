@@ -21,7 +21,7 @@ grep -q libdnnl "$work/depends" || fail "the package does not say that it needs 
 # The system is kept, packed, for the next time.
 root=$work/root clean=build/clean-root.tar
 if [ ! -e "$clean" ]; then
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -1)
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | sed -n 1p)
     debootstrap --variant=minbase bookworm "$work/new" "$mirror" >build/debootstrap.log || { tail build/debootstrap.log; exit 1; }
     tar -C "$work/new" -cf "$clean" .
 fi

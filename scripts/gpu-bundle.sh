@@ -40,10 +40,10 @@ for name in "${programs[@]}"; do strip -o $top/bin/$name build/gpu/bin/$name; do
 if [ -x build/emulated/bin/test_kernels ]; then strip -o $top/bin/emulated_test_kernels build/emulated/bin/test_kernels; fi
 cp "$(find build/gpu -name 'libfake_library.so')" $top/lib/
 glibc='^(linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|mvec|nsl))\.so'
-libtiff=$(ldconfig -p | awk '/libtiff\.so\.6 .*x86-64/ {print $NF; exit}') # opened when a TIFF comes
+libtiff=$(ldconfig -p | awk '/libtiff\.so\.6 .*x86-64/ && !found++ {print $NF}') # opened when a TIFF comes
 { for binary in $top/bin/* $libtiff; do ldd "$binary"; done && echo "libtiff.so.6 => $libtiff"; } | awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u | while read -r library; do
     case "$library" in */$top/bin/*) continue ;; esac # of an earlier bundle
-    if ! basename "$library" | grep -qE "$glibc"; then cp -L "$library" $top/lib/; fi
+    if ! grep -qE "$glibc" <<<"${library##*/}"; then cp -L "$library" $top/lib/; fi
 done
 cp -r tests/goldens tests/gpu $top/tests/
 mkdir -p $top/tests/apps

@@ -11,7 +11,7 @@ packages=(g++ cmake ninja-build libdnnl-dev libturbojpeg0-dev libpng-dev libtiff
 
 missing=()
 for package in "${packages[@]}"; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing+=("$package")
+    [ "$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")
 done
 with_checks=${1:-}
 disassembler() { # cuobjdump and nvdisasm for a toolkit without them; where there is no pip, issue slots are not counted

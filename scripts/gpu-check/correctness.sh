@@ -8,7 +8,7 @@ environment() {
         timeout 15 $command 2>&1 || { rc=$?; echo "== ended with $rc"; }
     done
     timeout 20 python3 -c 'import torch; print(torch.__version__, torch.version.cuda, torch.backends.cudnn.version())' 2>&1
-    [ "$dry" = yes ] || "$bin/atrous" devices 2>/dev/null | grep -q '^ *cuda:0' || echo "no usable GPU was found"
+    [ "$dry" = yes ] || grep -q '^ *cuda:0' <<<"$("$bin/atrous" devices 2>/dev/null)" || echo "no usable GPU was found"
     return $rc
 }
 # curve PRECISION FLAGS…: a training on the GPU beside the cpu's of tests/gpu/curves, which took the same samples.
