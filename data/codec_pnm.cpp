@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "data/codecs.h"
+#include "data/open_file.h"
 
 namespace atrous::data::codec {
 
@@ -39,7 +40,7 @@ class Reader {
         return value;
     }
     void skip(size_t size) { at_ += size; }
-    int64_t left() const { return int64_t(bytes_.size() - at_); }
+    size_t at() const { return at_; }
 
  private:
     // -1 at the end. A comment counts as the end of line that closes it.
@@ -67,7 +68,7 @@ struct Header {
     int64_t count() const { return h * w * channels; }
 };
 
-Header read_header(Reader& reader, Bytes bytes, const std::string& path) {
+Header read_header(Reader& reader, Bytes bytes) {
     Header header;
     header.text = bytes[1] < '5';
     header.channels = bytes[1] == '3' || bytes[1] == '6' ? 3 : 1;
@@ -75,15 +76,18 @@ Header read_header(Reader& reader, Bytes bytes, const std::string& path) {
     header.w = reader.number();
     header.h = reader.number();
     header.top = reader.number();
-    check_size(header.h, header.w, path);
+    return header;
+}
+
+// `left`: bytes behind the header.
+void check_header(const Header& header, int64_t left, const std::string& path, decltype(check_size)& check_sides) {
+    check_sides(header.h, header.w, path);
     if (header.top < 1 || header.top > 65535)
         damaged(path, "PNM", fmt::format("its header's largest value is {}, not 1 to 65535", header.top));
     // As text a value takes a digit and a space.
     const int64_t needed = header.text ? 2 * header.count() - 1 : header.count() * (header.deep() ? 2 : 1);
-    if (reader.left() < needed)
-        damaged(path, "PNM",
-                fmt::format("{}x{} pixels need {} bytes, {} are there", header.w, header.h, needed, reader.left()));
-    return header;
+    if (left < needed)
+        damaged(path, "PNM", fmt::format("{}x{} pixels need {} bytes, {} are there", header.w, header.h, needed, left));
 }
 
 // What each value becomes. The arithmetic is Pillow's: halves go to the even neighbour.
@@ -95,6 +99,11 @@ std::vector<T> levels_of(uint32_t top, bool raw_values) {
     return levels;
 }
 
+[[noreturn]] void refuse_value(uint32_t value, uint32_t top, int64_t x, int64_t y, const std::string& path) {
+    damaged(path, "PNM",
+            fmt::format("pixel ({}, {}) has the value {}, above its header's largest, {}", x, y, value, top));
+}
+
 template <class T>
 Image read_pixels(Reader& reader, const Header& header, const std::string& path, bool raw_values) {
     const std::vector<T> levels = levels_of<T>(header.top, raw_values);
@@ -102,16 +111,61 @@ Image read_pixels(Reader& reader, const Header& header, const std::string& path,
     T* to = image.pixels<T>().data();
     for (int64_t i = 0; i < header.count(); ++i) {
         const uint32_t value = header.text ? reader.number() : reader.binary(sizeof(T));
-        if (value > header.top) {
-            const int64_t pixel = i / header.channels;
-            damaged(path, "PNM",
-                    fmt::format("pixel ({}, {}) has the value {}, above its header's largest, {}", pixel % header.w,
-                                pixel / header.w, value, header.top));
-        }
+        const int64_t pixel = i / header.channels;
+        if (value > header.top) refuse_value(value, header.top, pixel % header.w, pixel / header.w, path);
         to[i] = levels[value];
     }
     return image;
 }
+
+// Some columns of a binary file, each row read where it lies.
+template <class T>
+class PnmRows : public ImageRows {
+ public:
+    PnmRows(const Header& header, size_t begin, Columns columns, const std::string& path, bool raw_values)
+        : ImageRows(header.h, columns.count, path),
+          header_(header),
+          begin_(begin),
+          columns_(columns),
+          levels_(levels_of<T>(header.top, raw_values)),
+          file_(open_file(path)) {
+        raw_values_ = raw_values;
+        pixel_bytes_ = header.channels * int64_t(sizeof(T));
+        rows_at_once_ = 1;
+        has_all_columns_ = columns == Columns{0, header.w};
+        decodes_columns_ = true;
+    }
+
+ private:
+    std::unique_ptr<ImageRows> open_again(Columns columns) const override {
+        return std::make_unique<PnmRows>(header_, begin_, columns, path(), raw_values_);
+    }
+
+    Image read(int64_t count) override {
+        Image rows = make_image<T>(count, columns_.count, header_.channels);
+        T* to = rows.pixels<T>().data();
+        std::vector<uint8_t> bytes(size_t(columns_.count * pixel_bytes_));
+        for (int64_t y = at_; y < at_ + count; ++y) {
+            const uint64_t from = begin_ + uint64_t((y * header_.w + columns_.first) * pixel_bytes_);
+            if (read_part(file_, bytes.data(), bytes.size(), from, path()) < bytes.size())
+                damaged(path(), "PNM", fmt::format("the file ends in row {}", y));
+            Reader reader(bytes, path());
+            for (int64_t i = 0; i < columns_.count * header_.channels; ++i) {
+                const uint32_t value = reader.binary(sizeof(T));
+                if (value > header_.top)
+                    refuse_value(value, header_.top, columns_.first + i / header_.channels, y, path());
+                *to++ = levels_[value];
+            }
+        }
+        return rows;
+    }
+
+    const Header header_;
+    const size_t begin_;  // of the pixels, in the file
+    const Columns columns_;
+    const std::vector<T> levels_;
+    const io::FileDescriptor file_;
+};
 
 // P2, P3, P5 and P6.
 bool is_pnm(Bytes bytes) {
@@ -121,13 +175,33 @@ bool is_pnm(Bytes bytes) {
 
 Decoded decode_pnm(Bytes bytes, const std::string& path, bool raw_values) {
     Reader reader(bytes, path);
-    const Header header = read_header(reader, bytes, path);
+    const Header header = read_header(reader, bytes);
+    check_header(header, int64_t(bytes.size() - reader.at()), path, check_size);
     return {header.deep() ? read_pixels<uint16_t>(reader, header, path, raw_values)
                           : read_pixels<uint8_t>(reader, header, path, raw_values)};
 }
 
+// Values as text come as a whole, and so does what hides its header behind a long comment.
+std::unique_ptr<ImageRows> rows_of_pnm(const std::string& path, bool raw_values) {
+    const io::FileDescriptor file = open_file(path);
+    std::vector<uint8_t> head(4096);
+    head.resize(read_part(file, head.data(), head.size(), 0, path));
+    if (head.size() < 3 || head[1] < '5') return nullptr;
+    Reader reader(head, path);
+    Header header;
+    try {
+        header = read_header(reader, head);
+    } catch (const DataError&) {
+        return nullptr;
+    }
+    check_header(header, size_of_file(file, path) - int64_t(reader.at()), path, check_size_by_rows);
+    const Columns all{0, header.w};
+    if (header.deep()) return std::make_unique<PnmRows<uint16_t>>(header, reader.at(), all, path, raw_values);
+    return std::make_unique<PnmRows<uint8_t>>(header, reader.at(), all, path, raw_values);
+}
+
 }  // namespace
 
-Codec pnm() { return {"PNM", {".ppm", ".pgm", ".pnm"}, is_pnm, decode_pnm}; }
+Codec pnm() { return {"PNM", {".ppm", ".pgm", ".pnm"}, is_pnm, decode_pnm, rows_of_pnm}; }
 
 }  // namespace atrous::data::codec

@@ -3,11 +3,14 @@
 #include <fmt/core.h>
 #include <png.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 #include <exception>
+#include <optional>
 
 #include "base/error.h"
+#include "base/scratch_file.h"
 #include "data/png_chunks.h"
 #include "data/row_writer.h"
 
@@ -125,6 +128,49 @@ class PngWriter : public RowWriter {
     Writer writer_;
 };
 
+// Columns in a file without a name, one block behind the other, each from its top.
+class PngOfColumns : public RowWriter {
+ public:
+    PngOfColumns(std::unique_ptr<RowWriter> png, const RowForm& form, std::string folder)
+        : png_(std::move(png)), h_(form.h), w_(form.w), c_(form.c), folder_(std::move(folder)) {}
+    void put(const Image& rows) override {
+        if (blocks_.empty()) return png_->put(rows);
+        require(rows.w == blocks_.back().count && rows.c == c_, "PNG: rows of the columns that were announced");
+        scratch_->append(rows.u8.data(), rows.u8.size());
+    }
+    void go_down(Columns columns) override {
+        if (columns == Columns{0, w_}) return;
+        if (!scratch_) scratch_.emplace(folder_);
+        blocks_.push_back(columns);
+    }
+    void finish() override {
+        const int64_t at_once = std::clamp<int64_t>((int64_t{1} << 20) / (w_ * c_), 1, h_);
+        for (int64_t y = 0; !blocks_.empty() && y < h_; y += at_once) png_->put(rows(y, std::min(at_once, h_ - y)));
+        png_->finish();
+    }
+
+ private:
+    Image rows(int64_t first, int64_t count) const {
+        Image all = make_image<uint8_t>(count, w_, c_);
+        std::vector<uint8_t> some;
+        for (const Columns& block : blocks_) {
+            const int64_t row = block.count * c_;
+            some.resize(size_t(count * row));
+            scratch_->read(some.data(), some.size(), uint64_t(h_ * block.first * c_ + first * row));
+            for (int64_t y = 0; y < count; ++y)
+                std::copy_n(some.begin() + y * row, row, all.u8.begin() + (y * w_ + block.first) * c_);
+        }
+        return all;
+    }
+
+    const std::unique_ptr<RowWriter> png_;
+    const int64_t h_, w_;
+    const int c_;
+    const std::string folder_;
+    std::optional<io::ScratchFile> scratch_;
+    std::vector<Columns> blocks_;  // from the left, none left out; none: rows are whole
+};
+
 class MemorySink : public io::Sink {
  public:
     void write(const void* data, size_t count) override {
@@ -136,10 +182,10 @@ class MemorySink : public io::Sink {
 
 }  // namespace
 
-std::unique_ptr<RowWriter> png_writer(io::Sink& sink, const RowForm& form, PngMark mark) {
+std::unique_ptr<RowWriter> png_writer(io::Sink& sink, const RowForm& form, PngMark mark, const std::string& scratch) {
     const std::vector<png_color> colours = colours_of(form.palette);
-    return std::make_unique<PngWriter>(sink,
-                                       PngForm{form.h, form.w, type_of(form.c, !colours.empty()), 8, colours, mark});
+    const PngForm of_png{form.h, form.w, type_of(form.c, !colours.empty()), 8, colours, mark};
+    return std::make_unique<PngOfColumns>(std::make_unique<PngWriter>(sink, of_png), form, scratch);
 }
 
 std::vector<uint8_t> encode_png(const Image& image, const Palette& palette, PngMark mark) {

@@ -18,7 +18,7 @@ class RowWriter {
     virtual ~RowWriter() = default;
     virtual void put(const Image& rows) = 0;  // the next ones; IoError
     // From here on the rows are those of these columns, from the top. They begin at a multiple of tiff_tile and end at one or
-    // at the border. Before the first call rows are whole. PNG has no others.
+    // at the border. Before the first call rows are whole.
     virtual void go_down(Columns columns) = 0;
     virtual void finish() = 0;  // after the last one of all columns
 };
@@ -33,7 +33,9 @@ struct RowForm {
 };
 
 // The same bytes as encode_png's, through one row. The sink outlives the writer.
-std::unique_ptr<RowWriter> png_writer(io::Sink& sink, const RowForm& form, PngMark mark);
+// A PNG is made of whole rows: where some columns come after the others, all wait on the disk of the folder `scratch`, a byte a
+// value, and the file is written by finish().
+std::unique_ptr<RowWriter> png_writer(io::Sink& sink, const RowForm& form, PngMark mark, const std::string& scratch);
 
 // Tiles of 256 x 256, Deflate; BigTIFF where its tiles would take more than 3 GiB. `tags` say where on Earth the image lies.
 // Memory: one row of tiles, of the columns that are gone down. "Software: atrous" follows the header, so that results are known again.

@@ -48,17 +48,16 @@ Columns with_neighbours(Columns columns, int64_t width) {
     return {first, std::min(columns.end() + 1, width) - first};
 }
 
-ColumnBlock whole_image(const data::ImageRows& image, const ImageView& view) {
-    return {{0, image.width()}, {0, view.width()}};
-}
-
 std::vector<ColumnBlock> column_blocks(const data::ImageRows& image, const ImageView& view, int64_t channels,
                                        int64_t beside, int64_t budget) {
     const int64_t width = image.width();
-    if (!view.exact && view.grid.windows() == 1) return {whole_image(image, view)};
-    const int64_t bytes = image.decodes_columns() ? budget : times_for_whole_rows * budget;
-    const int64_t fit = int64_t(double(bytes) / bytes_a_column(image, view, channels, beside));
-    const int64_t least = std::max(least_windows * window_of(view).width * width / view.width(), data::tiff_tile);
+    if (!view.exact && view.grid.windows() == 1) return {{{0, width}, {0, view.width()}}};
+    const double a_column = bytes_a_column(image, view, channels, beside);
+    const int64_t window = window_of(view).width * width / view.width();
+    const auto columns_of = [&](int64_t bytes) { return int64_t(double(bytes) / a_column); };
+    const int64_t most = columns_of(times_at_most * budget), little = columns_of(budget);
+    const int64_t fit = image.decodes_columns() ? std::max(little, std::min(most, enough_windows * window)) : most;
+    const int64_t least = std::max(least_windows * window, data::tiff_tile);
     const int64_t count =
         std::clamp<int64_t>(ceil_div(width, std::max<int64_t>(fit, 1)), 1, std::max(width / least, int64_t{1}));
     const auto border = [&](int64_t i) {  // at least a tile from the one before

@@ -20,15 +20,14 @@ struct ColumnBlock {
 // What those rows of a block may take of memory, in bytes, whose number follows from windows, tiles and strips: no more than the
 // program takes by itself, and yet thousands of columns under small windows. Beside them there are the windows that reach
 // beyond the block, and the million values that go on to the results at a time (LogitRows::rows_at_once), whatever the block.
-// Of windows so large that fewer than `least_windows` of them lie side by side in it, as many are taken nevertheless, since
-// those across the border of two blocks are computed for both: of each row about 1 / (1 - overlap).
 inline constexpr int64_t rows_in_memory = int64_t{16} << 20;
-// More is taken of images whose rows are decoded as a whole, for each block anew (ImageRows::decodes_columns).
-inline constexpr int64_t times_for_whole_rows = 4;
-inline constexpr int64_t least_windows = 8;
-
-// All columns of the image as one block.
-ColumnBlock whole_image(const data::ImageRows& image, const ImageView& view);
+// Four times as much is taken
+// - of images whose rows are decoded as a whole, for each block anew (ImageRows::decodes_columns),
+// - of windows so large that fewer than `enough_windows` of them would lie side by side in a block, until these do: those
+//   across the border of two blocks are computed for both, of each row about 1 / (1 - overlap).
+// A block is no narrower than `least_windows` windows, whatever they take: below that the work doubles.
+inline constexpr int64_t times_at_most = 4;
+inline constexpr int64_t enough_windows = 8, least_windows = 2;
 
 // Blocks of about one width, from the left, for logits of `channels`. `beside`: what else is held of a column, in bytes, such as
 // tiles of results and rows of masks. An image that the net sees as a whole is one block.

@@ -229,6 +229,7 @@ void logits_by_windows(LoadedNet& loaded, data::ImageRows& image, const ImageVie
     HostBatch batch;
     std::vector<float> logits;
     const auto of_rectangle = [&](const Rectangle& r) {
+        logits = {};  // not beside the net's memory
         data::Example seen{rows.cut(r), {}, r.height, r.width};
         data::pad_around(seen, view.padded, options.normalization);
         const int64_t above = std::max<int64_t>(seen.image.h - r.height, 0) / 2;

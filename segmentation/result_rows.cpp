@@ -1,6 +1,7 @@
 #include "segmentation/result_rows.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "data/palette.h"
 #include "data/transform.h"
@@ -67,8 +68,9 @@ class Files : public ResultRows {
         const bool coloured = files_[i].what == "index", overlay = files_[i].what == "overlay";
         const data::RowForm form{image_.height(), image_.width(), overlay ? 3 : 1,
                                  coloured ? options_.palette : data::Palette{}};
+        const std::string folder = std::filesystem::path(files_[i].path).parent_path().string();
         writers_.push_back(options_.format == "tiff" ? data::tiff_writer(sink, form, options_.tags)
-                                                     : data::png_writer(sink, form, data::PngMark::ours));
+                                                     : data::png_writer(sink, form, data::PngMark::ours, folder));
         if (overlay) overlay_ = std::make_unique<OverlayRows>(image_.again(), options_);
     }
     void go_down(Columns columns) override {

@@ -1,6 +1,8 @@
 // Images read row by row are those that are read as a whole, and images written row by row come back.
 #include "data/image_rows.h"
 
+#include <fmt/core.h>
+
 #include <cstring>
 #include <fstream>
 #include <limits>
@@ -142,6 +144,43 @@ TEST(ImageRows, OfPng) {
     same_columns(dir / "palette.png");
 }
 
+// Rows are read where they lie: of an image that is never in memory, and whose values may be fewer than its header's.
+TEST(ImageRows, OfPnm) {
+    TempDir dir;
+    const std::vector<uint8_t> bytes = noise(2 * 3 * 41 * 37);
+    const auto write = [&](const std::string& header, size_t count) {
+        write_text(dir / "x.pnm", header + std::string(bytes.begin(), bytes.begin() + int64_t(count)));
+    };
+    for (const char* header :
+         {"P5 37 41 255\n", "P5#a\n37 41 251\n", "P6 37 41 255\n", "P5 37 41 65535\n", "P6 37 41 65535\n"}) {
+        SCOPED_TRACE(header);
+        const bool colour = header[1] == '6', deep = std::string(header).find("65535") != std::string::npos;
+        const size_t count = size_t(37 * 41 * (colour ? 3 : 1) * (deep ? 2 : 1));
+        write(header, count);
+        same_as_whole(dir / "x.pnm");
+        same_columns(dir / "x.pnm");
+        EXPECT_TRUE(open_rows(dir / "x.pnm")->decodes_columns());
+        EXPECT_EQ(open_rows(dir / "x.pnm")->rows_at_once(), 1) << "it was read as a whole";
+        write(header, count - 1);
+        EXPECT_THROW(open_rows(dir / "x.pnm"), DataError) << "a byte is missing";
+    }
+    write("P5 37 41 240\n", 37 * 41);
+    const Columns columns{5, 20};
+    size_t first = 0;  // pixel of the columns that is above the header's largest value
+    while (bytes[first] <= 240 || int64_t(first % 37) < columns.first || int64_t(first % 37) >= columns.end()) ++first;
+    try {
+        open_rows(dir / "x.pnm")->again(columns)->next(41);
+        FAIL() << "a value is above the header's largest value";
+    } catch (const DataError& error) {
+        const std::string place = fmt::format("pixel ({}, {}) has the value {}", first % 37, first / 37, bytes[first]);
+        EXPECT_NE(std::string(error.what()).find(place), std::string::npos) << place << "; " << error.what();
+    }
+    write_text(dir / "x.pnm", "P2 2 1 255 7 9");
+    same_as_whole(dir / "x.pnm");
+    write_text(dir / "x.pnm", "P5#" + std::string(5000, 'a') + "\n2 1 255\nxy");
+    same_as_whole(dir / "x.pnm");
+}
+
 TEST(ImageRows, OfFormatsThatAreDecodedAsAWhole) {
     TempDir dir;
     save_jpeg(dir / "x.jpg", noisy(40, 50, 3));
@@ -244,7 +283,7 @@ void write_by_rows(const std::string& path, const Image& image, bool tiff, const
                    const std::vector<TiffTag>& tags = {}) {
     io::write_durably(path, [&](io::FileSink& sink) {
         const RowForm form{image.h, image.w, image.c, palette};
-        const auto writer = tiff ? tiff_writer(sink, form, tags) : png_writer(sink, form, PngMark::ours);
+        const auto writer = tiff ? tiff_writer(sink, form, tags) : png_writer(sink, form, PngMark::ours, ".");
         for (int64_t y = 0, n = 5; y < image.h; y += n) {
             n = std::min(n, image.h - y);
             writer->put(crop(image, y, 0, n, image.w));
@@ -299,16 +338,33 @@ TEST(RowWriter, TiffOfBlocksOfColumnsComesBack) {
     }
 }
 
-TEST(RowWriter, PngHasWholeRows) {
+// Blocks of columns, which wait on the disk: the same file as one that was written by rows, and nothing else stays.
+TEST(RowWriter, PngOfBlocksOfColumnsIsTheSameFile) {
     TempDir dir;
+    for (const int c : {1, 3}) {
+        const Image image = noisy(300, 256 * 3 + 100, c);
+        for (const bool one : {true, false}) {
+            io::write_durably(dir / "x.png", [&](io::FileSink& sink) {
+                const auto writer = png_writer(sink, {image.h, image.w, c}, PngMark::ours, dir.path().string());
+                const std::vector<Columns> blocks{{0, 512}, {512, 256}, {768, 100}};
+                for (const Columns columns : one ? std::vector{Columns{0, image.w}} : blocks) {
+                    writer->go_down(columns);
+                    for (int64_t y = 0; y < image.h; y += 60)
+                        writer->put(crop(image, y, columns.first, 60, columns.count));
+                }
+                writer->finish();
+            });
+            EXPECT_EQ(read_file(dir / "x.png"), encode_png(image, {}, PngMark::ours)) << (one ? "one block" : "three");
+        }
+    }
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir.path()), {}), 1) << "x.png alone";
     io::write_durably(dir / "x.png", [&](io::FileSink& sink) {
-        const auto writer = png_writer(sink, {4, 512, 1}, PngMark::ours);
-        EXPECT_THROW(writer->go_down({0, 256}), Error);
+        const auto writer = png_writer(sink, {4, 512, 1}, PngMark::ours, dir / "none");
+        EXPECT_THROW(writer->go_down({0, 256}), IoError) << "a folder that is not there";
         writer->go_down({0, 512});
         writer->put(noisy(4, 512, 1));
         writer->finish();
     });
-    EXPECT_EQ(load_image(dir / "x.png").u8, noisy(4, 512, 1).u8);
 }
 
 // A GeoTIFF in each order of bytes, and as BigTIFF.
