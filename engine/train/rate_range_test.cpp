@@ -12,7 +12,7 @@ void describe(Settings& s, RangeTestOptions& o) {
     s.bind("steps", o.steps, "steps of the test").min(20).max(1000000);
     s.bind("lowest-lr", o.lowest, "rate of the first step").above(0);
     s.bind("highest-lr", o.highest, "rate of the last step").above(0);
-    s.bind("divergence", o.divergence, "multiple of the lowest smoothed loss at which the test ends").above(1);
+    s.bind("divergence", o.divergence, "multiple of the lowest average loss at which the test ends").above(1);
 }
 
 void check(const RangeTestOptions& o) {
@@ -21,18 +21,34 @@ void check(const RangeTestOptions& o) {
             fmt::format("`lowest-lr` {} and `highest-lr` {}: expected the lower rate first", o.lowest, o.highest));
 }
 
+double decay_of_average(const RangeTestOptions& o) { return 1 - 1 / std::max(double(o.steps) / 20, 3.); }
+
 double rate_of(const RangeTestOptions& o, int64_t step) {
     return o.lowest * std::pow(o.highest / o.lowest, double(step - 1) / double(o.steps - 1));
 }
 
-// The first ten smoothed losses are of too few steps, and of the last one nothing is known behind it, as in Lightning.
-static constexpr size_t skipped_at_begin = 10, skipped_at_end = 1;
-static constexpr size_t reach = 3;  // steps to either side that a slope is measured over: one batch alone makes none
+// Steps to either side of a loss that it is smoothed over: a batch alone says little, and a tenth of the rates by their
+// logarithms is what a suggestion may be off by.
+static size_t smoothed_over(const RangeTest& test) { return size_t(std::max<int64_t>(test.steps / 10, 2)); }
+static constexpr size_t reach = 3;  // steps to either side that a slope is measured over
+
+void smooth(RangeTest& test) {
+    const std::vector<RangeTestPoint> given = test.points;
+    for (size_t i = 0; i < given.size(); ++i) {
+        const size_t to_end = given.size() - 1 - i, m = std::min({smoothed_over(test), i, to_end});
+        double sum = 0, weights = 0;
+        for (size_t k = i - m; k <= i + m; ++k) {
+            const double weight = double(m + 1 - (k < i ? i - k : k - i));
+            sum += weight * given[k].loss, weights += weight;
+        }
+        test.points[i].smoothed = sum / weights;
+    }
+}
 
 std::optional<size_t> RangeTest::steepest() const {
     std::optional<size_t> best;
     double steepest = 0;
-    for (size_t i = skipped_at_begin + reach; i + reach + skipped_at_end < points.size(); ++i) {
+    for (size_t i = smoothed_over(*this) + reach; i + 2 * reach < points.size(); ++i) {
         const RangeTestPoint &before = points[i - reach], &after = points[i + reach];
         const double slope = (after.smoothed - before.smoothed) / std::log(after.rate / before.rate);
         if (slope < steepest) steepest = slope, best = i;
@@ -41,10 +57,10 @@ std::optional<size_t> RangeTest::steepest() const {
 }
 
 std::optional<size_t> RangeTest::lowest() const {
-    if (points.size() <= skipped_at_begin + skipped_at_end) return std::nullopt;
+    const size_t first = smoothed_over(*this);
+    if (points.size() <= first + reach) return std::nullopt;
     const auto less = [](const RangeTestPoint& a, const RangeTestPoint& b) { return a.smoothed < b.smoothed; };
-    return size_t(std::min_element(points.begin() + skipped_at_begin, points.end() - skipped_at_end, less) -
-                  points.begin());
+    return size_t(std::min_element(points.begin() + long(first), points.end() - long(reach), less) - points.begin());
 }
 
 namespace {
@@ -52,7 +68,8 @@ namespace {
 // Takes losses in their order.
 class RangeTester {
  public:
-    RangeTester(const RangeTestOptions& range, bool scales_loss) : range_(range), scales_loss_(scales_loss) {
+    RangeTester(const RangeTestOptions& range, bool scales_loss)
+        : range_(range), scales_loss_(scales_loss), decay_(decay_of_average(range)) {
         test_.steps = range.steps;
     }
     // Takes the figures of the next step, of these images. False where the test is over.
@@ -70,24 +87,28 @@ class RangeTester {
                 fmt::format("step {}: no pixel counts, every label is ignored (images: {})", step, images));
             return step < range_.steps;
         }
-        constexpr double decay = 0.98;
-        average_ = decay * average_ + (1 - decay) * e.loss;
-        const double smoothed = average_ / (1 - std::pow(decay, double(test_.points.size() + 1)));
-        test_.points.push_back({step, rate_of(range_, step), e.loss, smoothed});
-        if (test_.points.size() > skipped_at_begin && diverges(smoothed)) return end();
+        average_ = decay_ * average_ + (1 - decay_) * e.loss;
+        test_.points.push_back({step, rate_of(range_, step), e.loss, e.loss});
+        const double average = average_ / (1 - std::pow(decay_, double(test_.points.size())));
+        if (test_.points.size() > 10 && diverges(average)) return end();
         return step < range_.steps;
     }
-    RangeTest& test() { return test_; }
+    void interrupt() { test_.interrupted = true; }
+    RangeTest finished() {
+        smooth(test_);
+        return std::move(test_);
+    }
 
  private:
     bool end() { return test_.diverged = true, false; }
-    bool diverges(double smoothed) {
-        if (smoothed > 0) lowest_ = std::min(lowest_, smoothed);  // of 0 there are no multiples
-        return smoothed > range_.divergence * lowest_;
+    bool diverges(double average) {
+        if (average > 0) lowest_ = std::min(lowest_, average);  // of 0 there are no multiples
+        return average > range_.divergence * lowest_;
     }
 
     const RangeTestOptions& range_;
     const bool scales_loss_;
+    const double decay_;
     RangeTest test_;
     double average_ = 0, lowest_ = INFINITY;
 };
@@ -137,15 +158,15 @@ RangeTest test_rates(SegmentationNet& net, Optimizer& optimizer, BatchSource& tr
     };
     for (int64_t done = 0; done < range.steps; ++done) {
         if (!go_on(done)) {
-            tester.test().interrupted = true;
+            tester.interrupt();
             break;
         }
         const int64_t count = windows.next();
         step.run(windows.batches.data(), count, rate_of(range, done + 1));
-        if (step.unread() == read_every && !read()) return tester.test();
+        if (step.unread() == read_every && !read()) return tester.finished();
     }
     read();
-    return tester.test();
+    return tester.finished();
 }
 
 }  // namespace atrous

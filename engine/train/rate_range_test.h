@@ -13,8 +13,8 @@ namespace atrous {
 struct RangeTestOptions {
     double lowest = 1e-7, highest = 1;  // rates of the first and of the last step
     int64_t steps = 100;
-    // The test ends where the smoothed loss is so many times the lowest. Of either the first ten are left out, as they are
-    // of too few steps.
+    // The test ends where the average of the last losses is so many times the lowest before (decay_of_average). Of either the first
+    // ten are left out, as they are of too few steps.
     double divergence = 4;
 };
 
@@ -24,8 +24,7 @@ void check(const RangeTestOptions& options);  // UsageError
 struct RangeTestPoint {
     int64_t step;  // from 1
     double rate, loss;
-    // The exponential moving average of the n losses so far with decay 0.98, divided by 1 - 0.98^n.
-    double smoothed;
+    double smoothed;  // smooth()
 };
 
 struct RangeTest {
@@ -38,6 +37,14 @@ struct RangeTest {
     std::optional<size_t> steepest() const;  // the point where the smoothed loss falls most by the rate's logarithm
     std::optional<size_t> lowest() const;    // of the smoothed losses
 };
+
+// Smooths the losses when all are there: the mean of a tenth of the steps to either side, and of as many on both, so that a fall
+// stays at its rate; an average of the losses before would show it at a higher one. Weights fall evenly to the sides. Towards the
+// first and the last step there are fewer losses in it.
+void smooth(RangeTest& test);
+
+// Of the exponential average of the losses so far, which alone is there while the test runs: over a twentieth of the steps.
+double decay_of_average(const RangeTestOptions& options);
 
 // The rate of a step, from 1.
 double rate_of(const RangeTestOptions& options, int64_t step);

@@ -17,6 +17,7 @@ namespace {
 RangeTest drawn(double slope) {
     RangeTest test;
     RangeTestOptions range;
+    test.steps = range.steps;
     double smoothed = 1;
     for (int64_t step = 1; step <= range.steps; ++step) {
         if (step > 20 && step <= 60) smoothed -= slope * (step == 40 ? 3 : 1);
@@ -48,6 +49,31 @@ TEST(RangeTest, SuggestsNothingWhereTheLossNeverFallsOrTheStepsAreFew) {
     EXPECT_FALSE(few.steepest());
     EXPECT_FALSE(RangeTest().steepest());
     EXPECT_FALSE(RangeTest().lowest());
+}
+
+// Gradient descent on λ w² / 2: the loss is multiplied by (1 - rate λ)² a step. Of rates that rise by a factor r it falls most at
+// log(r) / (2 λ) by the rate's logarithm (where d/dt of rate exp(-2 λ rate / log r) is 0), and beyond 2 / λ it rises.
+TEST(RangeTest, SuggestsTheRatesThatAreKnownOfAQuadraticLoss) {
+    for (const int64_t steps : {60, 100, 300}) {
+        const RangeTestOptions range{.lowest = 1e-5, .highest = 10, .steps = steps};
+        const double curvature = 3, r = rate_of(range, 2) / rate_of(range, 1);
+        const double steepest = std::log(r) / (2 * curvature), highest = 2 / curvature;
+        RangeTest test;
+        test.steps = steps;
+        double loss = 1;
+        for (int64_t step = 1; step <= steps && loss < 4; ++step) {
+            const double rate = rate_of(range, step), noise = double(step * 7919 % 23) / 22 - 0.5;
+            test.points.push_back({step, rate, 0.1 + loss * (1 + 0.2 * noise), 0});
+            loss *= (1 - rate * curvature) * (1 - rate * curvature);
+        }
+        smooth(test);
+        ASSERT_TRUE(test.steepest() && test.lowest());
+        const double found = test.points[*test.steepest()].rate, low = test.points[*test.lowest()].rate;
+        EXPECT_GT(found, steepest / 1.6) << steps;
+        EXPECT_LT(found, steepest * 1.6) << steps;
+        EXPECT_GT(low, highest / 10) << steps;
+        EXPECT_LT(low, 1.5 * highest) << "a loss that rises from nearly 0 shows above the noise some steps later";
+    }
 }
 
 struct Rig {
@@ -86,13 +112,13 @@ TEST(RangeTestSteps, AreThoseOfATraining) {
     Losses losses;
     ASSERT_TRUE(trainer.run(trained.source, nullptr, losses));
     ASSERT_EQ(test.points.size(), 20u);
-    double average = 0;
-    for (size_t i = 0; i < 20; ++i) {
-        // The rates differ by an ulp at the most.
-        EXPECT_NEAR(test.points[i].loss, losses.losses[i], 1e-5) << i;
-        average = 0.98 * average + 0.02 * test.points[i].loss;
-        EXPECT_NEAR(test.points[i].smoothed, average / (1 - std::pow(0.98, double(i + 1))), 1e-12) << i;
-    }
+    // The rates differ by an ulp at the most.
+    for (size_t i = 0; i < 20; ++i) EXPECT_NEAR(test.points[i].loss, losses.losses[i], 1e-5) << i;
+    const auto loss = [&](size_t i) { return test.points[i].loss; };
+    EXPECT_EQ(test.points[0].smoothed, loss(0));
+    EXPECT_NEAR(test.points[1].smoothed, (loss(0) + 2 * loss(1) + loss(2)) / 4, 1e-12);
+    EXPECT_NEAR(test.points[9].smoothed, (loss(7) + 2 * loss(8) + 3 * loss(9) + 2 * loss(10) + loss(11)) / 9, 1e-12);
+    EXPECT_EQ(test.points[19].smoothed, loss(19));
     EXPECT_NE(test.points[0].loss, test.points[10].loss);
 }
 
@@ -117,14 +143,19 @@ TEST(RangeTestSteps, EndWhereTheLossDiverges) {
     sgd.halt_at_nonfinite = true;
     rig.optimizer = std::make_unique<Optimizer>(rig.net, sgd);
     rig.options.read_every = 16;
-    const RangeTest test = rig.run({.lowest = 1e-3, .highest = 1e6, .steps = 60, .divergence = 1.5});
+    const RangeTestOptions range{.lowest = 1e-3, .highest = 1e6, .steps = 60, .divergence = 1.5};
+    const RangeTest test = rig.run(range);
     EXPECT_TRUE(test.diverged);
     ASSERT_GT(test.points.size(), 11u);
     EXPECT_LT(test.points.size(), 60u);
-    double lowest = test.points[10].smoothed;  // the first ten are of too few steps
-    for (size_t i = 10; i + 1 < test.points.size(); ++i) {
-        lowest = std::min(lowest, test.points[i].smoothed);
-        EXPECT_LE(test.points[i].smoothed, 1.5 * lowest) << "it should have ended at step " << i + 1;
+    double lowest = INFINITY, sum = 0;
+    const double decay = decay_of_average(range);
+    for (size_t i = 0; i + 1 < test.points.size(); ++i) {
+        sum = decay * sum + (1 - decay) * test.points[i].loss;
+        const double average = sum / (1 - std::pow(decay, double(i + 1)));
+        if (i < 10) continue;  // of too few steps
+        lowest = std::min(lowest, average);
+        EXPECT_LE(average, 1.5 * lowest) << "it should have ended at step " << i + 1;
     }
 }
 
@@ -134,7 +165,7 @@ TEST(RangeTestSteps, TheFirstTenAreNotTakenForADivergence) {
     const RangeTest test = rig.run({.lowest = 1e-9, .highest = 1e-8, .steps = 40, .divergence = 1 + 1e-9});
     ASSERT_GT(test.points.size(), 11u);
     bool rises = false;
-    for (size_t i = 1; i < 10; ++i) rises = rises || test.points[i].smoothed > test.points[i - 1].smoothed;
+    for (size_t i = 1; i < 10; ++i) rises = rises || test.points[i].loss > test.points[i - 1].loss;
     EXPECT_TRUE(rises) << "the case is one";
     EXPECT_TRUE(test.diverged) << "and behind them it is one still";
 }
