@@ -350,6 +350,10 @@ void check_multi_label(bool multi_label, const MaskRule& rule) {
                         text_of(rule)));
 }
 
+bool is_rule_of(const Dataset& dataset, const MaskRule& rule) {
+    return !dataset.mask_values.empty() && text_of(parse_mask_rule(dataset.mask_values)) == text_of(rule);
+}
+
 Dataset find_dataset(const DatasetOptions& options, const CheckOptions& looking) {
     check_multi_label(options.multi_label, looking.rule);
     if (!is_folder(options.root))

@@ -38,6 +38,9 @@ struct Dataset {
     LabelForm form = LabelForm::ids;                   // of the labels; in bits class_names have no background
 };
 
+// Whether masks are read by the rule that the set is known by.
+bool is_rule_of(const Dataset& dataset, const MaskRule& rule);
+
 inline constexpr double max_val_fraction = 0.9;
 
 struct DatasetOptions {
@@ -106,7 +109,8 @@ struct CheckOptions {
     std::vector<std::string> class_names = {};                    // for messages, where there are as many as classes
     CheckIndex* index = nullptr;                                  // what is known of the samples already
     bool drawn_split = false;                                     // Dataset::drawn_split
-    bool by_rows = false;  // images that are too large to be decoded as a whole are fine
+    bool rule_of_set = false;  // the rule is the one that the set is known by (Dataset::mask_values): it is not doubted
+    bool by_rows = false;      // images that are too large to be decoded as a whole are fine
 };
 
 // Finds samples by layout (data/layouts.h), unless lists name them. Masks are paired by stem, also with _mask, _label,

@@ -95,24 +95,31 @@ void warn_of_twins(const std::vector<Sample>& samples, const std::vector<SampleF
             alike.size(), samples.size() - train_count, text_of_twins(alike, samples, train_count)));
 }
 
+// That masks may follow another rule. Of a set that is known by its rule many classes may be absent and much ignored, in a part of
+// it above all; only where no two classes are there, its masks may be others.
+void doubt_rule(DatasetReport& report, const std::string& absent, bool rule_of_set) {
+    const auto present = std::count_if(report.pixels.begin(), report.pixels.end(), [](int64_t n) { return n > 0; });
+    const int64_t total = report.ignored_pixels + report.counted_pixels;
+    if ((rule_of_set && present > 1) || 10 * report.ignored_pixels <= total) return;
+    report.warnings.push_back(
+        fmt::format("{:.0f} % of the pixels are ignored while no pixel has class {}; do these masks follow the rule "
+                    "'{}'? else give theirs with `mask-values`",
+                    100.0 * double(report.ignored_pixels) / double(total), absent, report.rule.describe()));
+}
+
 void add_warnings(DatasetReport& report, const CheckOptions& options) {
     const std::vector<std::string>& names = options.class_names;
     std::vector<std::string> ids;
     for (size_t id = 0; id < report.pixels.size(); ++id)
         if (report.pixels[id] == 0) ids.push_back(text_of_class(id, report, names));
-    const std::string absent = few_of(ids);
-    if (!absent.empty())
+    if (const std::string absent = few_of(ids); !absent.empty()) {
+        const bool from_1 = report.pixels[0] == 0 && report.rule.form() == LabelForm::ids && !options.rule_of_set;
         report.warnings.push_back(fmt::format("no pixel has class {}{}", absent,
-                                              report.pixels[0] == 0 && report.rule.form() == LabelForm::ids
-                                                  ? "; do the ids start at 1? then `mask-values` "
-                                                    "ids-from-1 makes 1 class 0"
-                                                  : ""));
-    const int64_t total = report.ignored_pixels + report.counted_pixels;
-    if (!absent.empty() && 10 * report.ignored_pixels > total)
-        report.warnings.push_back(fmt::format(
-            "{:.0f} % of the pixels are ignored while no pixel has class {}; do these masks follow the rule "
-            "'{}'? else give theirs with `mask-values`",
-            100.0 * double(report.ignored_pixels) / double(total), absent, report.rule.describe()));
+                                              from_1 ? "; do the ids start at 1? then `mask-values` "
+                                                       "ids-from-1 makes 1 class 0"
+                                                     : ""));
+        doubt_rule(report, absent, options.rule_of_set);
+    }
     warn_of_parts(report, names, options.drawn_split);
 }
 

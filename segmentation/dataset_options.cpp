@@ -16,6 +16,7 @@ data::CheckOptions check_options(const Experiment& e, Messages& messages) {
 void know_dataset(data::CheckOptions& options, const data::Dataset& dataset) {
     if (options.rule.kind == data::MaskKind::automatic && !dataset.mask_values.empty())
         options.rule = data::parse_mask_rule(dataset.mask_values);
+    options.rule_of_set = data::is_rule_of(dataset, options.rule);
     options.train_count = int64_t(dataset.train.size());
     options.named_classes = int(dataset.class_names.size());
     options.class_names = dataset.class_names;

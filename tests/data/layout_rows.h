@@ -32,6 +32,7 @@ inline Read read_set(const TempDir& dir, const std::function<void(DatasetOptions
     CheckOptions options;
     options.rule =
         parse_mask_rule(rule == "auto" && !read.dataset.mask_values.empty() ? read.dataset.mask_values : rule);
+    options.rule_of_set = is_rule_of(read.dataset, options.rule);
     options.threads = 1;
     options.named_classes = int(read.dataset.class_names.size());
     options.train_count = int64_t(read.dataset.train.size());

@@ -44,6 +44,8 @@ std::vector<SetRow> single_sets() {
              EXPECT_EQ(r.dataset.class_names[13], "car");
              EXPECT_EQ(r.report.ignored_pixels, 48);
              EXPECT_TRUE(r.notes("train ids"));
+             EXPECT_TRUE(r.notes("no pixel has class")) << "17 are absent";
+             EXPECT_FALSE(r.notes("do these masks follow")) << "a third is ignored, as the set's own rule says";
          }},
         {"Cityscapes, label ids alone", [](TempDir& d) { cityscapes(d, {"labelIds"}); },
          [](const Read& r) {
@@ -51,7 +53,41 @@ std::vector<SetRow> single_sets() {
              EXPECT_EQ(r.report.pixels[0], 48);
              EXPECT_EQ(r.report.pixels[13], 48);
              EXPECT_EQ(r.report.ignored_pixels, 48);
+             EXPECT_FALSE(r.notes("do these masks follow"));
+             EXPECT_FALSE(r.notes("holds 255"));
          }},
+        {"Cityscapes, label ids of another city, without a road",
+         [](TempDir& d) {
+             cityscapes(d, {"labelIds"});
+             for (const char* name : {"train/aachen/aachen", "train/bochum/bochum", "val/lindau/lindau"})
+                 add_values(d / ("gtFine/" + std::string(name) + "_000000_000019_gtFine_labelIds.png"), {26, 21, 4});
+         },
+         [](const Read& r) { EXPECT_FALSE(r.notes("do the ids start at 1")); }},
+        {"Cityscapes, train ids that are called label ids",
+         [](TempDir& d) {
+             cityscapes(d, {"labelIds"});
+             add_values(d / "gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png", {0, 13, 255});
+         },
+         [](const Read& r) {
+             EXPECT_TRUE(r.notes("labelIds.png holds 255, which is no label id"));
+             EXPECT_TRUE(r.notes("`mask-values` ids"));
+         }},
+        {"Cityscapes, masks of an object in place of label ids",
+         [](TempDir& d) {
+             cityscapes(d, {"labelTrainIds"});
+             for (const char* name : {"train/aachen/aachen", "train/bochum/bochum", "val/lindau/lindau"})
+                 add_values(d / ("gtFine/" + std::string(name) + "_000000_000019_gtFine_labelTrainIds.png"), {0, 255});
+         },
+         [](const Read& r) { EXPECT_TRUE(r.notes("do these masks follow")) << "one class, and the rest ignored"; }},
+        {"Ids that nobody vouches for",
+         [](TempDir& d) {
+             add_image(d / "images/a.png");
+             add_values(d / "masks/a.png", {0, 2, 255});
+         },
+         [](const Read& r) { EXPECT_TRUE(r.notes("do these masks follow")) << "class 1 is absent, a third ignored"; },
+         {},
+         no_split,
+         "ids"},
         {"Cityscapes, an image without labels",
          [](TempDir& d) {
              cityscapes(d, {"labelTrainIds"});
