@@ -11,6 +11,8 @@
 #include "apps/verbs.h"
 #include "base/error.h"
 #include "base/paths.h"
+#include "data/band_names.h"
+#include "segmentation/banded_inputs.h"
 #include "segmentation/experiment.h"
 #include "segmentation/inspection/page.h"
 #include "segmentation/outputs.h"
@@ -21,7 +23,7 @@ namespace {
 
 struct InspectArguments {
     std::vector<std::string> images, masks;
-    std::string checkpoint, compare, output;
+    std::string checkpoint, compare, output, bands = "auto";
     inspection::StudyOptions study;
     uint64_t seed = 0;
     bool overwrite = false;
@@ -43,6 +45,9 @@ struct InspectArguments {
                "what their values mean, as for train; not given: as in training; of a net that does not know it "
                "binary, or ids "
                "for several classes");
+        o.bind("bands", bands,
+               "words in the names of files, or of their folders, that are the channels of one image, in their order, "
+               "such as B04,B03,B02; none: each file is an image; auto: as in training");
         o.bind("compare", compare, "checkpoint or run folder whose net is shown beside the first");
         o.bind("output", output, "file to write (HTML)").letter('o').required();
         o.bind("grid", study.grid,
@@ -60,14 +65,6 @@ struct InspectArguments {
 
     void parse(int argc, const char* const* argv) {
         o.parse(argc, argv);
-        if (!masks.empty() && masks.size() != images.size())
-            throw UsageError(fmt::format("`masks`: {} for {} images; expected one an image, in their order, or none",
-                                         masks.size(), images.size()));
-        if (images.size() * nets().size() > most_studies)
-            throw UsageError(
-                fmt::format("`images`: {} for {} nets; a page holds {} together; expected fewer, or several "
-                            "pages",
-                            images.size(), nets().size(), most_studies));
         if (!checkpoint.empty() && o.at("seed").given())
             throw UsageError("`seed`: the values are those of `checkpoint`; leave one of them out");
         Outputs files;
@@ -80,6 +77,18 @@ struct InspectArguments {
 
     std::vector<std::string> nets() const {
         return compare.empty() ? std::vector{checkpoint} : std::vector{checkpoint, compare};
+    }
+
+    // Of images whose channels are files, there are fewer than files.
+    void check_number(size_t of_images) const {
+        if (!masks.empty() && masks.size() != of_images)
+            throw UsageError(fmt::format("`masks`: {} for {} images; expected one an image, in their order, or none",
+                                         masks.size(), of_images));
+        if (of_images * nets().size() > most_studies)
+            throw UsageError(
+                fmt::format("`images`: {} for {} nets; a page holds {} together; expected fewer, or several "
+                            "pages",
+                            of_images, nets().size(), most_studies));
     }
 
     // What is described is the net of those that do not say what they are of.
@@ -103,11 +112,33 @@ std::string short_name(const std::string& path) {
     return path.empty() ? "untrained" : std::filesystem::path(path).lexically_normal().string();
 }
 
-std::vector<data::Sample> samples_of(const InspectArguments& a) {
+std::string bands_text(const ModelCard& card) {
+    return card.bands.empty() ? "none, each image a file" : data::text_of(card.bands);
+}
+
+// The images in the order in which they, or their first files, are given.
+std::vector<data::Sample> samples_of(const InspectArguments& a, const ModelCard& card, Messages& messages) {
+    Images images;
+    for (const std::string& path : a.images) images.taken.push_back({path, path});
+    join_bands(images, a.bands, card, messages);
+    if (!images.skipped.empty()) throw DataError(images.skipped[0]);
+    const auto place = [&](const InputImage& image) {
+        const std::vector<std::string> files = image.bands.empty() ? std::vector{image.path} : image.bands;
+        return std::find_first_of(a.images.begin(), a.images.end(), files.begin(), files.end());
+    };
+    std::stable_sort(images.taken.begin(), images.taken.end(),
+                     [&](const InputImage& x, const InputImage& y) { return place(x) < place(y); });
+    a.check_number(images.taken.size());
     std::vector<data::Sample> samples;
-    for (size_t i = 0; i < a.images.size(); ++i)
-        samples.push_back(
-            {a.images[i], a.masks.empty() ? "" : a.masks[i], std::filesystem::path(a.images[i]).filename().string()});
+    for (size_t i = 0; i < images.taken.size(); ++i) {
+        const InputImage& image = images.taken[i];
+        const std::string& name = image.bands.empty() ? image.path : image.named;
+        samples.push_back({image.path,
+                           a.masks.empty() ? "" : a.masks[i],
+                           std::filesystem::path(name).filename().string(),
+                           {},
+                           image.bands});
+    }
     return samples;
 }
 
@@ -120,14 +151,14 @@ int inspect(int argc, const char* const* argv) {
     const Device device = open_device(a.machine, console);
     const std::vector<std::string> paths = a.nets();
     std::vector<LoadedNet> nets;
-    for (const std::string& path : paths) {
-        nets.push_back(a.load(path, device, console));
-        if (!nets.back().card.bands.empty())
-            throw UsageError(short_name(path) +
-                             ": the channels of its images are files of their own, which a page "
-                             "cannot show yet; expected a net of images that are one file each");
-    }
-    const std::vector<data::Sample> samples = samples_of(a);
+    for (const std::string& path : paths) nets.push_back(a.load(path, device, console));
+    for (const LoadedNet& net : nets)
+        if (net.card.bands != nets[0].card.bands)
+            throw UsageError(fmt::format(
+                "`compare` {}: its training had the bands {}, that of {} had {}; expected nets of the same "
+                "bands",
+                short_name(paths[1]), bands_text(net.card), short_name(paths[0]), bands_text(nets[0].card)));
+    const std::vector<data::Sample> samples = samples_of(a, nets[0].card, console);
     for (const LoadedNet& net : nets)
         for (const data::Sample& sample : samples) check_sample(net, sample, a.study);
     inspection::Json studies = inspection::Json::array();

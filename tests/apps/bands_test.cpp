@@ -17,6 +17,8 @@ namespace fs = std::filesystem;
 using data::test::bytes_of;
 using test::Outcome, test::program, test::shell;
 
+bool says(const Outcome& outcome, const std::string& words) { return outcome.output.find(words) != std::string::npos; }
+
 class BandsTest : public testing::Test {
  protected:
     BandsTest() { fs::create_directories(root_); }
@@ -89,6 +91,31 @@ class BandsTest : public testing::Test {
         }
         return one;
     }
+    // A study page of two images, whose files are given in no order. Nearly all pixels of both are right.
+    void shows_bands() {
+        std::string files;
+        for (const char* band : {"B04", "B08", "B02", "B03"})
+            for (const int i : {3, 2}) files += at("images/" + name(i) + "_" + band + ".png") + " ";
+        const std::string masks = " --masks " + at("masks/" + name(3) + ".png") + " " + at("masks/" + name(2) + ".png");
+        const std::string inspect = program() + " inspect --threads 1 --grid 1 --checkpoint " + at("run") + " ";
+        const Outcome made = shell(inspect + files + masks + " -o " + at("page.html"));
+        ASSERT_EQ(made.code, 0) << made.output;
+        std::stringstream page;
+        page << std::ifstream(root_ / "page.html").rdbuf();
+        const std::string text = page.str();
+        EXPECT_LT(text.find("\"image\":\"p13.png\""), text.find("\"image\":\"p12.png\"")) << "in the order given";
+        EXPECT_NE(text.find("\"image\":\"p12.png\""), std::string::npos);
+        for (size_t dice = text.find("\"dice\":"); dice != std::string::npos; dice = text.find("\"dice\":", dice + 1))
+            EXPECT_GT(std::stod(text.substr(dice + 7)), 0.9)
+                << "channels in another order, or masks of the other image";
+        const Outcome few = shell(inspect + at("images/" + name(3) + "_B04.png") + " -o " + at("page.html"));
+        EXPECT_EQ(few.code, 3) << few.output;
+        EXPECT_TRUE(says(few, "the image p13 has no band B02, B03, B08")) << few.output;
+        const Outcome one =
+            shell(inspect + files + " --masks " + at("masks/" + name(2) + ".png") + " -o " + at("page.html"));
+        EXPECT_EQ(one.code, 2) << one.output;
+        EXPECT_TRUE(says(one, "--masks: 1 for 2 images")) << one.output;
+    }
     // Of all pixels, how many are predicted rightly.
     double accuracy() {
         int64_t right = 0;
@@ -112,8 +139,6 @@ class BandsTest : public testing::Test {
 
     const fs::path root_ = fs::temp_directory_path() / ("atrous bands " + std::to_string(getpid()));
 };
-
-bool says(const Outcome& outcome, const std::string& words) { return outcome.output.find(words) != std::string::npos; }
 
 }  // namespace
 
@@ -193,6 +218,7 @@ TEST_F(BandsTest, AFileABand) {
     EXPECT_TRUE(says(trained, "channels are in this order: B02,B03,B04,B08")) << trained.output;
     EXPECT_TRUE(says(trained, "16x16, 4 channels")) << trained.output;
     learns_and_predicts(trained);
+    shows_bands();
     fs::remove(root_ / "images" / (name(0) + "_B03.png"));
     fs::copy(root_ / "images" / (name(1) + "_B03.png"), root_ / "images" / "legend.png");
     const Outcome fewer = predict("images");
