@@ -68,7 +68,10 @@ void write_files(const EvalArguments& a, const LoadedNet& net, const Scored& sco
         json["overlap"] = a.prediction.windows.overlap;
         json["split"] = a.split;
         json["mask_values"] = net.card.mask_values;
-        if (net.card.classes() == 2 || net.card.label_form() == LabelForm::bits) json["threshold"] = a.threshold;
+        if (net.card.classes() == 2 || net.card.label_form() == LabelForm::bits) {
+            const std::vector<double>& given = a.threshold.values;
+            json["threshold"] = given.size() == 1 ? nlohmann::json(given[0]) : nlohmann::json(given);
+        }
         json["trained_on"] = net.card.split ? nlohmann::json(trained_among(*net.card.split, samples)) : nullptr;
         write_json(a.json, json);
         wrote(a.json);
@@ -89,11 +92,11 @@ void print_surfaces(const Scored& scored, const std::vector<std::string>& names)
 
 // Writes --save's pictures.
 void save_pictures(const EvalArguments& a, LoadedNet& net, const ScoringView& view,
-                   const std::vector<ScoredSample>& losses, const std::vector<data::Sample>& samples) {
+                   const std::vector<ScoredSample>& losses, const std::vector<data::Sample>& samples,
+                   const ClassThresholds& thresholds) {
     const Extremes count = parse_extremes(a.save);
     const std::vector<RankedSample> ranking = ranked(losses, count);
-    save_extremes(a.output, ranking, *view.net, net.card, net.compute, samples,
-                  logit_threshold(a.o, a.threshold, net.card), view.loader, a.overwrite);
+    save_extremes(a.output, ranking, *view.net, net.card, net.compute, samples, thresholds, view.loader, a.overwrite);
     fmt::print("wrote {} pictures to {}\n", ranking.size(), a.output);
 }
 
@@ -157,13 +160,13 @@ std::string seen_at(const ModelCard& card, bool windowed) {
 }
 
 Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetReport& report,
-                   const std::vector<data::Sample>& samples, double threshold, Console& console) {
+                   const std::vector<data::Sample>& samples, const ClassThresholds& thresholds, Console& console) {
     const ModelCard& card = net.card;
     const ScoringView view = scoring_view(net, a.prediction.windows, report, a.batch_size, int(a.machine.workers));
     if (!view.note.empty()) console.text(view.note + "\n");
     auto source = data::make_loader(samples, report.rule, view.loader);
     ImageScores images{card.classes(), card.label_form()};
-    NativeScores native(card, report.rule, samples, view.loader, threshold);
+    NativeScores native(card, report.rule, samples, view.loader, thresholds);
     const EvaluateProgress shown = [&, of = int64_t(samples.size())](const HostBatch& batch, const Tensor& logits,
                                                                      int64_t done) {
         if (a.native) native.add(batch, logits);
@@ -180,15 +183,15 @@ Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetRe
         const int64_t h = image.logits.dim(1), w = image.logits.dim(2), c = image.logits.dim(3);
         const std::vector<float> logits = host_logits(image.logits, h, w);
         const uint8_t* labels = image.batch.labels.data() + image.index * h * w;
-        probabilities.add(logits.data(), labels, h * w, threshold);
-        if (surfaces) add_image(*surfaces, logits.data(), labels, h, w, c, threshold);
+        probabilities.add(logits.data(), labels, h * w, thresholds);
+        if (surfaces) add_image(*surfaces, logits.data(), labels, h, w, c, thresholds[0]);
         images.add(image.name(), image.counts, image.loss);
         losses.push_back({size_t(image.batch.indices.at(size_t(image.index))), image.loss});
     };
     Scores scores = evaluate(*view.net, *source,
                              {.loss = loss_of(card),
                               .compute = net.compute,
-                              .threshold = threshold,
+                              .thresholds = thresholds,
                               .ignore_index = 255,
                               .on_image = on_image},
                              shown);
@@ -197,13 +200,13 @@ Scored score_whole(const EvalArguments& a, LoadedNet& net, const data::DatasetRe
                   std::move(probabilities), std::move(surfaces)};
     if (a.native) scored.native_surfaces = native.surfaces();
     if (!a.sheet.empty())
-        scored.sheet = result_sheet(*view.net, card, net.compute, samples, a.sheet_rows, threshold, view.loader);
-    if (!a.save.empty()) save_pictures(a, net, view, losses, samples);
+        scored.sheet = result_sheet(*view.net, card, net.compute, samples, a.sheet_rows, thresholds, view.loader);
+    if (!a.save.empty()) save_pictures(a, net, view, losses, samples, thresholds);
     return scored;
 }
 
 Scored score_by_rows(const EvalArguments& a, LoadedNet& net, const data::DatasetReport& report,
-                     const std::vector<data::Sample>& samples, double threshold, Console& console) {
+                     const std::vector<data::Sample>& samples, const ClassThresholds& thresholds, Console& console) {
     refuse_drawn(a);
     if (a.surface)
         throw UsageError(
@@ -220,9 +223,9 @@ Scored score_by_rows(const EvalArguments& a, LoadedNet& net, const data::Dataset
             console.warning(fmt::format("`{}` changes nothing where images are scored by rows", key));
     ImageScores images{net.card.classes(), net.card.label_form()};
     ProbabilityScores probabilities(net.card);
-    RowScoring options{a.prediction.windows, threshold, a.native, {}, {}, {}};
+    RowScoring options{a.prediction.windows, thresholds, a.native, {}, {}, {}};
     options.on_row = [&](const float* logits, const uint8_t* labels, int64_t pixels) {
-        probabilities.add(logits, labels, pixels, threshold);
+        probabilities.add(logits, labels, pixels, thresholds);
     };
     options.on_image = [&](const std::string& name, const int64_t* counts) {
         images.add(name, counts, undefined_score);
@@ -252,7 +255,7 @@ int eval(int argc, const char* const* argv) {
     LoadedNet loaded = prediction_net(a.checkpoint, a.prediction, load, console);
     take_tuned_kernels(*io::open_tensors(a.checkpoint), device, console);
     ModelCard& card = loaded.card;
-    const double threshold = logit_threshold(a.o, a.threshold, card);
+    const ClassThresholds thresholds = logit_thresholds(a.o, a.threshold, card);
     const std::string trained_rule = card.mask_values;
     take_multi_label(a, card);
     a.o.default_from("mask-values", card.mask_values);
@@ -264,16 +267,17 @@ int eval(int argc, const char* const* argv) {
     for (const std::string& line : a.o.without_effect()) console.warning(line);
 
     data::CheckIndex index(data::check_index_file(a.data.check_cache, a.data.root));
-    const data::CheckOptions check{.rule = data::parse_mask_rule(card.mask_values),
-                                   .class_count = int(card.classes()),
-                                   .threads = int(a.machine.threads),
-                                   .progress = progress_of("checking images", console),
-                                   .channels = int(card.net.in_channels),
-                                   .range = {.range = card.normalization.range},
-                                   .index = &index,
-                                   .by_rows = true};
+    data::CheckOptions check{.rule = data::parse_mask_rule(card.mask_values),
+                             .class_count = int(card.classes()),
+                             .threads = int(a.machine.threads),
+                             .progress = progress_of("checking images", console),
+                             .channels = int(card.net.in_channels),
+                             .range = {.range = card.normalization.range},
+                             .index = &index,
+                             .by_rows = true};
     const data::Dataset set = find_to_score(a.data, a.split, card.split, trained_rule, check, bands_are_optional);
     const std::vector<data::Sample> samples = samples_of_split(set, a.split, a.data.root);
+    check.rule_of_set = data::is_rule_of(set, check.rule);
     a.outputs().check_samples(set.train);
     a.outputs().check_samples(set.val);
     a.outputs().check_samples(set.test);
@@ -294,11 +298,12 @@ int eval(int argc, const char* const* argv) {
     say_what_was_trained_on(card.split, set, samples, a.split == "val", console);
 
     const Scored scored = needs_rows(loaded, a.prediction.windows, report)
-                              ? score_by_rows(a, loaded, report, samples, threshold, console)
-                              : score_whole(a, loaded, report, samples, threshold, console);
+                              ? score_by_rows(a, loaded, report, samples, thresholds, console)
+                              : score_whole(a, loaded, report, samples, thresholds, console);
     const Scores& scores = scored.scores;
     fmt::print("\n{} images of {} {}\n{}\n", scores.images, a.data.root, scored.seen, scores_line(scores));
-    fmt::print("{}\n{}\n", details_line(scores), probability_line(scored.probabilities, scores, a.threshold));
+    fmt::print("{}\n{}\n", details_line(scores), probability_line(scored.probabilities, scores, a.threshold.values[0]));
+    fmt::print("{}", best_thresholds_line(scored.probabilities, card.class_names));
     if (a.native) fmt::print("at the images' own sizes: {}\n", scores_line(scored.native));
     fmt::print("{}\n", baseline_line(scores, card.class_names));
     fmt::print("{}", scores_table(scores, card.class_names));

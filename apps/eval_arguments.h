@@ -9,10 +9,10 @@
 #include "segmentation/checkpoint_path.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
-#include "segmentation/postprocess.h"
 #include "segmentation/prediction_net.h"
 #include "segmentation/result_sheet.h"
 #include "segmentation/score_files.h"
+#include "segmentation/thresholds.h"
 
 namespace atrous::app {
 
@@ -21,7 +21,7 @@ struct EvalArguments {
     std::string checkpoint, split = "val", mask_values;
     int64_t batch_size = 8;
     Machine machine;
-    double threshold = 0.5;
+    Thresholds threshold;
     PredictionOptions prediction;
     std::string per_image, json, confusion, sheet, save, output;
     int64_t sheet_rows = default_sheet_rows;
@@ -43,7 +43,7 @@ struct EvalArguments {
         describe_workers(o, machine);
         describe_memory_limit(o, machine);
         o.group("Scores");
-        describe_threshold(o, threshold);
+        describe_thresholds(o, threshold);
         describe(o, prediction);
         o.bind(
             "native", native,
@@ -71,6 +71,7 @@ struct EvalArguments {
         Outputs files;
         files.reads("--checkpoint", checkpoint).reads("--config", o.config_file());
         for (const std::string& more : prediction.average_with) files.reads("--average-with", more);
+        files.reads("--threshold", threshold.file);
         files.reads("--train-list", data.train_list).reads("--val-list", data.val_list);
         files.writes("--per-image", per_image, FileKind::csv).writes("--json", json, FileKind::json);
         files.writes("--confusion", confusion, FileKind::csv).writes("--sheet", sheet, FileKind::png);

@@ -43,9 +43,9 @@ int predict(int argc, const char* const* argv) {
     }
     join_bands(images, a.bands, loaded.card, console);
     if (a.save.empty()) a.save = default_results(loaded.card);
-    Predictor predictor(loaded, a.save, logit_threshold(a.o, a.threshold, loaded.card), a.output, a.prediction.windows,
+    Predictor predictor(loaded, a.save, logit_thresholds(a.o, a.threshold, loaded.card), a.output, a.prediction.windows,
                         a.format);
-    std::vector<std::string> read{weights_file(a.checkpoint), a.o.config_file()};
+    std::vector<std::string> read{weights_file(a.checkpoint), a.o.config_file(), a.threshold.file};
     for (const std::string& more : a.prediction.average_with) read.push_back(weights_file(more));
     const std::vector<Job> jobs = jobs_of(images, predictor, read, a.overwrite);
     std::fputs(format_table(a.o.table()).c_str(), stdout);

@@ -8,15 +8,15 @@
 #include "apps/options.h"
 #include "segmentation/experiment.h"
 #include "segmentation/outputs.h"
-#include "segmentation/postprocess.h"
 #include "segmentation/prediction_net.h"
+#include "segmentation/thresholds.h"
 
 namespace atrous::app {
 
 struct PredictArguments {
     std::vector<std::string> input, save;
     std::string checkpoint, output, class_names, format = "png", bands = "auto";
-    double threshold = 0.5;
+    Thresholds threshold;
     bool recursive = false, overwrite = false;
     PredictionOptions prediction;
     Machine machine;
@@ -28,7 +28,7 @@ struct PredictArguments {
         describe_checkpoint(o, checkpoint).required().help += DescribedNet::beside_checkpoints;
         describe_output_folder(o, output);
         describe_results();
-        describe_threshold(o, threshold);
+        describe_thresholds(o, threshold);
         o.bind("class-names", class_names,
                "file that names and colours the classes (classes.toml, class_dict.csv), for the colours of index and "
                "overlay; not given: as in training");

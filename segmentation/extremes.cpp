@@ -107,7 +107,7 @@ static std::vector<std::string> left_behind(const std::string& folder, const std
 
 std::vector<std::string> save_extremes(const std::string& folder, const std::vector<RankedSample>& ranking,
                                        SegmentationNet& net, const ModelCard& card, DType compute,
-                                       const std::vector<data::Sample>& samples, double threshold,
+                                       const std::vector<data::Sample>& samples, const ClassThresholds& thresholds,
                                        const data::LoaderOptions& loader, bool overwrite) {
     std::vector<data::Sample> chosen;
     std::vector<std::string> files;
@@ -129,7 +129,7 @@ std::vector<std::string> save_extremes(const std::string& folder, const std::vec
             throw io::system_error("cannot remove " + file + " of an earlier evaluation", errno);
     if (chosen.empty()) return files;
     std::vector<data::SheetRow> rows =
-        result_rows(net, card, compute, chosen, int64_t(chosen.size()), threshold, loader);
+        result_rows(net, card, compute, chosen, int64_t(chosen.size()), thresholds, loader);
     for (size_t i = 0; i < rows.size(); ++i) {
         rows[i].score = fmt::format("loss {}, {}", score_text(ranking[i].loss), rows[i].score);
         const data::Image sheet = data::contact_sheet({rows[i]}, sheet_classes(card));

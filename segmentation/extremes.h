@@ -40,7 +40,7 @@ std::vector<RankedSample> ranked(std::vector<ScoredSample> samples, const Extrem
 // unless `overwrite`; IoError.
 std::vector<std::string> save_extremes(const std::string& folder, const std::vector<RankedSample>& ranking,
                                        SegmentationNet& net, const ModelCard& card, DType compute,
-                                       const std::vector<data::Sample>& samples, double threshold,
+                                       const std::vector<data::Sample>& samples, const ClassThresholds& thresholds,
                                        const data::LoaderOptions& loader, bool overwrite);
 
 }  // namespace atrous

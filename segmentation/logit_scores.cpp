@@ -38,20 +38,21 @@ ProbabilityScores::ProbabilityScores(const ModelCard& card)
         precision_recall_.emplace();
 }
 
-void ProbabilityScores::add(const float* logits, const uint8_t* labels, int64_t pixels, double threshold) {
+void ProbabilityScores::add(const float* logits, const uint8_t* labels, int64_t pixels,
+                            const ClassThresholds& thresholds) {
     for (int64_t p = 0; p < pixels; ++p) {
         const uint8_t label = labels[p];
         if (label == data::ignored_class) continue;
         const float* z = logits + p * channels_;
         for (size_t c = 0; c < of_classes_.size(); ++c) {
-            const bool is_there = label >> c & 1, taken = z[c] > threshold;
+            const bool is_there = label >> c & 1, taken = z[c] > thresholds[int64_t(c)];
             of_classes_[c].add(z[c], is_there);
             calibration_.add(sigmoid(taken ? z[c] : -z[c]), taken == is_there);
         }
         if (!of_classes_.empty()) continue;
         if (precision_recall_) precision_recall_->add(channels_ == 1 ? z[0] : z[1] - z[0], label == 1);
         if (channels_ == 1) {
-            const bool foreground = z[0] > threshold;
+            const bool foreground = z[0] > thresholds[0];
             calibration_.add(sigmoid(foreground ? z[0] : -z[0]), foreground == (label == 1));
         } else {
             const int64_t taken = std::max_element(z, z + channels_) - z;
@@ -82,6 +83,23 @@ std::string probability_line(const ProbabilityScores& p, const Scores& scores, d
     return line + "calibration error " + score_text(p.calibration().error());
 }
 
+std::string best_thresholds_line(const ProbabilityScores& p, const std::vector<std::string>& names) {
+    std::string line;
+    for (size_t c = 0; c < p.of_classes().size(); ++c) {
+        const auto best = p.of_classes()[c].best();
+        line += line.empty() ? "best thresholds by class: " : ", ";
+        line += (c < names.size() ? names[c] : std::to_string(c)) + " ";
+        line += std::isnan(best.threshold) ? "-" : fmt::format("{} (Dice {})", best.threshold, score_text(best.dice()));
+    }
+    return line.empty() ? line : line + "\n";
+}
+
+static void add_best(json& to, const PrecisionRecall& curve) {
+    const auto best = curve.best();
+    to["best_threshold"] = json_number(best.threshold);
+    to["best_threshold_dice"] = json_number(best.dice());
+}
+
 void add_to(json& to, const ProbabilityScores& p) {
     to["calibration_error"] = json_number(p.calibration().error());
     json& bins = to["calibration_bins"] = json::array();
@@ -92,15 +110,14 @@ void add_to(json& to, const ProbabilityScores& p) {
                         {"accuracy", json_number(double(bin.right) / pixels)}});
     }
     if (!p.of_classes().empty()) to["average_precision"] = json_number(mean_average_precision(p));
-    for (size_t c = 0; c < p.of_classes().size(); ++c)
-        to.at("classes").at(c)["average_precision"] = json_number(p.of_classes()[c].average_precision());
-    if (!p.precision_recall()) return;
-    const auto best = p.precision_recall()->best();
-    to["average_precision"] = json_number(p.precision_recall()->average_precision());
-    if (p.takes_threshold()) {
-        to["best_threshold"] = json_number(best.threshold);
-        to["best_threshold_dice"] = json_number(best.dice());
+    for (size_t c = 0; c < p.of_classes().size(); ++c) {
+        json& of_class = to.at("classes").at(c);
+        of_class["average_precision"] = json_number(p.of_classes()[c].average_precision());
+        add_best(of_class, p.of_classes()[c]);
     }
+    if (!p.precision_recall()) return;
+    to["average_precision"] = json_number(p.precision_recall()->average_precision());
+    if (p.takes_threshold()) add_best(to, *p.precision_recall());
     json& curve = to["precision_recall"] = json::array();
     for (const auto& point : p.precision_recall()->curve(0.005))
         curve.push_back(

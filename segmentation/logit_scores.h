@@ -25,7 +25,7 @@ class ProbabilityScores {
 
     // Logits [pixels][channels] and labels, of which 255 is ignored. `threshold`: of a binary net's logit, above which
     // a pixel is foreground.
-    void add(const float* logits, const uint8_t* labels, int64_t pixels, double threshold);
+    void add(const float* logits, const uint8_t* labels, int64_t pixels, const ClassThresholds& thresholds);
 
     const Calibration& calibration() const { return calibration_; }
     const std::optional<PrecisionRecall>& precision_recall() const { return precision_recall_; }
@@ -45,8 +45,11 @@ class ProbabilityScores {
 // "average precision 0.93, best threshold 0.430: Dice 0.91 (at 0.5: 0.89), calibration error 0.03"; `scores` are those at
 // `threshold`, a probability. Where classes overlap, the mean of their average precisions.
 std::string probability_line(const ProbabilityScores& p, const Scores& scores, double threshold);
+// "best thresholds by class: blue 0.43 (Dice 0.91), red 0.612 (Dice 0.88)\n" of classes that overlap, of others nothing.
+std::string best_thresholds_line(const ProbabilityScores& p, const std::vector<std::string>& class_names);
 // Adds average_precision, precision_recall (a list of threshold, precision and recall), calibration_error and
-// calibration_bins; of classes that overlap average_precision is their mean, and each of them has its own; of nets with one channel best_threshold and best_threshold_dice.
+// calibration_bins, and of nets with one channel best_threshold and best_threshold_dice. Of classes that overlap
+// average_precision is their mean, and each of them has its own, best_threshold and best_threshold_dice too.
 void add_to(nlohmann::json& json, const ProbabilityScores& p);
 
 // ---- of boundaries

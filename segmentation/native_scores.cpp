@@ -8,12 +8,12 @@
 namespace atrous {
 
 NativeScores::NativeScores(const ModelCard& card, const data::MaskRule& rule, const std::vector<data::Sample>& samples,
-                           const data::LoaderOptions& loader, double threshold)
+                           const data::LoaderOptions& loader, const ClassThresholds& thresholds)
     : card_(card),
       rule_(rule),
       samples_(samples),
       loader_(loader),
-      threshold_(threshold),
+      thresholds_(thresholds),
       metrics_(card.classes(), card.label_form()) {}
 
 void NativeScores::add(const HostBatch& batch, const Tensor& logits) {
@@ -35,7 +35,7 @@ void NativeScores::add_image(const data::Sample& sample, const Tensor& logits) {
     std::vector<uint8_t> predicted;
     for (int64_t y = 0, n; y < h; y += n) {
         n = std::min(large.rows_at_once(), h - y);
-        const data::Image ids = labels_of(large.rows(y, n), n, w, c, threshold_, form);
+        const data::Image ids = labels_of(large.rows(y, n), n, w, c, thresholds_, form);
         for (int64_t p = 0; p < n * w; ++p) {
             const uint8_t label = truth.labels.u8[size_t(y * w + p)];
             if (label != data::ignored_class)

@@ -15,10 +15,10 @@ namespace atrous {
 
 class NativeScores {
  public:
-    // `samples` are those of the batches, by their indices, `loader` is how they became batches. `threshold`: of a
+    // `samples` are those of the batches, by their indices, `loader` is how they became batches. `thresholds`: of a
     // binary net's logit. References are kept.
     NativeScores(const ModelCard& card, const data::MaskRule& rule, const std::vector<data::Sample>& samples,
-                 const data::LoaderOptions& loader, double threshold);
+                 const data::LoaderOptions& loader, const ClassThresholds& thresholds);
 
     // Scores boundaries too, from now on.
     void score_surfaces(double tolerance) { surfaces_.emplace(card_.classes(), tolerance); }
@@ -36,7 +36,7 @@ class NativeScores {
     const data::MaskRule& rule_;
     const std::vector<data::Sample>& samples_;
     const data::LoaderOptions& loader_;
-    double threshold_;
+    ClassThresholds thresholds_;
     MetricAccumulator metrics_;
     std::optional<SurfaceScores> surfaces_;
 };

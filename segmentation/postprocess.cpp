@@ -11,17 +11,19 @@
 namespace atrous {
 
 void describe_threshold(Settings& settings, double& threshold) {
-    settings
-        .bind("threshold", threshold,
-              "probability above which a pixel is foreground (nets of two classes), or of a class (`multi-label`)")
+    settings.bind("threshold", threshold, "probability above which a pixel is foreground (nets of two classes)")
         .above(0)
         .max(highest_threshold);
 }
 
-double logit_threshold(const Settings& settings, double threshold, const ModelCard& card) {
+void refuse_threshold(const Settings& settings, const ModelCard& card) {
     if (settings.at("threshold").given() && card.net.out_channels > 1 && card.label_form() == LabelForm::ids)
         throw UsageError(fmt::format(
             "`threshold`: the net has {} classes, of which the likeliest is taken; leave it out", card.classes()));
+}
+
+double logit_threshold(const Settings& settings, double threshold, const ModelCard& card) {
+    refuse_threshold(settings, card);
     return std::log(threshold / (1 - threshold));
 }
 
@@ -39,12 +41,13 @@ bool is_of_class(uint8_t label, int64_t c, LabelForm form) {
     return form == LabelForm::bits ? label >> c & 1 : label == c;
 }
 
-data::Image labels_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold, LabelForm form) {
-    if (form == LabelForm::ids) return class_ids(logits, h, w, c, threshold);
+data::Image labels_of(const float* logits, int64_t h, int64_t w, int64_t c, const ClassThresholds& thresholds,
+                      LabelForm form) {
+    if (form == LabelForm::ids) return class_ids(logits, h, w, c, thresholds[0]);
     data::Image labels = data::make_image<uint8_t>(h, w, 1);
     for (int64_t p = 0; p < h * w; ++p)
         for (int64_t k = 0; k < c; ++k)
-            labels.u8[size_t(p)] = uint8_t(labels.u8[size_t(p)] | (logits[p * c + k] > threshold) << k);
+            labels.u8[size_t(p)] = uint8_t(labels.u8[size_t(p)] | (logits[p * c + k] > thresholds[k]) << k);
     return labels;
 }
 

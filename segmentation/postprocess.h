@@ -3,14 +3,17 @@
 
 #include <vector>
 
+#include "base/class_thresholds.h"
 #include "base/settings.h"
 #include "segmentation/model_card.h"
 
 namespace atrous {
 
-// The probability above which a pixel is foreground (nets of two classes), or of a class (overlapping ones).
+// The probability above which a pixel is foreground, of nets of two classes; segmentation/thresholds.h has one for each class.
 void describe_threshold(Settings& settings, double& threshold);
-// Returns the logit of the threshold. Throws UsageError where it is given to a net of several classes.
+void refuse_threshold(const Settings& settings,
+                      const ModelCard& card);  // UsageError where several classes exclude each other
+// Returns the logit of the threshold. Throws UsageError as refuse_threshold.
 double logit_threshold(const Settings& settings, double threshold, const ModelCard& card);
 
 // Of one image, [h][w][c], which begins at (top, left) of the logits [1][H][W][c]; what they have around it, where the
@@ -18,10 +21,11 @@ double logit_threshold(const Settings& settings, double threshold, const ModelCa
 std::vector<float> host_logits(const Tensor& logits, int64_t h, int64_t w, int64_t top = 0, int64_t left = 0);
 // Class ids of one image of the logits (host values, [h][w][c]).
 data::Image class_ids(const float* logits, int64_t h, int64_t w, int64_t c, double threshold = 0);
-// The same as labels of the form: bit k is set where logit k is above the threshold.
 // Tells whether a pixel with this label is of the class; an ignored one is of none.
 bool is_of_class(uint8_t label, int64_t c, LabelForm form);
-data::Image labels_of(const float* logits, int64_t h, int64_t w, int64_t c, double threshold, LabelForm form);
+// Class ids as labels of the form: bit k is set where logit k is above its threshold.
+data::Image labels_of(const float* logits, int64_t h, int64_t w, int64_t c, const ClassThresholds& thresholds,
+                      LabelForm form);
 // 0..255: the probability of the foreground (one channel, or a softmax of two), or of the class with the largest logit, which is its softmax
 // or, where every channel is a class by itself, its sigmoid.
 data::Image probability_map(const float* logits, int64_t h, int64_t w, int64_t c, bool softmax);

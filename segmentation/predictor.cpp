@@ -10,11 +10,11 @@
 
 namespace atrous {
 
-Predictor::Predictor(LoadedNet& net, std::vector<std::string> wanted, double threshold, std::string output,
-                     WindowOptions windows, std::string format)
+Predictor::Predictor(LoadedNet& net, std::vector<std::string> wanted, const ClassThresholds& thresholds,
+                     std::string output, WindowOptions windows, std::string format)
     : net_(net),
       wanted_(std::move(wanted)),
-      threshold_(threshold),
+      thresholds_(thresholds),
       output_(std::move(output)),
       windows_(std::move(windows)),
       format_(std::move(format)) {
@@ -88,7 +88,7 @@ int64_t Predictor::predict_block(data::ImageRows& image, const ImageView& view, 
     };
     results.go_down(block.own);
     const auto take = [&](int64_t, int64_t n, const float* rows) {
-        const data::Image ids = labels_of(rows, n, w, c, threshold_, card.label_form());
+        const data::Image ids = labels_of(rows, n, w, c, thresholds_, card.label_form());
         for (int64_t y = 0; y < n; ++y) {
             const auto first = ids.u8.begin() + y * w + before;
             object += block.own.count - int64_t(std::count(first, first + block.own.count, 0));
@@ -113,16 +113,13 @@ std::string Predictor::predict(const Job& job) {
     const ImageView view = view_of(net_.card, windows_, h, w, net_.halo);
     const std::vector<ResultFile> files = files_of(job);
     const auto blocks = blocks_of(*image, view);
-    const bool whole_rows = format_ == "png" && blocks.size() > 1;
     int64_t object = 0;
     write_results(files, *image, options, [&](ResultRows& results) {
-        for (const ColumnBlock& block : whole_rows ? std::vector{whole_image(*image, view)} : blocks)
-            object += predict_block(*image, view, block, job.image, results);
+        for (const ColumnBlock& block : blocks) object += predict_block(*image, view, block, job.image, results);
     });
-    return fmt::format("{}: {}x{}{}, {:.1f} % foreground{}{}{}{}", job.image, w, h,
+    return fmt::format("{}: {}x{}{}, {:.1f} % foreground{}{}{}", job.image, w, h,
                        image->pages() > 1 ? ", the first of several pages" : "", 100.0 * double(object) / double(h * w),
                        view.note.empty() ? "" : "; ", view.note,
-                       whole_rows ? "; PNG is written by whole rows, `format` tiff takes less memory" : "",
                        place.turned ? "; its place on Earth is not carried, for its orientation is stated" : "");
 }
 

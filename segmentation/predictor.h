@@ -23,9 +23,9 @@ struct Stopped {};
 class Predictor {
  public:
     // `wanted`: of index, binary, probability, overlay, and where classes overlap classes, a mask for each in a folder of its
-    // name. `threshold`: of a binary net's logit, or of each where classes overlap.
+    // name. `thresholds`: of a binary net's logit, or of each where classes overlap.
     // `format`: png, or tiff, whose files lie where on Earth a GeoTIFF lies that was predicted.
-    Predictor(LoadedNet& net, std::vector<std::string> wanted, double threshold, std::string output,
+    Predictor(LoadedNet& net, std::vector<std::string> wanted, const ClassThresholds& thresholds, std::string output,
               WindowOptions windows = {}, std::string format = "png");
 
     const std::string& output() const { return output_; }
@@ -37,8 +37,8 @@ class Predictor {
 
     // Writes the results, whose folder must be there; returns a line about them. DataError for an image that
     // cannot be read, NumericError where the net gives NaN or Inf; then no result of it is written. Memory: what
-    // data/image_rows.h says of the image's format, and for results as TIFF what segmentation/column_blocks.h says; PNG is
-    // written by whole rows, so that a row of windows and their logits are as wide as the image.
+    // data/image_rows.h says of the image's format, and what segmentation/column_blocks.h says. As PNG the results of an image
+    // in several blocks wait on the disk of their folder, a byte a value.
     std::string predict(const Job& job);
 
  private:
@@ -51,7 +51,7 @@ class Predictor {
 
     LoadedNet& net_;
     std::vector<std::string> wanted_;
-    double threshold_;
+    ClassThresholds thresholds_;
     std::string output_;
     WindowOptions windows_;
     std::string format_;

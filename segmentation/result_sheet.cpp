@@ -26,7 +26,7 @@ std::string score_of(const ConfusionMatrix& counts) {
 
 // As the page draws it: an image that is large takes no memory beyond this.
 data::SheetRow row_of(const data::Sample& sample, const ModelCard& card, const Tensor& logits,
-                      const data::LoaderOptions& loader, double threshold) {
+                      const data::LoaderOptions& loader, const ClassThresholds& thresholds) {
     data::LoaderOptions as_it_is;
     as_it_is.channels = 0;
     const data::Example shown = data::load_sample(sample, data::parse_mask_rule(card.mask_values), as_it_is);
@@ -35,8 +35,9 @@ data::SheetRow row_of(const data::Sample& sample, const ModelCard& card, const T
     const data::Placement place = data::placement_of(loader, {shown.image.h, shown.image.w});
     const std::vector<float> of_net = host_logits(logits, place.size.height, place.size.width, place.top, place.left);
     LogitRows scaled(of_net, place.size.height, place.size.width, c, h, w);
-    return data::fitted({shown.image, shown.labels, labels_of(scaled.rows(0, h), h, w, c, threshold, card.label_form()),
-                         sample.name, "", card.normalization.range});
+    return data::fitted({shown.image, shown.labels,
+                         labels_of(scaled.rows(0, h), h, w, c, thresholds, card.label_form()), sample.name, "",
+                         card.normalization.range});
 }
 
 }  // namespace
@@ -49,7 +50,8 @@ Setting<int64_t>& describe_sheet_rows(Settings& s, int64_t& rows) {
 }
 
 std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& card, DType compute,
-                                        const std::vector<data::Sample>& samples, int64_t count, double threshold,
+                                        const std::vector<data::Sample>& samples, int64_t count,
+                                        const ClassThresholds& thresholds,
                                         const std::optional<data::LoaderOptions>& loading) {
     const std::vector<data::Sample> chosen = spread(samples, count);
     data::LoaderOptions loader = loading ? *loading : loader_options(card, 1, 0, net.input_multiple());
@@ -58,13 +60,13 @@ std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& c
     std::vector<data::SheetRow> rows;
     std::string score;
     const auto add_row = [&](const HostBatch&, const Tensor& logits, int64_t done) {
-        rows.push_back(row_of(chosen[size_t(done - 1)], card, logits, loader, threshold));
+        rows.push_back(row_of(chosen[size_t(done - 1)], card, logits, loader, thresholds));
         rows.back().score = score;
     };
     evaluate(net, *source,
              {.loss = loss_of(card),
               .compute = compute,
-              .threshold = threshold,
+              .thresholds = thresholds,
               .ignore_index = data::ignored_class,
               .on_image =
                   [&](const ImageResult& image) {
@@ -95,9 +97,9 @@ data::SheetClasses sheet_classes(const ModelCard& card) {
 }
 
 data::Image result_sheet(SegmentationNet& net, const ModelCard& card, DType compute,
-                         const std::vector<data::Sample>& samples, int64_t rows, double threshold,
+                         const std::vector<data::Sample>& samples, int64_t rows, const ClassThresholds& thresholds,
                          const std::optional<data::LoaderOptions>& loader) {
-    return data::contact_sheet(result_rows(net, card, compute, samples, rows, threshold, loader), sheet_classes(card));
+    return data::contact_sheet(result_rows(net, card, compute, samples, rows, thresholds, loader), sheet_classes(card));
 }
 
 }  // namespace atrous

@@ -16,10 +16,11 @@ Setting<int64_t>& describe_sheet_rows(Settings& settings, int64_t& rows);
 
 // At most so many of the samples, spread evenly over them, as the page shows them. Scores are those of evaluate(): Dice
 // of two classes, of more the mean IoU. The prediction is what `predict` would write, at the size that is shown.
-// `threshold`: of a binary net's logit. `loader`: how images become batches, if not as in training; their number in one
+// `thresholds`: of a binary net's logit. `loader`: how images become batches, if not as in training; their number in one
 // does not count. The net's mode is restored. DataError where there is no sample.
 std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& card, DType compute,
-                                        const std::vector<data::Sample>& samples, int64_t rows, double threshold = 0,
+                                        const std::vector<data::Sample>& samples, int64_t rows,
+                                        const ClassThresholds& thresholds = {},
                                         const std::optional<data::LoaderOptions>& loader = {});
 
 // The card's names and colours of classes, of labels in bits of their combinations; a class without a name goes by its number.
@@ -27,7 +28,7 @@ data::SheetClasses sheet_classes(const ModelCard& card);
 
 // The page of these rows, with the card's names and colours of classes.
 data::Image result_sheet(SegmentationNet& net, const ModelCard& card, DType compute,
-                         const std::vector<data::Sample>& samples, int64_t rows, double threshold = 0,
+                         const std::vector<data::Sample>& samples, int64_t rows, const ClassThresholds& thresholds = {},
                          const std::optional<data::LoaderOptions>& loader = {});
 
 }  // namespace atrous

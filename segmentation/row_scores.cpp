@@ -21,21 +21,22 @@ using OnRow = decltype(RowScoring::on_row);
 class RowCounter {
  public:
     RowCounter(const data::MaskRows& mask, const data::MaskRule& rule, ImageSize own, ImageSize size, Columns columns,
-               const ModelCard& card, double threshold, OnRow on_row = {})
+               const ModelCard& card, const ClassThresholds& thresholds, OnRow on_row = {})
         : labels_(mask, rule, own, size, columns),
           mask_(mask.path()),
           width_(columns.count),
           channels_(card.net.out_channels),
           classes_(card.classes()),
           form_(card.label_form()),
-          threshold_(threshold),
+          thresholds_(thresholds),
           counts_(size_t(ConfusionMatrix::cells(classes_, form_))),
           on_row_(std::move(on_row)) {}
 
     void add(int64_t rows, const float* logits) {
         for (int64_t y = 0; y < rows; ++y) {
             const data::Image truth = labels_.next(1);
-            const data::Image ids = labels_of(logits + y * width_ * channels_, 1, width_, channels_, threshold_, form_);
+            const data::Image ids =
+                labels_of(logits + y * width_ * channels_, 1, width_, channels_, thresholds_, form_);
             if (on_row_) on_row_(logits + y * width_ * channels_, truth.u8.data(), width_);
             for (size_t x = 0; x < truth.u8.size(); ++x) {
                 const int64_t label = truth.u8[x];
@@ -58,7 +59,7 @@ class RowCounter {
     std::string mask_;
     int64_t width_, channels_, classes_;
     LabelForm form_;
-    double threshold_;
+    ClassThresholds thresholds_;
     Counts counts_;
     OnRow on_row_;
 };
@@ -76,13 +77,13 @@ ImageCounts counts_of_block(LoadedNet& net, data::ImageRows& image, const ImageV
                             const data::MaskRows& mask, const data::MaskRule& rule, const std::string& path,
                             const RowScoring& o) {
     const ImageSize own(image.height(), image.width()), size(view.height(), view.width());
-    RowCounter seen(mask, rule, own, size, block.view, net.card, o.threshold, o.on_row);
+    RowCounter seen(mask, rule, own, size, block.view, net.card, o.thresholds, o.on_row);
     if (!o.native) {
         logits_by_windows(net, image, view, block.view, path,
                           [&](int64_t, int64_t n, const float* logits) { seen.add(n, logits); });
         return {seen.counts(), {}};
     }
-    RowCounter native(mask, rule, own, own, block.own, net.card, o.threshold);
+    RowCounter native(mask, rule, own, own, block.own, net.card, o.thresholds);
     const auto add_native = [&](int64_t, int64_t n, const float* logits) { native.add(n, logits); };
     const auto add_seen = [&](int64_t, const float* row) { seen.add(1, row); };
     logits_at_own_size(net, image, view, block, path, {add_native, {}, add_seen});

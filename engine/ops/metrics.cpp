@@ -16,8 +16,8 @@ static int64_t cells_of(const Tensor& logits, LabelForm form) {
     return form == LabelForm::bits ? 4 * logits.dim(3) : classes * classes;
 }
 
-void count_confusion(const Tensor& logits, const Tensor& labels, Tensor& counts, double threshold, int ignore_index,
-                     LabelForm form) {
+void count_confusion(const Tensor& logits, const Tensor& labels, Tensor& counts, const ClassThresholds& thresholds,
+                     int ignore_index, LabelForm form) {
     check_rank4("confusion", logits);
     check_label_form("confusion", logits, form);
     const int64_t cells = cells_of(logits, form);
@@ -28,7 +28,7 @@ void count_confusion(const Tensor& logits, const Tensor& labels, Tensor& counts,
         throw ShapeError("confusion: labels " + labels.shape().text() + " do not fit logits " + logits.shape().text());
     if (counts.storage()) counts.storage()->touch();
     run(logits.device(), {k::reference::confusion, k::cpu::confusion, k::cuda::confusion},
-        k::ConfusionArgs{logits.view(), labels.as<uint8_t>(), counts.as<int64_t>(), threshold, ignore_index, form});
+        k::ConfusionArgs{logits.view(), labels.as<uint8_t>(), counts.as<int64_t>(), thresholds, ignore_index, form});
 }
 
 static OpResults call(const OpArguments& a) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "base/class_thresholds.h"
 #include "engine/host_batch.h"
 #include "engine/nn/segmentation_net.h"
 #include "engine/train/batch_inputs.h"
@@ -25,7 +26,7 @@ struct ImageResult {
 struct EvaluateOptions {
     LossFactory loss = bce_dice_loss();
     DType compute = DType::f32;
-    double threshold = 0;                                   // of a binary net's logit, or of each where labels are bits
+    ClassThresholds thresholds = {};                        // of a binary net's logit, or of each where labels are bits
     int ignore_index = 255;                                 // -1: none
     std::function<void(const ImageResult&)> on_image = {};  // called for each image, in their order
 };

@@ -185,7 +185,7 @@ std::optional<Scores> Trainer::validate(BatchSource& validation, TrainObserver& 
         return evaluate(*validated_, validation,
                         {.loss = options_.loss,
                          .compute = options_.compute,
-                         .threshold = 0,
+                         .thresholds = 0,
                          .ignore_index = options_.ignore_index,
                          .on_image = [&](const ImageResult& image) { observer.on_validated(image); }},
                         watch);

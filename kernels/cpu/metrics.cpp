@@ -19,12 +19,13 @@ void count_binary(const ConfusionArgs& a, int64_t begin, int64_t end, int64_t* c
     const int64_t pitch = a.logits.pitch;
     int64_t pixels = 0, positive = 0, predicted = 0, both = 0;
     // Threshold and logit meet in double where rounding the threshold to float could change the answer.
-    const bool exact = double(A(a.threshold)) == a.threshold;
-    const A threshold = A(a.threshold);
+    const double given = a.thresholds[0];
+    const bool exact = double(A(given)) == given;
+    const A threshold = A(given);
 #pragma omp simd reduction(+ : pixels, positive, predicted, both)
     for (int64_t i = begin; i < end; ++i) {
         const A z = load(logits[i * pitch]);
-        const bool guess = exact ? z > threshold : double(z) > a.threshold;
+        const bool guess = exact ? z > threshold : double(z) > given;
         const int label = a.labels[i];
         const int counted = label != a.ignore_index, truth = counted & (label != 0);
         pixels += counted;
@@ -64,7 +65,7 @@ void count_bits(const ConfusionArgs& a, int64_t begin, int64_t end, int64_t* cou
         if (label == a.ignore_index) continue;
         const T* z = a.logits.as<const T>() + i * a.logits.pitch;
         for (int64_t c = 0; c < a.logits.c; ++c)
-            ++counts[(c * 2 + (label >> c & 1)) * 2 + (double(load(z[c])) > a.threshold)];
+            ++counts[(c * 2 + (label >> c & 1)) * 2 + (double(load(z[c])) > a.thresholds[c])];
     }
 }
 

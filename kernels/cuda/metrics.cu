@@ -25,14 +25,14 @@ struct ConfusionKernelArgs {
     Count* counts;
     int64_t pitch, pixels, pixels_per_block;
     int channels, classes, ignore_index;
-    float threshold;
+    float thresholds[max_bit_classes];
     bool counters_in_shared;
 };
 
 template <class T, int W>
 __device__ __forceinline__ int predicted_class(const ConfusionKernelArgs<T>& a, int64_t pixel) {
     const T* const logits = a.logits + pixel * a.pitch;
-    if (a.channels == 1) return device_float(logits[0]) > a.threshold;
+    if (a.channels == 1) return device_float(logits[0]) > a.thresholds[0];
     int best = 0;
     float best_value = -INFINITY;
     for (int c = 0; c < a.channels; c += W) {
@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(block_threads) bit_counts_kernel(ConfusionKern
 #pragma unroll
         for (int c = 0; c < most; ++c) {
             if (c >= a.channels) break;
-            const unsigned truth = label >> c & 1, predicted = device_float(logits[c]) > a.threshold;
+            const unsigned truth = label >> c & 1, predicted = device_float(logits[c]) > a.thresholds[c];
             mine[3 * c] += truth, mine[3 * c + 1] += predicted, mine[3 * c + 2] += truth & predicted;
         }
     }
@@ -126,17 +126,19 @@ template <class T>
 ConfusionKernelArgs<T> kernel_args(const ConfusionArgs& a, int classes, bool in_shared) {
     const int64_t pixels = a.logits.pixels();
     const int64_t per_block = ceil_div(std::max<int64_t>(4096, pixels / 2048), block_threads) * block_threads;
-    return {a.logits.as<T>(),
-            a.labels,
-            reinterpret_cast<Count*>(a.counts),
-            a.logits.pitch,
-            pixels,
-            per_block,
-            int(a.logits.c),
-            classes,
-            a.ignore_index,
-            float_not_above(a.threshold),
-            in_shared};
+    ConfusionKernelArgs<T> k{a.logits.as<T>(),
+                             a.labels,
+                             reinterpret_cast<Count*>(a.counts),
+                             a.logits.pitch,
+                             pixels,
+                             per_block,
+                             int(a.logits.c),
+                             classes,
+                             a.ignore_index,
+                             {},
+                             in_shared};
+    for (int64_t c = 0; c < max_bit_classes; ++c) k.thresholds[c] = float_not_above(a.thresholds[c]);
+    return k;
 }
 
 template <class T>

@@ -28,7 +28,7 @@ template <class T>
 void count_bits(const ConfusionArgs& a) {
     for (int64_t pixel = 0; pixel < a.logits.pixels(); ++pixel)
         for (int64_t c = 0; c < a.logits.c && a.labels[pixel] != a.ignore_index; ++c) {
-            const int64_t truth = a.labels[pixel] >> c & 1, predicted = double(at<T>(a.logits, pixel, c)) > a.threshold;
+            const int64_t truth = a.labels[pixel] >> c & 1, predicted = double(at<T>(a.logits, pixel, c)) > a.thresholds[c];
             ++a.counts[(c * 2 + truth) * 2 + predicted];
         }
 }
@@ -46,7 +46,7 @@ void confusion(Queue&, const ConfusionArgs& a) {
             const int label = a.labels[pixel];
             if (label == a.ignore_index) continue;
             const int64_t truth = a.logits.c == 1 ? label != 0 : label;
-            if (truth < classes) ++a.counts[truth * classes + predicted_class<T>(a.logits, pixel, a.threshold)];
+            if (truth < classes) ++a.counts[truth * classes + predicted_class<T>(a.logits, pixel, a.thresholds[0])];
         }
     });
 }

@@ -103,7 +103,40 @@ TEST_F(MultiLabelProgram, LearnsDiscsThatOverlapAndPredictsWhatTrainsAgain) {
     std::getline(counts, heading);
     EXPECT_EQ(heading, "class,true positives,false positives,false negatives,true negatives");
 
+    // The best threshold of each class, by its file and by its numbers.
+    fs::copy_file(root() / "scores.json", root() / "best.json");
+    std::string numbers;
+    for (const auto& of_class : found["classes"])
+        numbers += (numbers.empty() ? "" : ",") + of_class["best_threshold"].dump();
+    for (const std::string& given : {quoted("best.json"), numbers}) {
+        const nlohmann::json best = scores("net", "--overwrite --native --threshold " + given);
+        EXPECT_EQ(best["threshold"].dump(), "[" + numbers + "]");
+        for (size_t c = 0; c < 2; ++c) {
+            EXPECT_NEAR(best["classes"][c]["dice"].get<double>(),
+                        found["classes"][c]["best_threshold_dice"].get<double>(), 1e-12);
+            EXPECT_GE(best["classes"][c]["dice"], found["classes"][c]["dice"]) << "no better than at 0.5";
+            EXPECT_EQ(best["native"]["classes"][c]["dice"], best["classes"][c]["dice"])
+                << "masks are of the net's size";
+        }
+    }
     const std::string net = " --checkpoint " + quoted("net");
+    const auto predicted = [&](const std::string& threshold, const std::string& folder) {
+        const Outcome outcome = run("predict " + quoted("discs/images/d0.png") + net + " --save classes --threshold " +
+                                    threshold + " -o " + quoted(folder));
+        EXPECT_EQ(outcome.code, 0) << outcome.output;
+        std::vector<std::vector<uint8_t>> masks;
+        for (const char* name : {"blue", "red"})
+            masks.push_back(data::load_image((root() / folder / name / "d0.png").string()).u8);
+        return masks;
+    };
+    const auto low = predicted("0.02", "low"), high = predicted("0.98", "high"), each = predicted("0.02,0.98", "each");
+    EXPECT_NE(low, high);
+    EXPECT_EQ(each[0], low[0]);
+    EXPECT_EQ(each[1], high[1]);
+    EXPECT_EQ(predicted(quoted("best.json"), "by file"), predicted(numbers, "by numbers"));
+    expect_says(run("predict " + quoted("discs/images") + net + " --threshold 0.1,0.2,0.3 -o " + quoted("three")), 2,
+                {"--threshold 0.1,0.2,0.3: 3 of them; expected one, or one for each of the net's 2 classes"});
+
     ASSERT_EQ(run("predict " + quoted("discs/images") + net + " --save classes -o " + quoted("discs2/masks")).code, 0);
     ASSERT_EQ(run("predict " + quoted("discs/images") + net + " --save overlay index binary probability -o " +
                   quoted("pictures"))
