@@ -58,8 +58,9 @@ std::vector<ColumnBlock> column_blocks(const data::ImageRows& image, const Image
     const int64_t most = columns_of(times_at_most * budget), little = columns_of(budget);
     const int64_t fit = image.decodes_columns() ? std::max(little, std::min(most, enough_windows * window)) : most;
     const int64_t least = std::max(least_windows * window, data::tiff_tile);
-    const int64_t count =
-        std::clamp<int64_t>(ceil_div(width, std::max<int64_t>(fit, 1)), 1, std::max(width / least, int64_t{1}));
+    const int64_t whole_tiles = std::max(fit / data::tiff_tile, int64_t{1}) * data::tiff_tile;  // of nearly all blocks
+    const int64_t blocks_at_least = width <= fit ? 1 : ceil_div(width, whole_tiles);
+    const int64_t count = std::min(blocks_at_least, std::max(width / least, int64_t{1}));
     const auto border = [&](int64_t i) {  // at least a tile from the one before
         if (i == count) return width;
         return (i * width / count + data::tiff_tile / 2) / data::tiff_tile * data::tiff_tile;
