@@ -23,8 +23,8 @@ static std::vector<int64_t> count_images(const Tensor& logits, const Tensor& lab
     Tensor counts = Tensor::full({n * cells}, DType::i64, logits.device(), 0);
     for (int64_t i = 0; i < n; ++i) {
         Tensor image_counts = counts.part(i * cells, {cells});
-        count_confusion(image_of(logits, i), image_of(labels, i), image_counts, options.thresholds, options.ignore_index,
-                        form);
+        count_confusion(image_of(logits, i), image_of(labels, i), image_counts, options.thresholds,
+                        options.ignore_index, form);
     }
     return counts.to_host<int64_t>();
 }

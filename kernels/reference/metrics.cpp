@@ -28,7 +28,8 @@ template <class T>
 void count_bits(const ConfusionArgs& a) {
     for (int64_t pixel = 0; pixel < a.logits.pixels(); ++pixel)
         for (int64_t c = 0; c < a.logits.c && a.labels[pixel] != a.ignore_index; ++c) {
-            const int64_t truth = a.labels[pixel] >> c & 1, predicted = double(at<T>(a.logits, pixel, c)) > a.thresholds[c];
+            const int64_t truth = a.labels[pixel] >> c & 1,
+                          predicted = double(at<T>(a.logits, pixel, c)) > a.thresholds[c];
             ++a.counts[(c * 2 + truth) * 2 + predicted];
         }
 }
