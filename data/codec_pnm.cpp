@@ -144,20 +144,27 @@ class PnmRows : public ImageRows {
     Image read(int64_t count) override {
         Image rows = make_image<T>(count, columns_.count, header_.channels);
         T* to = rows.pixels<T>().data();
-        std::vector<uint8_t> bytes(size_t(columns_.count * pixel_bytes_));
-        for (int64_t y = at_; y < at_ + count; ++y) {
+        const int64_t at_once = has_all_columns_ ? count : 1;  // whole rows lie behind each other
+        std::vector<uint8_t> bytes(size_t(at_once * columns_.count * pixel_bytes_));
+        for (int64_t y = at_; y < at_ + count; y += at_once) {
             const uint64_t from = begin_ + uint64_t((y * header_.w + columns_.first) * pixel_bytes_);
-            if (read_part(file_, bytes.data(), bytes.size(), from, path()) < bytes.size())
-                damaged(path(), "PNM", fmt::format("the file ends in row {}", y));
+            const size_t there = read_part(file_, bytes.data(), bytes.size(), from, path());
+            if (there < bytes.size())
+                damaged(path(), "PNM",
+                        fmt::format("the file ends in row {}", y + int64_t(there) / (columns_.count * pixel_bytes_)));
             Reader reader(bytes, path());
-            for (int64_t i = 0; i < columns_.count * header_.channels; ++i) {
+            for (int64_t i = 0; i < at_once * columns_.count * header_.channels; ++i) {
                 const uint32_t value = reader.binary(sizeof(T));
-                if (value > header_.top)
-                    refuse_value(value, header_.top, columns_.first + i / header_.channels, y, path());
+                if (value > header_.top) refuse(value, y, i / header_.channels);
                 *to++ = levels_[value];
             }
         }
         return rows;
+    }
+
+    // `pixel`: counted from the first of the columns in row y.
+    [[noreturn]] void refuse(uint32_t value, int64_t y, int64_t pixel) const {
+        refuse_value(value, header_.top, columns_.first + pixel % columns_.count, y + pixel / columns_.count, path());
     }
 
     const Header header_;
@@ -186,6 +193,7 @@ std::unique_ptr<ImageRows> rows_of_pnm(const std::string& path, bool raw_values)
     const io::FileDescriptor file = open_file(path);
     std::vector<uint8_t> head(4096);
     head.resize(read_part(file, head.data(), head.size(), 0, path));
+    const int64_t size = size_of_file(file, path);
     if (head.size() < 3 || head[1] < '5') return nullptr;
     Reader reader(head, path);
     Header header;
@@ -194,7 +202,9 @@ std::unique_ptr<ImageRows> rows_of_pnm(const std::string& path, bool raw_values)
     } catch (const DataError&) {
         return nullptr;
     }
-    check_header(header, size_of_file(file, path) - int64_t(reader.at()), path, check_size_by_rows);
+    // A number may go on behind what was read.
+    if (reader.at() == head.size() && size > int64_t(head.size())) return nullptr;
+    check_header(header, size - int64_t(reader.at()), path, check_size_by_rows);
     const Columns all{0, header.w};
     if (header.deep()) return std::make_unique<PnmRows<uint16_t>>(header, reader.at(), all, path, raw_values);
     return std::make_unique<PnmRows<uint8_t>>(header, reader.at(), all, path, raw_values);

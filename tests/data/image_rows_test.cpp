@@ -179,6 +179,17 @@ TEST(ImageRows, OfPnm) {
     same_as_whole(dir / "x.pnm");
     write_text(dir / "x.pnm", "P5#" + std::string(5000, 'a') + "\n2 1 255\nxy");
     same_as_whole(dir / "x.pnm");
+    // Headers whose numbers and end lie about byte 4096, where reading by rows stops looking for them.
+    for (size_t end = 4088; end <= 4104; ++end)
+        for (const char* numbers : {"40 30 255", "40 30 65535"}) {
+            const std::string last = std::string("\n") + numbers + "\n";
+            std::string text = "P5#" + std::string(end - 3 - last.size(), 'a') + last;
+            ASSERT_EQ(text.size(), end);
+            for (int i = 0; i < 2 * 40 * 30; ++i) text += char(i % 251);
+            write_text(dir / "x.pnm", text);
+            SCOPED_TRACE(end);
+            same_as_whole(dir / "x.pnm");
+        }
 }
 
 TEST(ImageRows, OfFormatsThatAreDecodedAsAWhole) {
