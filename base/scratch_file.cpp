@@ -7,19 +7,30 @@
 
 namespace atrous::io {
 
-// Some file systems have no files without a name: there it has one for a moment.
-static FileDescriptor open_unnamed(const std::string& folder) {
-    FileDescriptor file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-    if (file || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return file;
+FileDescriptor open_unlinked(const std::string& folder) {
     std::string name = folder + "/.atrous-XXXXXX";
     FileDescriptor named(::mkostemp(name.data(), O_CLOEXEC));
     if (named) ::unlink(name.c_str());
     return named;
 }
 
+static FileDescriptor open_unnamed(const std::string& folder) {
+    FileDescriptor file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (file || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return file;
+    return open_unlinked(folder);
+}
+
 ScratchFile::ScratchFile(const std::string& folder)
     : folder_(folder.empty() ? "." : folder), file_(open_unnamed(folder_)) {
     if (!file_) throw system_error("cannot make a temporary file in " + folder_, errno);
+}
+
+int ScratchFile::reserve(uint64_t bytes) {
+    while (::fallocate(file_.get(), 0, 0, off_t(bytes)) != 0) {
+        if (errno == EINTR) continue;
+        return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? errno : 0;
+    }
+    return 0;
 }
 
 void ScratchFile::append(const void* data, size_t bytes) {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <optional>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/scratch_file.h"
@@ -115,7 +116,7 @@ class PngWriter : public RowWriter {
         check(writer_.write_rows(from, rows.bytes() / std::max<int64_t>(rows.h, 1), rows.h));
     }
     void go_down(Columns columns) override { require(columns == Columns{0, form_.w}, "PNG: whole rows"); }
-    void finish() override { check(writer_.end()); }
+    void finish(const std::function<void()>&) override { check(writer_.end()); }
 
  private:
     void check(bool done) const {
@@ -136,20 +137,40 @@ class PngOfColumns : public RowWriter {
     void put(const Image& rows) override {
         if (blocks_.empty()) return png_->put(rows);
         require(rows.w == blocks_.back().count && rows.c == c_, "PNG: rows of the columns that were announced");
+        rows_of_block_ += rows.h;
         scratch_->append(rows.u8.data(), rows.u8.size());
     }
     void go_down(Columns columns) override {
         if (columns == Columns{0, w_}) return;
-        if (!scratch_) scratch_.emplace(folder_);
+        if (!scratch_) reserve();
+        check_block();
+        rows_of_block_ = 0;
         blocks_.push_back(columns);
     }
-    void finish() override {
+    void finish(const std::function<void()>& pause) override {
+        check_block();
         const int64_t at_once = std::clamp<int64_t>((int64_t{1} << 20) / (w_ * c_), 1, h_);
-        for (int64_t y = 0; !blocks_.empty() && y < h_; y += at_once) png_->put(rows(y, std::min(at_once, h_ - y)));
+        for (int64_t y = 0; !blocks_.empty() && y < h_; y += at_once) {
+            pause();
+            png_->put(rows(y, std::min(at_once, h_ - y)));
+        }
         png_->finish();
     }
 
  private:
+    // Before the work, not after it.
+    void reserve() {
+        scratch_.emplace(folder_);
+        const int error = scratch_->reserve(uint64_t(h_ * w_ * c_));
+        if (error)
+            throw IoError(fmt::format(
+                "a PNG of {}x{} pixels in blocks of columns needs {} bytes beside it in {} while it is made: {}; "
+                "free them there, or write `format` tiff, which needs none",
+                w_, h_, h_ * w_ * c_, folder_.empty() ? "." : folder_, std::generic_category().message(error)));
+    }
+    void check_block() const {
+        require(blocks_.empty() || rows_of_block_ == h_, "PNG: all rows of a block before the next one");
+    }
     Image rows(int64_t first, int64_t count) const {
         Image all = make_image<uint8_t>(count, w_, c_);
         std::vector<uint8_t> some;
@@ -168,6 +189,7 @@ class PngOfColumns : public RowWriter {
     const int c_;
     const std::string folder_;
     std::optional<io::ScratchFile> scratch_;
+    int64_t rows_of_block_ = 0;    // that were put of the last one
     std::vector<Columns> blocks_;  // from the left, none left out; none: rows are whole
 };
 
@@ -197,7 +219,7 @@ std::vector<uint8_t> encode_png(const Image& image, const Palette& palette, PngM
     PngWriter writer(sink, {image.h, image.w, type_of(image.c, !palette.empty()), image.is_16bit() ? 16 : 8,
                             colours_of(palette), mark});
     writer.put(image);
-    writer.finish();
+    writer.finish({});
     return std::move(sink.bytes);
 }
 

@@ -2,6 +2,7 @@
 // some columns after the others.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +21,8 @@ class RowWriter {
     // From here on the rows are those of these columns, from the top. They begin at a multiple of tiff_tile and end at one or
     // at the border. Before the first call rows are whole.
     virtual void go_down(Columns columns) = 0;
-    virtual void finish() = 0;  // after the last one of all columns
+    // After the last one of all columns. `pause` is called now and then where much is still to be done, and may throw.
+    virtual void finish(const std::function<void()>& pause = [] {}) = 0;
 };
 
 inline constexpr int64_t tiff_tile = 256;  // the side of a tile
@@ -34,7 +36,7 @@ struct RowForm {
 
 // The same bytes as encode_png's, through one row. The sink outlives the writer.
 // A PNG is made of whole rows: where some columns come after the others, all wait on the disk of the folder `scratch`, a byte a
-// value, and the file is written by finish().
+// value, and the file is written by finish(). Their space is taken by the first go_down(): IoError where there is none.
 std::unique_ptr<RowWriter> png_writer(io::Sink& sink, const RowForm& form, PngMark mark, const std::string& scratch);
 
 // Tiles of 256 x 256, Deflate; BigTIFF where its tiles would take more than 3 GiB. `tags` say where on Earth the image lies.

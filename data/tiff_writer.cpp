@@ -54,7 +54,7 @@ class TiffWriter : public RowWriter {
         }
     }
 
-    void finish() override {
+    void finish(const std::function<void()>&) override {
         if (filled_ > 0) write_tiles();
         std::vector<TiffTag> all = pixel_tags();
         all.insert(all.end(), tags_.begin(), tags_.end());

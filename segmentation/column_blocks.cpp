@@ -58,7 +58,8 @@ std::vector<ColumnBlock> column_blocks(const data::ImageRows& image, const Image
     const int64_t most = columns_of(times_at_most * budget), little = columns_of(budget);
     const int64_t fit = image.decodes_columns() ? std::max(little, std::min(most, enough_windows * window)) : most;
     const int64_t least = std::max(least_windows * window, data::tiff_tile);
-    const int64_t whole_tiles = std::max(fit / data::tiff_tile, int64_t{1}) * data::tiff_tile;  // of nearly all blocks
+    // No block but the last is wider, which may be by half a tile, unless `least` makes them so.
+    const int64_t whole_tiles = std::max(fit / data::tiff_tile, int64_t{1}) * data::tiff_tile;
     const int64_t blocks_at_least = width <= fit ? 1 : ceil_div(width, whole_tiles);
     const int64_t count = std::min(blocks_at_least, std::max(width / least, int64_t{1}));
     const auto border = [&](int64_t i) {  // at least a tile from the one before

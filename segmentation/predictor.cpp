@@ -83,9 +83,6 @@ int64_t Predictor::predict_block(data::ImageRows& image, const ImageView& view, 
     const int64_t c = card.net.out_channels, w = given.count, before = block.own.first - given.first;
     const bool probability = wants("probability"), overlap = card.label_form() == LabelForm::bits;
     int64_t object = 0;
-    const auto stop = [&] {
-        if (stop_()) throw Stopped();
-    };
     results.go_down(block.own);
     const auto take = [&](int64_t, int64_t n, const float* rows) {
         const data::Image ids = labels_of(rows, n, w, c, thresholds_, card.label_form());
@@ -97,8 +94,12 @@ int64_t Predictor::predict_block(data::ImageRows& image, const ImageView& view, 
                          : overlap    ? sigmoid_maps(rows, n, w, c)
                                       : probability_map(rows, n, w, c, is_softmax(card)));
     };
-    logits_at_own_size(net_, image, view, {given, block.view}, path, {take, stop});
+    logits_at_own_size(net_, image, view, {given, block.view}, path, {take, [&] { stop_where_asked(); }});
     return object;
+}
+
+void Predictor::stop_where_asked() const {
+    if (stop_()) throw Stopped();
 }
 
 std::string Predictor::predict(const Job& job) {
@@ -106,7 +107,8 @@ std::string Predictor::predict(const Job& job) {
     const bool banded = !job.bands.empty();
     const auto image = banded ? data::open_bands(job.bands, held) : data::open_rows(job.image, held);
     const std::string placed = banded ? data::band_of_full_size(job.bands) : job.image;
-    ResultOptions options{format_, {}, net_.card.label_colours(), net_.card.normalization.range};
+    ResultOptions options{
+        format_, {}, net_.card.label_colours(), net_.card.normalization.range, [&] { stop_where_asked(); }};
     const data::GeoTags place = format_ == "tiff" ? data::geo_tags_of(placed) : data::GeoTags{};
     options.tags = place.tags;
     const int64_t h = image->height(), w = image->width();

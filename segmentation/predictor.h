@@ -23,7 +23,7 @@ struct Stopped {};
 class Predictor {
  public:
     // `wanted`: of index, binary, probability, overlay, and where classes overlap classes, a mask for each in a folder of its
-    // name. `thresholds`: of a binary net's logit, or of each where classes overlap.
+    // name. `thresholds`: base/class_thresholds.h.
     // `format`: png, or tiff, whose files lie where on Earth a GeoTIFF lies that was predicted.
     Predictor(LoadedNet& net, std::vector<std::string> wanted, const ClassThresholds& thresholds, std::string output,
               WindowOptions windows = {}, std::string format = "png");
@@ -32,7 +32,8 @@ class Predictor {
     const std::string& format() const { return format_; }
     std::vector<std::string> paths_of(const Job& job) const;  // of its results
 
-    // From here on predict() throws Stopped after the row of windows (of a block) at which `stop` returns true.
+    // From here on predict() throws Stopped after the row of windows (of a block), or of a million values of a PNG that was
+    // in blocks, at which `stop` returns true.
     void stop_when(std::function<bool()> stop) { stop_ = std::move(stop); }
 
     // Writes the results, whose folder must be there; returns a line about them. DataError for an image that
@@ -42,6 +43,7 @@ class Predictor {
     std::string predict(const Job& job);
 
  private:
+    void stop_where_asked() const;
     bool wants(const std::string& what) const;
     std::vector<ResultFile> files_of(const Job& job) const;
     // Returns how many pixels of the block are no background.

@@ -91,7 +91,7 @@ class Files : public ResultRows {
         }
     }
     void finish() {
-        for (const auto& writer : writers_) writer->finish();
+        for (const auto& writer : writers_) writer->finish(options_.pause);
     }
 
  private:

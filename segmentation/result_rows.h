@@ -25,6 +25,7 @@ struct ResultOptions {
     std::vector<data::TiffTag> tags = {};  // of TIFF
     data::Palette palette = {};            // 256 colours
     data::ValueRange range = {};           // of the image, where it is shown
+    std::function<void()> pause = [] {};   // called now and then while files are closed; may throw
 };
 
 class ResultRows {

@@ -2,6 +2,10 @@
 #include "data/image_rows.h"
 
 #include <fmt/core.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <fstream>
@@ -370,12 +374,55 @@ TEST(RowWriter, PngOfBlocksOfColumnsIsTheSameFile) {
     }
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir.path()), {}), 1) << "x.png alone";
     io::write_durably(dir / "x.png", [&](io::FileSink& sink) {
+        const auto writer = png_writer(sink, {300, 868, 1}, PngMark::ours, dir.path().string());
+        writer->go_down({0, 512});
+        writer->put(noisy(299, 512, 1));
+        EXPECT_THROW(writer->go_down({512, 356}), Error) << "a row is missing";
+        writer->put(noisy(1, 512, 1));
+        writer->go_down({512, 356});
+        EXPECT_THROW(writer->finish(), Error) << "the last block is missing";
+        writer->put(noisy(300, 356, 1));
+        int pauses = 0;
+        EXPECT_THROW(writer->finish([&] { throw ++pauses; }), int) << "it may be stopped there";
+        writer->finish([&] { ++pauses; });
+        EXPECT_GT(pauses, 1);
+    });
+    io::write_durably(dir / "x.png", [&](io::FileSink& sink) {
         const auto writer = png_writer(sink, {4, 512, 1}, PngMark::ours, dir / "none");
         EXPECT_THROW(writer->go_down({0, 256}), IoError) << "a folder that is not there";
         writer->go_down({0, 512});
         writer->put(noisy(4, 512, 1));
         writer->finish();
     });
+}
+
+// Before the first row, and not when all the work is done.
+TEST(RowWriter, PngOfBlocksOfColumnsTakesItsSpaceAtOnce) {
+    TempDir dir;
+    const pid_t child = fork();
+    if (child == 0) {
+        signal(SIGXFSZ, SIG_IGN);
+        const rlimit limit{100'000, 100'000};
+        setrlimit(RLIMIT_FSIZE, &limit);
+        int code = 1;
+        try {
+            io::write_durably(dir / "x.png", [&](io::FileSink& sink) {
+                const auto writer = png_writer(sink, {300, 868, 1}, PngMark::ours, dir.path().string());
+                writer->go_down({0, 512});
+            });
+        } catch (const IoError& error) {
+            const std::string text = error.what();
+            const auto says = [&](const std::string& words) { return text.find(words) != std::string::npos; };
+            code = says("needs 260400 bytes") && says(dir.path().string()) && says("`format` tiff") ? 7 : 8;
+        }
+        _exit(code);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 1) GTEST_SKIP() << "this file system cannot reserve space";
+    EXPECT_EQ(WEXITSTATUS(status), 7);
+    EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
 }
 
 // A GeoTIFF in each order of bytes, and as BigTIFF.

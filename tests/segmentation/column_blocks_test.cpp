@@ -327,6 +327,23 @@ TEST_F(ColumnBlocks, PredictTheSameAsPng) {
     EXPECT_EQ(predict({"on", 0.25}, tiny, "tiff", "wide.png").images[0].u8, tiff.images[0].u8) << "PNG in, TIFF out";
 }
 
+// It is asked also while the PNG is made of its blocks, which takes as long as a large image's results.
+TEST_F(ColumnBlocks, APredictionStopsWhileItsPngIsMade) {
+    const auto asked = [&](const char* format, int64_t stop_at) {
+        int64_t calls = 0;
+        WindowOptions windows{"on", 0.25};
+        windows.rows_in_memory = tiny;
+        Predictor predictor(loaded_, {"index"}, 0, root_.string(), windows, format);
+        predictor.stop_when([&] { return ++calls == stop_at; });
+        predictor.predict({at("wide.tif"), "stopped"});
+        return calls;
+    };
+    const int64_t of_windows = asked("tiff", 0);
+    fs::remove(root_ / "stopped_index.tif");
+    EXPECT_THROW(asked("png", of_windows + 1), Stopped);
+    EXPECT_FALSE(fs::exists(root_ / "stopped_index.png"));
+}
+
 // What fails in a later block leaves nothing of the earlier ones.
 TEST_F(ColumnBlocks, AFailureInALaterBlockLeavesNoFile) {
     for (const char* format : {"tiff", "png"}) {
