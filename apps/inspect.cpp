@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/paths.h"
 #include "data/band_names.h"
+#include "data/few.h"
 #include "segmentation/banded_inputs.h"
 #include "segmentation/experiment.h"
 #include "segmentation/inspection/page.h"
@@ -65,6 +66,8 @@ struct InspectArguments {
 
     void parse(int argc, const char* const* argv) {
         o.parse(argc, argv);
+        const bool files_are_images = bands == "none" || (bands == "auto" && checkpoint.empty());
+        if (files_are_images || masks.size() > images.size()) check_number(images.size());
         if (!checkpoint.empty() && o.at("seed").given())
             throw UsageError("`seed`: the values are those of `checkpoint`; leave one of them out");
         Outputs files;
@@ -116,15 +119,37 @@ std::string bands_text(const ModelCard& card) {
     return card.bands.empty() ? "none, each image a file" : data::text_of(card.bands);
 }
 
+// As they are given; all absolute where some are, so that they can be compared.
+std::vector<std::string> comparable(std::vector<std::string> paths) {
+    const auto absolute = [](const std::string& path) { return std::filesystem::path(path).is_absolute(); };
+    if (std::any_of(paths.begin(), paths.end(), absolute))
+        for (std::string& path : paths) path = absolute_path(path);
+    return paths;
+}
+
+// In which all files lie: the bands of an image may be in folders of their own.
+std::string common_folder(const std::vector<std::string>& files) {
+    std::filesystem::path common = std::filesystem::path(files[0]).parent_path();
+    for (const std::string& file : files) {
+        const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+        const auto end = std::mismatch(common.begin(), common.end(), folder.begin(), folder.end()).first;
+        std::filesystem::path both;
+        for (auto part = common.begin(); part != end; ++part) both /= *part;
+        common = both;
+    }
+    return common.empty() ? "." : common.string();
+}
+
 // The images in the order in which they, or their first files, are given.
 std::vector<data::Sample> samples_of(const InspectArguments& a, const ModelCard& card, Messages& messages) {
     Images images;
-    for (const std::string& path : a.images) images.taken.push_back({path, path});
+    const std::vector<std::string> given = comparable(a.images);
+    for (const std::string& path : given) images.taken.push_back({path, common_folder(given)});
     join_bands(images, a.bands, card, messages);
-    if (!images.skipped.empty()) throw DataError(images.skipped[0]);
+    if (!images.skipped.empty()) throw DataError(data::few_of(images.skipped));
     const auto place = [&](const InputImage& image) {
         const std::vector<std::string> files = image.bands.empty() ? std::vector{image.path} : image.bands;
-        return std::find_first_of(a.images.begin(), a.images.end(), files.begin(), files.end());
+        return std::find_first_of(given.begin(), given.end(), files.begin(), files.end());
     };
     std::stable_sort(images.taken.begin(), images.taken.end(),
                      [&](const InputImage& x, const InputImage& y) { return place(x) < place(y); });

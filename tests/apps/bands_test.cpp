@@ -91,14 +91,9 @@ class BandsTest : public testing::Test {
         }
         return one;
     }
-    // A study page of two images, whose files are given in no order. Nearly all pixels of both are right.
-    void shows_bands() {
-        std::string files;
-        for (const char* band : {"B04", "B08", "B02", "B03"})
-            for (const int i : {3, 2}) files += at("images/" + name(i) + "_" + band + ".png") + " ";
-        const std::string masks = " --masks " + at("masks/" + name(3) + ".png") + " " + at("masks/" + name(2) + ".png");
-        const std::string inspect = program() + " inspect --threads 1 --grid 1 --checkpoint " + at("run") + " ";
-        const Outcome made = shell(inspect + files + masks + " -o " + at("page.html"));
+    // A study page of two images, by this command. Nearly all pixels of both are right.
+    void shows_bands_by(const std::string& inspect) {
+        const Outcome made = shell(inspect + " --overwrite -o " + at("page.html"));
         ASSERT_EQ(made.code, 0) << made.output;
         std::stringstream page;
         page << std::ifstream(root_ / "page.html").rdbuf();
@@ -108,13 +103,36 @@ class BandsTest : public testing::Test {
         for (size_t dice = text.find("\"dice\":"); dice != std::string::npos; dice = text.find("\"dice\":", dice + 1))
             EXPECT_GT(std::stod(text.substr(dice + 7)), 0.9)
                 << "channels in another order, or masks of the other image";
-        const Outcome few = shell(inspect + at("images/" + name(3) + "_B04.png") + " -o " + at("page.html"));
-        EXPECT_EQ(few.code, 3) << few.output;
-        EXPECT_TRUE(says(few, "the image p13 has no band B02, B03, B08")) << few.output;
-        const Outcome one =
-            shell(inspect + files + " --masks " + at("masks/" + name(2) + ".png") + " -o " + at("page.html"));
-        EXPECT_EQ(one.code, 2) << one.output;
-        EXPECT_TRUE(says(one, "--masks: 1 for 2 images")) << one.output;
+    }
+    // Files in no order, beside each other and in a folder a band, also where only some of their paths are absolute.
+    void shows_bands() {
+        std::string files, in_folders, from_root;
+        for (const char* band : {"B04", "B08", "B02", "B03"})
+            for (const int i : {3, 2}) {
+                const std::string file = "images/" + name(i) + "_" + band + ".png";
+                const std::string in_folder = "by band/" + std::string(band) + "/" + name(i) + ".png";
+                fs::create_directories((root_ / in_folder).parent_path());
+                fs::copy(root_ / file, root_ / in_folder);
+                files += at(file) + " ";
+                in_folders += at(in_folder) + " ";
+                from_root += (band[2] == '2' ? at(in_folder) : "'" + in_folder + "'") + " ";
+            }
+        const std::string masks = " --masks " + at("masks/" + name(3) + ".png") + " " + at("masks/" + name(2) + ".png");
+        const std::string inspect = program() + " inspect --threads 1 --grid 1 --checkpoint " + at("run") + " ";
+        shows_bands_by(inspect + files + masks);
+        shows_bands_by(inspect + in_folders + masks);
+        shows_bands_by("cd " + at("") + " && " + inspect + from_root + masks);
+        fs::remove_all(root_ / "by band");
+        const auto refuses = [&](const std::string& what, int code, const std::string& words) {
+            const Outcome refused = shell(inspect + what + " --overwrite -o " + at("page.html"));
+            EXPECT_EQ(refused.code, code) << refused.output;
+            EXPECT_TRUE(says(refused, words)) << refused.output;
+        };
+        const std::string two = at("images/" + name(3) + "_B04.png") + " " + at("images/" + name(2) + "_B04.png");
+        refuses(two, 3, "the image p13 has no band B02, B03, B08");
+        refuses(two, 3, "the image p12 has no band B02, B03, B08");
+        refuses(files + " --masks " + at("masks/" + name(2) + ".png"), 2, "--masks: 1 for 2 images");
+        refuses(two + masks + " " + at("masks/" + name(2) + ".png"), 2, "--masks: 3 for 2 images");
     }
     // Of all pixels, how many are predicted rightly.
     double accuracy() {
