@@ -32,23 +32,35 @@ double rate_of(const RangeTestOptions& o, int64_t step) {
 static size_t smoothed_over(const RangeTest& test) { return size_t(std::max<int64_t>(test.steps / 10, 2)); }
 static constexpr size_t reach = 3;  // steps to either side that a slope is measured over
 
+// By the sums of the losses so far, and of each times its place: a million steps take a moment. They have more digits than a
+// double, for of large sums small differences are taken.
 void smooth(RangeTest& test) {
-    const std::vector<RangeTestPoint> given = test.points;
-    for (size_t i = 0; i < given.size(); ++i) {
-        const size_t to_end = given.size() - 1 - i, m = std::min({smoothed_over(test), i, to_end});
-        double sum = 0, weights = 0;
-        for (size_t k = i - m; k <= i + m; ++k) {
-            const double weight = double(m + 1 - (k < i ? i - k : k - i));
-            sum += weight * given[k].loss, weights += weight;
-        }
-        test.points[i].smoothed = sum / weights;
+    const size_t n = test.points.size();
+    std::vector<long double> sums(n + 1), placed(n + 1);
+    for (size_t k = 0; k < n; ++k) {
+        sums[k + 1] = sums[k] + test.points[k].loss;
+        placed[k + 1] = placed[k] + static_cast<long double>(k) * test.points[k].loss;
     }
+    for (size_t i = 0; i < n; ++i) {
+        const size_t m = std::min({smoothed_over(test), i, n - 1 - i}), begin = i - m, end = i + m + 1;
+        const long double at = static_cast<long double>(i), peak = static_cast<long double>(m + 1);  // the weight of i
+        const long double rising = (peak - at) * (sums[i + 1] - sums[begin]) + placed[i + 1] - placed[begin];
+        const long double falling = (peak + at) * (sums[end] - sums[i + 1]) - (placed[end] - placed[i + 1]);
+        test.points[i].smoothed = double((rising + falling) / (peak * peak));
+    }
+}
+
+// Behind the last point that is looked at. Of a test that ran to its end the losses there are means of few: where they stay
+// about the same, the lowest would be among them, and so would be the steepest. Where it diverged, they rise.
+static size_t end_of_search(const RangeTest& test) {
+    const size_t left_out = test.diverged ? reach : std::max(reach, smoothed_over(test));
+    return test.points.size() - std::min(left_out, test.points.size());
 }
 
 std::optional<size_t> RangeTest::steepest() const {
     std::optional<size_t> best;
     double steepest = 0;
-    for (size_t i = smoothed_over(*this) + reach; i + 2 * reach < points.size(); ++i) {
+    for (size_t i = smoothed_over(*this) + reach; i + reach < end_of_search(*this); ++i) {
         const RangeTestPoint &before = points[i - reach], &after = points[i + reach];
         const double slope = (after.smoothed - before.smoothed) / std::log(after.rate / before.rate);
         if (slope < steepest) steepest = slope, best = i;
@@ -57,10 +69,10 @@ std::optional<size_t> RangeTest::steepest() const {
 }
 
 std::optional<size_t> RangeTest::lowest() const {
-    const size_t first = smoothed_over(*this);
-    if (points.size() <= first + reach) return std::nullopt;
+    const size_t first = smoothed_over(*this), end = end_of_search(*this);
+    if (end <= first) return std::nullopt;
     const auto less = [](const RangeTestPoint& a, const RangeTestPoint& b) { return a.smoothed < b.smoothed; };
-    return size_t(std::min_element(points.begin() + long(first), points.end() - long(reach), less) - points.begin());
+    return size_t(std::min_element(points.begin() + long(first), points.begin() + long(end), less) - points.begin());
 }
 
 namespace {

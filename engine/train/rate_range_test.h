@@ -28,17 +28,19 @@ struct RangeTestPoint {
 };
 
 struct RangeTest {
-    std::vector<RangeTestPoint> points;      // without the steps of which no pixel counts: they have no loss
-    std::vector<std::string> warnings;       // of those
-    int64_t steps = 0;                       // that it would have had
-    int64_t taken = 0;                       // whose losses were read
-    bool diverged = false;                   // it ended before them, by the loss
-    bool interrupted = false;                // it ended before them, as it was asked to
-    std::optional<size_t> steepest() const;  // the point where the smoothed loss falls most by the rate's logarithm
-    std::optional<size_t> lowest() const;    // of the smoothed losses
+    std::vector<RangeTestPoint> points;  // without the steps of which no pixel counts: they have no loss
+    std::vector<std::string> warnings;   // of those
+    int64_t steps = 0;                   // that it would have had
+    int64_t taken = 0;                   // whose losses were read
+    bool diverged = false;               // it ended before them, by the loss
+    bool interrupted = false;            // it ended before them, as it was asked to
+    // The point where the smoothed loss falls most by the rate's logarithm, over three points to either side, and that of the
+    // lowest smoothed loss. The first points, over which losses are smoothed, are left out, and as many of the last ones; where the
+    // test diverged, only the last three.
+    std::optional<size_t> steepest() const, lowest() const;
 };
 
-// Smooths the losses when all are there: the mean of a tenth of the steps to either side, and of as many on both, so that a fall
+// Smooths the losses when all are there: the mean of a tenth of the steps (at least 2) to either side, and of as many on both, so that a fall
 // stays at its rate; an average of the losses before would show it at a higher one. Weights fall evenly to the sides. Towards the
 // first and the last step there are fewer losses in it.
 void smooth(RangeTest& test);

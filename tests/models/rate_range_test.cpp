@@ -66,6 +66,7 @@ TEST(RangeTest, SuggestsTheRatesThatAreKnownOfAQuadraticLoss) {
             test.points.push_back({step, rate, 0.1 + loss * (1 + 0.2 * noise), 0});
             loss *= (1 - rate * curvature) * (1 - rate * curvature);
         }
+        test.diverged = int64_t(test.points.size()) < steps;
         smooth(test);
         ASSERT_TRUE(test.steepest() && test.lowest());
         const double found = test.points[*test.steepest()].rate, low = test.points[*test.lowest()].rate;
@@ -73,6 +74,46 @@ TEST(RangeTest, SuggestsTheRatesThatAreKnownOfAQuadraticLoss) {
         EXPECT_LT(found, steepest * 1.6) << steps;
         EXPECT_GT(low, highest / 10) << steps;
         EXPECT_LT(low, 1.5 * highest) << "a loss that rises from nearly 0 shows above the noise some steps later";
+    }
+}
+
+// A loss that falls by half and stays there, but for noise: nothing says that the last of these rates are better than the first,
+// so that over many seeds the lowest is in the middle of them, and the steepest in the fall.
+TEST(RangeTest, DoesNotPreferTheLastStepsOfALossThatStays) {
+    const int seeds = 40;
+    double mean_place = 0;
+    for (uint32_t seed = 1; seed <= seeds; ++seed) {
+        const RangeTestOptions range;
+        RangeTest test;
+        test.steps = range.steps;
+        uint32_t state = seed;
+        for (int64_t step = 1; step <= range.steps; ++step) {
+            state = state * 1664525 + 1013904223;
+            const double fall = std::clamp(double(step - 20) / 20, 0., 1.), noise = double(state >> 8) / 0x1p24 - 0.5;
+            test.points.push_back({step, rate_of(range, step), 1 - 0.5 * fall + 0.2 * noise, 0});
+        }
+        smooth(test);
+        ASSERT_TRUE(test.steepest() && test.lowest());
+        mean_place += double(test.points[*test.lowest()].step) / seeds;
+        EXPECT_LT(test.points[*test.lowest()].step, 91) << "a mean of few losses";
+        EXPECT_NEAR(double(test.points[*test.steepest()].step), 30, 15) << "seed " << seed;
+    }
+    EXPECT_NEAR(mean_place, 70, 10) << "losses stay from step 40 on";
+}
+
+// The most steps that there are. One by one the sums would take minutes.
+TEST(RangeTest, AMillionLossesAreSmoothedAsAFewAre) {
+    RangeTest test;
+    test.steps = 1'000'000;
+    for (int64_t step = 1; step <= test.steps; ++step)
+        test.points.push_back({step, 1, 1 + 0.5 * double(step * 7919 % 23) / 22, 0});
+    smooth(test);
+    for (const int64_t i :
+         {int64_t{0}, int64_t{1}, int64_t{77}, int64_t{300'000}, int64_t{999'900}, int64_t{999'999}}) {
+        const int64_t m = std::min({int64_t{100'000}, i, test.steps - 1 - i});
+        double sum = 0;
+        for (int64_t k = i - m; k <= i + m; ++k) sum += double(m + 1 - std::abs(k - i)) * test.points[size_t(k)].loss;
+        EXPECT_NEAR(test.points[size_t(i)].smoothed, sum / (double(m + 1) * double(m + 1)), 1e-7) << i;
     }
 }
 
