@@ -107,6 +107,24 @@ void doubt_rule(DatasetReport& report, const std::string& absent, bool rule_of_s
                     100.0 * double(report.ignored_pixels) / double(total), absent, report.rule.describe()));
 }
 
+// A set's rule of label ids, as Cityscapes has, names all that count. Ids that are of the classes already have 255 where nothing
+// counts, and most of them are label ids too: they would be taken for other classes, and nothing refused.
+void look_for_class_ids(const std::vector<Sample>& samples, const std::vector<SampleFacts>& all,
+                        const CheckOptions& options, DatasetReport& report) {
+    const MaskRule& rule = report.rule;
+    const bool of_label_ids = rule.kind == MaskKind::values && rule.otherwise == ignored_class;
+    if (!options.rule_of_set || !of_label_ids || rule.classes.count(ignored_class)) return;
+    std::vector<std::string> masks;
+    for (size_t i = 0; i < samples.size(); ++i)
+        for (const RawValue& v : all[i].values)
+            if (v.value == ignored_class) masks.push_back(samples[i].mask_path);
+    if (!masks.empty())
+        report.warnings.push_back(fmt::format(
+            "{} of {} masks hold {}, which the set's label ids are not and class ids have where nothing counts; if "
+            "these are class ids: `mask-values` ids ({})",
+            masks.size(), samples.size(), ignored_class, few_of(masks)));
+}
+
 void add_warnings(DatasetReport& report, const CheckOptions& options) {
     const std::vector<std::string>& names = options.class_names;
     std::vector<std::string> ids;
@@ -206,6 +224,7 @@ DatasetReport check_dataset(const std::vector<Sample>& samples, const std::vecto
     refuse_values(samples, all, report.rule);
     sum_up(all, options.train_count, report);
     add_warnings(report, options);
+    look_for_class_ids(samples, all, options, report);
     std::vector<FoundImage> images;
     for (const SampleFacts& found : all) images.push_back(found.image);
     report.channels = channels_of(samples, images, options.channels);

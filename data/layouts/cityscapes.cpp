@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "base/paths.h"
 #include "data/class_names.h"
 #include "data/folder.h"
@@ -40,20 +39,6 @@ std::vector<Sample> samples_of(const fs::path& root, const std::string& split, c
     return samples_of_files(std::move(files), root, dataset);
 }
 
-// Label ids go to 33. Train ids have 255 where nothing counts.
-void look_for_train_ids(Dataset& dataset) {
-    const std::string& path = dataset.train[0].mask_path;
-    std::vector<RawValue> values;
-    try {
-        values = raw_values(load_mask(path), parse_mask_rule("auto"));
-    } catch (const DataError&) {
-        return;  // the check names all that cannot be read
-    }
-    if (values.back().value == ignored_class)
-        dataset.warnings.push_back(fmt::format(
-            "{} holds 255, which is no label id and which train ids have; if it holds these: `mask-values` ids", path));
-}
-
 std::optional<Labels> labels_of(const fs::path& root) {
     for (const char* folder : {"gtFine", "gtCoarse"})
         for (const char* kind : {"labelTrainIds", "labelIds"})
@@ -76,7 +61,6 @@ static std::optional<Dataset> find_cityscapes(const std::string& given) {
     dataset.val = samples_of(root, "val", *labels, dataset);
     dataset.notes.clear();  // how its names are paired is the set's own rule
     const bool train_ids = labels->kind == "labelTrainIds";
-    if (!train_ids) look_for_train_ids(dataset);
     dataset.mask_values = train_ids ? "ids" : label_ids_as_train_ids;
     dataset.class_names = cityscapes_class_names();
     dataset.palette = cityscapes_colours();

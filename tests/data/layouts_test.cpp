@@ -54,7 +54,7 @@ std::vector<SetRow> single_sets() {
              EXPECT_EQ(r.report.pixels[13], 48);
              EXPECT_EQ(r.report.ignored_pixels, 48);
              EXPECT_FALSE(r.notes("do these masks follow"));
-             EXPECT_FALSE(r.notes("holds 255"));
+             EXPECT_FALSE(r.notes("hold 255"));
          }},
         {"Cityscapes, label ids of another city, without a road",
          [](TempDir& d) {
@@ -66,12 +66,23 @@ std::vector<SetRow> single_sets() {
         {"Cityscapes, train ids that are called label ids",
          [](TempDir& d) {
              cityscapes(d, {"labelIds"});
-             add_values(d / "gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png", {0, 13, 255});
+             add_values(d / "gtFine/train/bochum/bochum_000000_000019_gtFine_labelIds.png", {0, 13, 255});
          },
          [](const Read& r) {
-             EXPECT_TRUE(r.notes("labelIds.png holds 255, which is no label id"));
-             EXPECT_TRUE(r.notes("`mask-values` ids"));
+             EXPECT_TRUE(r.notes("1 of 3 masks hold 255")) << "the second one";
+             EXPECT_TRUE(r.notes("bochum_000000_000019_gtFine_labelIds.png"));
+             EXPECT_TRUE(r.notes("if these are class ids: `mask-values` ids"));
          }},
+        {"Cityscapes, train ids that are called label ids and read as what they are",
+         [](TempDir& d) {
+             cityscapes(d, {"labelIds"});
+             for (const char* name : {"train/aachen/aachen", "train/bochum/bochum", "val/lindau/lindau"})
+                 add_values(d / ("gtFine/" + std::string(name) + "_000000_000019_gtFine_labelIds.png"), {0, 13, 255});
+         },
+         [](const Read& r) { EXPECT_FALSE(r.notes("hold 255")) << "the advice is taken"; },
+         {},
+         {},
+         "ids"},
         {"Cityscapes, masks of an object in place of label ids",
          [](TempDir& d) {
              cityscapes(d, {"labelTrainIds"});
