@@ -10,14 +10,14 @@
 #include "base/text.h"
 #include "segmentation/onnx_export.h"
 #include "segmentation/outputs.h"
-#include "segmentation/postprocess.h"
+#include "segmentation/thresholds.h"
 
 namespace atrous::app {
 namespace {
 
 struct ExportArguments {
     std::string checkpoint, output;
-    double threshold = 0.5;
+    Thresholds threshold;
     bool overwrite = false;
     OnnxOptions onnx;
     DescribedNet described;
@@ -31,7 +31,7 @@ struct ExportArguments {
                "own), in place of normalized ones");
         o.bind("argmax", onnx.class_ids,
                "class ids as the output (u8), in place of logits; of a net of one channel those of the threshold");
-        describe_threshold(o, threshold);
+        describe_thresholds(o, threshold);
         o.bind("auxiliary", onnx.auxiliary, "the auxiliary head's logits as a second output");
         o.bind("half", onnx.half, "weights and arithmetic in fp16, between an input and an output in fp32");
         o.bind("fold-batch-norm", onnx.fold_batch_norm,
@@ -51,13 +51,21 @@ struct ExportArguments {
 void check(const ExportArguments& a) {
     if (std::filesystem::path(a.output).extension() != ".onnx")
         throw UsageError("--output " + a.output + ": expected a name that ends in .onnx");
-    if (a.o.at("threshold").given() && !a.onnx.class_ids)
-        throw UsageError("--threshold means nothing without --argmax");
     Outputs()
         .reads("--checkpoint", weights_file(a.checkpoint))
+        .reads("--threshold", a.threshold.file)
         .reads("--config", a.o.config_file())
         .writes("--output", a.output, FileKind::weights)
         .check(a.overwrite);
+}
+
+void check_threshold(const ExportArguments& a, const ModelCard& card) {
+    if (!a.o.at("threshold").given()) return;
+    if (card.label_form() == LabelForm::bits)
+        throw UsageError(
+            "`threshold`: the classes of this net overlap, and the file gives a logit for each of them and takes no "
+            "thresholds; leave it out, and compare the sigmoid of each logit with its threshold where the file runs");
+    if (!a.onnx.class_ids) throw UsageError("--threshold means nothing without --argmax");
 }
 
 std::string text_of(const OnnxPort& port) {
@@ -75,7 +83,8 @@ int export_net(int argc, const char* const* argv) {
     a.o.parse(argc, argv);
     check(a);
     const LoadedNet loaded = a.described.load(a.o, a.checkpoint, false, Device{DeviceKind::cpu}, "fp32", console);
-    a.onnx.logit_threshold = logit_threshold(a.o, a.threshold, loaded.card);
+    check_threshold(a, loaded.card);
+    a.onnx.logit_threshold = logit_thresholds(a.o, a.threshold, loaded.card)[0];
     const OnnxExport made = onnx_of(loaded, a.onnx);
     if (!made.fixed_because.empty())
         console.text(

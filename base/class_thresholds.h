@@ -1,5 +1,5 @@
-// The logits above which a pixel is of a class: of each class by itself where classes overlap (labels in bits), and the first
-// of them that of a net of one channel.
+// Logits: of classes that overlap (labels in bits) a pixel is of class c where logit c is above threshold c; a net of one channel has
+// threshold 0 for its foreground. Nets that take the likeliest of several classes have none.
 #pragma once
 
 #include "base/label_form.h"

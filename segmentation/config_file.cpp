@@ -83,7 +83,9 @@ std::string toml_of(const std::vector<Word>& words) {
 }
 
 void assign(SettingBase& setting, const ConfigEntry& entry, const std::string& where) {
-    if ((!entry.list || setting.is_list()) && setting.assign(entry.words)) return;
+    // Of a setting that is no list, some values are several words, which it then takes.
+    const bool fits = !entry.list || setting.is_list() || entry.words.size() > 1;
+    if (fits && setting.assign(entry.words)) return;
     std::string found;
     for (const Word& w : entry.words)
         found += (found.empty() ? "" : ", ") + (w.kind == Word::Kind::text ? '"' + w.text + '"' : w.text);

@@ -23,8 +23,8 @@ class ProbabilityScores {
     // curve, and calibration is that of all their questions.
     explicit ProbabilityScores(const ModelCard& card);
 
-    // Logits [pixels][channels] and labels, of which 255 is ignored. `threshold`: of a binary net's logit, above which
-    // a pixel is foreground.
+    // Logits [pixels][channels] and labels, of which 255 is ignored. `thresholds`: of the logits above which
+    // a pixel is foreground (nets of one channel: the first) or of a class (where classes overlap).
     void add(const float* logits, const uint8_t* labels, int64_t pixels, const ClassThresholds& thresholds);
 
     const Calibration& calibration() const { return calibration_; }

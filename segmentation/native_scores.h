@@ -15,8 +15,8 @@ namespace atrous {
 
 class NativeScores {
  public:
-    // `samples` are those of the batches, by their indices, `loader` is how they became batches. `thresholds`: of a
-    // binary net's logit. References are kept.
+    // `samples` are those of the batches, by their indices, `loader` is how they became batches. `thresholds`:
+    // base/class_thresholds.h. References are kept.
     NativeScores(const ModelCard& card, const data::MaskRule& rule, const std::vector<data::Sample>& samples,
                  const data::LoaderOptions& loader, const ClassThresholds& thresholds);
 

@@ -10,23 +10,6 @@
 
 namespace atrous {
 
-void describe_threshold(Settings& settings, double& threshold) {
-    settings.bind("threshold", threshold, "probability above which a pixel is foreground (nets of two classes)")
-        .above(0)
-        .max(highest_threshold);
-}
-
-void refuse_threshold(const Settings& settings, const ModelCard& card) {
-    if (settings.at("threshold").given() && card.net.out_channels > 1 && card.label_form() == LabelForm::ids)
-        throw UsageError(fmt::format(
-            "`threshold`: the net has {} classes, of which the likeliest is taken; leave it out", card.classes()));
-}
-
-double logit_threshold(const Settings& settings, double threshold, const ModelCard& card) {
-    refuse_threshold(settings, card);
-    return std::log(threshold / (1 - threshold));
-}
-
 data::Image class_ids(const float* logits, int64_t h, int64_t w, int64_t c, double threshold) {
     data::Image ids = data::make_image<uint8_t>(h, w, 1);
     for (int64_t p = 0; p < h * w; ++p) {

@@ -4,17 +4,9 @@
 #include <vector>
 
 #include "base/class_thresholds.h"
-#include "base/settings.h"
 #include "segmentation/model_card.h"
 
 namespace atrous {
-
-// The probability above which a pixel is foreground, of nets of two classes; segmentation/thresholds.h has one for each class.
-void describe_threshold(Settings& settings, double& threshold);
-void refuse_threshold(const Settings& settings,
-                      const ModelCard& card);  // UsageError where several classes exclude each other
-// Returns the logit of the threshold. Throws UsageError as refuse_threshold.
-double logit_threshold(const Settings& settings, double threshold, const ModelCard& card);
 
 // Of one image, [h][w][c], which begins at (top, left) of the logits [1][H][W][c]; what they have around it, where the
 // image was padded, is left out.

@@ -16,7 +16,7 @@ Setting<int64_t>& describe_sheet_rows(Settings& settings, int64_t& rows);
 
 // At most so many of the samples, spread evenly over them, as the page shows them. Scores are those of evaluate(): Dice
 // of two classes, of more the mean IoU. The prediction is what `predict` would write, at the size that is shown.
-// `thresholds`: of a binary net's logit. `loader`: how images become batches, if not as in training; their number in one
+// `thresholds`: base/class_thresholds.h. `loader`: how images become batches, if not as in training; their number in one
 // does not count. The net's mode is restored. DataError where there is no sample.
 std::vector<data::SheetRow> result_rows(SegmentationNet& net, const ModelCard& card, DType compute,
                                         const std::vector<data::Sample>& samples, int64_t rows,

@@ -19,8 +19,8 @@ bool needs_rows(const LoadedNet& net, const WindowOptions& windows, const data::
 
 struct RowScoring {
     WindowOptions windows;
-    ClassThresholds thresholds = {};  // of a binary net's logit
-    bool native = false;              // compares at the images' own sizes too
+    ClassThresholds thresholds = {};
+    bool native = false;  // compares at the images' own sizes too
     // Called for each image, with its [truth][predicted] matrix in pixels.
     std::function<void(const std::string& name, const int64_t* counts)> on_image = {};
     std::function<void(int64_t images_done)> progress = {};

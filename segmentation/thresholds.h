@@ -17,7 +17,7 @@ struct Thresholds {
     bool operator==(const Thresholds&) const = default;
 };
 
-// "0.5", "0.4,0.6,0.5" or "scores.json".
+// "0.5", "0.4,0.6,0.5" or "scores.json"; in files also [0.4, 0.6, 0.5].
 class ThresholdSetting : public SettingBase {
  public:
     ThresholdSetting(std::string key, Thresholds& field, std::string help);
@@ -33,7 +33,7 @@ class ThresholdSetting : public SettingBase {
     std::vector<std::string> choices() const override { return {}; }
     std::string shown() const override;
     std::string shown_default() const override;
-    std::vector<Word> words() const override { return {{shown(), Word::Kind::text}}; }
+    std::vector<Word> words() const override;
     bool assign(const std::vector<Word>& words) override;
 
  private:
@@ -44,7 +44,7 @@ void describe_thresholds(Settings& settings, Thresholds& thresholds);
 
 // Reads the file, if there is one, into `values`, and returns the logits of the thresholds. Throws UsageError where
 // they are given to a net that takes the likeliest of several classes, or are not as many as its classes; DataError for a file
-// that is not of `eval`, of other classes, or without a best threshold for one.
+// that is not of `eval`, of other classes, whose classes have names where the net's have none, or without a best threshold for one.
 ClassThresholds logit_thresholds(const Settings& settings, Thresholds& thresholds, const ModelCard& card);
 
 }  // namespace atrous

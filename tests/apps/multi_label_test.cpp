@@ -137,6 +137,10 @@ TEST_F(MultiLabelProgram, LearnsDiscsThatOverlapAndPredictsWhatTrainsAgain) {
     expect_says(run("predict " + quoted("discs/images") + net + " --threshold 0.1,0.2,0.3 -o " + quoted("three")), 2,
                 {"--threshold 0.1,0.2,0.3: 3 of them; expected one, or one for each of the net's 2 classes"});
 
+    for (const char* given : {"0.4,0.55", "0.4", "0.4 --argmax"})
+        expect_says(run("export " + net + " -o " + quoted("net.onnx") + " --threshold " + given), 2,
+                    {"--threshold: the classes of this net overlap"});
+
     ASSERT_EQ(run("predict " + quoted("discs/images") + net + " --save classes -o " + quoted("discs2/masks")).code, 0);
     ASSERT_EQ(run("predict " + quoted("discs/images") + net + " --save overlay index binary probability -o " +
                   quoted("pictures"))

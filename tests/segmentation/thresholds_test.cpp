@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "segmentation/config_file.h"
 #include "segmentation/postprocess.h"
 
 namespace atrous::test {
@@ -61,9 +62,31 @@ TEST(Thresholds, AreNumbersOrAFile) {
     EXPECT_EQ(Given().settings.at("threshold").shown(), "0.5");
     EXPECT_EQ(Given("0.25").settings.at("threshold").shown(), "0.25");
     EXPECT_EQ(Given("0.25,0.5,1e-3").settings.at("threshold").shown(), "0.25,0.5,0.001");
+    EXPECT_EQ(Given("0.25, 0.5,  1e-3").settings.at("threshold").shown(), "0.25,0.5,0.001");
     EXPECT_EQ(Given("runs/scores.json").settings.at("threshold").shown(), "runs/scores.json");
-    for (const char* text : {"", "0", "1", "-0.5", "nan", "half", "0.5,", ",0.5", "0.5;0.6", "0.5,2", "scores.txt"})
+    for (const char* text : {"", "0", "1", "-0.5", "nan", "half", "0.5,", ",0.5", "0.5;0.6", "0.5,2", "0.5 0.6", " 0.5",
+                             "0.5, ", "scores.txt"})
         EXPECT_THROW(Given{text}, Error) << text;
+}
+
+// And what is written is read again.
+TEST_F(ThresholdFiles, StandInAConfiguration) {
+    const auto read = [&](const std::string& text) {
+        Given given;
+        read_config_file(given.settings, write(text));
+        const std::string written = as_toml(given.settings);
+        Given again;
+        read_config_text(again.settings, written, "written");
+        EXPECT_EQ(again.thresholds, given.thresholds) << written;
+        return std::pair{given.thresholds, written};
+    };
+    const Thresholds two{{0.4, 0.55}};
+    EXPECT_EQ(read("threshold = [0.4, 0.55]").first, two);
+    EXPECT_EQ(read("threshold = \"0.4, 0.55\"").first, two);
+    EXPECT_EQ(read("threshold = 0.4"), (std::pair{Thresholds{{0.4}}, std::string("threshold = 0.4\n")}));
+    EXPECT_EQ(read("threshold = \"scores.json\"").first.file, "scores.json");
+    for (const char* wrong : {"[]", "[0.4, 2]", "[0.4, true]", "[0.4, \"scores.json\"]", "true"})
+        EXPECT_THROW(read(std::string("threshold = ") + wrong), UsageError) << wrong;
 }
 
 TEST(Thresholds, AreOneOrOneAClass) {
@@ -101,11 +124,24 @@ TEST_F(ThresholdFiles, AreThoseThatEvalFound) {
     expect_error<UsageError>(classes, card_of(2, false), "the likeliest is taken");
     expect_error<DataError>(classes, card_of(3, true, {"a", "b", "c"}), "scores of 2 classes; the net has 3");
     expect_error<DataError>(classes, card_of(2, true, {"liver", "spleen"}), "no scores of class spleen");
-    expect_error<DataError>(classes, one, "no best threshold");
+    expect_error<DataError>(classes, one, "no best threshold: these are the scores of another kind of net");
+    expect_error<DataError>(classes, card_of(2, true),
+                            "its classes have names, such as tumour, and the net's have none");
+    const ClassThresholds unnamed = Given(write(R"({"classes": [{"name": "0", "best_threshold": 0.75},
+                                                                {"name": "1", "best_threshold": 0.25}]})"))
+                                        .logits(card_of(2, true));
+    EXPECT_DOUBLE_EQ(unnamed[0], std::log(3.));
+    EXPECT_DOUBLE_EQ(unnamed[1], -std::log(3.));
     EXPECT_DOUBLE_EQ(Given(write(R"({"classes": [], "best_threshold": 0.75})")).logits(one)[0], std::log(3.));
-    expect_error<DataError>(write(R"({"classes": [{"name": "liver", "best_threshold": 0.5},
+    expect_error<DataError>(write(R"({"classes": [{"name": "liver", "best_threshold": 0.75},
                                       {"name": "tumour", "best_threshold": null}]})"),
-                            organs, "no best threshold of class tumour");
+                            organs, "no pixel of class tumour was scored");
+    expect_error<DataError>(path_.string(), organs, "such as `threshold` 0.75,0.5");
+    expect_error<DataError>(write(R"({"classes": [{"name": "liver", "best_threshold": 1.5},
+                                      {"name": "tumour", "best_threshold": 0.5}]})"),
+                            organs, "the best threshold of class liver is 1.5; expected a number above 0");
+    expect_error<DataError>(write(R"({"classes": [], "best_threshold": null})"), one,
+                            "no pixel of the foreground was scored");
     for (const char* broken :
          {"", "[]", "{}", R"({"classes": 3})", R"({"classes": [1, 2]})", "{\"classes\": [", "\x01"})
         expect_error<DataError>(write(broken), organs, "`threshold`");
