@@ -93,7 +93,7 @@ enum class TraceKind : uint8_t {
     shared_load,
     shared_store,
     shared_atomic,
-    async_copy,   // cp.async: global side; the row behind it is async_write with the same site
+    async_copy,   // cp.async: global side; the row behind it is async_write, of the same line
     async_write,  // its shared side; lanes missing above and present here write zeros
     async_commit,
     async_wait,
