@@ -176,6 +176,8 @@ struct Trace {
 
 // ---- recording ------------------------------------------------------------------------------------------------------
 
+// Counters are of every block. Memory: 48 bytes a row that is kept, and 32 bytes an access of the running block for as
+// long as the lanes of its warp have not met.
 struct TraceOptions {
     // Of each launch the rows of these blocks are kept: the first ones, some in the middle, the last. 0: counters alone.
     unsigned blocks = 4;
