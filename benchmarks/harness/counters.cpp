@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "benchmarks/harness/measure.h"
+#include "benchmarks/harness/step.h"
 #include "engine/math_mode.h"
+#include "models/unet.h"
 
 namespace atrous::bench {
 
@@ -114,14 +117,39 @@ void count_op(const Workload& what, DType dtype, Device device, const Each& each
     }
 }
 
+// What steps of a training launch beside the kernels that were `counted`: optimizers, the log of losses.
+static void count_steps(Device device, const std::set<std::string>& counted, const Each& each) {
+    for (const char* rule : {"adam", "sgd", "rmsprop"}) {
+        StepOptions o;
+        o.net = unet({.base_channels = 8, .depth = 1});
+        o.size = 16;
+        o.batch_size = o.steps = 1;
+        o.device = device;
+        o.compute = DType::bf16;
+        o.optimizer.rule = rule;
+        o.graphs = false;
+        KernelTrace t{usual("training step", {{1, 16, 16, 3}}), rule, o.compute, "exact", {}, {}, {}};
+        t.trace = gpu::record_kernels({}, {.blocks = 0}, [&] { measure_step(o); });
+        std::vector<CountedKernel> kernels = kernels_of(t);
+        std::erase_if(kernels, [&](const CountedKernel& k) { return counted.count(k.kernel) > 0; });
+        each(kernels);
+    }
+}
+
 void count_usual(Device device, const Each& each) {
+    std::set<std::string> counted;
+    const Each noted = [&](const std::vector<CountedKernel>& kernels) {
+        for (const CountedKernel& k : kernels) counted.insert(k.kernel);
+        each(kernels);
+    };
     for (const Workload& w : usual_workloads()) {
-        for (const DType type : {DType::f32, DType::bf16}) count_op(w, type, device, each);
+        for (const DType type : {DType::f32, DType::bf16}) count_op(w, type, device, noted);
         if (w.op != "conv2d") continue;
         const ScopedMathMode tf32(MathMode::tf32);  // what other choices run is counted above
         std::vector<std::string> seen;
-        count_choice(w, DType::f32, device, "", seen, each);
+        count_choice(w, DType::f32, device, "", seen, noted);
     }
+    count_steps(device, counted, noted);
 }
 
 // ---- as text --------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ struct CountedKernel {
 std::vector<CountedKernel> kernels_of(const KernelTrace& t);
 
 // Every op at its usual small shape, in the types it is trained in, by every implementation that a user can name.
+// Then what a training step launches beside them.
 // `each` gets the kernels of one pass as they are known.
 void count_usual(Device device, const std::function<void(const std::vector<CountedKernel>&)>& each);
 void count_op(const Workload& what, DType dtype, Device device,
