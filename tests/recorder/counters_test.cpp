@@ -54,7 +54,7 @@ const Reason reasons[] = {
     {"implicit_gemm", "loads", 0.45,
      "the bias, read for each row anew, a float of every eighth column a lane; and narrow rows"},
     {"implicit_gemm", "stores", 0.08, narrow_rows},
-    {"implicit_gemm", "shared", 1.35, joined_by_nvcc},
+    {"implicit_gemm", "shared", 1.52, joined_by_nvcc},
     {"implicit_gemm_moments", "shared", 1.31,
      "a row's eight sums are two reads of 16 bytes, 32 bytes from lane to lane: two turns"},
     {"input_gradient", "loads", 0.86,
