@@ -30,6 +30,7 @@ if command -v man >/dev/null; then
 fi
 
 "$prefix/bin/atrous" bench kernels --counters --device emulated --op relu --shape 1x4x4x8 --json "$work/counters" >"$work/log"
+grep -q "activation_forward<Relu, float, 4>" "$work/log" || fail "the counters of kernels do not know their names"
 grep -q '"kernels/cuda/activation.cu:[0-9]' "$work/counters" || fail "the counters of kernels do not know their source lines"
 
 cp -r examples "$work/examples"

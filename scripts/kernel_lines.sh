@@ -42,7 +42,10 @@ cut -d" " -f1 "$work/calls" | addr2line -aCfi -e "$program" | awk -v functions="
         while ((getline line < functions) > 0) {
             split(line, part, " ")
             name = line
-            sub(/^[^ ]* [^ ]* /, "", name)
+            sub(/^[^ ]* [^ ]* /, "", name)  # as debug information names it: without namespaces and parameters
+            sub(/^void /, "", name)
+            sub(/\(([^()]|\([^()]*\))*\)$/, "", name)
+            sub(/^(atrous::|kernels::|cuda::|gpu::|\(anonymous namespace\)::)+/, "", name)
             if (name in numbers) print "K", "0x" part[1], numbers[name]
         }
         for (file in files) {
