@@ -28,8 +28,11 @@ static void check(const KernelArguments& a) {
     for (const char* other : {"all", "list", "predict", "svg", "model", "repetitions", "budget", "unchecked"})
         if (a.o.at(other).given())
             throw UsageError(fmt::format("`{}` belongs to times, not to `counters`; leave one of them out", other));
-    if (a.op.empty() && a.o.at("precision").given())
-        throw UsageError("`precision` belongs to one `op`; of every op, `counters` shows all that matter");
+    for (const char* of_op : {"precision", "shape", "stride", "padding", "dilation", "out-channels", "scale", "relu",
+                              "bias", "kernel", "align-corners", "size", "batch-size", "classes"})
+        if (a.op.empty() && a.o.at(of_op).given())
+            throw UsageError(fmt::format("`{}` belongs to one `op`; without it `counters` shows every op at a small "
+                                         "shape in the types that matter; expected `op` OP too", of_op));
 }
 
 int bench_counters(const KernelArguments& a) {

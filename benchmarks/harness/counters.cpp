@@ -6,10 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/label_form.h"
 #include "benchmarks/harness/measure.h"
-#include "benchmarks/harness/step.h"
 #include "engine/math_mode.h"
-#include "models/unet.h"
 
 namespace atrous::bench {
 
@@ -96,7 +95,9 @@ std::vector<Workload> usual_workloads() {
                               usual("boundary", {{1, 32, 32, 2}}),
                               usual("ohem", {{1, 32, 32, 4}}),
                               usual("confusion", {one}),
-                              usual("confusion", {logits})};
+                              usual("confusion", {logits}),
+                              usual("confusion", {logits}, {{"label_form", double(LabelForm::bits)}}),
+                              usual("max_pool", {x}, {{"kernel", 3}})};
     for (const char* op :
          {"bilinear", "nearest", "max_pool", "global_average_pool", "relu", "sigmoid", "dropout", "cast"})
         all.push_back(usual(op, {x}));
@@ -117,25 +118,6 @@ void count_op(const Workload& what, DType dtype, Device device, const Each& each
     }
 }
 
-// What steps of a training launch beside the kernels that were `counted`: optimizers, the log of losses.
-static void count_steps(Device device, const std::set<std::string>& counted, const Each& each) {
-    for (const char* rule : {"adam", "sgd", "rmsprop"}) {
-        StepOptions o;
-        o.net = unet({.base_channels = 8, .depth = 1});
-        o.size = 16;
-        o.batch_size = o.steps = 1;
-        o.device = device;
-        o.compute = DType::bf16;
-        o.optimizer.rule = rule;
-        o.graphs = false;
-        KernelTrace t{usual("training step", {{1, 16, 16, 3}}), rule, o.compute, "exact", {}, {}, {}};
-        t.trace = gpu::record_kernels({}, {.blocks = 0}, [&] { measure_step(o); });
-        std::vector<CountedKernel> kernels = kernels_of(t);
-        std::erase_if(kernels, [&](const CountedKernel& k) { return counted.count(k.kernel) > 0; });
-        each(kernels);
-    }
-}
-
 void count_usual(Device device, const Each& each) {
     std::set<std::string> counted;
     const Each noted = [&](const std::vector<CountedKernel>& kernels) {
@@ -149,7 +131,10 @@ void count_usual(Device device, const Each& each) {
         std::vector<std::string> seen;
         count_choice(w, DType::f32, device, "", seen, noted);
     }
-    count_steps(device, counted, noted);
+    count_training(device, [&](std::vector<CountedKernel> kernels) {
+        std::erase_if(kernels, [&](const CountedKernel& k) { return counted.count(k.kernel) > 0; });
+        noted(kernels);
+    });
 }
 
 // ---- as text --------------------------------------------------------------------------------------------------------
@@ -170,6 +155,7 @@ Json global_json(const GlobalCounters& g) {
             {"distinct_bytes", g.distinct_bytes},
             {"lanes", g.lanes},
             {"sectors_per_request", two_digits(g.sectors_per_request())},
+            {"bytes_per_sector", two_digits(g.bytes_per_sector())},
             {"useful", double(int64_t(g.useful() * 1e4 + 0.5)) / 1e4}};
 }
 

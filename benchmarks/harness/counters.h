@@ -34,6 +34,10 @@ void count_usual(Device device, const std::function<void(const std::vector<Count
 void count_op(const Workload& what, DType dtype, Device device,
               const std::function<void(const std::vector<CountedKernel>&)>& each);
 
+// What a training launches beside its net's ops: a step with each optimizer, batch norm by running statistics,
+// normalization of bytes, averages of weights. Also the net's own kernels.
+void count_training(Device device, const std::function<void(const std::vector<CountedKernel>&)>& each);
+
 std::string counters_header();
 std::string counters_title(const CountedKernel& k);  // "conv2d 1x16x16x32, bf16, forward, by mma"
 std::string counters_row(const CountedKernel& k);

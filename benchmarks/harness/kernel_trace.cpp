@@ -1,5 +1,7 @@
 #include "benchmarks/harness/kernel_trace.h"
 
+#include <algorithm>
+
 #include "base/variant.h"
 #include "benchmarks/cases/run.h"
 #include "benchmarks/harness/inputs.h"
@@ -132,9 +134,11 @@ KernelTrace trace_pass(const Workload& what, DType dtype, Device device, bool ba
     t.trace = gpu::record_kernels(named, options, [&] { pass.run(); });
     t.variants = log.names();
     pass.finish();
-    for (gpu::TraceBuffer& b : t.trace.buffers)  // what the pass has allocated itself
-        if (b.role == "scratch" && !pass.operands.empty() && b.address == pass.operands.back().address())
-            pass.operands.back().describe(b);
+    const Named& output = pass.operands.back();
+    const auto own = std::find_if(t.trace.buffers.rbegin(), t.trace.buffers.rend(), [&](const gpu::TraceBuffer& b) {
+        return b.role == "scratch" && b.address == output.address();  // the latest one that the pass had there
+    });
+    if (own != t.trace.buffers.rend()) output.describe(*own);
     keep_values(t, pass.operands, most_values, true);
     return t;
 }

@@ -2,7 +2,8 @@
 //
 // A program can record where its kernels were compiled with the recorder's hooks (`atrous-traced`, emulated platform).
 // A *request* is one memory instruction of one warp: the k-th execution of the same instruction by the lanes of a warp
-// since they last met (at a barrier of the block, or in a warp operation of all live lanes). Lanes that left a loop
+// since they last met (at a barrier of the block, or in a warp operation of all live lanes). Each call of a helper is an
+// instruction of its own; atomics, cp.async and barriers are known by their line and their kind instead. Lanes that left a loop
 // earlier, or took another branch, are not in its mask. Where lanes run an inner loop for different numbers of times
 // between two meetings, executions of it are paired by their number, as if they had met at its end.
 //
@@ -22,7 +23,8 @@ namespace atrous::gpu {
 // ---- counters -------------------------------------------------------------------------------------------------------
 
 // Requests to global memory of one sort: loads, stores, cp.async, atomics. A sector is 32 aligned bytes, what L1 and L2
-// move (CUDA C++ best practices guide, "Coalesced access to global memory"; Nsight Compute, "Memory tables").
+// move (CUDA C++ best practices guide, "Coalesced access to global memory"; Nsight Compute, "Memory tables"). An atomic
+// whose result nobody uses is a reduction for nvcc (RED, op_red in Nsight Compute), which counts here as an atomic.
 struct GlobalCounters {
     uint64_t requests = 0;        // l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum (_st, _atom)
     uint64_t sectors = 0;         // l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum
@@ -31,16 +33,21 @@ struct GlobalCounters {
     uint64_t distinct_bytes = 0;  // of each request; bytes that several lanes share count once
     uint64_t lanes = 0;           // that took part
     double sectors_per_request() const { return requests ? double(sectors) / double(requests) : 0; }
-    double useful() const { return sectors ? double(fewest_sectors) / double(sectors) : 1; }  // share of sectors
+    // Share of sectors. It rounds up to whole sectors in each request, so that 4 bytes for all lanes are no waste.
+    double useful() const { return sectors ? double(fewest_sectors) / double(sectors) : 1; }
+    // Of the 32, without that rounding: what Nsight Compute shows as bytes utilized of each sector
+    // (smsp__sass_average_data_bytes_per_sector_mem_global_op_ld.ratio), if it too counts shared bytes once.
+    double bytes_per_sector() const { return sectors ? double(distinct_bytes) / double(sectors) : 0; }
     void add(const GlobalCounters& other);
 };
 
 // Requests to shared memory of one sort: loads, stores, ldmatrix. 32 banks of 4 bytes; lanes that read the same word
-// share it, others of the same bank take turns. Accesses of up to 4 bytes are one phase of 32 lanes, of 8 bytes two of
-// 16, of 16 bytes four of 8 (CUDA C++ programming guide, "Shared memory" of compute capability 5.x and on), ldmatrix
-// one of 8 rows a matrix. A wavefront is one turn.
+// share it, others of the same bank take turns (CUDA C++ programming guide, "Shared memory" of compute capability 5.x).
+// The guide speaks of words of 4 bytes. That 8 bytes a lane are two phases of 16 lanes, 16 bytes four of 8, and ldmatrix
+// one of 8 rows for each matrix, is this model's assumption. A wavefront is one turn. Lanes of an atomic on one word take
+// turns too; an atomic of float or double may be a loop of compare-and-swap instead, which takes more.
 struct SharedCounters {
-    uint64_t requests = 0;           // smsp__inst_executed_op_shared_ld.sum (_st, _op_ldsm)
+    uint64_t requests = 0;           // smsp__inst_executed_op_shared_ld.sum (_st, _atom; op_ldsm)
     uint64_t wavefronts = 0;         // l1tex__data_pipe_lsu_wavefronts_mem_shared_op_ld.sum
     uint64_t fewest_wavefronts = 0;  // phases with a lane in them
     uint64_t worst_ways = 0;         // the most turns of a phase; 1: never a conflict
@@ -107,7 +114,8 @@ enum class TraceKind : uint8_t {
     vote,
     mbarrier_init,
     mbarrier_arrive,
-    mbarrier_wait,  // buffer, base: the mbarrier; bytes: expected ones
+    mbarrier_wait,  // buffer, base: the mbarrier; extra: arrivals, bytes to come, parity. A wait's row stands at its end;
+                    // a try that fails has none
     box_load,
     box_store,  // TMA; buffer, base: in shared memory; extra: index of boxes + 1
     wgmma_wait,
@@ -131,7 +139,7 @@ struct TraceRow {
 
 struct TraceBlock {
     unsigned x = 0, y = 0, z = 0;
-    std::vector<TraceRow> rows;  // an order that the block could have run in; a warp's rows are in its own order
+    std::vector<TraceRow> rows;  // in the emulator's order: each where its last lane ran it, behind all that its lanes did before
 };
 
 struct TraceLaunch {
@@ -176,8 +184,8 @@ struct Trace {
 
 // ---- recording ------------------------------------------------------------------------------------------------------
 
-// Counters are of every block. Memory: 48 bytes a row that is kept, and 32 bytes an access of the running block for as
-// long as the lanes of its warp have not met.
+// Counters are of every block. Memory: 48 bytes a row that is kept (8 more in the running block), and 32 bytes an access
+// of the running block for as long as the lanes of its warp have not met.
 struct TraceOptions {
     // Of each launch the rows of these blocks are kept: the first ones, some in the middle, the last. 0: counters alone.
     unsigned blocks = 4;
@@ -187,7 +195,8 @@ struct TraceOptions {
 
 // Whether this program's kernels can be recorded; if not, *why says so.
 bool can_trace(std::string* why = nullptr);
-// Runs `work` and records every kernel that it launches on the current device. GpuError where it cannot be recorded.
+// Runs `work` and records every kernel that it launches on the current device. GpuError where it cannot be recorded, and
+// in a launch by another thread or on another device meanwhile.
 Trace record_kernels(const std::vector<TraceBuffer>& named, const TraceOptions& options,
                      const std::function<void()>& work);
 

@@ -1,8 +1,11 @@
 // The recorder's counters against counts made by hand. A kernel's arguments say which mistake it makes.
 #include <platform/async.h>
+#include <platform/barriers.h>
 #include <platform/mma.h>
 
+#include <algorithm>
 #include <numeric>
+#include <thread>
 
 #include "kernels/gpu/trace.h"
 #include "tests/emulator/support.h"
@@ -74,6 +77,81 @@ __global__ void asynchronous(Args a) {
     cp_async_wait<0>();
     __syncthreads();
     a.y[lane] = tile[lane];
+}
+
+// A helper that the compiler would leave a function of its own, called by two branches.
+__global__ void two_branches(Args a) {
+    const int lane = int(threadIdx.x);
+    const auto put = [&](int from, float value) {
+        for (int i = 0; i < a.stride; ++i) a.y[from + 64 * i] = value * a.x[from + i] + a.x[from];
+    };
+    if (lane < 16)
+        put(lane, 1);
+    else
+        put(lane + 16, 2);
+}
+
+__global__ void histogram(Args a) {
+    int* const bins = dynamic_shared<int>();
+    const int lane = int(threadIdx.x);
+    bins[lane] = 0;
+    __syncwarp();
+    atomicAdd(bins + lane * a.stride, 1);
+    __syncwarp();
+    a.y[lane] = float(bins[lane]);
+}
+
+__global__ void ticket(Args a) {  // an atomic of one lane and a shuffle of all stand in one line
+    const int lane = int(threadIdx.x);
+    float v = 0;
+    // clang-format off
+    if (lane == 0) { v = atomicAdd(a.y + 100, 1.0f); } v = __shfl_sync(~0u, v, 0);
+    // clang-format on
+    a.y[lane] = v;
+}
+
+__global__ void either_memory(Args a) {  // one instruction: shared memory for some lanes, global for others
+    float* const tile = dynamic_shared<float>();
+    const int lane = int(threadIdx.x);
+    tile[lane] = 1;
+    __syncwarp();
+    const float* const from = lane < 16 ? tile : a.x;
+    a.y[lane] = from[lane];
+}
+
+// The first warp reads what the second one writes, and waits for it by an mbarrier (stride 0: again and again) or, with
+// an offset, by a named barrier.
+__global__ void consume(Args a) {
+    __shared__ MBarrier full;
+    float* const tile = dynamic_shared<float>();
+    const int lane = int(threadIdx.x);
+    if (threadIdx.y == 0 && lane == 0) {
+        mbarrier_init(&full, 32);
+        fence_mbarrier_init();
+    }
+    __syncthreads();
+    if (threadIdx.y == 1) {
+        tile[lane] = a.x[lane];
+        if (a.offset) return named_barrier_arrive(1, 64);
+        return mbarrier_arrive(&full);
+    }
+    if (a.offset)
+        named_barrier_sync(1, 64);
+    else if (a.stride)
+        mbarrier_wait(&full, 0);
+    else
+        while (!mbarrier_try_wait(&full, 0)) {
+        }
+    a.y[lane] = tile[lane];
+}
+
+__global__ void statics(Args a) {
+    __shared__ float s[512];
+    const int lane = int(threadIdx.x);
+    if (a.stride) s[511 - 4 * lane] = 1;  // 500 bytes down
+    if (!a.stride && lane < 4) s[16 * lane] = 1;
+    __syncwarp();
+    a.y[lane] = s[a.stride ? 511 - 4 * lane : 0];
 }
 
 class RecorderTest : public ::testing::Test {
@@ -212,6 +290,111 @@ TEST_F(RecorderTest, RowsSayWhatEachLaneDid) {
     EXPECT_EQ(load.bytes, 4u);
     EXPECT_EQ(trace_.patterns.at(load.pattern), std::vector<int32_t>{8});
     EXPECT_EQ(l.blocks[1].rows[3].kind, TraceKind::store);
+}
+
+std::vector<TraceKind> kinds_of(const TraceBlock& b) {
+    std::vector<TraceKind> kinds;
+    for (const TraceRow& r : b.rows) kinds.push_back(r.kind);
+    return kinds;
+}
+
+TEST_F(RecorderTest, CallsOfOneHelperOnTwoBranchesAreTwoRequests) {
+    const KernelCounters c = launch_of(two_branches, 1, 32, 0, 3).counters;
+    EXPECT_EQ(c.store.requests, 6u);
+    EXPECT_EQ(c.store.lanes, 6 * 16u);
+    EXPECT_EQ(c.store.sectors, 6 * 2u);
+    for (const TraceSite& site : trace_.sites) {
+        ASSERT_FALSE(site.frames.empty());
+        EXPECT_EQ(site.frames.back().function, "two_branches");  // not the lambda
+    }
+}
+
+TEST_F(RecorderTest, AtomicsOnOneWordOfSharedMemoryTakeTurns) {
+    const KernelCounters one_bin = launch_of(histogram, 1, 32, 128, 0).counters;
+    EXPECT_EQ(one_bin.shared_atomic.requests, 1u);
+    EXPECT_EQ(one_bin.shared_atomic.wavefronts, 32u);
+    EXPECT_EQ(one_bin.shared_atomic.conflicts(), 31u);
+    EXPECT_EQ(launch_of(histogram, 1, 32, 128, 1).counters.shared_atomic.wavefronts, 1u);
+}
+
+TEST_F(RecorderTest, InstructionsOfOneLineAreToldApartByTheirKind) {
+    const KernelCounters c = launch_of(ticket, 1, 32, 0).counters;
+    EXPECT_EQ(c.atomics, 1u);
+    EXPECT_EQ(c.atomic.requests, 1u);
+    EXPECT_EQ(c.shuffles, 1u);
+}
+
+TEST_F(RecorderTest, AnInstructionMayReadBothMemories) {
+    const KernelCounters c = launch_of(either_memory, 1, 32, 128).counters;
+    EXPECT_EQ(c.load.lanes, 16u);
+    EXPECT_EQ(c.load.sectors, 2u);
+    EXPECT_EQ(c.shared_load.lanes, 16u);
+}
+
+TEST_F(RecorderTest, RowsOfAsynchronousCopies) {
+    using K = TraceKind;
+    const TraceLaunch l = launch_of(asynchronous, 1, 32, 512);
+    const std::vector<K> expected{K::async_copy, K::async_write,   K::async_commit, K::async_wait,
+                                  K::block_barrier, K::shared_load, K::store};
+    EXPECT_EQ(kinds_of(l.blocks.at(0)), expected);
+}
+
+TEST_F(RecorderTest, RowsOfAReaderStandBehindThoseOfWhomItWaitedFor) {
+    emu::ScopedOptions options;
+    options->capability = 90;
+    for (const auto& [stride, offset] : {std::pair{1, 0}, {0, 0}, {0, 1}}) {
+        const TraceLaunch l = launch_of(consume, 1, dim3(32, 2), 128, stride, offset);
+        const std::vector<TraceKind> kinds = kinds_of(l.blocks.at(0));
+        const auto place = [&](TraceKind kind) { return std::find(kinds.begin(), kinds.end(), kind) - kinds.begin(); };
+        const auto end = long(kinds.size());
+        ASSERT_LT(place(TraceKind::shared_load), end);
+        EXPECT_LT(place(TraceKind::shared_store), place(TraceKind::shared_load));
+        if (offset) continue;
+        EXPECT_LT(place(TraceKind::mbarrier_arrive), place(TraceKind::mbarrier_wait));
+        EXPECT_LT(place(TraceKind::mbarrier_wait), place(TraceKind::shared_load));
+        EXPECT_EQ(std::count(kinds.begin(), kinds.end(), TraceKind::mbarrier_wait), 1);
+    }
+}
+
+TEST_F(RecorderTest, OffsetsOfStaticSharedMemoryBeginAtItsLowestByte) {
+    const auto bytes = [&] {
+        const auto b = std::find_if(trace_.buffers.begin(), trace_.buffers.end(),
+                                    [](const TraceBuffer& b) { return b.name == "static shared memory"; });
+        return b->bytes;
+    };
+    const TraceLaunch down = launch_of(statics, 1, 32, 0, 1);
+    for (const TraceRow& r : down.blocks.at(0).rows) {
+        if (r.kind != TraceKind::shared_store) continue;
+        EXPECT_EQ(trace_.patterns.at(r.pattern), std::vector<int32_t>{-16});
+        EXPECT_GE(r.base, 31u * 16);
+        EXPECT_LT(r.base, 31u * 16 + 128);
+    }
+    EXPECT_LE(bytes(), 31u * 16 + 4 + 128);
+    launch_of(statics, 1, 32, 0, 0);
+    EXPECT_LE(bytes(), 3u * 64 + 4 + 128);  // four lanes alone
+}
+
+TEST_F(RecorderTest, MemoryThatWasGivenBackIsAnotherBuffer) {
+    trace_ = record_kernels({}, {}, [&] {
+        for (int i = 0; i < 2; ++i) {
+            Buffer<float> mine(1024, 0.0f);
+            launch(copy, 1, 32, 0, stream().view(), Args{mine.data(), y_.data(), 1, 0});
+            synchronize_device();
+        }
+    });
+    const auto scratch = std::count_if(trace_.buffers.begin(), trace_.buffers.end(),
+                                       [](const TraceBuffer& b) { return b.role == "scratch"; });
+    EXPECT_EQ(scratch, 3);  // with y
+}
+
+TEST_F(RecorderTest, AnotherThreadsLaunchIsRefused) {
+    record_kernels({}, {}, [&] {
+        std::string error;
+        std::thread([&] {
+            error = error_of([&] { launch(copy, 1, 32, 0, stream().view(), Args{x_.data(), y_.data(), 1, 0}); });
+        }).join();
+        EXPECT_NE(error.find("a launch by another thread"), std::string::npos) << error;
+    });
 }
 
 TEST_F(RecorderTest, OnlyChosenBlocksAreKept) {

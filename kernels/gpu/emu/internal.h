@@ -184,14 +184,17 @@ struct Worker {
 };
 extern thread_local Worker* W;
 
+class Recorder;
+extern Recorder* recorder;  // null: nothing is recorded
+
 struct Pause {  // the emulator's own code is not device code
-#ifdef ATROUS_CHECK_RACES
-    bool was = W->in_device;
-    Pause() { W->in_device = false; }
-    ~Pause() { W->in_device = was; }
-#else
-    Pause() {}
-#endif
+    Pause() {
+        if (checking || recorder) W->in_device = false;
+    }
+    ~Pause() {
+        if (checking || recorder) W->in_device = was;
+    }
+    const bool was = W->in_device;
 };
 
 // ---- diagnostics ----------------------------------------------------------------------------------------------------

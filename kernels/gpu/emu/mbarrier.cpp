@@ -91,7 +91,8 @@ void mbarrier_arrive(void* address, unsigned bytes, const char* what, Where wher
 
 static bool completed(const MBarrierState& b, unsigned parity) { return (b.phase & 1) != (parity & 1); }
 
-static bool take(const MBarrierState& b) {
+static bool take(const MBarrierState& b, void* address, unsigned parity, const Where& where) {
+    if (recorder) recorder->note(TraceKind::mbarrier_wait, site_id(where), uintptr_t(address), 8, parity);
     if (checking) W->clocks.acquire(W->current->tid, b.completed);
     return true;
 }
@@ -100,22 +101,22 @@ bool mbarrier_try_wait(void* address, unsigned parity, Where where) {
     Pause pause;
     need_hopper("mbarrier_try_wait", where);
     const MBarrierState& b = W->hopper.find(address, where);
-    if (completed(b, parity)) return take(b);
+    const auto took = [&] { return completed(b, parity) && take(b, address, parity, where); };
+    if (took()) return true;
     if (++W->current->atomics % 64 == 0) W->hopper.land_one();  // somebody who asks again and again sees copies land
     yield();
-    return completed(b, parity) && take(b);
+    return took();
 }
 
 void mbarrier_wait(void* address, unsigned parity, Where where) {
     Pause pause;
     need_hopper("mbarrier_wait", where);
-    if (recorder) recorder->note(TraceKind::mbarrier_wait, site_id(where), uintptr_t(address), 8, parity);
     MBarrierState& b = W->hopper.find(address, where);
     while (!completed(b, parity)) {
         b.waiting.push_back(W->current);
         W->block_current("mbarrier_wait", where);
     }
-    take(b);
+    take(b, address, parity, where);
 }
 
 // ---- named barriers -------------------------------------------------------------------------------------------------

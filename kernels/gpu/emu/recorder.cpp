@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "base/error.h"
 
@@ -54,11 +55,13 @@ void Recorder::rebase_statics() {
     };
     each([&](TraceRow& r) {
         const auto& offsets = trace_.patterns[r.pattern];
-        const int64_t first = std::min(*std::min_element(offsets.begin(), offsets.end()), 0);
-        const int64_t last =
-            offsets.size() == 1 ? int64_t(offsets[0]) * 31 : *std::max_element(offsets.begin(), offsets.end());
-        low = std::min(low, r.base + uint64_t(first));
-        high = std::max(high, r.base + uint64_t(std::max<int64_t>(last, 0)) + r.bytes);
+        auto [first, last] = std::minmax_element(offsets.begin(), offsets.end());
+        int64_t least = *first, most = *last;
+        if (offsets.size() == 1)  // a step from lane to lane
+            least = std::min(0, offsets[0]) * (std::popcount(r.mask) - 1),
+            most = std::max(0, offsets[0]) * (std::popcount(r.mask) - 1);
+        low = std::min(low, r.base + uint64_t(least));
+        high = std::max(high, r.base + uint64_t(most) + r.bytes);
     });
     if (high == 0) return;
     low = low / line * line;
@@ -74,6 +77,8 @@ void Recorder::finish_launch() {
 
 void Recorder::start_block(uint64_t block) {
     kept_ = nullptr;
+    row_when_.clear();
+    events_ = 0;
     for (Lanes& lanes : warps_)
         for (auto& events : lanes) events.clear();
     if (std::find(chosen_.begin(), chosen_.end(), block) == chosen_.end()) return;
@@ -81,6 +86,26 @@ void Recorder::start_block(uint64_t block) {
     launch_->blocks.push_back(
         {unsigned(block % g[0]), unsigned(block / g[0] % g[1]), unsigned(block / g[0] / g[1]), {}});
     kept_ = &launch_->blocks.back();
+}
+
+// Rows came warp by warp; they are put into the order in which the block has run.
+void Recorder::finish_block() {
+    meet_all();
+    if (!kept_) return;
+    std::vector<size_t> order(kept_->rows.size());
+    std::iota(order.begin(), order.end(), size_t(0));
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return row_when_[a] < row_when_[b]; });
+    std::vector<TraceRow> sorted;
+    sorted.reserve(order.size());
+    for (const size_t i : order) sorted.push_back(kept_->rows[i]);
+    kept_->rows = std::move(sorted);
+}
+
+void Recorder::check_launch(int device) const {
+    if (device == device_ && std::this_thread::get_id() == thread_) return;
+    throw GpuError("emulated GPU: a launch by another thread or on device " + std::to_string(device) +
+                   " while kernels of device " + std::to_string(device_) +
+                   " are recorded; expected launches by the recording thread alone");
 }
 
 // ---- events ---------------------------------------------------------------------------------------------------------
@@ -97,7 +122,7 @@ void Recorder::access(uintptr_t a, size_t bytes, unsigned access, uint32_t site)
 
 void Recorder::note(TraceKind kind, uint32_t site, uintptr_t address, uint32_t bytes, uint32_t extra) {
     const unsigned tid = W->current->tid;
-    warps_[tid / 32][tid % 32].push_back({address, site, bytes, extra, kind});
+    warps_[tid / 32][tid % 32].push_back({address, ++events_, site, bytes, extra, kind});
 }
 
 void Recorder::block_barrier(uint32_t site) {
@@ -124,10 +149,9 @@ uint32_t Recorder::site_index(uint32_t site) {
 // is its head.
 void Recorder::pair_lane(const std::vector<Event>& events, unsigned lane) {
     uint32_t cursor = 0;
-    std::vector<uint32_t> met;  // sites whose executions were counted for this lane
     for (uint32_t i = 0; i < events.size(); ++i) {
         const uint32_t site = site_index(events[i].site);
-        Pairing& p = pairings_[site];
+        Pairing& p = pairings_[site][size_t(events[i].kind)];
         if (p.round != round_) {
             p.round = round_;
             p.requests.clear();
@@ -160,8 +184,22 @@ void Recorder::meet(unsigned warp) {
     ++round_;
     requests_.assign(1, {});
     for (unsigned lane = 0; lane < 32; ++lane) pair_lane(lanes[lane], lane);
+    place_requests(lanes);
     for (uint32_t i = requests_[0].next; i; i = requests_[i].next) finish_request(warp, requests_[i], lanes);
     for (auto& events : lanes) events.clear();
+}
+
+// A request stands where the last of its lanes executed it, and behind all that its lanes did before.
+void Recorder::place_requests(const Lanes& lanes) {
+    std::array<uint64_t, 32> latest{};
+    for (uint32_t i = requests_[0].next; i; i = requests_[i].next) {
+        Request& r = requests_[i];
+        const auto each_lane = [&](auto f) {
+            for (uint32_t rest = r.mask; rest; rest &= rest - 1) f(size_t(std::countr_zero(rest)));
+        };
+        each_lane([&](size_t lane) { r.when = std::max({r.when, latest[lane], lanes[lane][r.event[lane]].when}); });
+        each_lane([&](size_t lane) { latest[lane] = r.when; });
+    }
 }
 
 void Recorder::finish_request(unsigned warp, const Request& r, const Lanes& lanes) {
@@ -190,7 +228,9 @@ void Recorder::count(KernelCounters& c, const Request& r, const std::vector<Lane
         c.inactive_lanes += 32 - at.size();
     };
     const auto global = [&](GlobalCounters& g) { g.add(global_request(at.data(), at.size())), memory(); };
-    const auto shared = [&](SharedCounters& s) { s.add(shared_request(at.data(), at.size())), memory(); };
+    const auto shared = [&](SharedCounters& s) {
+        s.add(shared_request(at.data(), at.size(), r.kind == K::shared_atomic)), memory();
+    };
     const auto atomics = [&] {
         c.atomics += at.size();
         c.most_on_one_address = std::max<uint64_t>(c.most_on_one_address, most_on_one_address(at.data(), at.size()));
@@ -259,17 +299,19 @@ uint32_t Recorder::pattern(std::vector<int32_t> offsets) {
     return at->second;
 }
 
+void Recorder::add_row(const TraceRow& row, uint64_t when) {
+    ++rows_;
+    kept_->rows.push_back(row);
+    row_when_.push_back(when);
+}
+
 void Recorder::keep(unsigned warp, const Request& r, const std::vector<LaneAccess>& at, uint32_t extra) {
     if (rows_ >= options_.most_rows) {
         ++launch_->rows_left_out;
         return;
     }
     TraceRow row{r.kind, false, uint16_t(warp), r.site, r.mask, -1, 0, 0, 0, extra};
-    if (!at[0].address) {
-        ++rows_;
-        kept_->rows.push_back(row);
-        return;
-    }
+    if (!at[0].address) return add_row(row, r.when);
     for (uint32_t rest = r.mask; rest;) {  // the lanes of one buffer after those of another
         row.mask = 0;
         row.buffer = -1;
@@ -286,8 +328,7 @@ void Recorder::keep(unsigned warp, const Request& r, const std::vector<LaneAcces
         }
         rest &= ~row.mask;
         row.pattern = pattern(std::move(offsets));
-        ++rows_;
-        kept_->rows.push_back(row);
+        add_row(row, r.when);
         row.joined = true;
     }
 }
@@ -326,6 +367,12 @@ int32_t Recorder::add_buffer(TraceBuffer b) {
     trace_.buffers.push_back(std::move(b));
     touched_.resize(trace_.buffers.size());
     return index;
+}
+
+// What is allocated there later is another buffer.
+void Recorder::forget(uintptr_t a, size_t bytes) {
+    buffers_.erase(buffers_.lower_bound(a), buffers_.lower_bound(a + bytes));
+    recent_buffer_ = -1;
 }
 
 int32_t Recorder::buffer_of(uintptr_t a) {

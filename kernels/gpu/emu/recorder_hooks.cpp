@@ -1,6 +1,6 @@
-// What instrumented device code calls in a program that records: -fsanitize=thread announces loads and stores. (The races
-// build has hooks of its own, hooks.cpp.) Nothing refers to these functions in an ordinary program, which is linked
-// without them.
+// What instrumented device code calls in a program that records: -fsanitize=thread announces loads and stores. (The
+// races build has hooks of its own, hooks.cpp.) Nothing refers to these functions in an ordinary program, which is
+// linked without them.
 #ifndef ATROUS_CHECK_RACES
 #include "kernels/gpu/emu/recorder.h"
 
@@ -12,11 +12,8 @@ static inline void hook(const void* p, size_t n, unsigned access, const void* pc
     if (!recorder || !W || !W->in_device) return;
     const Context& c = *W->current->context;
     if (uintptr_t(p) - uintptr_t(c.stack) < c.size) return;  // a thread's own variables
-    static thread_local bool inside = false;  // functions of the standard library may be a device file's copies
-    if (inside) return;
-    inside = true;
+    const Pause pause;  // functions of the standard library may be a device file's copies
     recorder->access(uintptr_t(p), n, access, uint32_t(uintptr_t(pc) - uintptr_t(__executable_start)));
-    inside = false;
 }
 
 #define PC __builtin_return_address(0)

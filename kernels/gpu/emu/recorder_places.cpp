@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -60,6 +61,9 @@ std::string output_of(const std::string& command) {
     return text;
 }
 
+// 0 where it is none: a damaged table names too little and ends nothing.
+uint64_t number(const std::string& text, int base = 10) { return std::strtoull(text.c_str(), nullptr, base); }
+
 // Lines of addr2line -aCfi: the address, then function and place of each frame in turns.
 Sites parse(const std::string& text) {
     Sites sites;
@@ -67,7 +71,7 @@ Sites parse(const std::string& text) {
     TraceSite* site = nullptr;
     for (std::string line, place; std::getline(in, line);) {
         if (line.rfind("0x", 0) == 0) {
-            site = &sites[std::stoull(line, nullptr, 16)];
+            site = &sites[number(line, 16)];
         } else if (site && std::getline(in, place)) {
             add_frame(*site, place, line);
         }
@@ -87,20 +91,19 @@ struct Table {
 Table::Table() {
     std::error_code ignored;
     std::ifstream in(std::filesystem::read_symlink("/proc/self/exe", ignored).string() + ".lines");
-    std::map<std::string, std::pair<std::string, size_t>> files;
     for (std::string kind, text; in >> kind;) {
         std::string first;
         in >> first;
         in.get();
         std::getline(in, text);
-        if (kind == "N") names[std::stoul(first)] = text;
-        if (kind == "L") texts[std::stoul(first)] = text;
-        if (kind == "S") lines[std::stoull(first, nullptr, 16)] = &texts[std::stoul(text)];
-        if (kind == "K") kernels[std::stoull(first, nullptr, 16)] = names[std::stoul(text)];
+        if (kind == "N") names[number(first)] = text;
+        if (kind == "L") texts[number(first)] = text;
+        if (kind == "S") lines[number(first, 16)] = &texts[number(text)];
+        if (kind == "K") kernels[number(first, 16)] = names[number(text)];
         if (kind != "T") continue;
         std::string& source = sources[first];
         std::string line;
-        for (size_t n = std::stoul(text); n > 0 && std::getline(in, line); --n) source += line + "\n";
+        for (size_t n = number(text); n > 0 && std::getline(in, line); --n) source += line + "\n";
     }
 }
 
@@ -182,7 +185,6 @@ std::string kernel_name(const void* kernel) {
     const auto& all = table().kernels;
     const auto at = all.find(file_offset(uintptr_t(kernel) - uintptr_t(__executable_start)));
     return name = short_function(at == all.end() ? function_name(kernel) : at->second);
-    return name;
 }
 
 }  // namespace atrous::gpu::emu

@@ -27,8 +27,9 @@ GlobalCounters global_request(const LaneAccess* lanes, size_t count) {
     return c;
 }
 
-// The turns that lanes of one phase need: the most different words that one bank has.
-static unsigned turns(const LaneAccess* lanes, size_t count) {
+// The turns that lanes of one phase need: the most words that one bank has, the same one counted once unless each lane
+// changes it.
+static unsigned turns(const LaneAccess* lanes, size_t count, bool atomic) {
     std::array<uintptr_t, 256> words;
     size_t n = 0;
     for (size_t i = 0; i < count; ++i)
@@ -36,14 +37,15 @@ static unsigned turns(const LaneAccess* lanes, size_t count) {
              ++at)
             if (n < words.size()) words[n++] = at;
     std::sort(words.begin(), words.begin() + long(n));
-    const auto distinct = std::unique(words.begin(), words.begin() + long(n));
+    const auto end = words.begin() + long(n);
+    const auto distinct = atomic ? end : std::unique(words.begin(), end);
     std::array<unsigned, banks> of_bank{};
     unsigned most = 0;
     for (auto word = words.begin(); word != distinct; ++word) most = std::max(most, ++of_bank[*word % banks]);
     return most;
 }
 
-SharedCounters shared_request(const LaneAccess* lanes, size_t count) {
+SharedCounters shared_request(const LaneAccess* lanes, size_t count, bool atomic) {
     SharedCounters c;
     c.requests = 1;
     c.lanes = count;
@@ -57,7 +59,7 @@ SharedCounters shared_request(const LaneAccess* lanes, size_t count) {
         const unsigned phase = lanes[from].lane / lanes_of_phase;
         for (to = from; to < count && lanes[to].lane / lanes_of_phase == phase; ++to) {
         }
-        const unsigned ways = turns(lanes + from, to - from);
+        const unsigned ways = turns(lanes + from, to - from, atomic);
         c.wavefronts += ways;
         ++c.fewest_wavefronts;
         c.worst_ways = std::max<uint64_t>(c.worst_ways, ways);

@@ -17,7 +17,8 @@ struct LaneAccess {
 };
 
 GlobalCounters global_request(const LaneAccess* lanes, size_t count);
-SharedCounters shared_request(const LaneAccess* lanes, size_t count);
+// Atomics do not share a word: lanes on one of them take turns.
+SharedCounters shared_request(const LaneAccess* lanes, size_t count, bool atomic = false);
 unsigned most_on_one_address(const LaneAccess* lanes, size_t count);
 
 }  // namespace atrous::gpu::emu

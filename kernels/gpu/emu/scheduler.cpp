@@ -147,7 +147,6 @@ void Worker::block_current(const char* what, Where where, bool yields) {
     t->waits_in = nullptr;
     current = t;
     own_thread_idx = t->index;
-    if (recorder) in_device = true;  // another thread may have returned meanwhile
 }
 
 void yield() {
@@ -379,6 +378,7 @@ static void check_configuration(const Launch& l) {
 
 void run(const Call& call, int device) {
     if (W && W->launch) throw GpuError("emulated GPU: a launch from device code");
+    if (recorder) recorder->check_launch(device);
     static uint32_t next_serial = 1;
     Launch l;
     l.call = call;

@@ -35,7 +35,11 @@ void copy_async(void* to, const void* from, bool valid, Where where) {
     W->current->copies.push_back({to, from, valid});
 }
 
-void copy_async_commit() { W->current->groups.push_back(W->current->copies.size()); }
+void copy_async_commit(Where where) {
+    Pause pause;
+    if (recorder) recorder->note(TraceKind::async_commit, site_id(where));
+    W->current->groups.push_back(W->current->copies.size());
+}
 
 void copy_async_wait(unsigned pending, Where where) {
     Pause pause;
