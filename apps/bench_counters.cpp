@@ -31,8 +31,10 @@ static void check(const KernelArguments& a) {
     for (const char* of_op : {"precision", "shape", "stride", "padding", "dilation", "out-channels", "scale", "relu",
                               "bias", "kernel", "align-corners", "size", "batch-size", "classes"})
         if (a.op.empty() && a.o.at(of_op).given())
-            throw UsageError(fmt::format("`{}` belongs to one `op`; without it `counters` shows every op at a small "
-                                         "shape in the types that matter; expected `op` OP too", of_op));
+            throw UsageError(
+                fmt::format("`{}` belongs to one `op`; without it `counters` shows every op at a small "
+                            "shape in the types that matter; expected `op` OP too",
+                            of_op));
 }
 
 int bench_counters(const KernelArguments& a) {

@@ -52,8 +52,9 @@ void become_traced_program() {
     if (gpu::platform() != gpu::Platform::emulated)
         throw UsageError(why + "; expected a build of the emulated platform");
     if (const char* const first = std::getenv(round_mark))
-        throw IoError(fmt::format("{}, started by {} to record kernels: {}; expected the atrous-traced of the same build",
-                                  fs::read_symlink("/proc/self/exe").string(), first, why));
+        throw IoError(
+            fmt::format("{}, started by {} to record kernels: {}; expected the atrous-traced of the same build",
+                        fs::read_symlink("/proc/self/exe").string(), first, why));
     const std::string program = traced_program().string();
     std::vector<std::string> arguments = own_arguments();
     std::vector<char*> argv;

@@ -37,6 +37,7 @@ void count_training(Device device, const std::function<void(const std::vector<Co
     WeightAverage average(*net);
     each(kernels_of_work("weight average", "add, exchange", DType::f32, [&] {
         average.add();
+        average.add();
         average.exchange();
         average.exchange();
     }));

@@ -22,8 +22,8 @@ struct KernelTrace {
 // Whether the op has a backward pass at all.
 bool has_backward(const Workload& what);
 // Records the kernels of one pass on `device`, an emulated one. Operands hold what cases give them; values of those of
-// at most `most_values` elements are kept, inputs' as before and outputs' as behind the pass. GpuError where this program
-// cannot record (gpu::can_trace).
+// at most `most_values` elements are kept, inputs' as before and outputs' as behind the pass. GpuError where this
+// program cannot record (gpu::can_trace).
 KernelTrace trace_pass(const Workload& what, DType dtype, Device device, bool backward,
                        const gpu::TraceOptions& options, size_t most_values = 0);
 

@@ -2,10 +2,10 @@
 //
 // A program can record where its kernels were compiled with the recorder's hooks (`atrous-traced`, emulated platform).
 // A *request* is one memory instruction of one warp: the k-th execution of the same instruction by the lanes of a warp
-// since they last met (at a barrier of the block, or in a warp operation of all live lanes). Each call of a helper is an
-// instruction of its own; atomics, cp.async and barriers are known by their line and their kind instead. Lanes that left a loop
-// earlier, or took another branch, are not in its mask. Where lanes run an inner loop for different numbers of times
-// between two meetings, executions of it are paired by their number, as if they had met at its end.
+// since they last met (at a barrier of the block, or in a warp operation of all live lanes). Each call of a helper is
+// an instruction of its own; atomics, cp.async and barriers are known by their line and their kind instead. Lanes that
+// left a loop earlier, or took another branch, are not in its mask. Where lanes run an inner loop for different
+// numbers of times between two meetings, executions of it are paired by their number, as if they had met at its end.
 //
 // Instructions are those of the host compiler at -O1 without splitting of vectors: nvcc may keep a value in a register
 // that is read again here, and may unroll otherwise. Arguments, constants and a thread's own arrays are not counted.
@@ -42,10 +42,10 @@ struct GlobalCounters {
 };
 
 // Requests to shared memory of one sort: loads, stores, ldmatrix. 32 banks of 4 bytes; lanes that read the same word
-// share it, others of the same bank take turns (CUDA C++ programming guide, "Shared memory" of compute capability 5.x).
-// The guide speaks of words of 4 bytes. That 8 bytes a lane are two phases of 16 lanes, 16 bytes four of 8, and ldmatrix
-// one of 8 rows for each matrix, is this model's assumption. A wavefront is one turn. Lanes of an atomic on one word take
-// turns too; an atomic of float or double may be a loop of compare-and-swap instead, which takes more.
+// share it, others of the same bank take turns (CUDA C++ programming guide, "Shared memory" of compute capability
+// 5.x). The guide speaks of words of 4 bytes. That 8 bytes a lane are two phases of 16 lanes, 16 bytes four of 8, and
+// ldmatrix one of 8 rows for each matrix, is this model's assumption. A wavefront is one turn. Lanes of an atomic on
+// one word take turns too; an atomic of float or double may be a loop of compare-and-swap instead, which takes more.
 struct SharedCounters {
     uint64_t requests = 0;           // smsp__inst_executed_op_shared_ld.sum (_st, _atom; op_ldsm)
     uint64_t wavefronts = 0;         // l1tex__data_pipe_lsu_wavefronts_mem_shared_op_ld.sum
@@ -114,8 +114,8 @@ enum class TraceKind : uint8_t {
     vote,
     mbarrier_init,
     mbarrier_arrive,
-    mbarrier_wait,  // buffer, base: the mbarrier; extra: arrivals, bytes to come, parity. A wait's row stands at its end;
-                    // a try that fails has none
+    mbarrier_wait,  // buffer, base: the mbarrier; extra: arrivals, bytes to come, parity. A wait's row stands at its
+                    // end; a try that fails has none
     box_load,
     box_store,  // TMA; buffer, base: in shared memory; extra: index of boxes + 1
     wgmma_wait,
@@ -139,7 +139,8 @@ struct TraceRow {
 
 struct TraceBlock {
     unsigned x = 0, y = 0, z = 0;
-    std::vector<TraceRow> rows;  // in the emulator's order: each where its last lane ran it, behind all that its lanes did before
+    // In the emulator's order: each where its last lane ran it, behind all that its lanes did before.
+    std::vector<TraceRow> rows;
 };
 
 struct TraceLaunch {
@@ -184,10 +185,10 @@ struct Trace {
 
 // ---- recording ------------------------------------------------------------------------------------------------------
 
-// Counters are of every block. Memory: 48 bytes a row that is kept (8 more in the running block), and 32 bytes an access
-// of the running block for as long as the lanes of its warp have not met.
+// Counters are of every block. Memory: 48 bytes a row that is kept (8 more in the running block), and 32 bytes an
+// access of the running block for as long as the lanes of its warp have not met.
 struct TraceOptions {
-    // Of each launch the rows of these blocks are kept: the first ones, some in the middle, the last. 0: counters alone.
+    // Of each launch the rows of so many blocks are kept: the first ones, some between, the last. 0: counters alone.
     unsigned blocks = 4;
     size_t most_rows = 200000;  // of all launches together; accesses beyond are counted and not kept
     size_t most_fragments = 64;
@@ -195,8 +196,8 @@ struct TraceOptions {
 
 // Whether this program's kernels can be recorded; if not, *why says so.
 bool can_trace(std::string* why = nullptr);
-// Runs `work` and records every kernel that it launches on the current device. GpuError where it cannot be recorded, and
-// in a launch by another thread or on another device meanwhile.
+// Runs `work` and records every kernel that it launches on the current device. GpuError where it cannot be recorded,
+// and in a launch by another thread or on another device meanwhile.
 Trace record_kernels(const std::vector<TraceBuffer>& named, const TraceOptions& options,
                      const std::function<void()>& work);
 

@@ -18,9 +18,8 @@ TEST(CountersTest, AreShownByKernelAndBySourceLine) {
     if (gpu::platform() != gpu::Platform::emulated || !std::filesystem::exists(program() + "-traced"))
         GTEST_SKIP() << "this build has no kernels that can be recorded";
     const std::filesystem::path record = folder_of_test() / "counters.jsonl";
-    const Outcome found =
-        shell(program() + " bench kernels --counters --device emulated --op relu --shape 1x4x4x8 --json " +
-              record.string());
+    const Outcome found = shell(
+        program() + " bench kernels --counters --device emulated --op relu --shape 1x4x4x8 --json " + record.string());
     ASSERT_EQ(found.code, 0) << found.output;
     EXPECT_NE(found.output.find("activation_forward<Relu, float, 4>"), std::string::npos) << found.output;
     std::ifstream in(record);
@@ -45,7 +44,8 @@ TEST(CountersTest, WantTheSecondProgramOfTheSameBuild) {
     std::filesystem::create_directories(folder / "bin");
     const std::string alone = (folder / "bin" / "atrous").string();
     std::filesystem::copy_file(program(), alone);
-    const std::string asked = "timeout 60 " + alone + " bench kernels --counters --device emulated --op relu --shape 1x4x4x8";
+    const std::string asked =
+        "timeout 60 " + alone + " bench kernels --counters --device emulated --op relu --shape 1x4x4x8";
     const Outcome missing = shell(asked);
     EXPECT_EQ(missing.code, 4) << missing.output;
     EXPECT_NE(missing.output.find(alone + "-traced nor "), std::string::npos) << missing.output;

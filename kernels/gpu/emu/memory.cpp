@@ -8,8 +8,8 @@
 #include <map>
 
 #include "base/error.h"
-#include "kernels/gpu/emu/recorder.h"
 #include "kernels/gpu/emu/launch.h"
+#include "kernels/gpu/emu/recorder.h"
 #include "kernels/gpu/emu/streams.h"
 
 namespace atrous::gpu {

@@ -145,8 +145,8 @@ uint32_t Recorder::site_index(uint32_t site) {
 }
 
 // ---- instructions of a warp -----------------------------------------------------------------------------------------
-// Requests are a list in an order that every lane agrees with: what a lane does behind a request stands behind it. Entry 0
-// is its head.
+// Requests are a list in an order that every lane agrees with: what a lane does behind a request stands behind it.
+// Entry 0 is its head.
 void Recorder::pair_lane(const std::vector<Event>& events, unsigned lane) {
     uint32_t cursor = 0;
     for (uint32_t i = 0; i < events.size(); ++i) {

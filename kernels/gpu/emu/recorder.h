@@ -75,8 +75,8 @@ class Recorder {
     TraceOptions options_;
     Trace trace_;
     TraceLaunch* launch_ = nullptr;
-    std::vector<uint64_t> chosen_;  // blocks of this launch
-    TraceBlock* kept_ = nullptr;    // the running one, if it is chosen
+    std::vector<uint64_t> chosen_;    // blocks of this launch
+    TraceBlock* kept_ = nullptr;      // the running one, if it is chosen
     std::vector<uint64_t> row_when_;  // of kept_->rows
     size_t rows_ = 0;
     uint64_t events_ = 0;  // of the running block
@@ -97,7 +97,7 @@ class Recorder {
     std::map<std::string, uint32_t> products_;
 };
 
-extern bool hooked;         // some kernel of this program was compiled with the recorder's hooks
+extern bool hooked;  // some kernel of this program was compiled with the recorder's hooks
 
 // The site of an instruction's other side: cp.async reads and writes.
 constexpr uint32_t second_side = 0x40000000u;
