@@ -16,7 +16,7 @@ struct KernelArguments {
     std::vector<std::string> shape;
     int64_t stride = 1, padding = 0, dilation = 1, out_channels = 1;
     double scale = 2, budget = 2;
-    bool relu = false, bias = false, unchecked = false, overwrite = false, all = false, list = false;
+    bool relu = false, bias = false, unchecked = false, overwrite = false, all = false, list = false, counters = false;
     NetConfig net;  // its settings kernel, align-corners and batch-norm serve an op too
     ImageSize size = 256;
     int64_t batch_size = 4, classes = 2, repetitions = 20;

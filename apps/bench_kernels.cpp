@@ -86,6 +86,7 @@ int bench_kernels(int argc, const char* const* argv) {
         .writes("--json", a.json, FileKind::json)
         .writes("--svg", a.svg, FileKind::svg)
         .check(a.overwrite);
+    if (a.counters) return bench_counters(a);
     if (a.list) return list_families();
     const DType dtype = parse_measured_type(a.machine.precision);
     if (a.machine.precision == "tf32") set_math_mode(MathMode::tf32);

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what building and testing atrous needs on Debian 12 (or a relative), unless it is there already.
 #   scripts/setup.sh            compiler, CMake, the libraries, and what the tests break trainings with (Python, strace)
-#   scripts/setup.sh --checks   also what the full test run uses: clang and its formatter, binutils, a browser, what packs and tries packages
+#   scripts/setup.sh --checks   also what the full test run uses: clang and its formatter, a browser, what packs and tries packages
 set -euo pipefail
 
-packages=(g++ cmake ninja-build libdnnl-dev libturbojpeg0-dev libpng-dev libtiff-dev libwebp-dev libgif-dev zlib1g-dev libstb-dev
+packages=(g++ binutils cmake ninja-build libdnnl-dev libturbojpeg0-dev libpng-dev libtiff-dev libwebp-dev libgif-dev zlib1g-dev libstb-dev
           fonts-dejavu-core libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libgtest-dev python3 strace util-linux)
-[ "${1:-}" = "--checks" ] && packages+=(clang-14 libclang-rt-14-dev clang-format-14 binutils man-db dpkg-dev debootstrap qemu-user
+[ "${1:-}" = "--checks" ] && packages+=(clang-14 libclang-rt-14-dev clang-format-14 man-db dpkg-dev debootstrap qemu-user
                                           chromium chromium-driver python3-selenium)
 
 missing=()

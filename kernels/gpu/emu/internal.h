@@ -184,19 +184,24 @@ struct Worker {
 };
 extern thread_local Worker* W;
 
+class Recorder;
+extern Recorder* recorder;  // null: nothing is recorded
+
 struct Pause {  // the emulator's own code is not device code
-#ifdef ATROUS_CHECK_RACES
-    bool was = W->in_device;
-    Pause() { W->in_device = false; }
-    ~Pause() { W->in_device = was; }
-#else
-    Pause() {}
-#endif
+    Pause() {
+        if (checking || recorder) W->in_device = false;
+    }
+    ~Pause() {
+        if (checking || recorder) W->in_device = was;
+    }
+    const bool was = W->in_device;
 };
 
 // ---- diagnostics ----------------------------------------------------------------------------------------------------
 uint32_t site_id(const Where& where);
 std::string site_name(uint32_t site);
+bool is_named_place(uint32_t site);  // one that a Where was given for, not a program counter
+Where named_place(uint32_t site);
 std::string function_name(const void* function);
 void report(const std::string& kind, const std::string& text, uint32_t site, uint32_t other = 0);
 [[noreturn]] void fatal(std::string&& kind, std::string&& text, uint32_t site, uint32_t other = 0);

@@ -1,7 +1,7 @@
 // mbarriers and named barriers.
 #include <cstring>
 
-#include "kernels/gpu/emu/internal.h"
+#include "kernels/gpu/emu/recorder.h"
 
 namespace atrous::gpu::emu {
 
@@ -67,6 +67,7 @@ std::string Hopper::waits() const {
 void mbarrier_init(void* b, unsigned count, Where where) {
     Pause pause;
     need_hopper("mbarrier_init", where);
+    if (recorder) recorder->note(TraceKind::mbarrier_init, site_id(where), uintptr_t(b), 8, count);
     W->hopper.init(b, count, where);
 }
 
@@ -78,6 +79,7 @@ void fence_mbarrier_init() {
 void mbarrier_arrive(void* address, unsigned bytes, const char* what, Where where) {
     Pause pause;
     need_hopper(what, where);
+    if (recorder) recorder->note(TraceKind::mbarrier_arrive, site_id(where), uintptr_t(address), 8, bytes);
     MBarrierState& b = W->hopper.find(address, where);
     if (b.pending == 0) refuse("more arrivals in one phase than the mbarrier's " + std::to_string(b.count), where);
     b.bytes += bytes;
@@ -89,7 +91,8 @@ void mbarrier_arrive(void* address, unsigned bytes, const char* what, Where wher
 
 static bool completed(const MBarrierState& b, unsigned parity) { return (b.phase & 1) != (parity & 1); }
 
-static bool take(const MBarrierState& b) {
+static bool take(const MBarrierState& b, void* address, unsigned parity, const Where& where) {
+    if (recorder) recorder->note(TraceKind::mbarrier_wait, site_id(where), uintptr_t(address), 8, parity);
     if (checking) W->clocks.acquire(W->current->tid, b.completed);
     return true;
 }
@@ -98,10 +101,11 @@ bool mbarrier_try_wait(void* address, unsigned parity, Where where) {
     Pause pause;
     need_hopper("mbarrier_try_wait", where);
     const MBarrierState& b = W->hopper.find(address, where);
-    if (completed(b, parity)) return take(b);
+    const auto took = [&] { return completed(b, parity) && take(b, address, parity, where); };
+    if (took()) return true;
     if (++W->current->atomics % 64 == 0) W->hopper.land_one();  // somebody who asks again and again sees copies land
     yield();
-    return completed(b, parity) && take(b);
+    return took();
 }
 
 void mbarrier_wait(void* address, unsigned parity, Where where) {
@@ -112,7 +116,7 @@ void mbarrier_wait(void* address, unsigned parity, Where where) {
         b.waiting.push_back(W->current);
         W->block_current("mbarrier_wait", where);
     }
-    take(b);
+    take(b, address, parity, where);
 }
 
 // ---- named barriers -------------------------------------------------------------------------------------------------
@@ -133,6 +137,7 @@ void named_barrier(unsigned id, unsigned threads, bool waits, Where where) {
     Worker& w = *W;
     NamedBarrier& b = w.hopper.named[id < 16 ? id : 0];
     check_named(b, id, threads, where);
+    if (recorder) recorder->note(TraceKind::named_barrier, site_id(where), 0, 0, id);
     w.hopper.of(*w.current);  // the block's state is in use
     b.threads = threads;
     b.where = where;

@@ -8,8 +8,8 @@
 #include <map>
 
 #include "base/error.h"
-#include "kernels/gpu/emu/internal.h"
 #include "kernels/gpu/emu/launch.h"
+#include "kernels/gpu/emu/recorder.h"
 #include "kernels/gpu/emu/streams.h"
 
 namespace atrous::gpu {
@@ -179,6 +179,7 @@ std::string release_now(void* p) {
     if (it == all.end()) return "emulated GPU: release of an address that allocate() did not return, or twice";
     std::string error = broken_guard(it->second);
     if (!error.empty()) ++statistics().guard_violations;
+    if (recorder) recorder->forget(it->second.low, it->second.size);
     std::free(it->second.cells);
     all.erase(it);
     std::free(static_cast<char*>(p) - zone_bytes);

@@ -54,7 +54,7 @@ void yield();
 
 void* dynamic_shared();
 void copy_async(void* smem, const void* gmem, bool valid, Where where);  // 16 bytes
-void copy_async_commit();
+void copy_async_commit(Where where);
 void copy_async_wait(unsigned pending, Where where);
 void ldmatrix_x4(uint32_t* r, const void* row, bool transposed, Where where);
 enum class MmaType { bf16, f16 };

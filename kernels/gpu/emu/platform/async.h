@@ -11,7 +11,7 @@ inline void cp_async16(void* smem, const void* gmem, bool valid = true, emu::Whe
 }
 
 // Closes a group of copies.
-inline void cp_async_commit() { emu::copy_async_commit(); }
+inline void cp_async_commit(emu::Where where = emu::Where::current()) { emu::copy_async_commit(where); }
 
 // Waits until at most `Pending` of this thread's latest groups are incomplete. Other threads' copies need a barrier
 // too.

@@ -13,7 +13,11 @@
 #include "kernels/gpu/emu/services.h"
 
 // ---- qualifiers -----------------------------------------------------------------------------------------------------
+#ifdef ATROUS_RECORDED  // an access is known by its address: each call of a helper has its own
+#define __global__ __attribute__((flatten))
+#else
 #define __global__
+#endif
 #define __device__
 #define __host__
 #define __constant__
