@@ -99,6 +99,21 @@ TEST_F(InspectTest, ComparesATrainedNetWithOneThatIsDescribed) {
     expect_refused(inspect(image() + page + " --seed 3 --overwrite --checkpoint " + quoted("run")), 2, "--seed");
 }
 
+TEST_F(InspectTest, KernelRefusesWhatCannotBePlayed) {
+    const std::string page = " -o " + quoted("refused.html");
+    const auto kernel = [&](const std::string& words) { return shell(program() + " inspect kernel " + words + page); };
+    expect_refused(kernel("conv3d --shape 1x8x8x8"), 2,
+                   "op 'conv3d' has no cases of a given size; expected one of add");
+    expect_refused(kernel("conv2 --shape 1x8x8x8"), 2, "did you mean conv2d?");
+    expect_refused(kernel("conv2d"), 2, "--shape");
+    expect_refused(kernel("conv2d --shape 1x8x8"), 2, "expected batch x height x width x channels");
+    expect_refused(kernel("relu --shape 1x8x8x8 1x8x8x8"), 2, "relu takes 1 shapes, found 2");
+    expect_refused(kernel("conv2d --shape 16x65x65x2048"), 2, "Expected a smaller one, such as 1x16x16x16");
+    expect_refused(kernel("confusion --shape 1x8x8x1 --pass backward"), 2, "confusion has no gradient");
+    expect_refused(kernel("relu --shape 1x8x8x8 --pass sideways"), 2, "--pass");
+    EXPECT_FALSE(std::filesystem::exists(root() / "refused.html"));
+}
+
 TEST_F(InspectTest, SummaryDrawsTheGraphAlone) {
     const std::string summary = program() + " summary --model unet --base-channels 4 --depth 1 --size 32 --html ";
     ASSERT_EQ(shell(summary + quoted("graph.html")).code, 0);

@@ -1,0 +1,134 @@
+// ---- the warp of the step, a thread of it, and an element of the result
+
+function warp_card() {
+  const boxes = Array.from({length: 32}, (_, lane) => element('button', {class: 'lane', 'data-lane': lane, onclick: () => choose({thread: thread_of(step_now().warp, lane)})}, String(lane)));
+  const about = element('p', {class: 'num about'}), sectors = element('div', {class: 'sectors'}), note = element('p', {class: 'sub num'}), place = element('p', {class: 'sub num'});
+  watchers.push(() => {
+    const step = step_now();
+    if (!step) return;
+    const family = COLOURS[family_of(step.kind)];
+    boxes.forEach((box, lane) => {
+      const on = Boolean(step.mask >>> lane & 1), thread = thread_of(step.warp, lane);
+      box.className = 'lane' + (on ? ' on' : '') + (chosen.thread === thread ? ' mine' : '') + (thread >= launch_now().threads ? ' absent' : '');
+      box.style.background = on ? `var(${family})` : '';
+    });
+    const lanes = lanes_in(step.mask);
+    about.textContent = `Warp ${step.warp}: ${text_of_kind(step.kind)} by ${lanes.length === 32 ? 'all 32 lanes' : `${lanes.length} of 32 lanes`}` +
+      (lanes.length < 32 ? `; ${32 - lanes.length} switched off` : '') + (bytes_of(step) ? `, ${bytes_of(step)}` : '');
+    place.textContent = access_text(step);
+    draw_sectors(sectors, note, step);
+  });
+  return card(element('h3', {}, 'The warp'), element('div', {class: 'lanes'}, boxes), about, place, sectors, note);
+}
+function bytes_of(step) {
+  const part = step.parts.find(p => p.bytes > 0);
+  return part && part.kind !== 'box_load' && part.kind !== 'box_store' ? `${part.bytes} bytes each` : part ? `${shown(part.bytes)} bytes` : '';
+}
+
+// What the chosen thread, or else the first lane, accesses in this step.
+function access_text(step) {
+  const lanes = lanes_in(step.mask), mine = chosen.thread !== null && chosen.thread >> 5 === step.warp ? chosen.thread & 31 : lanes[0];
+  const texts = step.parts.filter(p => p.buffer >= 0).map(part => {
+    const offset = part.offset_of(mine);
+    if (offset === null) return null;
+    const buffer = trace.buffers[part.buffer];
+    if (buffer.shared) return `${part.writes ? 'to' : 'from'} shared memory, byte ${offset}`;
+    return `${part.writes ? 'to' : 'from'} ${buffer.run_text(...buffer.elements(offset, part.bytes))}`;
+  }).filter(Boolean);
+  return texts.length ? `Lane ${mine} (thread ${thread_text(launch_now(), thread_of(step.warp, mine))}): ${texts.join(', ')}` : '';
+}
+
+// A global access: the sectors of 32 bytes that it moves, and in each the words that lanes asked for.
+function draw_sectors(to, note, step) {
+  const sectors = [...sectors_of(step, trace)].sort((a, b) => a[0].localeCompare(b[0], 'en', {numeric: true})), most = 64;
+  to.replaceChildren(...sectors.slice(0, most).map(([, words]) => element('span', {class: 'sector'},
+    Array.from({length: 8}, (_, w) => element('i', {class: words >>> w & 1 ? 'asked' : ''})))));
+  const asked = sectors.reduce((n, [, words]) => n + lanes_in(words).length, 0);
+  note.textContent = sectors.length ? `${sectors.length} sectors of 32 bytes move; lanes asked for ${asked * 4} of ${sectors.length * 32} bytes (${percent(asked / sectors.length / 8)})` : '';
+}
+
+// ---- a thread: all that it does in this block
+
+function thread_card() {
+  const input = element('input', {type: 'number', min: 0, 'aria-label': 'thread', onchange: e => choose({thread: e.target.value === '' ? null : Math.max(0, Math.min(launch_now().threads - 1, Number(e.target.value)))})});
+  const body = element('tbody'), said = element('p', {class: 'sub num'}), most = 400;
+  let drawn = null;
+  watchers.push(() => {
+    const key = [chosen.launch, chosen.block, chosen.thread].join();
+    if (key !== drawn) {
+      drawn = key;
+      input.value = chosen.thread ?? '';
+      const rows = chosen.thread === null ? [] : own_steps(chosen.thread);
+      body.replaceChildren(...rows.slice(0, most).map(thread_row));
+      said.textContent = chosen.thread === null ? 'Click a lane above, or write its number: its own accesses are listed here and framed in the pictures.' :
+        `Thread ${thread_text(launch_now(), chosen.thread)} (warp ${chosen.thread >> 5}, lane ${chosen.thread & 31}) takes part in ${rows.length} steps` +
+        (rows.length > most ? `, of which the first ${most} are listed.` : '.') + owned_text(chosen.thread);
+    }
+    for (const row of body.children) row.classList.toggle('current', Number(row.dataset.step) === chosen.step);
+  });
+  return card(element('div', {class: 'controls'}, element('label', {}, 'thread', input), element('button', {onclick: () => choose({thread: null})}, 'none')), said,
+    element('div', {class: 'scroll tall'}, element('table', {'data-table': 'thread'}, element('thead', {}, element('tr', {}, ['step', 'line', 'what', 'where'].map(t => element('th', {}, t)))), body)));
+}
+const own_steps = thread => block_now().steps.filter(s => s.has_lane(thread >> 5, thread & 31));
+function thread_row(step) {
+  const [file, line] = trace.frame(step.site), lane = chosen.thread & 31;
+  const where = step.parts.filter(p => p.buffer >= 0 && p.offset_of(lane) !== null).map(p => {
+    const buffer = trace.buffers[p.buffer], offset = p.offset_of(lane);
+    return buffer.shared ? `shared, byte ${offset}` : buffer.run_text(...buffer.elements(offset, p.bytes));
+  });
+  return element('tr', {'data-step': step.index, onclick: () => choose({step: step.index, playing: false})}, element('td', {class: 'num'}, String(step.index + 1)),
+    element('td', {}, `${short_file(file)}:${line}`), element('td', {}, text_of_kind(step.kind)), element('td', {class: 'num-text'}, where.join(' → ')));
+}
+function owned_text(thread) {
+  const texts = [];
+  for (const [buffer, writers] of block_now().writers) {
+    const own = [...writers].filter(([, w]) => thread_of(w.warp, w.lane) === thread).map(([index]) => index).sort((a, b) => a - b);
+    if (own.length) texts.push(own.length === 1 ? trace.buffers[buffer].text(own[0]) : `${shown(own.length)} elements of ${trace.buffers[buffer].name}, from ${trace.buffers[buffer].text(own[0])} to ${trace.buffers[buffer].text(own[own.length - 1])}`);
+  }
+  return texts.length ? ` It writes ${texts.join('; ')}.` : ' It writes nothing to global memory.';
+}
+
+// ---- an element of a result: who writes it, and what it comes from
+
+function origin_card() {
+  const content = element('div', {class: 'origin'});
+  let drawn = null;
+  watchers.push(() => {
+    const key = chosen.output && [chosen.launch, chosen.block, chosen.output.buffer, chosen.output.index].join();
+    if (key === drawn && content.children.length) return;
+    drawn = key;
+    content.replaceChildren(...origin_of(chosen.output));
+  });
+  return card(element('h3', {}, 'Where an element comes from'), content);
+}
+function origin_of(output) {
+  if (!output) return [element('p', {class: 'sub'}, 'Click an element of a result in the pictures.')];
+  const buffer = trace.buffers[output.buffer], value = buffer.value(output.index), writer = block_now().writers.get(output.buffer)?.get(output.index);
+  const lines = [element('p', {class: 'num element'}, buffer.text(output.index) + (finite(value) ? ` = ${shown(value)}` : ''))];
+  if (writer) {
+    const thread = thread_of(writer.warp, writer.lane);
+    lines.push(element('p', {class: 'writer'}, `Thread ${thread_text(launch_now(), thread)} (warp ${writer.warp}, lane ${writer.lane}) writes it in step ${writer.step + 1}. `,
+      element('button', {onclick: () => choose({step: writer.step, thread, playing: false})}, 'go there')));
+  } else {
+    const elsewhere = launches.flatMap((l, i) => l.blocks.flatMap((b, k) => b.writers.get(output.buffer)?.has(output.index) ? [[i, k]] : []));
+    lines.push(element('p', {class: 'writer'}, elsewhere.length ? 'Another block that is on this page writes it: ' : 'No block that is on this page writes it.',
+      elsewhere.slice(0, 1).map(([launch, block]) => element('button', {onclick: () => { show({launch, block}); choose({output}); }}, `launch ${launch + 1}, block ${launches[launch].blocks[block].name}`))));
+  }
+  const needs = needs_of(buffer, output.index);
+  if (needs) lines.push(...needs_lines(needs, writer));
+  return lines;
+}
+// Elements that the definition asks for, held against what the block has read by the time of the write.
+function needs_lines(needs, writer) {
+  const lines = [element('p', {}, `It comes from ${needs.text}:`)];
+  const read = writer && new BlockState(trace, block_now());
+  if (read) read.go(writer.step);
+  const rows = [...needs.elements].filter(([, elements]) => elements.size).map(([buffer, elements]) => {
+    const seen = read && [...elements].filter(i => read.reads_of(buffer, i) > 0).length, dead = needs.dead.get(buffer)?.length || 0;
+    return element('tr', {'data-needs': trace.buffers[buffer].name}, element('td', {class: 'name'}, trace.buffers[buffer].name), element('td', {class: 'num'}, shown(elements.size)),
+      element('td', {class: 'num'}, read ? shown(seen) : '–'), element('td', {class: 'num'}, dead ? shown(dead) : ''));
+  });
+  lines.push(element('div', {class: 'scroll'}, element('table', {'data-table': 'needs'}, element('thead', {}, element('tr', {},
+    ['array', 'elements', 'read by the block before the write', 'taps in the padding'].map((t, i) => element('th', {class: i ? 'num' : ''}, t)))), element('tbody', {}, rows))));
+  return lines;
+}
