@@ -7,6 +7,8 @@
 namespace atrous::app {
 
 int bench_kernels(int argc, const char* const* argv);
+struct KernelArguments;
+int bench_counters(const KernelArguments& a);  // `atrous bench kernels --counters`
 int bench_step(int argc, const char* const* argv);
 int bench_loader(int argc, const char* const* argv);
 

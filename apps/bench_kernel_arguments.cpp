@@ -33,6 +33,10 @@ KernelArguments::KernelArguments() {
         "all implementations that support the shape, those that --kernels does not choose in brackets; on a GPU also "
         "every way that --tune chooses from");
     o.bind("list", list, "implementations that --kernels chooses from, in order, instead of measuring");
+    o.bind(
+        "counters", counters,
+        "what a profiler would count of each kernel, instead of times: sectors a request, bank conflicts, lanes that "
+        "take no part; of the op, or of every op at a small shape. On the device emulated");
     o.bind("unchecked", unchecked, "leave out the comparison with the reference");
     o.bind("predict", predict, "measure nothing: bytes, FLOPs and least time on this GPU, such as H200, A100, T4");
     o.group("Output");

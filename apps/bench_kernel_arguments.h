@@ -13,7 +13,7 @@ namespace atrous::app {
 
 struct KernelArguments : OpArguments {
     double budget = 2;
-    bool unchecked = false, overwrite = false, all = false, list = false;
+    bool unchecked = false, overwrite = false, all = false, list = false, counters = false;
     NetConfig net;  // its settings kernel, align-corners and batch-norm serve an op too
     ImageSize size = 256;
     int64_t batch_size = 4, classes = 2, repetitions = 20;

@@ -87,6 +87,7 @@ int bench_kernels(int argc, const char* const* argv) {
         .writes("--svg", a.svg, FileKind::svg)
         .check(a.overwrite);
     if (a.list) return list_families();
+    if (a.counters) return bench_counters(a);
     const DType dtype = parse_measured_type(a.machine.precision);
     if (a.machine.precision == "tf32") set_math_mode(MathMode::tf32);
     if (!a.predict.empty()) return predict(a, dtype);

@@ -2,7 +2,7 @@
 #include <bit>
 #include <cstring>
 
-#include "kernels/gpu/emu/internal.h"
+#include "kernels/gpu/emu/recorder.h"
 
 namespace atrous::gpu::emu {
 
@@ -17,6 +17,7 @@ void Worker::release_barrier() {
         report("early exit", std::to_string(block_threads - live) + " threads had returned before the barrier",
                site_id(barrier.where));
     if (checking) clocks.block_barrier();
+    if (recorder) recorder->block_barrier(site_id(barrier.where));
     for (Thread* t : barrier.waiting) {
         t->barrier_result = barrier.count;
         if (t != current) make_ready(t);
@@ -39,6 +40,7 @@ int block_barrier(int predicate, const char* what, Where where) {
                    " waits in " + b.what + " at " + site_name(site_id(b.where)),
                site_id(where), site_id(b.where));
     }
+    if (recorder) recorder->note(TraceKind::block_barrier, site_id(where));
     b.count += predicate != 0;
     b.waiting.push_back(t);
     if (b.waiting.size() == w.live)
@@ -49,6 +51,16 @@ int block_barrier(int predicate, const char* what, Where where) {
 }
 
 // ---- warp operations ------------------------------------------------------------------------------------------------
+// Those that move matrices have said more of themselves.
+static void note_meeting(const char* what, const Where& where) {
+    if (!std::strncmp(what, "__shfl", 6))
+        recorder->note(TraceKind::shuffle, site_id(where));
+    else if (!std::strcmp(what, "__syncwarp"))
+        recorder->note(TraceKind::warp_barrier, site_id(where));
+    else if (!std::strncmp(what, "__", 2))
+        recorder->note(TraceKind::vote, site_id(where));
+}
+
 void warp_collective(uint32_t mask, const char* what, void* args, WarpOp op, bool orders, Where where) {
     Pause pause;
     Worker& w = *W;
@@ -73,11 +85,13 @@ void warp_collective(uint32_t mask, const char* what, void* args, WarpOp op, boo
     }
     m.args[lane] = args;
     m.arrived |= 1u << lane;
+    if (recorder) note_meeting(what, where);
     if (m.arrived != mask) return w.block_current(what, where);
     m.arrived = 0;
     --warp.open;
     ++w.counts.collectives;
     if (op) op(m.args, mask);
+    if (recorder && mask == warp.live) recorder->meet(t->tid / 32);
     if (orders && checking) w.clocks.warp_barrier(t->tid / 32, mask);
     for (unsigned i = 0; i < 32; ++i)
         if (mask >> i & 1 && i != lane) w.make_ready(&w.threads[t->tid / 32 * 32 + i]);
@@ -112,6 +126,7 @@ void atomic_access(void* p, size_t bytes, Where where) {
     Pause pause;
     Worker& w = *W;
     if (++w.current->atomics % 64 == 0) yield();  // so that spin loops make progress
+    if (recorder) recorder->access(uintptr_t(p), bytes, Write | Atomic, site_id(where));
     if (!checking) return;
     check_access(uintptr_t(p), bytes, Write | Atomic, site_id(where));
     if (!is_shared(p)) w.clocks.atomic(w.current->tid, w.launch->published[w.serial - w.launch->first_serial]);

@@ -101,6 +101,11 @@ static std::string addr2line(uintptr_t pc, bool function) {
 static std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 std::string function_name(const void* function) { return addr2line(uintptr_t(function), true); }
+bool is_named_place(uint32_t site) { return site & is_place; }
+Where named_place(uint32_t site) {
+    std::lock_guard lock(places_mutex);
+    return places()[site & ~is_place];
+}
 std::string site_name(uint32_t site) {
     if (!site) return "?";
     if (!(site & is_place)) return base_name(addr2line(uintptr_t(__executable_start) + site - 1, false));

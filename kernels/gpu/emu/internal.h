@@ -197,6 +197,8 @@ struct Pause {  // the emulator's own code is not device code
 // ---- diagnostics ----------------------------------------------------------------------------------------------------
 uint32_t site_id(const Where& where);
 std::string site_name(uint32_t site);
+bool is_named_place(uint32_t site);  // one that a Where was given for, not a program counter
+Where named_place(uint32_t site);
 std::string function_name(const void* function);
 void report(const std::string& kind, const std::string& text, uint32_t site, uint32_t other = 0);
 [[noreturn]] void fatal(std::string&& kind, std::string&& text, uint32_t site, uint32_t other = 0);

@@ -1,7 +1,7 @@
 // mbarriers and named barriers.
 #include <cstring>
 
-#include "kernels/gpu/emu/internal.h"
+#include "kernels/gpu/emu/recorder.h"
 
 namespace atrous::gpu::emu {
 
@@ -67,6 +67,7 @@ std::string Hopper::waits() const {
 void mbarrier_init(void* b, unsigned count, Where where) {
     Pause pause;
     need_hopper("mbarrier_init", where);
+    if (recorder) recorder->note(TraceKind::mbarrier_init, site_id(where), uintptr_t(b), 8, count);
     W->hopper.init(b, count, where);
 }
 
@@ -78,6 +79,7 @@ void fence_mbarrier_init() {
 void mbarrier_arrive(void* address, unsigned bytes, const char* what, Where where) {
     Pause pause;
     need_hopper(what, where);
+    if (recorder) recorder->note(TraceKind::mbarrier_arrive, site_id(where), uintptr_t(address), 8, bytes);
     MBarrierState& b = W->hopper.find(address, where);
     if (b.pending == 0) refuse("more arrivals in one phase than the mbarrier's " + std::to_string(b.count), where);
     b.bytes += bytes;
@@ -107,6 +109,7 @@ bool mbarrier_try_wait(void* address, unsigned parity, Where where) {
 void mbarrier_wait(void* address, unsigned parity, Where where) {
     Pause pause;
     need_hopper("mbarrier_wait", where);
+    if (recorder) recorder->note(TraceKind::mbarrier_wait, site_id(where), uintptr_t(address), 8, parity);
     MBarrierState& b = W->hopper.find(address, where);
     while (!completed(b, parity)) {
         b.waiting.push_back(W->current);
@@ -133,6 +136,7 @@ void named_barrier(unsigned id, unsigned threads, bool waits, Where where) {
     Worker& w = *W;
     NamedBarrier& b = w.hopper.named[id < 16 ? id : 0];
     check_named(b, id, threads, where);
+    if (recorder) recorder->note(TraceKind::named_barrier, site_id(where), 0, 0, id);
     w.hopper.of(*w.current);  // the block's state is in use
     b.threads = threads;
     b.where = where;

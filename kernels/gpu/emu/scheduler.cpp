@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "kernels/gpu/emu/internal.h"
 #include "kernels/gpu/emu/launch.h"
+#include "kernels/gpu/emu/recorder.h"
 
 // The built-in variables: writable here, const for kernels. blockDim and gridDim have the layout of uint3.
 __thread uint3 own_thread_idx __asm__("atrous_emu_threadIdx");
@@ -146,6 +147,7 @@ void Worker::block_current(const char* what, Where where, bool yields) {
     t->waits_in = nullptr;
     current = t;
     own_thread_idx = t->index;
+    if (recorder) in_device = true;  // another thread may have returned meanwhile
 }
 
 void yield() {
@@ -253,6 +255,7 @@ void Worker::run_block(uint64_t b) {
         for (unsigned i = 0; i < block_threads; ++i) shuffled.push(&threads[i]);
     }
     if (checking) clocks.start_block(block_threads);
+    if (recorder) recorder->start_block(b);
     hopper.start_block();
     if (dynamic.size) std::memset(smem, 0xff, dynamic.size + smem_guard);  // NaN in every float format
 
@@ -262,6 +265,7 @@ void Worker::run_block(uint64_t b) {
     counts.threads += block_threads;
     if (dynamic.size) check_shared_guard();
     if (checking) check_shared_limit();
+    if (recorder && !launch->aborted) recorder->finish_block();
     if (!launch->aborted) hopper.finish_block();
     if (launch->aborted) reset_after_abort();
 }
@@ -293,7 +297,9 @@ void Worker::run(Launch& l) {
     prepare_threads();
     prepare_shared_memory();
     counts = {};
+    if (recorder) recorder->start_launch(l);
     for (uint64_t b; !l.aborted && (b = l.next_block++) < l.blocks;) run_block(b);
+    if (recorder) recorder->finish_launch();
     launch = nullptr;
     std::lock_guard lock(l.mutex);
     Statistics& sum = statistics();
@@ -390,8 +396,8 @@ void run(const Call& call, int device) {
     }
     ++statistics().launches;
     constexpr uint64_t worth_waking = 2048;  // CUDA threads
-    const bool alone =
-        checking || address_sanitizer || l.blocks * call.block.x * call.block.y * call.block.z < worth_waking;
+    const bool alone = checking || address_sanitizer || recorder ||
+                       l.blocks * call.block.x * call.block.y * call.block.z < worth_waking;
     const int helpers = alone ? 0 : int(std::min<uint64_t>(options().workers, l.blocks)) - 1;
     if (helpers > 0) {
         static auto* pool = new Helpers;

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "base/half.h"
-#include "kernels/gpu/emu/internal.h"
+#include "kernels/gpu/emu/recorder.h"
 
 namespace atrous::gpu::emu {
 
@@ -27,6 +27,10 @@ void copy_async(void* to, const void* from, bool valid, Where where) {
         need_alignment(from, copy_bytes, "cp.async source", where);
         check_access(uintptr_t(from), copy_bytes, Read, checked_site(where));
     }
+    if (recorder) {
+        if (valid) recorder->note(TraceKind::async_copy, site_id(where), uintptr_t(from), copy_bytes);
+        recorder->note(TraceKind::async_write, second_site(site_id(where)), uintptr_t(to), copy_bytes, !valid);
+    }
     mark_in_flight(to, copy_bytes, where);
     W->current->copies.push_back({to, from, valid});
 }
@@ -36,6 +40,7 @@ void copy_async_commit() { W->current->groups.push_back(W->current->copies.size(
 void copy_async_wait(unsigned pending, Where where) {
     Pause pause;
     Thread& t = *W->current;
+    if (recorder) recorder->note(TraceKind::async_wait, site_id(where), 0, 0, pending);
     if (t.groups.size() <= pending) return;
     const size_t n = t.groups[t.groups.size() - 1 - pending];  // copies in the groups that must be complete
     for (size_t i = 0; i < n; ++i) {
@@ -90,6 +95,7 @@ static void load_matrices(void* const* args, uint32_t) {
 
 void ldmatrix_x4(uint32_t* r, const void* row, bool transposed, Where where) {
     Load mine{r, row, transposed, where};
+    if (recorder) recorder->note(TraceKind::ldmatrix, site_id(where), uintptr_t(row), 16, transposed);
     warp_collective(~0u, transposed ? "ldmatrix.trans" : "ldmatrix", &mine, load_matrices, false, where);
 }
 
@@ -101,6 +107,11 @@ struct Mma {
     Where where = {};
 };
 }  // namespace
+
+template <size_t R, size_t C>
+static std::vector<float> flat(const float (&m)[R][C]) {
+    return {&m[0][0], &m[0][0] + R * C};
+}
 
 // PTX ISA, fragments of mma.m16n8k16; g = lane / 4, t = 2 (lane % 4):
 //   A: register r holds row g + 8 (r & 1), columns t, t + 1 (+ 8 if r & 2)
@@ -119,9 +130,16 @@ static void multiply(void* const* args, uint32_t) {
             for (int h = 0; h < 2; ++h) b[t + h + 8 * r][g] = element(m.b[r], h);
         for (int i = 0; i < 4; ++i) d[g + 8 * (i >> 1)][t + (i & 1)] = m.d[i];
     }
+    const bool kept = recorder && recorder->keeps_fragments();
+    TraceFragments fragments;
+    if (kept) fragments = {std::is_same_v<T, bf16> ? "bf16" : "f16", 16, 8, 16, flat(a), flat(b), flat(d), {}};
     for (int i = 0; i < 16; ++i)
         for (int k = 0; k < 16; ++k)
             for (int j = 0; j < 8; ++j) d[i][j] += a[i][k] * b[k][j];
+    if (kept) {
+        fragments.after = flat(d);
+        recorder->keep_fragments(std::move(fragments));
+    }
     for (int lane = 0; lane < 32; ++lane) {
         const Mma& m = *static_cast<const Mma*>(args[lane]);
         for (int i = 0; i < 4; ++i) m.d[i] = d[lane / 4 + 8 * (i >> 1)][lane % 4 * 2 + (i & 1)];
@@ -130,6 +148,7 @@ static void multiply(void* const* args, uint32_t) {
 
 void mma_m16n8k16(MmaType type, float* d, const uint32_t* a, const uint32_t* b, Where where) {
     Mma mine{d, a, b};
+    if (recorder) recorder->note(TraceKind::mma, site_id(where));
     warp_collective(~0u, "mma", &mine, type == MmaType::bf16 ? multiply<bf16> : multiply<f16>, false, where);
 }
 
@@ -162,9 +181,16 @@ static void multiply_tf32(void* const* args, uint32_t) {
         for (int r = 0; r < 2; ++r) b[t + 4 * r][g] = tf32_operand(m.b[r], m.where);
         for (int i = 0; i < 4; ++i) d[g + 8 * (i >> 1)][2 * t + (i & 1)] = m.d[i];
     }
+    const bool kept = recorder && recorder->keeps_fragments();
+    TraceFragments fragments;
+    if (kept) fragments = {"tf32", 16, 8, 8, flat(a), flat(b), flat(d), {}};
     for (int i = 0; i < 16; ++i)
         for (int k = 0; k < 8; ++k)
             for (int j = 0; j < 8; ++j) d[i][j] += a[i][k] * b[k][j];
+    if (kept) {
+        fragments.after = flat(d);
+        recorder->keep_fragments(std::move(fragments));
+    }
     for (int lane = 0; lane < 32; ++lane) {
         const Mma& m = *static_cast<const Mma*>(args[lane]);
         for (int i = 0; i < 4; ++i) m.d[i] = d[lane / 4 + 8 * (i >> 1)][lane % 4 * 2 + (i & 1)];
@@ -173,6 +199,7 @@ static void multiply_tf32(void* const* args, uint32_t) {
 
 void mma_m16n8k8_tf32(float* d, const uint32_t* a, const uint32_t* b, Where where) {
     Mma mine{d, a, b, where};
+    if (recorder) recorder->note(TraceKind::mma, site_id(where));
     warp_collective(~0u, "mma.tf32", &mine, multiply_tf32, false, where);
 }
 

@@ -2,7 +2,7 @@
 // store reads shared memory there, and again at the wait, where it is done.
 #include <cstring>
 
-#include "kernels/gpu/emu/internal.h"
+#include "kernels/gpu/emu/recorder.h"
 
 namespace atrous::gpu {
 
@@ -66,6 +66,9 @@ void tma_load(const TensorMap& map, int rank, const int* at, void* smem, void* b
     MBarrierState& b = W->hopper.find(barrier, where);
     if (!b.fenced)
         fatal("mbarrier", W->name() + ": tma_load at an mbarrier that lacks a fence_mbarrier_init", site_id(where));
+    if (recorder)
+        recorder->note(TraceKind::box_load, site_id(where), uintptr_t(smem), uint32_t(e.box_bytes()),
+                       recorder->box(e, at));
     // What is wrong ends this fiber where it stands, so nothing is allocated before all is known to be right.
     e.each_run(at, [&](size_t, const unsigned char* from, size_t n) {
         check_access(uintptr_t(from), n, Read | AsyncProxy, checked_site(where));
@@ -111,6 +114,9 @@ void tma_store(const TensorMap& map, int rank, const int* at, const void* smem, 
     need_tile(e, smem, where);
     check_access(uintptr_t(smem), e.box_bytes(), Read | AsyncProxy, checked_site(where));
     const auto* from = static_cast<const unsigned char*>(smem);
+    if (recorder)
+        recorder->note(TraceKind::box_store, site_id(where), uintptr_t(smem), uint32_t(e.box_bytes()),
+                       recorder->box(e, at));
     BoxStore s{map, {}, smem, {from, from + e.box_bytes()}, false, where};
     std::copy(at, at + rank, s.at.begin());
     W->hopper.of(*W->current).stores.push_back(std::move(s));

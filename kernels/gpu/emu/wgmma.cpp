@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "base/half.h"
-#include "kernels/gpu/emu/internal.h"
+#include "kernels/gpu/emu/recorder.h"
 
 namespace atrous::gpu::emu {
 
@@ -135,6 +135,11 @@ void wgmma(const Product& product, Where where) {
     check_descriptor(p.a, p.a_mn_major, rows, where);
     check_descriptor(p.b, p.b_mn_major, p.columns, where);
     if (checking && tid % 32 == 0) check_operands(p);
+    if (recorder)
+        recorder->note(
+            TraceKind::wgmma, site_id(where), 0, 0,
+            recorder->product({p.type == MmaType::bf16 ? "bf16" : "f16", p.columns, p.a_mn_major, p.b_mn_major,
+                               p.accumulates, uint32_t(operand_a(p).start), uint32_t(operand_b(p).start)}));
     HopperThread& t = W->hopper.of(*W->current);
     Accumulators* d = find(t, p.d);
     if (!d && !t.fenced)
@@ -236,6 +241,7 @@ void wgmma_wait(unsigned pending, Where where) {
     need_hopper("wgmma_wait", where);
     Thread* const t = W->current;
     W->hopper.of(*t).fenced = false;
+    if (recorder) recorder->note(TraceKind::wgmma_wait, site_id(where), 0, 0, pending);
     auto& waiting = W->hopper.warpgroup(t->tid);
     waiting.push_back(t);
     if (waiting.size() < warpgroup_threads) return W->block_current("wgmma_wait", where);
