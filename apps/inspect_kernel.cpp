@@ -117,6 +117,7 @@ int inspect_kernel(int argc, const char* const* argv) {
     gpu::TraceOptions options;
     options.blocks = unsigned(a.blocks);
     options.most_rows = size_t(most_steps);
+    options.most_fragments = 256;
     const KernelTrace trace = trace_pass(what, dtype, device, a.pass == "backward", options, 1 << 16);
     auto json = nlohmann::ordered_json::parse(trace_json(trace));
     json["command"] = command_line(argc, argv);

@@ -11,7 +11,7 @@ asm(".pushsection .rodata.atrous_kernel_page, \"a\", @progbits\n"
     "atrous_kernel_css:\n"
     ".incbin \"" ATROUS_REPORT_PAGE_FOLDER "/style.css\"\n" FILE_OF_PAGE("kernel.css")
     "atrous_kernel_js:\n"
-    ".incbin \"" ATROUS_REPORT_PAGE_FOLDER "/elements.js\"\n" FILE_OF_PAGE("trace.js") FILE_OF_PAGE("state.js")
+    ".incbin \"" ATROUS_REPORT_PAGE_FOLDER "/elements.js\"\n" FILE_OF_PAGE("trace.js") FILE_OF_PAGE("schedule.js") FILE_OF_PAGE("state.js")
     FILE_OF_PAGE("player.js") FILE_OF_PAGE("reach.js") FILE_OF_PAGE("tensors.js") FILE_OF_PAGE("threads.js")
     FILE_OF_PAGE("banks.js") FILE_OF_PAGE("fragments.js") FILE_OF_PAGE("waits.js") FILE_OF_PAGE("sources.js")
     FILE_OF_PAGE("counters.js") FILE_OF_PAGE("kernel.js")

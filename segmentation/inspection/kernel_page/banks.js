@@ -14,6 +14,7 @@ function banks_card() {
       (total > phases.length ? `: ${total - phases.length} more than without bank conflicts.` : ': no bank conflict.');
     said.classList.toggle('bad', total > phases.length);
     for (const m of maps) m.draw(step);
+    turns.style.width = maps[0].canvas.width + 'px';
   });
   return card(element('h3', {}, 'Shared memory'), element('div', {class: 'scroll'}, turns), said, maps.map(m => m.figure),
     element('div', {class: 'legend'}, [['var(--read-now)', 'read in this step'], ['var(--s1)', 'written in this step'], ['var(--s5)', 'words of one bank that wait for each other'],
@@ -30,25 +31,27 @@ function draw_turns(to, phases) {
 class BankMap {
   constructor(buffer) {
     this.buffer = buffer;
-    this.rows = Math.max(1, Math.ceil(buffer.bytes / 128));
+    const [low, high] = launch_now().touched(buffer.index);
+    this.first = low >> 7;  // a row is 128 bytes
+    this.rows = Math.max(1, Math.ceil(high / 128) - this.first);
     this.canvas = element('canvas', {class: 'banks', 'aria-label': buffer.name, onclick: e => this.pick(e), onmousemove: e => this.say(e)});
     this.caption = element('p', {class: 'sub num caption'}, ' ');
     this.around = element('div', {class: 'banks-around'}, this.canvas);
-    this.figure = element('figure', {class: 'array'}, element('h3', {}, buffer.name, ' ', element('span', {class: 'faint num'}, bytes(buffer.bytes))), this.around, this.caption);
+    this.figure = element('figure', {class: 'array'}, element('h3', {}, buffer.name, ' ', element('span', {class: 'faint num'}, bytes(high - low), ' used')), this.around, this.caption);
   }
   lay_out() {
     this.width = this.around.clientWidth;
-    this.cell = {w: Math.max(6, Math.min(22, Math.floor(this.width / 32))), h: this.rows <= 24 ? 14 : this.rows <= 64 ? 9 : 6};
+    this.cell = {w: Math.max(6, Math.min(34, Math.floor(this.width / 32))), h: this.rows <= 24 ? 14 : this.rows <= 64 ? 9 : 6};
     this.canvas.width = 32 * this.cell.w;
     this.canvas.height = this.rows * this.cell.h;
     this.drawn = null;
   }
   word_under(e) {
     const box = this.canvas.getBoundingClientRect();
-    return Math.floor((e.clientY - box.top) / box.height * this.rows) * 32 + Math.min(31, Math.floor((e.clientX - box.left) / box.width * 32));
+    return (this.first + Math.floor((e.clientY - box.top) / box.height * this.rows)) * 32 + Math.min(31, Math.floor((e.clientX - box.left) / box.width * 32));
   }
   text(word) {
-    const found = state_now().word(this.buffer.index, word), where = `byte ${word * 4}, bank ${word % 32}`;
+    const found = state_now().word(this.buffer.index, word), where = `byte ${launch_now().shared_byte(this.buffer, word * 4)}, bank ${word % 32}`;
     if (!found) return `${where}: nothing was written yet`;
     const from = found.source && trace.buffers[found.source.buffer];
     return `${where}: ${found.kind === 'box_load' ? 'copied by TMA' : `by thread ${thread_of(found.warp, found.lane)}`} in step ${found.step + 1}` +
@@ -62,7 +65,7 @@ class BankMap {
   // What was written so far is kept as a picture, to which a step forward adds its words.
   paint_word(context, word, found) {
     context.fillStyle = colour(found.kind === 'shared_store' || found.kind === 'shared_atomic' ? '--s7' : found.source || found.kind === 'box_load' ? '--s6' : '--faint');
-    context.fillRect(word % 32 * this.cell.w + 1, Math.floor(word / 32) * this.cell.h + 1, this.cell.w - 1, this.cell.h - 1);
+    context.fillRect(word % 32 * this.cell.w + 1, (Math.floor(word / 32) - this.first) * this.cell.h + 1, this.cell.w - 1, this.cell.h - 1);
   }
   draw(step) {
     if (!this.width || this.width !== this.around.clientWidth) this.lay_out();
@@ -83,7 +86,7 @@ class BankMap {
     for (const part of parts)
       part.each_lane((lane, offset) => {
         for (let word = Math.floor(offset / 4); word * 4 < offset + Math.max(part.kind === 'ldmatrix' ? 16 : 0, part.bytes); ++word) {
-          const row = Math.floor(word / 32), x = word % 32 * this.cell.w, y = row * this.cell.h;
+          const row = Math.floor(word / 32) - this.first, x = word % 32 * this.cell.w, y = row * this.cell.h;
           context.fillStyle = colour(part.writes ? '--s1' : '--read-now');
           context.fillRect(x + 1, y + 1, this.cell.w - 1, this.cell.h - 1);
           if (crowded.has(part.buffer + ':' + word)) {

@@ -70,5 +70,5 @@ function tiles() {
     sectors > 0 && tile('useful sectors', percent(sum(global.map(g => g.fewest_sectors)) / sectors), `of ${shown(sectors)} sectors moved`),
     wavefronts > 0 && tile('bank conflicts', shown(conflicts), `of ${shown(wavefronts)} turns`),
     c.memory_instructions > 0 && tile('lanes switched off', percent((c.inactive_lanes ?? 0) / c.memory_instructions / 32), 'of memory instructions'),
-    c.block_barriers > 0 && tile('barriers', shown(c.block_barriers), 'of blocks'), c.mma > 0 && tile('mma', shown(c.mma), 'products of a warp'));
+    c.block_barriers > 0 && tile('barriers', shown(c.block_barriers), 'of whole blocks'), c.mma > 0 && tile('mma', shown(c.mma), 'products of a warp'));
 }

@@ -54,8 +54,8 @@ function ldmatrix_view(step, mine) {
   const grids = [0, 1, 2, 3].map(m => {
     const holder = transposed ? (r, c) => [c * 4 + (r / 2 | 0), m * 2 + r % 2] : (r, c) => [r * 4 + (c / 2 | 0), m * 2 + c % 2];
     const grid = fragment_grid(`M${m}`, 8, 8, holder, null, mine);
-    const rows = Array.from({length: 8}, (_, r) => `lane ${m * 8 + r}: byte ${part ? part.offset_of(m * 8 + r) : '–'}`);
-    return element('div', {class: 'named'}, grid, element('p', {class: 'sub num', title: rows.join('\n')}, `rows named by lanes ${m * 8} to ${m * 8 + 7}, from byte ${part ? part.offset_of(m * 8) : '–'} on`));
+    const rows = Array.from({length: 8}, (_, r) => `lane ${m * 8 + r}: byte ${part ? launch_now().shared_byte(trace.buffers[part.buffer], part.offset_of(m * 8 + r)) : '–'}`);
+    return element('div', {class: 'named'}, grid, element('p', {class: 'sub num', title: rows.join('\n')}, `rows named by lanes ${m * 8} to ${m * 8 + 7}, from byte ${part ? launch_now().shared_byte(trace.buffers[part.buffer], part.offset_of(m * 8)) : '–'} on`));
   });
   return [element('div', {class: 'matrices'}, grids), element('p', {class: 'sub num held-text'},
     `Each lane names the place of one row in shared memory, and gets two neighbouring elements ${transposed ? 'of a column (the matrices are transposed on the way) ' : ''}of each of the four matrices: lane ${mine} those that are framed.`)];

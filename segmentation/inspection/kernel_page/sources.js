@@ -28,8 +28,8 @@ function sources_card() {
   const most = key => Math.max(1, ...[...heat.values()].map(h => h[key])), highest = {sectors: most('sectors'), conflicts: most('conflicts'), turns: most('turns')};
   const rows = new Map(), around = element('div', {class: 'scroll source'});
   const body = files.flatMap(file => [element('tr', {class: 'file'}, element('th', {colspan: 6}, file)), ...lines_of(file, heat, highest, rows)]);
-  around.append(element('table', {'data-table': 'source'}, element('thead', {}, element('tr', {}, ['', 'source', 'instructions', 'sectors', 'turns', 'conflicts'].map((t, i) =>
-    element('th', {class: i > 1 ? 'num' : ''}, t)))), element('tbody', {}, body)));
+  around.append(element('table', {'data-table': 'source'}, element('thead', {}, element('tr', {}, ['sectors', 'turns', 'conflicts', 'steps', '', 'source'].map((t, i) =>
+    element('th', {class: i < 5 ? 'num' : ''}, t)))), element('tbody', {}, body)));
   const calls = element('p', {class: 'sub num calls'});
   let lit = null;
   watchers.push(() => {
@@ -42,7 +42,7 @@ function sources_card() {
     if (row) scroll_to(around, row);
   });
   return card(element('h3', {}, 'The source'), calls, around, element('p', {class: 'sub'},
-    'Counted over the whole launch. Sectors: pieces of 32 bytes of global memory. Turns of shared memory; conflicts are those that bank conflicts cost. Click a line to go to its next step.'));
+    'Counted over all blocks of the launch. Sectors: pieces of 32 bytes of global memory. Turns: of shared memory; conflicts: the turns that were lost to bank conflicts. Steps: instructions of warps. Click a line to go to its next step.'));
 }
 const short_name = name => { const text = name.replace(/\(.*/, '').split('::').pop(); return text.length > 40 ? text.slice(0, 38) + '…' : text; };
 function scroll_to(around, row) {
@@ -68,8 +68,8 @@ function source_row(file, line, text, heat, highest, rows) {
     const value = heat ? heat[key] : 0, share = value / (highest[key] || Infinity);
     return element('td', {class: 'num', style: value && highest[key] ? `background:rgba(${key === 'conflicts' ? '214, 51, 108' : 'var(--heat)'}, ${(.08 + .5 * share).toFixed(2)})` : ''}, value ? shown(value) : '');
   };
-  const row = element('tr', {class: heat ? 'hot' : '', 'data-line': `${short_file(file)}:${line}`}, element('td', {class: 'num'}, String(line)),
-    element('td', {class: 'code'}, text), element('td', {class: 'num'}, heat && heat.instructions ? shown(heat.instructions) : ''), cell('sectors'), cell('turns'), cell('conflicts'));
+  const row = element('tr', {class: heat ? 'hot' : '', 'data-line': `${short_file(file)}:${line}`}, cell('sectors'), cell('turns'), cell('conflicts'),
+    element('td', {class: 'num'}, heat && heat.instructions ? shown(heat.instructions) : ''), element('td', {class: 'num faint'}, String(line)), element('td', {class: 'code'}, text));
   if (heat) {
     rows.set(file + ':' + line, row);
     row.addEventListener('click', () => next_of_line(heat.sites));

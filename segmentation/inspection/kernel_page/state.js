@@ -34,17 +34,22 @@ class BlockState {
     if (step.kind === 'block_barrier') this.meet(step);
   }
   take_read(part, buffer) {
-    if (!this.reads.has(part.buffer)) this.reads.set(part.buffer, new Map());
-    const counts = this.reads.get(part.buffer);
     part.each_lane((_, offset) => {
       const [first, last] = buffer.elements(offset, part.bytes);
-      for (let e = first; e <= last; ++e) counts.set(e, (counts.get(e) || 0) + 1);
+      for (let e = first; e <= last; ++e) this.note_read(part.buffer, e);
     });
+  }
+  note_read(index, element) {
+    if (!this.reads.has(index)) this.reads.set(index, new Map());
+    const counts = this.reads.get(index);
+    counts.set(element, (counts.get(element) || 0) + 1);
   }
   take_shared(step, part, buffer) {
     if (part.kind.startsWith('mbarrier')) return this.take_mbarrier(step, part);
     if (!part.writes) return;
-    if (part.kind === 'box_load') this.boxes.push({step: step.index, offset: part.base, bytes: part.bytes});
+    const box = part.kind === 'box_load' && box_of(part, this.trace);
+    if (box) this.boxes.push(step.index);
+    if (box && box.buffer >= 0) for (const e of elements_of_box(box, this.trace.buffers[box.buffer])) this.note_read(box.buffer, e);
     if (!this.words.has(part.buffer)) this.words.set(part.buffer, new Map());
     const words = this.words.get(part.buffer), from = step.parts.find(p => p.kind === 'async_copy');
     const write = (lane, offset, bytes) => {
@@ -56,12 +61,16 @@ class BlockState {
     if (part.kind === 'box_load') write(0, part.base, part.bytes);
     else part.each_lane((lane, offset) => write(lane, offset, part.bytes));
   }
+  // A phase ends when as many threads have arrived as the mbarrier was set up for.
   take_mbarrier(step, part) {
     const key = part.base;
-    if (!this.mbarriers.has(key)) this.mbarriers.set(key, {arrivals: 0, bytes: 0, waits: 0});
+    if (!this.mbarriers.has(key)) this.mbarriers.set(key, {count: 1, arrivals: 0, phase: 0, waits: 0});
     const m = this.mbarriers.get(key);
-    if (part.kind === 'mbarrier_arrive') m.arrivals += lanes_in(part.mask).length, m.bytes += part.bytes * lanes_in(part.mask).length;
+    if (part.kind === 'mbarrier_init') Object.assign(m, {count: step.extra || 1, arrivals: 0, phase: 0});
     if (part.kind === 'mbarrier_wait') ++m.waits;
+    if (part.kind !== 'mbarrier_arrive') return;
+    m.arrivals += lanes_in(part.mask).length;
+    while (m.arrivals >= m.count) m.arrivals -= m.count, ++m.phase;
   }
   meet(step) {
     if (this.arrived.size === this.block.warps || this.arrived.has(step.warp)) this.arrived.clear();
@@ -74,7 +83,7 @@ class BlockState {
 
 // ---- what is chosen, and who is to be told
 
-const chosen = {launch: 0, block: 0, step: 0, warp: null, thread: null, output: null, playing: false, speed: 8, follow: true, lanes: 'lanes'};
+const chosen = {launch: 0, block: 0, step: 0, warp: null, thread: null, output: null, playing: false, speed: 16, follow: true, lanes: 'lanes'};
 const watchers = [];
 function choose(change) {
   Object.assign(chosen, change);
@@ -89,6 +98,22 @@ class Launch {
     this.threads = data.block[0] * data.block[1] * data.block[2];
     this.states = new Map();
   }
+  // The bytes of an array that the launch touches: of static memory the emulator knows no bounds.
+  touched(index) {
+    this.ranges ||= new Map();
+    if (this.ranges.has(index)) return this.ranges.get(index);
+    let low = Infinity, high = 0;
+    for (const block of this.blocks)
+      for (const step of block.steps)
+        for (const part of step.parts)
+          if (part.buffer === index)
+            part.each_lane((_, offset) => { low = Math.min(low, offset), high = Math.max(high, offset + (part.kind === 'ldmatrix' ? 16 : Math.max(4, part.bytes))); });
+    const range = [Math.min(low, high), high];
+    this.ranges.set(index, range);
+    return range;
+  }
+  // A byte of shared memory as the page counts it: static memory from the first row of banks that is used.
+  shared_byte(buffer, offset) { return buffer.name.startsWith('static') ? offset - (this.touched(buffer.index)[0] >> 7 << 7) : offset; }
   get of() { return `${this.grid.join('x')} blocks of ${this.block.join('x')} threads`; }
   state(block) {
     if (!this.states.has(block)) this.states.set(block, new BlockState(this.trace, this.blocks[block]));

@@ -70,7 +70,7 @@ class Picture {
   }
   pick(e) {
     const index = this.element_under(e);
-    if (index !== null) choose({output: {buffer: this.buffer.index, index}, playing: false});
+    if (index !== null) choose({output: {buffer: this.buffer.index, index}, playing: false, follow: false});
   }
   // Of the step that is shown: by element, whether it is read or written.
   touched() {
@@ -82,17 +82,16 @@ class Picture {
           const [first, last] = this.buffer.elements(offset, part.bytes);
           for (let i = first; i <= last; ++i) found.set(i, {lane, write: part.writes});
         });
-      if (part.kind.startsWith('box') && part.extra) this.touch_box(trace.boxes[part.extra - 1], part, found);
+      const box = box_of(part, trace);
+      if (box?.buffer === this.buffer.index) for (const i of elements_of_box(box, this.buffer)) found.set(i, {lane: 0, write: part.kind === 'box_store'});
     }
     return found;
   }
-  touch_box(box, part, found) {
-    if (!box || box.buffer !== this.buffer.index || this.buffer.flat) return;
-    const [c0, w0, h0, n0] = box.at, [c1, w1, h1, n1] = box.box;
-    for (let n = n0 || 0; n < (n0 || 0) + (n1 || 1); ++n)
-      for (let h = Math.max(0, h0 || 0); h < Math.min(this.buffer.dims[1], (h0 || 0) + (h1 || 1)); ++h)
-        for (let w = Math.max(0, w0 || 0); w < Math.min(this.buffer.dims[2], (w0 || 0) + (w1 || 1)); ++w)
-          for (let c = c0; c < Math.min(this.buffer.dims[3], c0 + c1); ++c) found.set(this.buffer.element_at(n, h, w, c), {lane: 0, write: part.kind === 'box_store'});
+  // Where an element was clicked, a channel that it needs, or its own.
+  show_needed(needs) {
+    const wanted = chosen.output.buffer === this.buffer.index ? [chosen.output.index] : needs?.elements.get(this.buffer.index) || [];
+    const channels = new Set([...wanted].map(i => this.buffer.place(i).c));
+    if (channels.size && !channels.has(this.channel)) this.channel = channels.values().next().value;
   }
   draw(needs) {
     const dead = needs?.dead.get(this.buffer.index) || [], [, rows, columns] = this.buffer.dims;
@@ -237,9 +236,14 @@ function tensors_card() {
   pictures = buffers.filter(b => b.dims[0] * b.dims[1] * b.dims[2] <= drawable).map(b => new Picture(b));
   const left_out = buffers.filter(b => b.dims[0] * b.dims[1] * b.dims[2] > drawable);
   const follow = element('input', {type: 'checkbox', onchange: e => choose({follow: e.target.checked})});
+  let needs = null, of = null;
   watchers.push(() => {
     follow.checked = chosen.follow;
-    const needs = chosen.output && needs_of(trace.buffers[chosen.output.buffer], chosen.output.index);
+    if (of !== chosen.output) {
+      of = chosen.output;
+      needs = of && needs_of(trace.buffers[of.buffer], of.index);
+      if (of) for (const p of pictures) p.show_needed(needs);
+    }
     for (const p of pictures) p.draw(chosen.output ? needs || new Needs() : null);
   });
   return card(element('h3', {}, 'Arrays in global memory'), element('div', {class: 'arrays'}, pictures.map(p => p.card)),

@@ -31,11 +31,20 @@ function access_text(step) {
   const texts = step.parts.filter(p => p.buffer >= 0).map(part => {
     const offset = part.offset_of(mine);
     if (offset === null) return null;
+    if (part.kind.startsWith('box')) return box_text(part);
     const buffer = trace.buffers[part.buffer];
-    if (buffer.shared) return `${part.writes ? 'to' : 'from'} shared memory, byte ${offset}`;
+    if (buffer.shared) return `${part.writes ? 'to' : 'from'} shared memory, byte ${launch_now().shared_byte(buffer, offset)}`;
     return `${part.writes ? 'to' : 'from'} ${buffer.run_text(...buffer.elements(offset, part.bytes))}`;
   }).filter(Boolean);
   return texts.length ? `Lane ${mine} (thread ${thread_text(launch_now(), thread_of(step.warp, mine))}): ${texts.join(', ')}` : '';
+}
+
+// Sizes and places of a box are given innermost first.
+function box_text(part) {
+  const box = trace.boxes[part.extra - 1], at = part.buffer >= 0 ? `shared memory, byte ${part.base}` : 'shared memory';
+  if (!box) return at;
+  const tensor = `the ${box.box.join('x')} box at (${box.at.join(', ')}) of ${trace.buffers[box.buffer]?.name ?? '?'} (channels first)`;
+  return part.kind === 'box_load' ? `${tensor} to ${at}` : `${at} to ${tensor}`;
 }
 
 // A global access: the sectors of 32 bytes that it moves, and in each the words that lanes asked for.
@@ -74,7 +83,7 @@ function thread_row(step) {
   const [file, line] = trace.frame(step.site), lane = chosen.thread & 31;
   const where = step.parts.filter(p => p.buffer >= 0 && p.offset_of(lane) !== null).map(p => {
     const buffer = trace.buffers[p.buffer], offset = p.offset_of(lane);
-    return buffer.shared ? `shared, byte ${offset}` : buffer.run_text(...buffer.elements(offset, p.bytes));
+    return buffer.shared ? `shared, byte ${launch_now().shared_byte(buffer, offset)}` : buffer.run_text(...buffer.elements(offset, p.bytes));
   });
   return element('tr', {'data-step': step.index, onclick: () => choose({step: step.index, playing: false})}, element('td', {class: 'num'}, String(step.index + 1)),
     element('td', {}, `${short_file(file)}:${line}`), element('td', {}, text_of_kind(step.kind)), element('td', {class: 'num-text'}, where.join(' → ')));

@@ -109,7 +109,7 @@ class Step {
   }
   // Rows of one instruction: those over several arrays, and both sides of a copy.
   takes(part, joined) {
-    const other_side = part.kind === 'async_write' && this.kind === 'async_copy' && part.warp === this.warp && part.site === this.site &&
+    const other_side = part.kind === 'async_write' && this.kind === 'async_copy' && part.warp === this.warp &&
       !this.parts.some(p => p.kind === 'async_write');
     if (!joined && !other_side) return false;
     this.parts.push(part);
@@ -148,6 +148,20 @@ function phases_of(step, trace) {
 }
 const ways_of = phase => Math.max(...phase.map(words => words.size));
 
+// ---- boxes of the copy unit: sizes and places innermost first; what lies beyond the array is zeros
+
+const box_of = (part, trace) => part.kind.startsWith('box') && part.extra ? trace.boxes[part.extra - 1] : null;
+function elements_of_box(box, buffer) {
+  if (buffer.flat) return [];
+  const [planes, rows, columns, channels] = buffer.dims, weights = box.at.length === 3, found = [];  // of weights: channels, taps, filters
+  const [c0, w0, h0, n0 = 0] = weights ? [box.at[0], box.at[1], 0, box.at[2]] : box.at, [c1, w1, h1, n1 = 1] = weights ? [box.box[0], box.box[1], 1, box.box[2]] : box.box;
+  for (let n = n0; n < Math.min(planes, n0 + n1); ++n)
+    for (let h = Math.max(0, h0); h < Math.min(weights ? 1 : rows, h0 + h1); ++h)
+      for (let w = Math.max(0, w0); w < Math.min(weights ? rows * columns : columns, w0 + w1); ++w)
+        for (let c = c0; c < Math.min(channels, c0 + c1); ++c) found.push(buffer.element_at(n, h, w, c));
+  return found;
+}
+
 class Block {
   constructor(trace, data) {
     this.place = data.block;
@@ -157,21 +171,28 @@ class Block {
       if (!last || !last.takes(part, joined)) this.steps.push(new Step(this.steps.length, part));
     }
     this.warps = 1 + Math.max(0, ...new Set(this.steps.map(s => s.warp)));
+    const other = this.steps.some(s => s.kind === 'mbarrier_wait') && scheduled(this.steps, this.warps);
+    if (other) this.steps = other.map((step, index) => Object.assign(step, {index}));
     this.writers = this.find_writers(trace);
   }
   // By array and element the step and lane that writes it last.
   find_writers(trace) {
     const writers = new Map();
-    for (const step of this.steps)
+    const note = (index, element, step, lane) => {
+      if (!writers.has(index)) writers.set(index, new Map());
+      writers.get(index).set(element, {step: step.index, warp: step.warp, lane});
+    };
+    for (const step of this.steps) {
       for (const part of step.of('global', trace)) {
         if (!part.writes) continue;
-        const buffer = trace.buffers[part.buffer];
-        if (!writers.has(part.buffer)) writers.set(part.buffer, new Map());
         part.each_lane((lane, offset) => {
-          const [first, last] = buffer.elements(offset, part.bytes);
-          for (let e = first; e <= last; ++e) writers.get(part.buffer).set(e, {step: step.index, warp: step.warp, lane});
+          const [first, last] = trace.buffers[part.buffer].elements(offset, part.bytes);
+          for (let e = first; e <= last; ++e) note(part.buffer, e, step, lane);
         });
       }
+      const box = step.kind === 'box_store' && box_of(step.parts[0], trace);
+      if (box && box.buffer >= 0) for (const e of elements_of_box(box, trace.buffers[box.buffer])) note(box.buffer, e, step, lanes_in(step.mask)[0]);
+    }
     return writers;
   }
   get name() { return this.place.join(', '); }
@@ -183,7 +204,10 @@ class Trace {
     this.buffers = list(this.buffers).map((b, i) => new Buffer(b, i));
     for (const launch of this.launches) launch.blocks = launch.blocks.map(b => new Block(this, b));
   }
-  // The line that is shown of a site: the kernel's own would often be a helper's call, so that the innermost is.
-  frame(site) { return this.sites[site] && this.sites[site][0] || ['?', 0, '']; }
+  // The line that is shown of a site: the innermost, but of helpers that all kernels share the line that calls them.
+  frame(site) {
+    const frames = this.frames(site);
+    return frames.find(([file]) => !file.startsWith('kernels/gpu/')) || frames[0] || ['?', 0, ''];
+  }
   frames(site) { return this.sites[site] || []; }
 }

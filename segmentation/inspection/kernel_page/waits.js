@@ -22,14 +22,14 @@ function barrier_view(state, step) {
 function copies_view(state) {
   const rows = state.copies.map((c, w) => element('tr', {}, element('td', {}, `warp ${w}`), element('td', {class: 'num'}, shown(c.open)),
     element('td', {class: 'num-text'}, c.groups.length ? c.groups.join(' + ') : '–'), element('td', {class: 'num'}, shown(c.landed))));
-  return element('div', {class: 'scroll tall'}, element('table', {'data-table': 'copies'}, element('thead', {}, element('tr', {},
-    ['cp.async', 'begun', 'groups in flight', 'landed'].map((t, i) => element('th', {class: i % 2 ? 'num' : ''}, t)))), element('tbody', {}, rows)),
+  return element('div', {}, element('div', {class: 'scroll tall'}, element('table', {'data-table': 'copies'}, element('thead', {}, element('tr', {},
+    ['cp.async', 'begun', 'groups in flight', 'landed'].map((t, i) => element('th', {class: i % 2 ? 'num' : ''}, t)))), element('tbody', {}, rows))),
   element('p', {class: 'sub'}, 'In instructions of a warp. A copy goes on while the warp computes; a wait leaves as many of the latest groups in flight as it says.'));
 }
 function mbarriers_view(state) {
   const rows = [...state.mbarriers].sort((a, b) => a[0] - b[0]).map(([at, m]) => element('tr', {}, element('td', {class: 'num-text'}, `at byte ${at}`),
-    element('td', {class: 'num'}, shown(m.arrivals)), element('td', {class: 'num'}, bytes(m.bytes)), element('td', {class: 'num'}, shown(m.waits))));
-  return element('div', {class: 'scroll tall'}, element('table', {'data-table': 'mbarriers'}, element('thead', {}, element('tr', {},
-    ['mbarrier', 'arrivals so far', 'bytes expected so far', 'waits passed'].map((t, i) => element('th', {class: i ? 'num' : ''}, t)))), element('tbody', {}, rows)),
-  element('p', {class: 'sub num'}, `${state.boxes.length} boxes have been copied by TMA. A phase of an mbarrier ends when its threads have arrived and its bytes are there.`));
+    element('td', {class: 'num'}, String(m.phase)), element('td', {class: 'num'}, `${m.arrivals} of ${m.count}`), element('td', {class: 'num'}, shown(m.waits))));
+  return element('div', {}, element('div', {class: 'scroll tall'}, element('table', {'data-table': 'mbarriers'}, element('thead', {}, element('tr', {},
+    ['mbarrier', 'phase', 'threads that have arrived', 'waits of warps passed'].map((t, i) => element('th', {class: i ? 'num' : ''}, t)))), element('tbody', {}, rows))),
+  element('p', {class: 'sub num'}, `${state.boxes.length} boxes have been fetched by TMA. A phase ends when all of its threads have arrived and the bytes of the boxes that they expect are there; the next one begins at once.`));
 }
