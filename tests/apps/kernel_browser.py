@@ -4,6 +4,7 @@
     kernel_browser.py PROGRAM [FOLDER]     FOLDER: where screenshots are kept
 """
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -18,12 +19,14 @@ FIRST_PAINT = 2000  # milliseconds
 SLOW_FRAME = 50  # milliseconds of drawing, which nine of ten frames stay below on two busy cores
 SIDE, CHANNELS, DILATION = 16, 8, 2
 
+HOPPER = "ATROUS_EMULATED_CAPABILITY"
 PAGES = {
     "simt": ["conv2d", "--shape", f"1x{SIDE}x{SIDE}x{CHANNELS}", "--dilation", DILATION, "--kernels", "simt"],
     "mma": ["conv2d", "--shape", "1x16x16x16", "--dilation", 2, "--precision", "bf16", "--kernels", "mma"],
     "norm": ["batch_norm", "--shape", "2x16x16x8"],
     "bilinear": ["bilinear", "--shape", "1x8x8x8", "--pass", "backward"],
     "loss": ["bce_dice", "--shape", "2x16x16x1"],
+    "wgmma": ["conv2d", "--shape", "1x16x16x64", "--precision", "bf16", "--kernels", "wgmma"],
     "wide": ["relu", "--shape", "4x64x64x16", "--blocks", 3],
 }
 
@@ -94,6 +97,7 @@ class Page:
 
 def make_pages(work):
     for name, words in PAGES.items():
+        os.environ[HOPPER] = "90" if name == "wgmma" else "80"
         said = run(PROGRAM, "inspect", "kernel", *words, "-o", f"{name}.html", cwd=work)
         expect(f"wrote {name}.html" in said, f"inspect kernel {words} says {said}")
         if name == "wide":
@@ -231,10 +235,8 @@ def check_thread(browser, page):
 
 def check_keys(browser, page):
     scrub_to(browser, 0)
-    body = browser.one("body")
     press = lambda key, shift=False: browser.driver.execute_script(
         "document.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], shiftKey: arguments[1], bubbles: true}))", key, shift)
-    expect(body is not None, "the page is empty")
     press("ArrowRight"), press("ArrowRight"), press("ArrowRight", True), press("ArrowLeft")
     expect(chosen(browser)["step"] == 11, f"keys lead to step {chosen(browser)['step']}, expected 11")
     press("b")
@@ -282,8 +284,33 @@ def check_fragments(browser, page):
             expect(abs(total - f["after"][r * 8 + c]) <= .02, f"D[{r}, {c}] is {f['after'][r * 8 + c]}, the product gives {total}")
     index = next(i for i, s in enumerate(steps) if s[0]["kind"] == "ldmatrix")
     scrub_to(browser, index)
-    named = [e.text for e in browser.all(".named .sub")]
+    named = [e.text for e in browser.all(".named p.sub")]
     expect(len(named) == 4 and all(f"from byte {steps[index][0]['at'][8 * m]} on" in text for m, text in enumerate(named)), f"ldmatrix names {named}")
+
+
+def check_order(browser, page):
+    """Warps that wait at mbarriers: each in its own order, and none passes a wait before its phase has ended."""
+    played = browser.driver.execute_script("return block_now().steps.map(s => [s.warp, s.kind, s.site, s.parts[0].base, lanes_in(s.mask).length, s.extra])")
+    steps = [s[0] for s in page.steps(0, 0)]
+    for warp in range(9):
+        own = [[s["kind"], s["site"]] for s in steps if s["warp"] == warp]
+        expect([[kind, site] for w, kind, site, *_ in played if w == warp] == own, f"warp {warp} is played in another order than its own")
+    count, arrived, waits, boxes = {}, {}, {}, 0
+    for warp, kind, _, base, lanes, extra in played:
+        if kind == "mbarrier_init":
+            count[base] = extra
+        elif kind == "mbarrier_arrive":
+            arrived[base] = arrived.get(base, 0) + lanes
+        elif kind == "mbarrier_wait":
+            waits[base, warp] = waits.get((base, warp), 0) + 1
+            expect(arrived.get(base, 0) // count[base] >= waits[base, warp], f"warp {warp} passes the mbarrier at {base} before its phase has ended")
+        boxes += kind == "box_load"
+    expect(boxes == 18 and len(waits) > 20, f"{boxes} boxes and {len(waits)} waits are played")
+    index = next(i for i, s in enumerate(played) if s[1] == "box_load")
+    scrub_to(browser, index)
+    box = page.trace["boxes"][played[index][5] - 1]
+    text = browser.one(".access").text
+    expect(f"box at ({', '.join(map(str, box['at']))}) of x" in text, f"a box is called {text}")
 
 
 def check_others(browser, work):
@@ -328,6 +355,8 @@ def main():
             for check in (check_steps, check_sums, check_source, check_fragments):
                 check(browser, page)
             frames.append(check_playing(browser, "mma"))
+            page = open_page(browser, work, "wgmma")
+            check_order(browser, page)
             check_others(browser, work)
             browser.expect_quiet()
             if shots:

@@ -94,7 +94,13 @@ TEST_F(TourTest, EveryCommandRunsAndGivesWhatIsQuoted) {
     ASSERT_GT(tour.commands.size(), 10u) << "the tour has lost its commands";
     if (test::shell("python3 --version").code != 0) GTEST_SKIP() << "the tour needs a Python";
     for (const auto& [name, text] : tour.files) std::ofstream(folder_ / name) << text;
+    const bool records =
+        std::filesystem::exists(std::filesystem::path(test::program()).parent_path() / "atrous-traced");
     for (const Command& command : tour.commands) {
+        // Where kernels cannot be recorded (with CUDA, under sanitizers) the rest of the tour goes on without their pages.
+        const bool recorded = command.words.find("inspect kernel") != std::string::npos ||
+                              command.words.find("--counters") != std::string::npos;
+        if (recorded && !records) continue;
         const test::Outcome outcome = run(command.words);
         ASSERT_EQ(outcome.code, 0) << command.words << "\n" << outcome.output;
         EXPECT_EQ(missing_line(command, outcome.output), "") << "of\n" << command.words << "\n" << outcome.output;

@@ -10,7 +10,7 @@ function banks_card() {
     draw_turns(turns, phases);
     const total = sum(phases.map(ways_of));
     said.textContent = !phases.length ? 'This step does not access shared memory.' :
-      `${phases.length === 1 ? 'One group of lanes goes' : `${phases.length} groups of lanes go`} one after the other, in ${total} ${total === 1 ? 'turn' : 'turns'}` +
+      `${phases.length === 1 ? 'The lanes go' : `${phases.length} groups of lanes go one after the other,`} in ${total} ${total === 1 ? 'turn' : 'turns'}` +
       (total > phases.length ? `: ${total - phases.length} more than without bank conflicts.` : ': no bank conflict.');
     said.classList.toggle('bad', total > phases.length);
     for (const m of maps) m.draw(step);

@@ -24,8 +24,8 @@ function show(change) {
     playable ? player_bar() : element('div', {class: 'player'}, launch_picker()),
     element('section', {}, element('h2', {}, `Launch ${launch.index + 1} of ${launches.length}: `, element('span', {class: 'kernel-name'}, launch.kernel)),
       element('p', {class: 'sub num'}, `${launch.of}, ${bytes(launch.shared_bytes)} of dynamic shared memory. ${blocks_text(launch)}`), tiles()),
-    ...(playable ? [timeline(), element('div', {class: 'beside'}, element('div', {}, warp_card(), sources_card()), element('div', {}, tensors_card())),
-      banks_card() || '', fragments_card() || '', waits_card() || '', element('div', {class: 'columns'}, origin_card(), thread_card())] : []), counters_card(),
+    ...(playable ? [timeline(), element('div', {class: 'beside'}, element('div', {}, warp_card(), origin_card(), thread_card()), tensors_card()),
+      sources_card(), banks_card() || '', fragments_card() || '', waits_card() || ''] : []), counters_card(),
     element('p', {class: 'sub'}, 'Keys: space plays, ← and → step (with shift ten), ↑ and ↓ change the speed, n and p go to the same line, b to the next barrier, Home and End to the ends.'));
   choose({});
 }
@@ -33,7 +33,5 @@ const launch_picker = () => picker('launch', launches.map((l, i) => [i, `${i + 1
 
 trace = new Trace(JSON.parse(document.getElementById('kernel').textContent));
 launches = trace.launches = trace.launches.map((l, i) => new Launch(trace, l, i));
-// The launch that does the most is the one to begin with.
-const busiest = launches.reduce((best, l, i) => sum(l.blocks.map(b => b.steps.length)) > sum(launches[best].blocks.map(b => b.steps.length)) ? i : best, 0);
-show({launch: busiest, block: 0});
+show({});
 addEventListener('resize', () => choose({}));

@@ -57,7 +57,7 @@ function player_bar() {
   const button = (text, label, to) => element('button', {onclick: () => to(), 'aria-label': label, title: label}, text);
   const bar = element('input', {type: 'range', min: 0, max: Math.max(0, order.length - 1), value: 0, class: 'scrub', 'aria-label': 'step',
                                 oninput: e => go_to(Number(e.target.value))});
-  const said = element('p', {class: 'now num'});
+  const said = element('p', {class: 'now num'}), line_text = element('p', {class: 'line'});
   const speeds = picker('speed', SPEEDS.map(s => [s, `${s} a second`]), chosen.speed, v => choose({speed: Number(v)}));
   watchers.push(() => {
     const step = step_now(), [file, line] = step ? trace.frame(step.site) : ['', 0];
@@ -66,6 +66,7 @@ function player_bar() {
     bar.value = position();
     speeds.querySelector('select').value = chosen.speed;
     said.textContent = step ? `step ${position() + 1} of ${order.length} · warp ${step.warp} · ${text_of_kind(step.kind)} · ${short_file(file)}:${line}` : 'no step of this launch was kept';
+    line_text.textContent = step ? text_of_line(file, line).trim() : '';
   });
   return element('div', {class: 'player'},
     element('div', {class: 'controls'},
@@ -75,9 +76,10 @@ function player_bar() {
                             v => { choose({warp: v === '' ? null : Number(v), playing: false}); refresh_order(); go_to(position()); })),
     element('div', {class: 'controls'},
       button('|‹', 'first step', () => go_to(0)), button('‹', 'step before', () => go_to(position() - 1)), play_button,
-      button('›', 'next step', () => go_to(position() + 1)), button('barrier ›', 'next barrier or wait', to_barrier), speeds, bar), said);
+      button('›', 'next step', () => go_to(position() + 1)), button('barrier ›', 'next barrier or wait', to_barrier), speeds, bar), said, line_text);
 }
 
+const text_of_line = (file, line) => trace.lines_of(file)?.[line - 1] ?? '';
 const short_kernel = name => name.length > 60 ? name.slice(0, 57) + '…' : name;
 
 // A row for each warp, to the right as the block runs.

@@ -50,7 +50,7 @@ function scroll_to(around, row) {
   if (top < around.scrollTop + head || bottom > around.scrollTop + around.clientHeight) around.scrollTop = Math.max(0, top - around.clientHeight / 2);
 }
 function lines_of(file, heat, highest, rows) {
-  const text = trace.sources[file] === undefined ? null : trace.sources[file].split('\n'), context = 2, body = [];
+  const text = trace.lines_of(file), context = 2, body = [];
   const hot = [...heat.values()].filter(h => h.file === file).map(h => h.line).sort((a, b) => a - b);
   let last = 0;
   for (const line of hot) {

@@ -89,8 +89,10 @@ class Picture {
   }
   // Where an element was clicked, a channel that it needs, or its own.
   show_needed(needs) {
-    const wanted = chosen.output.buffer === this.buffer.index ? [chosen.output.index] : needs?.elements.get(this.buffer.index) || [];
-    const channels = new Set([...wanted].map(i => this.buffer.place(i).c));
+    this.show_one_of(chosen.output.buffer === this.buffer.index ? [chosen.output.index] : needs?.elements.get(this.buffer.index) || []);
+  }
+  show_one_of(elements) {
+    const channels = new Set([...elements].map(i => this.buffer.place(i).c));
     if (channels.size && !channels.has(this.channel)) this.channel = channels.values().next().value;
   }
   draw(needs) {
@@ -236,13 +238,17 @@ function tensors_card() {
   pictures = buffers.filter(b => b.dims[0] * b.dims[1] * b.dims[2] <= drawable).map(b => new Picture(b));
   const left_out = buffers.filter(b => b.dims[0] * b.dims[1] * b.dims[2] > drawable);
   const follow = element('input', {type: 'checkbox', onchange: e => choose({follow: e.target.checked})});
-  let needs = null, of = null;
+  let needs = null, of = null, thread = null;
   watchers.push(() => {
     follow.checked = chosen.follow;
     if (of !== chosen.output) {
       of = chosen.output;
       needs = of && needs_of(trace.buffers[of.buffer], of.index);
       if (of) for (const p of pictures) p.show_needed(needs);
+    }
+    if (thread !== chosen.thread) {
+      thread = chosen.thread;
+      for (const p of pictures) p.show_one_of(thread_accesses()?.get(p.buffer.index) || []);
     }
     for (const p of pictures) p.draw(chosen.output ? needs || new Needs() : null);
   });

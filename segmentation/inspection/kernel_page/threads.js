@@ -2,7 +2,7 @@
 
 function warp_card() {
   const boxes = Array.from({length: 32}, (_, lane) => element('button', {class: 'lane', 'data-lane': lane, onclick: () => choose({thread: thread_of(step_now().warp, lane)})}, String(lane)));
-  const about = element('p', {class: 'num about'}), sectors = element('div', {class: 'sectors'}), note = element('p', {class: 'sub num'}), place = element('p', {class: 'sub num'});
+  const about = element('p', {class: 'num about'}), sectors = element('div', {class: 'sectors'}), note = element('p', {class: 'sub num'}), place = element('p', {class: 'sub num access'});
   watchers.push(() => {
     const step = step_now();
     if (!step) return;

@@ -209,5 +209,9 @@ class Trace {
     const frames = this.frames(site);
     return frames.find(([file]) => !file.startsWith('kernels/gpu/')) || frames[0] || ['?', 0, ''];
   }
+  lines_of(file) {
+    if (this.sources[file] === undefined) return null;
+    return (this.lines ||= {})[file] ||= this.sources[file].split('\n');
+  }
   frames(site) { return this.sites[site] || []; }
 }
