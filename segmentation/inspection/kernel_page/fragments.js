@@ -33,7 +33,7 @@ function product_view(step, mine) {
   const a = fragment_grid('A', 16, k, tf32 ? FRAGMENTS.a8 : FRAGMENTS.a16, f?.a, mine), b = fragment_grid('B', k, 8, tf32 ? FRAGMENTS.b8 : FRAGMENTS.b16, f?.b, mine);
   const d = fragment_grid('D', 16, 8, FRAGMENTS.d, f?.after, mine);
   const text = `One instruction of the whole warp: D (16x8) += A (16x${k}) times B (${k}x8)${f ? ` in ${f.type}, summed in float` : ''}. ` + held_text(f, k, mine);
-  return [element('div', {class: 'product'}, element('div'), b, a, d), element('p', {class: 'sub num held-text'}, text),
+  return [element('div', {class: 'scroll'}, element('div', {class: 'product'}, element('div'), b, a, d)), element('p', {class: 'sub num held-text'}, text),
     !f && element('p', {class: 'sub'}, 'The values of this product were not kept; those of the first ones of the launch are.')];
 }
 function held_text(f, k, mine) {
