@@ -44,7 +44,7 @@ class BankMap {
     this.cell = {w: Math.max(6, Math.min(34, Math.floor(this.width / 32))), h: this.rows <= 24 ? 14 : this.rows <= 64 ? 9 : 6};
     this.canvas.width = 32 * this.cell.w;
     this.canvas.height = this.rows * this.cell.h;
-    this.drawn = null;
+    this.painted = undefined;
   }
   word_under(e) {
     const box = this.canvas.getBoundingClientRect();
@@ -62,19 +62,38 @@ class BankMap {
     const found = state_now().word(this.buffer.index, this.word_under(e));
     if (found) choose({step: found.step, thread: thread_of(found.warp, found.lane), playing: false});
   }
-  // What was written so far is kept as a picture, to which a step forward adds its words.
-  paint_word(context, word, found) {
-    context.fillStyle = colour(found.kind === 'shared_store' || found.kind === 'shared_atomic' ? '--s7' : found.source || found.kind === 'box_load' ? '--s6' : '--faint');
-    context.fillRect(word % 32 * this.cell.w + 1, (Math.floor(word / 32) - this.first) * this.cell.h + 1, this.cell.w - 1, this.cell.h - 1);
+  // What was written so far is kept as a picture, to which steps forward add their words.
+  paint_words(state) {
+    const {steps} = block_now(), words = state.words.get(this.buffer.index);
+    if (this.painted === undefined || this.painted > state.at || this.painted_for !== state) {
+      this.picture = element('canvas', {width: this.canvas.width, height: this.canvas.height});
+      this.picture.getContext('2d').globalAlpha = .45;
+      this.painted = -1;
+      this.painted_for = state;
+    }
+    const context = this.picture.getContext('2d');
+    for (; this.painted < state.at; ++this.painted)
+      for (const part of steps[this.painted + 1].parts) {
+        if (part.buffer !== this.buffer.index || !part.writes) continue;
+        if (part.kind === 'box_load') this.paint(context, words, part.base, part.bytes);
+        else part.each_lane((_, offset) => this.paint(context, words, offset, part.bytes));
+      }
+  }
+  paint(context, words, offset, bytes) {
+    for (let word = Math.floor(offset / 4); word * 4 < offset + bytes; ++word) {
+      const found = words.get(word), x = word % 32 * this.cell.w, y = (Math.floor(word / 32) - this.first) * this.cell.h;
+      context.fillStyle = colour(found.kind === 'shared_store' || found.kind === 'shared_atomic' ? '--s7' : found.source || found.kind === 'box_load' ? '--s6' : '--faint');
+      context.clearRect(x + 1, y + 1, this.cell.w - 1, this.cell.h - 1);
+      context.fillRect(x + 1, y + 1, this.cell.w - 1, this.cell.h - 1);
+    }
   }
   draw(step) {
     if (!this.width || this.width !== this.around.clientWidth) this.lay_out();
-    const context = this.canvas.getContext('2d'), state = state_now(), words = state.words.get(this.buffer.index);
+    const context = this.canvas.getContext('2d'), state = state_now();
     context.fillStyle = colour('--line');
     context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    context.globalAlpha = .45;
-    if (words) for (const [word, found] of words) this.paint_word(context, word, found);
-    context.globalAlpha = 1;
+    this.paint_words(state);
+    context.drawImage(this.picture, 0, 0);
     this.draw_step(context, step);
     this.canvas.dataset.step = chosen.step;
   }
