@@ -6,6 +6,11 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/atrous)
 
 install(TARGETS atrous RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 
+if(TARGET atrous-traced)  # where apps/traced_program.cpp looks for it
+  install(TARGETS atrous-traced RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/atrous COMPONENT program)
+  install(FILES $<TARGET_FILE:atrous-traced>.lines DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/atrous COMPONENT program)
+endif()
+
 # The manual page and the completion say what the program itself says of its options.
 set(generated ${CMAKE_CURRENT_BINARY_DIR}/generated)
 add_custom_command(OUTPUT ${generated}/atrous.1 ${generated}/atrous.bash

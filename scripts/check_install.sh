@@ -29,6 +29,9 @@ if command -v man >/dev/null; then
     [ -z "$complaints" ] || fail "the manual page: $complaints"
 fi
 
+"$prefix/bin/atrous" bench kernels --counters --device emulated --op relu --shape 1x4x4x8 --json "$work/counters" >"$work/log"
+grep -q '"kernels/cuda/activation.cu:[0-9]' "$work/counters" || fail "the counters of kernels do not know their source lines"
+
 cp -r examples "$work/examples"
 for example in train predict; do
     cmake -S "$work/examples/$example" -B "$work/$example" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release \

@@ -41,6 +41,9 @@ inside sh -c 'cd /tmp && atrous synth --output data --count 20 --size 64 &&
     atrous predict data/val/images --checkpoint run --output out --save binary' >"$work/log" || { tail "$work/log"; fail "it does not work"; }
 echo "train and predict: $(find "$root/tmp/out" -name '*_binary.png' | wc -l) masks"
 
+inside atrous bench kernels --counters --device emulated --op relu --shape 1x4x4x8 --json /tmp/counters >"$work/log" &&
+    grep -q '"kernels/cuda/activation.cu:[0-9]' "$root/tmp/counters" || fail "the counters of kernels do not work, or do not know their source lines"
+
 # libtiff is opened at run time: what it says of a damaged file shows that it is there.
 if inside atrous predict /tmp/damaged.tif --checkpoint /tmp/run --output /tmp/none >"$work/log" 2>&1; then fail "a damaged TIFF is read"; fi
 if ! grep -q damaged.tif "$work/log" || grep -q "cannot be opened" "$work/log"; then cat "$work/log"; fail "libtiff is not there"; fi

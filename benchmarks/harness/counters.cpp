@@ -16,8 +16,13 @@ using gpu::SharedCounters;
 using Json = nlohmann::ordered_json;
 
 // ---- of one trace ---------------------------------------------------------------------------------------------------
+// The innermost line of the kernel's own files: not that of a helper which all kernels load vectors with.
 static std::string place_of(const gpu::TraceSite& site) {
-    return site.frames.empty() ? "?" : fmt::format("{}:{}", site.frames[0].file, site.frames[0].line);
+    if (site.frames.empty()) return "?";
+    const auto own = std::find_if(site.frames.begin(), site.frames.end(),
+                                  [](const auto& frame) { return frame.file.rfind("kernels/cuda/", 0) == 0; });
+    const auto& frame = own == site.frames.end() ? site.frames[0] : *own;
+    return fmt::format("{}:{}", frame.file, frame.line);
 }
 
 std::vector<CountedKernel> kernels_of(const KernelTrace& t) {
@@ -113,8 +118,9 @@ void count_usual(Device device, const Each& each) {
     for (const Workload& w : usual_workloads()) {
         for (const DType type : {DType::f32, DType::bf16}) count_op(w, type, device, each);
         if (w.op != "conv2d") continue;
-        const ScopedMathMode tf32(MathMode::tf32);
-        count_op(w, DType::f32, device, each);
+        const ScopedMathMode tf32(MathMode::tf32);  // what other choices run is counted above
+        std::vector<std::string> seen;
+        count_choice(w, DType::f32, device, "", seen, each);
     }
 }
 

@@ -142,10 +142,13 @@ template <int N, class T>
 __device__ __forceinline__ gpu::Vec<T, N> write(const ImplicitGemm& p, T* to, int column, const float* from) {
     gpu::Vec<T, N> v{};
     if (p.accumulate) v = *reinterpret_cast<const gpu::Vec<T, N>*>(to);
+    gpu::Vec<float, 4> sums[N / 4];  // single floats would meet at the banks
+#pragma unroll
+    for (int j = 0; j < N / 4; ++j) sums[j] = reinterpret_cast<const gpu::Vec<float, 4>*>(from)[j];
 #pragma unroll
     for (int j = 0; j < N; ++j) {
         const float old = p.accumulate ? gpu::device_float(v.v[j]) : 0.0f;
-        v.v[j] = gpu::device_round<T>(from[j] + (p.bias ? p.bias[column + j] : 0.0f) + old);
+        v.v[j] = gpu::device_round<T>(sums[j / 4].v[j % 4] + (p.bias ? p.bias[column + j] : 0.0f) + old);
     }
     *reinterpret_cast<gpu::Vec<T, N>*>(to) = v;
     return v;

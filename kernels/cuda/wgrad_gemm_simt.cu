@@ -68,15 +68,27 @@ __global__ void __launch_bounds__(Tile::threads) wgrad_gemm(WgradGemm p) {
     }
 
     float* const out = p.out + int64_t(blockIdx.z) * p.a.columns * p.b.columns;
+    using Row = gpu::Vec<float, Tile::tn>;
+    const int c = b.column + Tile::column();
+    const bool whole =
+        W > 1 && c + Tile::tn <= p.b.columns && p.b.columns % Tile::tn == 0 && uintptr_t(out) % sizeof(Row) == 0;
 #pragma unroll
-    for (int i = 0; i < Tile::tm; ++i)
+    for (int i = 0; i < Tile::tm; ++i) {
+        const int r = b.row + Tile::row() + i;
+        if (r >= p.a.columns) continue;
+        float* const to = out + int64_t(r) * p.b.columns + c;
+        if (whole) {
+            Row row{};
+            if (p.accumulate) row = *reinterpret_cast<const Row*>(to);
 #pragma unroll
-        for (int j = 0; j < Tile::tn; ++j) {
-            const int r = b.row + Tile::row() + i, c = b.column + Tile::column() + j;
-            if (r >= p.a.columns || c >= p.b.columns) continue;
-            float* const to = out + int64_t(r) * p.b.columns + c;
-            *to = p.accumulate ? *to + sum[i][j] : sum[i][j];
+            for (int j = 0; j < Tile::tn; ++j) row.v[j] = p.accumulate ? row.v[j] + sum[i][j] : sum[i][j];
+            *reinterpret_cast<Row*>(to) = row;
+            continue;
         }
+#pragma unroll
+        for (int j = 0; j < Tile::tn; ++j)
+            if (c + j < p.b.columns) to[j] = p.accumulate ? to[j] + sum[i][j] : sum[i][j];
+    }
 }
 
 // ---- launchers --------------------------------------------------------------------------------------------------

@@ -43,7 +43,31 @@ void Recorder::start_launch(const Launch& l) {
     launch_->blocks.reserve(chosen_.size());
 }
 
+// The offsets of __shared__ variables begin at this kernel's lowest one, not where those of the whole program do.
+void Recorder::rebase_statics() {
+    constexpr uint64_t line = banks * bank_bytes;
+    uint64_t low = ~uint64_t(0), high = 0;
+    const auto each = [&](auto f) {
+        for (TraceBlock& b : launch_->blocks)
+            for (TraceRow& r : b.rows)
+                if (r.buffer == statics_) f(r);
+    };
+    each([&](TraceRow& r) {
+        const auto& offsets = trace_.patterns[r.pattern];
+        const int64_t first = std::min(*std::min_element(offsets.begin(), offsets.end()), 0);
+        const int64_t last =
+            offsets.size() == 1 ? int64_t(offsets[0]) * 31 : *std::max_element(offsets.begin(), offsets.end());
+        low = std::min(low, r.base + uint64_t(first));
+        high = std::max(high, r.base + uint64_t(std::max<int64_t>(last, 0)) + r.bytes);
+    });
+    if (high == 0) return;
+    low = low / line * line;
+    each([&](TraceRow& r) { r.base -= low; });
+    static_bytes_ = std::max(static_bytes_, high - low);
+}
+
 void Recorder::finish_launch() {
+    rebase_statics();
     kept_ = nullptr;
     launch_ = nullptr;
 }
@@ -342,6 +366,7 @@ void Recorder::touch(uintptr_t a, size_t bytes) {
 }
 
 Trace Recorder::finish() {
+    trace_.buffers[size_t(statics_)].bytes = static_bytes_;
     trace_.sites = places_of(site_ids_);
     trace_.sources = sources_of(trace_.sites);
     return std::move(trace_);

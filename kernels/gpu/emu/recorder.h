@@ -61,6 +61,7 @@ class Recorder {
     uint32_t pattern(std::vector<int32_t> offsets);
     int32_t buffer_of(uintptr_t a);
     int32_t add_buffer(TraceBuffer b);
+    void rebase_statics();
 
     TraceOptions options_;
     Trace trace_;
@@ -79,6 +80,7 @@ class Recorder {
 
     std::map<uintptr_t, int32_t> buffers_;  // global ones, by address
     int32_t recent_buffer_ = -1, dynamic_ = -1, statics_ = -1;
+    uint64_t static_bytes_ = 0;
     std::vector<std::vector<bool>> touched_;
     std::map<std::vector<int32_t>, uint32_t> patterns_;
     std::map<std::string, uint32_t> products_;
