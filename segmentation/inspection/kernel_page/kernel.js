@@ -2,7 +2,7 @@
 
 function blocks_text(launch) {
   const all = launch.grid.reduce((a, b) => a * b, 1), shown_blocks = launch.blocks.map(b => `(${b.name})`).join(', ');
-  const kept = launch.blocks.length === all ? `All ${all === 1 ? 'of its one block' : `${all} blocks`} can be played` : `Of its ${shown(all)} blocks these can be played: ${shown_blocks}`;
+  const kept = launch.blocks.length === all ? all === 1 ? 'Its one block can be played' : `All ${all} blocks can be played` : `Of its ${shown(all)} blocks these can be played: ${shown_blocks}`;
   return `${kept}; counters are of all.` + (launch.rows_left_out ? ` ${shown(launch.rows_left_out)} of their steps are left out at the end.` : '');
 }
 

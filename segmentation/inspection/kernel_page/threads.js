@@ -138,6 +138,7 @@ function needs_lines(needs, writer) {
       element('td', {class: 'num'}, read ? shown(seen) : '–'), element('td', {class: 'num'}, dead ? shown(dead) : ''));
   });
   lines.push(element('div', {class: 'scroll'}, element('table', {'data-table': 'needs'}, element('thead', {}, element('tr', {},
-    ['array', 'elements', 'read by the block before the write', 'taps in the padding'].map((t, i) => element('th', {class: i ? 'num' : ''}, t)))), element('tbody', {}, rows))));
+    ['array', 'elements', 'read by then', 'padding'].map((t, i) => element('th', {class: i ? 'num' : ''}, t)))), element('tbody', {}, rows))),
+    element('p', {class: 'sub'}, 'Read by then: by this block, before the write. Padding: taps beyond the border, which read nothing.'));
   return lines;
 }
