@@ -30,7 +30,7 @@ class Needs {
 }
 
 const named = name => trace.buffers.find(b => b.name === name);
-const number_of = (name, otherwise) => trace.numbers[name] ?? otherwise;
+const number_of = (name, otherwise) => table_of(trace.numbers)[name] ?? otherwise;  // absent where none was given
 
 function taps_of(weight) {
   const side = weight.shape[1], dilation = number_of('dilation', 1);
@@ -53,7 +53,7 @@ function conv_forward(needs, to) {
         add_weight(needs, weight, to.c, r, s, c);
       }
   if (named('bias')) needs.add_flat(named('bias'), to.c);
-  needs.text = `all channels of x under the ${t.height * t.width} taps of the filter, times the filter of channel ${to.c}`;
+  needs.text = `all channels of x under the ${t.height}x${t.width} taps of the filter, times the filter of channel ${to.c}`;
 }
 function conv_input_gradient(needs, to, dy) {
   const weight = named('weight'), t = taps_of(weight), outputs = weight.shape[0];
@@ -100,13 +100,13 @@ function bilinear_backward(needs, to, dy, dx) {
 function batch_norm_needs(needs, to, forward, dy) {
   needs.add_channel(named('x'), to.c);
   if (dy) needs.add_channel(dy, to.c);
-  for (const name of forward ? ['gamma', 'beta'] : ['gamma', 'beta']) if (named(name)) needs.add_flat(named(name), to.c);
-  needs.text = `${forward ? 'mean and variance are' : 'the sums of the gradient are'} of the whole channel ${to.c}`;
+  for (const name of ['gamma', 'beta']) if (named(name)) needs.add_flat(named(name), to.c);
+  needs.text = `the whole channel ${to.c}, ${forward ? 'whose mean and variance it is normalized with' : 'over which sums of the gradient are taken'}`;
 }
 function loss_needs(needs, to, dlogits) {
   needs.add_all(named('logits'));
   needs.add_all(named('labels'));
-  needs.text = dlogits ? 'Dice divides by sums over all pixels: each gradient depends on every logit and label' : 'sums over all logits and labels';
+  needs.text = dlogits ? 'all logits and labels, since Dice divides by sums over them' : 'sums over all logits and labels';
 }
 
 // The gradient that comes from outside, under the name that the trace gives it.
@@ -134,7 +134,7 @@ const NEEDS = {
 // null where the op's definition is not known here: then the page shows what the thread read.
 function needs_of(buffer, index) {
   const of_op = NEEDS[trace.op], needs = new Needs();
-  if (!of_op || buffer.shared) return null;
+  if (!of_op || buffer.shared || buffer.flat && buffer.shape.length === 4) return null;
   of_op(needs, buffer, buffer.place(index));
   return needs.text ? needs : null;
 }
