@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "apps/console.h"
@@ -25,7 +26,6 @@ using namespace bench;
 
 namespace {
 
-// A thread of the emulator that is recorded is some thousand times slower than one of a GPU.
 constexpr double most_flops = 2e8, most_elements = 1 << 20;
 constexpr int64_t most_blocks = 16, most_steps = 60000;
 
@@ -61,8 +61,9 @@ struct KernelPageArguments : OpArguments {
     }
 
     Workload wanted(DType dtype) const {
-        const Workload w = workload(o, kernel, align_corners);
-        const cases::Case c = w.make();  // refuses an op that is unknown
+        Workload w = workload(o, kernel, align_corners);
+        w.request.numbers["relu"] = relu;  // batch norm alone, where nobody says otherwise
+        const cases::Case c = w.make();    // refuses an op that is unknown
         double elements = 0;
         for (const cases::Input& input : c.inputs) elements += double(input.shape.count());
         if (c.flops > most_flops || elements > most_elements)
@@ -77,14 +78,21 @@ struct KernelPageArguments : OpArguments {
     }
 };
 
+std::string shell_word(const std::string& word) {
+    constexpr const char* plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=,:-";
+    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+    std::string quoted;
+    for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+    return "'" + quoted + "'";
+}
+
 // As one would type it again.
 std::string command_line(int argc, const char* const* argv) {
-    std::string line = "atrous inspect";
-    for (int i = 0; i < argc; ++i) {
-        const std::string word = io::as_utf8(argv[i]);
-        const bool plain = word.find_first_of(" '\"\\$`*?<>|&;()") == std::string::npos && !word.empty();
-        line += plain ? " " + word : " '" + word + "'";
-    }
+    std::string line;
+    if (const char* capability = std::getenv("ATROUS_EMULATED_CAPABILITY"))
+        line = fmt::format("ATROUS_EMULATED_CAPABILITY={} ", shell_word(capability));
+    line += "atrous inspect";
+    for (int i = 0; i < argc; ++i) line += " " + shell_word(io::as_utf8(argv[i]));
     return line;
 }
 

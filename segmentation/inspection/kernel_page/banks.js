@@ -68,7 +68,8 @@ class BankMap {
     if (this.painted === undefined || this.painted > state.at || this.painted_for !== state) {
       this.picture = element('canvas', {width: this.canvas.width, height: this.canvas.height});
       this.picture.getContext('2d').globalAlpha = .45;
-      this.painted = -1;
+      for (const word of words?.keys() || []) this.paint(this.picture.getContext('2d'), words, word * 4, 4);
+      this.painted = state.at;
       this.painted_for = state;
     }
     const context = this.picture.getContext('2d');

@@ -88,7 +88,7 @@ function fragments_card() {
     drawn = key;
     const view = !is ? [element('p', {class: 'sub'}, 'This step is no matrix instruction.')] :
       step.kind === 'mma' ? product_view(step, mine) : step.kind === 'ldmatrix' ? ldmatrix_view(step, mine) : warpgroup_view(step);
-    content.replaceChildren(...view.filter(Boolean));
+    redraw_in(content, ...view.filter(Boolean));
   });
   return card(element('h3', {}, 'Matrix fragments'), element('div', {class: 'controls'}, jump, toggle), content);
 }

@@ -8,28 +8,28 @@ function blocks_text(launch) {
 
 // Draws everything anew, for another launch or block.
 function show(change) {
-  const old = chosen.launch;
-  Object.assign(chosen, change, {playing: false, step: 0});
-  if (chosen.launch !== old && change.block === undefined) chosen.block = 0;
+  const is_other = change.launch !== undefined || change.block !== undefined;
+  if (change.launch !== undefined && change.launch !== chosen.launch) chosen.block = 0;
+  Object.assign(chosen, change, {playing: false}, is_other && {step: 0});
   chosen.block = Math.min(chosen.block, Math.max(0, launch_now().blocks.length - 1));
   if (block_now() && chosen.warp !== null && chosen.warp >= block_now().warps) chosen.warp = null;
+  if (chosen.thread !== null && chosen.thread >= launch_now().threads) chosen.thread = null;
   watchers.length = 0;
-  const launch = launch_now(), main = document.querySelector('main'), playable = block_now() && block_now().steps.length > 0;
-  if (playable) refresh_order();
-  if (playable) chosen.step = order[0];
-  main.replaceChildren(
+  const launch = launch_now(), main = document.querySelector('main'), playable = is_playable();
+  refresh_order();
+  if (playable) chosen.step = order[position()];
+  redraw_in(main,
     element('header', {}, element('h1', {}, document.title),
       element('p', {class: 'sub num'}, [trace.text, trace.dtype, trace.math !== 'exact' && trace.math, trace.pass, list(trace.variants).join(', ')].filter(Boolean).join(' · ')),
       trace.command && element('pre', {class: 'command'}, trace.command)),
-    playable ? player_bar() : element('div', {class: 'player'}, launch_picker()),
+    playable ? player_bar() : element('div', {class: 'player'}, element('div', {class: 'controls'}, place_pickers()), element('p', {class: 'now'}, 'No step of this block is on the page.')),
     element('section', {}, element('h2', {}, `Launch ${launch.index + 1} of ${launches.length}: `, element('span', {class: 'kernel-name'}, launch.kernel)),
       element('p', {class: 'sub num'}, `${launch.of}, ${bytes(launch.shared_bytes)} of dynamic shared memory. ${blocks_text(launch)}`), tiles()),
     ...(playable ? [timeline(), element('div', {class: 'beside'}, element('div', {}, warp_card(), origin_card(), thread_card()), tensors_card()),
       sources_card(), banks_card() || '', fragments_card() || '', waits_card() || ''] : []), counters_card(),
-    element('p', {class: 'sub'}, 'Keys: space plays, ← and → step (with shift ten), ↑ and ↓ change the speed, n and p go to the same line, b to the next barrier, Home and End to the ends.'));
+    element('p', {class: 'sub'}, 'Keys: k plays, ← and → step (with shift ten), n and p go to the same line, b to the next barrier. Where the player has the focus, space plays too, Home and End go to the ends, ↑ and ↓ change the speed.'));
   choose({});
 }
-const launch_picker = () => picker('launch', launches.map((l, i) => [i, `${i + 1}: ${short_kernel(l.kernel)}`]), chosen.launch, v => show({launch: Number(v)}));
 
 trace = new Trace(JSON.parse(document.getElementById('kernel').textContent));
 launches = trace.launches = trace.launches.map((l, i) => new Launch(trace, l, i));

@@ -24,14 +24,16 @@ function play(on = !chosen.playing) {
 }
 
 const KEYS = {
-  ' ': () => play(), ArrowRight: e => go_to(position() + (e.shiftKey ? 10 : 1)), ArrowLeft: e => go_to(position() - (e.shiftKey ? 10 : 1)),
-  Home: () => go_to(0), End: () => go_to(order.length - 1),
-  ArrowUp: () => change_speed(1), ArrowDown: () => change_speed(-1), n: () => to_same_line(1), p: () => to_same_line(-1), b: () => to_barrier(),
+  k: () => play(), ArrowRight: e => go_to(position() + (e.shiftKey ? 10 : 1)), ArrowLeft: e => go_to(position() - (e.shiftKey ? 10 : 1)),
+  n: () => to_same_line(1), p: () => to_same_line(-1), b: () => to_barrier(),
+};
+const KEYS_OF_PLAYER = {  // elsewhere they scroll the page
+  ' ': () => play(), Home: () => go_to(0), End: () => go_to(order.length - 1), ArrowUp: () => change_speed(1), ArrowDown: () => change_speed(-1),
 };
 const change_speed = by => choose({speed: SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, SPEEDS.indexOf(chosen.speed) + by))]});
 function to_same_line(by) {
-  const {steps} = block_now(), {site} = step_now();
-  for (let i = position() + by; i >= 0 && i < order.length; i += by) if (steps[order[i]].site === site) return go_to(i);
+  const {steps} = block_now(), line = trace.line_of(step_now().site);
+  for (let i = position() + by; i >= 0 && i < order.length; i += by) if (trace.line_of(steps[order[i]].site) === line) return go_to(i);
 }
 function to_barrier() {
   const {steps} = block_now();
@@ -39,10 +41,13 @@ function to_barrier() {
     if (['block_barrier', 'named_barrier', 'mbarrier_wait', 'async_wait'].includes(steps[order[i]].kind)) return go_to(i);
 }
 document.addEventListener('keydown', e => {
-  if (['SELECT', 'INPUT'].includes(e.target.tagName) && e.target.type !== 'range' || e.ctrlKey || e.metaKey || e.altKey || !KEYS[e.key]) return;
-  if (e.target.tagName === 'BUTTON' && e.key === ' ') return;
+  const {tagName, type} = e.target, in_player = e.target.closest?.('.player');
+  if (e.ctrlKey || e.metaKey || e.altKey || !is_playable()) return;
+  if (tagName === 'SELECT' || tagName === 'INPUT' && (type !== 'range' || e.key.length > 1) || tagName === 'BUTTON' && e.key === ' ') return;
+  const act = KEYS[e.key] || in_player && KEYS_OF_PLAYER[e.key];
+  if (!act) return;
   e.preventDefault();
-  KEYS[e.key](e);
+  act(e);
 });
 
 function picker(label, options, value, onchange) {
@@ -51,8 +56,19 @@ function picker(label, options, value, onchange) {
   return element('label', {}, label, select);
 }
 
+const place_pickers = () => [
+  launches.length > 1 && picker('launch', launches.map((l, i) => [i, `${i + 1}: ${short_kernel(l.kernel)}`]), chosen.launch, v => show({launch: Number(v)})),
+  picker('block', launch_now().blocks.map((b, i) => [i, b.name]), chosen.block, v => show({block: Number(v)})),
+];
+
+// What had the focus has it again, by its place among all that can have it.
+function redraw_in(container, ...children) {
+  const able = () => [...container.querySelectorAll('button, input, select, [tabindex]')], at = able().indexOf(document.activeElement);
+  container.replaceChildren(...children);
+  if (at >= 0) able()[at]?.focus({preventScroll: true});
+}
+
 function player_bar() {
-  const launch = launch_now(), blocks = launch.blocks;
   const play_button = element('button', {class: 'play', onclick: () => play(), 'aria-label': 'play or pause'});
   const button = (text, label, to) => element('button', {onclick: () => to(), 'aria-label': label, title: label}, text);
   const bar = element('input', {type: 'range', min: 0, max: Math.max(0, order.length - 1), value: 0, class: 'scrub', 'aria-label': 'step',
@@ -68,11 +84,9 @@ function player_bar() {
     said.textContent = step ? `step ${position() + 1} of ${order.length} · warp ${step.warp} · ${text_of_kind(step.kind)} · ${short_file(file)}:${line}` : 'no step of this launch was kept';
     line_text.textContent = step ? text_of_line(file, line).trim() : '';
   });
-  return element('div', {class: 'player'},
+  return element('div', {class: 'player', tabindex: 0, role: 'group', 'aria-label': 'player'},
     element('div', {class: 'controls'},
-      launches.length > 1 && picker('launch', launches.map((l, i) => [i, `${i + 1}: ${short_kernel(l.kernel)}`]), chosen.launch, v => show({launch: Number(v)})),
-      picker('block', blocks.map((b, i) => [i, b.name]), chosen.block, v => show({block: Number(v)})),
-      block_now() && picker('warp', [['', 'all'], ...Array.from({length: block_now().warps}, (_, w) => [w, w])], chosen.warp ?? '',
+      place_pickers(), picker('warp', [['', 'all'], ...Array.from({length: block_now().warps}, (_, w) => [w, w])], chosen.warp ?? '',
                             v => { choose({warp: v === '' ? null : Number(v), playing: false}); refresh_order(); go_to(position()); })),
     element('div', {class: 'controls'},
       button('|‹', 'first step', () => go_to(0)), button('‹', 'step before', () => go_to(position() - 1)), play_button,

@@ -3,29 +3,39 @@
 // What an element needs: by array its elements, and the taps that lie in the padding.
 class Needs {
   constructor() { Object.assign(this, {elements: new Map(), dead: new Map(), text: ''}); }
+  of(buffer) {
+    if (!this.elements.has(buffer.index)) this.elements.set(buffer.index, new Set());
+    return this.elements.get(buffer.index);
+  }
   add(buffer, n, h, w, c) {
     if (!buffer) return;
-    if (!this.elements.has(buffer.index)) this.elements.set(buffer.index, new Set());
-    const [planes, rows, columns, channels] = buffer.dims, within = h >= 0 && w >= 0 && h < rows && w < columns;
-    if (!within) {
-      if (!this.dead.has(buffer.index)) this.dead.set(buffer.index, []);
-      if (!this.dead.get(buffer.index).some(t => t.n === n && t.h === h && t.w === w)) this.dead.get(buffer.index).push({n, h, w});
-    } else if (n < planes && c < channels) this.elements.get(buffer.index).add(buffer.element_at(n, h, w, c));
+    const [planes, rows, columns, channels] = buffer.shape, elements = this.of(buffer);
+    if (h >= 0 && w >= 0 && h < rows && w < columns) {
+      if (n < planes && c < channels) elements.add(buffer.element_at(n, h, w, c));
+      return;
+    }
+    if (!this.dead.has(buffer.index)) this.dead.set(buffer.index, new Map());
+    this.dead.get(buffer.index).set(`${n} ${h} ${w}`, {n, h, w});
   }
   add_flat(buffer, i) {
-    if (!buffer) return;
-    if (!this.elements.has(buffer.index)) this.elements.set(buffer.index, new Set());
-    this.elements.get(buffer.index).add(i);
+    if (buffer) this.of(buffer).add(i);
   }
   add_channel(buffer, c) {
     if (!buffer) return;
-    const [planes, rows, columns] = buffer.dims;
+    const [planes, rows, columns] = buffer.shape;
     for (let n = 0; n < planes; ++n) for (let h = 0; h < rows; ++h) for (let w = 0; w < columns; ++w) this.add(buffer, n, h, w, c);
   }
   add_all(buffer) {
     if (!buffer) return;
-    if (buffer.flat) for (let i = 0; i < buffer.count; ++i) this.add_flat(buffer, i);
-    else for (let c = 0; c < buffer.dims[3]; ++c) this.add_channel(buffer, c);
+    if (!buffer.tensor) for (let i = 0; i < buffer.count; ++i) this.add_flat(buffer, i);
+    else for (let c = 0; c < buffer.shape[3]; ++c) this.add_channel(buffer, c);
+  }
+  // Taps in the padding: those near enough to be drawn beside the picture, and the others.
+  taps_beyond(buffer) {
+    const taps = [...this.dead.get(buffer.index)?.values() || []], [, rows, columns] = buffer.dims;
+    const most = buffer.flat ? -Infinity : Math.max(4, Math.ceil(Math.max(rows, columns) / 2));
+    const is_near = t => Math.max(-t.h, -t.w, t.h - rows + 1, t.w - columns + 1) <= most;
+    return {near: taps.filter(is_near), far: taps.filter(t => !is_near(t))};
   }
 }
 
@@ -38,35 +48,29 @@ function taps_of(weight) {
           padding: number_of('padding', Math.floor(dilation * (side - 1) / 2))};
 }
 
-// Weights of 1x1 have no picture of rows and columns: they are a list.
-function add_weight(needs, weight, k, r, s, c) {
-  if (weight.flat) needs.add_flat(weight, ((k * weight.shape[1] + r) * weight.shape[2] + s) * weight.shape[3] + c);
-  else needs.add(weight, k, r, s, c);
-}
-
 function conv_forward(needs, to) {
   const x = named('x'), weight = named('weight'), t = taps_of(weight), channels = x.shape[3];
   for (let r = 0; r < t.height; ++r)
     for (let s = 0; s < t.width; ++s)
       for (let c = 0; c < channels; ++c) {
         needs.add(x, to.n, to.h * t.stride - t.padding + r * t.dilation, to.w * t.stride - t.padding + s * t.dilation, c);
-        add_weight(needs, weight, to.c, r, s, c);
+        needs.add(weight, to.c, r, s, c);
       }
   if (named('bias')) needs.add_flat(named('bias'), to.c);
   needs.text = `all channels of x under the ${t.height}x${t.width} taps of the filter, times the filter of channel ${to.c}`;
 }
 function conv_input_gradient(needs, to, dy) {
-  const weight = named('weight'), t = taps_of(weight), outputs = weight.shape[0];
+  const weight = named('weight'), t = taps_of(weight), outputs = weight.shape[0], [, rows, columns] = dy.shape;
   for (let r = 0; r < t.height; ++r)
     for (let s = 0; s < t.width; ++s) {
-      const h = to.h + t.padding - r * t.dilation, w = to.w + t.padding - s * t.dilation;
-      if (h % t.stride || w % t.stride) continue;
-      for (let k = 0; k < outputs; ++k) needs.add(dy, to.n, h / t.stride, w / t.stride, k), add_weight(needs, weight, k, r, s, to.c);
+      const p = (to.h + t.padding - r * t.dilation) / t.stride, q = (to.w + t.padding - s * t.dilation) / t.stride;
+      const is_output = Number.isInteger(p) && Number.isInteger(q) && p >= 0 && q >= 0 && p < rows && q < columns;
+      for (let k = 0; is_output && k < outputs; ++k) needs.add(dy, to.n, p, q, k), needs.add(weight, k, r, s, to.c);
     }
   needs.text = 'the gradients of all outputs that read this element, times the weights they read it with';
 }
 function conv_weight_gradient(needs, to, dy) {
-  const x = named('x'), t = taps_of(named('weight')), [planes, rows, columns] = dy.dims;
+  const x = named('x'), t = taps_of(named('weight')), [planes, rows, columns] = dy.shape;
   for (let n = 0; n < planes; ++n)
     for (let p = 0; p < rows; ++p)
       for (let q = 0; q < columns; ++q) {
@@ -85,23 +89,26 @@ function bilinear_sources(p, from, to) {
 }
 function bilinear_forward(needs, to, output) {
   const x = named('x');
-  for (const h of bilinear_sources(to.h, x.dims[1], output.dims[1]))
-    for (const w of bilinear_sources(to.w, x.dims[2], output.dims[2])) needs.add(x, to.n, h, w, to.c);
+  for (const h of bilinear_sources(to.h, x.shape[1], output.shape[1]))
+    for (const w of bilinear_sources(to.w, x.shape[2], output.shape[2])) needs.add(x, to.n, h, w, to.c);
   needs.text = 'the pixels of x around its place';
 }
 function bilinear_backward(needs, to, dy, dx) {
-  for (let p = 0; p < dy.dims[1]; ++p)
-    if (bilinear_sources(p, dx.dims[1], dy.dims[1]).includes(to.h))
-      for (let q = 0; q < dy.dims[2]; ++q)
-        if (bilinear_sources(q, dx.dims[2], dy.dims[2]).includes(to.w)) needs.add(dy, to.n, p, q, to.c);
+  for (let p = 0; p < dy.shape[1]; ++p)
+    if (bilinear_sources(p, dx.shape[1], dy.shape[1]).includes(to.h))
+      for (let q = 0; q < dy.shape[2]; ++q)
+        if (bilinear_sources(q, dx.shape[2], dy.shape[2]).includes(to.w)) needs.add(dy, to.n, p, q, to.c);
   needs.text = 'the gradients of all output pixels that mix this pixel in';
 }
 
-function batch_norm_needs(needs, to, forward, dy) {
+function batch_norm_needs(needs, to, dy) {
+  const relu = number_of('relu', 1) !== 0, residual = named('residual');
   needs.add_channel(named('x'), to.c);
   if (dy) needs.add_channel(dy, to.c);
-  for (const name of ['gamma', 'beta']) if (named(name)) needs.add_flat(named(name), to.c);
-  needs.text = `the whole channel ${to.c}, ${forward ? 'whose mean and variance it is normalized with' : 'over which sums of the gradient are taken'}`;
+  for (const name of relu || !dy ? ['gamma', 'beta'] : ['gamma']) needs.add_flat(named(name), to.c);
+  if (residual && (relu || !dy)) dy ? needs.add_channel(residual, to.c) : needs.add(residual, to.n, to.h, to.w, to.c);
+  needs.text = dy ? `the whole channel ${to.c}, over which sums of the gradient are taken${relu ? '; where ReLU gave 0, the gradient counts as 0' : ''}` :
+    `the whole channel ${to.c}, whose mean and variance it is normalized with${residual ? ', and this element of the residual' : ''}${relu ? '; ReLU makes it 0 where it is negative' : ''}`;
 }
 function loss_needs(needs, to, dlogits) {
   needs.add_all(named('logits'));
@@ -115,15 +122,15 @@ const NEEDS = {
   conv2d(needs, buffer, to) {
     if (buffer.name === 'output') conv_forward(needs, to);
     else if (buffer.name === 'gradient of x') conv_input_gradient(needs, to, incoming());
-    else if (buffer.name === 'gradient of weight' && !buffer.flat) conv_weight_gradient(needs, to, incoming());
+    else if (buffer.name === 'gradient of weight') conv_weight_gradient(needs, to, incoming());
   },
   bilinear(needs, buffer, to) {
     if (buffer.name === 'output') bilinear_forward(needs, to, buffer);
     else if (buffer.name === 'gradient of x') bilinear_backward(needs, to, incoming(), buffer);
   },
   batch_norm(needs, buffer, to) {
-    if (buffer.name === 'output') batch_norm_needs(needs, to, true);
-    else if (buffer.name === 'gradient of x') batch_norm_needs(needs, to, false, incoming());
+    if (buffer.name === 'output') batch_norm_needs(needs, to);
+    else if (buffer.name === 'gradient of x') batch_norm_needs(needs, to, incoming());
   },
   bce_dice(needs, buffer, to) {
     if (buffer.name === 'output') loss_needs(needs, to, false);
@@ -134,7 +141,7 @@ const NEEDS = {
 // null where the op's definition is not known here: then the page shows what the thread read.
 function needs_of(buffer, index) {
   const of_op = NEEDS[trace.op], needs = new Needs();
-  if (!of_op || buffer.shared || buffer.flat && buffer.shape.length === 4) return null;
+  if (!of_op || buffer.shared) return null;
   of_op(needs, buffer, buffer.place(index));
   return needs.text ? needs : null;
 }

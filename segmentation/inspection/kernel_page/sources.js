@@ -8,7 +8,7 @@ function heat_of_lines(launch) {
     if (!lines.has(key)) lines.set(key, {file, line, instructions: 0, sectors: 0, fewest: 0, conflicts: 0, turns: 0, sites: []});
     const heat = lines.get(key), groups = Object.values(counters).filter(c => c && typeof c === 'object');
     heat.sites.push(Number(site));
-    heat.instructions += sum(groups.map(g => g.requests)) + sum(['block_barriers', 'named_barriers', 'mbarrier_operations', 'warp_barriers', 'shuffles', 'votes', 'mma', 'wgmma', 'box_loads', 'box_stores'].map(n => counters[n]));
+    heat.instructions += instructions_of(launch, counters);
     heat.sectors += sum(groups.map(g => g.sectors));
     heat.fewest += sum(groups.map(g => g.fewest_sectors));
     heat.turns += sum(groups.map(g => g.wavefronts));
@@ -16,6 +16,14 @@ function heat_of_lines(launch) {
   }
   return lines;
 }
+
+// Instructions of warps. Both sides of a cp.async are one; the barrier of a block is counted once a block, and all its warps
+// go through it.
+function instructions_of(launch, counters) {
+  const groups = Object.entries(counters).filter(([name, c]) => c && typeof c === 'object' && name !== 'async_copy').map(([, c]) => c.requests);
+  return sum(groups) + sum(COUNTED_ALONE.map(name => counters[name])) + (counters.block_barriers || 0) * Math.ceil(launch.threads / 32);
+}
+const COUNTED_ALONE = ['named_barriers', 'mbarrier_operations', 'warp_barriers', 'shuffles', 'votes', 'mma', 'wgmma', 'box_loads', 'box_stores'];
 
 // Lines that cost something, with those around them; the gaps between are left out.
 function sources_card() {
@@ -42,7 +50,7 @@ function sources_card() {
     if (row) scroll_to(around, row);
   });
   return card(element('h3', {}, 'The source'), calls, around, element('p', {class: 'sub'},
-    'Counted over all blocks of the launch. Sectors: pieces of 32 bytes of global memory. Turns: of shared memory; conflicts: the turns that were lost to bank conflicts. Steps: instructions of warps. Click a line to go to its next step.'));
+    'Counted over all blocks of the launch. Sectors: pieces of 32 bytes of global memory. Turns: of shared memory; conflicts: the turns that were lost to bank conflicts. Steps: instructions of warps, but for closing and awaiting asynchronous copies and products, which has no counter. Click a line to go to its next step.'));
 }
 const short_name = name => { const text = name.replace(/\(.*/, '').split('::').pop(); return text.length > 40 ? text.slice(0, 38) + '…' : text; };
 function scroll_to(around, row) {

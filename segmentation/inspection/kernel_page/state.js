@@ -1,9 +1,12 @@
 // ---- what has happened in a block up to a step
 
-// Played forward step by step; going back plays from the beginning, which takes milliseconds.
+const copied = value => value instanceof Map ? new Map([...value].map(([k, v]) => [k, v instanceof Map ? new Map(v) : v])) : value;
+
+// Played forward step by step; going back plays from the latest picture before, of which there are at most 17.
 class BlockState {
   constructor(trace, block) {
-    Object.assign(this, {trace, block});
+    Object.assign(this, {trace, block, saved: [], played: 0});
+    this.every = Math.max(256, Math.ceil(block.steps.length / 16));
     this.reset();
   }
   reset() {
@@ -17,8 +20,23 @@ class BlockState {
     this.boxes = [];
   }
   go(step) {
-    if (step < this.at) this.reset();
-    while (this.at < step) this.take(this.block.steps[++this.at]);
+    if (step < this.at) this.go_back(step);
+    while (this.at < step) {
+      this.take(this.block.steps[++this.at]);
+      ++this.played;
+      if (this.at % this.every === 0) this.saved[this.at / this.every] ||= this.contents();
+    }
+  }
+  go_back(step) {
+    const saved = this.saved[Math.floor(step / this.every)];
+    if (saved) Object.assign(this, this.contents(saved));
+    else this.reset();
+  }
+  // A copy of all that steps change.
+  contents(of = this) {
+    const {at, barriers} = of, mbarriers = new Map([...of.mbarriers].map(([k, m]) => [k, {...m}]));
+    return {at, barriers, mbarriers, reads: copied(of.reads), words: copied(of.words), arrived: copied(of.arrived), boxes: [...of.boxes],
+            copies: of.copies.map(c => ({...c, groups: [...c.groups]}))};
   }
   take(step) {
     for (const part of step.parts) {
@@ -125,6 +143,7 @@ let trace, launches;
 const launch_now = () => launches[chosen.launch];
 const block_now = () => launch_now().blocks[chosen.block];
 const step_now = () => block_now()?.steps[chosen.step];
+const is_playable = () => Boolean(block_now()?.steps.length);
 function state_now() {
   const state = launch_now().state(chosen.block);
   state.go(chosen.step);
@@ -133,7 +152,7 @@ function state_now() {
 
 // The steps that are played: all, or those of one warp.
 const visible = () => {
-  const {steps} = block_now();
+  const steps = block_now()?.steps || [];
   return chosen.warp === null ? steps.map(s => s.index) : steps.filter(s => s.warp === chosen.warp).map(s => s.index);
 };
 let order = [];

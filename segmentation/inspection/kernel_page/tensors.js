@@ -57,7 +57,7 @@ class Picture {
     if (!at) return null;
     const h = Math.floor((y - at.y) / this.zoom), w = Math.floor((x - at.x) / this.zoom);
     if (h < 0 || w < 0 || h >= rows || w >= columns) return null;
-    const index = this.buffer.element_at(n, h, w, this.channel);
+    const index = this.buffer.drawn_at(n, h, w, this.channel);
     return this.buffer.flat && index >= this.buffer.count ? null : index;
   }
   line() { return this.gray ? `values ${shown(this.gray.low)} (dark) to ${shown(this.gray.high)}` : ''; }
@@ -92,19 +92,19 @@ class Picture {
     this.show_one_of(chosen.output.buffer === this.buffer.index ? [chosen.output.index] : needs?.elements.get(this.buffer.index) || []);
   }
   show_one_of(elements) {
-    const channels = new Set([...elements].map(i => this.buffer.place(i).c));
+    const channels = new Set([...elements].map(i => this.buffer.cell(i).c));
     if (channels.size && !channels.has(this.channel)) this.channel = channels.values().next().value;
   }
   draw(needs) {
-    const dead = needs?.dead.get(this.buffer.index) || [], [, rows, columns] = this.buffer.dims;
+    const dead = needs ? needs.taps_beyond(this.buffer).near : [], [, rows, columns] = this.buffer.dims;
     const margin = dead.reduce((m, t) => Math.max(m, -t.h, -t.w, t.h - rows + 1, t.w - columns + 1), 0);
     if (margin !== this.margin || !this.laid || this.laid.split(' ')[0] !== String(Math.max(160, this.canvas.parentElement.clientWidth))) {
       this.margin = margin;
       this.lay_out();
     }
     const touched = this.touched();
-    if (chosen.follow && this.channels && touched.size && ![...touched.keys()].some(i => this.buffer.place(i).c === this.channel))
-      this.channel = this.buffer.place(touched.keys().next().value).c;
+    if (chosen.follow && this.channels && touched.size && ![...touched.keys()].some(i => this.buffer.cell(i).c === this.channel))
+      this.channel = this.buffer.cell(touched.keys().next().value).c;
     if (this.channels) this.channels.value = this.channel, this.channel_text.textContent = `channel ${this.channel} of ${this.buffer.dims[3]}`;
     const context = this.canvas.getContext('2d');
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
@@ -124,7 +124,7 @@ class Picture {
     for (let n = 0, at = 0; n < planes; ++n)
       for (let h = 0; h < rows; ++h)
         for (let w = 0; w < columns; ++w, at += 4) {
-          const index = this.buffer.element_at(n, h, w, this.channel), gray = this.gray ? this.gray.of(this.buffer.value(index)) : .5;
+          const index = this.buffer.drawn_at(n, h, w, this.channel), gray = this.gray ? this.gray.of(this.buffer.value(index)) : .5;
           if (this.buffer.flat && index >= this.buffer.count) continue;
           let tint = null, strength = 0;
           const writer = writers && writers.get(index);
@@ -162,7 +162,7 @@ class Picture {
     context.stroke();
   }
   cell(index) {
-    const {n, h, w, c} = this.buffer.place(index), at = this.corner(n);
+    const {n, h, w, c} = this.buffer.cell(index), at = this.corner(n);
     return {x: at.x + w * this.zoom, y: at.y + h * this.zoom, here: c === this.channel};
   }
   // What this step touches: full in the channel that is drawn, a frame where it is another channel of the pixel.
@@ -177,7 +177,7 @@ class Picture {
       }
   }
   draw_thread(context) {
-    const mine = thread_accesses()?.get(this.buffer.index);
+    const mine = chosen_accesses()?.get(this.buffer.index);
     if (!mine) return;
     context.lineWidth = Math.max(1, this.zoom / 9);
     context.strokeStyle = colour('--ink');
@@ -210,22 +210,24 @@ class Picture {
 
 // Of the chosen thread in this block, by array the elements that it reads and writes itself.
 let accesses_of = {key: '', found: null};
-function thread_accesses() {
+function chosen_accesses() {
   if (chosen.thread === null || !block_now()) return null;
   const key = [chosen.launch, chosen.block, chosen.thread].join();
-  if (accesses_of.key === key) return accesses_of.found;
-  const found = new Map(), warp = chosen.thread >> 5, lane = chosen.thread & 31;
+  if (accesses_of.key !== key) accesses_of = {key, found: thread_accesses(chosen.thread)};
+  return accesses_of.found;
+}
+function thread_accesses(thread, last = Infinity, counts = () => true) {
+  const found = new Map(), warp = thread >> 5, lane = thread & 31;
   for (const step of block_now().steps) {
-    if (!step.has_lane(warp, lane)) continue;
+    if (step.index > last || !step.has_lane(warp, lane)) continue;
     for (const part of step.of('global', trace)) {
-      const offset = part.offset_of(lane);
+      const offset = counts(part) ? part.offset_of(lane) : null;
       if (offset === null) continue;
       if (!found.has(part.buffer)) found.set(part.buffer, new Set());
       const [first, last] = trace.buffers[part.buffer].elements(offset, part.bytes);
       for (let i = first; i <= last; ++i) found.get(part.buffer).add(i);
     }
   }
-  accesses_of = {key, found};
   return found;
 }
 
@@ -248,7 +250,7 @@ function tensors_card() {
     }
     if (thread !== chosen.thread) {
       thread = chosen.thread;
-      for (const p of pictures) p.show_one_of(thread_accesses()?.get(p.buffer.index) || []);
+      for (const p of pictures) p.show_one_of(chosen_accesses()?.get(p.buffer.index) || []);
     }
     for (const p of pictures) p.draw(chosen.output ? needs || new Needs() : null);
   });

@@ -47,13 +47,15 @@ function box_text(part) {
   return part.kind === 'box_load' ? `${tensor} to ${at}` : `${at} to ${tensor}`;
 }
 
-// A global access: the sectors of 32 bytes that it moves, and in each the words that lanes asked for.
+const word_asked = bytes => bytes === 15 ? 2 : bytes ? 1 : 0;
+
+// A global access: the sectors of 32 bytes that it moves, and in each what lanes asked for.
 function draw_sectors(to, note, step) {
   const sectors = [...sectors_of(step, trace)].sort((a, b) => a[0].localeCompare(b[0], 'en', {numeric: true})), most = 64;
-  to.replaceChildren(...sectors.slice(0, most).map(([, words]) => element('span', {class: 'sector'},
-    Array.from({length: 8}, (_, w) => element('i', {class: words >>> w & 1 ? 'asked' : ''})))));
-  const asked = sectors.reduce((n, [, words]) => n + lanes_in(words).length, 0);
-  note.textContent = sectors.length ? `${sectors.length} sectors of 32 bytes move; lanes asked for ${asked * 4} of ${sectors.length * 32} bytes (${percent(asked / sectors.length / 8)})` : '';
+  to.replaceChildren(...sectors.slice(0, most).map(([, asked]) => element('span', {class: 'sector'},
+    Array.from({length: 8}, (_, w) => element('i', {class: ['', 'asked part', 'asked'][word_asked(asked >>> 4 * w & 15)]})))));
+  const asked = sectors.reduce((n, [, bytes]) => n + lanes_in(bytes).length, 0);
+  note.textContent = sectors.length ? `${sectors.length} sectors of 32 bytes move; lanes asked for ${asked} of ${sectors.length * 32} bytes (${percent(asked / sectors.length / 32)})` : '';
 }
 
 // ---- a thread: all that it does in this block
@@ -101,22 +103,37 @@ function owned_text(thread) {
 
 function origin_card() {
   const content = element('div', {class: 'origin'});
+  const results = trace.buffers.filter(b => !b.shared && launch_now().blocks.some(k => k.writers.has(b.index)));
+  const select = element('select', {'aria-label': 'array of the element'}, results.map(b => element('option', {value: b.index}, b.name)));
+  const input = element('input', {type: 'text', size: 10, placeholder: 'n, h, w, c', 'aria-label': 'place of the element', onchange: () => choose_place()});
+  const refused = element('p', {class: 'sub bad', role: 'alert'});
+  const choose_place = () => {
+    const buffer = trace.buffers[select.value], index = buffer.index_of(input.value);
+    refused.textContent = index === null ? `${input.value} is no place in ${buffer.name}; expected ${buffer.tensor ? `four numbers below ${buffer.shape.join(', ')}` : `a number below ${buffer.count}`}.` : '';
+    if (index !== null) choose({output: {buffer: buffer.index, index}, playing: false, follow: false});
+  };
   let drawn = null;
   watchers.push(() => {
     const key = chosen.output && [chosen.launch, chosen.block, chosen.output.buffer, chosen.output.index].join();
     if (key === drawn && content.children.length) return;
     drawn = key;
-    content.replaceChildren(...origin_of(chosen.output));
+    refused.textContent = '';
+    if (chosen.output && results.some(b => b.index === chosen.output.buffer)) {
+      select.value = chosen.output.buffer;
+      input.value = trace.buffers[chosen.output.buffer].place_text(chosen.output.index);
+    }
+    redraw_in(content, ...origin_of(chosen.output));
   });
-  return card(element('h3', {}, 'Where an element comes from'), content);
+  return card(element('h3', {}, 'Where an element comes from'), results.length > 0 && element('div', {class: 'controls'}, select, input), refused, content);
 }
 function origin_of(output) {
-  if (!output) return [element('p', {class: 'sub'}, 'Click an element of a result in the pictures.')];
+  if (!output) return [element('p', {class: 'sub'}, 'Click an element of a result in the pictures, or write its place.')];
   const buffer = trace.buffers[output.buffer], value = buffer.value(output.index), writer = block_now().writers.get(output.buffer)?.get(output.index);
   const lines = [element('p', {class: 'num element'}, buffer.text(output.index) + (finite(value) ? ` = ${shown(value)}` : ''))];
   if (writer) {
     const thread = thread_of(writer.warp, writer.lane);
-    lines.push(element('p', {class: 'writer'}, `Thread ${thread_text(launch_now(), thread)} (warp ${writer.warp}, lane ${writer.lane}) writes it in step ${writer.step + 1}. `,
+    const does = writer.atomic ? writer.times > 1 ? `is the last of ${writer.times} in this block to add to it,` : 'adds to it' : 'writes it';
+    lines.push(element('p', {class: 'writer'}, `Thread ${thread_text(launch_now(), thread)} (warp ${writer.warp}, lane ${writer.lane}) ${does} in step ${writer.step + 1}. `,
       element('button', {onclick: () => choose({step: writer.step, thread, playing: false})}, 'go there')));
   } else {
     const elsewhere = launches.flatMap((l, i) => l.blocks.flatMap((b, k) => b.writers.get(output.buffer)?.has(output.index) ? [[i, k]] : []));
@@ -125,20 +142,37 @@ function origin_of(output) {
   }
   const needs = needs_of(buffer, output.index);
   if (needs) lines.push(...needs_lines(needs, writer));
+  else if (writer) lines.push(...read_lines(writer));
   return lines;
+}
+// Of an op without a definition here: what the writing thread itself has read from global memory before.
+function read_lines(writer) {
+  const found = thread_accesses(thread_of(writer.warp, writer.lane), writer.step, part => !part.writes);
+  const rows = [...found].map(([index, elements]) => {
+    const all = [...elements].sort((a, b) => a - b), buffer = trace.buffers[index];
+    return element('tr', {'data-read': buffer.name}, element('td', {class: 'name'}, buffer.name), element('td', {class: 'num'}, shown(all.length)),
+      element('td', {class: 'num-text'}, all.length > 1 ? `${buffer.text(all[0])} to ${buffer.text(all[all.length - 1])}` : buffer.text(all[0])));
+  });
+  if (!rows.length) return [element('p', {}, 'Its thread has read nothing from global memory itself: what it writes comes through shared memory or other threads.')];
+  return [element('p', {}, 'Its thread has read by then, itself, from global memory:'),
+    element('div', {class: 'scroll'}, element('table', {'data-table': 'thread read'}, element('thead', {}, element('tr', {}, ['array', 'elements', 'between'].map((t, i) => element('th', {class: i === 1 ? 'num' : ''}, t)))), element('tbody', {}, rows)))];
 }
 // Elements that the definition asks for, held against what the block has read by the time of the write.
 function needs_lines(needs, writer) {
   const lines = [element('p', {}, `It comes from ${needs.text}:`)];
   const read = writer && new BlockState(trace, block_now());
   if (read) read.go(writer.step);
-  const rows = [...needs.elements].filter(([, elements]) => elements.size).map(([buffer, elements]) => {
-    const seen = read && [...elements].filter(i => read.reads_of(buffer, i) > 0).length, dead = needs.dead.get(buffer)?.length || 0;
+  const rows = [...needs.elements].filter(([buffer, elements]) => elements.size || needs.dead.has(buffer)).map(([buffer, elements]) => {
+    const seen = read && [...elements].filter(i => read.reads_of(buffer, i) > 0).length, dead = needs.dead.get(buffer)?.size || 0;
     return element('tr', {'data-needs': trace.buffers[buffer].name}, element('td', {class: 'name'}, trace.buffers[buffer].name), element('td', {class: 'num'}, shown(elements.size)),
       element('td', {class: 'num'}, read ? shown(seen) : '–'), element('td', {class: 'num'}, dead ? shown(dead) : ''));
   });
   lines.push(element('div', {class: 'scroll'}, element('table', {'data-table': 'needs'}, element('thead', {}, element('tr', {},
     ['array', 'elements', 'read by then', 'padding'].map((t, i) => element('th', {class: i ? 'num' : ''}, t)))), element('tbody', {}, rows))),
     element('p', {class: 'sub'}, 'Read by then: by this block, before the write. Padding: taps beyond the border, which read nothing.'));
+  for (const buffer of trace.buffers) {
+    const {far} = needs.taps_beyond(buffer), most = 12;
+    if (far.length) lines.push(element('p', {class: 'sub num far'}, `Taps of ${buffer.name} too far out to draw, at row, column: ${far.slice(0, most).map(t => `(${t.h}, ${t.w})`).join(', ')}${far.length > most ? ` and ${shown(far.length - most)} others` : ''}.`));
+  }
   return lines;
 }

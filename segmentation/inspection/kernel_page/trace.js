@@ -36,42 +36,58 @@ class Buffer {
     this.shared = this.role === 'shared';
     this.width = this.element_bytes || 4;
     const {shape} = this;
-    // [planes, rows, columns, channels] as they are drawn, of which the last is chosen; a list of numbers has rows of 32.
-    if (shape.length === 4 && shape[1] * shape[2] > 1) {
+    this.tensor = shape.length === 4;
+    this.step = this.tensor ? this.pitch || shape[3] : 1;
+    // [planes, rows, columns, channels] as they are drawn, of which the last is chosen. A list of numbers, or a tensor without
+    // rows and columns, has lines of 32.
+    if (this.tensor && shape[1] * shape[2] > 1) {
       this.dims = shape;
     } else {
-      const count = shape.length ? shape.reduce((a, b) => a * b, 1) : Math.ceil(this.bytes / this.width), columns = Math.min(32, count);
+      this.count = this.tensor ? (shape[0] - 1) * this.step + shape[3] : shape.length ? shape.reduce((a, b) => a * b, 1) : Math.ceil(this.bytes / this.width);
+      const columns = Math.min(32, this.count);
       this.flat = true;
-      this.dims = [1, Math.ceil(count / columns), columns, 1];
-      this.count = count;
+      this.dims = [1, Math.ceil(this.count / columns), columns, 1];
     }
-    this.step = this.flat ? 1 : this.pitch || shape[3];
   }
   // Elements that lie in [offset, offset + bytes).
   elements(offset, bytes) {
     const first = Math.floor(offset / this.width), last = Math.max(first, Math.ceil((offset + bytes) / this.width) - 1);
     return [first, last];
   }
+  // Where an element stands in its tensor.
   place(element) {
-    const [, h, w] = this.dims, pixel = Math.floor(element / this.step), column = pixel % w, rest = Math.floor(pixel / w);
-    return {n: Math.floor(rest / h), h: rest % h, w: column, c: this.flat ? 0 : element % this.step};
+    if (!this.tensor) return {n: 0, h: 0, w: 0, c: element};
+    const [, h, w] = this.shape, pixel = Math.floor(element / this.step), column = pixel % w, rest = Math.floor(pixel / w);
+    return {n: Math.floor(rest / h), h: rest % h, w: column, c: element % this.step};
   }
-  element_at(n, h, w, c) { return ((n * this.dims[1] + h) * this.dims[2] + w) * this.step + c; }
+  element_at(n, h, w, c) { return ((n * this.shape[1] + h) * this.shape[2] + w) * this.step + c; }
+  // Where it is drawn: in a picture of the chosen channel, or in the lines of a list.
+  cell(element) { return this.flat ? {n: 0, h: Math.floor(element / this.dims[2]), w: element % this.dims[2], c: 0} : this.place(element); }
+  drawn_at(n, h, w, channel) { return this.flat ? h * this.dims[2] + w : this.element_at(n, h, w, channel); }
   // Its place among `values`, which hold no gaps between pixels.
   value(element) {
     if (!Array.isArray(this.values)) return undefined;
+    if (!this.tensor || this.step === this.shape[3]) return this.values[element];
     const {n, h, w, c} = this.place(element);
-    return this.values[((n * this.dims[1] + h) * this.dims[2] + w) * this.dims[3] + c];
+    return c < this.shape[3] ? this.values[((n * this.shape[1] + h) * this.shape[2] + w) * this.shape[3] + c] : undefined;
   }
   text(element) {
-    if (this.flat) return `${this.name}[${element}]`;
+    return `${this.name}[${this.place_text(element)}]`;
+  }
+  place_text(element) {
     const {n, h, w, c} = this.place(element);
-    return `${this.name}[${n}, ${h}, ${w}, ${c}]`;
+    return this.tensor ? `${n}, ${h}, ${w}, ${c}` : String(element);
+  }
+  // The element at "n, h, w, c", or of a list at its number; null where there is none.
+  index_of(text) {
+    const at = text.split(/[\s,]+/).filter(Boolean).map(Number), below = this.tensor ? this.shape : [this.count];
+    if (at.length !== below.length || !at.every((x, i) => Number.isInteger(x) && x >= 0 && x < below[i])) return null;
+    return this.tensor ? this.element_at(...at) : at[0];
   }
   // Of neighbours: "x[0, 3, 4, 0 to 3]".
   run_text(first, last) {
     if (first === last) return this.text(first);
-    if (this.flat) return `${this.name}[${first} to ${last}]`;
+    if (!this.tensor) return `${this.name}[${first} to ${last}]`;
     const a = this.place(first), b = this.place(last);
     return a.n === b.n && a.h === b.h && a.w === b.w ? `${this.name}[${a.n}, ${a.h}, ${a.w}, ${a.c} to ${b.c}]` : `${this.text(first)} to ${this.text(last)}`;
   }
@@ -120,14 +136,16 @@ class Step {
   has_lane(warp, lane) { return this.warp === warp && Boolean(this.mask >>> lane & 1); }
 }
 
-// Distinct sectors of 32 bytes that a global access touches, each with the words of 4 bytes that lanes asked for.
+// Distinct sectors of 32 bytes that a global access touches, each with a bit for every byte that lanes asked for.
 function sectors_of(step, trace) {
   const sectors = new Map();
   for (const part of step.of('global', trace))
     part.each_lane((_, offset) => {
-      for (let byte = offset - offset % 4; byte < offset + Math.max(1, part.bytes); byte += 4) {
-        const key = part.buffer + ':' + Math.floor(byte / 32);
-        sectors.set(key, (sectors.get(key) || 0) | 1 << (byte % 32) / 4);
+      const end = offset + Math.max(1, part.bytes);
+      for (let byte = offset; byte < end;) {
+        const at = byte % 32, count = Math.min(32 - at, end - byte), key = part.buffer + ':' + Math.floor(byte / 32);
+        sectors.set(key, (sectors.get(key) || 0) | (count === 32 ? -1 : ((1 << count) - 1) << at));
+        byte += count;
       }
     });
   return sectors;
@@ -152,8 +170,8 @@ const ways_of = phase => Math.max(...phase.map(words => words.size));
 
 const box_of = (part, trace) => part.kind.startsWith('box') && part.extra ? trace.boxes[part.extra - 1] : null;
 function elements_of_box(box, buffer) {
-  if (buffer.flat) return [];
-  const [planes, rows, columns, channels] = buffer.dims, weights = box.at.length === 3, found = [];  // of weights: channels, taps, filters
+  if (!buffer.tensor) return [];
+  const [planes, rows, columns, channels] = buffer.shape, weights = box.at.length === 3, found = [];  // of weights: channels, taps, filters
   const [c0, w0, h0, n0 = 0] = weights ? [box.at[0], box.at[1], 0, box.at[2]] : box.at, [c1, w1, h1, n1 = 1] = weights ? [box.box[0], box.box[1], 1, box.box[2]] : box.box;
   for (let n = n0; n < Math.min(planes, n0 + n1); ++n)
     for (let h = Math.max(0, h0); h < Math.min(weights ? 1 : rows, h0 + h1); ++h)
@@ -180,7 +198,8 @@ class Block {
     const writers = new Map();
     const note = (index, element, step, lane) => {
       if (!writers.has(index)) writers.set(index, new Map());
-      writers.get(index).set(element, {step: step.index, warp: step.warp, lane});
+      const found = writers.get(index), atomic = step.kind === 'atomic';
+      found.set(element, {step: step.index, warp: step.warp, lane, atomic, times: atomic ? 1 + (found.get(element)?.times || 0) : 0});
     };
     for (const step of this.steps) {
       for (const part of step.of('global', trace)) {
@@ -208,6 +227,10 @@ class Trace {
   frame(site) {
     const frames = this.frames(site);
     return frames.find(([file]) => !file.startsWith('kernels/gpu/')) || frames[0] || ['?', 0, ''];
+  }
+  line_of(site) {
+    const [file, line] = this.frame(site);
+    return `${file}:${line}`;
   }
   lines_of(file) {
     if (this.sources[file] === undefined) return null;
