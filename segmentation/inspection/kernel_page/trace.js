@@ -171,7 +171,8 @@ const ways_of = phase => Math.max(...phase.map(words => words.size));
 const box_of = (part, trace) => part.kind.startsWith('box') && part.extra ? trace.boxes[part.extra - 1] : null;
 function elements_of_box(box, buffer) {
   if (!buffer.tensor) return [];
-  const [planes, rows, columns, channels] = buffer.shape, weights = box.at.length === 3, found = [];  // of weights: channels, taps, filters
+  const weights = box.at.length === 3, {shape} = buffer, channels = shape[3], found = [];  // of weights: channels, taps, filters
+  const [planes, rows, columns] = buffer.one_line && !weights ? [1, 1, shape[0] * shape[1] * shape[2]] : shape;
   const [c0, w0, h0, n0 = 0] = weights ? [box.at[0], box.at[1], 0, box.at[2]] : box.at, [c1, w1, h1, n1 = 1] = weights ? [box.box[0], box.box[1], 1, box.box[2]] : box.box;
   for (let n = n0; n < Math.min(planes, n0 + n1); ++n)
     for (let h = Math.max(0, h0); h < Math.min(weights ? 1 : rows, h0 + h1); ++h)
@@ -221,6 +222,9 @@ class Trace {
   constructor(data) {
     Object.assign(this, data);
     this.buffers = list(this.buffers).map((b, i) => new Buffer(b, i));
+    // To a convolution of one tap without padding all pixels are one line (kernels/cuda/conv_wgmma.cu).
+    const weight = this.buffers.find(b => b.name === 'weight' && b.tensor), one_tap = weight && weight.shape[1] * weight.shape[2] === 1 && !table_of(this.numbers).padding;
+    for (const b of this.buffers) b.one_line = Boolean(one_tap);
     for (const launch of this.launches) launch.blocks = launch.blocks.map(b => new Block(this, b));
   }
   // The line that is shown of a site: the innermost, but of helpers that all kernels share the line that calls them.
