@@ -16,14 +16,7 @@ using namespace bench;
 KernelArguments::KernelArguments() {
     o.group("One op");
     o.bind("op", op, "one op: conv2d, batch_norm, max_pool, …");
-    o.bind("shape", shape, "batch x height x width x channels, such as 16x256x256x64; one for each activation");
-    o.bind("stride", stride, "stride of a convolution or pooling").min(1);
-    o.bind("padding", padding, "padding of a convolution or pooling; not given: the one that keeps the size").min(0);
-    o.bind("dilation", dilation, "dilation of a convolution").min(1);
-    o.bind("out-channels", out_channels, "output channels of a convolution; not given: as many as go in").min(1);
-    o.bind("scale", scale, "factor of bilinear upsampling").above(0);
-    o.bind("relu", relu, "batch norm with the ReLU behind it");
-    o.bind("bias", bias, "convolution with a bias");
+    describe_op(o);
     o.group("Or a net (--kernel and --align-corners are an op's too)");
     describe(o, net);
     describe_size(o, size);
@@ -66,18 +59,8 @@ std::vector<Workload> KernelArguments::wanted(DType type) const {
     for (const auto& s : of_net.all())
         if (s->key != "kernel" && s->key != "align-corners" && o.at(s->key).given())
             throw UsageError("`" + s->key + "` belongs to a net, not to `op`");
-    Workload w;
-    w.op = op;
-    for (const std::string& s : shape) w.request.shapes.push_back(parse_shape(s));
-    const auto add = [&](const char* name, const char* key, auto value) {
-        if (o.at(key).given()) w.request.numbers[name] = double(value);
-    };
     const UNetOptions& of_unet = net.models.of<UNetModel>("unet").options;
-    add("kernel", "kernel", of_unet.kernel), add("stride", "stride", stride), add("padding", "padding", padding);
-    add("dilation", "dilation", dilation), add("out_channels", "out-channels", out_channels);
-    add("scale", "scale", scale), add("align_corners", "align-corners", of_unet.align_corners);
-    add("relu", "relu", relu), add("bias", "bias", bias);
-    return {w};
+    return {workload(o, of_unet.kernel, of_unet.align_corners)};
 }
 
 }  // namespace atrous::app

@@ -4,19 +4,16 @@
 #include <string>
 #include <vector>
 
-#include "apps/options.h"
+#include "apps/op_arguments.h"
 #include "benchmarks/harness/workload.h"
 #include "models/catalogue.h"
 #include "segmentation/machine.h"
 
 namespace atrous::app {
 
-struct KernelArguments {
-    std::string op;
-    std::vector<std::string> shape;
-    int64_t stride = 1, padding = 0, dilation = 1, out_channels = 1;
-    double scale = 2, budget = 2;
-    bool relu = false, bias = false, unchecked = false, overwrite = false, all = false, list = false, counters = false;
+struct KernelArguments : OpArguments {
+    double budget = 2;
+    bool unchecked = false, overwrite = false, all = false, list = false, counters = false;
     NetConfig net;  // its settings kernel, align-corners and batch-norm serve an op too
     ImageSize size = 256;
     int64_t batch_size = 4, classes = 2, repetitions = 20;

@@ -7,6 +7,7 @@
 #include "apps/console.h"
 #include "apps/described_net.h"
 #include "apps/exit_codes.h"
+#include "apps/inspect.h"
 #include "apps/options.h"
 #include "apps/verbs.h"
 #include "base/error.h"
@@ -33,7 +34,8 @@ struct InspectArguments {
     Options o{
         "inspect",
         "Writes a page that shows what a net does with images: its graph with the feature maps of every layer, "
-        "probabilities and receptive fields by pixel, class activations. It opens in any browser, without a network."};
+        "probabilities and receptive fields by pixel, class activations. It opens in any browser, without a network. "
+        "`atrous inspect kernel` OP writes one that plays how the kernels of an op run."};
 
     InspectArguments() {
         o.bind("images", images, "images to look at").positional().required();
@@ -170,6 +172,7 @@ std::vector<data::Sample> samples_of(const InspectArguments& a, const ModelCard&
 }  // namespace
 
 int inspect(int argc, const char* const* argv) {
+    if (argc > 1 && std::string_view(argv[1]) == "kernel") return inspect_kernel(argc - 1, argv + 1);
     InspectArguments a;
     a.parse(argc, argv);
     Console console;

@@ -15,6 +15,10 @@ namespace atrous {
 void describe_device(Settings& s, Machine& m) {
     s.bind("device", m.device, "auto, cpu, cuda, cuda:N, emulated or reference").when_resumed(Resume::free);
     s.bind("threads", m.threads, "cpu threads; 0: all").min(0).max(1024).when_resumed(Resume::free);
+    describe_kernel_choice(s, m);
+}
+
+void describe_kernel_choice(Settings& s, Machine& m) {
     std::vector<std::string> words = implementation_names();
     words.insert(words.begin(), {"auto", "own"});
     s.bind("kernels", m.kernels,

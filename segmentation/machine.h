@@ -23,7 +23,8 @@ struct Machine {
 };
 
 // Each binds one to three of the settings; a program declares those that it has a use for.
-void describe_device(Settings& settings, Machine& machine);  // device, threads, kernels
+void describe_device(Settings& settings, Machine& machine);         // device, threads, kernels
+void describe_kernel_choice(Settings& settings, Machine& machine);  // kernels alone
 void describe_workers(Settings& settings, Machine& machine);
 void describe_memory_limit(Settings& settings, Machine& machine);
 // Images at once.

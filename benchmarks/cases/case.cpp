@@ -7,6 +7,7 @@
 
 #include "base/half.h"
 #include "base/philox.h"
+#include "base/suggest.h"
 
 namespace atrous::cases {
 
@@ -215,7 +216,8 @@ Case case_at(const std::string& op, const Request& request) {
     if (it == makers().end()) {
         std::string known;
         for (const std::string& name : measured_ops()) known += (known.empty() ? "" : ", ") + name;
-        throw UsageError("op '" + op + "' has no cases of a given size; expected one of " + known);
+        throw UsageError("op '" + op + "' has no cases of a given size; expected one of " + known +
+                         did_you_mean(op, measured_ops()));
     }
     Case c = it->second(request);
     c.op = op;

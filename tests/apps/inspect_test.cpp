@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -98,6 +99,39 @@ TEST_F(InspectTest, ComparesATrainedNetWithOneThatIsDescribed) {
                    "says itself what net it is of");
     expect_refused(inspect(image() + page + " --seed 3 --overwrite --checkpoint " + quoted("run")), 2, "--seed");
 }
+
+TEST_F(InspectTest, KernelRefusesWhatCannotBePlayed) {
+    const std::string page = " -o " + quoted("refused.html");
+    const auto kernel = [&](const std::string& words) { return shell(program() + " inspect kernel " + words + page); };
+    expect_refused(kernel("conv3d --shape 1x8x8x8"), 2,
+                   "op 'conv3d' has no cases of a given size; expected one of add");
+    expect_refused(kernel("conv2 --shape 1x8x8x8"), 2, "did you mean conv2d?");
+    expect_refused(kernel("conv2d"), 2, "--shape");
+    expect_refused(kernel("conv2d --shape 1x8x8"), 2, "expected batch x height x width x channels");
+    expect_refused(kernel("relu --shape 1x8x8x8 1x8x8x8"), 2, "relu takes 1 shapes, found 2");
+    expect_refused(kernel("conv2d --shape 16x65x65x2048"), 2, "Expected a smaller one, such as 1x16x16x16");
+    expect_refused(kernel("confusion --shape 1x8x8x1 --pass backward"), 2, "confusion has no gradient");
+    expect_refused(kernel("relu --shape 1x8x8x8 --pass sideways"), 2, "--pass");
+    for (const char* key : {"dilation", "stride", "padding"})  // 2^32 + 2 is 2 in an int
+        expect_refused(kernel("conv2d --shape 1x8x8x8 --" + std::string(key) + " 4294967298"), 2, key);
+    EXPECT_FALSE(std::filesystem::exists(root() / "refused.html"));
+}
+
+#ifdef ATROUS_RECORDS_KERNELS
+TEST_F(InspectTest, KernelPageGivesTheCommandThatMadeIt) {
+    const std::string made = "cd " + quoted("") + " && ATROUS_EMULATED_CAPABILITY=90 " + program() +
+                             " inspect kernel batch_norm --shape 1x4x4x8 -o \"it's; \\$HOME.html\"";
+    ASSERT_EQ(shell(made).code, 0) << made;
+    const std::string page = text_of("it's; $HOME.html"), mark = "id=\"kernel\">";
+    const size_t from = page.find(mark) + mark.size();
+    const auto trace = nlohmann::json::parse(page.substr(from, page.find("</script>", from) - from));
+    const std::string command = trace["command"],
+                      wanted = "ATROUS_EMULATED_CAPABILITY=90 atrous inspect kernel batch_norm --shape 1x4x4x8 -o ";
+    ASSERT_TRUE(command.starts_with(wanted)) << command;
+    EXPECT_EQ(shell("printf %s " + command.substr(wanted.size())).output, "it's; $HOME.html") << command;
+    EXPECT_EQ(trace["numbers"]["relu"], 0) << "batch norm has a ReLU that nobody asked for";
+}
+#endif
 
 TEST_F(InspectTest, SummaryDrawsTheGraphAlone) {
     const std::string summary = program() + " summary --model unet --base-channels 4 --depth 1 --size 32 --html ";
