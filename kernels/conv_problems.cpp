@@ -17,7 +17,7 @@ static const char* added(bool accumulate) { return accumulate ? " added" : ""; }
 
 std::string problem_text(const ConvForwardArgs& a, MathMode math) {
     return type_text(a.x.dtype, math) + " x " + text_of(a.x) + " w " + text_of(a.w) + " y " + text_of(a.y) +
-           text_of(a.geometry) + (a.bias ? " bias" : "");
+           text_of(a.geometry) + (a.bias ? " bias" : "") + (a.same_everywhere ? " same everywhere" : "");
 }
 std::string problem_text(const ConvBackwardInputArgs& a, MathMode math) {
     return type_text(a.dy.dtype, math) + " dy " + text_of(a.dy) + " w " + text_of(a.w) + " dx " + text_of(a.dx.view) +

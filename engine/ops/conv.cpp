@@ -58,7 +58,7 @@ static OutputMoments moments_for(const k::ConvForwardArgs& conv, Device device) 
 }
 
 static Tensor convolve(const Tensor& input, const Tensor& weight, const Tensor& bias, ConvGeometry geometry,
-                       OutputMoments* moments) {
+                       OutputMoments* moments, bool same_everywhere = false) {
     check_rank4("conv2d", input);
     if (weight.dim(3) != input.dim(3))
         throw ShapeError(fmt::format("conv2d: the input {} has {} channels, the weight [out][kh][kw][in] {} wants {}",
@@ -72,6 +72,7 @@ static Tensor convolve(const Tensor& input, const Tensor& weight, const Tensor& 
     const Tensor x = backend_kind(input.device()) == DeviceKind::cpu ? input.dense() : input;
     Tensor y = Tensor::empty({x.dim(0), p, q, weight.dim(0)}, x.dtype(), x.device());
     k::ConvForwardArgs args{x.view(), weight.view(), bias.data(), y.view(), geometry};
+    args.same_everywhere = same_everywhere;
     if (moments) *moments = moments_for(args, x.device()), args.moments = moments->view();
     run(x.device(), {k::reference::conv_forward, k::cpu::conv_forward, k::cuda::conv_forward, cpu_has_dry_run}, args);
     const bool has_bias = bias.defined();
@@ -87,6 +88,10 @@ static Tensor convolve(const Tensor& input, const Tensor& weight, const Tensor& 
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry) {
     return convolve(x, weight, bias, geometry, nullptr);
+}
+
+Tensor conv2d_same_everywhere(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry) {
+    return convolve(x, weight, bias, geometry, nullptr, true);
 }
 
 Tensor conv2d_with_moments(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry,

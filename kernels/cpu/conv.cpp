@@ -10,6 +10,12 @@
 namespace atrous::kernels::cpu {
 
 // Each in the file of its name.
+template <int m>
+Implementation<ConvForwardArgs> forward_by_winograd();
+template <int m>
+Implementation<ConvBackwardInputArgs> backward_input_by_winograd();
+template <int m>
+Implementation<ConvBackwardWeightArgs> backward_weight_by_winograd();
 Implementation<ConvForwardArgs> forward_by_dnnl();
 Implementation<ConvBackwardInputArgs> backward_input_by_dnnl();
 Implementation<ConvBackwardWeightArgs> backward_weight_by_dnnl();
@@ -60,13 +66,16 @@ void backward_weight_by_outer(Queue& q, const ConvBackwardWeightArgs& a) {
 }  // namespace
 
 KernelFamily<ConvForwardArgs>& conv_forward_family() {
-    static KernelFamily<ConvForwardArgs> family("conv_forward", "cpu", {forward_by_dnnl(), forward_by_im2col()});
+    static KernelFamily<ConvForwardArgs> family(
+        "conv_forward", "cpu",
+        {forward_by_winograd<4>(), forward_by_winograd<2>(), forward_by_dnnl(), forward_by_im2col()});
     return family;
 }
 
 KernelFamily<ConvBackwardInputArgs>& conv_backward_input_family() {
     static KernelFamily<ConvBackwardInputArgs> family("conv_backward_input", "cpu",
-                                                      {backward_input_by_dnnl(), backward_input_by_im2col()});
+                                                      {backward_input_by_winograd<4>(), backward_input_by_winograd<2>(),
+                                                       backward_input_by_dnnl(), backward_input_by_im2col()});
     return family;
 }
 
@@ -77,6 +86,8 @@ KernelFamily<ConvBackwardWeightArgs>& conv_backward_weight_family() {
                                                          .supports = pairs_support,
                                                          .faster = pairs_are_faster,
                                                          .run = backward_weight_by_pairs},
+                                                        backward_weight_by_winograd<4>(),
+                                                        backward_weight_by_winograd<2>(),
                                                         backward_weight_by_dnnl(),
                                                         {.name = "outer", .run = backward_weight_by_outer}});
     return family;

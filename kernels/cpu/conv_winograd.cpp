@@ -1,0 +1,120 @@
+// Convolutions by Winograd's minimal filtering (winograd.h) as members of the kernel families.
+#include <string>
+
+#include "base/variant.h"
+#include "kernels/conv.h"
+#include "kernels/cpu/weight_gradient.h"
+#include "kernels/cpu/winograd.h"
+
+namespace atrous::kernels::cpu {
+
+namespace {
+
+using winograd::Convolution;
+
+bool supports(const View& x, const View& w, const ConvGeometry& g) {
+    return x.dtype == DType::f32 && w.h == 3 && w.w == 3 && g.stride == 1 && g.padding <= 2 * g.dilation;
+}
+
+template <int m>
+const char* name_of(const char* two, const char* four) {
+    return m == 2 ? two : four;
+}
+
+bool is_faster(int, const View&, const View&, const ConvGeometry&) { return true; }
+
+// ---- forward
+
+bool supports_forward(Queue&, const ConvForwardArgs& a) { return supports(a.x, a.w, a.geometry); }
+
+template <int m>
+bool forward_is_faster(Queue&, const ConvForwardArgs& a) {
+    return !a.same_everywhere && is_faster(m, a.x, a.y, a.geometry);
+}
+
+template <int m>
+void forward(Queue& q, const ConvForwardArgs& a) {
+    ran(name_of<m>("conv_forward/winograd2_f32", "conv_forward/winograd4_f32"));
+    winograd::convolve<m>(q, {.x = a.x,
+                              .y = a.y,
+                              .w = a.w.as<float>(),
+                              .w_t = a.w.c,
+                              .w_c = 1,
+                              .w_o = 9 * a.w.c,
+                              .bias = static_cast<const float*>(a.bias),
+                              .padding = a.geometry.padding,
+                              .dilation = a.geometry.dilation});
+}
+
+// ---- input gradient: the convolution of dy with the weights turned by half a turn
+
+bool supports_backward_input(Queue&, const ConvBackwardInputArgs& a) { return supports(a.dy, a.w, a.geometry); }
+
+template <int m>
+bool backward_input_is_faster(Queue&, const ConvBackwardInputArgs& a) {
+    return is_faster(m, a.dy, a.dx.view, a.geometry);
+}
+
+template <int m>
+void backward_input(Queue& q, const ConvBackwardInputArgs& a) {
+    ran(name_of<m>("conv_backward_input/winograd2_f32", "conv_backward_input/winograd4_f32"));
+    winograd::convolve<m>(q, {.x = a.dy,
+                              .y = a.dx.view,
+                              .w = a.w.as<float>() + 8 * a.w.c,
+                              .w_t = -a.w.c,
+                              .w_c = 9 * a.w.c,
+                              .w_o = 1,
+                              .padding = 2 * a.geometry.dilation - a.geometry.padding,
+                              .dilation = a.geometry.dilation,
+                              .accumulate = a.dx.accumulate});
+}
+
+// ---- weight gradient
+
+bool supports_backward_weight(Queue&, const ConvBackwardWeightArgs& a) { return supports(a.x, a.dw.view, a.geometry); }
+
+template <int m>
+bool backward_weight_is_faster(Queue&, const ConvBackwardWeightArgs& a) {
+    return is_faster(m, a.x, a.dy, a.geometry);
+}
+
+template <int m>
+void backward_weight(Queue& q, const ConvBackwardWeightArgs& a) {
+    if (a.dbias) channel_sums(q, a.dy, a.dbias);
+    ran(name_of<m>("conv_backward_weight/winograd2_f32", "conv_backward_weight/winograd4_f32"));
+    winograd::weight_gradient<m>(q, a);
+}
+
+template <int m, class Problem>
+Implementation<Problem> member(bool (*supports)(Queue&, const Problem&), bool (*faster)(Queue&, const Problem&),
+                               void (*run)(Queue&, const Problem&)) {
+    return {.name = name_of<m>("winograd2", "winograd4"),
+            .needs = "f32, 3x3, stride 1",
+            .supports = supports,
+            .faster = faster,
+            .run = run};
+}
+
+}  // namespace
+
+template <int m>
+Implementation<ConvForwardArgs> forward_by_winograd() {
+    return member<m, ConvForwardArgs>(supports_forward, forward_is_faster<m>, forward<m>);
+}
+template <int m>
+Implementation<ConvBackwardInputArgs> backward_input_by_winograd() {
+    return member<m, ConvBackwardInputArgs>(supports_backward_input, backward_input_is_faster<m>, backward_input<m>);
+}
+template <int m>
+Implementation<ConvBackwardWeightArgs> backward_weight_by_winograd() {
+    return member<m, ConvBackwardWeightArgs>(supports_backward_weight, backward_weight_is_faster<m>,
+                                             backward_weight<m>);
+}
+template Implementation<ConvForwardArgs> forward_by_winograd<2>();
+template Implementation<ConvForwardArgs> forward_by_winograd<4>();
+template Implementation<ConvBackwardInputArgs> backward_input_by_winograd<2>();
+template Implementation<ConvBackwardInputArgs> backward_input_by_winograd<4>();
+template Implementation<ConvBackwardWeightArgs> backward_weight_by_winograd<2>();
+template Implementation<ConvBackwardWeightArgs> backward_weight_by_winograd<4>();
+
+}  // namespace atrous::kernels::cpu
