@@ -1,10 +1,11 @@
 // Convolutions by Winograd's minimal filtering (winograd.h) as members of the kernel families.
-#include <string>
+#include <algorithm>
 
 #include "base/variant.h"
 #include "kernels/conv.h"
 #include "kernels/cpu/weight_gradient.h"
 #include "kernels/cpu/winograd.h"
+#include "kernels/cpu/winograd_tiles.h"
 
 namespace atrous::kernels::cpu {
 
@@ -13,7 +14,7 @@ namespace {
 using winograd::Convolution;
 
 bool supports(const View& x, const View& w, const ConvGeometry& g) {
-    return x.dtype == DType::f32 && w.h == 3 && w.w == 3 && g.stride == 1 && g.padding <= 2 * g.dilation;
+    return x.dtype == DType::f32 && w.h == 3 && w.w == 3 && g.stride == 1;
 }
 
 template <int m>
@@ -21,7 +22,12 @@ const char* name_of(const char* two, const char* four) {
     return m == 2 ? two : four;
 }
 
-bool is_faster(int, const View&, const View&, const ConvGeometry&) { return true; }
+// The rule of winograd.h.
+template <int m>
+bool is_faster(const View& x, const View& y, const ConvGeometry& g) {
+    const int64_t tiles = y.n * winograd::Tiles<m>{y.h, y.w, g.dilation}.an_image();
+    return std::min(x.c, y.c) >= 16 && tiles >= 24 && 2 * y.pixels() >= tiles * m * m;
+}
 
 // ---- forward
 
@@ -29,7 +35,7 @@ bool supports_forward(Queue&, const ConvForwardArgs& a) { return supports(a.x, a
 
 template <int m>
 bool forward_is_faster(Queue&, const ConvForwardArgs& a) {
-    return !a.same_everywhere && is_faster(m, a.x, a.y, a.geometry);
+    return !a.same_everywhere && is_faster<m>(a.x, a.y, a.geometry);
 }
 
 template <int m>
@@ -52,7 +58,7 @@ bool supports_backward_input(Queue&, const ConvBackwardInputArgs& a) { return su
 
 template <int m>
 bool backward_input_is_faster(Queue&, const ConvBackwardInputArgs& a) {
-    return is_faster(m, a.dy, a.dx.view, a.geometry);
+    return is_faster<m>(a.dy, a.dx.view, a.geometry);
 }
 
 template <int m>
@@ -75,7 +81,7 @@ bool supports_backward_weight(Queue&, const ConvBackwardWeightArgs& a) { return 
 
 template <int m>
 bool backward_weight_is_faster(Queue&, const ConvBackwardWeightArgs& a) {
-    return is_faster(m, a.x, a.dy, a.geometry);
+    return is_faster<m>(a.x, a.dy, a.geometry);
 }
 
 template <int m>

@@ -1,6 +1,6 @@
 // The cpu's convolutions against the plain loops of kernels/reference. Inputs are small integers, so every product and
 // every sum is exact in f32, whatever the order: results must be equal to the last bit. In bf16 inputs and sums are
-// exact as well, and results may differ by their rounding alone.
+// exact as well, and results may differ by their rounding alone. Winograd's filtering has tests of its own.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -104,10 +104,12 @@ void expect_equal(const Buffer<T>& actual, const Buffer<R>& expected, double rel
     }
 }
 
-// Runs `f`, and requires that what ran was not one of oneDNN's plain loops and did name itself.
-void run_fast(const std::function<void(Queue&)>& f, const std::string& what, int threads = 2) {
+// Runs `f`, by the implementation of a name where that supports it, and requires that what ran was not one of oneDNN's
+// plain loops and did name itself.
+void run_fast(const std::function<void(Queue&)>& f, const std::string& what, int threads = 2,
+              const std::string& name = "") {
     PoisonedScratch scratch;
-    Queue q(gpu::StreamView(), scratch, threads);
+    Queue q(gpu::StreamView(), scratch, threads, {KernelChoice::Rule::named, name});
     VariantLog log;
     f(q);
     EXPECT_TRUE(scratch.guards_intact()) << what << ": wrote outside its scratch memory";
@@ -180,9 +182,10 @@ void check_convolution(const Shape& s, bool accumulate, bool with_bias, int thre
     run_reference([&](Queue& k) { reference::conv_forward(k, forward(rx, rw, rbias, ry)); });
     run_reference([&](Queue& k) { reference::conv_backward_input(k, input(rdy, rw, rdx)); });
     run_reference([&](Queue& k) { reference::conv_backward_weight(k, weight(rx, rdy, rdw, rdbias)); });
-    run_fast([&](Queue& k) { cpu::conv_forward(k, forward(x, w, bias, y)); }, what + " y", threads);
-    run_fast([&](Queue& k) { cpu::conv_backward_input(k, input(dy, w, dx)); }, what + " dx", threads);
-    run_fast([&](Queue& k) { cpu::conv_backward_weight(k, weight(x, dy, dw, dbias)); }, what + " dw", threads);
+    run_fast([&](Queue& k) { cpu::conv_forward(k, forward(x, w, bias, y)); }, what + " y", threads, "dnnl");
+    run_fast([&](Queue& k) { cpu::conv_backward_input(k, input(dy, w, dx)); }, what + " dx", threads, "dnnl");
+    run_fast([&](Queue& k) { cpu::conv_backward_weight(k, weight(x, dy, dw, dbias)); }, what + " dw", threads,
+             std::is_same_v<T, float> ? "outer" : "");
 
     // Reals in f64 cancel: their error is measured against the sum of magnitudes, at most its number of terms.
     const double tolerance = rounding<T>;
@@ -281,7 +284,7 @@ TEST(ConvCpu, CommonShapesRunInOneDnn) {
         x.fill_integers(random, 3);
         w.fill_integers(random, 3);
         PoisonedScratch scratch;
-        Queue queue(gpu::StreamView(), scratch, 2);
+        Queue queue(gpu::StreamView(), scratch, 2, {KernelChoice::Rule::named, "dnnl"});
         const View vx = view(x, s.n, s.h, s.w, s.c), vw = view(w, s.o, s.r, s.s, s.c), vy = view(y, s.n, p, q, s.o);
         VariantLog log;
         cpu::conv_forward(queue, {vx, vw, nullptr, vy, s.geometry});
@@ -379,7 +382,7 @@ TEST(ConvCpu, ThreadCountDoesNotChangeOwnKernels) {
                                               {db.data(), false},
                                               {1, 1, 1}});
             },
-            "dw", threads);
+            "dw", threads, "outer");
     };
     run(dw1, db1, 1);
     run(dw4, db4, 4);

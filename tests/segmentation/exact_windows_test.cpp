@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "engine/context.h"
+#include "engine/kernel_choice.h"
 #include "engine/nn/summary.h"
 #include "models/catalogue.h"
 #include "models/unet.h"
@@ -113,6 +114,19 @@ TEST(ExactWindows, OfAUNetEqualTheWholeImage) {
                     << "depth " << depth << ", " << w << "x" << h << ", core " << core;
             }
     }
+}
+
+// A net so wide that trainings compute it by Winograd's tiles, which begin at the image's corner: an evaluation does not,
+// unless it is told to, and then a pixel's place shows in its last bits.
+TEST(ExactWindows, OfAWideUNetEqualTheWholeImage) {
+    const NetConfig config = unet({.base_channels = 32, .depth = 1});
+    const auto net = random_net(config);
+    const Tensor x = noise(98, 98);
+    EXPECT_EQ(difference(by_exact_windows(*net, config, x, 7), values_of(net->forward(x))), 0);
+    const ScopedKernelChoice tiles({KernelChoice::Rule::named, "winograd4"});
+    const double rounding = difference(by_exact_windows(*net, config, x, 7), values_of(net->forward(x)));
+    EXPECT_GT(rounding, 0) << "or the line above says nothing";
+    EXPECT_LT(rounding, 1e-5);
 }
 
 // A halo that is a stride too small shows.
