@@ -37,10 +37,10 @@ inline void transform(Load load, Store store) {
     }
 }
 
-// The points +-a and +-b of m = 4. Of a point p, the products of its distances to the others divide its weights.
-inline constexpr double a = 0.75, b = 1.5, aa = a * a, bb = b * b;
-inline constexpr float at_zero = float(1 / (aa * bb)), at_a = float(1 / (2 * aa * (aa - bb))),
-                       at_b = float(1 / (2 * bb * (bb - aa)));
+// The points +-near and +-far of m = 4. Of a point p, the products of its distances to the others divide its weights.
+inline constexpr double near = 0.75, far = 1.5, near2 = near * near, far2 = far * far;
+inline constexpr float at_zero = float(1 / (near2 * far2)), at_near = float(1 / (2 * near2 * (near2 - far2))),
+                       at_far = float(1 / (2 * far2 * (far2 - near2)));
 
 template <int m>
 struct Data;
@@ -58,14 +58,14 @@ template <>
 struct Data<4> {
     static constexpr int in = 6, out = 6;
     static void apply(const V* x, V* y) {
-        const V even_a = x[4] - float(bb) * x[2], odd_a = x[3] - float(bb) * x[1];
-        const V even_b = x[4] - float(aa) * x[2], odd_b = x[3] - float(aa) * x[1];
-        y[0] = float(aa * bb) * x[0] - float(aa + bb) * x[2] + x[4];
-        y[1] = even_a + float(a) * odd_a;
-        y[2] = even_a - float(a) * odd_a;
-        y[3] = even_b + float(b) * odd_b;
-        y[4] = even_b - float(b) * odd_b;
-        y[5] = float(aa * bb) * x[1] - float(aa + bb) * x[3] + x[5];
+        const V even_near = x[4] - float(far2) * x[2], odd_near = x[3] - float(far2) * x[1];
+        const V even_far = x[4] - float(near2) * x[2], odd_far = x[3] - float(near2) * x[1];
+        y[0] = float(near2 * far2) * x[0] - float(near2 + far2) * x[2] + x[4];
+        y[1] = even_near + float(near) * odd_near;
+        y[2] = even_near - float(near) * odd_near;
+        y[3] = even_far + float(far) * odd_far;
+        y[4] = even_far - float(far) * odd_far;
+        y[5] = float(near2 * far2) * x[1] - float(near2 + far2) * x[3] + x[5];
     }
 };
 
@@ -86,13 +86,13 @@ template <>
 struct Spread<4> {
     static constexpr int in = 3, out = 6;
     static void apply(const V* x, V* y) {
-        const V even_a = at_a * (x[0] + float(aa) * x[2]), odd_a = float(at_a * a) * x[1];
-        const V even_b = at_b * (x[0] + float(bb) * x[2]), odd_b = float(at_b * b) * x[1];
+        const V even_near = at_near * (x[0] + float(near2) * x[2]), odd_near = float(at_near * near) * x[1];
+        const V even_far = at_far * (x[0] + float(far2) * x[2]), odd_far = float(at_far * far) * x[1];
         y[0] = at_zero * x[0];
-        y[1] = even_a + odd_a;
-        y[2] = even_a - odd_a;
-        y[3] = even_b + odd_b;
-        y[4] = even_b - odd_b;
+        y[1] = even_near + odd_near;
+        y[2] = even_near - odd_near;
+        y[3] = even_far + odd_far;
+        y[4] = even_far - odd_far;
         y[5] = x[2];
     }
 };
@@ -111,11 +111,11 @@ template <>
 struct Sum<4> {
     static constexpr int in = 6, out = 4;
     static void apply(const V* x, V* y) {
-        const V sum_a = x[1] + x[2], sum_b = x[3] + x[4], odd_a = x[1] - x[2], odd_b = x[3] - x[4];
-        y[0] = x[0] + sum_a + sum_b;
-        y[1] = float(a) * odd_a + float(b) * odd_b;
-        y[2] = float(aa) * sum_a + float(bb) * sum_b;
-        y[3] = float(aa * a) * odd_a + float(bb * b) * odd_b + x[5];
+        const V sum_near = x[1] + x[2], sum_far = x[3] + x[4], odd_near = x[1] - x[2], odd_far = x[3] - x[4];
+        y[0] = x[0] + sum_near + sum_far;
+        y[1] = float(near) * odd_near + float(far) * odd_far;
+        y[2] = float(near2) * sum_near + float(far2) * sum_far;
+        y[3] = float(near2 * near) * odd_near + float(far2 * far) * odd_far + x[5];
     }
 };
 
@@ -135,13 +135,13 @@ template <>
 struct SpreadT<4> {
     static constexpr int in = 4, out = 6;
     static void apply(const V* x, V* y) {
-        const V even_a = x[0] + float(aa) * x[2], odd_a = float(a) * x[1] + float(aa * a) * x[3];
-        const V even_b = x[0] + float(bb) * x[2], odd_b = float(b) * x[1] + float(bb * b) * x[3];
+        const V even_near = x[0] + float(near2) * x[2], odd_near = float(near) * x[1] + float(near2 * near) * x[3];
+        const V even_far = x[0] + float(far2) * x[2], odd_far = float(far) * x[1] + float(far2 * far) * x[3];
         y[0] = x[0];
-        y[1] = even_a + odd_a;
-        y[2] = even_a - odd_a;
-        y[3] = even_b + odd_b;
-        y[4] = even_b - odd_b;
+        y[1] = even_near + odd_near;
+        y[2] = even_near - odd_near;
+        y[3] = even_far + odd_far;
+        y[4] = even_far - odd_far;
         y[5] = x[3];
     }
 };
@@ -162,10 +162,10 @@ template <>
 struct SumT<4> {
     static constexpr int in = 6, out = 3;
     static void apply(const V* x, V* y) {
-        const V even_a = at_a * (x[1] + x[2]), even_b = at_b * (x[3] + x[4]);
-        y[0] = at_zero * x[0] + even_a + even_b;
-        y[1] = float(at_a * a) * (x[1] - x[2]) + float(at_b * b) * (x[3] - x[4]);
-        y[2] = float(aa) * even_a + float(bb) * even_b + x[5];
+        const V even_near = at_near * (x[1] + x[2]), even_far = at_far * (x[3] + x[4]);
+        y[0] = at_zero * x[0] + even_near + even_far;
+        y[1] = float(at_near * near) * (x[1] - x[2]) + float(at_far * far) * (x[3] - x[4]);
+        y[2] = float(near2) * even_near + float(far2) * even_far + x[5];
     }
 };
 
