@@ -6,6 +6,10 @@
 #include <cstdint>
 #include <memory>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 namespace atrous::kernels::cpu {
 
 class Team {
@@ -26,14 +30,22 @@ class Team {
     int workers_ = 0;
 };
 
-// f(piece, thread), as above.
+// f(piece, thread), as above. With AVX-512 oneDNN computes most convolutions, on OpenMP's threads; a second set of threads
+// would take the cores from them, so all loops are OpenMP's there.
 template <class F>
 void share_pieces(int threads, int64_t pieces, F f) {
-    if (threads > 1 && pieces > 1)
-        return Team::of_this_thread().run(
-            threads, pieces,
-            [](void* context, int64_t piece, int thread) { (*static_cast<F*>(context))(piece, thread); }, &f);
-    for (int64_t piece = 0; piece < pieces; ++piece) f(piece, 0);
+    if (threads <= 1 || pieces <= 1) {
+        for (int64_t piece = 0; piece < pieces; ++piece) f(piece, 0);
+        return;
+    }
+#if defined(__AVX512F__) && defined(_OPENMP)
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (int64_t piece = 0; piece < pieces; ++piece) f(piece, omp_get_thread_num());
+#else
+    Team::of_this_thread().run(
+        threads, pieces, [](void* context, int64_t piece, int thread) { (*static_cast<F*>(context))(piece, thread); },
+        &f);
+#endif
 }
 
 }  // namespace atrous::kernels::cpu
