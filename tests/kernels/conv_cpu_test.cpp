@@ -104,12 +104,11 @@ void expect_equal(const Buffer<T>& actual, const Buffer<R>& expected, double rel
     }
 }
 
-// Runs `f`, by the implementation of a name where that supports it, and requires that what ran was not one of oneDNN's
-// plain loops and did name itself.
+// Runs `f`, and requires that what ran was not one of oneDNN's plain loops and did name itself.
 void run_fast(const std::function<void(Queue&)>& f, const std::string& what, int threads = 2,
-              const std::string& name = "") {
+              const KernelChoice& choice = {}) {
     PoisonedScratch scratch;
-    Queue q(gpu::StreamView(), scratch, threads, {KernelChoice::Rule::named, name});
+    Queue q(gpu::StreamView(), scratch, threads, choice);
     VariantLog log;
     f(q);
     EXPECT_TRUE(scratch.guards_intact()) << what << ": wrote outside its scratch memory";
@@ -149,8 +148,10 @@ View view(Buffer<T>& b, int64_t n, int64_t h, int64_t w, int64_t c, int64_t pitc
 
 // All three passes of one convolution in type T against the reference in type R.
 template <class T, class R>
-void check_convolution(const Shape& s, bool accumulate, bool with_bias, int threads = 2) {
+void check_convolution(const Shape& s, bool accumulate, bool with_bias, int threads = 2,
+                       const KernelChoice& choice = {KernelChoice::Rule::named, "dnnl"}) {
     using A = accumulator_t<T>;
+    const KernelChoice outer{KernelChoice::Rule::named, std::is_same_v<T, float> ? "outer" : ""};
     const std::string what = s.name() + " " + name_of(dtype_of<T>) + (accumulate ? " accumulate" : "");
     const int64_t p = s.geometry.output_size(s.h, s.r), q = s.geometry.output_size(s.w, s.s);
     Random random(7, s.h * 1000 + s.w, s.c * 1000 + s.o, s.r * 100 + s.geometry.dilation);
@@ -182,10 +183,9 @@ void check_convolution(const Shape& s, bool accumulate, bool with_bias, int thre
     run_reference([&](Queue& k) { reference::conv_forward(k, forward(rx, rw, rbias, ry)); });
     run_reference([&](Queue& k) { reference::conv_backward_input(k, input(rdy, rw, rdx)); });
     run_reference([&](Queue& k) { reference::conv_backward_weight(k, weight(rx, rdy, rdw, rdbias)); });
-    run_fast([&](Queue& k) { cpu::conv_forward(k, forward(x, w, bias, y)); }, what + " y", threads, "dnnl");
-    run_fast([&](Queue& k) { cpu::conv_backward_input(k, input(dy, w, dx)); }, what + " dx", threads, "dnnl");
-    run_fast([&](Queue& k) { cpu::conv_backward_weight(k, weight(x, dy, dw, dbias)); }, what + " dw", threads,
-             std::is_same_v<T, float> ? "outer" : "");
+    run_fast([&](Queue& k) { cpu::conv_forward(k, forward(x, w, bias, y)); }, what + " y", threads, choice);
+    run_fast([&](Queue& k) { cpu::conv_backward_input(k, input(dy, w, dx)); }, what + " dx", threads, choice);
+    run_fast([&](Queue& k) { cpu::conv_backward_weight(k, weight(x, dy, dw, dbias)); }, what + " dw", threads, outer);
 
     // Reals in f64 cancel: their error is measured against the sum of magnitudes, at most its number of terms.
     const double tolerance = rounding<T>;
@@ -247,6 +247,66 @@ TEST(ConvCpu, F32EqualsReferenceBitForBit) {
     }
 }
 
+// Regions of pixels that read the same taps: all shapes, and such as have several slices of channels, panels and units.
+TEST(ConvCpu, SkippedTapsLeaveNothingOut) {
+    const KernelChoice taps{KernelChoice::Rule::named, "taps"};
+    std::vector<Shape> all = shapes();
+    all.push_back({2, 30, 31, 20, 40, 3, 3, {1, 3, 3}});
+    all.push_back({1, 14, 9, 300, 72, 3, 3, {1, 12, 12}});  // most taps read nothing, some read it nowhere
+    all.push_back({3, 20, 21, 530, 17, 3, 3, {1, 2, 2}});
+    all.push_back({1, 33, 35, 24, 24, 3, 3, {2, 4, 4}});
+    for (const Shape& s : all) {
+        check_convolution<float, float>(s, false, true, 3, taps);
+        check_convolution<float, float>(s, true, false, 1, taps);
+        if (HasFailure()) return;
+    }
+}
+
+// Not only where products are exact: a pixel's sum is the same in a window of the image and with any number of threads.
+TEST(ConvCpu, SkippedTapsSumInOneOrder) {
+    const int64_t h = 22, w = 40, c = 70, o = 48, seen = 30;
+    Random random(4);
+    Buffer<float> x(h * w * c), weights(o * 9 * c), y1(h * w * o), y3(y1.count), window(h * seen * c),
+        part(h * seen * o);
+    x.fill_real(random);
+    weights.fill_real(random);
+    for (int64_t i = 0; i < window.count; ++i) window.data()[i] = x.data()[(i / (seen * c) * w) * c + i % (seen * c)];
+    const auto run = [&](Buffer<float>& from, Buffer<float>& to, int64_t width, int threads) {
+        run_fast(
+            [&](Queue& q) {
+                cpu::conv_forward(q, {view(from, 1, h, width, c),
+                                      view(weights, o, 3, 3, c),
+                                      nullptr,
+                                      view(to, 1, h, width, o),
+                                      {1, 5, 5}});
+            },
+            "y", threads, {KernelChoice::Rule::named, "taps"});
+    };
+    run(x, y1, w, 1);
+    run(x, y3, w, 3);
+    run(window, part, seen, 2);
+    expect_equal(y3, y1, 0, "y, 3 threads and 1");
+    for (int64_t i = 0; i < h; ++i)
+        for (int64_t j = 0; j < (seen - 5) * o; ++j)
+            ASSERT_EQ(part.at(i * seen * o + j), y1.at(i * w * o + j)) << "row " << i << ", value " << j;
+}
+
+// What oneDNN multiplies of the padding, or by im2col, costs more than the convolution.
+TEST(ConvCpu, DilatedWindowsSkipTheirPadding) {
+    const Shape s{1, 16, 16, 64, 64, 3, 3, {1, 12, 12}};
+    Buffer<float> x(s.h * s.w * s.c), w(s.o * 9 * s.c), y(s.h * s.w * s.o);
+    Random random(1);
+    for (auto* b : {&x, &w}) b->fill_integers(random, 3);
+    PoisonedScratch scratch;
+    Queue q(gpu::StreamView(), scratch, 2);
+    const View vx = view(x, 1, s.h, s.w, s.c), vw = view(w, s.o, 3, 3, s.c), vy = view(y, 1, s.h, s.w, s.o);
+    VariantLog log;
+    cpu::conv_forward(q, {vx, vw, nullptr, vy, s.geometry});
+    cpu::conv_backward_input(q, {vy, vw, {vx, false}, s.geometry});
+    const std::vector<std::string> expected{"conv_forward/taps_f32", "conv_backward_input/taps_f32"};
+    EXPECT_EQ(log.names(), expected);
+}
+
 TEST(ConvCpu, F64AgreesTo1e12) {
     for (const Shape& s : shapes()) {
         check_convolution<double, double>(s, false, true);
@@ -271,10 +331,8 @@ TEST(ConvCpu, Bf16DiffersByItsRounding) {
 // The shapes that nets are made of take the fast path, forward and to the input, not im2col.
 TEST(ConvCpu, CommonShapesRunInOneDnn) {
     const Shape common[] = {
-        {1, 16, 16, 3, 32, 3, 3, {1, 1, 1}},   {1, 16, 16, 32, 64, 3, 3, {1, 1, 1}},
-        {1, 16, 16, 64, 32, 3, 3, {1, 1, 1}},  {1, 16, 16, 32, 1, 1, 1, {1, 0, 1}},
-        {1, 16, 16, 3, 64, 7, 7, {2, 3, 1}},   {1, 16, 16, 64, 64, 3, 3, {2, 1, 1}},
-        {1, 16, 16, 64, 256, 1, 1, {1, 0, 1}}, {1, 16, 16, 64, 64, 3, 3, {1, 4, 4}},
+        {1, 16, 16, 3, 32, 3, 3, {1, 1, 1}},  {1, 16, 16, 32, 1, 1, 1, {1, 0, 1}},
+        {1, 16, 16, 3, 64, 7, 7, {2, 3, 1}},  {1, 16, 16, 64, 256, 1, 1, {1, 0, 1}},
         {1, 16, 16, 64, 21, 1, 1, {1, 0, 1}},
     };
     for (const Shape& s : common) {
@@ -382,7 +440,7 @@ TEST(ConvCpu, ThreadCountDoesNotChangeOwnKernels) {
                                               {db.data(), false},
                                               {1, 1, 1}});
             },
-            "dw", threads, "outer");
+            "dw", threads, {KernelChoice::Rule::named, "outer"});
     };
     run(dw1, db1, 1);
     run(dw4, db4, 4);
