@@ -1,4 +1,5 @@
-// The problems of convolution in words, and on memory of a tuner's (kernels/tunable.h).
+// The problems of convolution in words, and on memory of a tuner's (kernels/tunable.h). Tuners time GPUs alone, where
+// same_everywhere means nothing.
 #include "kernels/conv.h"
 #include "kernels/conv_transpose.h"
 
@@ -17,7 +18,7 @@ static const char* added(bool accumulate) { return accumulate ? " added" : ""; }
 
 std::string problem_text(const ConvForwardArgs& a, MathMode math) {
     return type_text(a.x.dtype, math) + " x " + text_of(a.x) + " w " + text_of(a.w) + " y " + text_of(a.y) +
-           text_of(a.geometry) + (a.bias ? " bias" : "") + (a.same_everywhere ? " same everywhere" : "");
+           text_of(a.geometry) + (a.bias ? " bias" : "");
 }
 std::string problem_text(const ConvBackwardInputArgs& a, MathMode math) {
     return type_text(a.dy.dtype, math) + " dy " + text_of(a.dy) + " w " + text_of(a.w) + " dx " + text_of(a.dx.view) +

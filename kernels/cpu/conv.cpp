@@ -4,18 +4,13 @@
 
 #include "base/dispatch.h"
 #include "base/variant.h"
+#include "kernels/cpu/conv_winograd.h"
 #include "kernels/cpu/weight_gradient.h"
 #include "kernels/cpu/widen.h"
 
 namespace atrous::kernels::cpu {
 
 // Each in the file of its name.
-template <int m>
-Implementation<ConvForwardArgs> forward_by_winograd();
-template <int m>
-Implementation<ConvBackwardInputArgs> backward_input_by_winograd();
-template <int m>
-Implementation<ConvBackwardWeightArgs> backward_weight_by_winograd();
 Implementation<ConvForwardArgs> forward_by_dnnl();
 Implementation<ConvBackwardInputArgs> backward_input_by_dnnl();
 Implementation<ConvBackwardWeightArgs> backward_weight_by_dnnl();

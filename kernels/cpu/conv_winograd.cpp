@@ -1,8 +1,9 @@
 // Convolutions by Winograd's minimal filtering (winograd.h) as members of the kernel families.
+#include "kernels/cpu/conv_winograd.h"
+
 #include <algorithm>
 
 #include "base/variant.h"
-#include "kernels/conv.h"
 #include "kernels/cpu/weight_gradient.h"
 #include "kernels/cpu/winograd.h"
 #include "kernels/cpu/winograd_tiles.h"
@@ -22,20 +23,22 @@ const char* name_of(const char* two, const char* four) {
     return m == 2 ? two : four;
 }
 
-// The rule of winograd.h.
+// The rule of winograd.h, of a convolution from x to y that multiplies panels of so many channels.
 template <int m>
-bool is_faster(const View& x, const View& y, const ConvGeometry& g) {
+bool is_faster(const View& x, const View& y, const ConvGeometry& g, int64_t in_panels) {
     const int64_t tiles = y.n * winograd::Tiles<m>{y.h, y.w, g.dilation}.an_image();
-    return std::min(x.c, y.c) >= 16 && tiles >= 24 && 2 * y.pixels() >= tiles * m * m;
+    const int64_t panels = ceil_div(in_panels, winograd::panel_channels);
+    return std::min(x.c, y.c) >= 16 && 4 * in_panels >= 3 * panels * winograd::panel_channels &&
+           tiles >= std::max<int64_t>(24, x.c * y.c / 8192) && 2 * y.pixels() >= tiles * m * m;
 }
 
 // ---- forward
 
-bool supports_forward(Queue&, const ConvForwardArgs& a) { return supports(a.x, a.w, a.geometry); }
+bool supports_forward(Queue&, const ConvForwardArgs& a) { return !a.same_everywhere && supports(a.x, a.w, a.geometry); }
 
 template <int m>
 bool forward_is_faster(Queue&, const ConvForwardArgs& a) {
-    return !a.same_everywhere && is_faster<m>(a.x, a.y, a.geometry);
+    return is_faster<m>(a.x, a.y, a.geometry, a.y.c);
 }
 
 template <int m>
@@ -54,11 +57,13 @@ void forward(Queue& q, const ConvForwardArgs& a) {
 
 // ---- input gradient: the convolution of dy with the weights turned by half a turn
 
-bool supports_backward_input(Queue&, const ConvBackwardInputArgs& a) { return supports(a.dy, a.w, a.geometry); }
+bool supports_backward_input(Queue&, const ConvBackwardInputArgs& a) {
+    return !a.same_everywhere && supports(a.dy, a.w, a.geometry);
+}
 
 template <int m>
 bool backward_input_is_faster(Queue&, const ConvBackwardInputArgs& a) {
-    return is_faster<m>(a.dy, a.dx.view, a.geometry);
+    return is_faster<m>(a.dy, a.dx.view, a.geometry, a.dx.view.c);
 }
 
 template <int m>
@@ -70,7 +75,7 @@ void backward_input(Queue& q, const ConvBackwardInputArgs& a) {
                               .w_t = -a.w.c,
                               .w_c = 9 * a.w.c,
                               .w_o = 1,
-                              .padding = 2 * a.geometry.dilation - a.geometry.padding,
+                              .padding = int64_t{2} * a.geometry.dilation - a.geometry.padding,
                               .dilation = a.geometry.dilation,
                               .accumulate = a.dx.accumulate});
 }
@@ -81,7 +86,7 @@ bool supports_backward_weight(Queue&, const ConvBackwardWeightArgs& a) { return 
 
 template <int m>
 bool backward_weight_is_faster(Queue&, const ConvBackwardWeightArgs& a) {
-    return is_faster<m>(a.x, a.dy, a.geometry);
+    return is_faster<m>(a.x, a.dy, a.geometry, a.x.c);
 }
 
 template <int m>
@@ -92,10 +97,10 @@ void backward_weight(Queue& q, const ConvBackwardWeightArgs& a) {
 }
 
 template <int m, class Problem>
-Implementation<Problem> member(bool (*supports)(Queue&, const Problem&), bool (*faster)(Queue&, const Problem&),
-                               void (*run)(Queue&, const Problem&)) {
+Implementation<Problem> member(const char* needs, bool (*supports)(Queue&, const Problem&),
+                               bool (*faster)(Queue&, const Problem&), void (*run)(Queue&, const Problem&)) {
     return {.name = name_of<m>("winograd2", "winograd4"),
-            .needs = "f32, 3x3, stride 1",
+            .needs = needs,
             .supports = supports,
             .faster = faster,
             .run = run};
@@ -105,16 +110,18 @@ Implementation<Problem> member(bool (*supports)(Queue&, const Problem&), bool (*
 
 template <int m>
 Implementation<ConvForwardArgs> forward_by_winograd() {
-    return member<m, ConvForwardArgs>(supports_forward, forward_is_faster<m>, forward<m>);
+    return member<m, ConvForwardArgs>("f32, 3x3, stride 1, no evaluation", supports_forward, forward_is_faster<m>,
+                                      forward<m>);
 }
 template <int m>
 Implementation<ConvBackwardInputArgs> backward_input_by_winograd() {
-    return member<m, ConvBackwardInputArgs>(supports_backward_input, backward_input_is_faster<m>, backward_input<m>);
+    return member<m, ConvBackwardInputArgs>("f32, 3x3, stride 1, no evaluation", supports_backward_input,
+                                            backward_input_is_faster<m>, backward_input<m>);
 }
 template <int m>
 Implementation<ConvBackwardWeightArgs> backward_weight_by_winograd() {
-    return member<m, ConvBackwardWeightArgs>(supports_backward_weight, backward_weight_is_faster<m>,
-                                             backward_weight<m>);
+    return member<m, ConvBackwardWeightArgs>("f32, 3x3, stride 1", supports_backward_weight,
+                                             backward_weight_is_faster<m>, backward_weight<m>);
 }
 template Implementation<ConvForwardArgs> forward_by_winograd<2>();
 template Implementation<ConvForwardArgs> forward_by_winograd<4>();

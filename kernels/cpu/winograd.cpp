@@ -14,11 +14,11 @@ namespace atrous::kernels::cpu::winograd {
 
 namespace {
 
-// `count` rows of A ([row][k]) times a panel of B ([k][panel_width]), of `depth` terms.
+// `count` rows of A ([row][k]) times a panel of B ([k][panel_channels]), of `depth` terms.
 template <int count>
 void multiply(const float* a, int64_t a_row, const float* panel, int64_t depth, float* c, int64_t c_row) {
     V sums[count][2] = {};
-    for (int64_t k = 0; k < depth; ++k, panel += panel_width) {
+    for (int64_t k = 0; k < depth; ++k, panel += panel_channels) {
         const V b0 = load_vector(panel), b1 = load_vector(panel + lanes);
 #pragma GCC unroll 16
         for (int i = 0; i < count; ++i) {
@@ -77,10 +77,10 @@ Convolver<m>::Convolver(Queue& q, const Convolution& problem)
     tile_count_ = p_.y.n * tiles_.an_image();
     c_ = p_.x.c;
     o_ = p_.y.c;
-    panels_ = ceil_div(o_, panel_width);
+    panels_ = ceil_div(o_, panel_channels);
     input_row_ = row_of(c_);
-    product_row_ = row_of(panels_ * panel_width);
-    const int64_t a_tile = points * (padded(c_) + panels_ * panel_width) * 4;
+    product_row_ = row_of(panels_ * panel_channels);
+    const int64_t a_tile = points * (padded(c_) + panels_ * panel_channels) * 4;
     const int64_t in_cache = std::clamp<int64_t>((448 << 10) / a_tile, 24, 96);
     shared_ = points * c_ * o_ * 4 > (4 << 20) || tile_count_ < 2 * in_cache * q.threads();
     const int64_t wanted = shared_ ? std::clamp<int64_t>((16 << 20) / a_tile, 48, 384) : in_cache;
@@ -90,22 +90,22 @@ Convolver<m>::Convolver(Queue& q, const Convolution& problem)
     product_point_ = a_block_ * product_row_ + 16;
     space_ = points * padded(c_);
     const int64_t slots = shared_ ? 1 : q.threads();
-    weights_ = q.scratch<float>(points * panels_ * c_ * panel_width);
+    weights_ = q.scratch<float>(points * panels_ * c_ * panel_channels);
     inputs_ = q.scratch<float>(slots * points * input_point_);
     products_ = q.scratch<float>(slots * points * product_point_);
     spaces_ = q.scratch<float>(q.threads() * space_);
 }
 
-// Of `lanes` input channels by a panel of output channels: [point][panel][c][panel_width].
+// Of `lanes` input channels by a panel of output channels: [point][panel][c][panel_channels].
 template <int m>
 void Convolver<m>::transform_weights(int64_t panel, int64_t first_channel) const {
-    const int64_t outputs = std::min(panel_width, o_ - panel * panel_width);
+    const int64_t outputs = std::min(panel_channels, o_ - panel * panel_channels);
     const int64_t last_channel = std::min(first_channel + lanes, c_);
-    float taps[9][lanes][panel_width];
-    const float* from = p_.w + panel * panel_width * p_.w_o;
+    float taps[9][lanes][panel_channels];
+    const float* from = p_.w + panel * panel_channels * p_.w_o;
     for (int t = 0; t < 9; ++t) {
         for (int64_t c = first_channel; c < last_channel; ++c)
-            std::fill_n(taps[t][c - first_channel] + outputs, panel_width - outputs, 0.f);
+            std::fill_n(taps[t][c - first_channel] + outputs, panel_channels - outputs, 0.f);
         const float* tap = from + t * p_.w_t;
         if (p_.w_o == 1) {
             for (int64_t c = first_channel; c < last_channel; ++c)
@@ -116,12 +116,13 @@ void Convolver<m>::transform_weights(int64_t panel, int64_t first_channel) const
                     taps[t][c - first_channel][o] = tap[o * p_.w_o + c * p_.w_c];
         }
     }
-    const int64_t point = panels_ * c_ * panel_width;
+    const int64_t point = panels_ * c_ * panel_channels;
     for (int64_t c = first_channel; c < last_channel; ++c)
-        for (int64_t v = 0; v < panel_width; v += lanes) {
-            float* to = weights_ + (panel * c_ + c) * panel_width + v;
-            transform<Spread<m>>([&](int i, int j) { return load_vector(&taps[i * 3 + j][c - first_channel][v]); },
-                                 [&](int i, int j, V x) { store_vector(to + (i * side + j) * point, x); });
+        for (int64_t v = 0; v < panel_channels; v += lanes) {
+            float* to = weights_ + (panel * c_ + c) * panel_channels + v;
+            transform<FilterTransform<m>>(
+                [&](int i, int j) { return load_vector(&taps[i * 3 + j][c - first_channel][v]); },
+                [&](int i, int j, V x) { store_vector(to + (i * side + j) * point, x); });
         }
 }
 
@@ -131,15 +132,16 @@ void Convolver<m>::transform_input(const Block& block, int64_t tile, float* spac
     const Window w = window_of<side>(p_.x, n, p - p_.padding, q - p_.padding, p_.dilation, space);
     float* to = block.inputs + tile * input_row_;
     for (int64_t c = 0; c < c_; c += lanes)
-        transform<Data<m>>([&](int i, int j) { return load_vector(w.from + i * w.row + j * w.pixel + c); },
-                           [&](int i, int j, V x) { store_vector(to + (i * side + j) * input_point_ + c, x); });
+        transform<DataTransform<m>>(
+            [&](int i, int j) { return load_vector(w.from + i * w.row + j * w.pixel + c); },
+            [&](int i, int j, V x) { store_vector(to + (i * side + j) * input_point_ + c, x); });
 }
 
 template <int m>
 void Convolver<m>::multiply_panel(const Block& block, int64_t point, int64_t panel) const {
-    const float* weights = weights_ + (point * panels_ + panel) * c_ * panel_width;
+    const float* weights = weights_ + (point * panels_ + panel) * c_ * panel_channels;
     const float* a = block.inputs + point * input_point_;
-    float* c = block.products + point * product_point_ + panel * panel_width;
+    float* c = block.products + point * product_point_ + panel * panel_channels;
     for (int64_t tile = 0; tile < block.count; tile += tile_rows)
         multiply_rows[std::min<int64_t>(tile_rows, block.count - tile) - 1](a + tile * input_row_, input_row_, weights,
                                                                             c_, c + tile * product_row_, product_row_);
@@ -171,7 +173,8 @@ void Convolver<m>::transform_output(const Block& block, int64_t tile) const {
             store_vector(to, p_.accumulate ? load_vector(to) + sum : sum);
             if (to == edge) std::copy_n(edge, used, at);
         };
-        transform<Sum<m>>([&](int i, int j) { return load_vector(from + (i * side + j) * product_point_ + o); }, store);
+        transform<OutputTransform<m>>(
+            [&](int i, int j) { return load_vector(from + (i * side + j) * product_point_ + o); }, store);
     }
 }
 

@@ -9,7 +9,7 @@
 
 namespace atrous::kernels::cpu::winograd {
 
-inline constexpr int64_t lanes = Vector<float>::lanes, panel_width = 2 * lanes;
+inline constexpr int64_t lanes = Vector<float>::lanes, panel_channels = 2 * lanes;
 inline int64_t padded(int64_t channels) { return ceil_div(channels, lanes) * lanes; }
 // Floats from one row to the next: an odd number of cache lines, so that rows never crowd into a few sets of a cache.
 inline int64_t row_of(int64_t channels) { return (ceil_div(channels, 16) | 1) * 16; }
@@ -19,15 +19,16 @@ struct Tiles {
     static constexpr int side = m + 2, points = side * side;
     int64_t height, width, dilation;  // of the output
     int64_t rows = ceil_div(ceil_div(height, dilation), m), columns = ceil_div(ceil_div(width, dilation), m);
+    int64_t shifts_down = std::min(dilation, height), shifts_right = std::min(dilation, width);  // that have pixels
 
-    int64_t an_image() const { return dilation * dilation * rows * columns; }
+    int64_t an_image() const { return shifts_down * shifts_right * rows * columns; }
     struct Tile {
         int64_t n, p, q;  // its first pixel in the output; may lie outside of it
     };
     Tile at(int64_t index) const {
         const int64_t x = index % columns, y = index / columns % rows, phase = index / (columns * rows);
-        const int64_t n = phase / (dilation * dilation), shift = phase % (dilation * dilation);
-        return {n, shift / dilation + y * m * dilation, shift % dilation + x * m * dilation};
+        const int64_t n = phase / (shifts_down * shifts_right), shift = phase % (shifts_down * shifts_right);
+        return {n, shift / shifts_right + y * m * dilation, shift % shifts_right + x * m * dilation};
     }
 };
 

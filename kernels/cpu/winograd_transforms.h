@@ -1,12 +1,12 @@
 // The transforms of Winograd's minimal filtering F(m x m, 3 x 3), for m = 2 and 4 (Lavin, Gray: Fast algorithms for
 // convolutional neural networks, 2015), with side = m + 2 points:
 //
-//   y  = Sum   [ (Spread w) . (Data x) ]    a tile of m x m outputs of side x side inputs
-//   dw = SumT  [ (SpreadT dy) . (Data x) ]  what a tile adds to the weights' gradient
+//   y  = OutputTransform   [ (FilterTransform w) . (DataTransform x) ]    a tile of m x m outputs of side x side inputs
+//   dw = FilterTransposed  [ (OutputTransposed dy) . (DataTransform x) ]  what a tile adds to the weights' gradient
 //
 // where each transform is applied to rows and columns, and . multiplies point by point. The points of m = 2 are 0, 1, -1
 // and infinity: small integers stay exact. Those of m = 4 are 0, +-3/4, +-3/2 and infinity, at which fp32 loses half as
-// much as at the usual 0, +-1, +-2: of random data the error is 2.3 times that of a direct sum.
+// much as at the usual 0, +-1, +-2: of random data the error is 2.2 times that of a direct sum.
 #pragma once
 
 #include "kernels/cpu/register_tile.h"
@@ -43,9 +43,9 @@ inline constexpr float at_zero = float(1 / (near2 * far2)), at_near = float(1 / 
                        at_far = float(1 / (2 * far2 * (far2 - near2)));
 
 template <int m>
-struct Data;
+struct DataTransform;
 template <>
-struct Data<2> {
+struct DataTransform<2> {
     static constexpr int in = 4, out = 4;
     static void apply(const V* x, V* y) {
         y[0] = x[0] - x[2];
@@ -55,7 +55,7 @@ struct Data<2> {
     }
 };
 template <>
-struct Data<4> {
+struct DataTransform<4> {
     static constexpr int in = 6, out = 6;
     static void apply(const V* x, V* y) {
         const V even_near = x[4] - float(far2) * x[2], odd_near = x[3] - float(far2) * x[1];
@@ -70,9 +70,9 @@ struct Data<4> {
 };
 
 template <int m>
-struct Spread;  // of weights
+struct FilterTransform;  // of weights
 template <>
-struct Spread<2> {
+struct FilterTransform<2> {
     static constexpr int in = 3, out = 4;
     static void apply(const V* x, V* y) {
         const V even = .5f * (x[0] + x[2]), odd = .5f * x[1];
@@ -83,7 +83,7 @@ struct Spread<2> {
     }
 };
 template <>
-struct Spread<4> {
+struct FilterTransform<4> {
     static constexpr int in = 3, out = 6;
     static void apply(const V* x, V* y) {
         const V even_near = at_near * (x[0] + float(near2) * x[2]), odd_near = float(at_near * near) * x[1];
@@ -98,9 +98,9 @@ struct Spread<4> {
 };
 
 template <int m>
-struct Sum;  // of products
+struct OutputTransform;  // of products
 template <>
-struct Sum<2> {
+struct OutputTransform<2> {
     static constexpr int in = 4, out = 2;
     static void apply(const V* x, V* y) {
         y[0] = x[0] + (x[1] + x[2]);
@@ -108,7 +108,7 @@ struct Sum<2> {
     }
 };
 template <>
-struct Sum<4> {
+struct OutputTransform<4> {
     static constexpr int in = 6, out = 4;
     static void apply(const V* x, V* y) {
         const V sum_near = x[1] + x[2], sum_far = x[3] + x[4], odd_near = x[1] - x[2], odd_far = x[3] - x[4];
@@ -120,9 +120,9 @@ struct Sum<4> {
 };
 
 template <int m>
-struct SpreadT;  // of output gradients: Sum transposed
+struct OutputTransposed;  // of output gradients: OutputTransform transposed
 template <>
-struct SpreadT<2> {
+struct OutputTransposed<2> {
     static constexpr int in = 2, out = 4;
     static void apply(const V* x, V* y) {
         y[0] = x[0];
@@ -132,7 +132,7 @@ struct SpreadT<2> {
     }
 };
 template <>
-struct SpreadT<4> {
+struct OutputTransposed<4> {
     static constexpr int in = 4, out = 6;
     static void apply(const V* x, V* y) {
         const V even_near = x[0] + float(near2) * x[2], odd_near = float(near) * x[1] + float(near2 * near) * x[3];
@@ -147,9 +147,9 @@ struct SpreadT<4> {
 };
 
 template <int m>
-struct SumT;  // to the weights' gradient: Spread transposed
+struct FilterTransposed;  // to the weights' gradient: FilterTransform transposed
 template <>
-struct SumT<2> {
+struct FilterTransposed<2> {
     static constexpr int in = 4, out = 3;
     static void apply(const V* x, V* y) {
         const V even = .5f * (x[1] + x[2]);
@@ -159,7 +159,7 @@ struct SumT<2> {
     }
 };
 template <>
-struct SumT<4> {
+struct FilterTransposed<4> {
     static constexpr int in = 6, out = 3;
     static void apply(const V* x, V* y) {
         const V even_near = at_near * (x[1] + x[2]), even_far = at_far * (x[3] + x[4]);

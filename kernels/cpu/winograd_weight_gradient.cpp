@@ -11,7 +11,7 @@ namespace atrous::kernels::cpu::winograd {
 
 namespace {
 
-constexpr int64_t sums_size = tile_rows * panel_width;  // of a register tile: [output channel][input channel]
+constexpr int64_t sums_size = tile_rows * panel_channels;  // of a register tile: [output channel][input channel]
 
 template <int m>
 class Gradient {
@@ -39,7 +39,7 @@ class Gradient {
     ConvBackwardWeightArgs p_;
     Tiles<m> tiles_;
     int64_t tile_count_, c_, o_, panels_, o_tiles_, gradient_row_;
-    int64_t a_chunk_, chunks_, splits_, input_point_, gradient_point_, sums_point_, space_;
+    int64_t a_chunk_, chunks_, splits_, slots_, input_point_, gradient_point_, sums_point_, space_;
     float *inputs_, *gradients_, *sums_, *spaces_;
 };
 
@@ -50,52 +50,53 @@ Gradient<m>::Gradient(Queue& q, const ConvBackwardWeightArgs& problem)
     tile_count_ = p_.dy.n * tiles_.an_image();
     c_ = p_.x.c;
     o_ = p_.dy.c;
-    panels_ = ceil_div(c_, panel_width);
+    panels_ = ceil_div(c_, panel_channels);
     o_tiles_ = ceil_div(o_, tile_rows);
     gradient_row_ = row_of(padded(o_));
     sums_point_ = panels_ * o_tiles_ * sums_size;
-    const int64_t a_tile = points * (panels_ * panel_width + padded(o_)) * 4;
+    const int64_t a_tile = points * (panels_ * panel_channels + padded(o_)) * 4;
     const bool small = points * sums_point_ * 4 <= (1 << 20);
     a_chunk_ = small ? std::clamp<int64_t>((448 << 10) / a_tile, 32, 96) : 96;
     a_chunk_ = std::min(a_chunk_, tile_count_);
     chunks_ = ceil_div(tile_count_, a_chunk_);
     splits_ = small ? std::min<int64_t>(16, chunks_) : 1;
-    input_point_ = panels_ * a_chunk_ * panel_width + 16;
+    input_point_ = panels_ * a_chunk_ * panel_channels + 16;
     gradient_point_ = a_chunk_ * gradient_row_ + 16;
     space_ = points * padded(std::max(c_, o_));
-    const int64_t slots = splits_ > 1 ? q.threads() : 1;
-    inputs_ = q.scratch<float>(slots * points * input_point_);
-    gradients_ = q.scratch<float>(slots * points * gradient_point_);
+    slots_ = std::min<int64_t>(splits_, q.threads());
+    inputs_ = q.scratch<float>(slots_ * points * input_point_);
+    gradients_ = q.scratch<float>(slots_ * points * gradient_point_);
     sums_ = q.scratch<float>(splits_ * points * sums_point_);
     spaces_ = q.scratch<float>(q.threads() * space_);
 }
 
-// Inputs lie in panels: [point][panel][tile][panel_width]; gradients in rows: [point][tile][output channel].
+// Inputs lie in panels: [point][panel][tile][panel_channels]; gradients in rows: [point][tile][output channel].
 template <int m>
 void Gradient<m>::transform_tile(const Chunk& chunk, int64_t tile, float* space) const {
     const ConvGeometry& g = p_.geometry;
     const auto [n, p, q] = tiles_.at(chunk.first + tile);
     const Window x = window_of<side>(p_.x, n, p - g.padding, q - g.padding, g.dilation, space);
     for (int64_t c = 0; c < c_; c += lanes) {
-        float* to = chunk.inputs + (c / panel_width * a_chunk_ + tile) * panel_width + c % panel_width;
-        transform<Data<m>>([&](int i, int j) { return load_vector(x.from + i * x.row + j * x.pixel + c); },
-                           [&](int i, int j, V v) { store_vector(to + (i * side + j) * input_point_, v); });
+        float* to = chunk.inputs + (c / panel_channels * a_chunk_ + tile) * panel_channels + c % panel_channels;
+        transform<DataTransform<m>>([&](int i, int j) { return load_vector(x.from + i * x.row + j * x.pixel + c); },
+                                    [&](int i, int j, V v) { store_vector(to + (i * side + j) * input_point_, v); });
     }
     const Window dy = window_of<m>(p_.dy, n, p, q, g.dilation, space);
     for (int64_t o = 0; o < o_; o += lanes) {
         float* to = chunk.gradients + tile * gradient_row_ + o;
-        transform<SpreadT<m>>([&](int i, int j) { return load_vector(dy.from + i * dy.row + j * dy.pixel + o); },
-                              [&](int i, int j, V v) { store_vector(to + (i * side + j) * gradient_point_, v); });
+        transform<OutputTransposed<m>>(
+            [&](int i, int j) { return load_vector(dy.from + i * dy.row + j * dy.pixel + o); },
+            [&](int i, int j, V v) { store_vector(to + (i * side + j) * gradient_point_, v); });
     }
 }
 
 template <int m>
 void Gradient<m>::add(const Chunk& chunk, int64_t point, int64_t panel) const {
-    const float* wide = chunk.inputs + point * input_point_ + panel * a_chunk_ * panel_width;
+    const float* wide = chunk.inputs + point * input_point_ + panel * a_chunk_ * panel_channels;
     const float* narrow = chunk.gradients + point * gradient_point_;
     float* sums = chunk.sums + point * sums_point_ + panel * o_tiles_ * sums_size;
     for (int64_t o = 0; o < o_; o += tile_rows, narrow += tile_rows, sums += sums_size)
-        sums_table<float, 2>[std::min<int64_t>(tile_rows, o_ - o) - 1](&narrow, gradient_row_, &wide, panel_width, 1,
+        sums_table<float, 2>[std::min<int64_t>(tile_rows, o_ - o) - 1](&narrow, gradient_row_, &wide, panel_channels, 1,
                                                                        chunk.count, sums);
 }
 
@@ -108,10 +109,11 @@ void Gradient<m>::compute(const Chunk& chunk, bool shared, float* space) const {
 // Adds the other splits to the first, in order, and puts the sums in their place.
 template <int m>
 void Gradient<m>::store(int64_t output, int64_t panel) const {
-    const float* from = sums_ + (panel * o_tiles_ + output / tile_rows) * sums_size + output % tile_rows * panel_width;
+    const float* from =
+        sums_ + (panel * o_tiles_ + output / tile_rows) * sums_size + output % tile_rows * panel_channels;
     float* const dw = static_cast<float*>(p_.dw.view.data) + output * 9 * c_;
-    for (int64_t v = 0; v < panel_width; v += lanes) {
-        const int64_t c = panel * panel_width + v, used = std::min(lanes, c_ - c);
+    for (int64_t v = 0; v < panel_channels; v += lanes) {
+        const int64_t c = panel * panel_channels + v, used = std::min(lanes, c_ - c);
         if (used <= 0) return;
         const auto load = [&](int i, int j) {
             const float* at = from + (i * side + j) * sums_point_ + v;
@@ -119,7 +121,7 @@ void Gradient<m>::store(int64_t output, int64_t panel) const {
             for (int64_t split = 1; split < splits_; ++split) sum += load_vector(at + split * points * sums_point_);
             return sum;
         };
-        transform<SumT<m>>(load, [&](int i, int j, V sum) {
+        transform<FilterTransposed<m>>(load, [&](int i, int j, V sum) {
             float values[lanes], *to = dw + (i * 3 + j) * c_ + c;
             store_vector(values, sum);
             for (int64_t k = 0; k < used; ++k) to[k] = p_.dw.accumulate ? to[k] + values[k] : values[k];
@@ -141,7 +143,7 @@ void Gradient<m>::run(Queue& q) {
 #pragma omp for schedule(dynamic)
             for (int64_t split = 0; split < splits_; ++split)
                 for (int64_t i = split * chunks_ / splits_; i < (split + 1) * chunks_ / splits_; ++i)
-                    compute(chunk_at(i, thread, split), false, space);
+                    compute(chunk_at(i, splits_ == slots_ ? split : thread, split), false, space);
         }
         each(true, o_ * panels_, [&](int64_t i) { store(i / panels_, i % panels_); });
     }

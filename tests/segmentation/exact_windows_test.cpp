@@ -1,9 +1,11 @@
 // Exact windows against the whole image, and nets that go on where memory runs out.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
+#include "base/variant.h"
 #include "engine/context.h"
 #include "engine/kernel_choice.h"
 #include "engine/nn/summary.h"
@@ -116,17 +118,38 @@ TEST(ExactWindows, OfAUNetEqualTheWholeImage) {
     }
 }
 
-// A net so wide that trainings compute it by Winograd's tiles, which begin at the image's corner: an evaluation does not,
-// unless it is told to, and then a pixel's place shows in its last bits.
+// How many convolutions of the pass are computed by tiles of 4x4.
+static int64_t by_tiles(SegmentationNet& net, const Tensor& x) {
+    const VariantLog log;
+    net.forward(x);
+    return std::count(log.names().begin(), log.names().end(), "conv_forward/winograd4_f32");
+}
+
+// A net so wide that trainings compute it by Winograd's tiles, which begin at the image's corner, so that a pixel's place
+// shows in its last bits. An evaluation does without, also where these kernels are asked for by name.
 TEST(ExactWindows, OfAWideUNetEqualTheWholeImage) {
     const NetConfig config = unet({.base_channels = 32, .depth = 1});
     const auto net = random_net(config);
     const Tensor x = noise(98, 98);
-    EXPECT_EQ(difference(by_exact_windows(*net, config, x, 7), values_of(net->forward(x))), 0);
-    const ScopedKernelChoice tiles({KernelChoice::Rule::named, "winograd4"});
-    const double rounding = difference(by_exact_windows(*net, config, x, 7), values_of(net->forward(x)));
-    EXPECT_GT(rounding, 0) << "or the line above says nothing";
-    EXPECT_LT(rounding, 1e-5);
+    for (const KernelChoice& choice : {KernelChoice{}, {KernelChoice::Rule::named, "winograd4"}}) {
+        const ScopedKernelChoice scope(choice);
+        net->set_training(true);
+        EXPECT_GT(by_tiles(*net, x), 0) << "or what follows says nothing";
+        net->set_training(false);
+        EXPECT_EQ(by_tiles(*net, x), 0);
+        EXPECT_EQ(difference(by_exact_windows(*net, config, x, 7), values_of(net->forward(x))), 0);
+    }
+}
+
+// Frozen layers stay in evaluation mode while the others train, and yet need not forgo the tiles.
+TEST(ExactWindows, FrozenLayersOfATrainingTakeItsKernels) {
+    const auto net = make_net(unet({.base_channels = 32, .depth = 1}));
+    net->freeze();
+    net->materialize({.device = cpu});
+    net->set_training(true);
+    EXPECT_GT(by_tiles(*net, noise(98, 98)), 0);
+    net->set_training(false);
+    EXPECT_EQ(by_tiles(*net, noise(98, 98)), 0);
 }
 
 // A halo that is a stride too small shows.
