@@ -18,37 +18,10 @@
 #include "kernels/conv.h"
 #include "kernels/conv_transpose.h"
 #include "kernels/cpu/weight_gradient.h"
+#include "tests/kernels/poisoned_scratch.h"
 
 namespace atrous::kernels {
 namespace {
-
-// Blocks full of NaN, so that a kernel which reads what it has not written is seen, with guards behind them.
-class PoisonedScratch : public Scratch {
- public:
-    void* take(size_t bytes) override {
-        const size_t rounded = (bytes + guard + 255) / 256 * 256;
-        blocks_.push_back({static_cast<unsigned char*>(std::aligned_alloc(256, rounded)), bytes, rounded});
-        std::memset(blocks_.back().data, 0xff, rounded);
-        return blocks_.back().data;
-    }
-    bool guards_intact() const {
-        for (const Block& block : blocks_)
-            for (size_t i = block.bytes; i < block.rounded; ++i)
-                if (block.data[i] != 0xff) return false;
-        return true;
-    }
-    ~PoisonedScratch() override {
-        for (const Block& block : blocks_) std::free(block.data);
-    }
-
- private:
-    static constexpr size_t guard = 1024;
-    struct Block {
-        unsigned char* data;
-        size_t bytes, rounded;
-    };
-    std::vector<Block> blocks_;
-};
 
 double value_of(float x) { return x; }
 double value_of(double x) { return x; }
@@ -326,6 +299,30 @@ TEST(ConvCpu, Bf16DiffersByItsRounding) {
         check_convolution<bf16, float>(s, true, false);
         if (HasFatalFailure()) return;
     }
+}
+
+// What is chosen where Winograd's filtering is not: windows of 16 channels and more skip their padding, with AVX-512 where
+// they are dilated by 6 and more.
+TEST(ConvCpu, WindowsThatSkipTheirPaddingAreChosen) {
+    const bool avx512 = cpu::has_bf16_convolutions();
+    const auto chosen = [](const Shape& s) {
+        const int64_t p = s.geometry.output_size(s.h, s.r), q = s.geometry.output_size(s.w, s.s);
+        Buffer<float> x(s.n * s.h * s.w * s.c), w(s.o * s.r * s.s * s.c), y(s.n * p * q * s.o);
+        PoisonedScratch scratch;
+        Queue queue(gpu::StreamView::dry_run(), scratch, 2);
+        ConvForwardArgs forward{view(x, s.n, s.h, s.w, s.c), view(w, s.o, s.r, s.s, s.c), nullptr,
+                                view(y, s.n, p, q, s.o), s.geometry};
+        forward.same_everywhere = true;
+        return cpu::conv_forward_family().choose(queue, forward).name;
+    };
+    const Shape plain{1, 16, 16, 16, 16, 3, 3, {1, 1, 1}}, dilated{1, 16, 16, 32, 64, 3, 3, {1, 2, 2}},
+        strided{1, 16, 16, 64, 16, 3, 3, {2, 1, 1}}, atrous{1, 16, 16, 64, 64, 3, 3, {1, 6, 6}};
+    for (const Shape& s : {plain, dilated, strided}) EXPECT_EQ(chosen(s), avx512 ? "dnnl" : "taps") << s.name();
+    EXPECT_EQ(chosen(atrous), "taps");
+    for (const Shape& s : {Shape{1, 16, 16, 15, 64, 3, 3, {1, 6, 6}},
+                           {1, 16, 16, 64, 15, 3, 3, {1, 6, 6}},
+                           {1, 16, 16, 64, 64, 1, 1, {1, 0, 1}}})
+        EXPECT_NE(chosen(s), "taps") << s.name();
 }
 
 // The shapes that nets are made of take the fast path, forward and to the input, not im2col.
