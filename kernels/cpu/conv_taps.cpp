@@ -126,9 +126,10 @@ void run(Queue& q, const TapConvolution& c) {
     });
 }
 
-// Measured with AVX2 to be faster than oneDNN 2.6 for windows of all shapes, with AVX-512 counted to be where rates are
-// those of atrous pooling: oneDNN multiplies the padding, and where it has no kernel for so much of it, goes by im2col.
-// The size of the image is no part of it, so that windows of an image are computed as the whole is.
+// Measured with AVX2, on 3x3 windows of 32 channels and more, to be about as fast as oneDNN 2.6 or faster
+// (docs/performance-notes.md); with AVX-512 counted to be where rates are those of atrous pooling: oneDNN multiplies the
+// padding, and where it has no kernel for so much of it, goes by im2col. The size of the image is no part of it, so that windows
+// of an image are computed as the whole is.
 bool is_faster(const View& w, const ConvGeometry& g) {
 #ifdef __AVX512F__
     constexpr int least_dilation = 6;

@@ -1,6 +1,6 @@
 // The product at the heart of a convolution that skips taps: rows of C (output pixels), each the sum over a list of taps
 // of a row of A (an input pixel) times the tap's weights. Every element is summed tap by tap, and within a tap channel by
-// channel, whatever rows and threads share the work; a tap left out is worth as much as one that reads zeros.
+// channel, whatever rows and threads share the work; with finite weights a tap left out is worth as much as one that reads zeros.
 #pragma once
 
 #include <cstdint>
