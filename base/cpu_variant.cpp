@@ -37,6 +37,8 @@ int choose() {
     for (int i = 0; i < cpu_variants; ++i) {
         if (asked != std::string(names[i])) continue;
         if (i > most) end_with(5, std::string("ATROUS_CPU_ARCH is ") + asked + ", which this processor cannot run");
+        if (i == 0 && !std::getenv("DNNL_MAX_CPU_ISA"))  // oneDNN reads either as it is first called
+            setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 0);
         return i;
     }
     end_with(2, std::string("ATROUS_CPU_ARCH is '") + asked + "'; expected x86-64-v3, x86-64-v4 or x86-64-v4-bf16");

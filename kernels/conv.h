@@ -31,6 +31,8 @@ struct ConvForwardArgs {
     View y;
     ConvGeometry geometry;
     ChannelMoments moments = {};  // of y, to be written with it; in runs as ConvMomentsQuestion is answered
+    // How a pixel of y is rounded is not to depend on where in the image it lies (on the cpu; on GPUs it means nothing).
+    bool same_everywhere = false;
 };
 
 // How many pixels a run of y's moments has with the implementation that computes y; 0: it gives none.
@@ -43,6 +45,8 @@ struct ConvBackwardInputArgs {
     View dy, w;
     GradTarget dx;
     ConvGeometry geometry;
+    // The same of dx, which besides is exactly zero where all dy that reach it are (on the cpu).
+    bool same_everywhere = false;
 };
 
 struct ConvBackwardWeightArgs {

@@ -1,4 +1,5 @@
-// The problems of convolution in words, and on memory of a tuner's (kernels/tunable.h).
+// The problems of convolution in words, and on memory of a tuner's (kernels/tunable.h). Tuners time GPUs alone, where
+// same_everywhere means nothing.
 #include "kernels/conv.h"
 #include "kernels/conv_transpose.h"
 

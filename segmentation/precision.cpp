@@ -60,7 +60,10 @@ DType use_precision(const std::string& word, Device device) {
     if (std::find(words.begin(), words.end(), precision) == words.end())
         throw UsageError("`precision` '" + precision + "' is unknown; expected auto, " + alternatives(words));
     if (precision == "bf16" && device.kind == DeviceKind::cpu && !kernels::cpu::has_bf16_convolutions())
-        throw UsageError("`precision` bf16 on the cpu needs AVX-512, which this processor lacks; use fp32");
+        throw UsageError(
+            "`precision` bf16 on the cpu needs AVX-512, which this processor lacks or ATROUS_CPU_ARCH or "
+            "ONEDNN_MAX_CPU_ISA holds back; "
+            "use fp32");
     if (precision == "fp16" && device.kind != DeviceKind::gpu)
         throw UsageError("`precision` fp16 needs a GPU; on the cpu use bf16 or fp32");
     set_math_mode(precision == "tf32" && has_tf32(device) ? MathMode::tf32 : MathMode::exact);

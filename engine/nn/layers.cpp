@@ -33,8 +33,9 @@ Conv2d::Conv2d(Module& parent, const std::string& name, const ConvOptions& o)
 Tensor Conv2d::forward(const Tensor& x, OutputMoments* moments) {
     const ModuleScope scope(name());
     const Tensor bias = bias_ ? bias_->value : Tensor();
-    return moments ? conv2d_with_moments(x, weight_.used(), bias, geometry_, *moments)
-                   : conv2d(x, weight_.used(), bias, geometry_);
+    if (moments) return conv2d_with_moments(x, weight_.used(), bias, geometry_, *moments);
+    return in_evaluation() ? conv2d_same_everywhere(x, weight_.used(), bias, geometry_)
+                           : conv2d(x, weight_.used(), bias, geometry_);
 }
 
 Linear::Linear(Module& parent, const std::string& name, int64_t in_channels, int64_t out_channels, int64_t extent,

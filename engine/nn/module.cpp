@@ -51,7 +51,10 @@ int64_t Module::parameter_count() {
 }
 
 void Module::set_training(bool training) {
-    walk("", [&](const std::string&, Module& m) { m.training_ = training && !m.frozen_; });
+    walk("", [&](const std::string&, Module& m) {
+        m.training_ = training && !m.frozen_;
+        m.evaluating_ = !training;
+    });
 }
 
 void Module::freeze() {

@@ -109,6 +109,7 @@ class Module {
 
     void set_training(bool training);  // the whole subtree, frozen parts aside
     bool training() const { return training_; }
+    bool in_evaluation() const { return evaluating_; }  // the last set_training() said so; of frozen parts too
     // Must be called before materialize(): the subtree's parameters are not trained, and it stays in evaluation mode.
     void freeze();
     // Batch norms of the subtree use their running statistics and leave them as they are; scale and shift still train.
@@ -130,7 +131,7 @@ class Module {
     std::vector<Module*> children_;
     std::vector<std::unique_ptr<Parameter>> parameters_;
     std::vector<std::unique_ptr<Buffer>> buffers_;
-    bool training_ = true, frozen_ = false;
+    bool training_ = true, frozen_ = false, evaluating_ = false;
     MaterializeOptions options_;
     ParameterArena arena_;
 };

@@ -18,18 +18,19 @@ static std::vector<Tensor> with_bias(const Tensor& x, const Tensor& weight, cons
 }
 
 // Where a concatenation took the same value, its gradient may be a channel slice, which convolutions on the cpu refuse.
-static void conv2d_backward_input(const Tensor& dy, const Tensor& weight, GradTarget dx, const ConvGeometry& geometry) {
+static void conv2d_backward_input(const Tensor& dy, const Tensor& weight, GradTarget dx, const ConvGeometry& geometry,
+                                  bool same_everywhere) {
     Tensor apart;
     if (backend_kind(dy.device()) == DeviceKind::cpu && !dx.view.dense())
         apart = Tensor::empty({dx.view.n, dx.view.h, dx.view.w, dx.view.c}, dx.view.dtype, dy.device());
     run(dy.device(),
         {k::reference::conv_backward_input, k::cpu::conv_backward_input, k::cuda::conv_backward_input, cpu_has_dry_run},
         k::ConvBackwardInputArgs{dy.view(), weight.view(), apart.defined() ? GradTarget{apart.view(), false} : dx,
-                                 geometry});
+                                 geometry, same_everywhere});
     if (apart.defined()) copy_into(apart, dx);
 }
 
-static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has_bias) {
+static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has_bias, bool same_everywhere) {
     const Tensor &x = g.saved(0), &weight = g.saved(1), dy = g.output().dense();
     const bool bias_wanted = has_bias && g.wants(2), weights_wanted = g.wants(1) || bias_wanted;
     SideBranch beside(dy.device(), weights_wanted && g.wants(0));
@@ -40,7 +41,7 @@ static void conv2d_backward(Gradients& g, const ConvGeometry& geometry, bool has
                                              bias_wanted ? g.vector_grad_target(2) : VectorGradTarget{}, geometry});
     };
     if (beside.branches()) run_weights();
-    if (g.wants(0)) conv2d_backward_input(dy, weight, g.grad_target(0), geometry);
+    if (g.wants(0)) conv2d_backward_input(dy, weight, g.grad_target(0), geometry, same_everywhere);
     if (weights_wanted && !beside.branches()) run_weights();
     beside.join();
 }
@@ -58,7 +59,7 @@ static OutputMoments moments_for(const k::ConvForwardArgs& conv, Device device) 
 }
 
 static Tensor convolve(const Tensor& input, const Tensor& weight, const Tensor& bias, ConvGeometry geometry,
-                       OutputMoments* moments) {
+                       OutputMoments* moments, bool same_everywhere = false) {
     check_rank4("conv2d", input);
     if (weight.dim(3) != input.dim(3))
         throw ShapeError(fmt::format("conv2d: the input {} has {} channels, the weight [out][kh][kw][in] {} wants {}",
@@ -72,6 +73,7 @@ static Tensor convolve(const Tensor& input, const Tensor& weight, const Tensor& 
     const Tensor x = backend_kind(input.device()) == DeviceKind::cpu ? input.dense() : input;
     Tensor y = Tensor::empty({x.dim(0), p, q, weight.dim(0)}, x.dtype(), x.device());
     k::ConvForwardArgs args{x.view(), weight.view(), bias.data(), y.view(), geometry};
+    args.same_everywhere = same_everywhere;
     if (moments) *moments = moments_for(args, x.device()), args.moments = moments->view();
     run(x.device(), {k::reference::conv_forward, k::cpu::conv_forward, k::cuda::conv_forward, cpu_has_dry_run}, args);
     const bool has_bias = bias.defined();
@@ -82,11 +84,17 @@ static Tensor convolve(const Tensor& input, const Tensor& weight, const Tensor& 
                                   {"padding", int64_t(geometry.padding)},
                                   {"dilation", int64_t(geometry.dilation)}},
                    .saved = {x, weight},
-                   .backward = [geometry, has_bias](Gradients& g) { conv2d_backward(g, geometry, has_bias); }});
+                   .backward = [geometry, has_bias, same_everywhere](Gradients& g) {
+                       conv2d_backward(g, geometry, has_bias, same_everywhere);
+                   }});
 }
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry) {
     return convolve(x, weight, bias, geometry, nullptr);
+}
+
+Tensor conv2d_same_everywhere(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry) {
+    return convolve(x, weight, bias, geometry, nullptr, true);
 }
 
 Tensor conv2d_with_moments(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry,

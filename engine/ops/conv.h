@@ -12,7 +12,11 @@ using kernels::ConvGeometry;
 // x [N][H][W][I], weight [O][R][S][I], bias [O] or undefined -> [N][P][Q][O].
 // Throws ShapeError where channels differ or the kernel does not fit.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry);
-// The same, with the output's moments where what computes it can give them.
+// The same, of which a pixel's rounding does not depend on where in the image it lies (on the cpu), so that exact windows
+// (segmentation/windows.h) give what the whole image gives, and its gradient likewise: it is exactly zero outside of what
+// depends on x. Slower in places.
+Tensor conv2d_same_everywhere(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry);
+// The same as conv2d, with the output's moments where what computes it can give them.
 Tensor conv2d_with_moments(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvGeometry geometry,
                            OutputMoments& moments);
 

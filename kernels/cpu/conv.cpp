@@ -4,6 +4,7 @@
 
 #include "base/dispatch.h"
 #include "base/variant.h"
+#include "kernels/cpu/conv_winograd.h"
 #include "kernels/cpu/weight_gradient.h"
 #include "kernels/cpu/widen.h"
 
@@ -13,6 +14,8 @@ namespace atrous::kernels::cpu {
 Implementation<ConvForwardArgs> forward_by_dnnl();
 Implementation<ConvBackwardInputArgs> backward_input_by_dnnl();
 Implementation<ConvBackwardWeightArgs> backward_weight_by_dnnl();
+Implementation<ConvForwardArgs> forward_by_taps();
+Implementation<ConvBackwardInputArgs> backward_input_by_taps();
 Implementation<ConvForwardArgs> forward_by_im2col();
 Implementation<ConvBackwardInputArgs> backward_input_by_im2col();
 
@@ -60,13 +63,17 @@ void backward_weight_by_outer(Queue& q, const ConvBackwardWeightArgs& a) {
 }  // namespace
 
 KernelFamily<ConvForwardArgs>& conv_forward_family() {
-    static KernelFamily<ConvForwardArgs> family("conv_forward", "cpu", {forward_by_dnnl(), forward_by_im2col()});
+    static KernelFamily<ConvForwardArgs> family("conv_forward", "cpu",
+                                                {forward_by_winograd<4>(), forward_by_winograd<2>(), forward_by_taps(),
+                                                 forward_by_dnnl(), forward_by_im2col()});
     return family;
 }
 
 KernelFamily<ConvBackwardInputArgs>& conv_backward_input_family() {
-    static KernelFamily<ConvBackwardInputArgs> family("conv_backward_input", "cpu",
-                                                      {backward_input_by_dnnl(), backward_input_by_im2col()});
+    static KernelFamily<ConvBackwardInputArgs> family(
+        "conv_backward_input", "cpu",
+        {backward_input_by_winograd<4>(), backward_input_by_winograd<2>(), backward_input_by_taps(),
+         backward_input_by_dnnl(), backward_input_by_im2col()});
     return family;
 }
 
@@ -77,6 +84,8 @@ KernelFamily<ConvBackwardWeightArgs>& conv_backward_weight_family() {
                                                          .supports = pairs_support,
                                                          .faster = pairs_are_faster,
                                                          .run = backward_weight_by_pairs},
+                                                        backward_weight_by_winograd<4>(),
+                                                        backward_weight_by_winograd<2>(),
                                                         backward_weight_by_dnnl(),
                                                         {.name = "outer", .run = backward_weight_by_outer}});
     return family;

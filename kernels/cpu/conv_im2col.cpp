@@ -65,10 +65,9 @@ void multiply_columns(Queue& q, const Columns<T>& columns, Product<T> product) {
     T* const c = product.c.data;
     for (int64_t first = 0; first < pixels; first += a_chunk) {
         product.m = std::min(a_chunk, pixels - first);
-        if (!in_place) {
-#pragma omp parallel for num_threads(q.threads()) schedule(static)
-            for (int64_t i = 0; i < product.m; ++i) columns.line(first + i, lines + i * width);
-        }
+        if (!in_place)
+            parallel_each(q, product.m, product.m * width,
+                          [&](int64_t i) { columns.line(first + i, lines + i * width); });
         product.c.data = c + first * columns.to.c;
         multiply(q, product, packed);
     }

@@ -200,7 +200,10 @@ namespace {
 
 void require_bf16() {
     if (!has_avx512())
-        throw ShapeError("convolution: bf16 needs AVX-512, which this processor lacks; use `precision` fp32");
+        throw ShapeError(
+            "convolution: bf16 needs AVX-512, which this processor lacks or ATROUS_CPU_ARCH or ONEDNN_MAX_CPU_ISA "
+            "holds back; "
+            "use `precision` fp32");
 }
 
 void bind(memory& m, const void* p) { m.set_data_handle(const_cast<void*>(p)); }

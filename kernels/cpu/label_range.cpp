@@ -1,4 +1,4 @@
-// Labels out of range. Threads look at ranges of their own; numbers add up and the lowest index wins, whoever found it.
+// Labels out of range. Parts are looked at apart; numbers add up and the lowest index wins, whoever found it.
 #include "kernels/label_range.h"
 
 #include <algorithm>
@@ -43,12 +43,13 @@ void label_range(Queue& q, const LabelRangeArgs& a) {
     ran("label_range/omp");
     *a.found = {};
     if (a.classes > 255) return;  // every label is a class
-    auto* const parts = q.scratch<LabelsOutOfRange>(size_t(q.threads()));
-    std::fill_n(parts, q.threads(), LabelsOutOfRange());
+    const int64_t count = std::clamp<int64_t>(a.count / (16 * block), 1, 64);
+    auto* const parts = q.scratch<LabelsOutOfRange>(size_t(count));
     constexpr int64_t labels_an_element = 16;  // that take as long as one of other kernels
-    parallel_ranges(q, a.count, a.count / labels_an_element,
-                    [&](int64_t begin, int64_t end, int thread) { parts[thread] = found_in(a, begin, end); });
-    for (int i = 0; i < q.threads(); ++i) {  // threads have their ranges in order
+    parallel_each(q, count, a.count / labels_an_element, [&](int64_t part) {
+        parts[part] = found_in(a, a.count * part / count, a.count * (part + 1) / count);
+    });
+    for (int64_t i = 0; i < count; ++i) {
         if (a.found->first < 0) a.found->first = parts[i].first, a.found->label = parts[i].label;
         a.found->count += parts[i].count;
     }

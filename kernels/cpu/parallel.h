@@ -1,8 +1,7 @@
 // How the loops of the cpu kernels are shared out: contiguous ranges for threads, rows of contiguous elements for
 // vectors. Nothing computed here depends on the number of threads; kernels split sums into parts fixed by the shape.
+// Each thread takes range after range (team.h): one that another program keeps from its core leaves the rest to others.
 #pragma once
-
-#include <omp.h>
 
 #include <algorithm>
 #include <numeric>
@@ -10,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/view.h"
+#include "kernels/cpu/team.h"
 #include "kernels/queue.h"
 
 namespace atrous::kernels::cpu {
@@ -17,18 +17,22 @@ namespace atrous::kernels::cpu {
 // Below this many elements a thread costs more than it saves.
 constexpr int64_t elements_worth_a_thread = 16384;
 
-// f(begin, end, thread) on contiguous ranges that cover [0, count); `elements` is the work in all of them.
+// A range of fewer elements is not worth the asking for it.
+constexpr int64_t least_elements_a_range = 4096;
+constexpr int64_t most_ranges_a_thread = 8;
+
+// f(begin, end, thread) on contiguous ranges that cover [0, count), several for each thread and in any order; `elements`
+// is the work in all of them.
 template <class F>
 void parallel_ranges(const Queue& q, int64_t count, int64_t elements, F f) {
     if (count <= 0 || q.is_dry_run()) return;
     const int64_t useful = std::min(count, std::max<int64_t>(1, elements / elements_worth_a_thread));
     const int threads = int(std::min<int64_t>(q.threads(), useful));
     if (threads <= 1) return f(int64_t(0), count, 0);
-#pragma omp parallel num_threads(threads)
-    {
-        const int64_t thread = omp_get_thread_num(), all = omp_get_num_threads();
-        f(count * thread / all, count * (thread + 1) / all, int(thread));
-    }
+    const int64_t ranges = std::min(
+        {count, threads * most_ranges_a_thread, std::max<int64_t>(threads, elements / least_elements_a_range)});
+    share_pieces(threads, ranges,
+                 [&](int64_t range, int thread) { f(count * range / ranges, count * (range + 1) / ranges, thread); });
 }
 
 // f(index) for every index in [0, count).

@@ -1,10 +1,18 @@
 // Max pooling, vectorized over channels. 2x2 windows with stride 2 and no padding have a path of their own.
 #include "kernels/pool.h"
 
+#include <cstring>
+#include <type_traits>
+
 #include "base/dispatch.h"
 #include "base/variant.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/register_tile.h"
 #include "kernels/cpu/simd.h"
+
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 namespace atrous::kernels::cpu {
 
@@ -21,6 +29,61 @@ inline bool beats(A x, A best) {
 template <class T>
 T* pixel(const View& v, int64_t n, int64_t h, int64_t w) {
     return v.as<T>() + ((n * v.h + h) * v.w + w) * v.pitch;
+}
+
+// Some channels of a pixel in one vector, and what was chosen for each, in elements as wide: g++ does not vectorize loops
+// over several widths.
+template <class T, int count>
+struct Lanes {
+    using A = accumulator_t<T>;
+    using I = std::conditional_t<sizeof(A) == 4, int32_t, int64_t>;
+    typedef A Values __attribute__((vector_size(count * sizeof(A))));
+    typedef I Choices __attribute__((vector_size(count * sizeof(A))));
+    typedef uint8_t Bytes __attribute__((vector_size(count)));
+
+    static Values load_values(const T* from) {
+        Values v;
+        if constexpr (std::is_same_v<T, A>)
+            std::memcpy(&v, from, sizeof v);
+        else
+            for (int i = 0; i < count; ++i) v[i] = load(from[i]);
+        return v;
+    }
+    template <bool accumulate>
+    static void put_values(T* to, Values v) {
+        if constexpr (accumulate) v += load_values(to);
+        if constexpr (std::is_same_v<T, A>)
+            std::memcpy(to, &v, sizeof v);
+        else
+            for (int i = 0; i < count; ++i) to[i] = narrow<T>(v[i]);
+    }
+    static Choices load_choices(const uint8_t* from) {
+#ifdef __AVX2__
+        if constexpr (sizeof(Choices) == 32 && sizeof(I) == 4)
+            return Choices(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+#endif
+#ifdef __AVX512F__
+        if constexpr (sizeof(Choices) == 64 && sizeof(I) == 4)
+            return Choices(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+#endif
+        Bytes b;
+        std::memcpy(&b, from, sizeof b);
+        return __builtin_convertvector(b, Choices);  // g++ takes the bytes apart one by one
+    }
+    static void put_choices(uint8_t* to, Choices c) {
+        const Bytes b = __builtin_convertvector(c, Bytes);
+        std::memcpy(to, &b, sizeof b);
+    }
+    static Values where(Choices mask, Values v) { return Values(Choices(v) & mask); }
+};
+
+// f(Lanes, first channel) for all channels.
+template <class T, class F>
+void each_lanes(int64_t channels, F f) {
+    constexpr int count = Vector<accumulator_t<T>>::lanes;
+    int64_t c = 0;
+    for (; c + count <= channels; c += count) f(Lanes<T, count>{}, c);
+    for (; c < channels; ++c) f(Lanes<T, 1>{}, c);
 }
 
 // Maxima and choices pass through buffers of one type each: g++ does not vectorize all three widths in one loop.
@@ -69,45 +132,50 @@ void halve(const Queue& q, const MaxPoolForwardArgs& a) {
     });
 }
 
-// Goes on from the maximum of earlier taps; the first tap starts it.
-template <class T, class A>
-void pool_tap(const T* x, A* best, int32_t* chosen, int32_t tap, bool first, int64_t channels) {
-    if (first) {
-        for (int64_t c = 0; c < channels; ++c) best[c] = load(x[c]), chosen[c] = tap;
-        return;
-    }
-#pragma omp simd
-    for (int64_t c = 0; c < channels; ++c) {
-        const A value = load(x[c]);
-        const bool better = beats(value, best[c]);
-        best[c] = better ? value : best[c];
-        chosen[c] = better ? tap : chosen[c];
-    }
+// The part of the window of an output coordinate that lies inside the image.
+struct Window {
+    int64_t origin, first, last;
+    Window(int64_t out, const PoolGeometry& g, int64_t in)
+        : origin(out * g.stride - g.padding),
+          first(std::max<int64_t>(0, -origin)),
+          last(std::min<int64_t>(g.kernel, in - origin)) {}
+};
+
+template <class T, class L>
+void pool_window(const MaxPoolForwardArgs& a, L, const T* x, const Window& rows, const Window& columns, T* y,
+                 uint8_t* index) {
+    typename L::Values best{};
+    typename L::Choices chosen{};
+    bool started = false;
+    for (int64_t r = rows.first; r < rows.last; ++r)
+        for (int64_t s = columns.first; s < columns.last; ++s) {
+            const auto value = L::load_values(x + (r * a.x.w + s) * a.x.pitch);
+            const auto tap = typename L::I(r * a.geometry.kernel + s);
+            const typename L::Choices better =
+                started ? (value > best) | ((value != value) & (best == best)) : typename L::Choices{} == 0;
+            best = better ? value : best;
+            chosen = better ? typename L::Choices{} + tap : chosen;
+            started = true;
+        }
+    L::template put_values<false>(y, best);
+    if (index) L::put_choices(index, chosen);
 }
 
 template <class T>
 void pool(Queue& q, const MaxPoolForwardArgs& a) {
-    using A = accumulator_t<T>;
     const View &x = a.x, &y = a.y;
     const PoolGeometry& g = a.geometry;
-    A* maxima = q.scratch<A>(size_t(q.threads()) * y.c);
-    int32_t* taps = q.scratch<int32_t>(size_t(q.threads()) * y.c);
-    parallel_ranges(q, y.n * y.h * y.w, y.count() * g.kernel * g.kernel, [&](int64_t begin, int64_t end, int thread) {
-        A* best = maxima + thread * y.c;
-        int32_t* chosen = taps + thread * y.c;
-        for (int64_t out = begin; out < end; ++out) {
-            const int64_t n = out / (y.h * y.w), h0 = out / y.w % y.h * g.stride - g.padding;
-            const int64_t w0 = out % y.w * g.stride - g.padding;
-            const int64_t r0 = std::max<int64_t>(0, -h0), r1 = std::min<int64_t>(g.kernel, x.h - h0);
-            const int64_t s0 = std::max<int64_t>(0, -w0), s1 = std::min<int64_t>(g.kernel, x.w - w0);
-            for (int64_t r = r0; r < r1; ++r)
-                for (int64_t s = s0; s < s1; ++s)
-                    pool_tap(pixel<const T>(x, n, h0 + r, w0 + s), best, chosen, int32_t(r * g.kernel + s),
-                             r == r0 && s == s0, y.c);
+    parallel_each(q, y.n * y.h, y.count() * g.kernel * g.kernel, [&](int64_t line) {
+        const Window rows(line % y.h, g, x.h);
+        for (int64_t s = 0; s < y.w; ++s) {
+            const Window columns(s, g, x.w);
+            const int64_t out = line * y.w + s;
+            const T* from = pixel<const T>(x, line / y.h, rows.origin, columns.origin);
             T* to = y.as<T>() + out * y.pitch;
-            for (int64_t c = 0; c < y.c; ++c) to[c] = narrow<T>(best[c]);
-            if (!a.indices) continue;
-            for (int64_t c = 0; c < y.c; ++c) a.indices[out * y.c + c] = uint8_t(chosen[c]);
+            uint8_t* index = a.indices ? a.indices + out * y.c : nullptr;
+            each_lanes<T>(y.c, [&](auto lanes, int64_t c) {
+                pool_window<T>(a, lanes, from + c, rows, columns, to + c, index ? index + c : nullptr);
+            });
         }
     });
 }
@@ -116,16 +184,15 @@ void pool(Queue& q, const MaxPoolForwardArgs& a) {
 
 template <bool accumulate, class T>
 void halve_pixel_backward(const T* dy, const uint8_t* index, T* d0, T* d1, T* d2, T* d3, int64_t channels) {
-    using A = accumulator_t<T>;
-#pragma omp simd
-    for (int64_t c = 0; c < channels; ++c) {
-        const A g = load(dy[c]);
-        const int chosen = index[c];
-        put<accumulate>(d0[c], chosen == 0 ? g : A(0));
-        put<accumulate>(d1[c], chosen == 1 ? g : A(0));
-        put<accumulate>(d2[c], chosen == 2 ? g : A(0));
-        put<accumulate>(d3[c], chosen == 3 ? g : A(0));
-    }
+    each_lanes<T>(channels, [&](auto lanes, int64_t c) {
+        using L = decltype(lanes);
+        const auto g = L::load_values(dy + c);
+        const auto chosen = L::load_choices(index + c);
+        L::template put_values<accumulate>(d0 + c, L::where(chosen == 0, g));
+        L::template put_values<accumulate>(d1 + c, L::where(chosen == 1, g));
+        L::template put_values<accumulate>(d2 + c, L::where(chosen == 2, g));
+        L::template put_values<accumulate>(d3 + c, L::where(chosen == 3, g));
+    });
 }
 
 // Windows do not overlap: each writes its own four pixels. An odd last row or column has no window.
@@ -162,31 +229,60 @@ struct Windows {
     }
 };
 
+// A window that a pixel of x lies in, and which of its taps the pixel is.
+template <class T>
+struct Reader {
+    const T* dy;
+    const uint8_t* index;
+    int tap;
+};
+
+// The few readers that a pixel has with stride 2 are counted by the compiler: short loops are mispredicted.
+template <int known, class T>
+void sum_readers(const Reader<T>* readers, int count, T* to, bool accumulate, int64_t channels) {
+    each_lanes<T>(channels, [&](auto lanes, int64_t c) {
+        using L = decltype(lanes);
+        typename L::Values sum{};
+        for (int i = 0; i < (known ? known : count); ++i) {
+            const typename L::Choices tap = typename L::Choices{} + typename L::I(readers[i].tap);
+            sum += L::where(L::load_choices(readers[i].index + c) == tap, L::load_values(readers[i].dy + c));
+        }
+        accumulate ? L::template put_values<true>(to + c, sum) : L::template put_values<false>(to + c, sum);
+    });
+}
+
+template <class T>
+void sum_all_readers(const Reader<T>* readers, int count, T* to, bool accumulate, int64_t channels) {
+    switch (count) {
+        case 1:
+            return sum_readers<1>(readers, count, to, accumulate, channels);
+        case 2:
+            return sum_readers<2>(readers, count, to, accumulate, channels);
+        case 4:
+            return sum_readers<4>(readers, count, to, accumulate, channels);
+        default:
+            return sum_readers<0>(readers, count, to, accumulate, channels);
+    }
+}
+
 template <class T>
 void pool_backward(Queue& q, const MaxPoolBackwardArgs& a) {
-    using A = accumulator_t<T>;
     const View &dy = a.dy, &dx = a.dx.view;
     const PoolGeometry& g = a.geometry;
-    A* buffers = q.scratch<A>(size_t(q.threads()) * dx.c);
-    parallel_ranges(q, dx.pixels(), dx.count() * g.kernel, [&](int64_t begin, int64_t end, int thread) {
-        A* sum = buffers + thread * dx.c;
-        for (int64_t in = begin; in < end; ++in) {
-            const int64_t n = in / (dx.h * dx.w), h = in / dx.w % dx.h, w = in % dx.w;
-            const Windows rows(h, g, dy.h), columns(w, g, dy.w);
-            std::fill_n(sum, dx.c, A(0));
+    parallel_each(q, dx.n * dx.h, dx.count() * g.kernel, [&](int64_t line) {
+        const int64_t n = line / dx.h, h = line % dx.h;
+        const Windows rows(h, g, dy.h);
+        Reader<T> readers[256];  // a tap fits a byte
+        for (int64_t w = 0; w < dx.w; ++w) {
+            const Windows columns(w, g, dy.w);
+            int count = 0;
             for (int64_t p = rows.first; p < rows.last; ++p)
                 for (int64_t s = columns.first; s < columns.last; ++s) {
-                    const int tap = int((h + g.padding - p * g.stride) * g.kernel + w + g.padding - s * g.stride);
                     const int64_t out = (n * dy.h + p) * dy.w + s;
-                    const T* from = dy.as<const T>() + out * dy.pitch;
-                    const uint8_t* index = a.indices + out * dy.c;
-#pragma omp simd
-                    for (int64_t c = 0; c < dx.c; ++c) sum[c] += index[c] == tap ? load(from[c]) : A(0);
+                    const int64_t tap = (h + g.padding - p * g.stride) * g.kernel + w + g.padding - s * g.stride;
+                    readers[count++] = {dy.as<const T>() + out * dy.pitch, a.indices + out * dy.c, int(tap)};
                 }
-            T* to = dx.as<T>() + in * dx.pitch;
-            with_flag(a.dx.accumulate, [&](auto accumulate) {
-                for (int64_t c = 0; c < dx.c; ++c) put<accumulate>(to[c], sum[c]);
-            });
+            sum_all_readers(readers, count, dx.as<T>() + (line * dx.w + w) * dx.pitch, a.dx.accumulate, dx.c);
         }
     });
 }

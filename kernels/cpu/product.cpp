@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/view.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/register_tile.h"
 
 namespace atrous::kernels::cpu {
@@ -100,13 +101,11 @@ const T* pack(Queue& q, const Product<T>& p) {
     const int64_t columns = padded_columns<T>(p.n), panels = ceil_div(columns, panel_width<T>);
     T* packed = q.scratch<T>(groups * columns * depth);
     if (q.is_dry_run()) return packed;
-#pragma omp parallel for collapse(2) num_threads(q.threads()) schedule(static)
-    for (int64_t group = 0; group < groups; ++group)
-        for (int64_t i = 0; i < panels; ++i) {
-            const int64_t first = i * panel_width<T>;
-            pack_panel(p, group, first, std::min(panel_width<T>, columns - first),
-                       packed + (group * columns + first) * depth);
-        }
+    parallel_each(q, groups * panels, groups * columns * depth, [&](int64_t i) {
+        const int64_t group = i / panels, first = i % panels * panel_width<T>;
+        pack_panel(p, group, first, std::min(panel_width<T>, columns - first),
+                   packed + (group * columns + first) * depth);
+    });
     return packed;
 }
 
@@ -116,9 +115,9 @@ void multiply(Queue& q, const Product<T>& p, const T* packed) {
     const int64_t row_bytes = p.k * int64_t(p.a_parts.size() * sizeof(T));
     const int64_t tiles_a_block = std::clamp<int64_t>((256 << 10) / (row_bytes * tile_rows), 4, 16);
     const int64_t rows = tiles_a_block * tile_rows, blocks = ceil_div(p.m, rows);
-#pragma omp parallel for num_threads(q.threads()) schedule(dynamic)
-    for (int64_t block = 0; block < blocks; ++block)
+    share_pieces(q.threads(), blocks, [&](int64_t block, int) {
         multiply_rows(p, packed, block * rows, std::min(p.m, (block + 1) * rows));
+    });
 }
 
 template const float* pack(Queue&, const Product<float>&);

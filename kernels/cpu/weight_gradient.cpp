@@ -9,6 +9,7 @@
 #include "base/dispatch.h"
 #include "kernels/cpu/outer_sums.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/team.h"
 
 namespace atrous::kernels::cpu {
 
@@ -203,29 +204,23 @@ void Accumulator<T>::run(Queue& q) {
     const auto add = [&](int64_t block, int64_t item, int64_t split) {
         add_item(block_at(block), item_at(item), partials + split * partial_count() + item * item_size());
     };
-#pragma omp parallel num_threads(q.threads())
-    {
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < splits_ * items(); ++i) std::fill_n(partials + i * item_size(), item_size(), T(0));
-        if (splits_ > 1) {
-#pragma omp for schedule(dynamic)
-            for (int64_t split = 0; split < splits_; ++split)
-                for (int64_t b = split * blocks_ / splits_; b < (split + 1) * blocks_ / splits_; ++b)
-                    for (int64_t item = 0; item < items(); ++item) add(b, item, split);
-        } else {
-            for (int64_t b = 0; b < blocks_; ++b) {
-                const Block block = block_at(b);
-                if (packed_) {
-#pragma omp for schedule(static)
-                    for (int64_t row = block.first_row; row < block.last_row; ++row) pack_row(block, row, packed_);
-                }
-#pragma omp for schedule(dynamic)
-                for (int64_t item = 0; item < items(); ++item) add(b, item, 0);
-            }
+    share_pieces(q.threads(), splits_ * items(),
+                 [&](int64_t i, int) { std::fill_n(partials + i * item_size(), item_size(), T(0)); });
+    if (splits_ > 1) {
+        share_pieces(q.threads(), splits_, [&](int64_t split, int) {
+            for (int64_t b = split * blocks_ / splits_; b < (split + 1) * blocks_ / splits_; ++b)
+                for (int64_t item = 0; item < items(); ++item) add(b, item, split);
+        });
+    } else {
+        for (int64_t b = 0; b < blocks_; ++b) {
+            const Block block = block_at(b);
+            if (packed_)
+                share_pieces(q.threads(), block.last_row - block.first_row,
+                             [&](int64_t row, int) { pack_row(block, block.first_row + row, packed_); });
+            share_pieces(q.threads(), items(), [&](int64_t item, int) { add(b, item, 0); });
         }
-#pragma omp for schedule(static)
-        for (int64_t item = 0; item < items(); ++item) store_item(partials, item);
     }
+    share_pieces(q.threads(), items(), [&](int64_t item, int) { store_item(partials, item); });
 }
 
 // [first, last) pixels of one tensor, summed by channel; four at a time, as each addition to a sum waits for the last.
@@ -257,11 +252,10 @@ void channel_sums(Queue& q, const View& v, VectorGradTarget into) {
         const int64_t parts = std::clamp<int64_t>(v.pixels() / 256, 1, 64);
         A* partial = q.scratch<A>(parts * v.c);
         if (q.is_dry_run()) return;
-#pragma omp parallel for num_threads(q.threads()) schedule(static)
-        for (int64_t part = 0; part < parts; ++part) {
+        share_pieces(q.threads(), parts, [&](int64_t part, int) {
             std::fill_n(partial + part * v.c, v.c, A(0));
             add_pixels<T>(v, part * v.pixels() / parts, (part + 1) * v.pixels() / parts, partial + part * v.c);
-        }
+        });
         for (int64_t c = 0; c < v.c; ++c) {
             A sum = 0;
             for (int64_t part = 0; part < parts; ++part) sum += partial[part * v.c + c];

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/variant.h"
+#include "engine/autograd/tape.h"
 #include "engine/context.h"
 #include "engine/kernel_choice.h"
 #include "engine/math_mode.h"
@@ -83,6 +85,24 @@ TEST_F(Tuning, TakesTheFastestAndThatIsWhatRuns) {
     EXPECT_EQ(ran(), "conv_forward/simt_bf16");
     const ScopedKernelChoice named({KernelChoice::Rule::named, "mma"});
     EXPECT_EQ(ran(), "conv_forward/mma_bf16") << "a name is obeyed";
+}
+
+// Where in an image a pixel lies does not matter on a GPU: an evaluation asks for what a training's tuner wrote.
+TEST_F(Tuning, AnEvaluationFindsWhatATrainingTimed) {
+    TunedKernels table;
+    table.set("conv_forward bf16 x 1x6x5x8 w 16x3x3x8 y 1x6x5x16 stride 1 padding 1 dilation 1", {"simt", ""});
+    table.set("conv_backward_input bf16 dy 1x6x5x16 w 16x3x3x8 dx 1x6x5x8 stride 1 padding 1 dilation 1", {"simt", ""});
+    set_tuned_kernels(std::make_shared<TunedKernels>(table));
+    const Tensor x = Tensor::empty({1, 6, 5, 8}, DType::bf16, accelerator),
+                 w = Tensor::empty({16, 3, 3, 8}, DType::bf16, accelerator);
+    const VariantLog log;
+    Tape tape;
+    tape.watch(x);
+    const Tensor y = conv2d_same_everywhere(x, w, {}, {.padding = 1});
+    tape.backward(y, Tensor::empty(y.shape(), DType::bf16, accelerator));
+    const auto names = log.names();
+    EXPECT_EQ(std::count(names.begin(), names.end(), "conv_forward/simt_bf16"), 1);
+    EXPECT_EQ(std::count(names.begin(), names.end(), "conv_backward_input/simt_bf16"), 1);
 }
 
 TEST_F(Tuning, KeepsWhatRunsUntunedWithinTheNoise) {

@@ -1,6 +1,6 @@
 // The cpu's convolutions against the plain loops of kernels/reference. Inputs are small integers, so every product and
 // every sum is exact in f32, whatever the order: results must be equal to the last bit. In bf16 inputs and sums are
-// exact as well, and results may differ by their rounding alone.
+// exact as well, and results may differ by their rounding alone. Winograd's filtering has tests of its own.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,37 +18,10 @@
 #include "kernels/conv.h"
 #include "kernels/conv_transpose.h"
 #include "kernels/cpu/weight_gradient.h"
+#include "tests/kernels/poisoned_scratch.h"
 
 namespace atrous::kernels {
 namespace {
-
-// Blocks full of NaN, so that a kernel which reads what it has not written is seen, with guards behind them.
-class PoisonedScratch : public Scratch {
- public:
-    void* take(size_t bytes) override {
-        const size_t rounded = (bytes + guard + 255) / 256 * 256;
-        blocks_.push_back({static_cast<unsigned char*>(std::aligned_alloc(256, rounded)), bytes, rounded});
-        std::memset(blocks_.back().data, 0xff, rounded);
-        return blocks_.back().data;
-    }
-    bool guards_intact() const {
-        for (const Block& block : blocks_)
-            for (size_t i = block.bytes; i < block.rounded; ++i)
-                if (block.data[i] != 0xff) return false;
-        return true;
-    }
-    ~PoisonedScratch() override {
-        for (const Block& block : blocks_) std::free(block.data);
-    }
-
- private:
-    static constexpr size_t guard = 1024;
-    struct Block {
-        unsigned char* data;
-        size_t bytes, rounded;
-    };
-    std::vector<Block> blocks_;
-};
 
 double value_of(float x) { return x; }
 double value_of(double x) { return x; }
@@ -105,9 +78,10 @@ void expect_equal(const Buffer<T>& actual, const Buffer<R>& expected, double rel
 }
 
 // Runs `f`, and requires that what ran was not one of oneDNN's plain loops and did name itself.
-void run_fast(const std::function<void(Queue&)>& f, const std::string& what, int threads = 2) {
+void run_fast(const std::function<void(Queue&)>& f, const std::string& what, int threads = 2,
+              const KernelChoice& choice = {}) {
     PoisonedScratch scratch;
-    Queue q(gpu::StreamView(), scratch, threads);
+    Queue q(gpu::StreamView(), scratch, threads, choice);
     VariantLog log;
     f(q);
     EXPECT_TRUE(scratch.guards_intact()) << what << ": wrote outside its scratch memory";
@@ -147,8 +121,10 @@ View view(Buffer<T>& b, int64_t n, int64_t h, int64_t w, int64_t c, int64_t pitc
 
 // All three passes of one convolution in type T against the reference in type R.
 template <class T, class R>
-void check_convolution(const Shape& s, bool accumulate, bool with_bias, int threads = 2) {
+void check_convolution(const Shape& s, bool accumulate, bool with_bias, int threads = 2,
+                       const KernelChoice& choice = {KernelChoice::Rule::named, "dnnl"}) {
     using A = accumulator_t<T>;
+    const KernelChoice outer{KernelChoice::Rule::named, std::is_same_v<T, float> ? "outer" : ""};
     const std::string what = s.name() + " " + name_of(dtype_of<T>) + (accumulate ? " accumulate" : "");
     const int64_t p = s.geometry.output_size(s.h, s.r), q = s.geometry.output_size(s.w, s.s);
     Random random(7, s.h * 1000 + s.w, s.c * 1000 + s.o, s.r * 100 + s.geometry.dilation);
@@ -180,9 +156,9 @@ void check_convolution(const Shape& s, bool accumulate, bool with_bias, int thre
     run_reference([&](Queue& k) { reference::conv_forward(k, forward(rx, rw, rbias, ry)); });
     run_reference([&](Queue& k) { reference::conv_backward_input(k, input(rdy, rw, rdx)); });
     run_reference([&](Queue& k) { reference::conv_backward_weight(k, weight(rx, rdy, rdw, rdbias)); });
-    run_fast([&](Queue& k) { cpu::conv_forward(k, forward(x, w, bias, y)); }, what + " y", threads);
-    run_fast([&](Queue& k) { cpu::conv_backward_input(k, input(dy, w, dx)); }, what + " dx", threads);
-    run_fast([&](Queue& k) { cpu::conv_backward_weight(k, weight(x, dy, dw, dbias)); }, what + " dw", threads);
+    run_fast([&](Queue& k) { cpu::conv_forward(k, forward(x, w, bias, y)); }, what + " y", threads, choice);
+    run_fast([&](Queue& k) { cpu::conv_backward_input(k, input(dy, w, dx)); }, what + " dx", threads, choice);
+    run_fast([&](Queue& k) { cpu::conv_backward_weight(k, weight(x, dy, dw, dbias)); }, what + " dw", threads, outer);
 
     // Reals in f64 cancel: their error is measured against the sum of magnitudes, at most its number of terms.
     const double tolerance = rounding<T>;
@@ -244,6 +220,66 @@ TEST(ConvCpu, F32EqualsReferenceBitForBit) {
     }
 }
 
+// Regions of pixels that read the same taps: all shapes, and such as have several slices of channels, panels and units.
+TEST(ConvCpu, SkippedTapsLeaveNothingOut) {
+    const KernelChoice taps{KernelChoice::Rule::named, "taps"};
+    std::vector<Shape> all = shapes();
+    all.push_back({2, 30, 31, 20, 40, 3, 3, {1, 3, 3}});
+    all.push_back({1, 14, 9, 300, 72, 3, 3, {1, 12, 12}});  // most taps read nothing, some read it nowhere
+    all.push_back({3, 20, 21, 530, 17, 3, 3, {1, 2, 2}});
+    all.push_back({1, 33, 35, 24, 24, 3, 3, {2, 4, 4}});
+    for (const Shape& s : all) {
+        check_convolution<float, float>(s, false, true, 3, taps);
+        check_convolution<float, float>(s, true, false, 1, taps);
+        if (HasFailure()) return;
+    }
+}
+
+// Not only where products are exact: a pixel's sum is the same in a window of the image and with any number of threads.
+TEST(ConvCpu, SkippedTapsSumInOneOrder) {
+    const int64_t h = 22, w = 40, c = 70, o = 48, seen = 30;
+    Random random(4);
+    Buffer<float> x(h * w * c), weights(o * 9 * c), y1(h * w * o), y3(y1.count), window(h * seen * c),
+        part(h * seen * o);
+    x.fill_real(random);
+    weights.fill_real(random);
+    for (int64_t i = 0; i < window.count; ++i) window.data()[i] = x.data()[(i / (seen * c) * w) * c + i % (seen * c)];
+    const auto run = [&](Buffer<float>& from, Buffer<float>& to, int64_t width, int threads) {
+        run_fast(
+            [&](Queue& q) {
+                cpu::conv_forward(q, {view(from, 1, h, width, c),
+                                      view(weights, o, 3, 3, c),
+                                      nullptr,
+                                      view(to, 1, h, width, o),
+                                      {1, 5, 5}});
+            },
+            "y", threads, {KernelChoice::Rule::named, "taps"});
+    };
+    run(x, y1, w, 1);
+    run(x, y3, w, 3);
+    run(window, part, seen, 2);
+    expect_equal(y3, y1, 0, "y, 3 threads and 1");
+    for (int64_t i = 0; i < h; ++i)
+        for (int64_t j = 0; j < (seen - 5) * o; ++j)
+            ASSERT_EQ(part.at(i * seen * o + j), y1.at(i * w * o + j)) << "row " << i << ", value " << j;
+}
+
+// What oneDNN multiplies of the padding, or by im2col, costs more than the convolution.
+TEST(ConvCpu, DilatedWindowsSkipTheirPadding) {
+    const Shape s{1, 16, 16, 64, 64, 3, 3, {1, 12, 12}};
+    Buffer<float> x(s.h * s.w * s.c), w(s.o * 9 * s.c), y(s.h * s.w * s.o);
+    Random random(1);
+    for (auto* b : {&x, &w}) b->fill_integers(random, 3);
+    PoisonedScratch scratch;
+    Queue q(gpu::StreamView(), scratch, 2);
+    const View vx = view(x, 1, s.h, s.w, s.c), vw = view(w, s.o, 3, 3, s.c), vy = view(y, 1, s.h, s.w, s.o);
+    VariantLog log;
+    cpu::conv_forward(q, {vx, vw, nullptr, vy, s.geometry});
+    cpu::conv_backward_input(q, {vy, vw, {vx, false}, s.geometry});
+    const std::vector<std::string> expected{"conv_forward/taps_f32", "conv_backward_input/taps_f32"};
+    EXPECT_EQ(log.names(), expected);
+}
+
 TEST(ConvCpu, F64AgreesTo1e12) {
     for (const Shape& s : shapes()) {
         check_convolution<double, double>(s, false, true);
@@ -265,13 +301,35 @@ TEST(ConvCpu, Bf16DiffersByItsRounding) {
     }
 }
 
+// What is chosen where Winograd's filtering is not: windows of 16 channels and more skip their padding, with AVX-512 where
+// they are dilated by 6 and more.
+TEST(ConvCpu, WindowsThatSkipTheirPaddingAreChosen) {
+    const bool avx512 = cpu::has_bf16_convolutions();
+    const auto chosen = [](const Shape& s) {
+        const int64_t p = s.geometry.output_size(s.h, s.r), q = s.geometry.output_size(s.w, s.s);
+        Buffer<float> x(s.n * s.h * s.w * s.c), w(s.o * s.r * s.s * s.c), y(s.n * p * q * s.o);
+        PoisonedScratch scratch;
+        Queue queue(gpu::StreamView::dry_run(), scratch, 2);
+        ConvForwardArgs forward{view(x, s.n, s.h, s.w, s.c), view(w, s.o, s.r, s.s, s.c), nullptr,
+                                view(y, s.n, p, q, s.o), s.geometry};
+        forward.same_everywhere = true;
+        return cpu::conv_forward_family().choose(queue, forward).name;
+    };
+    const Shape plain{1, 16, 16, 16, 16, 3, 3, {1, 1, 1}}, dilated{1, 16, 16, 32, 64, 3, 3, {1, 2, 2}},
+        strided{1, 16, 16, 64, 16, 3, 3, {2, 1, 1}}, atrous{1, 16, 16, 64, 64, 3, 3, {1, 6, 6}};
+    for (const Shape& s : {plain, dilated, strided}) EXPECT_EQ(chosen(s), avx512 ? "dnnl" : "taps") << s.name();
+    EXPECT_EQ(chosen(atrous), "taps");
+    for (const Shape& s : {Shape{1, 16, 16, 15, 64, 3, 3, {1, 6, 6}},
+                           {1, 16, 16, 64, 15, 3, 3, {1, 6, 6}},
+                           {1, 16, 16, 64, 64, 1, 1, {1, 0, 1}}})
+        EXPECT_NE(chosen(s), "taps") << s.name();
+}
+
 // The shapes that nets are made of take the fast path, forward and to the input, not im2col.
 TEST(ConvCpu, CommonShapesRunInOneDnn) {
     const Shape common[] = {
-        {1, 16, 16, 3, 32, 3, 3, {1, 1, 1}},   {1, 16, 16, 32, 64, 3, 3, {1, 1, 1}},
-        {1, 16, 16, 64, 32, 3, 3, {1, 1, 1}},  {1, 16, 16, 32, 1, 1, 1, {1, 0, 1}},
-        {1, 16, 16, 3, 64, 7, 7, {2, 3, 1}},   {1, 16, 16, 64, 64, 3, 3, {2, 1, 1}},
-        {1, 16, 16, 64, 256, 1, 1, {1, 0, 1}}, {1, 16, 16, 64, 64, 3, 3, {1, 4, 4}},
+        {1, 16, 16, 3, 32, 3, 3, {1, 1, 1}},  {1, 16, 16, 32, 1, 1, 1, {1, 0, 1}},
+        {1, 16, 16, 3, 64, 7, 7, {2, 3, 1}},  {1, 16, 16, 64, 256, 1, 1, {1, 0, 1}},
         {1, 16, 16, 64, 21, 1, 1, {1, 0, 1}},
     };
     for (const Shape& s : common) {
@@ -281,7 +339,7 @@ TEST(ConvCpu, CommonShapesRunInOneDnn) {
         x.fill_integers(random, 3);
         w.fill_integers(random, 3);
         PoisonedScratch scratch;
-        Queue queue(gpu::StreamView(), scratch, 2);
+        Queue queue(gpu::StreamView(), scratch, 2, {KernelChoice::Rule::named, "dnnl"});
         const View vx = view(x, s.n, s.h, s.w, s.c), vw = view(w, s.o, s.r, s.s, s.c), vy = view(y, s.n, p, q, s.o);
         VariantLog log;
         cpu::conv_forward(queue, {vx, vw, nullptr, vy, s.geometry});
@@ -379,7 +437,7 @@ TEST(ConvCpu, ThreadCountDoesNotChangeOwnKernels) {
                                               {db.data(), false},
                                               {1, 1, 1}});
             },
-            "dw", threads);
+            "dw", threads, {KernelChoice::Rule::named, "outer"});
     };
     run(dw1, db1, 1);
     run(dw4, db4, 4);

@@ -178,6 +178,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Setting{accelerator, 8, 16, 4, 2, true},
                     Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1},
                     Setting{host, 16, 32, 2, 3, false, DType::f32, "adam", 0, "own"},
+                    Setting{host, 16, 32, 2, 3, false, DType::f32, "adam", 0, "winograd4"},
                     Setting{host, 8, 64, 4, 3, false, DType::bf16, "adam", 0, "own"},
                     Setting{host, 8, 48, 2, 3, false, DType::bf16, "adam", 0, "pairs"},
                     Setting{accelerator, 8, 16, 2, 2, false, DType::bf16, "adam", 1, "simt"},

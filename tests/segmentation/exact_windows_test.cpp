@@ -1,10 +1,13 @@
 // Exact windows against the whole image, and nets that go on where memory runs out.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
+#include "base/variant.h"
 #include "engine/context.h"
+#include "engine/kernel_choice.h"
 #include "engine/nn/summary.h"
 #include "models/catalogue.h"
 #include "models/unet.h"
@@ -113,6 +116,40 @@ TEST(ExactWindows, OfAUNetEqualTheWholeImage) {
                     << "depth " << depth << ", " << w << "x" << h << ", core " << core;
             }
     }
+}
+
+// How many convolutions of the pass are computed by tiles of 4x4.
+static int64_t by_tiles(SegmentationNet& net, const Tensor& x) {
+    const VariantLog log;
+    net.forward(x);
+    return std::count(log.names().begin(), log.names().end(), "conv_forward/winograd4_f32");
+}
+
+// A net so wide that trainings compute it by Winograd's tiles, which begin at the image's corner, so that a pixel's place
+// shows in its last bits. An evaluation does without, also where these kernels are asked for by name.
+TEST(ExactWindows, OfAWideUNetEqualTheWholeImage) {
+    const NetConfig config = unet({.base_channels = 32, .depth = 1});
+    const auto net = random_net(config);
+    const Tensor x = noise(98, 98);
+    for (const KernelChoice& choice : {KernelChoice{}, {KernelChoice::Rule::named, "winograd4"}}) {
+        const ScopedKernelChoice scope(choice);
+        net->set_training(true);
+        EXPECT_GT(by_tiles(*net, x), 0) << "or what follows says nothing";
+        net->set_training(false);
+        EXPECT_EQ(by_tiles(*net, x), 0);
+        EXPECT_EQ(difference(by_exact_windows(*net, config, x, 7), values_of(net->forward(x))), 0);
+    }
+}
+
+// Frozen layers stay in evaluation mode while the others train, and yet need not forgo the tiles.
+TEST(ExactWindows, FrozenLayersOfATrainingTakeItsKernels) {
+    const auto net = make_net(unet({.base_channels = 32, .depth = 1}));
+    net->freeze();
+    net->materialize({.device = cpu});
+    net->set_training(true);
+    EXPECT_GT(by_tiles(*net, noise(98, 98)), 0);
+    net->set_training(false);
+    EXPECT_EQ(by_tiles(*net, noise(98, 98)), 0);
 }
 
 // A halo that is a stride too small shows.
