@@ -8,7 +8,7 @@
 # against the fastest peer and format, above 1 is faster than PyTorch; memory ratios are ours / theirs, below 1 is less.
 # Everything measured stays in build/compare/*.jsonl. Where the processor lacks AVX-512 bf16 is left out, which a line says.
 # ATROUS_CPU_ARCH=x86-64-v3 in the environment: both sides without AVX-512 on a processor that has it.
-# Both sides' threads wait at barriers as OMP_WAIT_POLICY says; on cores that others use as well, passive is steadier.
+# Both sides' threads wait for each other as OMP_WAIT_POLICY says; on cores that others use as well, passive is steadier.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 fail() { echo "compare.sh: $1" >&2; exit "${2:-1}"; }

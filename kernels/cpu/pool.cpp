@@ -161,13 +161,24 @@ void pool_window(const MaxPoolForwardArgs& a, L, const T* x, const Window& rows,
     if (index) L::put_choices(index, chosen);
 }
 
+// f(line, first, last) on columns [first, last) of every line: whole lines where those give all threads enough to do.
+template <class F>
+void parallel_lines(const Queue& q, int64_t lines, int64_t width, int64_t elements, F f) {
+    if (lines <= 0 || width <= 0) return;
+    const int64_t parts = std::clamp<int64_t>(ceil_div(int64_t(4) * q.threads(), lines), 1, width);
+    parallel_each(q, lines * parts, elements, [&](int64_t i) {
+        const int64_t line = i / parts, part = i % parts;
+        f(line, width * part / parts, width * (part + 1) / parts);
+    });
+}
+
 template <class T>
 void pool(Queue& q, const MaxPoolForwardArgs& a) {
     const View &x = a.x, &y = a.y;
     const PoolGeometry& g = a.geometry;
-    parallel_each(q, y.n * y.h, y.count() * g.kernel * g.kernel, [&](int64_t line) {
+    parallel_lines(q, y.n * y.h, y.w, y.count() * g.kernel * g.kernel, [&](int64_t line, int64_t first, int64_t last) {
         const Window rows(line % y.h, g, x.h);
-        for (int64_t s = 0; s < y.w; ++s) {
+        for (int64_t s = first; s < last; ++s) {
             const Window columns(s, g, x.w);
             const int64_t out = line * y.w + s;
             const T* from = pixel<const T>(x, line / y.h, rows.origin, columns.origin);
@@ -269,11 +280,11 @@ template <class T>
 void pool_backward(Queue& q, const MaxPoolBackwardArgs& a) {
     const View &dy = a.dy, &dx = a.dx.view;
     const PoolGeometry& g = a.geometry;
-    parallel_each(q, dx.n * dx.h, dx.count() * g.kernel, [&](int64_t line) {
+    parallel_lines(q, dx.n * dx.h, dx.w, dx.count() * g.kernel, [&](int64_t line, int64_t first, int64_t last) {
         const int64_t n = line / dx.h, h = line % dx.h;
         const Windows rows(h, g, dy.h);
         Reader<T> readers[256];  // a tap fits a byte
-        for (int64_t w = 0; w < dx.w; ++w) {
+        for (int64_t w = first; w < last; ++w) {
             const Windows columns(w, g, dy.w);
             int count = 0;
             for (int64_t p = rows.first; p < rows.last; ++p)

@@ -115,9 +115,10 @@ void multiply(Queue& q, const Product<T>& p, const T* packed) {
     const int64_t row_bytes = p.k * int64_t(p.a_parts.size() * sizeof(T));
     const int64_t tiles_a_block = std::clamp<int64_t>((256 << 10) / (row_bytes * tile_rows), 4, 16);
     const int64_t rows = tiles_a_block * tile_rows, blocks = ceil_div(p.m, rows);
-    share_pieces(q.threads(), blocks, [&](int64_t block, int) {
-        multiply_rows(p, packed, block * rows, std::min(p.m, (block + 1) * rows));
-    });
+    const int64_t vectors =
+        p.m * p.k * int64_t(p.a_parts.size() * p.c_parts.size()) * padded_columns<T>(p.n) / Vector<T>::lanes;
+    parallel_each(q, blocks, vectors,
+                  [&](int64_t block) { multiply_rows(p, packed, block * rows, std::min(p.m, (block + 1) * rows)); });
 }
 
 template const float* pack(Queue&, const Product<float>&);

@@ -8,8 +8,8 @@
 
 #include "base/dispatch.h"
 #include "kernels/cpu/outer_sums.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/cpu/team.h"
 
 namespace atrous::kernels::cpu {
 
@@ -204,8 +204,8 @@ void Accumulator<T>::run(Queue& q) {
     const auto add = [&](int64_t block, int64_t item, int64_t split) {
         add_item(block_at(block), item_at(item), partials + split * partial_count() + item * item_size());
     };
-    share_pieces(q.threads(), splits_ * items(),
-                 [&](int64_t i, int) { std::fill_n(partials + i * item_size(), item_size(), T(0)); });
+    parallel_each(q, splits_ * items(), splits_ * partial_count(),
+                  [&](int64_t i) { std::fill_n(partials + i * item_size(), item_size(), T(0)); });
     if (splits_ > 1) {
         share_pieces(q.threads(), splits_, [&](int64_t split, int) {
             for (int64_t b = split * blocks_ / splits_; b < (split + 1) * blocks_ / splits_; ++b)
@@ -215,12 +215,13 @@ void Accumulator<T>::run(Queue& q) {
         for (int64_t b = 0; b < blocks_; ++b) {
             const Block block = block_at(b);
             if (packed_)
-                share_pieces(q.threads(), block.last_row - block.first_row,
-                             [&](int64_t row, int) { pack_row(block, block.first_row + row, packed_); });
+                parallel_each(q, block.last_row - block.first_row,
+                              (block.last_row - block.first_row) * p_.gradient.w * wide_panels_ * panel_width<T>,
+                              [&](int64_t row) { pack_row(block, block.first_row + row, packed_); });
             share_pieces(q.threads(), items(), [&](int64_t item, int) { add(b, item, 0); });
         }
     }
-    share_pieces(q.threads(), items(), [&](int64_t item, int) { store_item(partials, item); });
+    parallel_each(q, items(), splits_ * partial_count(), [&](int64_t item) { store_item(partials, item); });
 }
 
 // [first, last) pixels of one tensor, summed by channel; four at a time, as each addition to a sum waits for the last.
@@ -252,7 +253,7 @@ void channel_sums(Queue& q, const View& v, VectorGradTarget into) {
         const int64_t parts = std::clamp<int64_t>(v.pixels() / 256, 1, 64);
         A* partial = q.scratch<A>(parts * v.c);
         if (q.is_dry_run()) return;
-        share_pieces(q.threads(), parts, [&](int64_t part, int) {
+        parallel_each(q, parts, v.count(), [&](int64_t part) {
             std::fill_n(partial + part * v.c, v.c, A(0));
             add_pixels<T>(v, part * v.pixels() / parts, (part + 1) * v.pixels() / parts, partial + part * v.c);
         });
