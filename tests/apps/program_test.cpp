@@ -621,14 +621,14 @@ TEST_F(ProgramTest, MeasuresAllImplementations) {
     const std::string conv = "bench kernels --op conv2d --shape 1x6x6x8 --repetitions 5 --all --threads 1 ";
     const Outcome cpu = run(conv + "--device cpu --json " + quoted("all.jsonl"));
     ASSERT_EQ(cpu.code, 0) << cpu.output;
-    for (const char* words : {" dnnl ", " (im2col) ", " (winograd4) ", " dnnl+outer ", " (im2col+outer) "})
+    for (const char* words : {" dnnl ", " (im2col) ", " (winograd4) ", " (taps) ", " dnnl+outer ", " (im2col+outer) "})
         EXPECT_NE(cpu.output.find(words), std::string::npos) << words << "\n" << cpu.output;
     std::ifstream lines(root() / "all.jsonl");
     int chosen = 0, others = 0;
     for (std::string line; std::getline(lines, line);)
         if (const auto j = nlohmann::json::parse(line); j.at("kind") == "kernel") ++(j.at("chosen") ? chosen : others);
     EXPECT_EQ(chosen, 2);
-    EXPECT_EQ(others, 6);
+    EXPECT_EQ(others, 8);
     const Outcome named = run(conv + "--device cpu --kernels im2col");
     EXPECT_NE(named.output.find(" (dnnl) "), std::string::npos) << named.output;
 
