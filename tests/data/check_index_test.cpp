@@ -221,8 +221,8 @@ TEST(CheckIndex, TwoProcessesLoseNothing) {
     const std::vector<Sample> some(samples.begin(), samples.begin() + 4), others(samples.begin() + 4, samples.end());
     const std::string file = cache / "a.index";
     CheckIndex one(file), two(file);
-    check_dataset(some, {.index = &one});
-    check_dataset(others, {.index = &two});
+    check_dataset(some, {.rule = {}, .index = &one});
+    check_dataset(others, {.rule = {}, .index = &two});
     EXPECT_EQ(check(samples, file).looked_at, 0);
     std::vector<std::jthread> threads;
     for (int t = 0; t < 4; ++t) threads.emplace_back([&, t] { check({samples[size_t(t)]}, cache / "b.index"); });
