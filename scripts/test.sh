@@ -84,7 +84,7 @@ if [ $full = yes ]; then
     fi
     later 550 "hostile files: fuzz targets, 5 s each" scripts/fuzz.sh 5
     later 250 "installed elsewhere: the program, the library, its examples" scripts/check_install.sh build/emulated
-    later 450 "packed: Debian packages in a fresh Debian, with and without AVX-512" scripts/check_package.sh
+    later 520 "packed: Debian packages in a fresh Debian, with and without AVX-512" scripts/check_package.sh
     later 450 "emulated platform without any CUDA toolkit" scripts/check_without_cuda.sh
     run_what_fits
 fi
